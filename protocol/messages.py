@@ -1,0 +1,373 @@
+"""Typed messages, their limits, and the one way in: parse or refuse.
+
+Every message is a JSON object in UTF-8 and carries `v`, the version of the contract. A receiver ignores fields it
+does not know, so that a newer sender may add some; it refuses another `v`.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from protocol.instants import Instant, from_wire, to_wire
+
+VERSION = 1
+
+# A hall's picture with 20 services and 4 messages stays below 8 KiB; what is larger is no message of ours.
+MAX_PAYLOAD_BYTES = 16_384
+
+# A press is worth something for so long; nobody wants a call made minutes later.
+PRESS_LIFE_MS = 10_000
+# Without a beat for so long, what a node shows may be old.
+BEAT_LOST_MS = 15_000
+BEAT_PERIOD_MS = 3_000
+ECHO_PERIOD_MS = 5_000
+# A ticket request that is not answered within this prints nothing.
+TICKET_ANSWER_MS = 5_000
+# An announcement that is later than this is not shown or played any more.
+ANNOUNCEMENT_LATE_MS = 20_000
+
+Version = Literal[1]
+RequestId = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Count = Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(max_length=200)]
+
+# [generation, n]: a new or restored database has a later generation; a receiver ignores what is not greater.
+Revision = tuple[int, int]
+
+
+class BadMessage(ValueError):
+    """A payload that is not the message its topic carries; says where and why."""
+
+
+class Role(StrEnum):
+    DESK_BUTTON = "desk_button"
+    DISPLAY = "display"
+    TICKET_PRINTER = "ticket_printer"
+
+
+class _Message(Struct, frozen=True, kw_only=True):
+    v: Version = VERSION
+
+
+# --- hub to all ---------------------------------------------------------------------------------------------------
+
+
+class HubStatus(_Message, frozen=True, kw_only=True):
+    """Retained; the hub's will says `online: false`. `boot` names one run of the program."""
+
+    online: bool
+    version: Text
+    boot: Text
+
+
+class Beat(_Message, frozen=True, kw_only=True):
+    """The hub's time, every 3 s."""
+
+    at: Instant
+
+
+# --- node to hub --------------------------------------------------------------------------------------------------
+
+
+class NodeStatus(_Message, frozen=True, kw_only=True):
+    """Retained; the node's will says `online: false`."""
+
+    online: bool
+    role: Role
+    version: Text
+    boot: Text
+
+
+class Telemetry(_Message, frozen=True, kw_only=True):
+    """What a node says of itself now and then. `stuck`: the pins held for 10 s or more."""
+
+    uptime_s: Count
+    memory_mib: float
+    stuck: tuple[int, ...] = ()
+    warnings: tuple[Text, ...] = ()
+
+
+class Echo(_Message, frozen=True, kw_only=True):
+    count: Count
+
+
+class _Gesture(_Message, frozen=True, kw_only=True):
+    """`beat` + `since_ms` is the moment of the gesture on the hub's clock.
+
+    `beat` is the time in the last beat the node received, `since_ms` its own monotonic time from then to the gesture.
+    """
+
+    id: RequestId
+    beat: Instant
+    since_ms: Count
+
+    @property
+    def at_ms(self) -> int:
+        return self.beat + self.since_ms
+
+
+class Press(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="press"):
+    """A short press: finish the ticket held, call the next."""
+
+
+class Recall(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="recall"):
+    """A long press: say the called ticket again."""
+
+
+class Pause(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="pause"):
+    """A very long press at an open desk."""
+
+
+class Open(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="open"):
+    """A very long press at a paused or closed desk."""
+
+
+class IssueTicket(_Message, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
+    """A visitor asks for a ticket of a service."""
+
+    id: RequestId
+    service: Name
+    priority: bool = False
+
+
+class Printed(_Message, frozen=True, kw_only=True, tag_field="type", tag="printed"):
+    """What became of the ticket asked for by request `of`; `sure` is False where the printer did not say."""
+
+    id: RequestId
+    of: RequestId
+    sure: bool = True
+
+
+class Abandon(_Message, frozen=True, kw_only=True, tag_field="type", tag="abandon"):
+    """The dispenser printed nothing for request `of`: what it issued is cancelled, what it would issue is not."""
+
+    id: RequestId
+    of: RequestId
+
+
+DeskRequest = Press | Recall | Pause | Open
+NodeRequest = Press | Recall | Pause | Open | IssueTicket | Printed | Abandon
+
+
+# --- hub to node --------------------------------------------------------------------------------------------------
+
+
+class DeskOutcome(StrEnum):
+    CALLED = "called"  # somebody is called (a recall too)
+    TAKEN = "taken"  # a bounce, or it was already so, or it is done
+    NOBODY = "nobody"  # taken, nobody to call
+    NOTHING = "nothing"  # a recall with nothing called
+
+
+class DeskReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="desk"):
+    id: RequestId
+    outcome: DeskOutcome
+    number: str | None = None
+
+
+class TicketReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
+    """All that the paper says. `wait_min`: least and most minutes, or None where too little was measured."""
+
+    id: RequestId
+    number: str
+    service_name: Text
+    people_ahead: Count
+    issued_at: Instant
+    # An opaque word by which a phone may follow the ticket; names nobody.
+    code: Text
+    wait_min: tuple[Count, Count] | None = None
+    appointment_at: Instant | None = None
+
+
+class Done(_Message, frozen=True, kw_only=True, tag_field="type", tag="done"):
+    """The answer to `printed` and `abandon`."""
+
+    id: RequestId
+
+
+class Refused(_Message, frozen=True, kw_only=True, tag_field="type", tag="refused"):
+    """`code` is stable and in English (`desk_closed`); `detail` is a sentence for a log."""
+
+    id: RequestId
+    code: str
+    detail: str
+
+
+Reply = DeskReply | TicketReply | Done | Refused
+
+
+class DeskButtonConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="desk_button"):
+    revision: Revision
+    desk: Name
+    button_pin: Count = 17
+    led_pin: Count = 27
+
+
+class DisplayConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="display"):
+    """`diagonal_in`: of the screen, inches. `farthest_m`: from the screen to the farthest seat, metres."""
+
+    revision: Revision
+    hall: Name
+    town: Text
+    diagonal_in: float = 55.0
+    farthest_m: float = 5.0
+    # Every letter a number shown here can begin with: one size fits them all.
+    letters: str = ""
+
+
+class ServiceButton(Struct, frozen=True, kw_only=True):
+    service: Name
+    letter: str
+    name: Text
+    pin: Count
+
+
+class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="ticket_printer"):
+    """`follow_url`: what the QR holds before the ticket's code. `zone`: IANA name, for the printed date."""
+
+    revision: Revision
+    town: Text
+    zone: Text
+    buttons: tuple[ServiceButton, ...]
+    follow_url: Text
+
+
+NodeConfig = DeskButtonConfig | DisplayConfig | TicketPrinterConfig
+
+
+class CommandKind(StrEnum):
+    IDENTIFY = "identify"
+    RESTART = "restart"
+    TEST_PRINT = "test_print"
+    TEST_SOUND = "test_sound"
+
+
+class NodeCommand(_Message, frozen=True, kw_only=True):
+    id: RequestId
+    command: CommandKind
+
+
+# --- hub to nodes and displays ------------------------------------------------------------------------------------
+
+
+class DeskMode(StrEnum):
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
+class DeskState(_Message, frozen=True, kw_only=True):
+    """Retained. `callable`: a press would call somebody. `pausing`, `closing`: once the ticket held has ended."""
+
+    revision: Revision
+    desk: Name
+    mode: DeskMode
+    pausing: bool = False
+    closing: bool = False
+    number: str | None = None
+    waiting: Count = 0
+    callable: bool = False
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One call as a hall lists it. `place` names the desk's floor or hall where that is not this one."""
+
+    id: Text
+    number: str
+    desk: str
+    at: Instant
+    place: Text | None = None
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    service: Name
+    letter: str
+    name: Text
+    count: Count
+
+
+class Emergency(Struct, frozen=True, kw_only=True):
+    title: Text
+    lines: tuple[Text, ...]
+
+
+class HallState(_Message, frozen=True, kw_only=True):
+    """Retained. The whole picture of a hall; `calls` newest first, at most four.
+
+    `opens`: local time of the next opening, `8:30`, where the hall is closed. `at`: when the picture was made.
+    """
+
+    revision: Revision
+    hall: Name
+    town: Text
+    zone: Text
+    at: Instant
+    open: bool
+    calls: tuple[Call, ...]
+    waiting: tuple[Waiting, ...]
+    messages: tuple[Text, ...] = ()
+    opens: str | None = None
+    emergency: Emergency | None = None
+
+
+class Announce(_Message, frozen=True, kw_only=True):
+    """One call to be shown large and said, from `play_at` on for `length_ms` or until the next one's `play_at`.
+
+    Its call is listed in each hall picture from `revision` on, until it is withdrawn: a picture of that revision or a
+    later one that does not list `call` takes the announcement away.
+    """
+
+    revision: Revision
+    id: Text
+    call: Text
+    number: str
+    desk: str
+    play_at: Instant
+    length_ms: Count
+    place: Text | None = None
+
+
+# --- the one way in and out ---------------------------------------------------------------------------------------
+
+M = TypeVar("M")
+
+
+def _encode_instant(value: Any) -> str:
+    if isinstance(value, Instant):
+        return to_wire(value)
+    raise NotImplementedError(f"no message carries a {type(value).__name__}")
+
+
+def _decode_instant(wanted: type, value: Any) -> Any:
+    if wanted is Instant and isinstance(value, str):
+        return from_wire(value)
+    raise NotImplementedError(f"no message carries a {wanted.__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
+
+
+def encode(message: Struct) -> bytes:
+    """The message as it goes over the wire."""
+    return _encoder.encode(message)
+
+
+class Parser(Generic[M]):
+    """Reads one kind of message, or one of several told apart by their tag; made once, used for every message."""
+
+    def __init__(self, kind: Any) -> None:
+        self._decoder = msgspec.json.Decoder(kind, dec_hook=_decode_instant)
+
+    def parse(self, payload: bytes) -> M:
+        """Raises BadMessage where the payload is too large, no JSON, of another version, or not this message."""
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise BadMessage(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are read")
+        try:
+            return self._decoder.decode(payload)  # type: ignore[no-any-return]
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise BadMessage(str(error)) from error
