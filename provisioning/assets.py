@@ -1,0 +1,169 @@
+"""Builds the files that the package holds but git does not: scripts, fonts, icons and compiled catalogues.
+
+`make assets` runs it after `npm ci`. Everything comes from node_modules/ and the .po files; nothing is fetched here.
+"""
+
+import os
+import re
+import shutil
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from fontTools.ttLib import TTFont
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ROOT / "node_modules"
+WEB = ROOT / "hub/web/static"
+NODES = ROOT / "nodes/assets"
+CATALOGUES = (ROOT / "hub/web/locale", ROOT / "nodes/locale", ROOT / "demo/locale")
+
+SCRIPTS = ("htmx.min.js", "ext/hx-ws.min.js")
+WEIGHTS = (400, 500, 600, 700)
+
+# Lucide's names. A page that draws another one adds its name here.
+WEB_ICONS = (
+    "arrow-down",
+    "arrow-left",
+    "arrow-right",
+    "arrow-right-left",
+    "bell",
+    "bell-ring",
+    "building-2",
+    "calendar-clock",
+    "check",
+    "chevron-left",
+    "chevron-right",
+    "circle-check",
+    "circle-help",
+    "circle-pause",
+    "circle-x",
+    "clock",
+    "door-closed",
+    "door-open",
+    "external-link",
+    "hand",
+    "history",
+    "keyboard",
+    "landmark",
+    "list",
+    "log-out",
+    "megaphone",
+    "monitor",
+    "pause",
+    "play",
+    "printer",
+    "rotate-ccw",
+    "settings",
+    "ticket",
+    "timer",
+    "trash-2",
+    "triangle-alert",
+    "undo-2",
+    "user",
+    "user-check",
+    "user-x",
+    "users",
+    "volume-2",
+    "wifi",
+    "wifi-off",
+    "x",
+)
+# What a display draws: white on nothing, to be tinted and scaled down. Strokes of 2.4 of 24 read from afar.
+NODE_ICONS = ("arrow-right", "arrow-down", "clock", "megaphone", "triangle-alert", "users", "wifi-off")
+NODE_ICON_PX = 480
+NODE_ICON_STROKE = "2.4"
+
+
+class AssetMissing(FileNotFoundError):
+    """A file that npm should have fetched is not there."""
+
+
+def main() -> int:
+    try:
+        copy_scripts()
+        copy_fonts()
+        draw_web_icons()
+        draw_node_icons()
+    except AssetMissing as error:
+        print(f"assets: {error}. `npm ci` fetches it; `make assets` runs both.", file=sys.stderr)
+        return 1
+    compile_catalogues()
+    return 0
+
+
+def source(path: str) -> Path:
+    file = MODULES / path
+    if not file.is_file():
+        raise AssetMissing(f"{file.relative_to(ROOT)} is not there")
+    return file
+
+
+def empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def copy_scripts() -> None:
+    vendor = empty(WEB / "vendor")
+    for name in SCRIPTS:
+        shutil.copy(source(f"htmx.org/dist/{name}"), vendor)
+    copy_licence("htmx.org", vendor / "htmx.LICENSE")
+
+
+def copy_licence(package: str, into: Path) -> None:
+    shutil.copy(source(f"{package}/LICENSE"), into)
+
+
+def copy_fonts() -> None:
+    """The web takes WOFF2; pygame and Pillow take TTF, made from the same files so that they draw the same shapes."""
+    vendor, fonts = WEB / "vendor", empty(NODES / "fonts")
+    for weight in WEIGHTS:
+        woff2 = source(f"@fontsource/lexend/files/lexend-latin-{weight}-normal.woff2")
+        shutil.copy(woff2, vendor / f"lexend-{weight}.woff2")
+        # Without this a font holds the moment of its making, and no two builds are alike.
+        with TTFont(woff2, recalcTimestamp=False) as font:
+            font.flavor = None
+            font.save(fonts / f"Lexend-{weight}.ttf")
+    copy_licence("@fontsource/lexend", vendor / "lexend.LICENSE")
+    copy_licence("@fontsource/lexend", fonts / "LICENSE")
+
+
+def draw_web_icons() -> None:
+    folder = empty(WEB / "icons")
+    for name in WEB_ICONS:
+        shutil.copy(source(f"lucide-static/icons/{name}.svg"), folder)
+    copy_licence("lucide-static", folder / "LICENSE")
+
+
+def draw_node_icons() -> None:
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    import pygame  # noqa: PLC0415, the line above must come first
+
+    folder = empty(NODES / "icons")
+    for name in NODE_ICONS:
+        svg = source(f"lucide-static/icons/{name}.svg").read_text(encoding="utf-8")
+        drawn = pygame.image.load(BytesIO(for_display(svg).encode()), f"{name}.svg")
+        pygame.image.save(drawn, folder / f"{name}.png")
+    copy_licence("lucide-static", folder / "LICENSE")
+
+
+def for_display(svg: str) -> str:
+    """The icon in white, with a wider stroke, at the size it is drawn at."""
+    svg = svg.replace("currentColor", "#ffffff")
+    svg = re.sub(r'\b(width|height)="24"', rf'\1="{NODE_ICON_PX}"', svg, count=2)
+    return re.sub(r'stroke-width="[^"]*"', f'stroke-width="{NODE_ICON_STROKE}"', svg, count=1)
+
+
+def compile_catalogues() -> None:
+    for catalogues in CATALOGUES:
+        for po in sorted(catalogues.glob("*/LC_MESSAGES/*.po")):
+            with po.open("rb") as text, po.with_suffix(".mo").open("wb") as compiled:
+                write_mo(compiled, read_po(text, locale=po.parent.parent.name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
