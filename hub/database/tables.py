@@ -1,0 +1,235 @@
+"""The tables. Times are whole milliseconds since 1970 UTC, days are local dates written `2026-11-24`.
+
+Statements of the writer run on the driver itself (see `hub.database.statements`), so a column holds only what both
+drivers give back alike: text, whole numbers, and booleans read by their truth.
+"""
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {int: BigInteger, str: Text}
+
+
+class SiteRow(Base):
+    """One row a site. `generation_ms`: when this database was created or restored; half of every revision."""
+
+    __tablename__ = "site"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    generation_ms: Mapped[int]
+
+
+class DeskRow(Base):
+    """What a desk is doing; its ticket is found by the index `one_ticket_held_by_desk`."""
+
+    __tablename__ = "desk"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    mode: Mapped[str]
+    pausing: Mapped[bool] = mapped_column(server_default=text("false"))
+    closing: Mapped[bool] = mapped_column(server_default=text("false"))
+    # When `mode` was last set.
+    since_ms: Mapped[int]
+    # Of the last next, pick or resume: a press within 3 s of it is a bounce.
+    last_call_ms: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class DeskServiceRow(Base):
+    """Where a desk looks for its next ticket: one row a service and kind, written from the site file at start.
+
+    `handicap_ms` is added to a ticket's due time at the choice; `early_ms` is how long before it may be called.
+    """
+
+    __tablename__ = "desk_service"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    desk: Mapped[str] = mapped_column(primary_key=True)
+    service: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    hall: Mapped[str]
+    handicap_ms: Mapped[int]
+    early_ms: Mapped[int]
+
+
+class HallRow(Base):
+    """`last_play_ms`: when the last announcement of the hall's queue starts or started."""
+
+    __tablename__ = "hall"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last_play_ms: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class TicketRow(Base):
+    """One visit. What its columns mean in which state: `hub.queue.tickets.Ticket`."""
+
+    __tablename__ = "ticket"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[str]
+    service: Mapped[str]
+    series: Mapped[str | None]
+    number: Mapped[int | None]
+    state: Mapped[str]
+    kind: Mapped[str]
+    due_ms: Mapped[int]
+    priority: Mapped[bool]
+    code: Mapped[str]
+    issued_ms: Mapped[int | None]
+    appointment_ms: Mapped[int | None]
+    booking: Mapped[str | None]
+    booking_note: Mapped[str | None]
+    request: Mapped[str | None]
+    bound_desk: Mapped[str | None]
+    desk: Mapped[str | None]
+    call: Mapped[int | None]
+    called_ms: Mapped[int | None]
+    said_ms: Mapped[int | None]
+    absent_at_ms: Mapped[int | None]
+    serving_ms: Mapped[int | None]
+    ended_ms: Mapped[int | None]
+    ended_from: Mapped[str | None]
+    end_known: Mapped[bool]
+
+    __table_args__ = (
+        Index("number_once_a_day", "site", "day", "series", "number", unique=True),
+        Index(
+            "one_ticket_held_by_desk",
+            "site",
+            "desk",
+            unique=True,
+            sqlite_where=text("state in ('called', 'serving')"),
+            postgresql_where=text("state in ('called', 'serving')"),
+        ),
+        Index(
+            "waiting_for_service",
+            *("site", "service", "kind", "due_ms", "id"),
+            sqlite_where=text("state = 'waiting' and bound_desk is null"),
+            postgresql_where=text("state = 'waiting' and bound_desk is null"),
+        ),
+        Index(
+            "waiting_for_desk",
+            *("site", "bound_desk", "due_ms", "id"),
+            sqlite_where=text("state = 'waiting' and bound_desk is not null"),
+            postgresql_where=text("state = 'waiting' and bound_desk is not null"),
+        ),
+        Index(
+            "absence_due",
+            *("site", "absent_at_ms"),
+            sqlite_where=text("absent_at_ms is not null"),
+            postgresql_where=text("absent_at_ms is not null"),
+        ),
+        Index(
+            "expected",
+            *("site", "appointment_ms", "id"),
+            sqlite_where=text("state = 'expected'"),
+            postgresql_where=text("state = 'expected'"),
+        ),
+        Index("ticket_of_booking", "site", "booking", unique=True),
+        Index("ticket_of_request", "site", "request", unique=True),
+        Index("ticket_by_code", "site", "code", unique=True),
+        Index("ticket_by_desk", "site", "desk", "state", "called_ms"),
+        Index("ticket_by_day", "site", "day", "state"),
+        Index("served_visit", "site", "service", "state", "ended_ms"),
+    )
+
+
+class TicketEventRow(Base):
+    """The journal: one row a transition, and one for each change of a desk, a hall or the site (`ticket` is null).
+
+    `data`: the ticket's columns that changed, as a JSON object; folded over a ticket's rows they give its row in
+    `ticket`. The id of the last row is the second half of every revision.
+    """
+
+    __tablename__ = "ticket_event"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ticket: Mapped[int | None]
+    event: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str | None]
+    at_ms: Mapped[int]
+    source: Mapped[str]
+    actor: Mapped[str]
+    desk: Mapped[str | None]
+    request: Mapped[str | None]
+    data: Mapped[str]
+
+    __table_args__ = (
+        Index("events_of_ticket", "site", "ticket", "id"),
+        Index("events_of_desk", "site", "desk", "id"),
+    )
+
+
+class RequestRow(Base):
+    """The first answer to each request, kept 7 days at least: a repeat is answered with it and does nothing."""
+
+    __tablename__ = "request"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at_ms: Mapped[int]
+    answer: Mapped[str]
+
+    __table_args__ = (Index("request_by_age", "site", "at_ms"),)
+
+
+class OutboxRow(Base):
+    """A picture to be published: `kind` is `desk` or `hall`, `name` which; `event` the journal row that changed it."""
+
+    __tablename__ = "outbox"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    event: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class AnnouncementRow(Base):
+    """One saying of one call: `id` is the journal row of the call or recall, `call` that of the call."""
+
+    __tablename__ = "announcement"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hall: Mapped[str]
+    call: Mapped[int]
+    ticket: Mapped[int]
+    number: Mapped[str]
+    desk: Mapped[str]
+    at_ms: Mapped[int]
+    play_ms: Mapped[int]
+    length_ms: Mapped[int]
+
+    __table_args__ = (Index("announcements_of_hall", "site", "hall", "play_ms"),)
+
+
+class CounterRow(Base):
+    """The last number given in a series on a day; `day` and series `ticket` number the tickets themselves."""
+
+    __tablename__ = "counter"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    series: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+class VisitorNameRow(Base):
+    """The only place of a name. Gone by `delete_after_ms`."""
+
+    __tablename__ = "visitor_name"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    ticket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    delete_after_ms: Mapped[int]
+
+    __table_args__ = (ForeignKeyConstraint(["site", "ticket"], ["ticket.site", "ticket.id"]),)

@@ -1,0 +1,61 @@
+"""Who is next: earliest due date, with a desk's handicap. Pure.
+
+Each waiting ticket has one instant, `due_ms`. A desk takes the ticket with the earliest `due_ms + handicap_ms` among
+those it may take now; a tie goes to the lower id. This is earliest-due-date scheduling (Jackson 1955): it bounds the
+largest lateness, so nobody starves.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.site import DAY_MS
+
+
+class Kind(StrEnum):
+    OPEN = "open"
+    TIMED = "timed"
+    DEFERRED = "deferred"
+
+
+# Taken off the timed tickets of a `strict` service at the choice; never stored in `due_ms`.
+STRICT_HEAD_START_MS = DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The first ticket of one service and kind, as one desk sees it. `early_ms`: so long before due it may be taken."""
+
+    id: int
+    service: str
+    kind: Kind
+    due_ms: int
+    handicap_ms: int = 0
+    early_ms: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return self.due_ms + self.handicap_ms, self.id
+
+    def may_be_taken(self, now_ms: int) -> bool:
+        return self.kind is Kind.OPEN or now_ms >= self.due_ms - self.early_ms
+
+
+def takeable(candidates: Iterable[Candidate], now_ms: int) -> list[Candidate]:
+    """Those a desk may take now, best first.
+
+    A timed ticket may be taken earlier only if the desk would find nobody else; a deferred one never.
+    """
+    everyone = sorted(candidates, key=lambda candidate: candidate.rank)
+    ready = [candidate for candidate in everyone if candidate.may_be_taken(now_ms)]
+    return ready or [candidate for candidate in everyone if candidate.kind is Kind.TIMED]
+
+
+def choose(candidates: Iterable[Candidate], now_ms: int) -> Candidate | None:
+    """The ticket a desk calls now, or None where it finds nobody."""
+    return next(iter(takeable(candidates, now_ms)), None)
+
+
+def due_ms_of_walk_in(issued_ms: int, target_wait_ms: int, priority_head_start_ms: int | None) -> int:
+    """When a walk-in is due; `priority_head_start_ms` is None for a ticket without priority."""
+    return issued_ms + target_wait_ms - (priority_head_start_ms or 0)

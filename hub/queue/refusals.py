@@ -1,0 +1,141 @@
+"""Why a command was refused. A refused command has written nothing.
+
+Each has a stable English `code`, and carries the facts as fields so that a page can say them in its own language.
+"""
+
+from typing import ClassVar
+
+from hub.queue.states import Event, State
+
+
+class Refusal(Exception):
+    """The hub understood and says no. `str()` is one English sentence for a log or a problem+json `detail`."""
+
+    code: ClassVar[str] = "refused"
+
+    def facts(self) -> dict[str, object]:
+        """What it is about: `ticket`, `state`, `event`, `desk` … as far as they are known."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+class TransitionRefused(Refusal):
+    """The ticket's state does not know the event."""
+
+    code = "transition_refused"
+
+    def __init__(self, ticket: str, state: State, event: Event) -> None:
+        super().__init__(f"ticket {ticket} is {state}: {event} is not possible")
+        self.ticket, self.state, self.event = ticket, state, event
+
+
+class DeskMovedOn(Refusal):
+    """The desk no longer holds what the asker saw: somebody was faster.
+
+    `by` is how (`button`, `page`, `job`), `actor` who, `did` the event, `ticket` the number now or last held.
+    """
+
+    code = "desk_moved_on"
+
+    def __init__(self, desk: str, did: Event | None, ticket: str | None, by: str, actor: str, at_ms: int) -> None:
+        super().__init__(f"desk {desk} has moved on: {by} did {did} on {ticket}")
+        self.desk, self.did, self.ticket, self.by, self.actor, self.at_ms = desk, did, ticket, by, actor, at_ms
+
+
+class DeskNotOpen(Refusal):
+    """A paused or closed desk takes nothing."""
+
+    code = "desk_not_open"
+
+    def __init__(self, desk: str, mode: str, event: str) -> None:
+        super().__init__(f"desk {desk} is {mode}: {event} needs an open desk")
+        self.desk, self.mode, self.event = desk, mode, event
+
+
+class DeskHoldsTicket(Refusal):
+    """The desk must hold nobody for this."""
+
+    code = "desk_holds_ticket"
+
+    def __init__(self, desk: str, ticket: str, event: str) -> None:
+        super().__init__(f"desk {desk} holds ticket {ticket}: {event} needs a desk that holds nobody")
+        self.desk, self.ticket, self.event = desk, ticket, event
+
+
+class DeskHoldsNobody(Refusal):
+    """The desk must hold a ticket for this."""
+
+    code = "desk_holds_nobody"
+
+    def __init__(self, desk: str, event: str) -> None:
+        super().__init__(f"desk {desk} holds nobody: {event} needs a ticket")
+        self.desk, self.event = desk, event
+
+
+class NotThisDesk(Refusal):
+    """The ticket is another desk's, or of a service this desk does not serve."""
+
+    code = "not_this_desk"
+
+    def __init__(self, desk: str, ticket: str, event: str) -> None:
+        super().__init__(f"ticket {ticket} is not for desk {desk}: {event} is refused")
+        self.desk, self.ticket, self.event = desk, ticket, event
+
+
+class TooOld(Refusal):
+    """A press lives 10 s, a finished ticket can be reopened for 10 min."""
+
+    code = "too_old"
+
+    def __init__(self, what: str, age_ms: int, limit_ms: int) -> None:
+        super().__init__(f"{what} is {age_ms / 1000:.1f} s old, at most {limit_ms / 1000:.0f} s are taken")
+        self.what, self.age_ms, self.limit_ms = what, age_ms, limit_ms
+
+
+class ServiceClosed(Refusal):
+    """Tickets are issued from `opens` to `last_ticket` only."""
+
+    code = "service_closed"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"service {service} issues no tickets at this hour")
+        self.service = service
+
+
+class NoOpenDesk(Refusal):
+    """A transfer to a service without an open desk asks once: say `confirmed` to do it all the same."""
+
+    code = "no_open_desk"
+
+    def __init__(self, service: str, ticket: str) -> None:
+        super().__init__(f"no desk of service {service} is open: confirm to transfer ticket {ticket} there")
+        self.service, self.ticket = service, ticket
+
+
+class NumbersUsedUp(Refusal):
+    """A series holds 999 numbers a day."""
+
+    code = "numbers_used_up"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"service {service} has issued all its 999 numbers today")
+        self.service = service
+
+
+class Unknown(Refusal):
+    """No such desk, service, ticket or node at this site."""
+
+    code = "unknown"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"this site has no {kind} {name!r}")
+        self.kind, self.name = kind, name
+
+
+class Abandoned(Refusal):
+    """The dispenser gave this request up before it arrived."""
+
+    code = "abandoned"
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"request {request} was abandoned by its dispenser")
+        self.request = request

@@ -1,0 +1,279 @@
+"""Every command as data: what is asked, by whom, with which id. `hub.queue.commands` does them.
+
+A command says nothing of the time: the writer reads the clock once when it takes the command.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from protocol.messages import DeskMode, DeskOutcome
+
+
+class Source(StrEnum):
+    """By what a command came."""
+
+    BUTTON = "button"
+    PAGE = "page"
+    API = "api"
+    DISPENSER = "dispenser"
+    SYNC = "sync"
+    JOB = "job"
+
+
+class Origin(Struct, frozen=True):
+    """`actor`: a node's name, or an agent's; empty where nobody in person. `request`: the id, or None for a job."""
+
+    source: Source
+    actor: str = ""
+    request: str | None = None
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    origin: Origin
+
+
+class DeskCommand(Command, frozen=True, kw_only=True):
+    desk: str
+
+
+class AtHeld(DeskCommand, frozen=True, kw_only=True):
+    """A command to what the desk holds. `shown`: the id of the ticket its page showed as held, None for nobody."""
+
+    shown: int | None
+
+
+# --- by the button ------------------------------------------------------------------------------------------------
+
+
+class Press(DeskCommand, frozen=True, kw_only=True):
+    """`at_ms`: the moment of the gesture on the hub's clock."""
+
+    at_ms: int
+
+
+class ButtonRecall(DeskCommand, frozen=True, kw_only=True):
+    at_ms: int
+
+
+class ButtonMode(DeskCommand, frozen=True, kw_only=True):
+    """`mode`: paused or open, whatever the desk was."""
+
+    at_ms: int
+    mode: DeskMode
+
+
+# --- by the page and the API --------------------------------------------------------------------------------------
+
+
+class Next(AtHeld, frozen=True, kw_only=True):
+    """Finish what the desk holds, call the next."""
+
+
+class Recall(AtHeld, frozen=True, kw_only=True):
+    """Say the called ticket again."""
+
+
+class Start(AtHeld, frozen=True, kw_only=True):
+    """The called visitor is here."""
+
+
+class Withdraw(AtHeld, frozen=True, kw_only=True):
+    """Called by mistake: back to its own place."""
+
+
+class MarkAbsent(AtHeld, frozen=True, kw_only=True):
+    """The called visitor did not come."""
+
+
+class Finish(AtHeld, frozen=True, kw_only=True):
+    """The visit is over; calls nobody."""
+
+
+class Park(AtHeld, frozen=True, kw_only=True):
+    """Set the held ticket aside."""
+
+
+class Undo(AtHeld, frozen=True, kw_only=True):
+    """Undo a finish-and-call: what was called is withdrawn, what was finished is reopened."""
+
+
+class SetMode(AtHeld, frozen=True, kw_only=True):
+    """Pause, close or open. While a ticket is held, pause and close wait for its end; said again they are undone."""
+
+    mode: DeskMode
+
+
+class AtTicket(DeskCommand, frozen=True, kw_only=True):
+    """A command to one ticket of a list, by a desk."""
+
+    ticket: int
+
+
+class Pick(AtTicket, frozen=True, kw_only=True):
+    """Call this waiting ticket, whoever is due."""
+
+
+class Resume(AtTicket, frozen=True, kw_only=True):
+    """Call a ticket again that was set aside."""
+
+
+class StartAbsent(AtTicket, frozen=True, kw_only=True):
+    """The absent visitor came after all: served here at once, without an announcement."""
+
+
+class Reopen(AtTicket, frozen=True, kw_only=True):
+    """Finished by mistake, within 10 min."""
+
+
+class FinishParked(AtTicket, frozen=True, kw_only=True):
+    """End a ticket that was set aside."""
+
+
+class Readmit(AtTicket, frozen=True, kw_only=True):
+    """An absent ticket waits again."""
+
+
+class CheckIn(AtTicket, frozen=True, kw_only=True):
+    """A booked visitor is here; `desk` may be empty where it is not a desk that says so."""
+
+    priority: bool = False
+
+
+class Cancel(AtTicket, frozen=True, kw_only=True):
+    """A waiting or expected ticket is no longer wanted."""
+
+
+class Transfer(AtTicket, frozen=True, kw_only=True):
+    """To a service, or to a desk of the ticket's service (then bound to it). One of the two is named.
+
+    `confirmed`: yes, though no desk of that service is open.
+    """
+
+    service: str | None = None
+    to_desk: str | None = None
+    confirmed: bool = False
+
+
+# --- by dispensers, sync and jobs ---------------------------------------------------------------------------------
+
+
+class Issue(Command, frozen=True, kw_only=True):
+    """`code`: the opaque word by which a phone follows the ticket, made where the command is made."""
+
+    service: str
+    code: str
+    priority: bool = False
+
+
+class NotePrinted(Command, frozen=True, kw_only=True):
+    of: str
+    sure: bool
+
+
+class Abandon(Command, frozen=True, kw_only=True):
+    of: str
+
+
+class Defer(Command, frozen=True, kw_only=True):
+    """The visitor asks for more time: due at the later of now and its due time, plus `by_ms`."""
+
+    ticket: int
+    by_ms: int
+
+
+class Book(Command, frozen=True, kw_only=True):
+    """`booking`: the source's own id, unique in the site. `appointment_ms`: when it is."""
+
+    booking: str
+    service: str
+    appointment_ms: int
+    code: str
+    name: str | None = None
+
+
+class Move(Command, frozen=True, kw_only=True):
+    booking: str
+    appointment_ms: int
+
+
+class CancelBooking(Command, frozen=True, kw_only=True):
+    booking: str
+
+
+class Admit(Command, frozen=True, kw_only=True):
+    """An expected ticket of a service without check-in, at its appointment − `early_call`."""
+
+    ticket: int
+
+
+class ExpireExpected(Command, frozen=True, kw_only=True):
+    """An expected ticket whose `absence_delay` is over."""
+
+    ticket: int
+
+
+class ExpireCalled(Command, frozen=True, kw_only=True):
+    """A called ticket that did not come to a desk that confirms arrivals. `call`: which call of it was due."""
+
+    ticket: int
+    call: int
+
+
+class EndDay(Command, frozen=True, kw_only=True):
+    """Ends at most `limit` tickets of `day` and before, so that a person's command never waits long behind it."""
+
+    day: str
+    limit: int = 50
+
+
+class Refresh(Command, frozen=True, kw_only=True):
+    """Publish these anew: the site's configuration or its hours changed what they show, no ticket did."""
+
+    desks: tuple[str, ...] = ()
+    halls: tuple[str, ...] = ()
+
+
+class SweepOutbox(Command, frozen=True, kw_only=True):
+    """Forget what is published: outbox rows up to this event."""
+
+    up_to: int
+
+
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+class DeskAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="desk"):
+    """What a desk's command did. `ticket`, `number`: the ticket called, or else the one it was done to."""
+
+    outcome: DeskOutcome
+    ticket: int | None = None
+    number: str | None = None
+
+
+class TicketAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
+    ticket: int
+    number: str
+    service: str
+    code: str
+    people_ahead: int
+    issued_ms: int
+    wait_min: tuple[int, int] | None = None
+    appointment_ms: int | None = None
+
+
+class DoneAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
+    """`count`: how many tickets were ended, printed, cancelled …; what is left may be asked for again."""
+
+    count: int = 0
+
+
+class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"):
+    """A refusal as it is kept and repeated: `code`, one sentence, and the facts."""
+
+    code: str
+    detail: str
+    facts: dict[str, str | int | None] = {}
+
+
+Answer = DeskAnswer | TicketAnswer | DoneAnswer | RefusedAnswer
