@@ -140,8 +140,9 @@ def draw_web_icons() -> None:
 
 
 def draw_node_icons() -> None:
+    # Before the import: pygame greets.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    import pygame  # noqa: PLC0415, the line above must come first
+    import pygame
 
     folder = empty(NODES / "icons")
     for name in NODE_ICONS:
