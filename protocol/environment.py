@@ -1,0 +1,139 @@
+"""Settings out of the environment: one variable a field, read and checked once, at start.
+
+A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. Bounds and a sentence that
+says what the field means stand beside it: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. A field with
+`Meta(extra={"secret": True})` is never shown in an error.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, UNSET, Meta, Struct, inspect
+
+PREFIX = "SUIVANT_"
+
+S = TypeVar("S", bound=Struct)
+
+
+class WrongSetting(ValueError):
+    """A setting a program cannot start with: the variable, its value (None: not set) and what would be right."""
+
+    def __init__(self, variable: str, value: str | None, wanted: str) -> None:
+        self.variable = variable
+        self.value = value
+        self.wanted = wanted
+        found = f"{variable} is not set" if value is None else f"{variable} is {value!r}"
+        super().__init__(f"{found}: it should be {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting as a help text or a document shows it; `default` is None where it must be set."""
+
+    variable: str
+    default: str | None
+    meaning: str
+    wanted: str
+
+
+def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> S:
+    """The settings of `kind`; a variable that is absent or empty leaves its field at the default.
+
+    Raises WrongSetting for the first field that is missing or is not what its type asks for.
+    """
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        variable = prefix + field.name.upper()
+        text = environ.get(variable, "")
+        if text:
+            values[field.name] = _value(field.type, variable, text)
+        elif field.required:
+            raise WrongSetting(variable, None, wanted(field.type))
+    return kind(**values)
+
+
+def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]:
+    """Every setting of `kind`, in the order of its fields."""
+    for field in msgspec.structs.fields(kind):
+        default = None if field.required else _default_text(field)
+        meta = _meta(field.type)
+        meaning = next((each.description for each in meta if each.description), "")
+        yield Described(prefix + field.name.upper(), default, meaning, wanted(field.type))
+
+
+def wanted(kind: Any) -> str:
+    """What a value of this type looks like, in words: 'a whole number from 1 to 65535'."""
+    return _words(inspect.type_info(kind))
+
+
+def _value(kind: Any, variable: str, text: str) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False, dec_hook=_from_text)
+    except (msgspec.ValidationError, ValueError) as error:
+        secret = any((each.extra or {}).get("secret") for each in _meta(kind))
+        raise WrongSetting(variable, "(not shown)" if secret else text, wanted(kind)) from error
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(f"no setting is a {kind.__name__}")
+
+
+def _default_text(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is not NODEFAULT and field.default is not UNSET:
+        value = field.default.value if isinstance(field.default, Enum) else field.default
+        return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return str(field.default_factory()) if field.default_factory is not NODEFAULT else ""
+
+
+def _meta(kind: Any) -> list[Meta]:
+    if get_origin(kind) is Annotated:
+        inner, *notes = get_args(kind)
+        return [*_meta(inner), *(note for note in notes if isinstance(note, Meta))]
+    return [meta for each in get_args(kind) for meta in _meta(each)]
+
+
+def _words(info: inspect.Type) -> str:  # noqa: PLR0911 - one line a type
+    match info:
+        case inspect.Metadata():
+            return _words(info.type)
+        case inspect.UnionType():
+            return " or ".join(_words(each) for each in info.types if not isinstance(each, inspect.NoneType))
+        case inspect.IntType():
+            return "a whole number" + _bounds(info)
+        case inspect.FloatType():
+            return "a number" + _bounds(info)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.LiteralType():
+            return "one of " + ", ".join(str(each) for each in info.values)
+        case inspect.EnumType():
+            return "one of " + ", ".join(str(each.value) for each in info.cls)
+        case inspect.CustomType() if info.cls is Path:
+            return "a path"
+        case inspect.StrType():
+            return _text_words(info)
+    return "a text"
+
+
+def _text_words(info: inspect.StrType) -> str:
+    if info.pattern:
+        return f"a text that matches {info.pattern}"
+    if info.max_length is not None:
+        return f"a text of at most {info.max_length} characters"
+    return "a text"
+
+
+def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
+    least = info.ge if info.ge is not None else info.gt
+    most = info.le if info.le is not None else info.lt
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    if least is not None:
+        return f" of at least {least}"
+    return f" of at most {most}" if most is not None else ""

@@ -1,0 +1,132 @@
+"""Telling 'the broker is lost' from 'the hub is away', and the hub's time on a clock of our own.
+
+Pure: time comes in.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS
+
+# Three echoes in a row: a stall shorter than a press lives for does not cost a new TLS handshake.
+ECHO_LOST_MS = 3 * ECHO_PERIOD_MS
+# A link that tries reports a failure at least each 30 s (connect, handshake, the longest delay); silence means that its
+# own thread has died.
+LINK_SILENT_MS = 60_000
+# Two minutes of beats: long enough to meet a quick one, short enough that crystals have not drifted by a millisecond.
+BEATS_KEPT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class SendEcho:
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The program should exit and be started again."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """A program's own echo through the broker.
+
+    Feed it what the link says and a tick at least each second. It asks for one reconnect when echoes stay away although
+    the link says it is connected, and for an exit when the new connection is no better. It knows nothing of the hub.
+    """
+
+    now_ms: int
+    _connected: bool = False
+    _heard_ms: int = field(init=False)
+    _send_at_ms: int = 0
+    _count: int = 0
+    _reconnected_for_echo: bool = False
+
+    def __post_init__(self) -> None:
+        self._heard_ms = self.now_ms
+
+    def connected(self, now_ms: int) -> None:
+        self._connected = True
+        self._heard_ms = self._send_at_ms = now_ms
+
+    def disconnected(self, now_ms: int) -> None:
+        """The link lost its connection, or an attempt failed."""
+        self._connected = False
+        self._heard_ms = now_ms
+
+    def echoed(self, count: int, now_ms: int) -> None:
+        """One of our own echoes came back; those of an earlier run or an old connection count for nothing."""
+        if not self._connected or count > self._count:
+            return
+        self._heard_ms = now_ms
+        self._reconnected_for_echo = False
+
+    def tick(self, now_ms: int) -> list[SendEcho | Reconnect | GiveUp]:
+        silent_ms = now_ms - self._heard_ms
+        if not self._connected:
+            return [GiveUp("the link's thread has died")] if silent_ms >= LINK_SILENT_MS else []
+        if silent_ms >= ECHO_LOST_MS:
+            return [self._lost(now_ms)]
+        if now_ms < self._send_at_ms:
+            return []
+        self._send_at_ms = now_ms + ECHO_PERIOD_MS
+        self._count += 1
+        return [SendEcho(self._count)]
+
+    def _lost(self, now_ms: int) -> Reconnect | GiveUp:
+        if self._reconnected_for_echo:
+            return GiveUp("no echo came back from the broker, and a new connection did not help")
+        self._reconnected_for_echo = True
+        self._connected = False
+        self._heard_ms = now_ms
+        return Reconnect(f"no echo came back from the broker for {ECHO_LOST_MS // 1000} s")
+
+
+@dataclass(frozen=True, slots=True)
+class _HeardBeat:
+    hub_ms: int
+    arrived_ms: int
+
+
+@dataclass(slots=True)
+class HubTime:
+    """What the beats say: whether the hub is there, when a gesture was on its clock, and what time it is there now.
+
+    `arrived_ms`, `moment_ms` and `now_ms` are of our own monotonic clock; `hub_ms` is the hub's, since 1970.
+    """
+
+    _beats: deque[_HeardBeat] = field(default_factory=lambda: deque(maxlen=BEATS_KEPT))
+
+    def beat(self, hub_ms: int, arrived_ms: int) -> None:
+        self._beats.append(_HeardBeat(hub_ms, arrived_ms))
+
+    def restarted(self) -> None:
+        """Another run of the hub, perhaps after its clock was set: older beats say nothing of it."""
+        self._beats.clear()
+
+    def away(self, now_ms: int) -> bool:
+        """No beat for 15 s, or none yet."""
+        return not self._beats or now_ms - self._beats[-1].arrived_ms >= BEAT_LOST_MS
+
+    def stamp(self, moment_ms: int) -> tuple[int, int] | None:
+        """The beat before a moment (hub_ms) and the time from its arrival to the moment, or None without a beat.
+
+        Their sum is never later than the moment was on the hub's clock: delay only makes it older.
+        """
+        for heard in reversed(self._beats):
+            if heard.arrived_ms <= moment_ms:
+                return heard.hub_ms, moment_ms - heard.arrived_ms
+        return None
+
+    def hub_now_ms(self, now_ms: int) -> int | None:
+        """The hub's time by its least delayed beat of the last two minutes, or None without a beat."""
+        if not self._beats:
+            return None
+        return now_ms + max(heard.hub_ms - heard.arrived_ms for heard in self._beats)
