@@ -1,0 +1,134 @@
+"""The bytes of a ticket for an ESC/POS printer, in one of two styles. Pure."""
+
+from enum import StrEnum
+
+from escpos.printer import Dummy
+from PIL import Image, ImageChops
+
+from nodes.ticket_printer import picture
+from nodes.ticket_printer.ticket import Ticket
+
+RESET = b"\x1b@"
+# As little a printer's memory may be, one band fits: 72 bytes a row.
+BAND_ROWS = 96
+# From the last line to the cutter, where the printer does not feed by itself: dots.
+FEED_AND_PART_CUT = b"\x1dVB\x00"
+CODE_PAGE = "CP1252"
+NUMBER_SCALE_MOST = 6
+QR_LEVEL_M = 1
+
+
+class Style(StrEnum):
+    PICTURE = "picture"  # the ticket as it is drawn, for printers on 80 mm with memory and a fast line
+    TEXT = "text"  # the printer's own letters and QR code: a few hundred bytes
+
+
+def paper(ticket: Ticket, style: Style, profile: str) -> bytes:
+    """What to send, from the reset to the cut. `profile` is a printer's name in python-escpos, for `text`.
+
+    Raises TooMuchForPaper where the ticket's follow address is too long for a QR code.
+    """
+    return as_picture(ticket) if style is Style.PICTURE else as_text(ticket, profile)
+
+
+def as_picture(ticket: Ticket) -> bytes:
+    return RESET + raster(picture.draw(ticket)) + FEED_AND_PART_CUT
+
+
+def raster(image: Image.Image) -> bytes:
+    """A picture in mode `1` as GS v 0 commands, in bands of 96 rows."""
+    # Pillow packs 8 pixels into a byte like the printer, but 1 is white there and ink here.
+    dots = ImageChops.invert(image.convert("1"))
+    row_bytes = (dots.width + 7) // 8
+    bands = []
+    for top in range(0, dots.height, BAND_ROWS):
+        band = dots.crop((0, top, dots.width, min(top + BAND_ROWS, dots.height)))
+        head = b"\x1dv0\x00" + row_bytes.to_bytes(2, "little") + band.height.to_bytes(2, "little")
+        bands.append(head + band.tobytes())
+    return b"".join(bands)
+
+
+def as_text(ticket: Ticket, profile: str) -> bytes:
+    printer = Dummy(profile=profile)
+    columns = printer.profile.get_columns("a")
+    printer.hw("INIT")
+    # ESC @ may have taken the printer to another page, which python-escpos does not know: say it anew.
+    printer.charcode(CODE_PAGE)
+    lines = _Lines(printer, columns)
+    lines.write(ticket.town, bold=True)
+    lines.write("-" * columns)
+    if ticket.duplicate is not None:
+        lines.write(ticket.duplicate, bold=True, wide=True, align="center")
+    lines.pair(ticket.service, ticket.appointment)
+    lines.number(ticket.number)
+    if ticket.wait_label is not None:
+        lines.write(ticket.wait_label)
+    lines.write(ticket.wait, bold=True, wide=True)
+    lines.write(ticket.ahead, bold=True)
+    lines.write(ticket.follow_hint)
+    printer.set(align="center")
+    printer.qr(ticket.follow, native=True, size=picture.MODULE, ec=QR_LEVEL_M)
+    printer.set(align="left")
+    lines.write(ticket.screens_hint)
+    lines.write("-" * columns)
+    lines.write(ticket.date)
+    lines.write(ticket.absent_hint)
+    printer.cut()
+    return bytes(printer.output)
+
+
+class _Lines:
+    """Text lines that never leave the paper: broken between words by the printer's own columns."""
+
+    def __init__(self, printer: Dummy, columns: int) -> None:
+        self._printer = printer
+        self._columns = columns
+
+    def write(self, text: str, *, bold: bool = False, wide: bool = False, align: str = "left") -> None:
+        scale = 2 if wide else 1
+        self._printer.set(align=align, bold=bold, custom_size=True, width=scale, height=scale)
+        for line in break_columns(text, self._columns // scale):
+            self._printer._raw(encode(line) + b"\n")  # noqa: SLF001 - its text() guesses a code page for every sign
+        self._printer.set(align="left", bold=False, normal_textsize=True)
+
+    def pair(self, left: str, right: str | None) -> None:
+        if right is None:
+            self.write(left, bold=True)
+            return
+        room = self._columns - len(right) - 1
+        if len(left) > room:
+            self.write(left, bold=True)
+            self.write(right, bold=True)
+            return
+        self.write(left.ljust(self._columns - len(right)) + right, bold=True)
+
+    def number(self, number: tuple[str, str]) -> None:
+        text = " ".join(part for part in number if part)
+        scale = max(1, min(NUMBER_SCALE_MOST, self._columns // len(text)))
+        self._printer.set(align="center", bold=True, custom_size=True, width=scale, height=scale)
+        self._printer._raw(encode(text) + b"\n")  # noqa: SLF001
+        self._printer.set(align="left", bold=False, normal_textsize=True)
+
+
+def encode(text: str) -> bytes:
+    """In Windows-1252, whose no-break space some printers draw as a sign of their own."""
+    return text.replace("\u00a0", " ").encode("cp1252", errors="replace")
+
+
+def break_columns(text: str, columns: int) -> list[str]:
+    """The text in lines of at most `columns` signs; a no-break space keeps its words together where it can."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if len(joined) <= columns:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        rest = word
+        while len(rest) > columns:
+            lines[-1] = rest[:columns]
+            lines.append("")
+            rest = rest[columns:]
+        lines[-1] = rest
+    return [line.rstrip() for line in lines if line.strip()] or [""]

@@ -1,0 +1,375 @@
+"""The ticket as one picture of 576 dots, 1 bit, for printers on paper of 80 mm.
+
+`arrange` says what stands where, so that it can be measured; `draw` makes the dots. Lengths are dots (8 a millimetre),
+vertical positions are baselines of capitals, as the house centres and stacks text by its capitals.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import segno
+from PIL import Image, ImageDraw, ImageFont
+
+from nodes.ticket_printer.ticket import Ticket
+
+FONTS = Path(__file__).parents[1] / "assets" / "fonts"
+
+WIDTH = 576
+LEFT, RIGHT = 24, 552
+# Beside the code a line may come this close to the paper's edge, which leaves it 'Suivez votre place'.
+HINT_RIGHT = 556
+BOLD, NUMBER_WEIGHT = 600, 700
+# Capitals of 2.5 mm: what an eye without its glasses still reads.
+LEAST_SIZE = 28
+NUMBER_SIZE, NUMBER_WIDTH = 196, 536
+# Between letter and digits, in em.
+NUMBER_GAP = 0.2
+LINE = 38
+MODULE, QUIET = 8, 4
+QR_GAP = 32
+
+# The town's mark: three lime leaves, each a pointed oval: centre, half length, half width, degrees from upright.
+_LEAVES = ((54.0, 39.0, 13.4, 10.0, 0.0), (40.0, 63.6, 13.4, 9.8, 240.0), (68.0, 63.6, 13.4, 9.8, 120.0))
+_MARK_OVERSAMPLE = 8
+
+
+class TooMuchForPaper(ValueError):
+    """The follow address is longer than a QR code on this paper can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Drawn from `x` (left edge of the first sign's slot) on the baseline `y`; white where it stands on a band."""
+
+    x: float
+    y: int
+    size: int
+    weight: int
+    text: str
+    white: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A filled rectangle; the far edges are not part of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A QR code with its upper left module at (x, y), without its quiet zone; `rows` holds modules, 1 is dark."""
+
+    x: int
+    y: int
+    module: int
+    rows: tuple[bytes, ...]
+
+    @property
+    def side(self) -> int:
+        return self.module * len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The town's mark at its place in the upper left corner."""
+
+
+Piece = Text | Bar | Code | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    height: int
+    pieces: tuple[Piece, ...]
+
+
+def arrange(ticket: Ticket) -> Arrangement:
+    """Where each piece stands. No text leaves the paper: it shrinks to 28 dots, then breaks, then ends in `…`.
+
+    Raises TooMuchForPaper where the follow address is too long for a QR code of this width.
+    """
+    pieces: list[Piece] = [Mark()]
+    y = _head(ticket, pieces)
+    y = _service(ticket, pieces, y)
+    y = _number(ticket, pieces, y)
+    y = _wait(ticket, pieces, y)
+    y = _follow(ticket, pieces, y)
+    y = _foot(ticket, pieces, y)
+    return Arrangement(y + 36, tuple(pieces))
+
+
+def draw(ticket: Ticket) -> Image.Image:
+    """A picture in mode `1`, 576 wide: 0 is ink."""
+    arrangement = arrange(ticket)
+    canvas = Image.new("L", (WIDTH, arrangement.height), 255)
+    pen = ImageDraw.Draw(canvas)
+    for piece in arrangement.pieces:
+        _draw(canvas, pen, piece)
+    # Printers know no grey; a threshold keeps stems straighter than the font's own 1-bit hints do.
+    return canvas.point(_threshold()).convert("1", dither=Image.Dither.NONE)
+
+
+def ink_width(text: str, size: int, weight: int) -> int:
+    left, _, right, _ = font(weight, size).getbbox(text, anchor="ls")
+    return round(right - left)
+
+
+@lru_cache(maxsize=32)
+def font(weight: int, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONTS / f"Lexend-{weight}.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def fit_size(text: str, size: int, weight: int, width: int) -> int | None:
+    """The largest size up to `size` at which the text is at most `width` wide; None where 28 dots are too wide."""
+    for smaller in range(size, LEAST_SIZE - 1, -1):
+        if ink_width(text, smaller, weight) <= width:
+            return smaller
+    return None
+
+
+def break_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple[str, ...]:
+    """The text in at most `most` lines of `width`, broken at spaces, inside a word only where it alone is too wide."""
+    lines: list[str] = []
+    rest = text
+    while rest and len(lines) < most:
+        line, rest = _first_line(rest, size, weight, width)
+        lines.append(line)
+    if rest:
+        lines[-1] = _shorten(lines[-1] + " " + rest, size, weight, width)
+    return tuple(lines)
+
+
+def qr_rows(text: str) -> tuple[bytes, ...]:
+    """The modules of the smallest QR code that holds the text at error level M, or a better one of the same size."""
+    try:
+        code = segno.make(text, micro=False, error="m")
+    except segno.DataOverflowError as error:
+        raise TooMuchForPaper(_too_long(text)) from error
+    return tuple(bytes(row) for row in code.matrix)
+
+
+def _too_long(text: str) -> str:
+    return f"the follow address has {len(text)} signs, more than a QR code of {WIDTH} dots can hold: shorten it"
+
+
+# --- from top to foot; each takes the last position used and gives the next ---
+
+
+def _head(ticket: Ticket, pieces: list[Piece]) -> int:
+    size = fit_size(ticket.town, 30, BOLD, RIGHT - 100)
+    baseline = 63
+    if size is not None:
+        pieces.append(_text_at(100, baseline, size, BOLD, ticket.town))
+    else:
+        # The first two lines stand about the mark's middle.
+        lines = break_lines(ticket.town, LEAST_SIZE, BOLD, RIGHT - 100, 3)
+        pieces.extend(_text_at(100, 44 + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(lines))
+        baseline = 44 + (len(lines) - 1) * LINE
+    rule = baseline + 41
+    pieces.append(Bar(LEFT, rule, RIGHT, rule + 6))
+    if ticket.duplicate is None:
+        return rule + 6
+    top = rule + 6 + 16
+    width = ink_width(ticket.duplicate, 36, NUMBER_WEIGHT)
+    pieces.append(Bar(LEFT, top, RIGHT, top + 48))
+    middle = (WIDTH - width) // 2
+    origin = _origin(middle, ticket.duplicate, 36, NUMBER_WEIGHT)
+    pieces.append(Text(origin, top + 37, 36, NUMBER_WEIGHT, ticket.duplicate, white=True))
+    return top + 48
+
+
+def _service(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    """Service left and appointment right on one line; each on its own where both are too wide."""
+    baseline = y + 54
+    if ticket.appointment is None:
+        return _lines(pieces, ticket.service, baseline, 34, 3)
+    width = ink_width(ticket.appointment, 34, BOLD)
+    size = fit_size(ticket.service, 34, BOLD, RIGHT - LEFT - width - 24)
+    if size is not None:
+        pieces.append(_text_at(LEFT, baseline, size, BOLD, ticket.service))
+        pieces.append(_text_at(RIGHT - width, baseline, 34, BOLD, ticket.appointment))
+        return baseline
+    baseline = _lines(pieces, ticket.service, baseline, 34, 3) + 44
+    pieces.append(_text_at(LEFT, baseline, 34, BOLD, ticket.appointment))
+    return baseline
+
+
+def _number(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    letter, digits = ticket.number
+    size = NUMBER_SIZE
+    while size > LEAST_SIZE and number_width(letter, digits, size) > NUMBER_WIDTH:
+        size -= 1
+    width = number_width(letter, digits, size)
+    # A number wider than the other lines stands in the middle of the paper.
+    left = LEFT if width <= RIGHT - LEFT else (WIDTH - width) // 2
+    baseline = y + 44 + round(size * 0.7)
+    if letter:
+        pieces.append(_text_at(left, baseline, size, NUMBER_WEIGHT, letter))
+    pieces.append(_text_at(left + width - ink_width(digits, size, NUMBER_WEIGHT), baseline, size, NUMBER_WEIGHT, digits))
+    dash = baseline + 30
+    pieces.extend(Bar(x, dash, min(x + 14, RIGHT), dash + 4) for x in range(LEFT, RIGHT, 24))
+    return dash + 4
+
+
+def number_width(letter: str, digits: str, size: int) -> int:
+    """From the first to the last ink of a number with its gap."""
+    if not letter:
+        return ink_width(digits, size, NUMBER_WEIGHT)
+    face = font(NUMBER_WEIGHT, size)
+    left = face.getbbox(letter, anchor="ls")[0]
+    right = face.getbbox(digits, anchor="ls")[2]
+    return round(face.getlength(letter) + NUMBER_GAP * size + right - left)
+
+
+def _wait(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    if ticket.wait_label is None:
+        baseline = _lines(pieces, ticket.wait, y + 58, 40, 2)
+    else:
+        label = _lines(pieces, ticket.wait_label, y + 47, LEAST_SIZE, 1)
+        baseline = _lines(pieces, ticket.wait, label + 62, 53, 2)
+    return _lines(pieces, ticket.ahead, baseline + 61, 36, 2)
+
+
+def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    """The code with its quiet zone, and what it is for: beside it, below it where the code is wide."""
+    rows = qr_rows(ticket.follow)
+    module = min(MODULE, WIDTH // (len(rows) + 2 * QUIET))
+    if module < 4:
+        raise TooMuchForPaper(_too_long(ticket.follow))
+    side = module * len(rows)
+    top = y + 57
+    # The quiet zone is 4 modules wide, whatever the other lines' edge.
+    code = Code(QUIET * module, top, module, rows)
+    pieces.append(code)
+    left = code.x + side + QR_GAP
+    if HINT_RIGHT - left < 190:
+        return _hints(ticket, pieces, LEFT, top + side + QUIET * module + 20, RIGHT - LEFT)
+    beside = _hint_lines(ticket, HINT_RIGHT - left)
+    # Lines are centred on the code, from the first capital's top to the last baseline.
+    first = top + (side - (len(beside) - 1) * LINE + 20) // 2
+    pieces.extend(
+        _text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line
+    )
+    return max(top + side, first + (len(beside) - 1) * LINE)
+
+
+def _hints(ticket: Ticket, pieces: list[Piece], left: int, baseline: int, width: int) -> int:
+    for row, line in enumerate(_hint_lines(ticket, width)):
+        if line:
+            pieces.append(_text_at(left, baseline + row * LINE, LEAST_SIZE, BOLD, line))
+    return baseline + (len(_hint_lines(ticket, width)) - 1) * LINE
+
+
+def _hint_lines(ticket: Ticket, width: int) -> tuple[str, ...]:
+    first = break_lines(ticket.follow_hint, LEAST_SIZE, BOLD, width, 5)
+    second = break_lines(ticket.screens_hint, LEAST_SIZE, BOLD, width, 3)
+    return (*first, "", *second)
+
+
+def _foot(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    rule = y + 40
+    pieces.append(Bar(LEFT, rule, RIGHT, rule + 4))
+    baseline = _lines(pieces, ticket.date, rule + 4 + 46, LEAST_SIZE, 2)
+    return _lines(pieces, ticket.absent_hint, baseline + LINE, LEAST_SIZE, 3)
+
+
+def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) -> int:
+    """One line as large as it fits, else `most` lines of the least size; gives the last baseline."""
+    fitting = fit_size(text, size, BOLD, RIGHT - LEFT)
+    if fitting is not None:
+        pieces.append(_text_at(LEFT, baseline, fitting, BOLD, text))
+        return baseline
+    lines = break_lines(text, LEAST_SIZE, BOLD, RIGHT - LEFT, most)
+    for row, line in enumerate(lines):
+        pieces.append(_text_at(LEFT, baseline + row * LINE, LEAST_SIZE, BOLD, line))
+    return baseline + (len(lines) - 1) * LINE
+
+
+# --- text ---
+
+
+def _text_at(ink_left: int, baseline: int, size: int, weight: int, text: str) -> Text:
+    return Text(_origin(ink_left, text, size, weight), baseline, size, weight, text)
+
+
+def _origin(ink_left: int, text: str, size: int, weight: int) -> float:
+    """Where to set the text so that its ink, not its slot, begins at `ink_left`."""
+    return ink_left - font(weight, size).getbbox(text, anchor="ls")[0]
+
+
+def _first_line(text: str, size: int, weight: int, width: int) -> tuple[str, str]:
+    if ink_width(text, size, weight) <= width:
+        return text, ""
+    words = text.split(" ")
+    count = 1
+    while count < len(words) and ink_width(" ".join(words[: count + 1]), size, weight) <= width:
+        count += 1
+    line = " ".join(words[:count])
+    if ink_width(line, size, weight) <= width:
+        return line, " ".join(words[count:])
+    cut = len(line)
+    while cut > 1 and ink_width(line[:cut], size, weight) > width:
+        cut -= 1
+    return line[:cut], " ".join((line[cut:], *words[count:])).strip()
+
+
+def _shorten(text: str, size: int, weight: int, width: int) -> str:
+    kept = text
+    while kept and ink_width(kept.rstrip() + "…", size, weight) > width:
+        kept = kept[:-1]
+    return kept.rstrip() + "…"
+
+
+# --- dots ---
+
+
+def _draw(canvas: Image.Image, pen: ImageDraw.ImageDraw, piece: Piece) -> None:
+    match piece:
+        case Text():
+            face = font(piece.weight, piece.size)
+            pen.text((piece.x, piece.y), piece.text, fill=255 if piece.white else 0, font=face, anchor="ls")
+        case Bar():
+            pen.rectangle((piece.left, piece.top, piece.right - 1, piece.bottom - 1), fill=0)
+        case Code():
+            for left, top in _dark_modules(piece):
+                pen.rectangle((left, top, left + piece.module - 1, top + piece.module - 1), fill=0)
+        case Mark():
+            _draw_mark(canvas)
+
+
+def _dark_modules(code: Code) -> Iterator[tuple[int, int]]:
+    for row, modules in enumerate(code.rows):
+        for column, dark in enumerate(modules):
+            if dark:
+                yield code.x + column * code.module, code.y + row * code.module
+
+
+def _draw_mark(canvas: Image.Image) -> None:
+    size = (90, 84)
+    large = Image.new("L", (size[0] * _MARK_OVERSAMPLE, size[1] * _MARK_OVERSAMPLE), 255)
+    for x, y, length, width, turn in _LEAVES:
+        # An upright pointed oval is where two discs meet; drawn alone, turned, and laid on the others.
+        leaf = Image.new("L", large.size, 255)
+        ImageDraw.Draw(leaf).polygon(_pointed_oval(x, y, length, width), fill=0)
+        turned = leaf.rotate(-turn, center=(x * _MARK_OVERSAMPLE, y * _MARK_OVERSAMPLE), fillcolor=255)
+        large.paste(0, mask=turned.point(lambda level: 255 - level))
+    canvas.paste(large.resize(size, Image.Resampling.BOX), (0, 0))
+
+
+def _pointed_oval(x: float, y: float, length: float, width: float) -> list[tuple[float, float]]:
+    radius = (length**2 + width**2) / (2 * width)
+    steps = [length * step / 24 for step in range(-24, 25)]
+    half = [(radius**2 - along**2) ** 0.5 - (radius - width) for along in steps]
+    right = [(x + across, y + along) for along, across in zip(steps, half, strict=True)]
+    left = [(x - across, y + along) for along, across in zip(steps, half, strict=True)]
+    return [(a * _MARK_OVERSAMPLE, b * _MARK_OVERSAMPLE) for a, b in (*right, *reversed(left))]
+
+
+def _threshold() -> list[int]:
+    return [0 if level < 128 else 255 for level in range(256)]

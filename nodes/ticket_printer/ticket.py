@@ -1,0 +1,155 @@
+"""What a ticket says, in words: from the hub's answer to the lines a visitor reads. Pure."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nodes.ticket_printer.words import Words
+from protocol.messages import TicketReply, TicketPrinterConfig
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER = re.compile(r"([^0-9]*)([0-9]*)(.*)", re.DOTALL)
+
+# What is below this is not measured finely enough to be promised.
+_LEAST_PROMISE_MIN = 5
+
+# English for the catalogue's tools; `datetime.weekday()` and `month - 1` are the indices.
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The words of one paper, in the order in which they stand on it; None where a line is left out.
+
+    `number` is letter and digits apart, `follow` what the QR holds.
+    """
+
+    town: str
+    service: str
+    number: tuple[str, str]
+    appointment: str | None
+    wait_label: str | None
+    wait: str
+    ahead: str
+    follow: str
+    follow_hint: str
+    screens_hint: str
+    date: str
+    absent_hint: str
+    duplicate: str | None = None
+
+
+def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, duplicate: bool = False) -> Ticket:
+    """The ticket that this answer of the hub asks for. Raises ZoneInfoNotFoundError where the zone is none."""
+    zone = ZoneInfo(config.zone)
+    label, wait = _wait(reply.wait_min, words)
+    return Ticket(
+        town=printable(config.town),
+        service=printable(reply.service_name),
+        number=split_number(reply.number),
+        appointment=_appointment(reply.appointment_at, zone, words),
+        wait_label=label,
+        wait=wait,
+        ahead=_ahead(reply.people_ahead, words),
+        follow=config.follow_url + reply.code,
+        follow_hint=words.one("Follow your place on your phone."),
+        screens_hint=words.one("Or watch the screens."),
+        date=date_words(local_time(reply.issued_at, zone), words),
+        absent_hint=words.one("Called while you were away? See the reception."),
+        duplicate=words.one("DUPLICATE") if duplicate else None,
+    )
+
+
+def split_number(number: str) -> tuple[str, str]:
+    """`A012` as `A` and `012`; a number without a letter, or of another shape, is all in one part."""
+    letter, digits, rest = _NUMBER.fullmatch(number).groups()  # type: ignore[union-attr]
+    if rest or not digits:
+        return "", printable(number)
+    return printable(letter), digits
+
+
+def local_time(moment_ms: int, zone: ZoneInfo) -> datetime:
+    return (_EPOCH + timedelta(milliseconds=moment_ms)).astimezone(zone)
+
+
+def date_words(moment: datetime, words: Words) -> str:
+    """`mardi 24 novembre 2026, 10:22`: names from the catalogue, since a Pi has no French locale."""
+    return words.one("{weekday} {day} {month} {year}, {time}").format(
+        weekday=words.one(_WEEKDAYS[moment.weekday()]),
+        day=words.one("1st") if moment.day == 1 else moment.day,
+        month=words.one(_MONTHS[moment.month - 1]),
+        year=moment.year,
+        time=_clock(moment),
+    )
+
+
+def printable(text: str) -> str:
+    """The text in signs that both the font and the printer's Western code page have, on one line.
+
+    What they lack loses its accent, else becomes `?`: a name with a hole is still read, a wrong sign is not.
+    """
+    spaced = text.replace("\u202f", "\u00a0").replace("\u2011", "-")
+    return " ".join("".join(_printable(sign) for sign in spaced).split(" "))
+
+
+def _printable(sign: str) -> str:
+    if sign in "\r\n\t":
+        return " "
+    if not sign.isprintable() and sign != "\u00a0":
+        return ""
+    if _in_code_page(sign):
+        return sign
+    plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if _in_code_page(part))
+    return plain or "?"
+
+
+def _in_code_page(sign: str) -> bool:
+    try:
+        sign.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.hour}:{moment.minute:02d}"
+
+
+def _appointment(moment_ms: int | None, zone: ZoneInfo, words: Words) -> str | None:
+    if moment_ms is None:
+        return None
+    return words.one("APPT {time}").format(time=_clock(local_time(moment_ms, zone)))
+
+
+def _wait(wait_min: tuple[int, int] | None, words: Words) -> tuple[str | None, str]:
+    if wait_min is None:
+        return None, words.one("Wait: see the screens")
+    least, most = wait_min
+    label = words.one("Estimated wait")
+    if least == 0:
+        return label, words.one("less than {most} min").format(most=max(most, _LEAST_PROMISE_MIN))
+    if least >= most:
+        return label, words.one("about {most} min").format(most=least)
+    return label, words.one("between {least} and {most} min").format(least=least, most=most)
+
+
+def _ahead(people: int, words: Words) -> str:
+    if people == 0:
+        return words.one("Nobody before you")
+    return words.many("{people} person before you", "{people} people before you", people).format(people=people)

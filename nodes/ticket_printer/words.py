@@ -1,0 +1,28 @@
+"""The words of the ticket, from its own catalogue."""
+
+import gettext
+from dataclasses import dataclass
+from pathlib import Path
+
+LOCALE = Path(__file__).parents[1] / "locale"
+DOMAIN = "ticket_printer"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language. `one` and `many` take English and give that language; what is not translated stays English."""
+
+    catalogue: gettext.NullTranslations
+
+    def one(self, message: str) -> str:
+        return self.catalogue.gettext(message)
+
+    def many(self, singular: str, plural: str, count: int) -> str:
+        return self.catalogue.ngettext(singular, plural, count)
+
+
+def words_in(language: str) -> Words:
+    """Raises FileNotFoundError where there is no built catalogue of that language; English needs none."""
+    if language == "en":
+        return Words(gettext.NullTranslations())
+    return Words(gettext.translation(DOMAIN, LOCALE, languages=[language]))
