@@ -208,7 +208,7 @@ class AnnouncementRow(Base):
     play_ms: Mapped[int]
     length_ms: Mapped[int]
 
-    __table_args__ = (Index("announcements_of_hall", "site", "hall", "play_ms"),)
+    __table_args__ = (Index("announcements_by_time", "site", "play_ms"), Index("announcements_of_call", "site", "call"),)
 
 
 class CounterRow(Base):

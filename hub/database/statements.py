@@ -1,0 +1,118 @@
+"""Statements written in SQLAlchemy Core, compiled once, run on the driver's own connection.
+
+The unit of work of an ORM session costs more than the durable commit itself, and even Core's execution costs as much
+as the statements do (measured: docs/benchmarks.md). So the writer's statements are composed in Core, where tables and
+columns are checked, and executed as text. On PostgreSQL several writes whose rows nobody reads go in one round trip.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.engine.interfaces import Dialect
+
+Params = Mapping[str, Any]
+_PYFORMAT = re.compile(r"%\((\w+)\)s")
+
+
+class LostUpdate(RuntimeError):
+    """A guarded write changed no row: the row is not as the command read it, which one writer rules out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One insert, update or delete. `guarded`: it must change exactly one row."""
+
+    statement: Executable
+    params: Params
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    sql: str
+    keys: tuple[str, ...]  # of the positional parameters, where the driver takes positions
+    defaults: Params
+
+
+class Connection:
+    """The writer's connection: one driver connection and the statements compiled for it."""
+
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
+        self.raw = raw
+        self._dialect = dialect
+        self.on_postgresql = dialect.name == "postgresql"
+        self._cursor = raw.cursor()
+        self._compiled: dict[Executable, _Compiled] = {}
+        self._together: dict[tuple[tuple[Executable, bool], ...], str] = {}
+
+    def begin(self) -> None:
+        """Starts a writing transaction. psycopg begins one by itself with the first statement."""
+        if not self.on_postgresql:
+            self._cursor.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.raw.commit()
+
+    def rollback(self) -> None:
+        self.raw.rollback()
+
+    def rows(self, statement: Executable, params: Params) -> list[tuple[Any, ...]]:
+        """All rows of a statement."""
+        compiled = self._compile(statement)
+        self._cursor.execute(compiled.sql, self._bind(compiled, params))
+        return self._cursor.fetchall()  # type: ignore[no-any-return]
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Does the writes; their order is not promised on PostgreSQL, so no two may touch the same row or key.
+
+        Raises LostUpdate where a guarded one did not change exactly one row.
+        """
+        if self.on_postgresql and len(writes) > 1:
+            self._write_together(writes)
+            return
+        for write in writes:
+            compiled = self._compile(write.statement)
+            self._cursor.execute(compiled.sql, self._bind(compiled, write.params))
+            if write.guarded and self._cursor.rowcount != 1:
+                raise LostUpdate(compiled.sql)
+
+    def _write_together(self, writes: Sequence[Write]) -> None:
+        shape = tuple((write.statement, write.guarded) for write in writes)
+        sql = self._together.get(shape)
+        if sql is None:
+            sql = self._together[shape] = self._join(shape)
+        params = {
+            f"w{place}_{key}": value
+            for place, write in enumerate(writes)
+            for key, value in {**self._compile(write.statement).defaults, **write.params}.items()
+        }
+        self._cursor.execute(sql, params)
+        changed = self._cursor.fetchone()
+        if any(count != 1 for count in changed):
+            raise LostUpdate(sql)
+
+    def _join(self, shape: Sequence[tuple[Executable, bool]]) -> str:
+        parts = []
+        for place, (statement, _) in enumerate(shape):
+            renamed = _PYFORMAT.sub(rf"%(w{place}_\1)s", self._compile(statement).sql)
+            parts.append(f"w{place} AS ({renamed} RETURNING 1)")
+        counts = [f"(SELECT count(*) FROM w{place})" for place, (_, guarded) in enumerate(shape) if guarded]
+        return f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"
+
+    def _compile(self, statement: Executable) -> _Compiled:
+        known = self._compiled.get(statement)
+        if known is not None:
+            return known
+        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        defaults = {key: value for key, value in compiled.params.items() if value is not None}
+        made = _Compiled(str(compiled), tuple(compiled.positiontup or ()), defaults)
+        self._compiled[statement] = made
+        return made
+
+    def _bind(self, compiled: _Compiled, params: Params) -> Any:
+        if self.on_postgresql:
+            return {**compiled.defaults, **params}
+        return [params[key] if key in params else compiled.defaults[key] for key in compiled.keys]

@@ -1,0 +1,89 @@
+"""Opening hours, local days and the end of a day. Pure: the moment comes in, in ms since 1970 UTC."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from hub.site import EVERY_DAY, Service, Site
+
+_DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=16)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def local(moment_ms: int, zone: str) -> datetime:
+    """The local date and time of a moment."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(_zone(zone))
+
+
+@lru_cache(maxsize=4)
+def _day_of_second(second: int, zone: str) -> str:
+    return datetime.fromtimestamp(second, UTC).astimezone(_zone(zone)).date().isoformat()
+
+
+def local_day(moment_ms: int, zone: str) -> str:
+    """The site's calendar day at a moment, `2026-11-24`."""
+    return _day_of_second(moment_ms // 1000, zone)
+
+
+def minute_of(clock_time: str) -> int:
+    """Minutes since midnight of `8:30`; `24:00` is 1440."""
+    hours, minutes = clock_time.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _moment_ms(day: date, minute: int, zone: str) -> int:
+    whole_days, minute = divmod(minute, 1440)
+    at = datetime.combine(day + whole_days * _DAY, time(minute // 60, minute % 60), _zone(zone))
+    return int(at.timestamp() * 1000)
+
+
+def _within(service: Service, moment_ms: int, zone: str, first: str, last: str) -> bool:
+    now = local(moment_ms, zone)
+    if EVERY_DAY[now.weekday()] not in service.days:
+        return False
+    return minute_of(first) <= now.hour * 60 + now.minute < minute_of(last)
+
+
+def issues_tickets(service: Service, moment_ms: int, zone: str) -> bool:
+    """Whether the service issues tickets at this moment: from `opens` to `last_ticket`."""
+    return _within(service, moment_ms, zone, service.opens, service.last_ticket)
+
+
+def is_open(service: Service, moment_ms: int, zone: str) -> bool:
+    """Whether the service is in its opening hours: from `opens` to `closes`."""
+    return _within(service, moment_ms, zone, service.opens, service.closes)
+
+
+def next_opening(services: Iterable[Service], moment_ms: int, zone: str) -> str | None:
+    """Local time of the next opening within a week, `8:30`; None where nothing opens."""
+    now = local(moment_ms, zone)
+    today_minute = now.hour * 60 + now.minute
+    for ahead in range(8):
+        weekday = EVERY_DAY[(now.weekday() + ahead) % 7]
+        openings = [
+            service.opens
+            for service in services
+            if weekday in service.days and (ahead > 0 or minute_of(service.opens) > today_minute)
+        ]
+        if openings:
+            return min(openings, key=minute_of)
+    return None
+
+
+def day_end_ms(site: Site, day: str) -> int:
+    """When a local day ends: `day_end_delay_min` after the last closing of any service."""
+    last = max((minute_of(service.closes) for service in site.services), default=1440)
+    return _moment_ms(date.fromisoformat(day), last + site.day_end_delay_min, site.zone)
+
+
+def last_ended_day(site: Site, moment_ms: int) -> str:
+    """The latest local day whose end has come."""
+    day = local(moment_ms, site.zone).date()
+    while day_end_ms(site, day.isoformat()) > moment_ms:
+        day -= _DAY
+    return day.isoformat()
