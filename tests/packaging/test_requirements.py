@@ -1,0 +1,69 @@
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+LISTS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def plain(requirement: str) -> str:
+    """The name alone, as an index writes it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0]).lower()
+
+
+def pins(list_: Path) -> dict[str, set[str]]:
+    """The versions a list pins, by name; a name has two where they differ between versions of Python."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)", list_.read_text(encoding="utf-8"), re.MULTILINE):
+        found.setdefault(plain(name), set()).add(version)
+    return found
+
+
+def test_there_is_a_list_for_each_extra():
+    assert {file.stem for file in LISTS} == set(EXTRAS)
+
+
+@pytest.mark.parametrize("list_", LISTS, ids=lambda file: file.stem)
+def test_a_list_pins_all_that_the_project_asks_for_there(list_):
+    asked = PROJECT["dependencies"] + EXTRAS[list_.stem]
+    assert {plain(one) for one in asked} <= pins(list_).keys()
+
+
+@pytest.mark.parametrize("list_", LISTS, ids=lambda file: file.stem)
+def test_every_pin_has_a_hash(list_):
+    requirements = list_.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    assert requirements
+    assert all("==" in line and "--hash=sha256:" in line for line in requirements)
+
+
+@pytest.mark.parametrize("list_", LISTS, ids=lambda file: file.stem)
+def test_a_program_runs_the_versions_that_were_tested(list_):
+    tested = pins(ROOT / "requirements/dev.txt")
+    assert {name: versions - tested.get(name, set()) for name, versions in pins(list_).items()} == {
+        name: set() for name in pins(list_)
+    }
+
+
+def test_no_list_names_a_registry():
+    for file in [*LISTS, ROOT / "package-lock.json", ROOT / ".npmrc"]:
+        # The address at which one may support an author is no registry.
+        text = re.sub(r'"funding": \{[^}]*\}', "", file.read_text(encoding="utf-8"))
+        assert "://" not in text, f"{file.name} names an address"
+
+
+def test_a_button_needs_no_database_and_a_hub_no_screen():
+    assert not {"sqlalchemy", "fastapi", "pygame"} & pins(ROOT / "requirements/desk-button.txt").keys()
+    assert not {"pygame", "gpiozero", "python-escpos"} & pins(ROOT / "requirements/hub.txt").keys()
+
+
+def test_the_npm_lock_pins_what_package_json_asks_for_with_hashes():
+    asked = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    locked = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    del locked[""]
+    assert {name.removeprefix("node_modules/"): entry["version"] for name, entry in locked.items()} == asked
+    assert all(entry["integrity"].startswith("sha512-") for entry in locked.values())
