@@ -2,7 +2,7 @@
 
 A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. Bounds and a sentence that
 says what the field means stand beside it: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. A field with
-`Meta(extra={"secret": True})` is never shown in an error.
+`Meta(extra={"secret": True})` is never shown in an error; `extra={"wanted": "…"}` says what would be right in better words.
 """
 
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,8 @@ def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]
 
 def wanted(kind: Any) -> str:
     """What a value of this type looks like, in words: 'a whole number from 1 to 65535'."""
-    return _words(inspect.type_info(kind))
+    said = next((each.extra["wanted"] for each in _meta(kind) if each.extra and "wanted" in each.extra), None)
+    return str(said) if said is not None else _words(inspect.type_info(kind))
 
 
 def _value(kind: Any, variable: str, text: str) -> Any:

@@ -47,7 +47,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="name or address of the MQTT broker")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the MQTT broker")] = 1883
-    ca_file: Annotated[Path | None, Meta(description="PEM file of the authority behind the broker's certificate")] = None
+    ca_file: Annotated[Path | None, Meta(description="PEM file of the authority that signed the broker")] = None
     cert_file: Annotated[Path | None, Meta(description="PEM file of this program's own certificate")] = None
     key_file: Annotated[Path | None, Meta(description="PEM file of this program's own private key")] = None
 
@@ -254,9 +254,7 @@ class Link:
         """One connection from its connect to its end: why it ended, and whether it was ever up."""
         connection = self._open()
         try:
-            connection.client.connect(
-                self._settings.host, self._settings.port, keepalive=KEEPALIVE_S, clean_start=True
-            )
+            connection.client.connect(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S, clean_start=True)
         except (OSError, ValueError) as error:
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", False
         connection.client.loop_start()

@@ -1,0 +1,114 @@
+"""`suivant-node`: one role of a Raspberry Pi."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from nodes.settings import described_settings
+from protocol.environment import Described, WrongSetting
+
+WRONG_SETTING_STATUS = 2
+FAILED_STATUS = 1
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCommand:
+    """A role as the command line shows it. `module` has `run(environ, simulated) -> exit status`, is imported only when
+    the role is run, and may have `described_settings()` for those of its settings that the others do not have."""
+
+    module: str
+    summary: str
+    needs: str
+
+
+ROLES = {
+    "desk-button": RoleCommand(
+        "nodes.desk_button.app", "the button and lamp at a desk: calls the next visitor", "desk-button"
+    ),
+    "display": RoleCommand("nodes.display.app", "a screen in a hall: shows who goes where", "display"),
+    "ticket-printer": RoleCommand(
+        "nodes.ticket_printer.app", "the dispenser at the door: prints tickets", "ticket-printer"
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 after a signal, 1 where a part is missing, 2 for a wrong setting, 75 to be started again."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(ROLES[options.role])(os.environ, options.simulated)
+    except WrongSetting as error:
+        print(f"suivant-node {options.role}: {error}.", file=sys.stderr)
+        return WRONG_SETTING_STATUS
+    except ModuleNotFoundError as error:
+        needs = ROLES[options.role].needs
+        print(f"suivant-node {options.role}: {error.name} is not installed: install suivant[{needs}].", file=sys.stderr)
+        return FAILED_STATUS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="suivant-node",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Runs one node of Suivant. All it is told here is who it is; what it is for, the hub says.",
+        epilog="suivant-node ROLE --help lists the settings of that role.",
+    )
+    parser.add_argument("--version", action="version", version=f"suivant {version('suivant')}")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE", title="roles")
+    for name, role in ROLES.items():
+        command = roles.add_parser(
+            name,
+            help=role.summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            description=f"Runs {role.summary}.",
+        )
+        # Asked for with --help alone: reading a role's settings imports the role.
+        command.format_help = _with_settings(command.format_help, role)  # type: ignore[method-assign]
+        command.add_argument(
+            "--simulated",
+            type=Path,
+            metavar="DIR",
+            help="run without hardware: pins are mock ones, and DIR/control.sock drives them",
+        )
+    return parser
+
+
+def _with_settings(plain: Callable[[], str], role: RoleCommand) -> Callable[[], str]:
+    return lambda: f"{plain()}\nsettings, read from the environment:\n{_settings_text(_all_settings(role))}"
+
+
+def _all_settings(role: RoleCommand) -> Iterable[Described]:
+    yield from described_settings()
+    try:
+        own = getattr(importlib.import_module(role.module), "described_settings", None)
+    except ModuleNotFoundError:
+        return
+    if own is not None:
+        yield from own()
+
+
+def _settings_text(settings: Iterable[Described]) -> str:
+    return "".join(
+        f"  {each.variable}  ({_default(each.default)})\n      {each.meaning}: {each.wanted}\n" for each in settings
+    )
+
+
+def _default(default: str | None) -> str:
+    if default is None:
+        return "must be set"
+    return f"{default} unless set" if default else "may be left out"
+
+
+def _run(role: RoleCommand) -> Callable[[Mapping[str, str], Path | None], int]:
+    run: Callable[[Mapping[str, str], Path | None], int] = importlib.import_module(role.module).run
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""The last configuration on disk, so that a node that starts before its hub knows what it is for."""
+
+import os
+from pathlib import Path
+
+
+class KeptConfig:
+    """One file, replaced as a whole: after a power cut it holds the old text or the new one, never half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "config.json"
+
+    def load(self) -> bytes | None:
+        """The payload last kept, or None where there is none. Raises OSError where it cannot be read."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def keep(self, payload: bytes) -> None:
+        """Raises OSError where the disk does not take it; the old one then stays."""
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,393 @@
+"""What every node does around its role's core: link, status, echo, telemetry, configuration, commands, watchdog.
+
+Threads and callbacks put events into the inbox; one worker takes them out, calls the core and does what comes out. A
+role with a main loop of its own (a screen's frames) calls `step` from there; the others call `run`.
+"""
+
+import os
+import queue
+import resource
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from nodes.events import (
+    Commanded,
+    Configured,
+    Connected,
+    Core,
+    Disconnected,
+    Exit,
+    Follow,
+    Identify,
+    Message,
+    Publish,
+    Tick,
+)
+from nodes.kept_config import KeptConfig
+from nodes.settings import Settings
+from nodes.systemd import Notifier
+from protocol.environment import WrongSetting
+from protocol.heartbeat import GiveUp, Heartbeat, HubTime, Reconnect, SendEcho
+from protocol.link import Incoming, Link, LinkDown, LinkUp, Publication, PublishRefused, monotonic_ms
+from protocol.messages import (
+    BadMessage,
+    Beat,
+    CommandKind,
+    Echo,
+    HubStatus,
+    NodeCommand,
+    NodeConfig,
+    NodeStatus,
+    Parser,
+    Role,
+    Telemetry,
+    encode,
+)
+from protocol.topics import NodeTopic
+
+TICK_MS = 1_000
+TELEMETRY_MS = 60_000
+IDENTIFY_MS = 30_000
+# A worker that is so far behind is fed no more messages: states come again, requests are sent again.
+INBOX_MOST = 2_000
+# One step of a screen's frame loop does not draw late for messages that can wait a frame.
+STEP_MOST = 200
+COMMANDS_REMEMBERED = 32
+# sysexits.h: 'try again later'; systemd starts the program again.
+RESTART_STATUS = 75
+
+_ECHO: Parser[Echo] = Parser(Echo)
+_BEAT: Parser[Beat] = Parser(Beat)
+_HUB_STATUS: Parser[HubStatus] = Parser(HubStatus)
+_COMMAND: Parser[NodeCommand] = Parser(NodeCommand)
+_CONFIG: Parser[NodeConfig] = Parser(NodeConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """SIGTERM or SIGINT came."""
+
+
+class Inbox:
+    """The one queue in which a node's threads meet. `put` may be called from any thread and from a signal handler."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def put(self, event: object) -> None:
+        if isinstance(event, Incoming) and self._queue.qsize() >= INBOX_MOST:
+            return
+        self._queue.put(event)
+
+    def take(self, timeout_s: float) -> object | None:
+        """The next event, or None where none came within the time."""
+        try:
+            return self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
+
+class Runtime:
+    """One node's program around one core.
+
+    `perform` does the role's own effects on the worker's thread. `boot` names this run. Raises WrongSetting where the
+    state folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: Role,
+        core: Core,
+        perform: Callable[[object], None],
+        *,
+        inbox: Inbox,
+        hub_time: HubTime,
+        version: str,
+        boot: str,
+        environ: Mapping[str, str] = os.environ,
+        clock_ms: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        self._node = settings.node
+        self._topics = settings.node.topics
+        self._role = role
+        self._core = core
+        self._perform = perform
+        self._inbox = inbox
+        self._hub_time = hub_time
+        self._version = version
+        self._boot = boot
+        self._clock_ms = clock_ms
+        self._log = structlog.get_logger().bind(role=str(role))
+        self._started_ms = clock_ms()
+        self._heartbeat = Heartbeat(self._started_ms)
+        self._kept = KeptConfig(_usable(settings))
+        self._notifier = Notifier(environ)
+        self._link = Link(
+            settings.broker, self._node.node, inbox.put, will=self._status(online=False), clock_ms=clock_ms
+        )
+        self._followed: tuple[str, ...] = ()
+        self._config: NodeConfig | None = None
+        self._hub_boot: str | None = None
+        self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
+        self._bad_messages = 0
+        self._down_reason = ""
+        self._exit_status: int | None = None
+        self._tick_at_ms = self._telemetry_at_ms = self._alive_at_ms = self._started_ms
+        self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
+            self._own(NodeTopic.ECHO): self._echoed,
+            self._own(NodeTopic.CONFIG): self._configured,
+            self._own(NodeTopic.COMMAND): self._commanded,
+            self._topics.hub_beat: self._beat,
+            self._topics.hub_status: self._hub_said,
+        }
+
+    def run(self) -> int:
+        """Until a signal or the watchdog ends it: the program's exit status."""
+        self.start()
+        try:
+            while True:
+                status = self.step(self._patience_s())
+                if status is not None:
+                    return status
+        finally:
+            self.close()
+
+    def start(self) -> None:
+        """Signals are taken, the kept configuration is handed to the core, and the link starts to try."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._log.info("node.started", version=self._version, boot=self._boot, site=self._node.site)
+        self._link.subscribe([*self._on_topic, self._own(NodeTopic.REPLY)])
+        self._use_kept_config()
+        self._link.start()
+        self._notifier.ready()
+
+    def step(self, timeout_s: float = 0.0) -> int | None:
+        """Does what is due and what came in, waiting `timeout_s` for it at most; the exit status once there is one."""
+        event = self._inbox.take(timeout_s)
+        taken = 0
+        while event is not None and self._exit_status is None:
+            self._take(event)
+            taken += 1
+            event = self._inbox.take(0) if taken < STEP_MOST else None
+        if self._exit_status is None:
+            self._do_what_is_due(self._clock_ms())
+        return self._exit_status
+
+    def close(self) -> None:
+        self._notifier.stopping()
+        self._link.close(self._status(online=False))
+        self._log.info("node.stopped", status=self._exit_status)
+
+    def _own(self, topic: NodeTopic) -> str:
+        return self._topics.node(self._node.node, topic)
+
+    def _status(self, *, online: bool) -> Publication:
+        status = NodeStatus(online=online, role=self._role, version=self._version, boot=self._boot)
+        return Publication(self._own(NodeTopic.STATUS), encode(status))
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._inbox.put(_Stop())
+
+    def _patience_s(self) -> float:
+        due_ms = self._core.due_ms()
+        until_ms = self._tick_at_ms if due_ms is None else min(due_ms, self._tick_at_ms)
+        return max(until_ms - self._clock_ms(), 0) / 1000
+
+    # --- what comes in --------------------------------------------------------------------------------------------
+
+    def _take(self, event: object) -> None:
+        now_ms = self._clock_ms()
+        match event:
+            case Incoming():
+                self._arrived(event, now_ms)
+            case LinkUp():
+                self._linked(now_ms)
+            case LinkDown(reason):
+                self._unlinked(reason, now_ms)
+            case PublishRefused(reason):
+                self._log.warning("publish.refused", reason=reason)
+            case _Stop():
+                self._exit_status = 0
+            case _:
+                self._hand(event, now_ms)
+
+    def _arrived(self, incoming: Incoming, now_ms: int) -> None:
+        """A payload may be anything: nothing in it may stop a node."""
+        try:
+            known = self._on_topic.get(incoming.topic)
+            if known is not None:
+                known(incoming, now_ms)
+                return
+            message = Message(incoming.topic, incoming.payload, incoming.retained, incoming.arrived_ms)
+            self._do(self._core.handle(message, now_ms))
+        except BadMessage as error:
+            self._bad_messages += 1
+            self._log.warning("message.refused", topic=incoming.topic, reason=str(error)[:200])
+        except Exception:  # noqa: BLE001 - a message must not be able to stop a node
+            self._bad_messages += 1
+            self._log.exception("message.failed", topic=incoming.topic)
+
+    def _linked(self, now_ms: int) -> None:
+        self._down_reason = ""
+        self._log.info("broker.connected")
+        self._heartbeat.connected(now_ms)
+        status = self._status(online=True)
+        self._link.publish(status.topic, status.payload, retain=True)
+        self._telemetry_at_ms = now_ms
+        self._hand(Connected(), now_ms)
+
+    def _unlinked(self, reason: str, now_ms: int) -> None:
+        self._heartbeat.disconnected(now_ms)
+        # An attempt each few seconds for a whole night is one line.
+        if reason != self._down_reason:
+            self._log.warning("broker.lost", reason=reason)
+        self._down_reason = reason
+        self._hand(Disconnected(reason), now_ms)
+
+    def _echoed(self, incoming: Incoming, now_ms: int) -> None:
+        self._heartbeat.echoed(_ECHO.parse(incoming.payload).count, now_ms)
+
+    def _beat(self, incoming: Incoming, _now_ms: int) -> None:
+        # A retained beat would be an old one.
+        if not incoming.retained:
+            self._hub_time.beat(_BEAT.parse(incoming.payload).at, incoming.arrived_ms)
+
+    def _hub_said(self, incoming: Incoming, _now_ms: int) -> None:
+        status = _HUB_STATUS.parse(incoming.payload)
+        if self._hub_boot not in {None, status.boot}:
+            self._hub_time.restarted()
+        self._hub_boot = status.boot
+        self._log.info("hub.status", online=status.online, version=status.version)
+
+    def _configured(self, incoming: Incoming, now_ms: int) -> None:
+        config = self._parse_config(incoming.payload)
+        if self._config is not None and config.revision <= self._config.revision:
+            return
+        self._configure(config, now_ms)
+        try:
+            self._kept.keep(incoming.payload)
+        except OSError as error:
+            self._log.exception("config.not_kept", reason=str(error))
+
+    def _parse_config(self, payload: bytes) -> NodeConfig:
+        config = _CONFIG.parse(payload)
+        said = config.__struct_config__.tag
+        if said != self._role:
+            raise BadMessage(f"a configuration for a {said}, and this is a {self._role}")
+        return config
+
+    def _configure(self, config: NodeConfig, now_ms: int) -> None:
+        self._config = config
+        self._log.info("node.configured", revision=list(config.revision))
+        self._hand(Configured(config), now_ms)
+
+    def _use_kept_config(self) -> None:
+        try:
+            payload = self._kept.load()
+            if payload is not None:
+                self._configure(self._parse_config(payload), self._clock_ms())
+        except (OSError, BadMessage) as error:
+            self._log.warning("config.unreadable", reason=str(error)[:200])
+
+    def _commanded(self, incoming: Incoming, now_ms: int) -> None:
+        # A retained command would be carried out at every connection.
+        if incoming.retained:
+            raise BadMessage("a retained command")
+        command = _COMMAND.parse(incoming.payload)
+        if command.id in self._commands_done:
+            return
+        self._commands_done.append(command.id)
+        self._log.info("node.commanded", command=str(command.command))
+        match command.command:
+            case CommandKind.IDENTIFY:
+                self._hand(Identify(now_ms + IDENTIFY_MS), now_ms)
+            case CommandKind.RESTART:
+                self._leave("restart was commanded")
+            case other:
+                self._hand(Commanded(other), now_ms)
+
+    # --- what goes out --------------------------------------------------------------------------------------------
+
+    def _hand(self, event: object, now_ms: int) -> None:
+        self._do(self._core.handle(event, now_ms))
+
+    def _do(self, effects: Iterable[object]) -> None:
+        for effect in effects:
+            match effect:
+                case Publish(topic, payload, qos, retain, expiry_s):
+                    self._link.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
+                case Follow(topics):
+                    self._follow(topics)
+                case Exit(reason):
+                    self._leave(reason)
+                case _:
+                    self._perform(effect)
+
+    def _follow(self, topics: tuple[str, ...]) -> None:
+        self._link.unsubscribe(set(self._followed) - set(topics))
+        self._link.subscribe(topics)
+        self._followed = topics
+
+    def _leave(self, reason: str) -> None:
+        self._log.warning("node.restarts", reason=reason)
+        self._exit_status = RESTART_STATUS
+
+    def _do_what_is_due(self, now_ms: int) -> None:
+        due_ms = self._core.due_ms()
+        if now_ms >= self._tick_at_ms or (due_ms is not None and now_ms >= due_ms):
+            self._tick_at_ms = now_ms + TICK_MS
+            self._hand(Tick(), now_ms)
+            self._beat_heart(now_ms)
+        if now_ms >= self._telemetry_at_ms:
+            self._telemetry_at_ms = now_ms + TELEMETRY_MS
+            self._link.publish(self._own(NodeTopic.TELEMETRY), encode(self._telemetry(now_ms)), qos=0)
+        if self._notifier.watchdog_ms is not None and now_ms >= self._alive_at_ms:
+            self._alive_at_ms = now_ms + self._notifier.watchdog_ms // 3
+            self._notifier.alive()
+
+    def _beat_heart(self, now_ms: int) -> None:
+        for wanted in self._heartbeat.tick(now_ms):
+            match wanted:
+                case SendEcho(count):
+                    self._link.publish(self._own(NodeTopic.ECHO), encode(Echo(count=count)), qos=0)
+                case Reconnect(reason):
+                    self._log.warning("broker.silent", reason=reason)
+                    self._link.reconnect(reason)
+                case GiveUp(reason):
+                    self._leave(reason)
+
+    def _telemetry(self, now_ms: int) -> Telemetry:
+        condition = self._core.condition()
+        refused = (f"{self._bad_messages} messages refused",) if self._bad_messages else ()
+        return Telemetry(
+            uptime_s=(now_ms - self._started_ms) // 1000,
+            memory_mib=resident_mib(),
+            stuck=condition.stuck,
+            warnings=condition.warnings + refused,
+        )
+
+
+def resident_mib() -> float:
+    """This process's resident memory."""
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a file of the kernel, not of ours
+        pages = int(statm.read().split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
+def _usable(settings: Settings) -> Path:
+    folder = settings.node.state_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), "a folder this program may write to")
+    return folder

@@ -1,0 +1,219 @@
+"""The control socket of a node without hardware: `DIR/control.sock`, JSON lines, for a demo page and for tests.
+
+It exists with `--simulated DIR` alone. In: `{"pin": 17, "pressed": true}` drives a mock pin, `{"fault": "paper_out"}` a
+virtual printer. Out, to each client: the whole present state when it connects, then what changes, such as
+`{"led": 27, "on": true}`; `{"error": "…"}` to who sent a line that was not understood.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+LINE_MOST = 1_024
+CLIENTS_MOST = 8
+# A client that reads so slowly is dropped; it connects again and is shown the whole.
+OUTGOING_MOST = 65_536
+
+
+class BadLine(ValueError):
+    """A line on the control socket that cannot be carried out; its text goes to who sent it."""
+
+
+class PinInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hand on a button: `pin` in Broadcom numbering."""
+
+    pin: int
+    pressed: bool
+
+
+class FaultInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a virtual printer should suffer from; `none` ends it."""
+
+    fault: str
+
+
+Input = PinInput | FaultInput
+
+
+@dataclass(slots=True)
+class _Client:
+    connection: socket.socket
+    received: bytearray = field(default_factory=bytearray)
+    outgoing: bytearray = field(default_factory=bytearray)
+
+
+class ControlSocket:
+    """A Unix socket that only its owner can open.
+
+    `obey` is called on the socket's own thread with each Input and may raise BadLine. `show` may be called from any
+    thread. Raises OSError where the socket cannot be made.
+    """
+
+    def __init__(self, folder: Path, obey: Callable[[Input], None]) -> None:
+        self._obey = obey
+        self._path = folder / "control.sock"
+        self._state: dict[str, bytes] = {}
+        self._clients: dict[socket.socket, _Client] = {}
+        self._lock = threading.Lock()
+        self._listener = _listen(folder, self._path)
+        self._wake_in, self._wake_out = socket.socketpair()
+        for each in (self._listener, self._wake_in, self._wake_out):
+            each.setblocking(False)
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="control-socket", daemon=True)
+        self._thread.start()
+
+    def show(self, key: str, state: Mapping[str, object]) -> None:
+        """The present state of one thing, `key`; clients hear of it where it changed."""
+        line = msgspec.json.encode(state) + b"\n"
+        with self._lock:
+            if self._state.get(key) == line:
+                return
+            self._state[key] = line
+            for client in self._clients.values():
+                client.outgoing += line
+        self._wake()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake()
+        self._thread.join(1.0)
+
+    def _wake(self) -> None:
+        # A full pipe has woken it already.
+        with contextlib.suppress(BlockingIOError):
+            self._wake_out.send(b"!")
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._wake_in, selectors.EVENT_READ)
+            while not self._closing:
+                self._watch_writers(selector)
+                for key, events in selector.select():
+                    self._ready(selector, key.fileobj, events)
+            for client in list(self._clients):
+                self._drop(selector, client)
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+    def _ready(self, selector: selectors.BaseSelector, ready: Any, events: int) -> None:
+        if ready is self._listener:
+            self._accept(selector)
+            return
+        if ready is self._wake_in:
+            self._wake_in.recv(4096)
+            return
+        client = self._clients[ready]
+        try:
+            if events & selectors.EVENT_READ and not self._read(client):
+                self._drop(selector, ready)
+                return
+            if events & selectors.EVENT_WRITE:
+                self._write(client)
+        except OSError:
+            self._drop(selector, ready)
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        connection, _ = self._listener.accept()
+        if len(self._clients) >= CLIENTS_MOST:
+            connection.close()
+            return
+        connection.setblocking(False)
+        with self._lock:
+            client = _Client(connection, outgoing=bytearray(b"".join(self._state.values())))
+            self._clients[connection] = client
+        selector.register(connection, selectors.EVENT_READ)
+
+    def _watch_writers(self, selector: selectors.BaseSelector) -> None:
+        with self._lock:
+            waiting = {each: len(client.outgoing) for each, client in self._clients.items()}
+        for connection, length in waiting.items():
+            if length > OUTGOING_MOST:
+                self._drop(selector, connection)
+                continue
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if length else 0)
+            if selector.get_key(connection).events != events:
+                selector.modify(connection, events)
+
+    def _drop(self, selector: selectors.BaseSelector, connection: socket.socket) -> None:
+        with self._lock:
+            self._clients.pop(connection, None)
+        selector.unregister(connection)
+        connection.close()
+
+    def _write(self, client: _Client) -> None:
+        with self._lock:
+            sent = client.connection.send(client.outgoing)
+            del client.outgoing[:sent]
+
+    def _read(self, client: _Client) -> bool:
+        """False where the client went away or sends a line without an end."""
+        received = client.connection.recv(4096)
+        client.received += received
+        *lines, rest = bytes(client.received).split(b"\n")
+        client.received = bytearray(rest)
+        for line in lines:
+            self._line(client, line)
+        return bool(received) and len(rest) <= LINE_MOST
+
+    def _line(self, client: _Client, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            self._obey(_parse(line))
+        except BadLine as error:
+            with self._lock:
+                client.outgoing += msgspec.json.encode({"error": str(error)}) + b"\n"
+
+
+def _parse(line: bytes) -> Input:
+    # msgspec tells classes of a union apart by a tag alone; two kinds of line need none.
+    kind: type[Input] = FaultInput if b'"fault"' in line else PinInput
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadLine(f"not understood: {error}") from error
+
+
+def _listen(folder: Path, path: Path) -> socket.socket:
+    folder.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(CLIENTS_MOST)
+    return listener
+
+
+def use_mock_pins() -> Callable[[PinInput], None]:
+    """Makes every gpiozero device of this program a mock one; what is returned presses and releases its buttons."""
+    from gpiozero import Device, PinInvalidPin  # type: ignore[import-untyped]
+    from gpiozero.pins.mock import MockFactory  # type: ignore[import-untyped]
+
+    factory = MockFactory()
+    Device.pin_factory = factory
+
+    def drive(wanted: PinInput) -> None:
+        try:
+            pin = factory.pin(wanted.pin)
+        except PinInvalidPin as error:
+            raise BadLine(str(error)) from error
+        if wanted.pressed:
+            pin.drive_low()
+        else:
+            pin.drive_high()
+
+    return drive
