@@ -1,0 +1,205 @@
+"""Wires to the virtual printer: TCP like a network printer, a pair of sockets, or a terminal like /dev/usb/lp0."""
+
+import os
+import pty
+import select
+import socket
+import threading
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from nodes.ticket_printer.virtual_printer.device import Faults, LinkCut, VirtualPrinter
+from nodes.ticket_printer.virtual_printer.interpreter import Paper
+
+_PIECE_BYTES = 4_096
+# How long the printer thinks between two looks at whether it is to stop.
+_PATIENCE_S = 0.2
+
+
+class PaperFolder:
+    """Keeps each cut paper as `000001.png`, `000002.png`, …; the name is told once the file is whole."""
+
+    def __init__(self, folder: Path, told: Callable[[str, Paper], None] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._told = told
+        kept = [int(path.stem) for path in folder.glob("*.png") if path.stem.isdecimal()]
+        self._count = max(kept, default=0)
+
+    def __call__(self, paper: Paper) -> None:
+        self._count += 1
+        name = f"{self._count:06d}.png"
+        fresh = self._folder / f".{name}.new"
+        paper.image.save(fresh, format="PNG")
+        fresh.replace(self._folder / name)
+        if self._told is not None:
+            self._told(name, paper)
+
+
+class Wire(Protocol):
+    """One end of a connection to the printer."""
+
+    def read(self) -> bytes | None:
+        """None where nothing came for a moment. Raises OSError or gives b"" where the other end is gone."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+class _SocketWire:
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        end.settimeout(_PATIENCE_S)
+
+    def read(self) -> bytes | None:
+        try:
+            return self._end.recv(_PIECE_BYTES)
+        except TimeoutError:
+            return None
+
+    def write(self, data: bytes) -> None:
+        self._end.sendall(data)
+
+
+class Served:
+    """A virtual printer behind a wire, with the thread that serves it. `close` ends both."""
+
+    def __init__(self, printer: VirtualPrinter) -> None:
+        self._printer = printer
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._wire: Wire | None = None
+        self._thread: threading.Thread | None = None
+
+    def fail(self, faults: Faults) -> None:
+        with self._lock:
+            answers = self._printer.fail(faults)
+            if answers and self._wire is not None:
+                self._wire.write(answers)
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        with self._lock:
+            return self._printer.complaints
+
+    def start(self, serve: Callable[[], None], name: str) -> None:
+        self._thread = threading.Thread(target=serve, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def serve(self, wire: Wire) -> None:
+        """Until the other end goes away, the link is cut, or `close`."""
+        with self._lock:
+            self._wire = wire
+        try:
+            while not self.stopping:
+                if self._printer.full:
+                    self._stopping.wait(_PATIENCE_S)
+                    continue
+                data = wire.read()
+                if data == b"":
+                    return
+                if data is not None:
+                    self._take(wire, data)
+        except (LinkCut, OSError):
+            return
+        finally:
+            with self._lock:
+                self._wire = None
+
+    def _take(self, wire: Wire, data: bytes) -> None:
+        with self._lock:
+            answers = self._printer.receive(data)
+        if answers:
+            wire.write(answers)
+
+    def close(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+
+class TcpPrinter(Served):
+    """Listens on loopback; takes one client at a time, as most network printers do. `port` 0 takes a free one."""
+
+    def __init__(self, printer: VirtualPrinter, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__(printer)
+        self._listener = socket.create_server((host, port))
+        self._listener.settimeout(_PATIENCE_S)
+        self.port: int = self._listener.getsockname()[1]
+        self.start(self._accept, "virtual-printer-tcp")
+
+    def _accept(self) -> None:
+        with self._listener:
+            while not self.stopping:
+                try:
+                    client, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                with client:
+                    self.serve(_SocketWire(client))
+
+
+class PairedPrinter(Served):
+    """In the same program: `connect` gives the other end of a pair of sockets, a new one each time."""
+
+    def __init__(self, printer: VirtualPrinter) -> None:
+        super().__init__(printer)
+        self._waiting: list[socket.socket] = []
+        self._came = threading.Condition()
+        self.start(self._serve_each, "virtual-printer")
+
+    def connect(self) -> socket.socket:
+        near, far = socket.socketpair()
+        with self._came:
+            self._waiting.append(far)
+            self._came.notify()
+        return near
+
+    def _serve_each(self) -> None:
+        while not self.stopping:
+            with self._came:
+                self._came.wait_for(lambda: bool(self._waiting), timeout=_PATIENCE_S)
+                far = self._waiting.pop(0) if self._waiting else None
+            if far is not None:
+                with far:
+                    self.serve(_SocketWire(far))
+
+
+class _TerminalWire:
+    def __init__(self, end: int) -> None:
+        self._end = end
+        os.set_blocking(end, False)
+
+    def read(self) -> bytes | None:
+        if not select.select([self._end], [], [], _PATIENCE_S)[0]:
+            return None
+        return os.read(self._end, _PIECE_BYTES)
+
+    def write(self, data: bytes) -> None:
+        os.write(self._end, data)
+
+
+class TerminalPrinter(Served):
+    """Behind a device file of its own at `path`, which is read and written like /dev/usb/lp0."""
+
+    def __init__(self, printer: VirtualPrinter) -> None:
+        super().__init__(printer)
+        self._far, self._near = pty.openpty()
+        tty.setraw(self._near)
+        self.path = os.ttyname(self._near)
+        self.start(self._serve, "virtual-printer-terminal")
+
+    def _serve(self) -> None:
+        while not self.stopping:
+            self.serve(_TerminalWire(self._far))
+
+    def close(self) -> None:
+        super().close()
+        os.close(self._far)
+        os.close(self._near)
