@@ -22,11 +22,11 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
 
     node: Annotated[
         str,
-        Meta(pattern=_PATTERN, extra=_WANTED, description="name of this node: the common name of its certificate"),
+        Meta(pattern=_PATTERN, extra=_WANTED, description="name of this node, the common name of its certificate"),
     ]
     site: Annotated[str, Meta(pattern=_PATTERN, extra=_WANTED, description="name of the site whose hub it belongs to")]
     state_dir: Annotated[
-        Path, Meta(description="folder for what must survive a restart: the last configuration, unsent work")
+        Path, Meta(description="folder for what must survive a restart (the last configuration, unsent work)")
     ] = Path("/var/lib/suivant-node")
     log: Annotated[Literal["json", "console"], Meta(description="how the log on standard error is written")] = "json"
 

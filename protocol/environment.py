@@ -2,7 +2,8 @@
 
 A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. Bounds and a sentence that
 says what the field means stand beside it: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. A field with
-`Meta(extra={"secret": True})` is never shown in an error; `extra={"wanted": "…"}` says what would be right in better words.
+`Meta(extra={"secret": True})` is never shown in an error;
+`extra={"wanted": "…"}` says what would be right in better words.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,0 +1,125 @@
+"""Writes mosquitto's configuration and its ACL from the templates in `mosquitto/`, for 2.0.11 and newer."""
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+TEMPLATES = Path(__file__).parent.parent / "mosquitto"
+
+Version = tuple[int, int, int]
+
+OLDEST: Version = (2, 0, 11)
+# From here on `acl_file` is deprecated and a plugin reads the same file.
+ACL_BY_PLUGIN: Version = (2, 1, 0)
+
+
+class WrongTemplate(ValueError):
+    """A template with a block that does not end, or that nothing opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files; who runs the broker must be able to read them."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPlan:
+    """One broker. Without `tls` it is plain and listens on this machine alone.
+
+    `folder` takes its files. `user`: whom a broker started by root becomes; its own default is `mosquitto`.
+    `observers`: names that may read all of the site, for tests and measurements.
+    """
+
+    site: str
+    port: int
+    folder: Path
+    tls: TlsFiles | None = None
+    bind: str = "127.0.0.1"
+    version: Version = OLDEST
+    user: str | None = None
+    observers: tuple[str, ...] = ()
+    acl_plugin: Path = field(default=Path("/usr/lib/mosquitto_acl_file.so"))
+
+    def __post_init__(self) -> None:
+        if self.version < OLDEST:
+            raise ValueError(f"mosquitto {_dotted(self.version)} is too old: {_dotted(OLDEST)} or newer is needed")
+        if self.tls is None and self.bind not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError(f"a broker without TLS would listen on {self.bind}: give it certificates, or 127.0.0.1")
+
+
+def installed_version(program: str = "mosquitto") -> Version:
+    """Of the mosquitto that is installed. Raises FileNotFoundError without one."""
+    said = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
+    if found is None:
+        raise ValueError(f"{program} -h names no version")
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def write(plan: BrokerPlan) -> Path:
+    """Writes `mosquitto.conf` and `acl` into the plan's folder; the path of the first."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    (plan.folder / "acl").write_text(acl(plan), encoding="utf-8")
+    config = plan.folder / "mosquitto.conf"
+    config.write_text(configuration(plan), encoding="utf-8")
+    return config
+
+
+def configuration(plan: BrokerPlan) -> str:
+    values = {
+        "version": _dotted(plan.version),
+        "user": plan.user or "",
+        "pid_file": plan.folder / "mosquitto.pid",
+        "acl_plugin": plan.acl_plugin,
+        "acl_file": plan.folder / "acl",
+        "port": plan.port,
+        "bind": plan.bind,
+        "ca_file": plan.tls.ca if plan.tls else "",
+        "cert_file": plan.tls.cert if plan.tls else "",
+        "key_file": plan.tls.key if plan.tls else "",
+    }
+    choices = {
+        "user": plan.user is not None,
+        "tls": plan.tls is not None,
+        "plugin": plan.version >= ACL_BY_PLUGIN,
+    }
+    template = (TEMPLATES / "mosquitto.conf.in").read_text(encoding="utf-8")
+    return Template("\n".join(_chosen(template.splitlines(), choices)) + "\n").substitute(values)
+
+
+def acl(plan: BrokerPlan) -> str:
+    template = (TEMPLATES / "acl.in").read_text(encoding="utf-8")
+    root = f"suivant/1/{plan.site}"
+    observers = (f"\nuser {name}\ntopic read {root}/#\n" for name in plan.observers)
+    return Template(template).substitute(root=root) + "".join(observers)
+
+
+def _chosen(lines: Iterable[str], choices: Mapping[str, bool]) -> list[str]:
+    """The lines outside of every `%if NAME … %else … %end`, and those of the branch that was chosen."""
+    kept: list[str] = []
+    taken: bool | None = None
+    for line in lines:
+        if line.startswith("%if "):
+            if taken is not None:
+                raise WrongTemplate(f"{line}: the block before it does not end")
+            taken = choices[line.removeprefix("%if ").strip()]
+        elif line in {"%else", "%end"}:
+            if taken is None:
+                raise WrongTemplate(f"{line}: no block is open")
+            taken = not taken if line == "%else" else None
+        elif taken is not False:
+            kept.append(line)
+    if taken is not None:
+        raise WrongTemplate("the last block does not end")
+    return kept
+
+
+def _dotted(version: Version) -> str:
+    return ".".join(map(str, version))

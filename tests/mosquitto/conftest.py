@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker import Broker, start_broker
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Plain, on this machine alone."""
+    with start_broker(tmp_path / "broker") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def tls_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """With certificates for hub, observer, desk-1 and desk-2."""
+    folder = tmp_path_factory.mktemp("tls-broker")
+    with start_broker(folder, tls=True, nodes=("desk-1", "desk-2")) as started:
+        yield started
