@@ -1,0 +1,41 @@
+"""What the web side is given by the hub: the one seam between pages and everything else."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from hub.queue.requests import Answer, Command
+from hub.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the hub can do its work. Each part is None where all is well, else one sentence saying what is wrong."""
+
+    database: str | None = None
+    broker: str | None = None
+    beat: str | None = None
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        parts = {"database": self.database, "broker": self.broker, "beat": self.beat}
+        return {name: reason for name, reason in parts.items() if reason is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """`do` hands a command to the writer and waits for its answer, refusals included. `reads`: for short reads.
+
+    `now_ms`: the hub's clock. `new_id`: a UUIDv7 for a request that came without one. `mean_visit_ms`: the measured
+    mean of a service, or None where too little was measured. `metrics`: what Prometheus reads.
+    """
+
+    site: Site
+    reads: Engine
+    do: Callable[[Command], Awaitable[Answer]]
+    now_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    health: Callable[[], Health]
+    metrics: Callable[[], bytes]
+    mean_visit_ms: Callable[[str], int | None]

@@ -1,0 +1,99 @@
+"""What went wrong, as RFC 9457 tells it: application/problem+json that names ticket, state, event and code."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from hub.queue.requests import RefusedAnswer
+from protocol.instants import to_wire
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+# The stable code of a refusal -> HTTP status. What is not here contradicts the state of things: 409.
+STATUS_OF_REFUSAL = {"not_this_desk": 403, "unknown": 404, "too_old": 410, "numbers_used_up": 503}
+CONFLICT = 409
+# Unknown things that stand in a path; others came in a body.
+IN_PATH = frozenset({"desk", "ticket", "hall"})
+
+
+class Problem(JSONResponse):
+    media_type = MEDIA_TYPE
+
+
+class NoSuch(Exception):
+    """This site has no such desk, hall, service or ticket."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"this site has no {kind} {name!r}")
+        self.kind, self.name = kind, name
+
+
+def problem(status: int, code: str, detail: str, facts: Mapping[str, Any] | None = None) -> Problem:
+    """`code` is stable; `detail` is one English sentence; `facts` become members of their own."""
+    body = {
+        "type": f"urn:suivant:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return Problem({**(facts or {}), **body}, status)
+
+
+def of_refusal(answer: RefusedAnswer) -> Problem:
+    """A refusal as a problem; times among its facts are written as RFC 3339."""
+    facts = {
+        name.removesuffix("_ms") if name.endswith("at_ms") else name: to_wire(value)
+        if name.endswith("at_ms") and isinstance(value, int)
+        else value
+        for name, value in answer.facts.items()
+    }
+    return problem(status_of(answer), answer.code, answer.detail, facts)
+
+
+def status_of(answer: RefusedAnswer) -> int:
+    if answer.code == "unknown" and answer.facts.get("kind") not in IN_PATH:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return STATUS_OF_REFUSAL.get(answer.code, CONFLICT)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the app leaves it as a problem."""
+    app.add_exception_handler(NoSuch, _no_such)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _no_such(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, NoSuch)
+    return problem(404, "unknown", str(error), {"kind": error.kind, "name": error.name})
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    response = problem(error.status_code, code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """One sentence for each field: where, and what would be right."""
+    assert isinstance(error, RequestValidationError)
+    errors = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    detail = "; ".join(f"{each['where']}: {each['what']}" for each in errors)
+    return problem(422, "invalid_request", detail, {"errors": errors})
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("web.failed", path=request.url.path, error=type(error).__name__)
+    return problem(500, "hub_failed", "the hub failed at this request and said why in its log; nothing was changed")
