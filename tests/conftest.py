@@ -9,6 +9,9 @@ from hypothesis import settings
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 os.environ["SDL_VIDEODRIVER"] = os.environ["SDL_AUDIODRIVER"] = "dummy"
 os.environ["GPIOZERO_PIN_FACTORY"] = "mock"
+# `database_url`, `engine` and more, on both databases.
+pytest_plugins = ["tests.databases"]
+
 TORTURE = os.environ.pop("SUIVANT_TORTURE", "") == "1"
 for name in [name for name in os.environ if name.startswith("SUIVANT_")]:
     del os.environ[name]

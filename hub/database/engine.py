@@ -1,0 +1,131 @@
+"""The database engine: SQLite in WAL mode, or PostgreSQL through psycopg; and the writer's own connection.
+
+Reads go through `engine.connect()`, rare writes through `engine.execution_options(write=True).begin()`. What the
+writer does runs on a driver connection of its own, see `open_writer_connection`.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
+
+from hub.database.faults import DatabaseMissing, DatabaseNotWritable, WrongAddress, faults_of, place_of
+from hub.database.tables import SiteRow
+
+# Nobody but the writer writes; who waits longer than this waits for a program that hangs.
+BUSY_TIMEOUT_S = 5
+# A page of some seconds at most holds one; the writer's own connection does not count.
+POOL_SIZE = 8
+
+DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
+
+# A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go.
+_POSTGRESQL = {
+    "prepare_threshold": 0,
+    "connect_timeout": BUSY_TIMEOUT_S,
+    "application_name": "suivant",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2",
+}
+
+
+def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """The engine for `sqlite:///path` or `postgresql://…`. It connects at its first use, not here.
+
+    Raises WrongAddress where the address names neither.
+    """
+    url = _parsed(address)
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(url, busy_timeout_s)
+    return create_engine(url, connect_args=_POSTGRESQL, pool_size=POOL_SIZE, pool_pre_ping=True)
+
+
+def open_writer_connection(engine: Engine) -> DriverConnection:
+    """A driver connection outside the pool, for one thread at a time. Whoever opens it closes it.
+
+    sqlite3: no transaction is begun but by an explicit BEGIN (IMMEDIATE). psycopg: the first statement begins one,
+    every statement is prepared. On `sqlite://` (in memory) it is the engine's one connection.
+    """
+    with faults_of(engine):
+        pooled = engine.raw_connection()
+        connection: DriverConnection = pooled.driver_connection  # type: ignore[assignment]
+        if not isinstance(engine.pool, StaticPool):
+            pooled.detach()
+        return connection
+
+
+def first_generation(engine: Engine, site: str, now_ms: int) -> int:
+    """The site's generation in ms since 1970: that of its first start on this database, which may be this one."""
+    with faults_of(engine), engine.execution_options(write=True).begin() as connection:
+        found = connection.scalar(select(SiteRow.generation_ms).where(SiteRow.site == site))
+        if found is not None:
+            return found
+        connection.execute(insert(SiteRow).values(site=site, generation_ms=now_ms))
+        return now_ms
+
+
+def renew_generation(engine: Engine, now_ms: int) -> int:
+    """After a backup was put back: every site starts a generation, so that nodes take its older pictures.
+
+    Returns how many sites there are.
+    """
+    with faults_of(engine), engine.execution_options(write=True).begin() as connection:
+        return connection.execute(update(SiteRow).values(generation_ms=now_ms)).rowcount
+
+
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file behind an SQLite engine; None for PostgreSQL and in memory."""
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return None if name in {None, "", ":memory:"} else Path(str(name)).resolve()
+
+
+def _parsed(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise WrongAddress(address, "it cannot be read") from None
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        return url
+    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return url.set(drivername="postgresql+psycopg")
+    raise WrongAddress(place_of(url), f"{url.drivername!r} is neither sqlite nor postgresql")
+
+
+def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
+    arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
+    if url.database in {None, "", ":memory:"}:
+        engine = create_engine(url, connect_args=arguments, poolclass=StaticPool)
+    else:
+        engine = create_engine(url, connect_args=arguments, pool_size=POOL_SIZE)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on"):
+        connection.execute(f"pragma {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that writes after another one did fails at once, whatever the busy timeout says.
+    writes = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def require_folder(engine: Engine) -> None:
+    """Raises a DatabaseFault where an SQLite file cannot stand in its folder: SQLite itself does not say why."""
+    file = sqlite_file(engine)
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise DatabaseMissing(str(file), f"its folder {file.parent} does not exist")
+    if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise DatabaseNotWritable(str(file), f"nor can its folder {file.parent}")

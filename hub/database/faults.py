@@ -1,0 +1,148 @@
+"""What can be wrong with a database: one error a fault, each one sentence that says what, where and what to do."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import DBAPIError
+
+
+class DatabaseFault(Exception):
+    """The database cannot be used as it is. `place` is its file or its address, the password hidden."""
+
+    sentence = "the database {place} answered: {cause}"
+
+    def __init__(self, place: str, cause: str = "") -> None:
+        super().__init__(self.sentence.format(place=place, cause=cause))
+        self.place = place
+        self.cause = cause
+
+
+class WrongAddress(DatabaseFault):
+    sentence = "{place!r} is no database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
+
+
+class DatabaseMissing(DatabaseFault):
+    sentence = "the database {place} is not there ({cause}): create it, or correct SUIVANT_DATABASE_URL"
+
+
+class DatabaseUnreachable(DatabaseFault):
+    sentence = "the database server of {place} does not answer ({cause}): start it, or correct SUIVANT_DATABASE_URL"
+
+
+class DatabaseRefusesLogin(DatabaseFault):
+    sentence = "the database {place} refuses the login ({cause}): correct user and password in SUIVANT_DATABASE_URL"
+
+
+class DatabaseLocked(DatabaseFault):
+    sentence = "the database {place} is locked by another program ({cause}): end that program, then start again"
+
+
+class DatabaseNotWritable(DatabaseFault):
+    sentence = "the database {place} cannot be written ({cause}): give the hub's user the right to write it"
+
+
+class DiskFull(DatabaseFault):
+    sentence = "the disk of the database {place} is full ({cause}): free some space, then start again"
+
+
+class DatabaseDamaged(DatabaseFault):
+    sentence = "the file {place} is no sound database ({cause}): put back a backup, or name another file"
+
+
+class DatabaseNewer(DatabaseFault):
+    sentence = (
+        "the database {place} was made by a later version of Suivant (it stands at {cause}): "
+        "install that version, or put back the backup taken before it was upgraded"
+    )
+
+
+class DatabaseOlder(DatabaseFault):
+    sentence = "the database {place} stands at {cause}, not at this version's tables: run `suivant database upgrade`"
+
+
+class SiteTaken(DatabaseFault):
+    sentence = "another hub already serves {cause} on the database {place}: stop it first, one hub serves a site"
+
+
+# The primary result code's name is the start of the extended one's: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
+_SQLITE: tuple[tuple[str, type[DatabaseFault]], ...] = (
+    ("SQLITE_BUSY", DatabaseLocked),
+    ("SQLITE_LOCKED", DatabaseLocked),
+    ("SQLITE_READONLY", DatabaseNotWritable),
+    ("SQLITE_PERM", DatabaseNotWritable),
+    ("SQLITE_FULL", DiskFull),
+    ("SQLITE_CANTOPEN", DatabaseMissing),
+    ("SQLITE_CORRUPT", DatabaseDamaged),
+    ("SQLITE_NOTADB", DatabaseDamaged),
+)
+
+# PostgreSQL's SQLSTATE, or the class that its first two signs name.
+_SQLSTATE: dict[str, type[DatabaseFault]] = {
+    "3D000": DatabaseMissing,
+    "28": DatabaseRefusesLogin,
+    "53100": DiskFull,
+    "55P03": DatabaseLocked,
+    "25006": DatabaseNotWritable,
+    "42501": DatabaseNotWritable,
+    "08": DatabaseUnreachable,
+    "57": DatabaseUnreachable,
+}
+
+# A failed login carries no SQLSTATE (libpq does not hand it on), so its English text is all there is.
+_LOGIN_TEXT: tuple[tuple[str, type[DatabaseFault]], ...] = (
+    ("does not exist", DatabaseMissing),
+    ("authentication failed", DatabaseRefusesLogin),
+    ("no password supplied", DatabaseRefusesLogin),
+    ("no pg_hba.conf entry", DatabaseRefusesLogin),
+)
+
+
+def place_of(url: URL) -> str:
+    """The database as an error names it: its file, or its address without the password."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return url.render_as_string(hide_password=True)
+
+
+def fault_of(error: BaseException, place: str) -> DatabaseFault:
+    """The fault behind an error of a driver or of SQLAlchemy."""
+    if isinstance(error, DatabaseFault):
+        return error
+    driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    cause = _first_line(driver)
+    if isinstance(driver, sqlite3.Error):
+        name = getattr(driver, "sqlite_errorname", "") or ""
+        kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
+    elif isinstance(driver, psycopg.Error):
+        kind = _postgresql_kind(driver, cause)
+    else:
+        kind = DatabaseFault
+    return kind(place, cause)
+
+
+@contextmanager
+def faults_of(engine: Engine) -> Iterator[None]:
+    """Turns every error of the drivers within into a DatabaseFault."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+        raise fault_of(error, place_of(engine.url)) from error
+
+
+def _postgresql_kind(error: psycopg.Error, cause: str) -> type[DatabaseFault]:
+    state = error.sqlstate or ""
+    if state:
+        return _SQLSTATE.get(state) or _SQLSTATE.get(state[:2]) or DatabaseFault
+    if not isinstance(error, psycopg.OperationalError):
+        return DatabaseFault
+    return next((kind for text, kind in _LOGIN_TEXT if text in cause), DatabaseUnreachable)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    # psycopg writes one line an address it tried; the last one holds the reason.
+    last = text.splitlines()[-1].strip().lstrip("- ")
+    return last.removeprefix("connection failed: ")

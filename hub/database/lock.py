@@ -1,0 +1,119 @@
+"""One hub serves a site: a second one refuses to start.
+
+On PostgreSQL a session's advisory lock, which falls with its connection; on SQLite a locked file beside the
+database's, which falls with the process. Neither is left behind by a crash.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from typing import IO, Any, Protocol
+
+import psycopg
+from sqlalchemy import Engine
+
+from hub.database.engine import open_writer_connection, sqlite_file
+from hub.database.faults import DatabaseNotWritable, SiteTaken, place_of
+
+
+class SiteLock(Protocol):
+    """Held from `hold_site` until `release`, or until the database drops it."""
+
+    def check(self) -> bool:
+        """Whether it was held without a break since the last check; call it about once a second.
+
+        False: the database had dropped it and it is held anew. Raises SiteTaken where another hub was faster,
+        another DatabaseFault where the database is away.
+        """
+        ...
+
+    def release(self) -> None: ...
+
+
+def hold_site(engine: Engine, site: str) -> SiteLock:
+    """Takes the site for this hub. Raises SiteTaken where another hub has it, or another DatabaseFault."""
+    if engine.dialect.name == "postgresql":
+        return _PostgresqlLock(engine, site)
+    file = sqlite_file(engine)
+    return _FileLock(f"{file}.{site}.lock", site, str(file)) if file else _NoLock()
+
+
+def site_key(site: str) -> int:
+    """The advisory lock's number for a site: 64 bits, signed."""
+    digest = hashlib.blake2b(site.encode(), digest_size=8, person=b"suivant").digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class _PostgresqlLock:
+    def __init__(self, engine: Engine, site: str) -> None:
+        self._engine = engine
+        self._site = site
+        self._connection = self._take()
+
+    def check(self) -> bool:
+        try:
+            self._connection.execute("select 1")
+            return True
+        except psycopg.Error:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = self._take()
+        return False
+
+    def release(self) -> None:
+        self._connection.close()
+
+    def _take(self) -> "psycopg.Connection[Any]":
+        connection = open_writer_connection(self._engine)
+        assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the engine's dialect says so
+        connection.autocommit = True
+        row = connection.execute("select pg_try_advisory_lock(%s)", [site_key(self._site)]).fetchone()
+        if row is not None and row[0]:
+            return connection
+        connection.close()
+        raise SiteTaken(place_of(self._engine.url), f"site {self._site}")
+
+
+class _FileLock:
+    def __init__(self, path: str, site: str, place: str) -> None:
+        self._file = _open(path, place)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read(20).strip()
+            self._file.close()
+            raise SiteTaken(place, f"site {site} (process {holder or 'unknown'})") from None
+        # For people alone: the lock is on the open file, not in what it says.
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+
+    def check(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        # The file stays: taking it away would let two hubs lock two files of the same name.
+        self._file.close()
+
+
+class _NoLock:
+    """A database in memory is nobody else's."""
+
+    def check(self) -> bool:
+        return True
+
+    def release(self) -> None: ...
+
+
+def _open(path: str, place: str) -> IO[str]:
+    try:
+        return open(path, "a+", encoding="ascii", opener=_private)
+    except OSError as error:
+        raise DatabaseNotWritable(place, f"its lock file {path}: {error.strerror}") from error
+
+
+def _private(path: str, flags: int) -> int:
+    # Of another user's run a lock file may be read, so that it can be named.
+    return os.open(path, flags, 0o644)

@@ -1,0 +1,113 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, select, text
+
+from hub.database.engine import open_engine, open_writer_connection
+from hub.database.faults import WrongAddress
+from hub.database.tables import CounterRow
+
+
+def test_an_address_of_another_kind_is_refused_with_what_would_be_right() -> None:
+    with pytest.raises(WrongAddress, match=r"neither sqlite nor postgresql.*write sqlite:///path/to/file") as caught:
+        open_engine("mysql://suivant:secret@localhost/queue")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(WrongAddress, match="cannot be read"):
+        open_engine("suivant.db")
+
+
+def test_both_spellings_of_a_postgresql_address_mean_psycopg() -> None:
+    for name in ("postgres", "postgresql", "postgresql+psycopg"):
+        assert open_engine(f"{name}://suivant@localhost/queue").driver == "psycopg"
+
+
+def test_two_threads_that_read_then_write_lose_no_update(engine: Engine) -> None:
+    writing = engine.execution_options(write=True)
+    with writing.begin() as connection:
+        connection.execute(text("insert into counter values ('mairie', '2026-11-24', 'A', 0)"))
+
+    def count() -> None:
+        for _ in range(50):
+            with writing.begin() as connection:
+                last = connection.scalar(select(CounterRow.last).with_for_update())
+                connection.execute(text("update counter set last = :last"), {"last": last + 1})
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with engine.connect() as connection:
+        assert connection.scalar(text("select last from counter")) == 200
+
+
+def test_a_rollback_takes_back_what_was_written(engine: Engine) -> None:
+    with engine.execution_options(write=True).connect() as connection:
+        connection.execute(text("insert into site values ('mairie', 1)"))
+        connection.rollback()
+        assert connection.scalar(text("select count(*) from site")) == 0
+
+
+def test_sqlite_waits_for_the_disk_and_keeps_foreign_keys(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    writer = open_writer_connection(engine)
+    with engine.connect() as connection:
+        for read in (connection.exec_driver_sql, writer.execute):
+            found = [read(f"pragma {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+            assert found == ["wal", 2, 1]
+    writer.close()
+    engine.dispose()
+
+
+def test_the_writer_connection_begins_and_commits_by_itself(engine: Engine) -> None:
+    writer = open_writer_connection(engine)
+    if isinstance(writer, sqlite3.Connection):
+        writer.execute("begin immediate")
+    writer.execute("insert into site values ('mairie', 1)")
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from site")) == 0
+    writer.commit()
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from site")) == 1
+    writer.close()
+
+
+def test_the_writer_connection_is_no_part_of_the_pool(engine: Engine) -> None:
+    writer = open_writer_connection(engine)
+    engine.dispose()
+    row = writer.execute("select 1").fetchone()
+    assert row is not None
+    assert row[0] == 1
+    writer.close()
+
+
+def test_the_writer_connection_may_serve_another_thread(engine: Engine) -> None:
+    writer = open_writer_connection(engine)
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(writer.execute("select 1").fetchone()))
+    thread.start()
+    thread.join()
+    assert seen == [(1,)]
+    writer.close()
+
+
+def test_the_writer_prepares_each_statement_on_postgresql(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    writer = open_writer_connection(engine)
+    assert isinstance(writer, psycopg.Connection)
+    assert writer.prepare_threshold == 0
+    assert not writer.autocommit
+    writer.close()
+    engine.dispose()
+
+
+def test_in_memory_the_writer_and_the_readers_see_the_same_database() -> None:
+    engine = open_engine("sqlite://")
+    writer = open_writer_connection(engine)
+    writer.execute("create table word (word text)")
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from word")) == 0
+    engine.dispose()

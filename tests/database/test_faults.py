@@ -1,0 +1,161 @@
+"""What an operator reads when the database cannot be used: each fault is made, none is played."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from hub.database.engine import first_generation, open_engine, open_writer_connection, sqlite_file
+from hub.database.faults import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DatabaseMissing,
+    DatabaseNotWritable,
+    DatabaseUnreachable,
+    DiskFull,
+    fault_of,
+    faults_of,
+    place_of,
+)
+from hub.database.migration import check, migrate
+from tests.databases import PostgresqlServer
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "suivant-test", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_with_the_file(small_disk: Path) -> None:
+    file = small_disk / "suivant.db"
+    (small_disk / "rest").write_bytes(bytes(180 * 1024))
+    engine = open_engine(f"sqlite:///{file}")
+    with pytest.raises(DiskFull, match=rf"the disk of the database {file} is full .* free some space"):
+        migrate(engine)
+    engine.dispose()
+
+
+def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    migrate(engine)
+    writer = open_writer_connection(engine)
+    assert isinstance(writer, sqlite3.Connection)
+    pages = writer.execute("pragma page_count").fetchone()[0]
+    writer.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        writer.execute("insert into request values ('mairie', 'id', 0, ?)", ["x" * 100_000])
+    assert isinstance(fault_of(caught.value, place_of(engine.url)), DiskFull)
+    writer.close()
+    engine.dispose()
+
+
+def test_a_locked_database_is_said_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    engine = open_engine(f"sqlite:///{file}", busy_timeout_s=0)
+    migrate(engine)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(DatabaseLocked, match=rf"{file} is locked by another program .* end that program"):
+        first_generation(engine, "mairie", 1)
+    other.close()
+    engine.dispose()
+
+
+def test_a_locked_table_of_postgresql_is_said(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    other = open_writer_connection(engine)
+    other.execute("lock table site")
+    with engine.connect() as connection:
+        connection.execute(text("set lock_timeout = 1"))
+        with pytest.raises(DatabaseLocked), faults_of(engine):
+            connection.execute(text("select * from site"))
+    other.close()
+    engine.dispose()
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/not-there/suivant.db")
+    with pytest.raises(DatabaseMissing, match=r"its folder .*/not-there does not exist"):
+        migrate(engine)
+
+
+@contextmanager
+def only_reading(folder: Path) -> Iterator[None]:
+    """As a user who may read, and write nothing, in `folder` and above."""
+    above = [each for each in folder.parents if each.stat().st_uid == os.geteuid() and each != Path("/")]
+    modes = [(each, each.stat().st_mode) for each in (*above, folder)]
+    for each, mode in modes:
+        each.chmod(mode & 0o555 | 0o555 if each == folder else mode | 0o055)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for each, mode in modes:
+            each.chmod(mode)
+
+
+def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/suivant.db")
+    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match=f"nor can its folder {tmp_path}"):
+        migrate(engine)
+
+
+def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match="give the hub's user the right"):
+        migrate(engine)
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    file.write_text("Dear diary, " * 1_000)
+    with pytest.raises(DatabaseDamaged, match=r"is no sound database .* put back a backup"):
+        migrate(open_engine(f"sqlite:///{file}"))
+
+
+def test_a_database_that_the_server_does_not_have_is_said(postgresql: PostgresqlServer) -> None:
+    with pytest.raises(DatabaseMissing, match=r"/nowhere.* is not there .*create it"):
+        migrate(open_engine(postgresql.url("nowhere")))
+
+
+def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path: Path) -> None:
+    engine = open_engine(f"postgresql://suivant:secret@/suivant?host={tmp_path}")
+    with pytest.raises(DatabaseUnreachable, match=r"does not answer .*start it") as caught:
+        check(engine)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_that_may_not_be_written_is_said(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        connection.execute(text("set transaction read only"))
+        with pytest.raises(DatabaseNotWritable, match="cannot be written"), faults_of(engine):
+            connection.execute(text("insert into site values ('mairie', 1)"))
+    engine.dispose()
+
+
+def test_the_file_of_an_engine_is_known(engine: Engine) -> None:
+    file = sqlite_file(engine)
+    assert (file is None) == (engine.dialect.name == "postgresql")

@@ -1,0 +1,110 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from hub.database.engine import open_engine
+from hub.database.faults import DatabaseMissing, DatabaseNotWritable, SiteTaken
+from hub.database.lock import hold_site, site_key
+from tests.databases import PostgresqlServer
+
+HOLDER = """
+import sys
+from hub.database.engine import open_engine
+from hub.database.lock import hold_site
+lock = hold_site(open_engine(sys.argv[1]), "mairie")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_hub_of_a_site_is_refused_with_what_to_do(engine: Engine) -> None:
+    lock = hold_site(engine, "mairie")
+    with pytest.raises(SiteTaken, match=r"another hub already serves site mairie .* stop it first"):
+        hold_site(engine, "mairie")
+    assert lock.check()
+    lock.release()
+    hold_site(engine, "mairie").release()
+
+
+def test_hubs_of_two_sites_do_not_meet(engine: Engine) -> None:
+    locks = [hold_site(engine, "mairie"), hold_site(engine, "annexe")]
+    for lock in locks:
+        lock.release()
+
+
+def test_a_hub_that_was_killed_leaves_no_lock(database_url: str) -> None:
+    engine = open_engine(database_url)
+    command = [sys.executable, "-c", HOLDER, database_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(SiteTaken):
+            hold_site(engine, "mairie")
+        other.kill()
+    if engine.dialect.name == "postgresql":
+        _wait_until_the_server_noticed(engine)
+    hold_site(engine, "mairie").release()
+    engine.dispose()
+
+
+def _wait_until_the_server_noticed(engine: Engine) -> None:
+    """The server lets go of a dead client's lock at once, but after the client's own end."""
+    with engine.connect() as connection:
+        connection.execute(text("set lock_timeout = '20s'"))
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": site_key("mairie")})
+
+
+def test_the_sqlite_lock_names_the_process_that_has_it(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    lock = hold_site(engine, "mairie")
+    with pytest.raises(SiteTaken, match=r"\(process \d+\)"):
+        hold_site(engine, "mairie")
+    lock.release()
+
+
+def test_a_lock_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'not-there' / 'suivant.db'}")
+    with pytest.raises(DatabaseNotWritable, match=r"its lock file .*mairie\.lock: No such file"):
+        hold_site(engine, "mairie")
+
+
+def test_a_lock_that_the_server_dropped_is_noticed_and_taken_again(
+    postgresql: PostgresqlServer, postgresql_url: str
+) -> None:
+    engine = open_engine(postgresql_url)
+    lock = hold_site(engine, "mairie")
+    _end_sessions(postgresql, engine)
+    assert not lock.check()
+    assert lock.check()
+    with pytest.raises(SiteTaken):
+        hold_site(engine, "mairie")
+    lock.release()
+    engine.dispose()
+
+
+def test_a_lock_that_another_hub_took_meanwhile_is_said(postgresql: PostgresqlServer, postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    lock = hold_site(engine, "mairie")
+    _end_sessions(postgresql, engine)
+    other = hold_site(engine, "mairie")
+    with pytest.raises(SiteTaken):
+        lock.check()
+    other.release()
+    engine.dispose()
+
+
+def test_a_lock_on_a_database_that_went_away_says_so(postgresql: PostgresqlServer, postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    lock = hold_site(engine, "mairie")
+    postgresql.drop_database(postgresql_url)
+    with pytest.raises(DatabaseMissing):
+        lock.check()
+    engine.dispose()
+
+
+def _end_sessions(server: PostgresqlServer, engine: Engine) -> None:
+    ending = "select pg_terminate_backend(pid) from pg_stat_activity where datname ="
+    server.execute(f"{ending} '{engine.url.database}'")

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, text
+
+from hub.database.engine import first_generation, open_engine, renew_generation
+from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder
+from hub.database.migration import check, head, migrate
+from hub.database.tables import Base
+
+SQLITE_SCHEMA = "select type, name, sql from sqlite_master where name not like 'alembic%' and sql is not null"
+POSTGRESQL_SCHEMA = """
+    select table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
+    from information_schema.columns where table_schema = 'public'
+    union all select tablename, indexname, indexdef from pg_indexes where schemaname = 'public'
+    union all select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
+    where connamespace = 'public'::regnamespace
+"""
+
+
+def schema(engine: Engine) -> set[tuple[str, str, str]]:
+    """Everything the database itself knows of its tables, partial indexes and defaults too."""
+    query = SQLITE_SCHEMA if engine.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
+    with engine.connect() as connection:
+        rows = connection.execute(text(query)).all()
+    squeezed = ((kind, name, "".join(sql.replace("(false)", "false").split())) for kind, name, sql in rows)
+    return {row for row in squeezed if "alembic" not in row[0] + row[1]}
+
+
+def test_the_migrated_database_has_the_tables_of_the_code_and_no_others(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    migrated = schema(engine)
+    with engine.execution_options(write=True).begin() as connection:
+        Base.metadata.drop_all(connection)
+        Base.metadata.create_all(connection)
+    assert migrated == schema(engine)
+
+
+def test_a_second_upgrade_changes_nothing(engine: Engine) -> None:
+    before = schema(engine)
+    assert migrate(engine) == head() == check(engine)
+    assert schema(engine) == before
+
+
+def test_a_database_made_by_a_later_version_is_refused(engine: Engine) -> None:
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    for use in (migrate, check):
+        with pytest.raises(DatabaseNewer, match=r"later version of Suivant .*revision 9999"):
+            use(engine)
+
+
+def test_a_check_says_that_an_empty_database_needs_an_upgrade(empty_engine: Engine) -> None:
+    with empty_engine.connect():  # an SQLite file comes to be at the first connection
+        pass
+    with pytest.raises(DatabaseOlder, match="suivant database upgrade"):
+        check(empty_engine)
+
+
+def test_a_check_does_not_make_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "not-there.db"
+    with pytest.raises(DatabaseMissing, match=r"not-there\.db is not there"):
+        check(open_engine(f"sqlite:///{file}"))
+    assert not file.exists()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty_engine: Engine) -> None:
+    with empty_engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("create table ticket (in_the_way integer)"))
+    with pytest.raises(Exception, match="ticket"):
+        migrate(empty_engine)
+    with empty_engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() is None
+    names = {name for _kind, name, _sql in schema(empty_engine)}
+    assert "counter" not in names
+
+
+def test_a_site_keeps_the_generation_of_its_first_start(engine: Engine) -> None:
+    assert first_generation(engine, "mairie", 1_000) == 1_000
+    assert first_generation(engine, "mairie", 2_000) == 1_000
+    assert first_generation(engine, "annexe", 3_000) == 3_000
+
+
+def test_after_a_restore_every_site_has_a_later_generation(engine: Engine) -> None:
+    first_generation(engine, "mairie", 1_000)
+    first_generation(engine, "annexe", 2_000)
+    assert renew_generation(engine, 5_000) == 2
+    assert first_generation(engine, "mairie", 9_000) == first_generation(engine, "annexe", 9_000) == 5_000

@@ -1,0 +1,198 @@
+"""Fresh databases for tests and benchmarks: SQLite in a folder, PostgreSQL from Debian's packages.
+
+The fixtures `database_url` and `engine` run a test on both (`empty_…`: without tables). Below them stand plain
+functions: `sqlite_url`, `postgresql_server`.
+"""
+
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, make_url
+
+from hub.database.engine import open_engine
+from hub.database.migration import migrate
+
+TEMPLATE = "suivant_template"
+# A cold start on a busy machine; a server that is broken ends by itself long before.
+START_LIMIT_S = 60
+
+
+@dataclass
+class PostgresqlServer:
+    """A running server, reached by its socket in `folder`. `process` is its postmaster."""
+
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://suivant@/{database}?host={self.folder}"
+
+    def new_database(self, *, template: str = TEMPLATE) -> str:
+        """The address of a fresh database: with the tables, or none of them for `template0`."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        self.execute(f"create database {name} template {template}")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Connections that are left are ended."""
+        self.execute(f"drop database if exists {make_url(url).database} with (force)")
+
+    def execute(self, statement: str) -> None:
+        address = f"host={self.folder} user=suivant dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def sqlite_url(folder: Path, *, empty: bool = False) -> str:
+    """The address of a fresh SQLite file in `folder`, with the tables unless `empty`."""
+    url = f"sqlite:///{folder / 'suivant.db'}"
+    if not empty:
+        _migrate(url)
+    return url
+
+
+@contextmanager
+def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """A server of its own, as another user where we are root, stopped at the end.
+
+    `durable`: it waits for the disk at each commit as a real one does; a test need not, a benchmark must.
+    """
+    programs = _programs()
+    owner = _owner()
+    folder = Path(tempfile.mkdtemp(prefix="suivant-pg-", dir="/tmp"))
+    try:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        data = folder / "data"
+        become = [] if os.geteuid() else ["--reuid", owner.pw_name, "--regid", str(owner.pw_gid), "--clear-groups"]
+        initdb = [programs / "initdb", "--pgdata", data, "--username=suivant", "--auth=trust", "--no-sync"]
+        subprocess.run(
+            ["setpriv", *become, *initdb, "--encoding=UTF8", "--locale=C.UTF-8"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+        settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
+        if not durable:
+            settings += ["-c", "fsync=off"]
+        # It ends with us, even when we are killed.
+        start = ["setpriv", "--pdeathsig", "INT", *become, programs / "postgres", "-D", data, *settings]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(start, stdout=log, stderr=log, cwd="/")
+        server = PostgresqlServer(folder, process)
+        try:
+            _wait_until_it_answers(server)
+            server.execute(f"create database {TEMPLATE} template template0")
+            _migrate(server.url(TEMPLATE))
+            yield server
+        finally:
+            process.send_signal(2)
+            process.wait(START_LIMIT_S)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _migrate(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+
+
+def _programs() -> Path:
+    """The newest of Debian's servers, whose programs are not on the path; else the one on the path."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda each: int(each.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    found = shutil.which("postgres")
+    if found is None:
+        raise FileNotFoundError("no PostgreSQL server is installed: apt-get install postgresql")
+    return Path(found).parent
+
+
+def _owner() -> pwd.struct_passwd:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid():
+        return pwd.getpwnam(getpass.getuser())
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+def _wait_until_it_answers(server: PostgresqlServer) -> None:
+    until = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            server.execute("select 1")
+            return
+        except psycopg.OperationalError:
+            if server.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError((server.folder / "log").read_text()) from None
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """One server a session of tests."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
+    """A fresh PostgreSQL database with the tables."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database with the tables, on each of the two."""
+    yield from _fresh(request, tmp_path, empty=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database without tables, on each of the two."""
+    yield from _fresh(request, tmp_path, empty=True)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh database with the tables, on each of the two."""
+    yield from _opened(database_url)
+
+
+@pytest.fixture
+def empty_engine(empty_database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh database without tables, on each of the two."""
+    yield from _opened(empty_database_url)
+
+
+def _opened(url: str) -> Iterator[Engine]:
+    engine = open_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def _fresh(request: pytest.FixtureRequest, folder: Path, *, empty: bool) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield sqlite_url(folder, empty=empty)
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    url = server.new_database(template="template0" if empty else TEMPLATE)
+    yield url
+    server.drop_database(url)
