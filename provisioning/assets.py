@@ -72,9 +72,21 @@ WEB_ICONS = (
     "x",
 )
 # What a display draws: white on nothing, to be tinted and scaled down. Strokes of 2.4 of 24 read from afar.
-NODE_ICONS = ("arrow-right", "arrow-down", "clock", "megaphone", "triangle-alert", "users", "wifi-off")
+NODE_ICONS = (
+    "arrow-right",
+    "arrow-down",
+    "clock",
+    "door-open",
+    "info",
+    "megaphone",
+    "triangle-alert",
+    "users",
+    "wifi-off",
+)
 NODE_ICON_PX = 480
 NODE_ICON_STROKE = "2.4"
+# SDL_image does not read an arc whose two flags stand together, as in `a2 2 0 00-2 2`.
+ARC = re.compile(r"([aA]-?[\d.]+)[ ,]+(-?[\d.]+)[ ,]+(-?[\d.]+)[ ,]+([01])[ ,]?([01])[ ,]?")
 
 
 class AssetMissing(FileNotFoundError):
@@ -154,7 +166,7 @@ def draw_node_icons() -> None:
 
 def for_display(svg: str) -> str:
     """The icon in white, with a wider stroke, at the size it is drawn at."""
-    svg = svg.replace("currentColor", "#ffffff")
+    svg = ARC.sub(r"\1 \2 \3 \4 \5 ", svg.replace("currentColor", "#ffffff"))
     svg = re.sub(r'\b(width|height)="24"', rf'\1="{NODE_ICON_PX}"', svg, count=2)
     return re.sub(r'stroke-width="[^"]*"', f'stroke-width="{NODE_ICON_STROKE}"', svg, count=1)
 

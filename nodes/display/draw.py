@@ -1,0 +1,135 @@
+"""What a picture is made of: a list of plain shapes in pixels, painted in order.
+
+Nothing here knows pygame: the layout makes these, a test measures them, the painter paints them.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+Colour = tuple[int, int, int]
+
+
+class Weight(IntEnum):
+    """The weights of Lexend that displays use; the value is the font's."""
+
+    REGULAR = 400
+    MEDIUM = 500
+    SEMIBOLD = 600
+    BOLD = 700
+
+
+class Align(StrEnum):
+    LEFT = "left"
+    CENTRE = "centre"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    box: Box
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    box: Box
+    radius: int
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """An outline that lies wholly inside its box."""
+
+    box: Box
+    radius: int
+    thickness: int
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Rounded paper with a half round bitten from the middle of its left and right edge."""
+
+    box: Box
+    radius: int
+    notch: int
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """Points right; a stroke with round ends that touches all four edges of its box."""
+
+    box: Box
+    thickness: int
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A triangle whose tip is the middle of the lower edge of its box."""
+
+    box: Box
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Stripes:
+    """Slanted stripes, as wide as the gaps between them; `pitch` is the width of both together."""
+
+    box: Box
+    pitch: int
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Icon:
+    """One of Lucide's drawings, scaled into a square."""
+
+    name: str
+    box: Box
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The town's mark in one colour, scaled into a square."""
+
+    box: Box
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`px` is the em: capitals are 0.700 of it high and stand on `baseline`; `x` is where `align` says."""
+
+    text: str
+    x: int
+    baseline: int
+    px: int
+    weight: Weight
+    colour: Colour
+    align: Align = Align.LEFT
+
+
+Shape = Fill | Rounded | Ring | Ticket | Arrow | Pointer | Stripes | Icon | Logo | Text
+Picture = tuple[Shape, ...]

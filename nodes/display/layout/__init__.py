@@ -1,0 +1,43 @@
+"""From what a display has to show to the shapes that show it. Pure: data and time in, shapes out."""
+
+from nodes.display.draw import Align, Picture, Weight
+from nodes.display.layout.call import draw_call
+from nodes.display.layout.canvas import Canvas, Measure
+from nodes.display.layout.emergency import draw_emergency
+from nodes.display.layout.header import draw_header
+from nodes.display.layout.rest import draw_rest
+from nodes.display.layout.scene import Scene
+from nodes.display.palette import INK, MIST, PAPER
+from nodes.display.sizes import Screen
+from nodes.display.words import Words
+
+__all__ = ["Scene", "lay_out"]
+
+
+def lay_out(scene: Scene, screen: Screen, words: Words, measure: Measure) -> Picture:
+    """An emergency covers a call, a call covers the rest."""
+    if scene.hall and scene.hall.emergency:
+        canvas = Canvas(screen, measure)
+        draw_emergency(canvas, scene.hall.emergency)
+    elif scene.announcement:
+        canvas = Canvas(screen, measure)
+        draw_call(canvas, scene, scene.announcement, words)
+    elif scene.hall:
+        canvas = Canvas(screen, measure, scene.shift)
+        draw_rest(canvas, scene, scene.hall, words)
+    else:
+        canvas = Canvas(screen, measure, scene.shift)
+        _draw_no_data(canvas, scene, words)
+    return canvas.picture
+
+
+def _draw_no_data(canvas: Canvas, scene: Scene, words: Words) -> None:
+    canvas.ground(INK)
+    draw_header(canvas, scene)
+    middle, room = canvas.width / 2, canvas.width - 120
+    lines = canvas.wrap(words.waiting_for_server, Weight.SEMIBOLD, 138, room)
+    top = canvas.height / 2 - 170 * (len(lines) - 1) / 2
+    for place, line in enumerate(lines):
+        em = canvas.fit(line, Weight.SEMIBOLD, 138, room)
+        canvas.text(line, middle, top + 48 + 170 * place, em, Weight.SEMIBOLD, PAPER, Align.CENTRE)
+    canvas.text(scene.node, middle, top + 170 * len(lines) + 20, 54, Weight.REGULAR, MIST, Align.CENTRE)

@@ -1,0 +1,193 @@
+"""Where a layout is written down: in units of the reference screen, kept as shapes in pixels of the real one.
+
+The reference is a 55-inch screen of 1920 × 1080, or the same upright; a unit is one of its pixels.
+"""
+
+from collections.abc import Callable
+from itertools import groupby
+
+from nodes.display.draw import (
+    Align,
+    Arrow,
+    Box,
+    Colour,
+    Fill,
+    Icon,
+    Logo,
+    Picture,
+    Pointer,
+    Ring,
+    Rounded,
+    Shape,
+    Stripes,
+    Text,
+    Ticket,
+    Weight,
+)
+from nodes.display.palette import ACCENT, PAPER
+from nodes.display.sizes import CAPITAL_EM, Screen
+
+# The advance width in pixels of a text in a weight at an em of so many pixels.
+Measure = Callable[[str, Weight, int], int]
+Area = tuple[float, float, float, float]
+
+REFERENCE_LONG = 1920
+REFERENCE_SHORT = 1080
+# Between the letter and the digits of a number, in em.
+NUMBER_GAP_EM = 0.2
+# Lexend has no tabular digits: each digit of a running time has a slot of its own, so that nothing beside it moves.
+DIGIT_SLOT_EM = 0.66
+
+
+def split_number(number: str) -> tuple[str, str]:
+    """`A012` as its series and its digits."""
+    series = number.rstrip("0123456789")
+    return series, number[len(series) :]
+
+
+class Canvas:
+    """Takes shapes in units, one after the other; `shift` moves all but the ground, in units."""
+
+    def __init__(self, screen: Screen, measure: Measure, shift: tuple[int, int] = (0, 0)) -> None:
+        self.screen = screen
+        self.width = REFERENCE_SHORT if screen.portrait else REFERENCE_LONG
+        self.height = REFERENCE_LONG if screen.portrait else REFERENCE_SHORT
+        self.scale = min(screen.width / self.width, screen.height / self.height)
+        self._measure = measure
+        self._left = (screen.width - self.width * self.scale) / 2 + shift[0] * self.scale
+        self._top = (screen.height - self.height * self.scale) / 2 + shift[1] * self.scale
+        self._shapes: list[Shape] = []
+
+    @property
+    def picture(self) -> Picture:
+        return tuple(self._shapes)
+
+    def px(self, units: float) -> int:
+        return round(units * self.scale)
+
+    def _x(self, x: float) -> int:
+        return round(self._left + x * self.scale)
+
+    def _y(self, y: float) -> int:
+        return round(self._top + y * self.scale)
+
+    def _box(self, area: Area) -> Box:
+        x, y, width, height = area
+        left, top = self._x(x), self._y(y)
+        return Box(left, top, self._x(x + width) - left, self._y(y + height) - top)
+
+    # --- whole widths, which go to the edges of a screen of another shape and are not moved ---------------------
+
+    def ground(self, colour: Colour) -> None:
+        self._shapes.append(Fill(Box(0, 0, self.screen.width, self.screen.height), colour))
+
+    def band(self, top: float, colour: Colour) -> None:
+        """From `top` to the lower edge of the screen."""
+        y = self._y(top)
+        self._shapes.append(Fill(Box(0, y, self.screen.width, max(0, self.screen.height - y)), colour))
+
+    def stripes(self, height: float, pitch: float, colour: Colour) -> None:
+        """Along the upper and the lower edge of the screen."""
+        high = self.px(height)
+        for y in (0, self.screen.height - high):
+            self._shapes.append(Stripes(Box(0, y, self.screen.width, high), self.px(pitch), colour))
+
+    # --- shapes ------------------------------------------------------------------------------------------------
+
+    def rule(self, area: Area, colour: Colour) -> None:
+        self._shapes.append(Fill(self._box(area), colour))
+
+    def row(self, area: Area, radius: float, colour: Colour) -> None:
+        self._shapes.append(Rounded(self._box(area), self.px(radius), colour))
+
+    def outline(self, area: Area, radius: float, thickness: float, colour: Colour) -> None:
+        self._shapes.append(Ring(self._box(area), self.px(radius), self.px(thickness), colour))
+
+    def ticket(self, area: Area, radius: float, notch: float, colour: Colour = PAPER) -> None:
+        self._shapes.append(Ticket(self._box(area), self.px(radius), self.px(notch), colour))
+
+    def plaque(self, area: Area, radius: float, inset: float, thickness: float) -> None:
+        """An enamel plate: the keyline's corners have the same centres as the plate's."""
+        x, y, width, height = area
+        self.row(area, radius, ACCENT)
+        inner = (x + inset, y + inset, width - 2 * inset, height - 2 * inset)
+        self.outline(inner, radius - inset, thickness, PAPER)
+
+    def arrow(self, area: Area, thickness: float, colour: Colour) -> None:
+        self._shapes.append(Arrow(self._box(area), self.px(thickness), colour))
+
+    def pointer(self, area: Area, colour: Colour) -> None:
+        self._shapes.append(Pointer(self._box(area), colour))
+
+    def icon(self, name: str, x: float, y: float, side: float, colour: Colour) -> None:
+        self._shapes.append(Icon(name, self._box((x, y, side, side)), colour))
+
+    def logo(self, x: float, y: float, side: float) -> None:
+        self._shapes.append(Logo(self._box((x, y, side, side)), PAPER))
+
+    # --- words -------------------------------------------------------------------------------------------------
+
+    def width_of(self, text: str, weight: Weight, em: float) -> float:
+        return self._measure(text, weight, self.px(em)) / self.scale
+
+    def fit(self, text: str, weight: Weight, em: float, width: float) -> float:
+        """`em`, or as much less as the text needs to be no wider than `width`."""
+        wide = self.width_of(text, weight, em)
+        return em if wide <= width else em * width / wide
+
+    def text(
+        self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour, align: Align = Align.LEFT
+    ) -> None:
+        self._shapes.append(Text(text, self._x(x), self._y(baseline), self.px(em), weight, colour, align))
+
+    def running(self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour) -> None:
+        """A text whose digits change: each stands in the middle of its own slot."""
+        for digits, run in groupby(text, str.isdigit):
+            if digits:
+                for digit in run:
+                    self.text(digit, x + DIGIT_SLOT_EM * em / 2, baseline, em, weight, colour, Align.CENTRE)
+                    x += DIGIT_SLOT_EM * em
+                continue
+            words = "".join(run)
+            self.text(words, x, baseline, em, weight, colour)
+            x += self.width_of(words, weight, em)
+
+    def running_width(self, text: str, weight: Weight, em: float) -> float:
+        digits = sum(sign.isdigit() for sign in text)
+        words = (self.width_of("".join(run), weight, em) for digit, run in groupby(text, str.isdigit) if not digit)
+        return digits * DIGIT_SLOT_EM * em + sum(words)
+
+    def number(self, number: str, x: float, baseline: float, em: float, colour: Colour) -> None:
+        series, digits = split_number(number)
+        if series:
+            self.text(series, x, baseline, em, Weight.SEMIBOLD, colour)
+            x += self.width_of(series, Weight.SEMIBOLD, em) + NUMBER_GAP_EM * em
+        if digits:
+            self.text(digits, x, baseline, em, Weight.SEMIBOLD, colour)
+
+    def number_width(self, number: str, em: float) -> float:
+        series, digits = split_number(number)
+        gap = NUMBER_GAP_EM * em if series and digits else 0
+        return self.width_of(series, Weight.SEMIBOLD, em) + gap + self.width_of(digits, Weight.SEMIBOLD, em)
+
+    def fit_number(self, number: str, letters: str, em: float, width: float) -> float:
+        """One size for all numbers these letters can make, so that numbers never jump; this one fits in any case."""
+        widest = max((self.number_width(f"{letter}000", em) for letter in letters), default=0.0)
+        wide = max(widest, self.number_width(number, em))
+        return em if wide <= width else em * width / wide
+
+    def wrap(self, text: str, weight: Weight, em: float, width: float) -> list[str]:
+        """Lines no wider than `width`, broken at spaces; a single word may be wider."""
+        lines: list[str] = []
+        for word in text.split(" "):
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and self.width_of(longer, weight, em) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return lines
+
+
+def baseline_in(top: float, height: float, em: float) -> float:
+    """The baseline that puts capitals in the middle of a height."""
+    return top + height / 2 + em * CAPITAL_EM / 2

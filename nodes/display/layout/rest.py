@@ -1,0 +1,87 @@
+"""A hall at rest: the latest calls, who waits, the clock, one message; and the same when it may be old."""
+
+from nodes.display.draw import Align, Weight
+from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST, draw_instead, draw_list
+from nodes.display.layout.canvas import Canvas
+from nodes.display.layout.header import draw_header
+from nodes.display.layout.old import draw_old_band
+from nodes.display.layout.scene import Scene
+from nodes.display.layout.waiting import (
+    LANDSCAPE_WAITING,
+    LANDSCAPE_WAITING_OLD,
+    PORTRAIT_WAITING,
+    PORTRAIT_WAITING_OLD,
+    draw_waiting,
+)
+from nodes.display.palette import INK, INK_2, PAPER
+from nodes.display.words import Words
+from protocol.messages import HallState
+
+CLOCK_EM = 164
+DATE_EM = 54
+MESSAGE_EM = 70
+MESSAGE_UPRIGHT_EM = 55
+CALLS_LISTED = 4
+
+
+def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> None:
+    canvas.ground(INK)
+    upright = canvas.screen.portrait
+    old = scene.offline_s is not None
+    if upright:
+        draw_header(canvas, scene)
+    else:
+        _draw_clock(canvas, scene, words, dated=not old)
+    _draw_calls(canvas, scene, hall, words, rows=CALLS_LISTED - (2 if upright else 1) * old)
+    if not _is_over(hall):
+        draw_waiting(canvas, _WAITING[upright, old], scene.services(hall), words)
+    if scene.offline_s is not None:
+        draw_old_band(canvas, scene.offline_s, words)
+        return
+    message = scene.message(hall)
+    if message:
+        _draw_message(canvas, message)
+
+
+_WAITING = {
+    (False, False): LANDSCAPE_WAITING,
+    (False, True): LANDSCAPE_WAITING_OLD,
+    (True, False): PORTRAIT_WAITING,
+    (True, True): PORTRAIT_WAITING_OLD,
+}
+
+
+def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> None:
+    canvas.logo(1254, 48, 128)
+    canvas.text(scene.clock, 1864, 162, CLOCK_EM, Weight.SEMIBOLD, PAPER, Align.RIGHT)
+    if dated:
+        canvas.text(words.day(scene.local.date()), 1864, 241, DATE_EM, Weight.MEDIUM, PAPER, Align.RIGHT)
+
+
+def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, rows: int) -> None:
+    plan = PORTRAIT_LIST if canvas.screen.portrait else LANDSCAPE_LIST
+    if hall.calls:
+        draw_list(canvas, plan, scene.series, hall.calls[:rows], words, old=scene.offline_s is not None)
+        return
+    if _is_over(hall):
+        draw_instead(canvas, plan, words.closed, words.opens_at(hall.opens) if hall.opens else "")
+        return
+    draw_instead(canvas, plan, words.welcome, words.take_a_ticket)
+
+
+def _is_over(hall: HallState) -> bool:
+    """Closed, and nobody is served any more: those who wait at the last ticket still are."""
+    return not hall.open and not hall.calls and not any(service.count for service in hall.waiting)
+
+
+def _draw_message(canvas: Canvas, message: str) -> None:
+    if canvas.screen.portrait:
+        canvas.band(1764, INK_2)
+        canvas.icon("info", 56, 1800, 84, PAPER)
+        em = canvas.fit(message, Weight.MEDIUM, MESSAGE_UPRIGHT_EM, 1080 - 169 - 28)
+        canvas.text(message, 169, 1863, em, Weight.MEDIUM, PAPER)
+        return
+    canvas.band(948, INK_2)
+    canvas.icon("info", 56, 974, 80, PAPER)
+    em = canvas.fit(message, Weight.MEDIUM, MESSAGE_EM, 1920 - 167 - 40)
+    canvas.text(message, 167, 1040, em, Weight.MEDIUM, PAPER)

@@ -1,0 +1,76 @@
+"""What a display has to show at one moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from protocol.messages import Announce, Call, HallState, Waiting
+
+PAGE_MS = 10_000
+SERVICES_A_PAGE = 4
+# LCD panels keep a trace of what stands still for days.
+SHIFT_EVERY_MS = 600_000
+SHIFT = 4
+_SHIFTS = ((SHIFT, SHIFT), (0, SHIFT), (0, 0), (SHIFT, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`hall` is None before the first picture; `offline_s` is None while the hub is heard.
+
+    `now_ms` is the hub's time where a beat was heard, else the node's own; `letters` are those a number can begin
+    with here.
+    """
+
+    now_ms: int
+    node: str
+    town: str = ""
+    letters: str = ""
+    hall: HallState | None = None
+    announcement: Announce | None = None
+    offline_s: int | None = None
+
+    @property
+    def local(self) -> datetime:
+        zone = ZoneInfo(self.hall.zone) if self.hall else None
+        moment = datetime.fromtimestamp(self.now_ms // 1000, tz=zone)
+        return moment
+
+    @property
+    def clock(self) -> str:
+        local = self.local
+        return f"{local.hour}:{local.minute:02d}"
+
+    @property
+    def shift(self) -> tuple[int, int]:
+        return _SHIFTS[self.now_ms // SHIFT_EVERY_MS % len(_SHIFTS)]
+
+    @property
+    def series(self) -> str:
+        """The letters that decide how large numbers are."""
+        if self.letters or self.hall is None:
+            return self.letters
+        return "".join(sorted({service.letter for service in self.hall.waiting}))
+
+    def services(self, hall: HallState) -> tuple[Waiting, ...]:
+        pages = -(-len(hall.waiting) // SERVICES_A_PAGE)
+        if pages <= 1:
+            return hall.waiting
+        first = self.now_ms // PAGE_MS % pages * SERVICES_A_PAGE
+        return hall.waiting[first : first + SERVICES_A_PAGE]
+
+    def message(self, hall: HallState) -> str | None:
+        if not hall.messages:
+            return None
+        return hall.messages[self.now_ms // PAGE_MS % len(hall.messages)]
+
+
+def earlier_calls(scene: Scene, announcement: Announce) -> tuple[Call, ...]:
+    """The hall's other calls, newest first."""
+    calls = scene.hall.calls if scene.hall else ()
+    return tuple(call for call in calls if call.id != announcement.call)
+
+
+def has_turns(hall: HallState) -> bool:
+    """Whether pages take turns."""
+    return len(hall.waiting) > SERVICES_A_PAGE or len(hall.messages) > 1

@@ -1,0 +1,103 @@
+"""The words of displays, from their own catalogue."""
+
+import gettext
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+LOCALE = Path(__file__).parents[1] / "locale"
+DOMAIN = "display"
+_MINUTES_AN_HOUR = 60
+
+
+def _marked(message: str) -> str:
+    """Marks a message for the catalogue where it is translated later."""
+    return message
+
+
+_WEEKDAYS = (
+    _marked("Monday"),
+    _marked("Tuesday"),
+    _marked("Wednesday"),
+    _marked("Thursday"),
+    _marked("Friday"),
+    _marked("Saturday"),
+    _marked("Sunday"),
+)
+_MONTHS = (
+    _marked("January"),
+    _marked("February"),
+    _marked("March"),
+    _marked("April"),
+    _marked("May"),
+    _marked("June"),
+    _marked("July"),
+    _marked("August"),
+    _marked("September"),
+    _marked("October"),
+    _marked("November"),
+    _marked("December"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language. What is not translated stays English."""
+
+    catalogue: gettext.NullTranslations
+
+    @property
+    def latest_calls(self) -> str:
+        return self.catalogue.gettext("Latest calls")
+
+    @property
+    def desk(self) -> str:
+        return self.catalogue.gettext("Desk")
+
+    @property
+    def waiting(self) -> str:
+        return self.catalogue.gettext("Waiting")
+
+    @property
+    def welcome(self) -> str:
+        return self.catalogue.gettext("Welcome")
+
+    @property
+    def take_a_ticket(self) -> str:
+        return self.catalogue.gettext("Take a ticket at the dispenser")
+
+    @property
+    def closed(self) -> str:
+        return self.catalogue.gettext("Closed")
+
+    @property
+    def waiting_for_server(self) -> str:
+        return self.catalogue.gettext("Waiting for the server")
+
+    @property
+    def may_be_old(self) -> str:
+        return self.catalogue.gettext("What is shown may be old. Ask at reception.")
+
+    def opens_at(self, time: str) -> str:
+        return self.catalogue.gettext("Opens at {time}").format(time=time)
+
+    def offline_since(self, seconds: int) -> str:
+        minutes, rest = divmod(seconds, 60)
+        if minutes < _MINUTES_AN_HOUR:
+            return self.catalogue.gettext("Offline for {time}").format(time=f"{minutes}:{rest:02d}")
+        hours, minutes = divmod(minutes, 60)
+        return self.catalogue.gettext("Offline for {hours} h {minutes}").format(hours=hours, minutes=f"{minutes:02d}")
+
+    def day(self, day: date) -> str:
+        weekday = self.catalogue.gettext(_WEEKDAYS[day.weekday()])
+        month = self.catalogue.gettext(_MONTHS[day.month - 1])
+        if day.day == 1:
+            return self.catalogue.gettext("{weekday} 1 {month}").format(weekday=weekday, month=month)
+        return self.catalogue.gettext("{weekday} {day} {month}").format(weekday=weekday, day=day.day, month=month)
+
+
+def words_in(language: str) -> Words:
+    """Raises FileNotFoundError where there is no built catalogue of that language; English needs none."""
+    if language == "en":
+        return Words(gettext.NullTranslations())
+    return Words(gettext.translation(DOMAIN, LOCALE, languages=[language]))
