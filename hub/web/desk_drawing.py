@@ -1,0 +1,268 @@
+"""From a desk's rows to its picture. Pure: the moment comes with the rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from hub.queue.order import Candidate, Kind
+from hub.queue.reasons import Waiting, explain, in_order
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import SiteIndex, served_by
+from hub.site import MINUTE_MS, Desk
+from hub.web.desk_picture import (
+    AsideTicket,
+    Booking,
+    DeskPicture,
+    HeldTicket,
+    LastAction,
+    Mark,
+    NextTicket,
+    OtherService,
+    Row,
+    ServiceQueue,
+    Stage,
+    Undo,
+    UndoOffer,
+)
+from hub.web.desk_reading import SHOWN, DeskRows, JournalRow, Place
+from protocol.messages import DeskMode
+
+# Where arrivals are not confirmed, a called ticket is drawn as being served from here on.
+CALLING_MS = 60_000
+# As long as a press of the button would be a bounce.
+NEXT_OFF_MS = 3_000
+LATE_MS = 15 * MINUTE_MS
+LONG_MS = 45 * MINUTE_MS
+REOPEN_MS = 10 * MINUTE_MS
+# However still a picture stands, it is drawn anew after this.
+REDRAW_MS = 60_000
+
+# Notes in a ticket's journal that no agent did.
+_SILENT = frozenset({"announce_earlier", "booking_note"})
+
+MeanVisit = Callable[[str], int | None]
+
+
+def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit) -> DeskPicture:
+    """The page of one desk at the moment of its rows."""
+    now_ms = rows.now_ms
+    places = {place.ticket.id: place for place in rows.waiting}
+    waiting = [_waiting(place, desk.name) for place in rows.waiting if _may_be_called(place, desk)]
+    order = in_order(waiting, now_ms) if rows.desk.mode is DeskMode.OPEN else []
+    reason = explain(order, now_ms)
+    following = None
+    if reason is not None:
+        first = places[order[0].candidate.id].ticket
+        following = NextTicket(first.id, first.label, first.appointment_ms, reason)
+    last = _last_action(rows.events)
+    held = _held(rows, index, desk, mean_visit_ms) if rows.held else None
+    return DeskPicture(
+        revision=rows.revision,
+        now_ms=now_ms,
+        redraw_ms=_redraw_ms(rows),
+        desk=desk.name,
+        number=desk.number,
+        mode=rows.desk.mode,
+        pausing=rows.desk.pausing,
+        closing=rows.desk.closing,
+        mode_since_ms=rows.desk.since_ms,
+        confirms_arrivals=desk.confirms_arrivals,
+        stage=_stage(rows, desk, last),
+        held=held,
+        next=following,
+        next_off_until_ms=rows.desk.last_call_ms + NEXT_OFF_MS if rows.held else 0,
+        queues=_queues(rows, index, desk),
+        others=tuple(
+            OtherService(service.letter, service.title, rows.counts.get(service.name, 0))
+            for service in index.site.services
+            if service.name not in served_by(desk)
+        ),
+        parked=tuple(_aside(ticket, rows.parked_ms.get(ticket.id), index, desk) for ticket in rows.parked),
+        absent=tuple(_aside(ticket, ticket.ended_ms, index, desk) for ticket in rows.absent),
+        absent_total=rows.absent_total,
+        expected=tuple(_booking(ticket, index) for ticket in rows.expected),
+        last=last,
+        undo=_undo(rows),
+    )
+
+
+def _may_be_called(place: Place, desk: Desk) -> bool:
+    return place.ticket.bound_desk in {None, desk.name}
+
+
+def _waiting(place: Place, desk: str) -> Waiting:
+    ticket = place.ticket
+    kind = Kind.OPEN if ticket.bound_desk else ticket.kind
+    return Waiting(
+        candidate=Candidate(ticket.id, ticket.service, kind, ticket.due_ms, place.handicap_ms, place.early_ms),
+        number=ticket.label,
+        arrived_ms=ticket.issued_ms or 0,
+        appointment_ms=ticket.appointment_ms,
+        priority=ticket.priority,
+        bound=ticket.bound_desk == desk,
+    )
+
+
+def _stage(rows: DeskRows, desk: Desk, last: LastAction | None) -> Stage:
+    if rows.held is not None:
+        return Stage.CALLING if _is_calling(rows.held, desk, rows.now_ms) else Stage.SERVING
+    if rows.desk.mode is not DeskMode.OPEN:
+        return Stage.PAUSED if rows.desk.mode is DeskMode.PAUSED else Stage.CLOSED
+    if last is not None and last.event == Event.ABSENT and last.source == "job":
+        return Stage.ABSENT
+    return Stage.NOBODY_CALLED if rows.waiting else Stage.NOBODY_WAITING
+
+
+def _is_calling(held: Ticket, desk: Desk, now_ms: int) -> bool:
+    if held.state is not State.CALLED:
+        return False
+    return desk.confirms_arrivals or now_ms < _said_ms(held) + CALLING_MS
+
+
+def _said_ms(held: Ticket) -> int:
+    return held.said_ms or held.called_ms or 0
+
+
+def _held(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit) -> HeldTicket:
+    held = rows.held
+    assert held is not None
+    service = index.service(held.service)
+    arrived_ms = held.issued_ms or held.due_ms
+    return HeldTicket(
+        id=held.id,
+        number=held.label,
+        service=service.title,
+        state=held.state,
+        timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
+        waited_ms=max(0, (held.called_ms or rows.now_ms) - arrived_ms),
+        arrived_ms=arrived_ms,
+        due_ms=held.due_ms,
+        appointment_ms=held.appointment_ms,
+        absent_at_ms=held.absent_at_ms,
+        absence_delay_ms=service.absence_delay_min * MINUTE_MS,
+        mean_ms=mean_visit_ms(held.service),
+        name=rows.name,
+        booking_note=held.booking_note,
+    )
+
+
+def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue, ...]:
+    """Main services first, each in the order this desk would take it; the first 50 tickets in all."""
+    delays = {help.service: help.delay_min * MINUTE_MS for help in desk.helps}
+    seen = [(_waiting(place, desk.name), place.ticket) for place in rows.waiting]
+    seen.sort(key=lambda pair: pair[0].candidate.rank)
+    shown = seen[:SHOWN]
+    queues = []
+    for name in dict.fromkeys([*desk.serves, *delays]):
+        service = index.service(name)
+        mine = [_row(waiting, ticket, index, desk, rows.now_ms) for waiting, ticket in shown if ticket.service == name]
+        count = max(rows.counts.get(name, 0), len(mine))
+        queues.append(ServiceQueue(name, service.letter, service.title, delays.get(name, 0), count, tuple(mine)))
+    return tuple(queues)
+
+
+def _row(waiting: Waiting, ticket: Ticket, index: SiteIndex, desk: Desk, now_ms: int) -> Row:
+    bound_to = ticket.bound_desk if ticket.bound_desk not in {None, desk.name} else None
+    return Row(
+        id=ticket.id,
+        number=ticket.label,
+        arrived_ms=waiting.arrived_ms,
+        appointment_ms=ticket.appointment_ms,
+        due_ms=waiting.due_ms,
+        mark=mark_of(ticket, now_ms),
+        priority=ticket.priority,
+        bound_to=index.desk(bound_to).number if bound_to else None,
+        bound_here=ticket.bound_desk == desk.name,
+    )
+
+
+def mark_of(ticket: Ticket, now_ms: int) -> Mark | None:
+    """The two alarms of the order rule; they change nothing in it."""
+    if ticket.appointment_ms is not None and now_ms - ticket.appointment_ms > LATE_MS:
+        return Mark.LATE
+    if ticket.appointment_ms is None and ticket.issued_ms is not None and now_ms - ticket.issued_ms >= LONG_MS:
+        return Mark.LONG
+    return None
+
+
+def _aside(ticket: Ticket, since_ms: int | None, index: SiteIndex, desk: Desk) -> AsideTicket:
+    other = index.desk(ticket.desk).number if ticket.desk and ticket.desk != desk.name else None
+    return AsideTicket(ticket.id, ticket.label, since_ms or ticket.called_ms or 0, other)
+
+
+def _booking(ticket: Ticket, index: SiteIndex) -> Booking:
+    service = index.service(ticket.service)
+    at_ms = ticket.appointment_ms or 0
+    return Booking(
+        id=ticket.id,
+        label=ticket.code[:4].upper(),
+        letter=service.letter,
+        service=service.title,
+        appointment_ms=at_ms,
+        callable_ms=at_ms - service.early_call_min * MINUTE_MS,
+        missed=ticket.state is State.ABSENT,
+    )
+
+
+def _last_action(events: Sequence[JournalRow]) -> LastAction | None:
+    """The last thing done here: a finish and call in one command reads as the call, and names what it finished."""
+    told = [event for event in events if event.event not in _SILENT]
+    if not told:
+        return None
+    last = told[0]
+    finished = next((event.label for event in told[1:] if _is_finish_with(event, last)), None)
+    return LastAction(last.at_ms, last.event, last.label, last.source, last.actor, finished)
+
+
+def _is_finish_with(event: JournalRow, call: JournalRow) -> bool:
+    return (
+        event.event == Event.FINISH
+        and call.event == Event.CALL
+        and event.request == call.request
+        and event.at_ms == call.at_ms
+    )
+
+
+def _undo(rows: DeskRows) -> UndoOffer | None:
+    """What N takes back: the call just made, with what it finished; or the visit just ended."""
+    told = [event for event in rows.events if event.ticket is not None and event.event not in _SILENT]
+    if not told:
+        return None
+    if rows.held is not None:
+        return _undo_call(told, rows.held)
+    last = told[0]
+    if last.event != Event.FINISH or rows.desk.mode is not DeskMode.OPEN or rows.now_ms - last.at_ms >= REOPEN_MS:
+        return None
+    return UndoOffer(Undo.REOPEN, last.ticket or 0, last.label)
+
+
+def _undo_call(told: Sequence[JournalRow], held: Ticket) -> UndoOffer | None:
+    if held.state is not State.CALLED:
+        return None
+    call = next((event for event in told if event.ticket == held.id and event.event != Event.RECALL), None)
+    if call is None or call.event not in {Event.CALL, Event.RESUME}:
+        return None
+    finished = any(_is_finish_with(event, call) for event in told)
+    return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
+
+
+def _redraw_ms(rows: DeskRows) -> int:
+    """The next moment at which the same rows draw another picture."""
+    moments = list(_moments(rows))
+    return min((moment for moment in moments if moment > rows.now_ms), default=rows.now_ms + REDRAW_MS)
+
+
+def _moments(rows: DeskRows) -> Iterable[int]:
+    yield rows.now_ms + REDRAW_MS
+    if rows.held is not None:
+        yield rows.desk.last_call_ms + NEXT_OFF_MS
+        yield _said_ms(rows.held) + CALLING_MS
+    elif rows.events:
+        yield rows.events[0].at_ms + REOPEN_MS
+    for place in rows.waiting:
+        ticket = place.ticket
+        if ticket.appointment_ms is not None:
+            yield ticket.appointment_ms + LATE_MS + 1
+        elif ticket.issued_ms is not None:
+            yield ticket.issued_ms + LONG_MS
+        if ticket.kind is not Kind.OPEN:
+            yield ticket.due_ms - place.early_ms

@@ -1,0 +1,194 @@
+"""The page of one desk as plain data: what it says and offers at one moment. Nothing here draws, reads or waits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.queue.reasons import Reason
+from hub.queue.states import State
+from protocol.messages import DeskMode
+
+
+class Stage(StrEnum):
+    """What the ticket's place on the page says."""
+
+    NOBODY_CALLED = "nobody_called"
+    NOBODY_WAITING = "nobody_waiting"
+    ABSENT = "absent"  # the absence job ended the call; the desk holds nobody
+    CALLING = "calling"
+    SERVING = "serving"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
+class Undo(StrEnum):
+    """What the end of the last-action line takes back."""
+
+    WITHDRAW = "withdraw"
+    UNDO = "undo"
+    REOPEN = "reopen"
+
+
+class Mark(StrEnum):
+    LATE = "late"  # its appointment is more than 15 min overdue
+    LONG = "long"  # a walk-in that has waited 45 min
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTicket:
+    """`timer_ms`: from where its timer counts. `absent_at_ms`: when it becomes absent by itself, if it does."""
+
+    id: int
+    number: str
+    service: str
+    state: State
+    timer_ms: int
+    waited_ms: int
+    arrived_ms: int
+    due_ms: int
+    appointment_ms: int | None = None
+    absent_at_ms: int | None = None
+    absence_delay_ms: int = 0
+    mean_ms: int | None = None
+    name: str | None = None
+    booking_note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextTicket:
+    id: int
+    number: str
+    appointment_ms: int | None
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One waiting ticket in the list. `bound_to`: number of the desk it waits for, where it is another one."""
+
+    id: int
+    number: str
+    arrived_ms: int
+    appointment_ms: int | None
+    due_ms: int
+    mark: Mark | None
+    priority: bool = False
+    bound_to: str | None = None
+    bound_here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceQueue:
+    """`waiting`: all who wait; `rows`: the first of them. `helping_ms`: the delay where the desk only helps out."""
+
+    service: str
+    letter: str
+    title: str
+    helping_ms: int
+    waiting: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherService:
+    letter: str
+    title: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsideTicket:
+    """Set aside or absent: `since_ms` says when. `of_desk`: number of the other desk that set it aside."""
+
+    id: int
+    number: str
+    since_ms: int
+    of_desk: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Somebody expected. `missed`: did not come within the service's delay."""
+
+    id: int
+    label: str
+    letter: str
+    service: str
+    appointment_ms: int
+    callable_ms: int
+    missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastAction:
+    """`event`: of the ticket's life, or `desk_open` and the like with an empty number."""
+
+    at_ms: int
+    event: str
+    number: str
+    source: str
+    actor: str
+    finished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOffer:
+    kind: Undo
+    ticket: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPicture:
+    """Everything the page of a desk shows. Times in ms since 1970 UTC.
+
+    `next_off_until_ms`: Suivant is off until then, right after a call. `redraw_ms`: when the picture changes by time
+    alone. `paused_ms`: since when the desk is paused or closed.
+    """
+
+    revision: tuple[int, int]
+    now_ms: int
+    redraw_ms: int
+    desk: str
+    number: str
+    mode: DeskMode
+    pausing: bool
+    closing: bool
+    mode_since_ms: int
+    confirms_arrivals: bool
+    stage: Stage
+    held: HeldTicket | None
+    next: NextTicket | None
+    next_off_until_ms: int
+    queues: tuple[ServiceQueue, ...]
+    others: tuple[OtherService, ...]
+    parked: tuple[AsideTicket, ...]
+    absent: tuple[AsideTicket, ...]
+    absent_total: int
+    expected: tuple[Booking, ...]
+    last: LastAction | None
+    undo: UndoOffer | None
+
+    @property
+    def waiting(self) -> int:
+        return sum(queue.waiting for queue in self.queues)
+
+    @property
+    def is_open(self) -> bool:
+        return self.mode is DeskMode.OPEN
+
+    @property
+    def may_take(self) -> bool:
+        """Open and holding nobody: resume, pick, start of an absent one and reopen are possible."""
+        return self.is_open and self.held is None
+
+    @property
+    def is_called(self) -> bool:
+        """Still `called` by the rules, whatever is drawn."""
+        return self.held is not None and self.held.state is State.CALLED
+
+    @property
+    def may_next(self) -> bool:
+        """Whether Suivant would do anything now."""
+        if not self.is_open or self.next_off_until_ms > self.now_ms:
+            return False
+        return self.held is not None or self.next is not None

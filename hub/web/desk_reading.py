@@ -1,0 +1,284 @@
+"""What a desk's page is drawn from, read in one short transaction: rows in, nothing kept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, literal_column, select
+
+from hub.database.tables import DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow, VisitorNameRow
+from hub.queue.hours import local_day
+from hub.queue.order import Kind
+from hub.queue.states import Event
+from hub.queue.tickets import FIELDS, Ticket, from_row
+from hub.queue.transaction import SiteIndex, served_by
+from hub.site import Desk
+from protocol.messages import DeskMode
+
+# A list shows so many and a total; nobody reads further at a desk.
+SHOWN = 50
+# The last commands of a desk: enough to tell a finish and call from a call.
+LAST_EVENTS = 8
+
+_ticket: Any = TicketRow.__table__
+_event: Any = TicketEventRow.__table__
+_desk: Any = DeskRow.__table__
+_desk_service: Any = DeskServiceRow.__table__
+_name: Any = VisitorNameRow.__table__
+_COLUMNS = [_ticket.c[name] for name in FIELDS]
+
+# Literals: a bound state misses the partial indexes.
+_WAITING = literal_column("ticket.state = 'waiting'")
+_FREE = literal_column("ticket.bound_desk is null")
+_BOUND = literal_column("ticket.bound_desk is not null")
+_HELD = literal_column("ticket.state in ('called', 'serving')")
+_PARKED = literal_column("ticket.state = 'parked'")
+_ABSENT = literal_column("ticket.state = 'absent'")
+_EXPECTED = literal_column("ticket.state = 'expected'")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A waiting ticket and how this desk looks at it: `handicap_ms` is added to its due time, `early_ms` before it."""
+
+    ticket: Ticket
+    handicap_ms: int
+    early_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeskNow:
+    name: str
+    mode: DeskMode
+    pausing: bool
+    closing: bool
+    since_ms: int
+    last_call_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    id: int
+    event: str
+    ticket: int | None
+    label: str
+    at_ms: int
+    source: str
+    actor: str
+    request: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRows:
+    """`waiting`: the first of each service and kind, and those bound to a desk. `counts`: all that wait, by service.
+
+    `parked_ms`: when each was set aside. `events`: the desk's last journal rows, newest first.
+    """
+
+    revision: tuple[int, int]
+    now_ms: int
+    desk: DeskNow
+    desks: dict[str, DeskNow]
+    held: Ticket | None
+    name: str | None
+    waiting: tuple[Place, ...]
+    counts: dict[str, int]
+    parked: tuple[Ticket, ...]
+    parked_ms: dict[int, int]
+    absent: tuple[Ticket, ...]
+    absent_total: int
+    expected: tuple[Ticket, ...]
+    events: tuple[JournalRow, ...]
+
+
+def read_revision(connection: Connection, site: str) -> tuple[int, int]:
+    """The pair [generation, n] that every state carries: n is the last journal row."""
+    generation = connection.scalar(select(SiteRow.generation_ms).where(SiteRow.site == site))
+    last = connection.scalar(
+        select(_event.c.id).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1)
+    )
+    return int(generation or 0), int(last or 0)
+
+
+def read_desks(connection: Connection, index: SiteIndex) -> dict[str, DeskNow]:
+    """Every desk of the site by name; one that has no row yet is closed."""
+    rows = connection.execute(select(*_desk.c).where(_desk.c.site == index.site.name)).mappings()
+    known = {row["name"]: _desk_now(row) for row in rows}
+    return {
+        desk.name: known.get(desk.name) or DeskNow(desk.name, DeskMode.CLOSED, False, False, 0, 0)
+        for desk in index.site.desks
+    }
+
+
+def read_counts(connection: Connection, site: str) -> dict[str, int]:
+    """How many tickets wait, by service; bound ones count in theirs."""
+    counts: dict[str, int] = {}
+    for free in (_FREE, _BOUND):
+        counted = select(_ticket.c.service, func.count()).where(_ticket.c.site == site, _WAITING, free)
+        for service, count in connection.execute(counted.group_by(_ticket.c.service)):
+            counts[service] = counts.get(service, 0) + count
+    return counts
+
+
+def read_held(connection: Connection, site: str) -> dict[str, Ticket]:
+    """The tickets held, by desk."""
+    return {
+        str(ticket.desk): ticket for ticket in _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _HELD))
+    }
+
+
+def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int) -> DeskRows:
+    """All that the page of one desk shows. The caller's transaction makes it one moment."""
+    site = index.site.name
+    desks = read_desks(connection, index)
+    mine = sorted(served_by(desk))
+    away = [name for name, each in desks.items() if name != desk.name and each.mode is not DeskMode.OPEN]
+    held = next(
+        iter(_tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.desk == desk.name, _HELD))),
+        None,
+    )
+    today = local_day(now_ms, index.site.zone)
+    absent = select(*_COLUMNS).where(
+        _ticket.c.site == site, _ticket.c.desk == desk.name, _ABSENT, _ticket.c.day == today
+    )
+    parked = _read_parked(connection, site, desk.name, away, mine)
+    absent_total = connection.scalar(select(func.count()).select_from(absent.subquery())) or 0
+    return DeskRows(
+        revision=read_revision(connection, site),
+        now_ms=now_ms,
+        desk=desks[desk.name],
+        desks=desks,
+        held=held,
+        name=_read_name(connection, site, held, now_ms),
+        waiting=(*_read_free(connection, site, desk.name), *_read_bound(connection, site, desk.name, away, mine)),
+        counts=read_counts(connection, site),
+        parked=tuple(parked),
+        parked_ms=_read_parked_ms(connection, site, [ticket.id for ticket in parked]),
+        absent=tuple(
+            _tickets(connection, absent.order_by(func.coalesce(_ticket.c.ended_ms, _ticket.c.called_ms).desc()).limit(SHOWN))
+        ),
+        absent_total=absent_total,
+        expected=tuple(_read_expected(connection, site, mine, today)),
+        events=tuple(_read_events(connection, site, desk.name)),
+    )
+
+
+def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket]:
+    """The first waiting tickets of a service by due time, bound ones too."""
+    first = (
+        select(*_COLUMNS)
+        .where(_ticket.c.site == site, _ticket.c.service == service, _WAITING, _ticket.c.kind == kind, _FREE)
+        .order_by(_ticket.c.due_ms, _ticket.c.id)
+        .limit(SHOWN)
+        for kind in Kind
+    )
+    bound = select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.service == service, _WAITING, _BOUND).limit(SHOWN)
+    found = [ticket for query in (*first, bound) for ticket in _tickets(connection, query)]
+    return sorted(found, key=lambda ticket: (ticket.due_ms, ticket.id))[:SHOWN]
+
+
+def read_ticket(connection: Connection, site: str, ticket_id: int) -> Ticket | None:
+    query = select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.id == ticket_id)
+    return next(iter(_tickets(connection, query)), None)
+
+
+def read_journal(connection: Connection, site: str, ticket_id: int) -> list[dict[str, Any]]:
+    """The journal of one ticket, oldest first."""
+    query = select(*_event.c).where(_event.c.site == site, _event.c.ticket == ticket_id).order_by(_event.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def read_name(connection: Connection, site: str, ticket_id: int, now_ms: int) -> str | None:
+    """The visitor's name where Publik gave one and it may still be kept. For the staff page alone."""
+    return connection.scalar(
+        select(_name.c.name).where(
+            _name.c.site == site, _name.c.ticket == ticket_id, _name.c.delete_after_ms > now_ms
+        )
+    )
+
+
+def _read_name(connection: Connection, site: str, held: Ticket | None, now_ms: int) -> str | None:
+    return read_name(connection, site, held.id, now_ms) if held else None
+
+
+def _read_free(connection: Connection, site: str, desk: str) -> Iterable[Place]:
+    looks = select(
+        _desk_service.c.service, _desk_service.c.kind, _desk_service.c.handicap_ms, _desk_service.c.early_ms
+    ).where(_desk_service.c.site == site, _desk_service.c.desk == desk)
+    for service, kind, handicap_ms, early_ms in connection.execute(looks.order_by("service", "kind")).all():
+        first = (
+            select(*_COLUMNS)
+            .where(_ticket.c.site == site, _ticket.c.service == service, _ticket.c.kind == kind, _WAITING, _FREE)
+            .order_by(_ticket.c.due_ms, _ticket.c.id)
+            .limit(SHOWN)
+        )
+        for ticket in _tickets(connection, first):
+            yield Place(ticket, handicap_ms, early_ms)
+
+
+def _read_bound(connection: Connection, site: str, desk: str, away: list[str], services: list[str]) -> Iterable[Place]:
+    """Those that wait for this desk; and those that wait for one that is away, which others may pick."""
+    for_me = (_ticket.c.bound_desk == desk) | (_ticket.c.bound_desk.in_(away) & _ticket.c.service.in_(services))
+    query = select(*_COLUMNS).where(_ticket.c.site == site, _WAITING, _BOUND, for_me)
+    for ticket in _tickets(connection, query.order_by(_ticket.c.due_ms, _ticket.c.id).limit(SHOWN)):
+        yield Place(ticket, 0, 0)
+
+
+def _read_parked(connection: Connection, site: str, desk: str, away: list[str], services: list[str]) -> list[Ticket]:
+    mine = (_ticket.c.desk == desk) | (_ticket.c.desk.in_(away) & _ticket.c.service.in_(services))
+    query = select(*_COLUMNS).where(_ticket.c.site == site, _PARKED, mine)
+    return _tickets(connection, query.order_by(_ticket.c.called_ms.desc(), _ticket.c.id.desc()).limit(SHOWN))
+
+
+def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> dict[int, int]:
+    last = select(_event.c.ticket, func.max(_event.c.at_ms)).where(
+        _event.c.site == site, _event.c.ticket.in_(tickets), _event.c.event == Event.PARK
+    )
+    return dict(connection.execute(last.group_by(_event.c.ticket)).tuples().all()) if tickets else {}
+
+
+def _read_expected(connection: Connection, site: str, services: list[str], today: str) -> list[Ticket]:
+    """Bookings of today that are not here: those still to come, and those that never came."""
+    mine = (_ticket.c.site == site) & _ticket.c.service.in_(services) & (_ticket.c.day == today)
+    coming = select(*_COLUMNS).where(mine, _EXPECTED).order_by(_ticket.c.appointment_ms, _ticket.c.id).limit(SHOWN)
+    missed = (
+        select(*_COLUMNS)
+        .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None))
+        .order_by(_ticket.c.appointment_ms.desc(), _ticket.c.id)
+        .limit(SHOWN)
+    )
+    found = [*_tickets(connection, coming), *_tickets(connection, missed)]
+    return sorted(found, key=lambda ticket: (ticket.appointment_ms or 0, ticket.id))[:SHOWN]
+
+
+def _read_events(connection: Connection, site: str, desk: str) -> Iterable[JournalRow]:
+    query = (
+        select(
+            *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _event.c.actor),
+            *(_event.c.request, _ticket.c.series, _ticket.c.number, _ticket.c.code),
+        )
+        .select_from(
+            _event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket))
+        )
+        .where(_event.c.site == site, _event.c.desk == desk)
+        .order_by(_event.c.id.desc())
+        .limit(LAST_EVENTS)
+    )
+    for id_, event, ticket, at_ms, source, actor, request, series, number, code in connection.execute(query):
+        label = f"{series}{number:03d}" if series and number else (code or "")[:4]
+        yield JournalRow(id_, event, ticket, label, at_ms, source, actor, request)
+
+
+def _tickets(connection: Connection, query: Select[Any]) -> list[Ticket]:
+    return [from_row(row) for row in connection.execute(query).all()]
+
+
+def _desk_now(row: Any) -> DeskNow:
+    return DeskNow(
+        row["name"],
+        DeskMode(row["mode"]),
+        bool(row["pausing"]),
+        bool(row["closing"]),
+        row["since_ms"],
+        row["last_call_ms"],
+    )
