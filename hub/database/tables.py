@@ -8,7 +8,6 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
-
 class Base(DeclarativeBase):
     type_annotation_map = {int: BigInteger, str: Text}
 
@@ -208,7 +207,10 @@ class AnnouncementRow(Base):
     play_ms: Mapped[int]
     length_ms: Mapped[int]
 
-    __table_args__ = (Index("announcements_by_time", "site", "play_ms"), Index("announcements_of_call", "site", "call"),)
+    __table_args__ = (
+        Index("announcements_by_time", "site", "play_ms"),
+        Index("announcements_of_call", "site", "call"),
+    )
 
 
 class CounterRow(Base):

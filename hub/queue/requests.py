@@ -99,7 +99,7 @@ class Undo(AtHeld, frozen=True, kw_only=True):
 
 
 class SetMode(AtHeld, frozen=True, kw_only=True):
-    """Pause, close or open. While a ticket is held, pause and close wait for its end; said again they are undone."""
+    """Pause, close or open. While a ticket is held, pause and close wait for its end; `open` takes them back."""
 
     mode: DeskMode
 

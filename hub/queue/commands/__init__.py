@@ -1,0 +1,129 @@
+"""Every command, one function each, and the one way to run them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hub.queue.commands import appointments, calls, desks, ending, jobs, lists, tickets
+from hub.queue.refusals import Refusal
+from hub.queue.requests import (
+    Abandon,
+    Admit,
+    Answer,
+    Book,
+    ButtonMode,
+    ButtonRecall,
+    Cancel,
+    CancelBooking,
+    CheckIn,
+    Command,
+    Defer,
+    DeskCommand,
+    EndDay,
+    ExpireCalled,
+    ExpireExpected,
+    Finish,
+    FinishParked,
+    Issue,
+    MarkAbsent,
+    Move,
+    Next,
+    NotePrinted,
+    Park,
+    Pick,
+    Press,
+    Readmit,
+    Recall,
+    Refresh,
+    RefusedAnswer,
+    Reopen,
+    Resume,
+    SetMode,
+    Start,
+    StartAbsent,
+    SweepOutbox,
+    Transfer,
+    Undo,
+    Withdraw,
+)
+from hub.queue.transaction import DeskView, Work
+
+AtDesk = Callable[[Work, Any, DeskView], Answer]
+Anywhere = Callable[[Work, Any], Answer]
+
+# By command: what a desk does …
+AT_DESK: dict[type[DeskCommand], AtDesk] = {
+    Press: calls.press,
+    ButtonRecall: calls.button_recall,
+    ButtonMode: desks.button_mode,
+    Next: calls.next_,
+    Recall: calls.recall,
+    Start: ending.start,
+    Withdraw: ending.withdraw,
+    MarkAbsent: ending.mark_absent,
+    Finish: ending.finish,
+    Park: ending.park,
+    Undo: ending.undo,
+    SetMode: desks.set_mode,
+    Pick: calls.pick,
+    Resume: calls.resume,
+    StartAbsent: lists.start_absent,
+    Reopen: lists.reopen,
+    FinishParked: lists.finish_parked,
+    Readmit: lists.readmit,
+    CheckIn: appointments.check_in,
+    Cancel: lists.cancel,
+    Transfer: lists.transfer,
+}
+# … and what needs no desk.
+ANYWHERE: dict[type[Command], Anywhere] = {
+    Issue: tickets.issue,
+    NotePrinted: tickets.note_printed,
+    Abandon: tickets.abandon,
+    Defer: tickets.defer,
+    Book: appointments.book,
+    Move: appointments.move,
+    CancelBooking: appointments.cancel_booking,
+    CheckIn: appointments.check_in,
+    Admit: appointments.admit,
+    ExpireExpected: appointments.expire_expected,
+    ExpireCalled: jobs.expire_called,
+    EndDay: jobs.end_day,
+    Refresh: jobs.refresh,
+    SweepOutbox: jobs.sweep_outbox,
+}
+
+
+def run(work: Work, command: Command) -> Answer:
+    """Does a command once: a repeat gets the first answer, a refusal has written nothing but its own record."""
+    try:
+        first, answer = _first_or_done(work, command)
+    except Refusal as refusal:
+        return _refuse(work, refusal)
+    if first is not None:
+        return first
+    assert answer is not None
+    work.finish(answer)
+    return answer
+
+
+def _first_or_done(work: Work, command: Command) -> tuple[Answer | None, Answer | None]:
+    kind = type(command)
+    if isinstance(command, DeskCommand) and command.desk and kind in AT_DESK:
+        view, first = work.look(work.index.desk(command.desk))
+        return (first, None) if first is not None else (None, AT_DESK[kind](work, command, view))
+    first = work.first_answer() if command.origin.request is not None else None
+    return (first, None) if first is not None else (None, ANYWHERE[kind](work, command))
+
+
+def _refuse(work: Work, refusal: Refusal) -> Answer:
+    if work.has_written:
+        raise RuntimeError(f"a refused command must not have written: {refusal}") from refusal
+    work.forget()
+    facts = {name: value if isinstance(value, int) else str(value) for name, value in refusal.facts().items()}
+    answer = RefusedAnswer(code=refusal.code, detail=str(refusal), facts=facts)
+    first = work.first_answer() if work.origin.request is not None else None
+    if first is not None:
+        return first
+    work.record(answer)
+    work.flush()
+    return answer

@@ -1,0 +1,89 @@
+"""A hall's queue of announcements: when each starts, and what takes it away again."""
+
+from hub.queue import store
+from hub.queue.transaction import FULL_MS, GOES_OUT_MS, KEPT_MS, LEAD_MS, Announcement, Work
+from hub.site import Desk
+
+
+def play_ms(now_ms: int, last_play_ms: int) -> int:
+    """When an announcement made now starts: at once after a short lead, or in turn behind the one before it."""
+    return max(now_ms + LEAD_MS, last_play_ms + KEPT_MS)
+
+
+def absent_at_ms(desk: Desk, said_ms: int, absence_delay_min: int) -> int | None:
+    """When a called ticket becomes absent by itself; never where the desk does not confirm arrivals."""
+    return said_ms + absence_delay_min * 60_000 if desk.confirms_arrivals else None
+
+
+def announce(work: Work, *, desk: Desk, hall: str, ticket: int, number: str, call: int, at_event: int, play: int) -> None:
+    """Puts one saying of a call at the end of its hall's queue."""
+    work.write(
+        store.INSERT_ANNOUNCEMENT,
+        id=at_event,
+        hall=hall,
+        call=call,
+        ticket=ticket,
+        number=number,
+        desk=desk.name,
+        at_ms=work.now_ms,
+        play_ms=play,
+        length_ms=FULL_MS,
+    )
+    work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=play)
+    work.effects.announcements.append(Announcement(at_event, call, hall, number, desk.name, play, FULL_MS))
+    work.publish_hall(hall)
+
+
+def last_play_ms(work: Work, hall: str) -> int:
+    """When the last announcement of the hall starts or started."""
+    rows = work.rows(store.HALL_LAST_PLAY, hall=hall)
+    return rows[0][0] if rows else 0
+
+
+def say_no_more(work: Work, call: int | None, hall: str) -> None:
+    """Takes what was not said yet out of the queue; the call stays listed and a running picture stays."""
+    if call is None:
+        return
+    work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms)
+    move_up(work, hall, leaving=call)
+
+
+def take_away(work: Work, call: int | None, hall: str) -> None:
+    """The call was withdrawn: its row, its running picture and what was not said all go."""
+    if call is None:
+        return
+    work.write(store.DELETE_CALL, of_call=call)
+    work.publish_hall(hall)
+    move_up(work, hall, leaving=call)
+
+
+def move_up(work: Work, hall: str, leaving: int) -> None:
+    """Those behind an announcement that leaves the queue start earlier, in the same order.
+
+    What has gone out to the displays already keeps its moment.
+    """
+    gone_ms = work.now_ms + GOES_OUT_MS
+    waiting = work.rows(store.NOT_GONE_OUT, hall=hall, gone_ms=gone_ms)
+    if not any(call == leaving for _, call, _, _ in waiting):
+        return
+    gone = work.rows(store.LAST_GONE_OUT, hall=hall, gone_ms=gone_ms)
+    last = gone[0][0] or 0
+    for announcement_id, call, ticket, planned_ms in waiting:
+        if call == leaving:
+            continue
+        last = max(gone_ms + 1, last + KEPT_MS)
+        if last < planned_ms:
+            work.write(store.MOVE_ANNOUNCEMENT, id=announcement_id, to_ms=last)
+            _move_absence(work, ticket, call, earlier_by_ms=planned_ms - last)
+        else:
+            last = planned_ms
+    work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=last)
+    work.flush()
+
+
+def _move_absence(work: Work, ticket_id: int, call: int, earlier_by_ms: int) -> None:
+    ticket = work.ticket(ticket_id)
+    if ticket.call != call or ticket.said_ms is None:
+        return
+    absent = None if ticket.absent_at_ms is None else ticket.absent_at_ms - earlier_by_ms
+    work.note(ticket, "announce_earlier", said_ms=ticket.said_ms - earlier_by_ms, absent_at_ms=absent)

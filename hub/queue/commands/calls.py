@@ -1,0 +1,164 @@
+"""Calling: the button, the page's Suivant, a ticket picked by hand or taken up again, a recall."""
+
+from hub.queue.commands import announcing
+from hub.queue.commands.desks import age_of_gesture, held_as_shown, mode_of, moved_on, need_free_desk, need_open_desk, settle
+from hub.queue.commands.ending import finish_held
+from hub.queue.order import choose
+from hub.queue.refusals import NotThisDesk
+from hub.queue.requests import ButtonRecall, DeskAnswer, Next, Pick, Press, Recall, Resume
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import FULL_MS, Brief, DeskView, Work, served_by
+from protocol.messages import DeskMode, DeskOutcome
+
+# A press before, or less than this after, the desk's last call changes nothing: a hand that pressed twice.
+BOUNCE_MS = 3_000
+
+
+def press(work: Work, command: Press, view: DeskView) -> DeskAnswer:
+    """A short press: finish the ticket held, call the next."""
+    age_of_gesture(work, command.at_ms)
+    need_open_desk(view, "press")
+    if command.at_ms < view.last_call_ms + BOUNCE_MS:
+        return DeskAnswer(outcome=DeskOutcome.TAKEN)
+    return _finish_and_call(work, view)
+
+
+def next_(work: Work, command: Next, view: DeskView) -> DeskAnswer:
+    """The page's Suivant: the same, provided the desk holds what the page showed."""
+    if (view.held.id if view.held else None) != command.shown:
+        raise moved_on(work, view)
+    need_open_desk(view, "next")
+    return _finish_and_call(work, view)
+
+
+def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
+    """Call this waiting ticket, whoever is due."""
+    need_open_desk(view, "pick")
+    need_free_desk(view, "pick")
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.CALL)
+    if not _may_take(work, view, ticket):
+        raise NotThisDesk(view.desk.name, ticket.label, Event.CALL)
+    return _call(work, view, ticket, Event.CALL, None)
+
+
+def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
+    """Call a ticket again that was set aside: by the same desk, or by any of its service while that one is away."""
+    need_open_desk(view, "resume")
+    need_free_desk(view, "resume")
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.RESUME)
+    if ticket.desk != view.desk.name and not _stands_in(work, view, ticket, ticket.desk):
+        raise NotThisDesk(view.desk.name, ticket.label, Event.RESUME)
+    return _call(work, view, ticket, Event.RESUME, None)
+
+
+def recall(work: Work, command: Recall, view: DeskView) -> DeskAnswer:
+    """Say the called ticket again."""
+    held = held_as_shown(work, view, command.shown, "recall")
+    work.check(held, Event.RECALL)
+    return _say_again(work, view, held)
+
+
+def button_recall(work: Work, command: ButtonRecall, view: DeskView) -> DeskAnswer:
+    """A long press: say the called ticket again; nothing called: nothing."""
+    age_of_gesture(work, command.at_ms)
+    if view.held is None or view.held.state is not State.CALLED:
+        return DeskAnswer(outcome=DeskOutcome.NOTHING)
+    return _say_again(work, view, view.held)
+
+
+def _finish_and_call(work: Work, view: DeskView) -> DeskAnswer:
+    if view.held is not None:
+        finish_held(work, view, view.held)
+    if view.pausing or view.closing:
+        settle(work, view)
+        return _nobody(view)
+    chosen = choose((head.candidate for head in view.heads), work.now_ms)
+    if chosen is None:
+        work.publish_desk(view.desk.name)
+        return _nobody(view)
+    head = next(head for head in view.heads if head.candidate is chosen)
+    return _call(work, view, head.ticket, Event.CALL, head.last_play_ms)
+
+
+def _nobody(view: DeskView) -> DeskAnswer:
+    ended = view.held
+    return DeskAnswer(
+        outcome=DeskOutcome.NOBODY, ticket=ended.id if ended else None, number=ended.label if ended else None
+    )
+
+
+def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last_play_ms: int | None) -> DeskAnswer:
+    service = work.index.service(ticket.service)
+    if last_play_ms is None:
+        last_play_ms = announcing.last_play_ms(work, service.hall)
+    play = announcing.play_ms(work.now_ms, last_play_ms)
+    call = work.next_event
+    work.change(
+        ticket,
+        event,
+        State.CALLED,
+        at_desk=view.desk.name,
+        desk=view.desk.name,
+        call=call,
+        called_ms=work.now_ms,
+        said_ms=play + FULL_MS,
+        absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
+    )
+    announcing.announce(
+        work,
+        desk=view.desk,
+        hall=service.hall,
+        ticket=ticket.id,
+        number=ticket.label,
+        call=call,
+        at_event=call,
+        play=play,
+    )
+    work.set_desk(view.desk.name, last_call_ms=work.now_ms)
+    work.publish_desk(view.desk.name)
+    return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=ticket.id, number=ticket.label)
+
+
+def _say_again(work: Work, view: DeskView, held: Brief) -> DeskAnswer:
+    answer = DeskAnswer(outcome=DeskOutcome.CALLED, ticket=held.id, number=held.label)
+    if held.said_ms is None or held.call is None or work.now_ms < held.said_ms - FULL_MS:
+        return answer  # not said yet: it will be
+    service = work.index.service(held.service)
+    play = announcing.play_ms(work.now_ms, announcing.last_play_ms(work, service.hall))
+    at_event = work.next_event
+    work.change(
+        held,
+        Event.RECALL,
+        State.CALLED,
+        at_desk=view.desk.name,
+        said_ms=play + FULL_MS,
+        absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
+    )
+    announcing.announce(
+        work,
+        desk=view.desk,
+        hall=service.hall,
+        ticket=held.id,
+        number=held.label,
+        call=held.call,
+        at_event=at_event,
+        play=play,
+    )
+    work.publish_desk(view.desk.name)
+    return answer
+
+
+def _may_take(work: Work, view: DeskView, ticket: Ticket) -> bool:
+    if ticket.service not in served_by(view.desk):
+        return ticket.bound_desk == view.desk.name
+    return ticket.bound_desk in (None, view.desk.name) or _stands_in(work, view, ticket, ticket.bound_desk)
+
+
+def _stands_in(work: Work, view: DeskView, ticket: Ticket, for_desk: str | None) -> bool:
+    """Whether the desk may take a ticket of another one, which is paused or closed."""
+    if for_desk is None or ticket.service not in served_by(view.desk):
+        return False
+    return mode_of(work, for_desk) is not DeskMode.OPEN

@@ -1,0 +1,110 @@
+"""A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
+
+from hub.queue import store
+from hub.queue.refusals import DeskHoldsNobody, DeskHoldsTicket, DeskMovedOn, DeskNotOpen, Refusal, TooOld
+from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
+from hub.queue.states import Event, State
+from hub.queue.tickets import from_row
+from hub.queue.transaction import Brief, DeskView, Work
+from protocol.messages import PRESS_LIFE_MS, DeskMode, DeskOutcome
+
+
+def set_mode(work: Work, command: SetMode, view: DeskView) -> DeskAnswer:
+    """The page's Pause, Fermer, Rouvrir."""
+    if (view.held.id if view.held else None) != command.shown:
+        raise moved_on(work, view)
+    return _set_mode(work, view, command.mode)
+
+
+def button_mode(work: Work, command: ButtonMode, view: DeskView) -> DeskAnswer:
+    """A very long press: the node says which of pause and open it means."""
+    age_of_gesture(work, command.at_ms)
+    return _set_mode(work, view, command.mode)
+
+
+def settle(work: Work, view: DeskView) -> None:
+    """The desk holds nobody any more: a pause or close that was waiting for this takes effect."""
+    if view.closing:
+        _enter(work, view, DeskMode.CLOSED)
+    elif view.pausing:
+        _enter(work, view, DeskMode.PAUSED)
+
+
+def release_bound(work: Work, desk: str) -> None:
+    """Sets the tickets free that wait for this one desk: it closes."""
+    work.flush()
+    for ticket in map(from_row, work.rows(store.BOUND_TO_DESK, desk=desk)):
+        work.change(ticket, Event.RELEASE, State.WAITING, at_desk=desk, bound_desk=None)
+
+
+def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:
+    taken = DeskAnswer(outcome=DeskOutcome.TAKEN)
+    if mode is DeskMode.OPEN:
+        if view.mode is DeskMode.OPEN and not (view.pausing or view.closing):
+            return taken
+        _enter(work, view, DeskMode.OPEN)
+        return taken
+    if view.mode is mode:
+        return taken
+    if view.held is None:
+        _enter(work, view, mode)
+        return taken
+    pausing, closing = mode is DeskMode.PAUSED, mode is DeskMode.CLOSED
+    if (view.pausing, view.closing) == (pausing, closing):
+        return taken
+    work.journal(f"desk_{'pausing' if pausing else 'closing'}", desk=view.desk.name)
+    work.set_desk(view.desk.name, pausing=pausing, closing=closing)
+    work.publish_desk(view.desk.name)
+    return taken
+
+
+def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
+    """Journals and sets the mode; one that was open all along only takes its pause back."""
+    changes: dict[str, object] = {"pausing": False, "closing": False}
+    if mode is not view.mode:
+        changes |= {"mode": mode, "since_ms": work.now_ms}
+    work.journal(f"desk_{mode}", desk=view.desk.name)
+    work.set_desk(view.desk.name, **changes)
+    work.publish_desk(view.desk.name)
+    if mode is DeskMode.CLOSED:
+        release_bound(work, view.desk.name)
+
+
+def mode_of(work: Work, desk: str) -> DeskMode:
+    """What another desk is doing; closed where the site no longer has it."""
+    return DeskMode(dict(work.rows(store.DESK_MODES)).get(desk, DeskMode.CLOSED))
+
+
+def need_open_desk(view: DeskView, event: str) -> None:
+    if view.mode is not DeskMode.OPEN:
+        raise DeskNotOpen(view.desk.name, view.mode, event)
+
+
+def need_free_desk(view: DeskView, event: str) -> None:
+    if view.held is not None:
+        raise DeskHoldsTicket(view.desk.name, view.held.label, event)
+
+
+def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> Brief:
+    """The ticket held, provided it is the one that was shown."""
+    if (view.held.id if view.held else None) != shown:
+        raise moved_on(work, view)
+    if view.held is None:
+        raise DeskHoldsNobody(view.desk.name, event)
+    return view.held
+
+
+def moved_on(work: Work, view: DeskView) -> Refusal:
+    """Who was faster: the last thing that happened at this desk."""
+    rows = work.rows(store.LAST_EVENT_AT_DESK, desk=view.desk.name)
+    if not rows:
+        return DeskMovedOn(view.desk.name, None, None, "", "", 0)
+    did, ticket_id, source, actor, at_ms, *_ = rows[0]
+    return DeskMovedOn(view.desk.name, Event(did), work.ticket(ticket_id).label, source, actor, at_ms)
+
+
+def age_of_gesture(work: Work, at_ms: int) -> None:
+    """A press lives 10 s: nobody wants a call made minutes later."""
+    age_ms = work.now_ms - at_ms
+    if age_ms > PRESS_LIFE_MS:
+        raise TooOld("the press", age_ms, PRESS_LIFE_MS)

@@ -1,0 +1,169 @@
+"""What ends a desk's hold on a ticket: finish, start of the visit, absence, withdrawal, setting aside, undo."""
+
+from hub.queue import store
+from hub.queue.commands import announcing
+from hub.queue.commands.desks import held_as_shown, mode_of, settle
+from hub.queue.refusals import TooOld, TransitionRefused
+from hub.queue.requests import DeskAnswer, Finish, MarkAbsent, Park, Start, Undo, Withdraw
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import FULL_MS, Brief, DeskView, Work
+from protocol.messages import DeskMode, DeskOutcome
+
+# A finished ticket can be reopened for so long.
+REOPEN_MS = 10 * 60_000
+
+
+def start(work: Work, command: Start, view: DeskView) -> DeskAnswer:
+    """Présent: the called visitor is here."""
+    held = held_as_shown(work, view, command.shown, Event.START)
+    work.check(held, Event.START)
+    hall = work.index.service(held.service).hall
+    announcing.say_no_more(work, held.call, hall)
+    work.change(
+        held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None
+    )
+    work.publish_desk(view.desk.name)
+    return _done(held)
+
+
+def finish(work: Work, command: Finish, view: DeskView) -> DeskAnswer:
+    """Terminer: the visit is over, nobody is called."""
+    held = held_as_shown(work, view, command.shown, Event.FINISH)
+    finish_held(work, view, held)
+    settle(work, view)
+    return _done(held)
+
+
+def finish_held(work: Work, view: DeskView, held: Brief) -> None:
+    """Ends the visit; the desk is free for another ticket in the same command."""
+    if held.state is State.CALLED and _not_said_yet(work, held):
+        announcing.say_no_more(work, held.call, work.index.service(held.service).hall)
+    work.change(
+        held,
+        Event.FINISH,
+        State.SERVED,
+        at_desk=view.desk.name,
+        frees_desk=True,
+        ended_ms=work.now_ms,
+        ended_from=held.state,
+        absent_at_ms=None,
+    )
+    work.publish_desk(view.desk.name)
+
+
+def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
+    """Absent: the called visitor did not come."""
+    held = held_as_shown(work, view, command.shown, Event.ABSENT)
+    work.check(held, Event.ABSENT)
+    announcing.take_away(work, held.call, work.index.service(held.service).hall)
+    work.change(
+        held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None
+    )
+    work.publish_desk(view.desk.name)
+    settle(work, view)
+    return _done(held)
+
+
+def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
+    """Annuler l’appel: back to its own place."""
+    held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
+    _withdraw(work, view, held)
+    settle(work, view)
+    return _done(held)
+
+
+def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
+    """Mettre de côté."""
+    held = held_as_shown(work, view, command.shown, Event.PARK)
+    work.check(held, Event.PARK)
+    if held.state is State.CALLED:
+        announcing.take_away(work, held.call, work.index.service(held.service).hall)
+    work.change(held, Event.PARK, State.PARKED, at_desk=view.desk.name, absent_at_ms=None)
+    work.publish_desk(view.desk.name)
+    settle(work, view)
+    return _done(held)
+
+
+def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
+    """Annuler: what was called is withdrawn; what the same command finished is reopened, and not announced."""
+    held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
+    work.check(held, Event.WITHDRAW)
+    finished = _finished_with(work, view, held)
+    if finished is not None:
+        need_recent(work, finished)
+    _withdraw(work, view, held)
+    if finished is None:
+        settle(work, view)
+        return _done(held)
+    reopen_at(work, view, finished)
+    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=finished.id, number=finished.label)
+
+
+def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
+    """The desk holds again what it finished; nothing is announced."""
+    if ticket.ended_from is None:
+        raise TransitionRefused(ticket.label, ticket.state, Event.REOPEN)
+    work.change(
+        ticket,
+        Event.REOPEN,
+        ticket.ended_from,
+        at_desk=view.desk.name,
+        ended_ms=None,
+        ended_from=None,
+    )
+    work.publish_desk(view.desk.name)
+
+
+def need_recent(work: Work, ticket: Ticket) -> None:
+    """A finished ticket can be reopened for 10 min."""
+    age_ms = work.now_ms - (ticket.ended_ms or 0)
+    if age_ms > REOPEN_MS:
+        raise TooOld(f"the end of ticket {ticket.label}", age_ms, REOPEN_MS)
+
+
+def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
+    work.check(held, Event.WITHDRAW)
+    ticket = work.ticket(held.id)
+    announcing.take_away(work, held.call, work.index.service(held.service).hall)
+    work.change(
+        ticket,
+        Event.WITHDRAW,
+        State.WAITING,
+        at_desk=view.desk.name,
+        frees_desk=True,
+        desk=None,
+        bound_desk=still_bound(work, ticket.bound_desk),
+        call=None,
+        called_ms=None,
+        said_ms=None,
+        absent_at_ms=None,
+    )
+    work.publish_desk(view.desk.name)
+
+
+def still_bound(work: Work, desk: str | None) -> str | None:
+    """The desk a ticket waits for, unless that has closed meanwhile: then any desk of its service may take it."""
+    if desk is None or mode_of(work, desk) is DeskMode.CLOSED:
+        return None
+    return desk
+
+
+def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
+    """The ticket that the command which called `held` finished at this desk, if it did."""
+    rows = work.rows(store.LAST_EVENT_AT_DESK, desk=view.desk.name)
+    if len(rows) < 2:
+        return None
+    last, before = rows
+    same_command = last[5] is not None and last[5] == before[5] and last[6] == before[6] + 1
+    if not same_command or last[:2] != (Event.CALL, held.id) or before[0] != Event.FINISH:
+        return None
+    return work.ticket(before[1])
+
+
+def _not_said_yet(work: Work, held: Brief) -> bool:
+    return held.said_ms is not None and work.now_ms < held.said_ms - FULL_MS
+
+
+def _done(held: Brief) -> DeskAnswer:
+    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=held.id, number=held.label)

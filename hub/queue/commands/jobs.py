@@ -1,0 +1,116 @@
+"""What nobody asks for in person: absence of a called ticket, the end of a day, publication. Each may run twice."""
+
+from hub.queue import store
+from hub.queue.commands import announcing
+from hub.queue.commands.desks import release_bound, settle
+from hub.queue.hours import is_open
+from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, Refresh, SweepOutbox
+from hub.queue.states import HELD, Event, State
+from hub.queue.tickets import Ticket, from_row
+from hub.queue.transaction import Work
+from protocol.messages import DeskMode
+
+ENDS_AS = {
+    State.EXPECTED: State.ABSENT,
+    State.WAITING: State.CANCELLED,
+    State.SERVING: State.SERVED,
+    State.PARKED: State.SERVED,
+}
+
+
+def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
+    """The called visitor did not come within `absence_delay` of the announcement's end."""
+    ticket = work.ticket(command.ticket)
+    due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
+    if ticket.state is not State.CALLED or ticket.call != command.call or not due:
+        return DoneAnswer(count=0)
+    assert ticket.desk is not None
+    announcing.take_away(work, ticket.call, work.index.service(ticket.service).hall)
+    work.change(
+        ticket, Event.ABSENT, State.ABSENT, at_desk=ticket.desk, ended_ms=ticket.absent_at_ms, absent_at_ms=None
+    )
+    work.publish_desk(ticket.desk)
+    view, _ = work.look(work.index.desk(ticket.desk))
+    settle(work, view)
+    return DoneAnswer(count=1)
+
+
+def end_day(work: Work, command: EndDay) -> DoneAnswer:
+    """Ends the tickets of a day and before, a slice at a time; with the last one desks close and halls are emptied.
+
+    Where a service is open right now (round the clock, or the hub was off for a day), desks are at work: they stay
+    open and their halls' lists stay.
+    """
+    rows = work.rows(store.OPEN_UP_TO_DAY, day=command.day, limit=command.limit)
+    for ticket in map(from_row, rows):
+        _end(work, ticket)
+    if len(rows) == command.limit:
+        return DoneAnswer(count=len(rows))
+    site = work.index.site
+    if not any(is_open(service, work.now_ms, site.zone) for service in site.services):
+        _close_desks(work)
+        _empty_halls(work)
+    return DoneAnswer(count=len(rows))
+
+
+def refresh(work: Work, command: Refresh) -> DoneAnswer:
+    """A journal row of its own gives the pictures a new revision."""
+    work.journal("refresh")
+    for desk in command.desks:
+        work.publish_desk(desk)
+    for hall in command.halls:
+        work.publish_hall(hall)
+    return DoneAnswer(count=len(command.desks) + len(command.halls))
+
+
+def sweep_outbox(work: Work, command: SweepOutbox) -> DoneAnswer:
+    work.write(store.DELETE_OUTBOX, up_to=command.up_to)
+    return DoneAnswer()
+
+
+def _end(work: Work, ticket: Ticket) -> None:
+    came = ticket.state in (State.SERVING, State.PARKED)
+    ends_as = ENDS_AS.get(ticket.state) or _end_of_called(work, ticket)
+    if ends_as is State.SERVED:
+        came = True
+    work.change(
+        ticket,
+        Event.END_DAY,
+        ends_as,
+        at_desk=ticket.desk,
+        ended_ms=work.now_ms,
+        ended_from=ticket.state,
+        end_known=not came,
+        absent_at_ms=None,
+        bound_desk=None,
+    )
+    if ticket.state in HELD and ticket.desk is not None:
+        work.publish_desk(ticket.desk)
+        work.flush()
+        view, _ = work.look(work.index.desk(ticket.desk))
+        settle(work, view)
+
+
+def _end_of_called(work: Work, ticket: Ticket) -> State:
+    """Where arrivals are not confirmed, a called ticket was the visit."""
+    assert ticket.desk is not None
+    return State.ABSENT if work.index.desk(ticket.desk).confirms_arrivals else State.SERVED
+
+
+def _close_desks(work: Work) -> None:
+    for name, mode in work.rows(store.DESK_MODES):
+        if mode == DeskMode.CLOSED:
+            continue
+        work.journal("desk_closed", desk=name)
+        work.set_desk(name, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
+        work.publish_desk(name)
+        release_bound(work, name)
+
+
+def _empty_halls(work: Work) -> None:
+    if not work.rows(store.ANY_ANNOUNCEMENT):
+        return
+    work.journal("halls_emptied")
+    work.write(store.DELETE_ANNOUNCEMENTS_BEFORE, before_ms=work.now_ms + 1)
+    for hall in work.index.site.halls:
+        work.publish_hall(hall.name)

@@ -1,0 +1,197 @@
+"""What an agent does to a ticket of a list: absent, set aside, finished, waiting, expected."""
+
+from hub.queue import store
+from hub.queue.commands import announcing
+from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
+from hub.queue.commands.ending import need_recent, reopen_at, still_bound
+from hub.queue.commands.tickets import due_as_walk_in, number_for
+from hub.queue.order import Kind
+from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
+from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen, StartAbsent, Transfer
+from hub.queue.states import HELD, Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import DeskView, Work, served_by
+from protocol.messages import DeskMode, DeskOutcome
+
+
+def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer:
+    """Il est là: the absent visitor came after all and is served here at once, without an announcement."""
+    need_open_desk(view, Event.START)
+    need_free_desk(view, Event.START)
+    ticket = work.ticket(command.ticket)
+    if ticket.state is not State.ABSENT or ticket.call is None:
+        raise TransitionRefused(ticket.label, ticket.state, Event.START)
+    _need_service(view, ticket, Event.START)
+    work.change(
+        ticket,
+        Event.START,
+        State.SERVING,
+        at_desk=view.desk.name,
+        desk=view.desk.name,
+        serving_ms=work.now_ms,
+        ended_ms=None,
+    )
+    work.publish_desk(view.desk.name)
+    return _done(ticket)
+
+
+def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
+    """Rouvrir: finished by mistake, within 10 min."""
+    need_open_desk(view, Event.REOPEN)
+    need_free_desk(view, Event.REOPEN)
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.REOPEN)
+    if ticket.desk != view.desk.name:
+        raise NotThisDesk(view.desk.name, ticket.label, Event.REOPEN)
+    need_recent(work, ticket)
+    reopen_at(work, view, ticket)
+    return _done(ticket)
+
+
+def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnswer:
+    """Ends a ticket that was set aside; the one held is ended by its own command."""
+    ticket = work.ticket(command.ticket)
+    if ticket.state is not State.PARKED:
+        raise TransitionRefused(ticket.label, ticket.state, Event.FINISH)
+    _need_own(work, view, ticket, Event.FINISH)
+    work.change(
+        ticket,
+        Event.FINISH,
+        State.SERVED,
+        at_desk=view.desk.name,
+        desk=view.desk.name,
+        ended_ms=work.now_ms,
+        ended_from=State.PARKED,
+    )
+    work.publish_desk(view.desk.name)
+    return _done(ticket)
+
+
+def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
+    """Remettre en file: its own due time after a call, else like a walk-in of now."""
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.READMIT)
+    _need_service(view, ticket, Event.READMIT)
+    readmit_ticket(work, ticket, at_desk=view.desk.name)
+    work.publish_desk(view.desk.name)
+    return _done(ticket)
+
+
+def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None) -> Ticket:
+    """An absent ticket waits again; gives it as it is now."""
+    if ticket.call is not None:
+        work.change(
+            ticket,
+            Event.READMIT,
+            State.WAITING,
+            at_desk=at_desk,
+            desk=None,
+            bound_desk=still_bound(work, ticket.bound_desk),
+            call=None,
+            called_ms=None,
+            said_ms=None,
+            ended_ms=None,
+        )
+        return ticket
+    service = work.index.service(ticket.service)
+    series, number = number_for(work, service)
+    work.change(
+        ticket,
+        Event.READMIT,
+        State.WAITING,
+        at_desk=at_desk,
+        series=series,
+        number=number,
+        day=work.today,
+        issued_ms=work.now_ms,
+        kind=Kind.OPEN,
+        due_ms=due_as_walk_in(service, work.now_ms, ticket.priority),
+        ended_ms=None,
+    )
+    return work.reread(ticket)
+
+
+def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
+    """No longer wanted: a waiting or an expected ticket."""
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.CANCEL)
+    _need_service(view, ticket, Event.CANCEL)
+    work.change(
+        ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None
+    )
+    work.publish_desk(view.desk.name)
+    return _done(ticket)
+
+
+def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
+    """To another service, or to a desk: there the ticket keeps its service and waits for that desk alone."""
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.TRANSFER)
+    if ticket.state in HELD and ticket.desk != view.desk.name:
+        raise NotThisDesk(view.desk.name, ticket.label, Event.TRANSFER)
+    if ticket.state is State.PARKED:
+        _need_own(work, view, ticket, Event.TRANSFER)
+    if ticket.state is State.WAITING:
+        _need_service(view, ticket, Event.TRANSFER)
+    service, bound_desk = _destination(work, ticket, command)
+    if ticket.state is State.CALLED:
+        announcing.take_away(work, ticket.call, work.index.service(ticket.service).hall)
+    work.change(
+        ticket,
+        Event.TRANSFER,
+        State.WAITING,
+        at_desk=view.desk.name,
+        frees_desk=True,
+        service=service,
+        bound_desk=bound_desk,
+        kind=Kind.OPEN if bound_desk else ticket.kind,
+        desk=None,
+        call=None,
+        called_ms=None,
+        said_ms=None,
+        absent_at_ms=None,
+        serving_ms=None,
+    )
+    work.publish_desk(view.desk.name)
+    work.publish_service(ticket.service)
+    if view.held is not None and view.held.id == ticket.id:
+        settle(work, view)
+    return _done(ticket)
+
+
+def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, str | None]:
+    """The service and the desk a transfer leads to. Raises where there is none, or it must be confirmed."""
+    if command.to_desk is not None:
+        desk = work.index.desk(command.to_desk)
+        mode = mode_of(work, desk.name)
+        if mode is DeskMode.CLOSED:
+            raise DeskNotOpen(desk.name, mode, Event.TRANSFER)
+        return ticket.service, desk.name
+    if command.service is None:
+        raise Unknown("service", "")
+    service = work.index.service(command.service)
+    modes = dict(work.rows(store.DESK_MODES))
+    served = any(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service.name))
+    if not served and not command.confirmed:
+        raise NoOpenDesk(service.name, ticket.label)
+    return service.name, None
+
+
+def _need_service(view: DeskView, ticket: Ticket, event: Event) -> None:
+    """The desk serves or helps the ticket's service, or the ticket waits for it or was last there."""
+    if ticket.service in served_by(view.desk) or view.desk.name in (ticket.bound_desk, ticket.desk):
+        return
+    raise NotThisDesk(view.desk.name, ticket.label, event)
+
+
+def _need_own(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
+    """The ticket was set aside by this desk, or by one of its service that is paused or closed."""
+    if ticket.desk == view.desk.name:
+        return
+    away = ticket.desk is None or mode_of(work, ticket.desk) is not DeskMode.OPEN
+    if not away or ticket.service not in served_by(view.desk):
+        raise NotThisDesk(view.desk.name, ticket.label, event)
+
+
+def _done(ticket: Ticket) -> DeskAnswer:
+    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=ticket.id, number=ticket.label)

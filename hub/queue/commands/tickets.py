@@ -1,0 +1,119 @@
+"""A visitor's ticket: issued, printed, given up by its dispenser, deferred."""
+
+from hub.queue import store
+from hub.queue.estimate import wait_range_min
+from hub.queue.hours import issues_tickets
+from hub.queue.order import Kind, due_ms_of_walk_in
+from hub.queue.refusals import Abandoned, NumbersUsedUp, ServiceClosed, TransitionRefused
+from hub.queue.requests import Abandon, Defer, DoneAnswer, Issue, NotePrinted, Source, TicketAnswer
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket, from_row
+from hub.queue.transaction import Work
+from hub.site import MINUTE_MS, Service
+from protocol.messages import DeskMode
+
+LAST_NUMBER = 999
+# The series in which tickets themselves are counted; no letter, so no service has it.
+TICKET_IDS = "ticket"
+
+
+def issue(work: Work, command: Issue) -> TicketAnswer:
+    """A walk-in takes a ticket."""
+    service = work.index.service(command.service)
+    if command.origin.request is not None and _was_abandoned(work, command.origin.request):
+        raise Abandoned(command.origin.request)
+    if not issues_tickets(service, work.now_ms, work.index.site.zone):
+        raise ServiceClosed(service.name)
+    series, number = number_for(work, service)
+    ticket = Ticket(
+        id=work.counter("", TICKET_IDS),
+        day=work.today,
+        service=service.name,
+        series=series,
+        number=number,
+        state=State.WAITING,
+        kind=Kind.OPEN,
+        due_ms=due_as_walk_in(service, work.now_ms, command.priority),
+        priority=command.priority,
+        code=command.code,
+        issued_ms=work.now_ms,
+        request=command.origin.request,
+    )
+    work.insert(ticket, Event.ISSUE)
+    return ticket_answer(work, ticket)
+
+
+def note_printed(work: Work, command: NotePrinted) -> DoneAnswer:
+    """What the dispenser says of the paper goes into the journal."""
+    rows = work.rows(store.TICKET_BY_REQUEST, of=command.of)
+    if not rows:
+        return DoneAnswer(count=0)
+    ticket = from_row(rows[0])
+    work.journal("printed" if command.sure else "perhaps_printed", ticket=ticket.id)
+    return DoneAnswer(count=1)
+
+
+def abandon(work: Work, command: Abandon) -> DoneAnswer:
+    """The dispenser printed nothing: what it issued is cancelled; an id not known yet is noted and issues nothing."""
+    rows = work.rows(store.TICKET_BY_REQUEST, of=command.of)
+    if not rows:
+        work.write(store.INSERT_REQUEST, id=_mark(command.of), at_ms=work.now_ms, answer="{}")
+        return DoneAnswer(count=0)
+    ticket = from_row(rows[0])
+    if ticket.state is not State.WAITING:
+        return DoneAnswer(count=0)  # called or gone already: the visitor is being looked after
+    work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms)
+    return DoneAnswer(count=1)
+
+
+def defer(work: Work, command: Defer) -> DoneAnswer:
+    """The visitor asks for more time."""
+    ticket = work.ticket(command.ticket)
+    if ticket.bound_desk is not None:
+        raise TransitionRefused(ticket.label, ticket.state, Event.DEFER)
+    due_ms = max(ticket.due_ms, work.now_ms) + command.by_ms
+    work.change(ticket, Event.DEFER, State.WAITING, at_desk=None, due_ms=due_ms, kind=Kind.DEFERRED)
+    return DoneAnswer(count=1)
+
+
+def number_for(work: Work, service: Service) -> tuple[str, int]:
+    """The next number of the service's letter today, by the counter row raised in this transaction."""
+    rows = work.rows(store.COUNTER, day=work.today, series=service.letter)
+    if rows and rows[0][0] >= LAST_NUMBER:
+        raise NumbersUsedUp(service.name)
+    return service.letter, work.counter(work.today, service.letter)
+
+
+def due_as_walk_in(service: Service, now_ms: int, priority: bool) -> int:
+    head_start_ms = service.priority_head_start_min * MINUTE_MS if priority else None
+    return due_ms_of_walk_in(now_ms, service.target_wait_min * MINUTE_MS, head_start_ms)
+
+
+def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
+    """What the paper and the asker are told: the number, who is ahead, and a range where enough was measured."""
+    work.flush()
+    ahead = work.rows(store.PEOPLE_AHEAD, service=ticket.service, due_ms=ticket.due_ms, id=ticket.id)[0][0]
+    return TicketAnswer(
+        ticket=ticket.id,
+        number=ticket.label,
+        service=ticket.service,
+        code=ticket.code,
+        people_ahead=ahead,
+        issued_ms=ticket.issued_ms or work.now_ms,
+        wait_min=wait_range_min(ahead, work.mean_visit_ms(ticket.service), _open_desks(work, ticket.service)),
+        appointment_ms=ticket.appointment_ms,
+    )
+
+
+def _open_desks(work: Work, service: str) -> int:
+    modes = dict(work.rows(store.DESK_MODES))
+    return sum(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service))
+
+
+def _mark(request: str) -> str:
+    """Under this id an abandoned request is noted that the hub has not seen yet."""
+    return f"{Source.DISPENSER}:abandoned:{request}"
+
+
+def _was_abandoned(work: Work, request: str) -> bool:
+    return bool(work.rows(store.REQUEST_BY_ID, id=_mark(request)))

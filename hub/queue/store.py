@@ -1,0 +1,298 @@
+"""The SQL of the queue, where the database is the guard.
+
+States are written as literals: a bound state misses the partial indexes on both databases in some plan.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Executable, Select, bindparam, func, insert, literal_column, null, select, union_all, update
+from sqlalchemy import delete as sql_delete
+
+from hub.database.tables import (
+    AnnouncementRow,
+    CounterRow,
+    DeskRow,
+    DeskServiceRow,
+    HallRow,
+    OutboxRow,
+    RequestRow,
+    SiteRow,
+    TicketEventRow,
+    TicketRow,
+    VisitorNameRow,
+)
+from hub.queue.tickets import FIELDS
+
+ticket: Any = TicketRow.__table__
+event: Any = TicketEventRow.__table__
+desk: Any = DeskRow.__table__
+desk_service: Any = DeskServiceRow.__table__
+hall: Any = HallRow.__table__
+request: Any = RequestRow.__table__
+outbox: Any = OutboxRow.__table__
+announcement: Any = AnnouncementRow.__table__
+counter: Any = CounterRow.__table__
+visitor_name: Any = VisitorNameRow.__table__
+site: Any = SiteRow.__table__
+
+SITE = bindparam("site")
+DESK = bindparam("desk")
+ID = bindparam("id")
+
+_held = ticket.alias("held")
+_IS_WAITING = literal_column("ticket.state = 'waiting'")
+_IS_HELD = literal_column("held.state in ('called', 'serving')")
+_FREE = literal_column("ticket.bound_desk is null")
+_BOUND = literal_column("ticket.bound_desk is not null")
+
+
+def _heads() -> Any:
+    """The first waiting ticket of each service and kind a desk looks at, and the first bound to it: ids or null."""
+    first = (
+        select(ticket.c.id)
+        .where(
+            ticket.c.site == desk_service.c.site,
+            ticket.c.service == desk_service.c.service,
+            ticket.c.kind == desk_service.c.kind,
+            _IS_WAITING,
+            _FREE,
+        )
+        .order_by(ticket.c.due_ms, ticket.c.id)
+        .limit(1)
+        .correlate(desk_service)
+        .scalar_subquery()
+    )
+    last_play = (
+        select(hall.c.last_play_ms)
+        .where(hall.c.site == desk_service.c.site, hall.c.name == desk_service.c.hall)
+        .correlate(desk_service)
+        .scalar_subquery()
+    )
+    free = select(
+        first.label("id"),
+        desk_service.c.handicap_ms.label("handicap_ms"),
+        desk_service.c.early_ms.label("early_ms"),
+        last_play.label("last_play_ms"),
+    ).where(desk_service.c.site == SITE, desk_service.c.desk == DESK)
+    first_bound = (
+        select(ticket.c.id)
+        .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, _IS_WAITING, _BOUND)
+        .order_by(ticket.c.due_ms, ticket.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    bound = select(first_bound.label("id"), literal_column("0"), literal_column("0"), null())
+    return union_all(free, bound).subquery("heads")
+
+
+def _first_waiting(heads: Any) -> Select[Any]:
+    return (
+        select(
+            ticket.c.id,
+            ticket.c.service,
+            ticket.c.kind,
+            ticket.c.due_ms,
+            ticket.c.series,
+            ticket.c.number,
+            heads.c.handicap_ms,
+            heads.c.early_ms,
+            heads.c.last_play_ms,
+        )
+        .select_from(heads.join(ticket, (ticket.c.site == SITE) & (ticket.c.id == heads.c.id)))
+        .where(heads.c.id.is_not(None))
+    )
+
+
+def _last_event() -> Any:
+    return (
+        select(event.c.id).where(event.c.site == SITE).order_by(event.c.id.desc()).limit(1).scalar_subquery()
+    )
+
+
+def _first_answer() -> Any:
+    return select(request.c.answer).where(request.c.site == SITE, request.c.id == bindparam("request")).scalar_subquery()
+
+
+HELD_FIELDS = ("id", "service", "series", "number", "state", "call", "said_ms")
+
+# One round trip for all that a desk's command needs to know: the desk, the first answer to this request, the last
+# journal row, the ticket held, and who could be called.
+_candidates = _first_waiting(_heads()).subquery("candidates")
+DESK_VIEW: Executable = (
+    select(
+        desk.c.mode,
+        desk.c.pausing,
+        desk.c.closing,
+        desk.c.last_call_ms,
+        _first_answer().label("answer"),
+        _last_event().label("last_event"),
+        *(_held.c[name].label(f"held_{name}") for name in HELD_FIELDS),
+        *_candidates.c,
+    )
+    .select_from(
+        desk.outerjoin(_held, (_held.c.site == desk.c.site) & (_held.c.desk == desk.c.name) & _IS_HELD).outerjoin(
+            _candidates, literal_column("1") == literal_column("1")
+        )
+    )
+    .where(desk.c.site == SITE, desk.c.name == DESK)
+)
+
+# The same look-ups alone, for `callable` and for pages.
+CANDIDATES: Executable = _first_waiting(_heads())
+
+FIRST_ANSWER: Executable = select(_first_answer().label("answer"), _last_event().label("last_event"))
+
+_TICKET_COLUMNS = [ticket.c[name] for name in FIELDS]
+TICKET_BY_ID: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, ticket.c.id == ID)
+TICKET_BY_BOOKING: Executable = select(*_TICKET_COLUMNS).where(
+    ticket.c.site == SITE, ticket.c.booking == bindparam("booking")
+)
+TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
+    ticket.c.site == SITE, ticket.c.request == bindparam("of")
+)
+REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
+ANY_ANNOUNCEMENT: Executable = select(announcement.c.id).where(announcement.c.site == SITE).limit(1)
+BOUND_TO_DESK: Executable = (
+    select(*_TICKET_COLUMNS)
+    .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, _IS_WAITING, _BOUND)
+    .order_by(ticket.c.due_ms, ticket.c.id)
+)
+OPEN_UP_TO_DAY: Executable = (
+    select(*_TICKET_COLUMNS)
+    .where(
+        ticket.c.site == SITE,
+        ticket.c.day <= bindparam("day"),
+        ticket.c.state.in_([literal_column(f"'{state}'") for state in ("expected", "waiting", "called", "serving", "parked")]),
+    )
+    .order_by(ticket.c.id)
+    .limit(bindparam("limit"))
+)
+
+# (due_ms, id) of the waiting tickets of a service that stand before one: who is ahead of it.
+PEOPLE_AHEAD: Executable = (
+    select(func.count())
+    .select_from(ticket)
+    .where(
+        ticket.c.site == SITE,
+        ticket.c.service == bindparam("service"),
+        _IS_WAITING,
+        (ticket.c.due_ms < bindparam("due_ms"))
+        | ((ticket.c.due_ms == bindparam("due_ms")) & (ticket.c.id < bindparam("id"))),
+    )
+)
+
+LAST_EVENT_AT_DESK: Executable = (
+    select(event.c.event, event.c.ticket, event.c.source, event.c.actor, event.c.at_ms, event.c.request, event.c.id)
+    .where(event.c.site == SITE, event.c.desk == DESK, event.c.ticket.is_not(None))
+    .order_by(event.c.id.desc())
+    .limit(2)
+)
+
+DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
+
+HALL_LAST_PLAY: Executable = select(hall.c.last_play_ms).where(hall.c.site == SITE, hall.c.name == bindparam("hall"))
+
+# Announcements of a hall that have not gone out yet, in their order; `gone_ms`: up to here they have.
+NOT_GONE_OUT: Executable = (
+    select(announcement.c.id, announcement.c.call, announcement.c.ticket, announcement.c.play_ms)
+    .where(
+        announcement.c.site == SITE,
+        announcement.c.hall == bindparam("hall"),
+        announcement.c.play_ms > bindparam("gone_ms"),
+        announcement.c.length_ms > 0,
+    )
+    .order_by(announcement.c.play_ms, announcement.c.id)
+)
+LAST_GONE_OUT: Executable = select(func.max(announcement.c.play_ms)).where(
+    announcement.c.site == SITE,
+    announcement.c.hall == bindparam("hall"),
+    announcement.c.play_ms <= bindparam("gone_ms"),
+    announcement.c.length_ms > 0,
+)
+ANNOUNCEMENTS_OF_CALL: Executable = (
+    select(announcement.c.id, announcement.c.hall, announcement.c.play_ms, announcement.c.length_ms, announcement.c.number)
+    .where(announcement.c.site == SITE, announcement.c.call == bindparam("call"))
+    .order_by(announcement.c.id)
+)
+
+DUE_ABSENCES: Executable = (
+    select(ticket.c.id, ticket.c.state, ticket.c.call)
+    .where(ticket.c.site == SITE, ticket.c.absent_at_ms <= bindparam("now_ms"), ticket.c.absent_at_ms.is_not(None))
+    .order_by(ticket.c.absent_at_ms, ticket.c.id)
+    .limit(64)
+)
+
+COUNTER: Executable = select(counter.c.last).where(
+    counter.c.site == SITE, counter.c.day == bindparam("day"), counter.c.series == bindparam("series")
+)
+
+# --- writes -------------------------------------------------------------------------------------------------------
+
+INSERT_TICKET: Executable = insert(ticket).values({name: bindparam(name) for name in ("site", *FIELDS)}).inline()
+INSERT_EVENT: Executable = insert(event).values({column.name: bindparam(column.name) for column in event.c}).inline()
+INSERT_REQUEST: Executable = (
+    insert(request).values({column.name: bindparam(column.name) for column in request.c}).inline()
+)
+INSERT_OUTBOX: Executable = insert(outbox).values({column.name: bindparam(column.name) for column in outbox.c}).inline()
+INSERT_ANNOUNCEMENT: Executable = (
+    insert(announcement).values({column.name: bindparam(column.name) for column in announcement.c}).inline()
+)
+INSERT_COUNTER: Executable = insert(counter).values({c.name: bindparam(c.name) for c in counter.c}).inline()
+INSERT_NAME: Executable = insert(visitor_name).values({c.name: bindparam(c.name) for c in visitor_name.c}).inline()
+
+RAISE_COUNTER: Executable = (
+    update(counter)
+    .where(counter.c.site == SITE, counter.c.day == bindparam("of_day"), counter.c.series == bindparam("of_series"))
+    .values(last=bindparam("last"))
+)
+SET_LAST_PLAY: Executable = (
+    update(hall).where(hall.c.site == SITE, hall.c.name == bindparam("hall")).values(last_play_ms=bindparam("play_ms"))
+)
+MOVE_ANNOUNCEMENT: Executable = (
+    update(announcement).where(announcement.c.site == SITE, announcement.c.id == ID).values(play_ms=bindparam("to_ms"))
+)
+# Said no more, but its call stays listed.
+SILENCE_ANNOUNCEMENTS: Executable = (
+    update(announcement)
+    .where(
+        announcement.c.site == SITE,
+        announcement.c.call == bindparam("of_call"),
+        announcement.c.play_ms > bindparam("gone_ms"),
+    )
+    .values(length_ms=0)
+)
+DELETE_CALL: Executable = sql_delete(announcement).where(
+    announcement.c.site == SITE, announcement.c.call == bindparam("of_call")
+)
+DELETE_ANNOUNCEMENTS_BEFORE: Executable = sql_delete(announcement).where(
+    announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")
+)
+DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
+DELETE_NAME: Executable = sql_delete(visitor_name).where(visitor_name.c.site == SITE, visitor_name.c.ticket == ID)
+
+
+@lru_cache(maxsize=64)
+def update_ticket(columns: tuple[str, ...]) -> Executable:
+    """Sets these columns of the ticket `id`, provided it is still in state `was`."""
+    return (
+        update(ticket)
+        .where(ticket.c.site == SITE, ticket.c.id == bindparam("of_id"), ticket.c.state == bindparam("was"))
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
+
+
+@lru_cache(maxsize=16)
+def update_desk(columns: tuple[str, ...]) -> Executable:
+    """Sets these columns of the desk `desk`."""
+    return (
+        update(desk)
+        .where(desk.c.site == SITE, desk.c.name == bindparam("of_desk"))
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
+
+
+def prefixed(changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The parameters of `update_ticket` and `update_desk`."""
+    return {f"to_{name}": value for name, value in changes}

@@ -1,0 +1,391 @@
+"""One command at work: what it read, what it changes, and what follows once that is committed.
+
+A command is handed a `Work`, reads through it, checks, then says its changes. `Work` turns them into the journal row,
+the ticket row, the outbox row and the answer's record that must go together.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.database.statements import Connection, Params, Write
+from hub.queue import store
+from hub.queue.hours import local_day
+from hub.queue.order import Candidate, Kind
+from hub.queue.refusals import TransitionRefused, Unknown
+from hub.queue.requests import Answer, Origin
+from hub.queue.states import TRANSITIONS, Event, State
+from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
+from hub.site import Desk, Hall, Service, Site
+from protocol.messages import DeskMode
+
+# An announcement starts so long after its call when nothing else is said: time to reach every display.
+LEAD_MS = 250
+# A picture stays so long; when another call follows, it is kept to the shorter time.
+FULL_MS = 8_000
+KEPT_MS = 4_000
+# An announcement goes out to the displays this long before it starts; after that it can't be moved.
+GOES_OUT_MS = 1_000
+
+_answers = msgspec.json.Decoder(Answer)
+_encoder = msgspec.json.Encoder()
+_NO_ARGUMENTS: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A ticket as far as a press needs it. `said_ms`: planned end of its announcement, where it was called."""
+
+    id: int
+    service: str
+    label: str
+    state: State
+    call: int | None = None
+    said_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A ticket that could be called; `last_play_ms` of its hall's queue is None where it is bound to the desk."""
+
+    ticket: Brief
+    candidate: Candidate
+    last_play_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    desk: Desk
+    mode: DeskMode
+    pausing: bool
+    closing: bool
+    last_call_ms: int
+    held: Brief | None
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A call to be said: what the display gets, once committed."""
+
+    id: int
+    call: int
+    hall: str
+    number: str
+    desk: str
+    play_ms: int
+    length_ms: int
+
+
+@dataclass(slots=True)
+class Effects:
+    """What follows from a committed command."""
+
+    last_event: int = 0
+    desks: set[str] = field(default_factory=set)
+    halls: set[str] = field(default_factory=set)
+    announcements: list[Announcement] = field(default_factory=list)
+    # Change of the number of people waiting, by service.
+    waiting: dict[str, int] = field(default_factory=dict)
+
+
+class SiteIndex:
+    """The site's parts by name. Raises Unknown where there is none of that name."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._desks = {desk.name: desk for desk in site.desks}
+        self._services = {service.name: service for service in site.services}
+        self._halls = {hall.name: hall for hall in site.halls}
+        self._serving: dict[str, tuple[Desk, ...]] = {
+            service.name: tuple(desk for desk in site.desks if service.name in served_by(desk))
+            for service in site.services
+        }
+
+    def desk(self, name: str) -> Desk:
+        if name not in self._desks:
+            raise Unknown("desk", name)
+        return self._desks[name]
+
+    def service(self, name: str) -> Service:
+        if name not in self._services:
+            raise Unknown("service", name)
+        return self._services[name]
+
+    def hall(self, name: str) -> Hall:
+        if name not in self._halls:
+            raise Unknown("hall", name)
+        return self._halls[name]
+
+    def desks_of(self, service: str) -> tuple[Desk, ...]:
+        return self._serving.get(service, ())
+
+
+def served_by(desk: Desk) -> frozenset[str]:
+    """The services a desk serves or helps out with."""
+    return frozenset(desk.serves) | {help.service for help in desk.helps}
+
+
+class Work:
+    """One command in the writer's transaction. `now_ms` is its time, read once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        index: SiteIndex,
+        now_ms: int,
+        origin: Origin,
+        mean_visit_ms: Callable[[str], int | None],
+    ) -> None:
+        self.index = index
+        self.now_ms = now_ms
+        self.origin = origin
+        self.mean_visit_ms = mean_visit_ms
+        self.effects = Effects()
+        self._connection = connection
+        self._last_event: int | None = None
+        self._writes: list[Write] = []
+        self._desk_changes: dict[str, dict[str, Any]] = {}
+        self._touched = False
+
+    @property
+    def today(self) -> str:
+        """The site's calendar day at this command's time."""
+        return local_day(self.now_ms, self.index.site.zone)
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def rows(self, statement: Any, **params: Any) -> list[tuple[Any, ...]]:
+        return self._connection.rows(statement, {"site": self.index.site.name, **params})
+
+    def first_answer(self) -> Answer | None:
+        """The answer this request was given before, if it was."""
+        answer, last_event = self.rows(store.FIRST_ANSWER, request=self.origin.request)[0]
+        self._last_event = last_event or 0
+        return _answers.decode(answer) if answer else None
+
+    def look(self, desk: Desk) -> tuple[DeskView, Answer | None]:
+        """The desk, what it holds and whom it could call; and the answer this request was given before."""
+        rows = self.rows(store.DESK_VIEW, desk=desk.name, request=self.origin.request)
+        if not rows:
+            raise Unknown("desk", desk.name)
+        mode, pausing, closing, last_call_ms, answer, last_event, *rest = rows[0]
+        self._last_event = last_event or 0
+        held, head_at = rest[: len(store.HELD_FIELDS)], 6 + len(store.HELD_FIELDS)
+        view = DeskView(
+            desk=desk,
+            mode=DeskMode(mode),
+            pausing=bool(pausing),
+            closing=bool(closing),
+            last_call_ms=last_call_ms,
+            held=None if held[0] is None else _held(held),
+            heads=tuple(_head(row[head_at:]) for row in rows if row[head_at] is not None),
+        )
+        return view, _answers.decode(answer) if answer else None
+
+    def ticket(self, ticket_id: int) -> Ticket:
+        rows = self.rows(store.TICKET_BY_ID, id=ticket_id)
+        if not rows:
+            raise Unknown("ticket", str(ticket_id))
+        return from_row(rows[0])
+
+    def reread(self, ticket: Ticket) -> Ticket:
+        """The ticket as this command has changed it."""
+        self.flush()
+        return self.ticket(ticket.id)
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    def check(self, ticket: Ticket | Brief, event: Event) -> None:
+        """Raises TransitionRefused where the ticket's state does not know the event."""
+        if (ticket.state, event) not in TRANSITIONS:
+            raise TransitionRefused(ticket.label, ticket.state, event)
+
+    def journal(
+        self,
+        event: str,
+        *,
+        ticket: int | None = None,
+        from_state: State | None = None,
+        to_state: State | None = None,
+        desk: str | None = None,
+        data: Mapping[str, Any] = _NO_ARGUMENTS,
+    ) -> int:
+        """Writes one journal row; gives its id."""
+        if self._last_event is None:
+            self.first_answer()
+        assert self._last_event is not None
+        self._last_event += 1
+        self.effects.last_event = self._last_event
+        self._add(
+            store.INSERT_EVENT,
+            {
+                "id": self._last_event,
+                "ticket": ticket,
+                "event": event,
+                "from_state": from_state,
+                "to_state": to_state,
+                "at_ms": self.now_ms,
+                "source": self.origin.source,
+                "actor": self.origin.actor,
+                "desk": desk,
+                "request": self.origin.request,
+                "data": _encoder.encode(data).decode(),
+            },
+        )
+        return self._last_event
+
+    @property
+    def next_event(self) -> int:
+        """The id that the next journal row will have."""
+        if self._last_event is None:
+            self.first_answer()
+        assert self._last_event is not None
+        return self._last_event + 1
+
+    def change(
+        self,
+        ticket: Ticket | Brief,
+        event: Event,
+        to_state: State,
+        *,
+        at_desk: str | None,
+        frees_desk: bool = False,
+        **changes: Any,
+    ) -> None:
+        """One transition: its journal row and its ticket row. `frees_desk`: another ticket may take its desk next."""
+        self.check(ticket, event)
+        if to_state not in TRANSITIONS[ticket.state, event]:
+            raise TransitionRefused(ticket.label, ticket.state, event)
+        if to_state != ticket.state:
+            changes["state"] = to_state
+        self.journal(
+            event, ticket=ticket.id, from_state=ticket.state, to_state=to_state, desk=at_desk, data=changes
+        )
+        columns = tuple(sorted(changes))
+        self._add(
+            store.update_ticket(columns),
+            {"of_id": ticket.id, "was": ticket.state, **store.prefixed(changes.items())},
+            guarded=True,
+        )
+        self._count(ticket, to_state, changes.get("service"))
+        if frees_desk:
+            # The index on one held ticket a desk is checked row by row: the old one must be gone before the new one.
+            self.flush()
+
+    def note(self, ticket: Ticket, event: str, **changes: Any) -> None:
+        """Changes a ticket without a transition, with its journal row: the journal must rebuild every column."""
+        self.journal(event, ticket=ticket.id, from_state=ticket.state, to_state=ticket.state, data=changes)
+        self._add(
+            store.update_ticket(tuple(sorted(changes))),
+            {"of_id": ticket.id, "was": ticket.state, **store.prefixed(changes.items())},
+            guarded=True,
+        )
+
+    def insert(self, ticket: Ticket, event: Event) -> None:
+        """A new ticket: its row and its first journal row."""
+        data = {name: getattr(ticket, name) for name in FIELDS}
+        self.journal(event, ticket=ticket.id, to_state=ticket.state, data=data)
+        self._add(store.INSERT_TICKET, data)
+        if ticket.state is State.WAITING:
+            self._add_waiting(ticket.service, 1)
+
+    def set_desk(self, desk: str, **changes: Any) -> None:
+        """Changes of a desk's row, written once at the end of the command."""
+        self._desk_changes.setdefault(desk, {}).update(changes)
+
+    def publish_desk(self, desk: str) -> None:
+        self.effects.desks.add(desk)
+
+    def publish_hall(self, hall: str) -> None:
+        self.effects.halls.add(hall)
+
+    def publish_service(self, service: str) -> None:
+        """The hall where the service's tickets wait."""
+        self.effects.halls.add(self.index.service(service).hall)
+
+    def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
+        self._add(statement, params, guarded)
+
+    def counter(self, day: str, series: str) -> int:
+        """Raises the counter by one, in this transaction; gives the new value."""
+        rows = self.rows(store.COUNTER, day=day, series=series)
+        last = rows[0][0] + 1 if rows else 1
+        if rows:
+            self._add(store.RAISE_COUNTER, {"of_day": day, "of_series": series, "last": last}, guarded=True)
+        else:
+            self._add(store.INSERT_COUNTER, {"day": day, "series": series, "last": last})
+        self.flush()
+        return last
+
+    def finish(self, answer: Answer) -> None:
+        """Writes what is left, with the answer under the request's id."""
+        for desk, changes in self._desk_changes.items():
+            self._add(
+                store.update_desk(tuple(sorted(changes))),
+                {"of_desk": desk, **store.prefixed(changes.items())},
+                guarded=True,
+            )
+        self._desk_changes.clear()
+        self._write_outbox()
+        self.record(answer)
+        self.flush()
+
+    def record(self, answer: Answer) -> None:
+        """Keeps the first answer to a request; a job has none to keep."""
+        if self.origin.request is None:
+            return
+        kept = _encoder.encode(answer).decode()
+        self._add(store.INSERT_REQUEST, {"id": self.origin.request, "at_ms": self.now_ms, "answer": kept})
+
+    def flush(self) -> None:
+        if not self._writes:
+            return
+        writes, self._writes = self._writes, []
+        self._touched = True
+        self._connection.write(writes)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether something went to the database: a command that is refused must not have."""
+        return self._touched
+
+    def forget(self) -> None:
+        """Drops what was said but not written: the command is refused."""
+        self._writes.clear()
+        self._desk_changes.clear()
+        self.effects = Effects()
+
+    def _write_outbox(self) -> None:
+        if not self.effects.last_event:
+            return
+        for kind, names in (("desk", self.effects.desks), ("hall", self.effects.halls)):
+            for name in sorted(names):
+                self._add(store.INSERT_OUTBOX, {"event": self.effects.last_event, "kind": kind, "name": name})
+
+    def _add(self, statement: Any, params: Params, guarded: bool = False) -> None:
+        self._writes.append(Write(statement, {"site": self.index.site.name, **params}, guarded))
+
+    def _count(self, ticket: Ticket | Brief, to_state: State, to_service: str | None) -> None:
+        if ticket.state is State.WAITING:
+            self._add_waiting(ticket.service, -1)
+        if to_state is State.WAITING:
+            self._add_waiting(to_service or ticket.service, 1)
+
+    def _add_waiting(self, service: str, change: int) -> None:
+        waiting = self.effects.waiting
+        waiting[service] = waiting.get(service, 0) + change
+        self.publish_service(service)
+
+
+def _held(row: Any) -> Brief:
+    ticket_id, service, series, number, state, call, said_ms = row
+    return Brief(ticket_id, service, number_text(series, number), State(state), call, said_ms)
+
+
+def _head(row: Any) -> Head:
+    ticket_id, service, kind, due_ms, series, number, handicap_ms, early_ms, last_play_ms = row
+    ticket = Brief(ticket_id, service, number_text(series, number), State.WAITING)
+    return Head(ticket, Candidate(ticket_id, service, Kind(kind), due_ms, handicap_ms, early_ms), last_play_ms)
