@@ -211,6 +211,8 @@ def use_mock_pins() -> Callable[[PinInput], None]:
             pin = factory.pin(wanted.pin)
         except PinInvalidPin as error:
             raise BadLine(str(error)) from error
+        if pin.function != "input":
+            raise BadLine(f"pin {wanted.pin} is an output")
         if wanted.pressed:
             pin.drive_low()
         else:
