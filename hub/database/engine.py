@@ -1,5 +1,7 @@
 """The database engine: SQLite in WAL mode, or PostgreSQL through psycopg; and the writer's own connection.
 
+An error never shows a statement's parameters: one may be a name.
+
 Reads go through `engine.connect()`, rare writes through `engine.execution_options(write=True).begin()`. What the
 writer does runs on a driver connection of its own, see `open_writer_connection`.
 """
@@ -44,7 +46,7 @@ def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engi
     url = _parsed(address)
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, busy_timeout_s)
-    return create_engine(url, connect_args=_POSTGRESQL, pool_size=POOL_SIZE, pool_pre_ping=True)
+    return create_engine(url, connect_args=_POSTGRESQL, pool_size=POOL_SIZE, pool_pre_ping=True, hide_parameters=True)
 
 
 def open_writer_connection(engine: Engine) -> DriverConnection:
@@ -101,9 +103,9 @@ def _parsed(address: str) -> URL:
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
     arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
     if url.database in {None, "", ":memory:"}:
-        engine = create_engine(url, connect_args=arguments, poolclass=StaticPool)
+        engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
-        engine = create_engine(url, connect_args=arguments, pool_size=POOL_SIZE)
+        engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine

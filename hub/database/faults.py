@@ -112,7 +112,7 @@ def fault_of(error: BaseException, place: str) -> DatabaseFault:
     if isinstance(error, DatabaseFault):
         return error
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    cause = _first_line(driver)
+    cause = _cause(driver)
     if isinstance(driver, sqlite3.Error):
         name = getattr(driver, "sqlite_errorname", "") or ""
         kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
@@ -141,7 +141,9 @@ def _postgresql_kind(error: psycopg.Error, cause: str) -> type[DatabaseFault]:
     return next((kind for text, kind in _LOGIN_TEXT if text in cause), DatabaseUnreachable)
 
 
-def _first_line(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary  # without the detail, which quotes the row
     text = str(error).strip() or type(error).__name__
     # psycopg writes one line an address it tried; the last one holds the reason.
     last = text.splitlines()[-1].strip().lstrip("- ")

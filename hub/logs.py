@@ -1,0 +1,87 @@
+"""Structured logs on standard error: what happened, with fields, and never the name of a person.
+
+    log.info("ticket.called", number="A012", desk="desk-3")
+
+The standard library's loggers (uvicorn, SQLAlchemy, APScheduler) come out in the same shape.
+"""
+
+import logging
+import re
+import sys
+from typing import Literal, TextIO
+
+import structlog
+
+Format = Literal["auto", "json", "console"]
+Level = Literal["debug", "info", "warning", "error"]
+
+# Where a name, a secret or what a person said could slip in; whoever logs one of these by mistake logs this.
+HIDDEN = "(not logged)"
+NEVER_LOGGED = frozenset({"name", "visitor", "visitor_name", "first_name", "last_name", "password", "token", "secret"})
+
+_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
+
+# What these say at `info` is each request and each job once more.
+_QUIET = ("alembic", "apscheduler", "httpx", "uvicorn.access")
+
+
+def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
+    """Sets up structlog and the standard library's logging alike; done once, at start."""
+    stream = stream or sys.stderr
+    console = form == "console" or (form == "auto" and stream.isatty())
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_persons,
+    ]
+    last = _shape(console=console, colors=stream.isatty())
+    structlog.configure(
+        processors=[*shared, structlog.processors.StackInfoRenderer(), *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def hide_persons(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A field that may name a person or hold a secret is replaced, wherever it came from."""
+    for key in NEVER_LOGGED.intersection(event):
+        event[key] = HIDDEN
+    return event
+
+
+def hide_rows(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """PostgreSQL quotes the row that it refused, and a row may hold a name."""
+    if "exception" in event:
+        event["exception"] = _DETAIL.sub(f"DETAIL: {HIDDEN}", event["exception"])
+    return event
+
+
+def _shape(*, console: bool, colors: bool) -> list[structlog.types.Processor]:
+    # Never structlog's richer tracebacks: they show the values of local variables.
+    plain = structlog.dev.plain_traceback
+    last: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    return [structlog.processors.format_exc_info, hide_rows, last]
+
+
+def _logger_name(logger: logging.Logger, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    record = event.get("_record")
+    event["logger"] = record.name if isinstance(record, logging.LogRecord) else getattr(logger, "name", "")
+    return event

@@ -1,0 +1,149 @@
+"""What the hub counts, for `/metrics`; docs/metrics.md says what each is good for.
+
+Every method may be called from any thread and returns at once. Labels take few values, all known beforehand: never a
+ticket, a request or an address.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# A commit takes 0.2 to 10 ms on most disks; a page is slow from 0.3 s on.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_BATCH = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    REPEATED = "repeated"
+    FAILED = "failed"
+
+
+class BadReason(StrEnum):
+    """Why a message from the broker was not taken."""
+
+    UNKNOWN_NODE = "unknown_node"
+    UNKNOWN_SERVICE = "unknown_service"
+    WRONG_SITE = "wrong_site"
+    WRONG_TOPIC = "wrong_topic"
+    WRONG_ROLE = "wrong_role"
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    OTHER_VERSION = "other_version"
+    TOO_MANY = "too_many"
+
+
+class Metrics:
+    """One set of counters; a test makes its own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        Info("suivant", "the running program", registry=registry).info({"version": version})
+        self._commands = Counter(
+            "suivant_commands", "commands by kind and how they ended", ["kind", "outcome"], registry=registry
+        )
+        self._answer = Histogram(
+            "suivant_command_seconds", "from the queue to the answer", registry=registry, buckets=_SECONDS
+        )
+        self._refused = Counter("suivant_refused", "refused commands by code", ["code"], registry=registry)
+        self._bad = Counter(
+            "suivant_bad_messages", "messages from the broker that were not taken", ["reason"], registry=registry
+        )
+        self._batch = Histogram(
+            "suivant_batch_commands", "commands in a transaction", registry=registry, buckets=_BATCH
+        )
+        self._commit = Histogram(
+            "suivant_batch_seconds", "a transaction, commit included", registry=registry, buckets=_SECONDS
+        )
+        self._queue = Gauge("suivant_queue_commands", "commands that wait for the writer", ["queue"], registry=registry)
+        self._lag = Histogram(
+            "suivant_publish_seconds", "from the commit to the broker", registry=registry, buckets=_SECONDS
+        )
+        self._outbox = Gauge("suivant_outbox_pictures", "pictures that wait to be published", registry=registry)
+        self._waiting = Gauge("suivant_waiting_tickets", "tickets that wait", ["service"], registry=registry)
+        self._nodes = Gauge("suivant_nodes_online", "nodes that are online", ["role"], registry=registry)
+        self._broker = Gauge("suivant_broker_connected", "1 while the broker is reached", registry=registry)
+        self._readers = Gauge("suivant_live_readers", "pages that follow by WebSocket", registry=registry)
+        self._drops = Counter("suivant_live_drops", "pages dropped because they read too slowly", registry=registry)
+        self._database = Counter("suivant_database_errors", "database errors by fault", ["fault"], registry=registry)
+        self._requests = Counter(
+            "suivant_http_requests", "HTTP requests by route and status", ["route", "status"], registry=registry
+        )
+        self._request = Histogram(
+            "suivant_http_request_seconds", "an HTTP request", registry=registry, buckets=_SECONDS
+        )
+        # A counter that is there from the start shows the first error too as a rise.
+        for reason in BadReason:
+            self._bad.labels(reason)
+
+    def text(self) -> bytes:
+        """All of it as Prometheus reads it, of CONTENT_TYPE."""
+        return generate_latest(self.registry)
+
+    def command(self, kind: str, outcome: Outcome, seconds: float) -> None:
+        """A command was answered, so long after it was put into the queue."""
+        self._commands.labels(kind, outcome).inc()
+        self._answer.observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """`code`: of a `hub.queue.refusals.Refusal`."""
+        self._refused.labels(code).inc()
+
+    def bad_message(self, reason: BadReason) -> None:
+        self._bad.labels(reason).inc()
+
+    def batch(self, commands: int, seconds: float) -> None:
+        """A transaction was committed."""
+        self._batch.observe(commands)
+        self._commit.observe(seconds)
+
+    def watch_queue(self, queue: str, length: Callable[[], int]) -> None:
+        """`queue`: `people` or `jobs`; `length` is asked whenever somebody reads the metrics."""
+        self._queue.labels(queue).set_function(length)
+
+    def watch_outbox(self, length: Callable[[], int]) -> None:
+        self._outbox.set_function(length)
+
+    def watch_readers(self, count: Callable[[], int]) -> None:
+        self._readers.set_function(count)
+
+    def published(self, seconds: float) -> None:
+        """A picture or announcement was handed to the broker, so long after its commit."""
+        self._lag.observe(seconds)
+
+    def waiting(self, counts: Mapping[str, int]) -> None:
+        """The number of waiting tickets of each service."""
+        for service, count in counts.items():
+            self._waiting.labels(service).set(count)
+
+    def nodes_online(self, counts: Mapping[str, int]) -> None:
+        """The number of nodes online of each role."""
+        for role, count in counts.items():
+            self._nodes.labels(role).set(count)
+
+    def broker_connected(self, connected: bool) -> None:
+        self._broker.set(connected)
+
+    def reader_dropped(self) -> None:
+        self._drops.inc()
+
+    def database_error(self, fault: BaseException) -> None:
+        """`fault`: of `hub.database.faults.fault_of`; it is counted by its kind."""
+        self._database.labels(type(fault).__name__).inc()
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """`route`: the pattern (`/api/v1/desks/{desk}`), never the path itself."""
+        self._requests.labels(route, str(status)).inc()
+        self._request.observe(seconds)

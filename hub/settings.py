@@ -1,0 +1,99 @@
+"""Every setting of the hub: its variable, its default, its meaning. What a site is, its site file says."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
+
+
+class HubSettings(Struct, frozen=True, kw_only=True):
+    """What the hub reads from the environment, but for the broker's part."""
+
+    site_file: Annotated[Path, Meta(description="the site file: halls, services, desks, nodes")] = Path("site.yaml")
+    state_dir: Annotated[Path, Meta(description="folder of the SQLite database, where no database is named")] = Path()
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="the database; suivant.db in the state folder unless set",
+            extra={"secret": True, "wanted": "sqlite:///path/to/file or postgresql://user@host/name"},
+        ),
+    ] = None
+    database_password_file: Annotated[
+        Path | None, Meta(description="file whose first line is the password for PostgreSQL")
+    ] = None
+    http_host: Annotated[
+        str, Meta(description="address the pages and the API are served on, for now on this machine alone")
+    ] = "127.0.0.1"
+    http_port: Annotated[
+        int, Meta(ge=0, le=65535, description="TCP port of the pages and the API; 0 takes any free one")
+    ] = 8080
+    log: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="how the log on standard error is written; auto: console on a terminal, else json"),
+    ] = "auto"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the least that is logged")] = (
+        "info"
+    )
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All the hub is told at its start. `database_url` is whole: it carries the password where there is one."""
+
+    hub: HubSettings
+    broker: BrokerSettings
+    database_url: str
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Raises WrongSetting, which names the variable, its value and what would be right."""
+    hub = read_hub_settings(environ)
+    return Settings(hub=hub, broker=read_broker_settings(environ), database_url=database_url(hub))
+
+
+def read_hub_settings(environ: Mapping[str, str]) -> HubSettings:
+    """The same without the broker's part, for commands that need no broker."""
+    hub = read(HubSettings, environ)
+    _refuse_other_machines(hub.http_host)
+    return hub
+
+
+def database_url(settings: HubSettings) -> str:
+    """The database's address with its password, read from its file. Raises WrongSetting."""
+    if settings.database_url is None:
+        return f"sqlite:///{settings.state_dir / 'suivant.db'}"
+    file = settings.database_password_file
+    if file is None:
+        return settings.database_url
+    variable = f"{PREFIX}DATABASE_PASSWORD_FILE"
+    try:
+        password = file.read_text(encoding="utf-8").partition("\n")[0]
+        url = make_url(settings.database_url).set(password=password)
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(variable, str(file), f"a readable text file ({error})") from error
+    except ArgumentError:
+        return settings.database_url  # opening it says what is wrong
+    return url.render_as_string(hide_password=False)
+
+
+def described_settings() -> Iterator[Described]:
+    """What the hub reads, for the help and the documents."""
+    yield from describe(HubSettings)
+    yield from describe(BrokerSettings, prefix=BROKER_PREFIX)
+
+
+def _refuse_other_machines(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if loopback:
+        return
+    wanted = "127.0.0.1: until there is a login, whoever reaches the pages may call visitors"
+    raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted)
