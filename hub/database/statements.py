@@ -7,6 +7,7 @@ columns are checked, and executed as text. On PostgreSQL several writes whose ro
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,10 @@ class Connection:
 
     def rollback(self) -> None:
         self.raw.rollback()
+
+    def close(self) -> None:
+        with suppress(Exception):  # a connection that is broken can't be closed in order, and need not be
+            self.raw.close()
 
     def rows(self, statement: Executable, params: Params) -> list[tuple[Any, ...]]:
         """All rows of a statement."""

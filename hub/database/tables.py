@@ -210,6 +210,7 @@ class AnnouncementRow(Base):
     __table_args__ = (
         Index("announcements_by_time", "site", "play_ms"),
         Index("announcements_of_call", "site", "call"),
+        Index("announcements_of_hall", "site", "hall", "id"),
     )
 
 

@@ -37,15 +37,15 @@ counter: Any = CounterRow.__table__
 visitor_name: Any = VisitorNameRow.__table__
 site: Any = SiteRow.__table__
 
-SITE = bindparam("site")
-DESK = bindparam("desk")
-ID = bindparam("id")
+SITE: Any = bindparam("site")
+DESK: Any = bindparam("desk")
+ID: Any = bindparam("id")
 
 _held = ticket.alias("held")
-_IS_WAITING = literal_column("ticket.state = 'waiting'")
-_IS_HELD = literal_column("held.state in ('called', 'serving')")
-_FREE = literal_column("ticket.bound_desk is null")
-_BOUND = literal_column("ticket.bound_desk is not null")
+_IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
+_IS_HELD: Any = literal_column("held.state in ('called', 'serving')")
+_FREE: Any = literal_column("ticket.bound_desk is null")
+_BOUND: Any = literal_column("ticket.bound_desk is not null")
 
 
 def _heads() -> Any:

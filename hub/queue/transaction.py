@@ -109,10 +109,18 @@ class SiteIndex:
             raise Unknown("desk", name)
         return self._desks[name]
 
+    def find_desk(self, name: str | None) -> Desk | None:
+        """For a ticket of an earlier configuration: its desk may be gone."""
+        return self._desks.get(name) if name is not None else None
+
     def service(self, name: str) -> Service:
         if name not in self._services:
             raise Unknown("service", name)
         return self._services[name]
+
+    def hall_of(self, service: str) -> str | None:
+        found = self._services.get(service)
+        return found.hall if found else None
 
     def hall(self, name: str) -> Hall:
         if name not in self._halls:
@@ -303,8 +311,10 @@ class Work:
         self.effects.halls.add(hall)
 
     def publish_service(self, service: str) -> None:
-        """The hall where the service's tickets wait."""
-        self.effects.halls.add(self.index.service(service).hall)
+        """The hall where the service's tickets wait; none where the site no longer has the service."""
+        hall = self.index.hall_of(service)
+        if hall is not None:
+            self.effects.halls.add(hall)
 
     def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
         self._add(statement, params, guarded)

@@ -119,7 +119,9 @@ def _refuse(work: Work, refusal: Refusal) -> Answer:
     if work.has_written:
         raise RuntimeError(f"a refused command must not have written: {refusal}") from refusal
     work.forget()
-    facts = {name: value if isinstance(value, int) else str(value) for name, value in refusal.facts().items()}
+    facts: dict[str, str | int | None] = {
+        name: value if isinstance(value, int) else str(value) for name, value in refusal.facts().items()
+    }
     answer = RefusedAnswer(code=refusal.code, detail=str(refusal), facts=facts)
     first = work.first_answer() if work.origin.request is not None else None
     if first is not None:

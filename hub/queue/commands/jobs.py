@@ -8,6 +8,7 @@ from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, Refresh, SweepO
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
+from hub.site import Desk
 from protocol.messages import DeskMode
 
 ENDS_AS = {
@@ -24,14 +25,12 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.CALLED or ticket.call != command.call or not due:
         return DoneAnswer(count=0)
-    assert ticket.desk is not None
+    desk = work.index.find_desk(ticket.desk)
     announcing.take_away(work, ticket.call, work.index.service(ticket.service).hall)
     work.change(
         ticket, Event.ABSENT, State.ABSENT, at_desk=ticket.desk, ended_ms=ticket.absent_at_ms, absent_at_ms=None
     )
-    work.publish_desk(ticket.desk)
-    view, _ = work.look(work.index.desk(ticket.desk))
-    settle(work, view)
+    _leave(work, desk)
     return DoneAnswer(count=1)
 
 
@@ -84,17 +83,24 @@ def _end(work: Work, ticket: Ticket) -> None:
         absent_at_ms=None,
         bound_desk=None,
     )
-    if ticket.state in HELD and ticket.desk is not None:
-        work.publish_desk(ticket.desk)
-        work.flush()
-        view, _ = work.look(work.index.desk(ticket.desk))
-        settle(work, view)
+    if ticket.state in HELD:
+        _leave(work, work.index.find_desk(ticket.desk))
+
+
+def _leave(work: Work, desk: Desk | None) -> None:
+    """The desk holds nobody any more; a pause or close that waited for this takes effect."""
+    if desk is None:
+        return
+    work.publish_desk(desk.name)
+    work.flush()
+    view, _ = work.look(desk)
+    settle(work, view)
 
 
 def _end_of_called(work: Work, ticket: Ticket) -> State:
     """Where arrivals are not confirmed, a called ticket was the visit."""
-    assert ticket.desk is not None
-    return State.ABSENT if work.index.desk(ticket.desk).confirms_arrivals else State.SERVED
+    desk = work.index.find_desk(ticket.desk)
+    return State.ABSENT if desk is not None and desk.confirms_arrivals else State.SERVED
 
 
 def _close_desks(work: Work) -> None:

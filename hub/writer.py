@@ -1,0 +1,228 @@
+"""One queue, one thread, one transaction: all that changes state goes through here.
+
+The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then answers, then
+hands on what follows. A commit that fails answers nobody with yes. One command that meets a database error takes its
+batch back, and the batch is run again one by one, so that its failure is its own.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Engine
+
+from hub.database.engine import open_writer_connection
+from hub.database.faults import DatabaseFault, fault_of, place_of
+from hub.database.statements import Connection
+from hub.queue.commands import run
+from hub.queue.requests import Answer, Command
+from hub.queue.transaction import Effects, SiteIndex, Work
+
+log = structlog.get_logger(__name__)
+
+BATCH_MOST = 64
+# 200 desks and 300 nodes at once fill a twentieth of it; more means that the writer does not keep up.
+QUEUE_MOST = 10_000
+# A chore's command may wait behind people's for so long, then one goes through all the same.
+LATER_WAITS_S = 1.0
+
+
+class Busy(RuntimeError):
+    """The writer's queue is full, or the hub is stopping: nothing was done, ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A command and who waits for it. `answered` and `failed` are called on the writer's thread and must not block."""
+
+    command: Command
+    answered: Callable[[Answer], None]
+    failed: Callable[[Exception], None]
+
+
+# A message is parsed by the writer's thread, not by the one that received it.
+Entry = Task | Callable[[], Task | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One command of a batch that is durable now."""
+
+    command: Command
+    answer: Answer
+    effects: Effects
+
+
+class Watcher(Protocol):
+    """Who is told of each batch: metrics."""
+
+    def batch(self, size: int, seconds: float) -> None: ...
+    def command(self, command: Command, answer: Answer) -> None: ...
+    def database_error(self, kind: str) -> None: ...
+
+
+class Writer:
+    """Runs commands. `after_commit` gets each batch's effects, in commit order, on the writer's thread."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        index: SiteIndex,
+        now_ms: Callable[[], int],
+        mean_visit_ms: Callable[[str], int | None],
+        after_commit: Callable[[Sequence[Committed]], None],
+        watcher: Watcher,
+    ) -> None:
+        self._engine = engine
+        self._index = index
+        self._now_ms = now_ms
+        self._mean_visit_ms = mean_visit_ms
+        self._after_commit = after_commit
+        self._watcher = watcher
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._later: deque[tuple[float, Task]] = deque()
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Raises a DatabaseFault where the database can't be opened."""
+        self._connect()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Does what stands in the queue, then ends."""
+        self._stopping.set()
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._disconnect()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands stand in the queue."""
+        return self._queue.qsize() + len(self._later)
+
+    def put(self, entry: Entry) -> None:
+        """Queues a person's command. Raises Busy where the queue is full or the hub is stopping."""
+        if self._stopping.is_set() or self._queue.qsize() >= QUEUE_MOST:
+            raise Busy("the hub has too much to do: ask again")
+        self._queue.put(entry)
+
+    def put_later(self, task: Task) -> None:
+        """Queues a command of sync, jobs or retention, which lets people's commands go first."""
+        if self._stopping.is_set() or len(self._later) >= QUEUE_MOST:
+            raise Busy("the hub has too much to do: ask again")
+        self._later.append((time.monotonic(), task))
+        self._queue.put(None)  # wakes the writer where nobody else does
+
+    # --- the writer's thread --------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while True:
+            tasks = self._take()
+            if tasks:
+                self._do(tasks)
+            later = self._take_later()
+            if later is not None:
+                self._do([later])
+            if self._stopping.is_set() and self._queue.empty() and not self._later:
+                return
+
+    def _take(self) -> list[Task]:
+        """Waits for the first entry, then takes what stands behind it."""
+        tasks: list[Task] = []
+        entry = None if self._later and self._queue.empty() else self._queue.get()
+        while True:
+            task = entry if entry is None or isinstance(entry, Task) else entry()
+            if task is not None:
+                tasks.append(task)
+            if len(tasks) == BATCH_MOST:
+                return tasks
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return tasks
+
+    def _take_later(self) -> Task | None:
+        if not self._later:
+            return None
+        since, task = self._later[0]
+        if not self._queue.empty() and time.monotonic() - since < LATER_WAITS_S:
+            return None
+        self._later.popleft()
+        return task
+
+    def _do(self, tasks: Sequence[Task]) -> None:
+        started = time.perf_counter()
+        try:
+            committed = self._commit(tasks)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
+            self._take_back(tasks, error)
+            return
+        self._after_commit(committed)
+        for task, done in zip(tasks, committed, strict=True):
+            task.answered(done.answer)
+        self._watcher.batch(len(tasks), time.perf_counter() - started)
+        for done in committed:
+            self._watcher.command(done.command, done.answer)
+
+    def _commit(self, tasks: Sequence[Task]) -> list[Committed]:
+        connection = self._connection or self._connect()
+        connection.begin()
+        committed = []
+        for task in tasks:
+            work = Work(connection, self._index, self._now_ms(), task.command.origin, self._mean_visit_ms)
+            answer = run(work, task.command)
+            committed.append(Committed(task.command, answer, work.effects))
+        connection.commit()
+        return committed
+
+    def _take_back(self, tasks: Sequence[Task], error: Exception) -> None:
+        self._recover(error)
+        if len(tasks) == 1:
+            self._fail(tasks[0], error)
+            return
+        try:
+            if self._connection is None:
+                self._connect()
+        except DatabaseFault as fault:
+            for task in tasks:
+                self._fail(task, fault)
+            return
+        for task in tasks:
+            self._do([task])
+
+    def _fail(self, task: Task, error: Exception) -> None:
+        fault = error if isinstance(error, DatabaseFault) else fault_of(error, place_of(self._engine.url))
+        self._watcher.database_error(type(fault).__name__)
+        log.error("command.failed", command=type(task.command).__name__, error=str(fault), cause=repr(error))
+        task.failed(fault)
+
+    def _recover(self, error: Exception) -> None:
+        """Rolls back; a connection that can't even do that is thrown away and opened anew by the next batch."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except Exception as second:  # noqa: BLE001 - the connection is of no use, whatever the reason
+            log.warning("database.connection_lost", error=str(error), then=str(second))
+            self._disconnect()
+            return
+        if getattr(self._connection.raw, "closed", False):
+            self._disconnect()
+
+    def _connect(self) -> Connection:
+        self._connection = Connection(open_writer_connection(self._engine), self._engine.dialect)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
