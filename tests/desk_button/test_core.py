@@ -1,0 +1,317 @@
+"""The whole core with a clock that the test turns."""
+
+import msgspec
+import pytest
+
+from nodes.desk_button.core import DeskButton, Light, UsePins
+from nodes.events import Configured, Connected, Disconnected, Follow, Identify, Message, PinChanged, Publish, Tick
+from protocol.heartbeat import HubTime
+from protocol.instants import Instant
+from protocol.messages import (
+    BadMessage,
+    DeskButtonConfig,
+    DeskMode,
+    DeskOutcome,
+    DeskReply,
+    DeskRequest,
+    DeskState,
+    Done,
+    Open,
+    Parser,
+    Pause,
+    Press,
+    Recall,
+    Refused,
+    encode,
+)
+from protocol.topics import NodeTopic, Topics
+
+TOPICS = Topics("mairie")
+HUB_MS = 1_795_568_000_000
+REQUEST: Parser[DeskRequest] = Parser(DeskRequest)
+
+
+class Desk:
+    """A button that is up, configured and past its self-test; `now_ms` is turned by the test."""
+
+    def __init__(self, *, beat: bool = True, mode: DeskMode | None = DeskMode.OPEN, **state) -> None:
+        self.now_ms = 0
+        self.revision = 0
+        self.hub_time = HubTime()
+        self.core = DeskButton(TOPICS, "desk-1", self.hub_time, bytes, 0)
+        self.sent: list[Publish] = []
+        self.lit: list[tuple[bool, int]] = []
+        self.others: list[object] = []
+        self.do(Configured(DeskButtonConfig(revision=(1, 1), desk="guichet-1")))
+        self.do(Connected())
+        if beat:
+            self.beat()
+        if mode is not None:
+            self.state(mode=mode, **state)
+        self.turn(5_000, beats=beat)
+        self.lit.clear()
+
+    def do(self, event: object) -> None:
+        for effect in self.core.handle(event, self.now_ms):
+            match effect:
+                case Publish():
+                    self.sent.append(effect)
+                case Light(lit):
+                    self.lit.append((lit, self.now_ms))
+                case _:
+                    self.others.append(effect)
+
+    def turn(self, by_ms: int, *, beats: bool = True) -> None:
+        """Time passes as the runtime lets it: a tick when the core asks for one, and each second."""
+        until_ms = self.now_ms + by_ms
+        while self.now_ms < until_ms:
+            due_ms = self.core.due_ms()
+            next_second_ms = self.now_ms - self.now_ms % 1_000 + 1_000
+            self.now_ms = min(max(due_ms or until_ms, self.now_ms + 1), next_second_ms, until_ms)
+            if beats and self.now_ms % 3_000 == 0:
+                self.beat()
+            self.do(Tick())
+
+    def beat(self) -> None:
+        self.hub_time.beat(HUB_MS + self.now_ms, self.now_ms)
+
+    def state(self, **state) -> None:
+        self.revision += 1
+        message = DeskState(revision=(1, self.revision), desk="guichet-1", **({"callable": True} | state))
+        self.message(TOPICS.desk_state("guichet-1"), encode(message))
+
+    def message(self, topic: str, payload: bytes) -> None:
+        self.do(Message(topic, payload, False, self.now_ms))
+
+    def reply(self, message: msgspec.Struct) -> None:
+        self.message(TOPICS.node("desk-1", NodeTopic.REPLY), encode(message))
+
+    def press(self, held_ms: int = 100) -> None:
+        self.do(PinChanged(17, True, self.now_ms))
+        self.turn(held_ms)
+        self.do(PinChanged(17, False, self.now_ms))
+        self.turn(25)
+
+    def requests(self) -> list[DeskRequest]:
+        return [REQUEST.parse(each.payload) for each in self.sent]
+
+
+def answer(desk: Desk, outcome: DeskOutcome = DeskOutcome.CALLED) -> None:
+    desk.reply(DeskReply(id=desk.requests()[-1].id, outcome=outcome))
+
+
+def test_a_short_press_is_one_request_on_the_nodes_own_topic():
+    desk = Desk()
+    desk.press()
+    assert [type(request) for request in desk.requests()] == [Press]
+    assert desk.sent[0].topic == "suivant/1/mairie/node/desk-1/request"
+    assert desk.sent[0].qos == 1
+    assert not desk.sent[0].retain
+
+
+def test_a_press_carries_its_moment_on_the_hubs_clock():
+    desk = Desk()
+    desk.press()
+    released_ms = desk.now_ms - 25
+    assert desk.requests()[0].at_ms == HUB_MS + released_ms
+
+
+def test_a_long_press_asks_for_the_call_to_be_said_again():
+    desk = Desk()
+    desk.press(1_300)
+    assert isinstance(desk.requests()[0], Recall)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ({"mode": DeskMode.OPEN}, Pause),
+        ({"mode": DeskMode.OPEN, "pausing": True}, Open),
+        ({"mode": DeskMode.OPEN, "closing": True}, Open),
+        ({"mode": DeskMode.PAUSED}, Open),
+        ({"mode": DeskMode.CLOSED}, Open),
+    ],
+)
+def test_a_very_long_press_says_what_it_means(state, kind):
+    desk = Desk(**state)
+    desk.press(4_200)
+    assert [type(request) for request in desk.requests()] == [kind]
+
+
+def test_a_very_long_press_at_a_desk_nobody_spoke_of_is_not_guessed():
+    desk = Desk(mode=None)
+    desk.press(4_200)
+    assert desk.sent == []
+
+
+def test_a_request_is_sent_again_with_the_same_id_until_it_is_answered():
+    desk = Desk()
+    desk.press()
+    desk.turn(4_500)
+    assert len(desk.sent) == 3
+    assert len({request.id for request in desk.requests()}) == 1
+    answer(desk)
+    desk.turn(5_000)
+    assert len(desk.sent) == 3
+
+
+def test_a_request_is_sent_again_at_once_on_a_new_connection():
+    desk = Desk()
+    desk.press()
+    desk.do(Disconnected("cut"))
+    desk.turn(500)
+    desk.do(Connected())
+    assert len(desk.sent) == 2
+
+
+def test_no_request_outlives_its_press():
+    desk = Desk()
+    desk.press()
+    desk.turn(20_000)
+    assert len(desk.sent) == 5
+    assert [each.expiry_s for each in desk.sent] == [9, 7, 5, 3, 1]
+
+
+def test_a_press_not_taken_within_ten_seconds_blinks_six_times():
+    desk = Desk()
+    desk.press()
+    desk.turn(9_900)
+    desk.lit.clear()
+    desk.turn(4_000)
+    assert len([lit for lit, _ in desk.lit if not lit]) >= 6
+    desk.do(Connected())
+    assert len(desk.sent) == 5
+
+
+def test_gestures_while_a_request_is_under_way_are_dropped():
+    desk = Desk()
+    desk.press()
+    desk.turn(500)
+    desk.press()
+    assert len({request.id for request in desk.requests()}) == 1
+    answer(desk)
+    desk.turn(500)
+    desk.press()
+    assert len({request.id for request in desk.requests()}) == 2
+
+
+def test_without_a_beat_nothing_is_sent_and_the_lamp_says_not_taken():
+    desk = Desk(beat=False)
+    desk.press()
+    desk.turn(3_000, beats=False)
+    assert desk.sent == []
+    assert desk.core.handle(Connected(), desk.now_ms) == []
+
+
+def test_a_second_delivery_of_a_reply_changes_nothing():
+    desk = Desk()
+    desk.press()
+    answer(desk)
+    desk.turn(500)
+    desk.press()
+    first = desk.requests()[0]
+    desk.reply(DeskReply(id=first.id, outcome=DeskOutcome.NOBODY))
+    desk.turn(2_000)
+    assert len([each for each in desk.requests() if each.id != first.id]) == 2
+
+
+def test_the_lamp_tells_refused_from_taken():
+    desk = Desk(mode=DeskMode.PAUSED)
+    desk.press()
+    desk.reply(Refused(id=desk.requests()[0].id, code="desk_paused", detail="the desk is paused"))
+    desk.lit.clear()
+    desk.turn(1_400)
+    assert [lit for lit, _ in desk.lit].count(True) == 3
+
+
+def test_a_reply_that_is_none_of_a_desk_leaves_the_request_under_way():
+    desk = Desk()
+    desk.press()
+    desk.reply(Done(id=desk.requests()[0].id))
+    desk.turn(2_100)
+    assert len(desk.sent) == 2
+
+
+def test_an_older_state_of_the_desk_is_ignored():
+    desk = Desk(mode=DeskMode.OPEN)
+    old = DeskState(revision=(1, 0), desk="guichet-1", mode=DeskMode.CLOSED)
+    desk.message(TOPICS.desk_state("guichet-1"), encode(old))
+    desk.turn(4_000)
+    assert desk.lit == []
+    restored = DeskState(revision=(2, 0), desk="guichet-1", mode=DeskMode.CLOSED)
+    desk.message(TOPICS.desk_state("guichet-1"), encode(restored))
+    assert [lit for lit, _ in desk.lit] == [False]
+
+
+def test_fifteen_seconds_without_a_beat_and_the_lamp_says_so():
+    desk = Desk()
+    desk.turn(12_000, beats=False)
+    before = list(desk.lit)
+    desk.turn(6_000, beats=False)
+    assert before == []
+    assert len(desk.lit) > 6
+
+
+def test_another_desk_means_other_topics_and_no_memory_of_the_last_one():
+    desk = Desk()
+    desk.press()
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-2")))
+    assert desk.others[-1] == Follow(("suivant/1/mairie/desk/guichet-2/state",))
+    desk.turn(3_000)
+    assert len(desk.sent) == 1
+
+
+def test_new_pins_are_taken_into_use():
+    desk = Desk()
+    assert UsePins(17, 27) in desk.others
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1", button_pin=5, led_pin=6)))
+    assert desk.others[-1] == UsePins(5, 6)
+    desk.do(PinChanged(17, True, desk.now_ms))
+    desk.turn(100)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    desk.turn(100)
+    assert desk.sent == []
+
+
+def test_a_stuck_button_goes_to_telemetry_and_sends_nothing():
+    desk = Desk()
+    desk.do(PinChanged(17, True, desk.now_ms))
+    desk.turn(10_100)
+    assert desk.core.condition().stuck == (17,)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    desk.turn(100)
+    assert desk.core.condition().stuck == ()
+    assert desk.sent == []
+
+
+def test_identify_flashes_for_its_time():
+    desk = Desk()
+    desk.do(Identify(desk.now_ms + 30_000))
+    desk.turn(29_000)
+    assert len(desk.lit) > 80 * 2
+    desk.turn(2_000)
+    desk.lit.clear()
+    desk.turn(5_000)
+    assert desk.lit == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b'{"v":2}',
+        b'{"v":1,"type":"desk","id":"1","outcome":"called"}',
+        encode(DeskState(revision=(9, 9), desk="guichet-7", mode=DeskMode.CLOSED)),
+        b"x" * 20_000,
+    ],
+)
+def test_a_payload_that_is_no_message_is_refused_and_changes_nothing(payload):
+    desk = Desk()
+    for topic in (TOPICS.node("desk-1", NodeTopic.REPLY), TOPICS.desk_state("guichet-1")):
+        with pytest.raises(BadMessage):
+            desk.message(topic, payload)
+    desk.press()
+    assert len(desk.sent) == 1
+    assert desk.requests()[0].beat == Instant(HUB_MS + 3_000)
