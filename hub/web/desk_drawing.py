@@ -130,6 +130,7 @@ def _held(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit
     return HeldTicket(
         id=held.id,
         number=held.label,
+        service_name=service.name,
         service=service.title,
         state=held.state,
         timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
@@ -238,10 +239,7 @@ def _undo(rows: DeskRows) -> UndoOffer | None:
 def _undo_call(told: Sequence[JournalRow], held: Ticket) -> UndoOffer | None:
     if held.state is not State.CALLED:
         return None
-    call = next((event for event in told if event.ticket == held.id and event.event != Event.RECALL), None)
-    if call is None or call.event not in {Event.CALL, Event.RESUME}:
-        return None
-    finished = any(_is_finish_with(event, call) for event in told)
+    finished = len(told) > 1 and told[0].ticket == held.id and _is_finish_with(told[1], told[0])
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 

@@ -39,6 +39,7 @@ class HeldTicket:
 
     id: int
     number: str
+    service_name: str
     service: str
     state: State
     timer_ms: int

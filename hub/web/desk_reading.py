@@ -28,13 +28,13 @@ _name: Any = VisitorNameRow.__table__
 _COLUMNS = [_ticket.c[name] for name in FIELDS]
 
 # Literals: a bound state misses the partial indexes.
-_WAITING = literal_column("ticket.state = 'waiting'")
-_FREE = literal_column("ticket.bound_desk is null")
-_BOUND = literal_column("ticket.bound_desk is not null")
-_HELD = literal_column("ticket.state in ('called', 'serving')")
-_PARKED = literal_column("ticket.state = 'parked'")
-_ABSENT = literal_column("ticket.state = 'absent'")
-_EXPECTED = literal_column("ticket.state = 'expected'")
+_WAITING: Any = literal_column("ticket.state = 'waiting'")
+_FREE: Any = literal_column("ticket.bound_desk is null")
+_BOUND: Any = literal_column("ticket.bound_desk is not null")
+_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
+_PARKED: Any = literal_column("ticket.state = 'parked'")
+_ABSENT: Any = literal_column("ticket.state = 'absent'")
+_EXPECTED: Any = literal_column("ticket.state = 'expected'")
 
 
 @dataclass(frozen=True, slots=True)

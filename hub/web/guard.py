@@ -55,7 +55,7 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        too_much = why_body_refused(scope["method"], headers)
+        too_much = why_body_refused(headers)
         if too_much:
             status, detail = too_much
             await _refuse(scope, receive, send, status, "body_refused", detail)
@@ -96,7 +96,7 @@ def is_loopback(host: str, scope: Scope) -> bool:
         return False
 
 
-def why_body_refused(method: str, headers: Headers) -> tuple[int, str] | None:
+def why_body_refused(headers: Headers) -> tuple[int, str] | None:
     """Status and sentence for a body that is too long or of unsaid length; the server holds it to what it says."""
     if "transfer-encoding" in headers:
         return 411, "a body must say its Content-Length"

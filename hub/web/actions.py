@@ -1,0 +1,84 @@
+"""What pages and programs may ask, as tables: the word in the address, and the command it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hub.queue import requests as q
+from hub.queue.requests import Command, Origin
+from protocol.messages import DeskMode
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody."""
+
+    origin: Origin
+    desk: str
+    ticket: int = 0
+    shown: int | None = None
+    priority: bool = False
+    service: str | None = None
+    to_desk: str | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`says`: what it does, one sentence for the API's documentation."""
+
+    says: str
+    command: Callable[[Asked], Command]
+
+
+def _at_held(kind: type[q.AtHeld]) -> Callable[[Asked], Command]:
+    return lambda asked: kind(origin=asked.origin, desk=asked.desk, shown=asked.shown)
+
+
+def _mode(mode: DeskMode) -> Callable[[Asked], Command]:
+    return lambda asked: q.SetMode(origin=asked.origin, desk=asked.desk, shown=asked.shown, mode=mode)
+
+
+def _at_ticket(kind: type[q.AtTicket]) -> Callable[[Asked], Command]:
+    return lambda asked: kind(origin=asked.origin, desk=asked.desk, ticket=asked.ticket)
+
+
+def _check_in(asked: Asked) -> Command:
+    return q.CheckIn(origin=asked.origin, desk=asked.desk, ticket=asked.ticket, priority=asked.priority)
+
+
+def _transfer(asked: Asked) -> Command:
+    return q.Transfer(
+        origin=asked.origin,
+        desk=asked.desk,
+        ticket=asked.ticket,
+        service=asked.service,
+        to_desk=asked.to_desk,
+        confirmed=asked.confirmed,
+    )
+
+
+DESK_ACTIONS: dict[str, Action] = {
+    "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
+    "recall": Action("Say the called ticket again.", _at_held(q.Recall)),
+    "start": Action("The called visitor is here.", _at_held(q.Start)),
+    "withdraw": Action("Called by mistake: the ticket waits again, in its own place.", _at_held(q.Withdraw)),
+    "absent": Action("The called visitor did not come.", _at_held(q.MarkAbsent)),
+    "finish": Action("The visit is over; nobody is called.", _at_held(q.Finish)),
+    "park": Action("Set the ticket the desk holds aside.", _at_held(q.Park)),
+    "undo": Action("Undo a finish and call: what was called waits again, what was finished is back.", _at_held(q.Undo)),
+    "pause": Action("Pause the desk, once it holds nobody.", _mode(DeskMode.PAUSED)),
+    "close": Action("Close the desk, once it holds nobody.", _mode(DeskMode.CLOSED)),
+    "open": Action("Open the desk, or take a pause or close back that waits for the end of a visit.", _mode(DeskMode.OPEN)),
+}
+
+TICKET_ACTIONS: dict[str, Action] = {
+    "pick": Action("Call this waiting ticket, whoever is due.", _at_ticket(q.Pick)),
+    "resume": Action("Call a ticket again that was set aside.", _at_ticket(q.Resume)),
+    "start": Action("An absent visitor came after all: served here at once, not announced.", _at_ticket(q.StartAbsent)),
+    "reopen": Action("Finished by mistake, within ten minutes: the desk holds it again.", _at_ticket(q.Reopen)),
+    "finish": Action("End a ticket that was set aside.", _at_ticket(q.FinishParked)),
+    "readmit": Action("An absent ticket waits again.", _at_ticket(q.Readmit)),
+    "check-in": Action("A booked visitor is here.", _check_in),
+    "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel)),
+    "transfer": Action("To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer),
+}

@@ -1,0 +1,321 @@
+"""The HTTP API under /api/v1: a table of addresses to commands, and short reads."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import StringConstraints
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.queue.hours import issues_tickets
+from hub.queue.requests import Answer, DeskAnswer, DoneAnswer, Issue, Origin, RefusedAnswer, Source, TicketAnswer
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import SiteIndex
+from hub.site import Desk, Service
+from hub.web import documents as d
+from hub.web import problems
+from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.codes import follow_code
+from hub.web.desk_document import desk_document
+from hub.web.desk_drawing import draw
+from hub.web.desk_reading import (
+    SHOWN,
+    read_counts,
+    read_desk,
+    read_desks,
+    read_held,
+    read_journal,
+    read_revision,
+    read_ticket,
+    read_waiting,
+)
+from hub.web.parts import WebParts
+from protocol.instants import to_wire
+
+DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["guichet-3"])]
+TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
+Handler = Callable[..., Awaitable[Any]]
+T = TypeVar("T")
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": d.ProblemDocument, "description": why, "content": {problems.MEDIA_TYPE: {}}}
+    for status, why in {
+        403: "Not this desk's ticket, or a request from elsewhere",
+        404: "No such thing at this site",
+        409: "The state of the ticket or of the desk says no",
+        422: "The request cannot be read",
+    }.items()
+}
+_ASKED_OF_TICKET: dict[str, type[d.Document]] = {"check-in": d.CheckInAsked, "transfer": d.TransferAsked}
+
+
+def create_api(parts: WebParts) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+    api = Api(parts)
+    for word, action in DESK_ACTIONS.items():
+        _add(router, f"/desks/{{desk}}/{word}", api.desk_command(action), f"desk_{word}", action.says, d.DeskDone)
+    for word, action in TICKET_ACTIONS.items():
+        handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked))
+        name = f"ticket_{word.replace('-', '_')}"
+        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, d.DeskDone | d.TicketDone)
+    _add(router, "/tickets", api.issue, "issue", "Issue a ticket of a service.", d.TicketIssued, status=201)
+    for path, handler, model in (
+        ("/site", api.site, d.SiteDocument),
+        ("/halls", api.halls, d.HallsDocument),
+        ("/desks", api.desks, d.DesksDocument),
+        ("/desks/{desk}", api.desk, d.DeskDocument),
+        ("/tickets/waiting", api.waiting, d.WaitingDocument),
+        ("/tickets/{ticket}", api.ticket, d.TicketDocument),
+    ):
+        router.add_api_route(path, handler, response_model=model, responses=PROBLEMS)
+    return router
+
+
+def create_watch(parts: WebParts) -> APIRouter:
+    """What an operator's machines ask."""
+    router = APIRouter()
+
+    async def healthz() -> Response:
+        """Whether database, broker and beat are well; 503 says which is not, and why."""
+        reasons = (await run_in_threadpool(parts.health)).reasons
+        return JSONResponse({"status": "unwell" if reasons else "ok", "reasons": reasons}, 503 if reasons else 200)
+
+    def metrics() -> Response:
+        """For Prometheus."""
+        return Response(parts.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    unwell: dict[int | str, dict[str, Any]] = {503: {"model": d.HealthDocument, "description": "Something is away"}}
+    router.add_api_route("/healthz", healthz, response_model=d.HealthDocument, responses=unwell)
+    router.add_api_route("/metrics", metrics, response_class=Response)
+    return router
+
+
+class Api:
+    """The handlers; each reads once or asks one command, then answers."""
+
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+        self._index = SiteIndex(parts.site)
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def desk_command(self, action: Action) -> Handler:
+        async def handle(desk: DeskName, asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked()) -> Response:  # noqa: B008
+            origin = self._origin(asked.id)
+            answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
+            return _answered(origin, answer)
+
+        return handle
+
+    def ticket_command(self, action: Action, model: type[d.Document]) -> Handler:
+        async def handle(desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
+            given = asked.model_dump() if asked is not None else {}
+            origin = self._origin(given.pop("id", None))
+            answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
+            return _answered(origin, answer)
+
+        handle.__annotations__["asked"] = Annotated[model | None, Body()]
+        return handle
+
+    async def issue(self, asked: d.IssueAsked) -> Response:
+        origin = self._origin(asked.id)
+        code = follow_code()
+        answer = await self._parts.do(Issue(origin=origin, service=asked.service, code=code, priority=asked.priority))
+        return _answered(origin, answer, created=True)
+
+    def _origin(self, request: str | None) -> Origin:
+        return Origin(Source.API, "", request or self._parts.new_id())
+
+    # --- reads ----------------------------------------------------------------------------------------------------
+
+    async def site(self) -> d.SiteDocument:
+        """The site and its services."""
+        site, now_ms = self._parts.site, self._parts.now_ms()
+        services = tuple(_service(service, issues_tickets(service, now_ms, site.zone)) for service in site.services)
+        return d.SiteDocument(site=site.name, town=site.town, zone=site.zone, services=services)
+
+    async def halls(self) -> d.HallsDocument:
+        """Every hall, and how many people wait in it."""
+        site = self._parts.site
+        revision, counts = await self._read(
+            lambda connection: (read_revision(connection, site.name), read_counts(connection, site.name))
+        )
+        halls = tuple(
+            d.HallDocument(
+                hall=hall.name,
+                title=hall.title,
+                waiting=tuple(
+                    d.QueueDocument(service=each.name, letter=each.letter, waiting=counts.get(each.name, 0))
+                    for each in site.services
+                    if each.hall == hall.name
+                ),
+            )
+            for hall in site.halls
+        )
+        return d.HallsDocument(revision=revision, halls=halls)
+
+    async def desks(self) -> d.DesksDocument:
+        """Every desk, in the order of the site's configuration."""
+        site = self._parts.site.name
+        revision, now, held = await self._read(
+            lambda connection: (
+                read_revision(connection, site),
+                read_desks(connection, self._index),
+                read_held(connection, site),
+            )
+        )
+        desks = tuple(
+            d.DeskSummary(
+                desk=desk.name,
+                number=desk.number,
+                hall=desk.hall,
+                mode=now[desk.name].mode,
+                pausing=now[desk.name].pausing,
+                closing=now[desk.name].closing,
+                held=held[desk.name].label if desk.name in held else None,
+            )
+            for desk in self._parts.site.desks
+        )
+        return d.DesksDocument(revision=revision, desks=desks)
+
+    async def desk(self, desk: DeskName) -> d.DeskDocument:
+        """The whole state of one desk."""
+        configured = self._desk(desk)
+        now_ms = self._parts.now_ms()
+        rows = await self._read(lambda connection: read_desk(connection, self._index, configured, now_ms))
+        return desk_document(draw(rows, self._index, configured, self._parts.mean_visit_ms), configured)
+
+    async def waiting(
+        self, service: Annotated[str, Query(), StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+    ) -> d.WaitingDocument:
+        """Who waits for a service: the first 50 by due time, and how many there are."""
+        if all(each.name != service for each in self._parts.site.services):
+            raise problems.NoSuch("service", service)
+        site = self._parts.site.name
+        revision, counts, tickets = await self._read(
+            lambda connection: (
+                read_revision(connection, site),
+                read_counts(connection, site),
+                read_waiting(connection, site, service),
+            )
+        )
+        return d.WaitingDocument(
+            revision=revision,
+            service=service,
+            total=counts.get(service, 0),
+            tickets=tuple(_waiting(ticket) for ticket in tickets[:SHOWN]),
+        )
+
+    async def ticket(self, ticket: TicketId) -> d.TicketDocument:
+        """One visit, with its journal."""
+        site = self._parts.site.name
+        found, journal = await self._read(
+            lambda connection: (read_ticket(connection, site, ticket), read_journal(connection, site, ticket))
+        )
+        if found is None:
+            raise problems.NoSuch("ticket", str(ticket))
+        return d.TicketDocument(
+            ticket=found.id,
+            number=found.label if found.number else None,
+            service=found.service,
+            state=found.state,
+            desk=found.desk,
+            priority=found.priority,
+            arrived_at=_time(found.issued_ms),
+            appointment_at=_time(found.appointment_ms),
+            due_at=to_wire(found.due_ms),
+            journal=tuple(_entry(row) for row in journal),
+        )
+
+    def _desk(self, name: str) -> Desk:
+        for desk in self._parts.site.desks:
+            if desk.name == name:
+                return desk
+        raise problems.NoSuch("desk", name)
+
+    async def _read(self, read: Callable[[Connection], T]) -> T:
+        """One short transaction in a thread: the loop never waits for the disk."""
+
+        def in_transaction() -> T:
+            with self._parts.reads.connect() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(in_transaction)
+
+
+def _add(
+    router: APIRouter, path: str, handler: Handler, name: str, says: str, model: Any, *, status: int = 200
+) -> None:
+    router.add_api_route(
+        path,
+        handler,
+        methods=["POST"],
+        name=name,
+        operation_id=name,
+        description=says,
+        response_model=model,
+        status_code=status,
+        responses=PROBLEMS,
+    )
+
+
+def _answered(origin: Origin, answer: Answer, *, created: bool = False) -> Response:
+    """The answer as a document. Built by hand: on the way of a call nothing is validated twice."""
+    match answer:
+        case RefusedAnswer():
+            return problems.of_refusal(answer)
+        case DeskAnswer(outcome=outcome, ticket=ticket, number=number):
+            return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})
+        case DoneAnswer(count=count):
+            return JSONResponse({"id": origin.request, "count": count})
+        case TicketAnswer():
+            return JSONResponse(_issued(origin, answer), 201 if created else 200)
+
+
+def _issued(origin: Origin, answer: TicketAnswer) -> dict[str, Any]:
+    return {
+        "id": origin.request,
+        "ticket": answer.ticket,
+        "number": answer.number,
+        "service": answer.service,
+        "code": answer.code,
+        "people_ahead": answer.people_ahead,
+        "issued_at": to_wire(answer.issued_ms),
+        "wait_min": answer.wait_min,
+        "appointment_at": _time(answer.appointment_ms),
+    }
+
+
+def _service(service: Service, is_open: bool) -> d.ServiceDocument:
+    return d.ServiceDocument(
+        service=service.name,
+        letter=service.letter,
+        title=service.title,
+        hall=service.hall,
+        opens=service.opens,
+        last_ticket=service.last_ticket,
+        closes=service.closes,
+        open=is_open,
+    )
+
+
+def _waiting(ticket: Ticket) -> d.WaitingTicket:
+    return d.WaitingTicket(
+        ticket=ticket.id,
+        number=ticket.label,
+        arrived_at=_time(ticket.issued_ms),
+        appointment_at=_time(ticket.appointment_ms),
+        due_at=to_wire(ticket.due_ms),
+        bound_desk=ticket.bound_desk,
+    )
+
+
+def _entry(row: dict[str, Any]) -> d.JournalEntry:
+    kept = {name: row[name] for name in ("id", "event", "from_state", "to_state", "source", "actor", "desk", "request")}
+    return d.JournalEntry(at=to_wire(row["at_ms"]), **kept)
+
+
+def _time(moment_ms: int | None) -> str | None:
+    return None if moment_ms is None else to_wire(moment_ms)

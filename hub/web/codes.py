@@ -1,0 +1,12 @@
+"""The opaque word by which a phone follows a ticket."""
+
+import secrets
+
+# No vowels, so that it spells nothing; no 0, 1, l, so that it can be read aloud.
+ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
+# 27^12: nobody guesses one of a day's tickets.
+LENGTH = 12
+
+
+def follow_code() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))

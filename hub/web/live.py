@@ -1,0 +1,236 @@
+"""Live pages: the whole picture of a desk at once, then each newer one.
+
+A desk that somebody looks at has one room. The room draws when the desk changes, or when time alone changes its
+picture, and draws once for all its readers. A reader keeps only the latest frame it has not sent. One that does not
+take a frame within a few seconds is dropped; it connects again and gets the whole picture.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hub.queue.transaction import SiteIndex, served_by
+
+log = structlog.get_logger()
+
+# A page that heard nothing for more than two of these says that it is offline.
+BEAT_S = 5.0
+# Longer than any working network needs for a picture, shorter than anybody looks at an old one.
+SEND_LIMIT_S = 5.0
+# A desk is drawn at most so often for time's sake alone, and again so soon after a read that failed.
+LEAST_REDRAW_S, RETRY_S = 0.05, 1.0
+# Staff of the largest site with some tabs each.
+MAX_READERS = 2_000
+
+Revision = tuple[int, int]
+
+
+class Kind(StrEnum):
+    """What a reader is sent: the page's own HTML, or the API's document."""
+
+    PAGE = "page"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """One picture, drawn for each kind of reader that looks. `redraw_in_ms`: when time alone changes it."""
+
+    revision: Revision
+    redraw_in_ms: int
+    texts: Mapping[Kind, str]
+
+
+Draw = Callable[[str, frozenset[Kind]], Awaitable[Frames]]
+Beat = Callable[[], str]
+
+
+class Reader:
+    """One socket's latest unsent frame."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._frame: str | None = None
+        self._offered: tuple[Revision, str] | None = None
+        self._ready = asyncio.Event()
+
+    def offer(self, revision: Revision, frame: str) -> None:
+        """Takes the place of a frame not sent yet. Old and equal ones are passed over."""
+        if self._offered is not None:
+            newest, last = self._offered
+            is_redrawn = self.kind is Kind.PAGE and revision == newest and frame != last
+            if revision <= newest and not is_redrawn:
+                return
+        self._offered = revision, frame
+        self._frame = frame
+        self._ready.set()
+
+    async def take(self) -> str:
+        await self._ready.wait()
+        self._ready.clear()
+        frame, self._frame = self._frame, None
+        assert frame is not None
+        return frame
+
+
+class Room:
+    """Everybody who looks at one desk."""
+
+    def __init__(self, desk: str, draw: Draw) -> None:
+        self.desk = desk
+        self.readers: set[Reader] = set()
+        self.is_well = True
+        self._draw = draw
+        self._stale = asyncio.Event()
+        self._frames: Frames | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self, reader: Reader) -> None:
+        self.readers.add(reader)
+        if self._frames is not None and not self._stale.is_set() and reader.kind in self._frames.texts:
+            reader.offer(self._frames.revision, self._frames.texts[reader.kind])
+        else:
+            self.mark_stale()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work(), name=f"live {self.desk}")
+
+    def leave(self, reader: Reader) -> None:
+        self.readers.discard(reader)
+        if not self.readers:
+            self.stop()
+
+    def mark_stale(self) -> None:
+        self._stale.set()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._frames = None
+
+    async def _work(self) -> None:
+        while self.readers:
+            wait_s = await self._draw_once()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stale.wait(), wait_s)
+
+    async def _draw_once(self) -> float:
+        """Draws for all who look; gives how long the picture holds."""
+        # Before the read: what changes during it makes it stale again.
+        self._stale.clear()
+        try:
+            frames = await self._draw(self.desk, frozenset(reader.kind for reader in self.readers))
+        except Exception as error:  # noqa: BLE001 - the pages say that they are offline, and it is tried again
+            log.error("live.not_drawn", desk=self.desk, error=str(error))
+            self.is_well = False
+            return RETRY_S
+        self.is_well = True
+        self._frames = frames
+        for reader in self.readers:
+            if reader.kind in frames.texts:
+                reader.offer(frames.revision, frames.texts[reader.kind])
+            else:
+                self.mark_stale()
+        return max(LEAST_REDRAW_S, frames.redraw_in_ms / 1000)
+
+
+class Live:
+    """All rooms. Everything runs in the web's event loop but `changed`, which any thread may call."""
+
+    def __init__(
+        self,
+        index: SiteIndex,
+        draw: Draw,
+        beat: Beat,
+        *,
+        beat_s: float = BEAT_S,
+        send_limit_s: float = SEND_LIMIT_S,
+    ) -> None:
+        self._draw, self._beat, self._beat_s, self._send_limit_s = draw, beat, beat_s, send_limit_s
+        self._rooms: dict[str, Room] = {}
+        self._desks_of = {
+            service.name: [desk.name for desk in index.site.desks if service.name in served_by(desk)]
+            for service in index.site.services
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Called in the loop that will serve the sockets."""
+        self._loop = asyncio.get_running_loop()
+
+    def stop(self) -> None:
+        self._loop = None
+        for room in self._rooms.values():
+            room.stop()
+        self._rooms.clear()
+
+    @property
+    def reader_count(self) -> int:
+        return sum(len(room.readers) for room in self._rooms.values())
+
+    def changed(self, desks: Iterable[str], services: Iterable[str]) -> None:
+        """These desks and the desks of these services have changed. From any thread, after the commit."""
+        names = [*desks, *(desk for service in services for desk in self._desks_of.get(service, ()))]
+        loop = self._loop
+        if loop is None or not names:
+            return
+        # The loop may be closing just now; then nobody looks any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._mark, names)
+
+    def nudge(self, desk: str) -> None:
+        """Somebody at this desk was told something: what they see must be as new as that. In the loop."""
+        self._mark([desk])
+
+    def _mark(self, desks: Iterable[str]) -> None:
+        for desk in desks:
+            if room := self._rooms.get(desk):
+                room.mark_stale()
+
+    async def serve(self, websocket: WebSocket, desk: str, kind: Kind) -> None:
+        """One socket, from its acceptance to its end."""
+        if self.reader_count >= MAX_READERS:
+            await websocket.close(1013)
+            return
+        await websocket.accept()
+        room = self._rooms.setdefault(desk, Room(desk, self._draw))
+        reader = Reader(kind)
+        room.join(reader)
+        listening = asyncio.create_task(_listen(websocket))
+        sending = asyncio.create_task(self._send(websocket, room, reader))
+        try:
+            await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            room.leave(reader)
+            if not room.readers and self._rooms.get(desk) is room:
+                del self._rooms[desk]
+            for task in (listening, sending):
+                task.cancel()
+            await asyncio.gather(listening, sending, return_exceptions=True)
+
+    async def _send(self, websocket: WebSocket, room: Room, reader: Reader) -> None:
+        while True:
+            try:
+                frame = await asyncio.wait_for(reader.take(), self._beat_s)
+            except TimeoutError:
+                # No beat from a room that cannot read: its pages must not look alive.
+                if reader.kind is Kind.DOCUMENT or not room.is_well:
+                    continue
+                frame = self._beat()
+            try:
+                await asyncio.wait_for(websocket.send_text(frame), self._send_limit_s)
+            except TimeoutError:
+                log.info("live.reader_dropped", desk=room.desk, limit_s=self._send_limit_s)
+                return
+            except (WebSocketDisconnect, RuntimeError):
+                return
+
+
+async def _listen(websocket: WebSocket) -> None:
+    """Readers say nothing; this only hears the end."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
