@@ -1,0 +1,188 @@
+"""`make demo`: plays a morning until Ctrl-C, or for SECONDS_LIMIT seconds, and leaves no process behind."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo.board import Board
+from demo.hall import Hall, read_hall
+from demo.morning import play_morning
+from demo.options import Options, read_options
+from demo.picture import render
+from demo.server import DemoPage, serving
+from demo.stage import LOOPBACK, SITE_FILE, Stage, free_port, programs
+from demo.watcher import Watcher
+from protocol.environment import WrongSetting
+
+WRONG_OPTION_STATUS = 2
+FAILED_STATUS = 1
+START_MOST_S = 60.0
+LOG_LINES = 8
+
+
+class DemoFailed(RuntimeError):
+    """What kept the demo from starting or going on, in one sentence."""
+
+
+def main() -> int:
+    try:
+        options = read_options(os.environ)
+        with _own_folder(options.demo_dir):
+            return asyncio.run(_run(options))
+    except WrongSetting as error:
+        print(f"demo: {error}.", file=sys.stderr)
+        return WRONG_OPTION_STATUS
+    except DemoFailed as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return FAILED_STATUS
+
+
+@contextlib.contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """Emptied and locked: two demos in one folder would take each other's sockets away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DemoFailed(f"another demo runs in {folder}; end that one, or set DEMO_DIR") from error
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+        yield
+
+
+async def _run(options: Options) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if options.seconds_limit is not None:
+        loop.call_later(options.seconds_limit, stop.set)
+
+    hall = read_hall(SITE_FILE)
+    listener = _listen(options.port)
+    port = listener.getsockname()[1]
+    stage = Stage(options.demo_dir, broker_port=free_port(), hub_port=free_port(port + 1))
+    board = Board()
+    watcher = Watcher(board, hall, stage)
+    status = FAILED_STATUS
+    try:
+        status = await _play(options, hall, stage, board, watcher, listener, stop)
+    finally:
+        left = await watcher.crew.stop()
+        print(_farewell(len(hall.nodes) + 2, left), flush=True)
+    return FAILED_STATUS if left else status
+
+
+async def _play(
+    options: Options,
+    hall: Hall,
+    stage: Stage,
+    board: Board,
+    watcher: Watcher,
+    listener: socket.socket,
+    stop: asyncio.Event,
+) -> int:
+    try:
+        cast = programs(stage, hall, os.environ)
+    except FileNotFoundError as error:
+        raise DemoFailed("mosquitto, the MQTT broker, is not installed: `make install` does it") from error
+    page = DemoPage(
+        board,
+        watcher.hands,
+        page=lambda language: render(hall, hub=stage.hub_url, speed=options.speed, language=language),
+        frame=stage.node_folder(hall.display.name) / "frame.png",
+        papers=stage.node_folder(hall.dispenser.name) / "paper",
+        pins=_pins(hall),
+        restart=watcher.restart,
+    )
+    async with serving(page.app(), listener):
+        tasks = [asyncio.create_task(watcher.run())]
+        try:
+            for program in cast:
+                watcher.crew.start(program)
+            if await _until_up(board, hall, stop, stage):
+                print(_addresses(listener.getsockname()[1], stage, hall), flush=True)
+                tasks.append(asyncio.create_task(play_morning(options, hall, stage, board, watcher.hands)))
+                await _until_ended(stop, tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return 0
+
+
+async def _until_up(board: Board, hall: Hall, stop: asyncio.Event, stage: Stage) -> bool:
+    """False where the demo was stopped before. Raises DemoFailed for a program that does not come up."""
+    parts = ["broker", "hub", "display", "dispenser", *(node.name for node in hall.of_role("desk_button"))]
+    deadline_s = asyncio.get_running_loop().time() + START_MOST_S
+    while not stop.is_set():
+        states = {part: board.part(part).get("state") for part in parts}
+        if all(state == "up" for state in states.values()):
+            return True
+        ended = [part for part, state in states.items() if state == "ended"]
+        late = [part for part, state in states.items() if state != "up"]
+        if ended or asyncio.get_running_loop().time() > deadline_s:
+            raise DemoFailed(_why_not(stage, hall, (ended or late)[0]))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.1)
+    return False
+
+
+async def _until_ended(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    stopped = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for task in done & set(tasks):
+        task.result()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError:
+        listener.bind((LOOPBACK, 0))
+    return listener
+
+
+def _pins(hall: Hall) -> dict[str, frozenset[int]]:
+    buttons = {node.name: frozenset({node.button_pin}) for node in hall.buttons.values()}
+    return buttons | {hall.dispenser.name: frozenset(hall.dispenser.pins.values())}
+
+
+def _why_not(stage: Stage, hall: Hall, part: str) -> str:
+    name = {"display": hall.display.name, "dispenser": hall.dispenser.name}.get(part, part)
+    log = stage.folder / "logs" / f"{name}.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
+    return "\n  ".join([f"{name} did not start; the end of {log} says:", *lines])
+
+
+def _addresses(port: int, stage: Stage, hall: Hall) -> str:
+    first, last = hall.desks[0].name, hall.desks[-1].name
+    return (
+        f"\n  The hall, live:  http://{LOOPBACK}:{port}/\n"
+        f"  Desk pages:      {stage.hub_url}/desk/{first} … {last}\n"
+        f"  The hub's API:   {stage.hub_url}/docs\n"
+        f"  Logs, database:  {stage.folder}/\n\n"
+        "  Ctrl-C ends it.\n"
+    )
+
+
+def _farewell(count: int, left: tuple[int, ...]) -> str:
+    if left:
+        return f"demo: these processes did not end: {', '.join(map(str, left))}"
+    return f"demo: all {count} programs are stopped; looked for what is left of them: no process."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The way to one simulated node: JSON lines over the Unix socket in its folder."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RETRY_S = 0.3
+LINE_MOST = 65_536
+
+
+class Control:
+    """Keeps a connection to a node. `on_line` hears what the node shows, `on_up` whether the socket is there."""
+
+    def __init__(self, folder: Path, on_line: Callable[[dict[str, Any]], None], on_up: Callable[[bool], None]) -> None:
+        # A Unix socket's path holds 107 bytes; a checkout may lie deep.
+        self._path = os.path.relpath(folder / "control.sock")
+        self._on_line = on_line
+        self._on_up = on_up
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._writer is not None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LINE_MOST)
+                self._on_up(True)
+                while line := await reader.readline():
+                    self._on_line(json.loads(line))
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+                self._on_up(False)
+            await asyncio.sleep(RETRY_S)
+
+    def drive(self, pin: int, *, pressed: bool) -> bool:
+        """A hand on a pin; False where there is no node to feel it."""
+        return self.send({"pin": pin, "pressed": pressed})
+
+    def send(self, line: dict[str, Any]) -> bool:
+        if self._writer is None:
+            return False
+        self._writer.write(json.dumps(line).encode() + b"\n")
+        return True

@@ -1,0 +1,220 @@
+"""Plays the script: visitors press the dispenser's buttons, agents their desk's button or page."""
+
+import asyncio
+from random import Random
+
+from demo.board import Board
+from demo.clicks import DeskNow, Screen
+from demo.hall import Desk, Hall, Node
+from demo.hands import Hands
+from demo.options import Options
+from demo.script import PAUSE_S, Ending, Visit, gaps, pick_letter, plan_visit
+from demo.stage import Stage
+
+# How long a hand holds a button: rules of the button, so SPEED does not touch them.
+SHORT_S, LONG_S, VERY_LONG_S = 0.25, 1.7, 4.4
+LOOK_PERIOD_S = 0.5
+# A lamp that is on for so long says that a press would call somebody: its other signs have gaps.
+STEADY_S = 1.0
+STEADY_STEP_S = 0.05
+# A gesture travels to the hub and comes back as a new state within this.
+ANSWER_S = 3.0
+# Nobody else comes in while so many wait: the hall is full.
+WAITING_MOST = 26
+# How often a desk that is free takes up what it set aside before it calls somebody else.
+RESUME_SHARE = 0.5
+
+
+async def play_morning(options: Options, hall: Hall, stage: Stage, board: Board, hands: Hands) -> None:
+    """Until cancelled."""
+    screen = Screen(stage.hub_url)
+    look = Look(screen)
+    try:
+        async with asyncio.TaskGroup() as people:
+            people.create_task(look.run())
+            people.create_task(_visitors(Random(options.seed), options.speed, hall, hands, look))
+            for order, desk in enumerate(hall.desks):
+                dice = Random(f"{options.seed} {desk.name}")
+                agent = Agent(dice, options.speed, hall, desk, board=board, hands=hands, screen=screen, look=look)
+                people.create_task(agent.work(after_s=order * 0.4))
+    finally:
+        await screen.close()
+
+
+class Look:
+    """What all agents see on their screens, asked once for all. `desks` is None while the hub is away."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.desks: dict[str, DeskNow] | None = None
+        self._waiting = 0
+        self._looked = asyncio.Condition()
+
+    async def run(self) -> None:
+        while True:
+            self.desks = await self._screen.desks()
+            self._waiting = await self._screen.waiting() or 0
+            async with self._looked:
+                self._looked.notify_all()
+            await asyncio.sleep(LOOK_PERIOD_S)
+
+    async def until_room(self, most: int) -> None:
+        async with self._looked:
+            await self._looked.wait_for(lambda: self._waiting <= most)
+
+
+async def _visitors(dice: Random, speed: int, hall: Hall, hands: Hands, look: Look) -> None:
+    letters = {service.letter: service for service in hall.services if service.name in hall.dispenser.pins}
+    for gap_s in gaps(dice):
+        await asyncio.sleep(gap_s / speed)
+        await look.until_room(WAITING_MOST)
+        service = letters[pick_letter(dice, list(letters))]
+        await _hold(hands, hall.dispenser, hall.dispenser.pins[service.name], SHORT_S)
+
+
+async def _hold(hands: Hands, node: Node, pin: int, length_s: float) -> None:
+    holder = object()
+    hands.press(holder, node.name, pin)
+    try:
+        await asyncio.sleep(length_s)
+    finally:
+        hands.release(holder, node.name, pin)
+
+
+class Agent:
+    """One agent at one desk, with a button, its lamp, and a page."""
+
+    def __init__(
+        self,
+        dice: Random,
+        speed: int,
+        hall: Hall,
+        desk: Desk,
+        *,
+        board: Board,
+        hands: Hands,
+        screen: Screen,
+        look: Look,
+    ) -> None:
+        self._dice = dice
+        self._speed = speed
+        self._hall = hall
+        self._desk = desk
+        self._button = hall.buttons[desk.name]
+        self._board = board
+        self._hands = hands
+        self._screen = screen
+        self._look = look
+        self._parked = False
+
+    async def work(self, after_s: float) -> None:
+        """All morning."""
+        await asyncio.sleep(after_s)
+        await self._hold(VERY_LONG_S)
+        while True:
+            now = self._now()
+            if now is None:
+                await asyncio.sleep(LOOK_PERIOD_S)
+            elif now.mode != "open" and now.held is None:
+                await self._come_back()
+            elif now.held is None:
+                await self._call()
+            else:
+                await self._serve(now.held)
+
+    def _now(self) -> DeskNow | None:
+        return self._look.desks.get(self._desk.name) if self._look.desks else None
+
+    async def _come_back(self) -> None:
+        """From a pause, by whomever it was asked."""
+        await self._script(PAUSE_S)
+        now = self._now()
+        if now is not None and now.mode != "open":
+            await self._hold(VERY_LONG_S)
+            await asyncio.sleep(ANSWER_S)
+
+    async def _call(self) -> None:
+        if self._parked and self._dice.random() < RESUME_SHARE:
+            self._parked = False
+            await self._screen.resume(self._desk.name)
+            await self._change(None)
+        elif await self._lamp_says_somebody():
+            await self._hold(SHORT_S)
+            await self._change(None)
+
+    async def _serve(self, number: str) -> None:
+        visit = plan_visit(self._dice, number[:1])
+        if not await self._arrives(number, visit):
+            return
+        if self._desk.confirms_arrivals:
+            await self._screen.click(self._desk.name, "start")
+        if await self._script(visit.length_s, holding=number):
+            await self._end(number, visit.ending)
+
+    async def _arrives(self, number: str, visit: Visit) -> bool:
+        """False where the visitor never came, or the desk holds another by now."""
+        if not await self._script(visit.walk_s, holding=number):
+            return False
+        if not visit.recall:
+            return True
+        await self._hold(LONG_S)
+        if not await self._script(2 * visit.walk_s, holding=number):
+            return False
+        if not visit.comes:
+            await self._screen.click(self._desk.name, "absent")
+            await self._change(number)
+        return visit.comes
+
+    async def _end(self, number: str, ending: Ending) -> None:
+        match ending:
+            case Ending.BUTTON:
+                await self._hold(SHORT_S)
+            case Ending.PAGE:
+                await self._screen.click(self._desk.name, "next")
+            case Ending.TRANSFER:
+                await self._screen.transfer(self._desk.name, self._other_service())
+            case Ending.PARK:
+                await self._screen.click(self._desk.name, "park")
+                self._parked = True
+            case Ending.PAUSE:
+                await self._hold(VERY_LONG_S)
+                await asyncio.sleep(1.0)
+                await self._hold(SHORT_S)
+        await self._change(number)
+
+    def _other_service(self) -> str:
+        others = [service.name for service in self._hall.services if service.name not in self._desk.serves]
+        return self._dice.choice(others)
+
+    async def _lamp_says_somebody(self) -> bool:
+        for _ in range(round(STEADY_S / STEADY_STEP_S)):
+            if not self._board.part(self._button.name).get("led"):
+                await asyncio.sleep(LOOK_PERIOD_S)
+                return False
+            await asyncio.sleep(STEADY_STEP_S)
+        now = self._now()
+        return now is not None and now.held is None and now.mode == "open"
+
+    async def _script(self, length_s: float, holding: str | None = None) -> bool:
+        """Seconds of the script pass; False as soon as the desk no longer holds that ticket."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + length_s / self._speed
+        while (rest_s := until_s - loop.time()) > 0:
+            await asyncio.sleep(min(rest_s, LOOK_PERIOD_S))
+            now = self._now()
+            if holding is not None and now is not None and now.held != holding:
+                return False
+        return True
+
+    async def _change(self, before: str | None) -> None:
+        """Until the desk no longer holds what it held, or nothing came of it."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + ANSWER_S
+        while loop.time() < until_s:
+            now = self._now()
+            if now is not None and now.held != before:
+                return
+            await asyncio.sleep(LOOK_PERIOD_S / 2)
+
+    async def _hold(self, length_s: float) -> None:
+        await _hold(self._hands, self._button, self._button.button_pin, length_s)

@@ -1,0 +1,122 @@
+// Shows each part as the driver tells it, and sends hands on buttons back. No part is guessed: what is not told is not shown.
+"use strict";
+
+const words = document.getElementById("words").dataset;
+const over = document.querySelector(".over");
+let socket;
+
+function connect() {
+  socket = new WebSocket(`ws://${location.host}/live`);
+  socket.onopen = () => { over.hidden = true; };
+  socket.onmessage = (event) => show(JSON.parse(event.data));
+  socket.onclose = () => {
+    over.hidden = false;
+    setTimeout(connect, 1000);
+  };
+}
+
+function send(message) {
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function show(part) {
+  for (const place of document.querySelectorAll(`[data-part="${part.part}"]`)) {
+    place.classList.toggle("down", part.state !== "up");
+    const why = place.querySelector("[data-why]");
+    if (why) why.textContent = words[part.state] ?? "";
+    for (const button of place.querySelectorAll(".service, .button")) {
+      button.disabled = part.state !== "up";
+      button.classList.toggle("pressed", (part.pressed ?? []).includes(Number(button.dataset.pin)));
+    }
+    place.classList.toggle("lit", part.state === "up" && part.led === true);
+  }
+  if (part.part === "display" && part.state === "up" && part.frame) showFrame(part.frame);
+  if (part.part === "dispenser") showPapers(part.papers ?? []);
+  if (part.part === "hub") {
+    for (const link of document.querySelectorAll("[data-needs-hub]")) link.toggleAttribute("inert", part.state !== "up");
+  }
+}
+
+// One picture is fetched at a time; of those that came meanwhile only the newest.
+let wanted = 0;
+let fetching = false;
+async function showFrame(number) {
+  wanted = number;
+  if (fetching) return;
+  fetching = true;
+  while (wanted) {
+    const next = new Image();
+    next.src = `/frame.png?${wanted}`;
+    wanted = 0;
+    try {
+      await next.decode();
+      document.querySelector("[data-frame]").src = next.src;
+    } catch { /* replaced while it was read; the next one comes */ }
+  }
+  fetching = false;
+}
+
+function showPapers(names) {
+  const place = document.querySelector("[data-papers]");
+  const shown = new Map([...place.children].map((paper) => [paper.dataset.name, paper]));
+  place.replaceChildren(...names.map((name) => shown.get(name) ?? paper(name, place.dataset.alt)));
+}
+
+function paper(name, alt) {
+  const link = document.createElement("a");
+  link.dataset.name = name;
+  link.href = `/paper/${name}`;
+  link.target = "_blank";
+  const picture = document.createElement("img");
+  picture.src = link.href;
+  picture.alt = alt;
+  link.append(picture);
+  return link;
+}
+
+// --- hands ---
+
+const held = new Map();
+
+function press(button) {
+  if (button.disabled || held.has(button)) return;
+  send({ node: button.dataset.node, pin: Number(button.dataset.pin), pressed: true });
+  button.classList.add("held");
+  const gesture = button.parentElement.querySelector(".gesture");
+  const steps = gesture ? [[0, words.short], [1200, words.long], [4000, words.veryLong], [10000, words.stuck]] : [];
+  gesture?.parentElement.classList.add("telling");
+  held.set(button, steps.map(([after, word]) => setTimeout(() => { gesture.textContent = word; }, after)));
+}
+
+function release(button) {
+  if (!held.has(button)) return;
+  held.get(button).forEach(clearTimeout);
+  held.delete(button);
+  send({ node: button.dataset.node, pin: Number(button.dataset.pin), pressed: false });
+  button.classList.remove("held");
+  button.parentElement.querySelector(".telling")?.classList.remove("telling");
+}
+
+for (const button of document.querySelectorAll("[data-pin]")) {
+  button.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);
+    press(button);
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) button.addEventListener(end, () => release(button));
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    if (!event.repeat) press(button);
+  });
+  button.addEventListener("keyup", (event) => {
+    if (event.key === " " || event.key === "Enter") release(button);
+  });
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+}
+
+for (const button of document.querySelectorAll("[data-restart]")) {
+  button.addEventListener("click", () => send({ restart: button.closest("[data-part]").dataset.part }));
+}
+
+connect();

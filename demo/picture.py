@@ -1,0 +1,37 @@
+"""The demo's page as HTML. What lives in it comes over its socket."""
+
+import gettext
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from demo.hall import Hall
+
+HERE = Path(__file__).parent
+PAGE = HERE / "page"
+LOCALE = HERE / "locale"
+# Files of the project that everybody shares: the letters and the icons.
+WEB_STATIC = HERE.parent / "hub/web/static"
+LOGO = HERE.parent / "nodes/display/logo.svg"
+
+
+def render(hall: Hall, *, hub: str, speed: int, language: str) -> str:
+    """`hub`: the address of its pages. A language without a catalogue is English."""
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"]
+    )
+    catalogue = gettext.translation("demo", LOCALE, languages=[language], fallback=True)
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    return environment.get_template("hall.html").render(
+        hall=hall, hub=hub, speed=speed, language=language, icon=_icon, logo=_icon_file(LOGO)
+    )
+
+
+def _icon(name: str) -> Markup:
+    return _icon_file(WEB_STATIC / "icons" / f"{name}.svg")
+
+
+def _icon_file(file: Path) -> Markup:
+    svg = file.read_text(encoding="utf-8")
+    return Markup(svg.replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704, a file of ours

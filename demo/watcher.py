@@ -1,0 +1,111 @@
+"""From what the programs do to what the page shows: processes, sockets, the hub's health."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx
+
+from demo.board import Board
+from demo.control import Control
+from demo.hall import Hall, Node
+from demo.hands import Hands
+from demo.processes import Crew, ProcessState
+from demo.stage import Stage
+
+HEALTH_PERIOD_S = 0.7
+HEALTH_TIMEOUT_S = 2.0
+PAPERS_SHOWN = 4
+
+
+class Watcher:
+    """One part of the board for each program: `up`, `starting`, `silent`, `frozen` or `ended`."""
+
+    def __init__(self, board: Board, hall: Hall, stage: Stage) -> None:
+        self._board = board
+        self._stage = stage
+        self._processes: dict[str, ProcessState] = {}
+        self._answers: dict[str, bool] = {"broker": True}
+        self._heard: set[str] = set()
+        self._pressed: dict[str, set[int]] = {}
+        self._nodes = {node.name: node for node in hall.nodes}
+        self._controls = {node.name: self._control(node) for node in hall.nodes}
+        self.hands = Hands(self._drive)
+        self.crew = Crew(self._process)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.crew.watch())
+            tasks.create_task(self._ask_hub())
+            for control in self._controls.values():
+                tasks.create_task(control.run())
+
+    def restart(self, part: str) -> None:
+        """Starts the program behind a part again, where it has stopped."""
+        for name in {node.name for node in self._nodes.values()} | {"hub", "broker"}:
+            if self._part(name) == part:
+                self.crew.restart(name)
+
+    def _control(self, node: Node) -> Control:
+        return Control(
+            self._stage.node_folder(node.name),
+            lambda line: self._line(node, line),
+            lambda up: self._answer(node.name, up),
+        )
+
+    def _drive(self, node: str, pin: int, pressed: bool) -> None:
+        self._controls[node].drive(pin, pressed=pressed)
+        pins = self._pressed.setdefault(node, set())
+        (pins.add if pressed else pins.discard)(pin)
+        self._board.show(self._part(node), pressed=sorted(pins))
+
+    def _line(self, node: Node, line: dict[str, Any]) -> None:
+        part = self._part(node.name)
+        if line.get("led") == node.led_pin and node.role == "desk_button":
+            self._board.show(part, led=line["on"])
+        if "frame" in line:
+            self._board.show(part, frame=line["frame"])
+        if "paper" in line and line["paper"] not in self._board.part(part).get("papers", ()):
+            papers = [line["paper"], *self._board.part(part).get("papers", ())]
+            self._board.show(part, papers=papers[:PAPERS_SHOWN])
+
+    def _process(self, name: str, state: ProcessState) -> None:
+        self._processes[name] = state
+        if state is ProcessState.ENDED:
+            self._heard.discard(name)
+        self._show_state(name)
+
+    def _answer(self, name: str, answers: bool) -> None:
+        self._answers[name] = answers
+        if answers:
+            self._heard.add(name)
+        self._show_state(name)
+
+    def _show_state(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is None:
+            state = "starting"
+        elif process is not ProcessState.RUNNING:
+            state = str(process)
+        elif self._answers.get(name):
+            state = "up"
+        else:
+            state = "silent" if name in self._heard else "starting"
+        self._board.show(self._part(name), state=state)
+
+    def _part(self, name: str) -> str:
+        """Display and dispenser have a part by their role: there is one of each."""
+        node = self._nodes.get(name)
+        return {"display": "display", "ticket_printer": "dispenser"}.get(node.role, name) if node else name
+
+    async def _ask_hub(self) -> None:
+        async with httpx.AsyncClient(base_url=self._stage.hub_url, timeout=HEALTH_TIMEOUT_S, trust_env=False) as client:
+            while True:
+                answers = False
+                # Any answer is one: a hub that says what it misses is not down.
+                with contextlib.suppress(httpx.HTTPError):
+                    await client.get("/healthz")
+                    answers = True
+                self._answer("hub", answers)
+                await asyncio.sleep(HEALTH_PERIOD_S)
