@@ -235,6 +235,7 @@ class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role",
     zone: Text
     buttons: tuple[ServiceButton, ...]
     follow_url: Text
+    led_pin: Count = 22
 
 
 NodeConfig = DeskButtonConfig | DisplayConfig | TicketPrinterConfig
