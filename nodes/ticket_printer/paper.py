@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from escpos.printer import Dummy
+from escpos.printer import Dummy  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
 
 from nodes.ticket_printer import picture
@@ -16,6 +16,8 @@ FEED_AND_PART_CUT = b"\x1dVB\x00"
 CODE_PAGE = "CP1252"
 NUMBER_SCALE_MOST = 6
 QR_LEVEL_M = 1
+# A printer sets no quiet zone around its code: ESC J by 4 modules.
+_QUIET_FEED = b"\x1bJ" + bytes([picture.MODULE * picture.QUIET])
 
 
 class Style(StrEnum):
@@ -29,6 +31,17 @@ def paper(ticket: Ticket, style: Style, profile: str) -> bytes:
     Raises TooMuchForPaper where the ticket's follow address is too long for a QR code.
     """
     return as_picture(ticket) if style is Style.PICTURE else as_text(ticket, profile)
+
+
+def fits(profile: str, style: Style) -> str | None:
+    """None where a printer of that profile can print in that style, else what would be right."""
+    try:
+        width = Dummy(profile=profile).profile.profile_data["media"]["width"]["pixels"]
+    except KeyError:
+        return "the name of a printer that python-escpos knows, such as TM-T20II, POS-5890 or default"
+    if style is Style.PICTURE and isinstance(width, int) and width < picture.WIDTH:
+        return f"a printer of at least {picture.WIDTH} dots, or SUIVANT_PRINTER_PAPER=text: this one has {width}"
+    return None
 
 
 def as_picture(ticket: Ticket) -> bytes:
@@ -67,7 +80,9 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
     lines.write(ticket.ahead, bold=True)
     lines.write(ticket.follow_hint)
     printer.set(align="center")
+    printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
     printer.qr(ticket.follow, native=True, size=picture.MODULE, ec=QR_LEVEL_M)
+    printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
     printer.set(align="left")
     lines.write(ticket.screens_hint)
     lines.write("-" * columns)

@@ -211,7 +211,9 @@ def _number(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     baseline = y + 44 + round(size * 0.7)
     if letter:
         pieces.append(_text_at(left, baseline, size, NUMBER_WEIGHT, letter))
-    pieces.append(_text_at(left + width - ink_width(digits, size, NUMBER_WEIGHT), baseline, size, NUMBER_WEIGHT, digits))
+    pieces.append(
+        _text_at(left + width - ink_width(digits, size, NUMBER_WEIGHT), baseline, size, NUMBER_WEIGHT, digits)
+    )
     dash = baseline + 30
     pieces.extend(Bar(x, dash, min(x + 14, RIGHT), dash + 4) for x in range(LEFT, RIGHT, 24))
     return dash + 4
@@ -253,9 +255,7 @@ def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     beside = _hint_lines(ticket, HINT_RIGHT - left)
     # Lines are centred on the code, from the first capital's top to the last baseline.
     first = top + (side - (len(beside) - 1) * LINE + 20) // 2
-    pieces.extend(
-        _text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line
-    )
+    pieces.extend(_text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line)
     return max(top + side, first + (len(beside) - 1) * LINE)
 
 

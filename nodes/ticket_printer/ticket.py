@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nodes.ticket_printer.words import Words
-from protocol.messages import TicketReply, TicketPrinterConfig
+from protocol.messages import TicketPrinterConfig, TicketReply
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"([^0-9]*)([0-9]*)(.*)", re.DOTALL)
@@ -73,6 +73,24 @@ def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, 
         date=date_words(local_time(reply.issued_at, zone), words),
         absent_hint=words.one("Called while you were away? See the reception."),
         duplicate=words.one("DUPLICATE") if duplicate else None,
+    )
+
+
+def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) -> Ticket:
+    """A paper that shows all a ticket shows and can be taken for none; `at_ms`: the hub's time, where it is known."""
+    return Ticket(
+        town=printable(config.town),
+        service=words.one("Test of the ticket printer"),
+        number=("", words.one("TEST")),
+        appointment=None,
+        wait_label=None,
+        wait="éèàçùâêîôû ëïü œ Œ € « »",
+        ahead="0123456789",
+        follow=config.follow_url,
+        follow_hint=words.one("Follow your place on your phone."),
+        screens_hint=words.one("Or watch the screens."),
+        date="" if at_ms is None else date_words(local_time(at_ms, ZoneInfo(config.zone)), words),
+        absent_hint=words.one("Called while you were away? See the reception."),
     )
 
 

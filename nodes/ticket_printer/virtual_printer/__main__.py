@@ -11,7 +11,7 @@ from nodes.ticket_printer.virtual_printer.server import PaperFolder, TcpPrinter
 
 def main() -> int:
     """Serves until the end of its input; each line of it is a fault to have from then on."""
-    if len(sys.argv) not in {2, 3} or not sys.argv[-1].isdecimal() and len(sys.argv) == 3:
+    if len(sys.argv) not in {2, 3} or (not sys.argv[-1].isdecimal() and len(sys.argv) == 3):
         print("usage: python -m nodes.ticket_printer.virtual_printer PAPER_DIR [PORT]", file=sys.stderr)
         return 2
     folder = PaperFolder(Path(sys.argv[1]), _tell)

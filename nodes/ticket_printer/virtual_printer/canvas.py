@@ -62,7 +62,9 @@ class Canvas:
     def image(self, dots: Image.Image, align: Align) -> None:
         """A picture in mode `L` at the current row, moved below it afterwards; what is too wide is lost, as on paper."""
         self._room(dots.height)
-        left = {Align.LEFT: 0, Align.CENTER: (self.width - dots.width) // 2, Align.RIGHT: self.width - dots.width}[align]
+        left = {Align.LEFT: 0, Align.CENTER: (self.width - dots.width) // 2, Align.RIGHT: self.width - dots.width}[
+            align
+        ]
         self._image.paste(dots, (max(0, left), self._used))
         self._used += dots.height
 
@@ -104,8 +106,8 @@ def _glyph(sign: str, style: Style) -> Image.Image:
     natural = max(1, round(face.getlength(sign)))
     drawn = Image.new("L", (natural, height), 255)
     pen = ImageDraw.Draw(drawn)
-    weight = max(1, height // 24) if style.bold else 0
-    pen.text((0, height * _BASELINE), sign, fill=0, font=face, anchor="ls", stroke_width=weight // 2)
+    for shift in range(1 + max(1, height // 48) if style.bold else 1):
+        pen.text((shift, height * _BASELINE), sign, fill=0, font=face, anchor="ls")
     wished = min(width, round(natural * style.width / style.height))
     if wished != natural:
         drawn = drawn.resize((max(1, wished), height))

@@ -36,7 +36,17 @@ class UnknownFault(ValueError):
     """A fault's name that the virtual printer does not have; the sentence lists those it has."""
 
 
-FAULTS = ("none", "mute", "paper_out", "near_end", "cover_open", "late", "joined", "paper_left_dots:N", "link_left_bytes:N")
+FAULTS = (
+    "none",
+    "mute",
+    "paper_out",
+    "near_end",
+    "cover_open",
+    "late",
+    "joined",
+    "paper_left_dots:N",
+    "link_left_bytes:N",
+)
 
 
 def fault_named(text: str) -> Faults:
@@ -44,14 +54,17 @@ def fault_named(text: str) -> Faults:
     name, _, number = text.partition(":")
     if text == "none":
         return Faults()
+    faults = Faults()
     if text in FAULTS:
-        return Faults(**{name: True})
+        setattr(faults, name, True)
+        return faults
     if f"{name}:N" in FAULTS and number.isdecimal():
-        return Faults(**{name: int(number)})
+        setattr(faults, name, int(number))
+        return faults
     raise UnknownFault(f"the virtual printer has no fault {text!r}: it has {', '.join(FAULTS)}")
 
 
-class LinkCut(Exception):  # noqa: N818 - not an error here: the fault that was asked for
+class LinkCut(Exception):
     """The wire is cut now."""
 
 

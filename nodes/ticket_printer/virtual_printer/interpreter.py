@@ -16,11 +16,18 @@ from nodes.ticket_printer.virtual_printer.canvas import Align, Canvas, Style
 ESC, GS, DLE, LF, CR, HT = 0x1B, 0x1D, 0x10, 0x0A, 0x0D, 0x09
 CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 4: "cp863", 5: "cp865", 16: "cp1252", 19: "cp858", 71: "cp1252"}
 DEFAULT_SPACING = 30
-FEED_TO_CUTTER_DOTS = 0
 COMPLAINTS_MOST = 50
 _QR_LEVELS = {48: "l", 49: "m", 50: "q", 51: "h"}
 # Parameters that follow a command which is read and then passed over.
-_PASSED_OVER = {(ESC, 0x32): 0, (ESC, 0x70): 3, (ESC, 0x7B): 1, (ESC, 0x20): 1, (ESC, 0x52): 1, (ESC, 0x47): 1, (GS, 0x61): 1}
+_PASSED_OVER = {
+    (ESC, 0x32): 0,
+    (ESC, 0x70): 3,
+    (ESC, 0x7B): 1,
+    (ESC, 0x20): 1,
+    (ESC, 0x52): 1,
+    (ESC, 0x47): 1,
+    (GS, 0x61): 1,
+}
 _ALIGNS = {0: Align.LEFT, 48: Align.LEFT, 1: Align.CENTER, 49: Align.CENTER, 2: Align.RIGHT, 50: Align.RIGHT}
 
 
@@ -44,7 +51,7 @@ class _State:
     qr_text: bytes = b""
 
 
-class _Incomplete(Exception):  # noqa: N818 - no fault: the rest of the command is still under way
+class _Incomplete(Exception):
     """The command goes on in bytes that have not come yet."""
 
 
@@ -92,7 +99,7 @@ class Interpreter:
             self._sign(" ")
         elif first >= 0x20:
             self._sign(bytes([first]).decode(self._state.page, errors="replace"))
-        elif first != CR:
+        elif first not in {CR, 0}:
             self._complain(f"control byte {first:#04x}")
         return 1
 
@@ -234,7 +241,9 @@ class Interpreter:
         state = self._state
         code = segno.make(state.qr_text, micro=False, error=state.qr_level, boost_error=False)
         rows = [bytes(row) for row in code.matrix]
-        dots = Image.frombytes("L", (len(rows), len(rows)), b"".join(rows)).point([255 - 255 * min(1, each) for each in range(256)])
+        dots = Image.frombytes("L", (len(rows), len(rows)), b"".join(rows)).point(
+            [255 - 255 * min(1, each) for each in range(256)]
+        )
         side = len(rows) * state.qr_module
         if side > self._canvas.width:
             self._complain(f"a QR code {side} dots wide on a paper of {self._canvas.width}")

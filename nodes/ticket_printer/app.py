@@ -1,0 +1,161 @@
+"""Wires a ticket printer together: pins, spool, printer, link, core."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+from msgspec import Meta, Struct, structs
+
+from nodes.runtime import Inbox, Runtime
+from nodes.settings import Settings, configure_logging, read_settings
+from nodes.ticket_printer.core import Forget, Keep, Kept, Light, Print, PrintTest, TicketPrinter, UsePins
+from nodes.ticket_printer.paper import Style, fits
+from nodes.ticket_printer.printer import Printer
+from nodes.ticket_printer.printing import Printing
+from nodes.ticket_printer.spool import Spool, SpoolBroken
+from nodes.ticket_printer.stage import Pins, Stage
+from nodes.ticket_printer.wires import place_named
+from nodes.ticket_printer.words import Words, words_in
+from protocol.environment import Described, WrongSetting, describe, read
+from protocol.heartbeat import HubTime
+from protocol.link import monotonic_ms
+from protocol.messages import Role
+
+BOOT_BYTES = 8
+# A paper that is being printed when the program is stopped may still come out whole.
+LAST_PAPER_S = 3.0
+
+_log = structlog.get_logger()
+
+
+class PrinterSettings(Struct, frozen=True, kw_only=True):
+    """What only the ticket printer reads."""
+
+    printer: Annotated[
+        str,
+        Meta(
+            description="where the printer is: virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT or "
+            "usb:VENDOR:PRODUCT; must be set, but with --simulated"
+        ),
+    ] = ""
+    printer_paper: Annotated[
+        Style, Meta(description="how tickets are printed: drawn, on 80 mm, or in the printer's own letters")
+    ] = Style.PICTURE
+    printer_profile: Annotated[
+        str, Meta(description="the printer's profile in python-escpos, for its code page, columns and cut")
+    ] = "TM-T20II"
+    language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="language of the tickets")] = "fr"
+
+
+def described_settings() -> Iterator[Described]:
+    yield from describe(PrinterSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Does what the core asks for, on the worker's thread."""
+
+    pins: Pins
+    spool: Spool
+    printing: Printing
+    put: Callable[[object], None]
+
+    def perform(self, effect: object) -> None:
+        match effect:
+            case Light(lit):
+                self.pins.light(lit)
+            case Keep():
+                self._keep(effect)
+            case Forget(request_id):
+                self._forget(request_id)
+            case Print() | PrintTest():
+                self.printing.perform(effect)
+            case UsePins(buttons, led):
+                self.pins.use(buttons, led)
+
+    def _keep(self, effect: Keep) -> None:
+        try:
+            self.spool.keep(effect.entry)
+        except SpoolBroken as error:
+            _log.exception("spool.failed", id=effect.entry.id, step=effect.entry.step.value, reason=str(error))
+            self.put(Kept(effect.entry, failed=str(error)))
+            return
+        self.put(Kept(effect.entry))
+
+    def _forget(self, request_id: str) -> None:
+        try:
+            self.spool.forget(request_id)
+        except SpoolBroken as error:
+            # The next start tells the hub once more, which answers a repeat with the first answer.
+            _log.exception("spool.failed", id=request_id, reason=str(error))
+
+
+def run(environ: Mapping[str, str], simulated: Path | None) -> int:
+    """Until it is stopped; the exit status. Raises WrongSetting."""
+    settings = read_settings(environ)
+    own = _own_settings(environ, simulated)
+    configure_logging(settings.node)
+    inbox, hub_time = Inbox(), HubTime()
+    words = _words(own.language)
+    spool = _spool(settings)
+    with Stage(own.printer, simulated) as stage:
+        pins = Pins(inbox.put, stage.show_led)
+        printer = Printer(stage.open_wire, monotonic_ms)
+        printing = Printing(printer, own.printer_paper, own.printer_profile, words, inbox.put)
+        core = TicketPrinter(
+            settings.node.topics, settings.node.node, hub_time, os.urandom, spool.entries(), monotonic_ms()
+        )
+        runtime = Runtime(
+            settings,
+            Role.TICKET_PRINTER,
+            core,
+            Shell(pins, spool, printing, inbox.put).perform,
+            inbox=inbox,
+            hub_time=hub_time,
+            version=version("suivant"),
+            boot=os.urandom(BOOT_BYTES).hex(),
+            environ=environ,
+        )
+        printing.start()
+        try:
+            return runtime.run()
+        finally:
+            printing.close(LAST_PAPER_S)
+            pins.close()
+            spool.close()
+
+
+def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> PrinterSettings:
+    own = read(PrinterSettings, environ)
+    if not own.printer:
+        if simulated is None:
+            raise WrongSetting("SUIVANT_PRINTER", None, "where the printer is, such as file:/dev/usb/lp0")
+        own = structs.replace(own, printer=f"virtual:{simulated / 'paper'}")
+    place_named(own.printer)
+    wrong = fits(own.printer_profile, own.printer_paper)
+    if wrong is not None:
+        raise WrongSetting("SUIVANT_PRINTER_PROFILE", own.printer_profile, wrong)
+    return own
+
+
+def _words(language: str) -> Words:
+    try:
+        return words_in(language)
+    except FileNotFoundError as error:
+        raise WrongSetting(
+            "SUIVANT_LANGUAGE", language, "en, or a language with a built catalogue, such as fr"
+        ) from error
+
+
+def _spool(settings: Settings) -> Spool:
+    folder = settings.node.state_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Spool(folder / "spool.sqlite")
+    except OSError as error:
+        wanted = f"a folder this program may write to ({error})"
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), wanted) from error

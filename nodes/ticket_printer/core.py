@@ -1,0 +1,453 @@
+"""The dispenser's logic: presses, answers, the printer's word and time in; requests, paper and light out. Pure.
+
+A press goes down one line: on disk, asked of the hub, on disk that it is printed, printed, on disk what became of it,
+told to the hub until it says that it knows, forgotten. Wherever it is cut off, the next start goes on from the disk:
+what may have come out is told as unsure and never printed again; what has not is abandoned.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from nodes.events import (
+    Commanded,
+    Condition,
+    Configured,
+    Connected,
+    Disconnected,
+    Identify,
+    Message,
+    PinChanged,
+    Publish,
+)
+from nodes.ticket_printer.buttons import Buttons
+from nodes.ticket_printer.lights import Moment, lamp
+from nodes.ticket_printer.printer import Outcome
+from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
+from nodes.ticket_printer.status import Condition as PrinterCondition
+from nodes.ticket_printer.status import Fault
+from protocol.heartbeat import HubTime
+from protocol.ids import uuid7
+from protocol.messages import (
+    TICKET_ANSWER_MS,
+    Abandon,
+    CommandKind,
+    Done,
+    IssueTicket,
+    Parser,
+    Printed,
+    Refused,
+    Reply,
+    TicketPrinterConfig,
+    TicketReply,
+    encode,
+)
+from protocol.topics import NodeTopic, Topics
+
+# Tickets asked for and not out yet; whoever presses then waits longer than for the queue itself.
+PENDING_MOST = 8
+ASK_AGAIN_MS = 2_000
+TELL_AGAIN_MS = 5_000
+TOLD_EXPIRY_S = 10
+# Somebody who got half a ticket waits for so long that the paper is changed.
+SECOND_PAPER_MS = 120_000
+ENTROPY_BYTES = 10
+
+_REPLY: Parser[Reply] = Parser(Reply)
+
+
+# --- events of this role ---
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The entry is on the disk; `failed` says why it is not."""
+
+    entry: Entry
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrintEnded:
+    """What became of a paper; `id` None: one that is no ticket of its own."""
+
+    id: str | None
+    outcome: Outcome
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterLooked:
+    condition: PrinterCondition
+
+
+@dataclass(frozen=True, slots=True)
+class PinsUnusable:
+    reason: str
+
+
+# --- effects of this role ---
+
+
+@dataclass(frozen=True, slots=True)
+class UsePins:
+    buttons: tuple[int, ...]
+    led: int
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    lit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Answered by Kept."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """Answered by PrintEnded. At most one is under way."""
+
+    id: str | None
+    reply: TicketReply
+    config: TicketPrinterConfig
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTest:
+    """A paper that is no ticket; `at_ms`: the hub's time, or None where it is not known. Answered by PrintEnded."""
+
+    config: TicketPrinterConfig
+    at_ms: int | None
+
+
+# --- the logic ---
+
+
+@dataclass(slots=True)
+class _Press:
+    """One press under way. `entry.step` is what is on the disk or on its way there, `kept` whether it is there."""
+
+    entry: Entry
+    pressed_ms: int
+    kept: bool = False
+    send_at_ms: int = 0
+    reply: TicketReply | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Its paper is not out yet."""
+        return self.entry.step in {Step.ASKED, Step.PRINTING}
+
+
+class TicketPrinter:
+    """One dispenser. `left_over`: the entries an earlier run left in the spool."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        node: str,
+        hub_time: HubTime,
+        entropy: Callable[[int], bytes],
+        left_over: tuple[Entry, ...],
+        now_ms: int,
+    ) -> None:
+        self._request = topics.node(node, NodeTopic.REQUEST)
+        self._reply_topic = topics.node(node, NodeTopic.REPLY)
+        self._hub_time = hub_time
+        self._entropy = entropy
+        self._now_ms = now_ms
+        self._presses = {entry.id: _Press(entry, now_ms, kept=True) for entry in left_over}
+        self._to_resume = left_over
+        self._config: TicketPrinterConfig | None = None
+        self._buttons = Buttons(())
+        self._connected = False
+        self._printer = PrinterCondition()
+        self._printing = False
+        self._second_paper: tuple[TicketReply, int] | None = None
+        self._spool_failed = False
+        self._pins_unusable = False
+        self._identify_until_ms = 0
+        self._flash: tuple[Moment, int] | None = None
+        self._moment = Moment.STARTING, now_ms
+        self._lamp_due_ms: int | None = None
+        self._lit: bool | None = None
+
+    def handle(self, event: object, now_ms: int) -> list[object]:
+        self._now_ms = now_ms
+        effects = [*self._resume(), *self._happened(event), *self._time_passed()]
+        return [*effects, *self._shine()]
+
+    def due_ms(self) -> int | None:
+        due = [
+            self._buttons.due_ms(),
+            self._lamp_due_ms,
+            *(self._press_due_ms(each) for each in self._presses.values()),
+        ]
+        return min((each for each in due if each is not None), default=None)
+
+    def condition(self) -> Condition:
+        return Condition(stuck=self._buttons.stuck(self._now_ms), warnings=tuple(self._warnings()))
+
+    def _warnings(self) -> Iterator[str]:
+        if self._printer.fault is not None:
+            yield self._printer.fault.value
+        elif not self._printer.answered:
+            yield "printer_silent"
+        if self._printer.near_end:
+            yield "paper_near_end"
+        if self._spool_failed:
+            yield "spool_failed"
+        if self._pins_unusable:
+            yield "pins_unusable"
+
+    # --- what happens ---
+
+    def _resume(self) -> Iterator[object]:
+        """Once, before anything else: where the earlier run was cut off."""
+        entries, self._to_resume = self._to_resume, ()
+        for entry in entries:
+            match entry.step:
+                case Step.ASKED:
+                    yield from self._keep(entry.id, Step.ABANDONED)
+                case Step.PRINTING:
+                    yield from self._keep(entry.id, Step.UNSURE)
+
+    def _happened(self, event: object) -> Iterator[object]:
+        match event:
+            case PinChanged(pin, pressed, at_ms):
+                service = self._buttons.edge(pin, pressed, at_ms)
+                if service is not None:
+                    yield from self._pressed(service)
+            case Message(topic, payload) if topic == self._reply_topic:
+                yield from self._answered(_REPLY.parse(payload))
+            case Kept(entry, failed):
+                yield from self._kept(entry, failed)
+            case PrintEnded(request_id, outcome, fault):
+                yield from self._print_ended(request_id, outcome, fault)
+            case PrinterLooked(condition):
+                self._printer = condition
+                yield from self._print_next()
+            case Configured(TicketPrinterConfig() as config):
+                yield from self._configured(config)
+            case Connected():
+                self._connected = True
+                for press in self._presses.values():
+                    press.send_at_ms = self._now_ms
+            case Disconnected():
+                self._connected = False
+            case Identify(until_ms):
+                self._identify_until_ms = until_ms
+            case Commanded(CommandKind.TEST_PRINT):
+                yield from self._print_test()
+            case PinsUnusable():
+                self._pins_unusable = True
+
+    def _configured(self, config: TicketPrinterConfig) -> Iterator[object]:
+        before = self._config
+        self._config = config
+        if before is not None and (before.buttons, before.led_pin) == (config.buttons, config.led_pin):
+            return
+        self._buttons = Buttons(config.buttons)
+        self._pins_unusable = False
+        self._lit = None
+        yield UsePins(tuple(each.pin for each in config.buttons), config.led_pin)
+
+    def _pressed(self, service: str) -> Iterator[object]:
+        if not self._ready() or self._full():
+            self._show(Moment.REFUSED)
+            return
+        entry = Entry(self._new_id(), self._new_id(), service, Step.ASKED)
+        self._presses[entry.id] = _Press(entry, self._now_ms)
+        yield Keep(entry)
+
+    def _ready(self) -> bool:
+        hub_there = self._connected and not self._hub_time.away(self._now_ms)
+        return self._config is not None and hub_there and self._printer.fault is None
+
+    def _full(self) -> bool:
+        pending = sum(press.pending for press in self._presses.values())
+        return pending >= PENDING_MOST or len(self._presses) >= ENTRIES_MOST
+
+    def _new_id(self) -> str:
+        # Presses are refused without a beat, so the hub's time is known; it only sorts.
+        return uuid7(self._hub_time.hub_now_ms(self._now_ms) or 0, self._entropy(ENTROPY_BYTES))
+
+    # --- down the line ---
+
+    def _keep(self, request_id: str, step: Step) -> Iterator[object]:
+        press = self._presses[request_id]
+        press.entry = replace(press.entry, step=step)
+        press.kept = False
+        yield Keep(press.entry)
+
+    def _kept(self, entry: Entry, failed: str | None) -> Iterator[object]:
+        press = self._presses.get(entry.id)
+        if press is None or press.entry != entry:
+            return
+        self._spool_failed = failed is not None
+        press.kept = True
+        press.send_at_ms = self._now_ms
+        match entry.step:
+            case Step.ASKED if failed:
+                # Not on disk, so not asked: as if the button had not been pressed.
+                del self._presses[entry.id]
+                self._show(Moment.NO_ANSWER)
+            case Step.PRINTING if failed:
+                self._printing = False
+                yield from self._keep(entry.id, Step.ABANDONED)
+                self._show(Moment.NO_ANSWER)
+            case Step.PRINTING if press.reply is not None and self._config is not None:
+                yield Print(entry.id, press.reply, self._config)
+
+    def _answered(self, reply: Reply) -> Iterator[object]:
+        match reply:
+            case TicketReply(id=request_id):
+                press = self._presses.get(request_id)
+                if press is not None and press.entry.step is Step.ASKED and press.reply is None:
+                    press.reply = reply
+                    yield from self._print_next()
+            case Refused(id=request_id) if request_id in self._presses:
+                # Nothing was issued, so nothing is to be abandoned.
+                if self._presses[request_id].entry.step is Step.ASKED:
+                    self._show(Moment.REFUSED)
+                    yield from self._forget(request_id)
+            case Done(id=follow_id) | Refused(id=follow_id):
+                told = [press for press in self._presses.values() if press.entry.follow_id == follow_id]
+                for press in told:
+                    yield from self._forget(press.entry.id)
+
+    def _forget(self, request_id: str) -> Iterator[object]:
+        del self._presses[request_id]
+        yield Forget(request_id)
+
+    def _print_next(self) -> Iterator[object]:
+        """The answered tickets go to the printer one by one, in the order of their answers, or not at all."""
+        answered = [press for press in self._presses.values() if press.entry.step is Step.ASKED and press.reply]
+        if self._printer.fault is not None:
+            for press in answered:
+                yield from self._keep(press.entry.id, Step.ABANDONED)
+            return
+        if self._printing or self._config is None:
+            return
+        if answered:
+            self._printing = True
+            yield from self._keep(answered[0].entry.id, Step.PRINTING)
+            return
+        yield from self._print_second_paper()
+
+    def _print_second_paper(self) -> Iterator[object]:
+        """Whole, and marked as a duplicate, for who got half a ticket when the paper ended."""
+        if self._second_paper is None or self._config is None or not self._printer.answered:
+            return
+        reply, until_ms = self._second_paper
+        self._second_paper = None
+        if self._now_ms < until_ms:
+            self._printing = True
+            yield Print(None, reply, self._config, duplicate=True)
+
+    def _print_test(self) -> Iterator[object]:
+        if self._config is None or self._printing:
+            return
+        self._printing = True
+        yield PrintTest(self._config, self._hub_time.hub_now_ms(self._now_ms))
+
+    def _print_ended(self, request_id: str | None, outcome: Outcome, fault: Fault | None) -> Iterator[object]:
+        self._printing = False
+        self._printer = replace(self._printer, fault=fault)
+        press = None if request_id is None else self._presses.get(request_id)
+        if press is not None:
+            yield from self._settle(press, outcome, fault)
+        yield from self._print_next()
+
+    def _settle(self, press: _Press, outcome: Outcome, fault: Fault | None) -> Iterator[object]:
+        step = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
+        if outcome is Outcome.NOT_PRINTED:
+            self._show(Moment.NO_ANSWER)
+        if outcome is Outcome.UNKNOWN and fault in {Fault.PAPER_OUT, Fault.COVER_OPEN} and press.reply is not None:
+            self._second_paper = press.reply, self._now_ms + SECOND_PAPER_MS
+        yield from self._keep(press.entry.id, step[outcome])
+
+    # --- as time passes ---
+
+    def _time_passed(self) -> Iterator[object]:
+        for service in self._buttons.advance(self._now_ms):
+            yield from self._pressed(service)
+        for press in list(self._presses.values()):
+            due_ms = self._press_due_ms(press)
+            if due_ms is not None and self._now_ms >= due_ms:
+                yield from self._due(press)
+
+    def _press_due_ms(self, press: _Press) -> int | None:
+        """When it is sent again, or given up; None while it waits for the disk, the printer or a connection."""
+        if not press.kept or press.entry.step is Step.PRINTING:
+            return None
+        if press.entry.step is not Step.ASKED:
+            return press.send_at_ms if self._connected else None
+        if press.reply is not None:
+            return None
+        given_up_ms = press.pressed_ms + TICKET_ANSWER_MS
+        return min(press.send_at_ms, given_up_ms) if self._connected else given_up_ms
+
+    def _due(self, press: _Press) -> Iterator[object]:
+        entry = press.entry
+        if entry.step is Step.ASKED:
+            if self._now_ms >= press.pressed_ms + TICKET_ANSWER_MS:
+                self._show(Moment.NO_ANSWER)
+                yield from self._keep(entry.id, Step.ABANDONED)
+                return
+            press.send_at_ms = self._now_ms + ASK_AGAIN_MS
+            request = IssueTicket(id=entry.id, service=entry.service)
+            yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
+            return
+        press.send_at_ms = self._now_ms + TELL_AGAIN_MS
+        yield Publish(self._request, encode(_told(entry)), expiry_s=TOLD_EXPIRY_S)
+
+    # --- the lamp ---
+
+    def _show(self, moment: Moment) -> None:
+        self._flash = moment, self._now_ms
+
+    def _shine(self) -> Iterator[object]:
+        shown = None
+        if self._flash is not None and self._now_ms >= self._identify_until_ms:
+            shown = lamp(*self._flash, self._now_ms)
+        if shown is None:
+            self._flash = None
+            moment = self._at_rest()
+            if moment is not self._moment[0]:
+                self._moment = moment, self._now_ms
+            shown = lamp(*self._moment, self._now_ms)
+        if shown is None:
+            raise AssertionError("a moment at rest repeats")
+        self._lamp_due_ms = shown.until_ms
+        if shown.lit != self._lit and self._config is not None:
+            self._lit = shown.lit
+            yield Light(shown.lit)
+
+    def _at_rest(self) -> Moment:
+        if self._now_ms < self._identify_until_ms:
+            return Moment.IDENTIFY
+        if self._config is None:
+            return Moment.STARTING
+        if self._printing or any(press.pending for press in self._presses.values()):
+            return Moment.BUSY
+        if self._printer.fault is not None:
+            return Moment.NO_PAPER
+        if not self._connected or self._hub_time.away(self._now_ms):
+            return Moment.AWAY
+        return Moment.READY
+
+
+def _told(entry: Entry) -> Printed | Abandon:
+    if entry.step is Step.ABANDONED:
+        return Abandon(id=entry.follow_id, of=entry.id)
+    return Printed(id=entry.follow_id, of=entry.id, sure=entry.step is Step.PRINTED)

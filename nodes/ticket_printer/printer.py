@@ -1,0 +1,207 @@
+"""Prints, and says what became of it: printed, not printed, or unknown. Everything has a deadline.
+
+Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is answered
+only when all before it was taken. A printer that is silent is unknown, never out of paper.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nodes.ticket_printer.paper import FEED_AND_PART_CUT, RESET
+from nodes.ticket_printer.status import (
+    FENCE,
+    STATUS_BACK_OFF,
+    Ask,
+    Condition,
+    Fault,
+    condition_of,
+    is_answer,
+    is_fence,
+    offline,
+    question,
+    says_trouble,
+)
+from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused
+
+ANSWER_MS = 400
+# A printer that answers nothing else gets so long for the fence.
+SHORT_FENCE_MS = 1_000
+FENCE_MS = 10_000
+# While the fence is awaited, whether the printer still prints is asked so often.
+WATCH_MS = 700
+# 9600 baud, with a little room; a printer on USB or Ethernet takes a ticket in a second.
+SLOWEST_BYTES_MS = 0.9
+REOPEN_LEAST_MS, REOPEN_MOST_MS = 1_000, 15_000
+# The rest of a picture that broke off is made up with white, so that the next ticket is not read as a part of it:
+# 96 rows of 72 bytes are the longest. Then what stands on the paper is cut off.
+RECOVERY = bytes(96 * 72) + RESET + FEED_AND_PART_CUT
+
+
+class Outcome(StrEnum):
+    PRINTED = "printed"
+    UNKNOWN = "unknown"  # some or all of it may have come out
+    NOT_PRINTED = "not_printed"  # nothing came out
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    outcome: Outcome
+    fault: Fault | None = None
+
+
+class Printer:
+    """One printer behind a wire that is opened anew when it breaks. `clock_ms` is monotonic. For one thread."""
+
+    def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int]) -> None:
+        self._open_wire = open_wire
+        self._clock_ms = clock_ms
+        self._wire: Wire | None = None
+        self._reopen_at_ms = 0
+        self._reopen_delay_ms = REOPEN_LEAST_MS
+        self._owed = 0
+        self._fence_ms = FENCE_MS
+        self._broke_off = False
+
+    def look(self) -> Condition:
+        """How the printer is; `UNREACHABLE` where there is no wire to it."""
+        try:
+            return self._condition(self._opened())
+        except (WireBroken, WireRefused):
+            self._drop()
+            return Condition(False, Fault.UNREACHABLE)
+
+    def print(self, data: bytes) -> Result:
+        """Sends the whole paper once and waits for what becomes of it."""
+        try:
+            before = self._condition(self._opened_afresh())
+        except (WireBroken, WireRefused):
+            self._drop()
+            return Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
+        if before.fault is not None:
+            return Result(Outcome.NOT_PRINTED, before.fault)
+        result = self._send(self._opened(), data, answers=before.answered)
+        if result.outcome is not Outcome.PRINTED:
+            # Answers that are still under way must not be read as those of the next ticket.
+            self._drop()
+        return result
+
+    def close(self) -> None:
+        self._drop()
+
+    def _send(self, wire: Wire, data: bytes, *, answers: bool) -> Result:
+        whole = (RECOVERY if self._broke_off else b"") + data + FENCE
+        allowed_ms = FENCE_MS + round(len(whole) / SLOWEST_BYTES_MS)
+        try:
+            self._drain(wire)
+            wire.send(whole, allowed_ms)
+        except WireBroken as error:
+            if error.sent == 0:
+                return Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
+            self._broke_off = True
+            return Result(Outcome.UNKNOWN, self._fault_after(wire))
+        self._broke_off = False
+        try:
+            return self._await_fence(wire, self._patience_ms(len(whole), answers=answers))
+        except WireBroken:
+            return Result(Outcome.UNKNOWN, Fault.UNREACHABLE)
+
+    def _patience_ms(self, size: int, *, answers: bool) -> int:
+        if not answers:
+            return SHORT_FENCE_MS
+        if self._fence_ms < FENCE_MS:
+            return self._fence_ms
+        return self._fence_ms + round(size / SLOWEST_BYTES_MS)
+
+    def _await_fence(self, wire: Wire, patience_ms: int) -> Result:
+        if not wire.answers:
+            return Result(Outcome.UNKNOWN)
+        until_ms = self._clock_ms() + patience_ms
+        while True:
+            left_ms = until_ms - self._clock_ms()
+            if left_ms <= 0:
+                self._fence_ms = SHORT_FENCE_MS
+                return Result(Outcome.UNKNOWN)
+            answers = wire.receive(min(left_ms, WATCH_MS))
+            if any(is_fence(byte) for byte in answers):
+                self._fence_ms = FENCE_MS
+                return Result(Outcome.PRINTED)
+            if any(is_answer(byte) and offline(byte) for byte in answers):
+                fault = self._condition(wire).fault
+                if fault is not None:
+                    return Result(Outcome.UNKNOWN, fault)
+            if not answers:
+                wire.send(question(Ask.PRINTER), ANSWER_MS)
+
+    def _fault_after(self, wire: Wire) -> Fault:
+        try:
+            return self._condition(wire).fault or Fault.UNREACHABLE
+        except WireBroken:
+            return Fault.UNREACHABLE
+
+    # --- asking ---
+
+    def _condition(self, wire: Wire) -> Condition:
+        printer = self._ask(wire, Ask.PRINTER)
+        if printer is None:
+            return Condition()
+        cause = self._ask(wire, Ask.CAUSE) if offline(printer) else None
+        return condition_of(printer, cause, self._ask(wire, Ask.PAPER))
+
+    def _ask(self, wire: Wire, ask: Ask) -> int | None:
+        """The answer, or None where it is silent; trouble is believed only when it is said twice in a row."""
+        answer = self._ask_once(wire, ask)
+        if answer is None or not says_trouble(ask, answer):
+            return answer
+        return self._ask_once(wire, ask)
+
+    def _ask_once(self, wire: Wire, ask: Ask) -> int | None:
+        if not wire.answers:
+            return None
+        self._drain(wire)
+        wire.send(question(ask), ANSWER_MS)
+        until_ms = self._clock_ms() + ANSWER_MS
+        while (left_ms := until_ms - self._clock_ms()) > 0:
+            answers = [byte for byte in wire.receive(left_ms) if is_answer(byte)]
+            if answers and self._owed:
+                # Whether this answers the question or an earlier one cannot be known.
+                break
+            if answers:
+                return answers[-1]
+        self._owed += 1
+        return None
+
+    def _drain(self, wire: Wire) -> None:
+        while wire.answers and (stale := wire.receive(0)):
+            self._owed = max(0, self._owed - sum(is_answer(byte) for byte in stale))
+
+    # --- the wire ---
+
+    def _opened(self) -> Wire:
+        if self._wire is not None:
+            return self._wire
+        now_ms = self._clock_ms()
+        if now_ms < self._reopen_at_ms:
+            raise WireRefused("it is not yet time to try again")
+        self._reopen_at_ms = now_ms + self._reopen_delay_ms
+        self._reopen_delay_ms = min(2 * self._reopen_delay_ms, REOPEN_MOST_MS)
+        wire = self._open_wire()
+        wire.send(STATUS_BACK_OFF, ANSWER_MS)
+        self._reopen_at_ms, self._reopen_delay_ms = 0, REOPEN_LEAST_MS
+        self._wire, self._owed = wire, 0
+        return wire
+
+    def _opened_afresh(self) -> Wire:
+        """A wire that was good until now may be dead without having said so: then a new one is tried at once."""
+        try:
+            wire = self._opened()
+            self._drain(wire)
+        except WireBroken:
+            self._drop()
+            return self._opened()
+        return wire
+
+    def _drop(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = None

@@ -1,0 +1,92 @@
+"""The thread that owns the printer: a slow or silent one holds up nobody but itself."""
+
+import queue
+import threading
+from collections.abc import Callable
+from zoneinfo import ZoneInfoNotFoundError
+
+import structlog
+
+from nodes.ticket_printer.core import Print, PrintEnded, PrinterLooked, PrintTest
+from nodes.ticket_printer.paper import Style, paper
+from nodes.ticket_printer.picture import TooMuchForPaper
+from nodes.ticket_printer.printer import Outcome, Printer, Result
+from nodes.ticket_printer.status import Condition
+from nodes.ticket_printer.ticket import Ticket, test_ticket, ticket_of
+from nodes.ticket_printer.words import Words
+
+# The core has one paper under way at a time.
+JOBS_MOST = 4
+LOOK_S = 5.0
+
+_log = structlog.get_logger()
+
+
+class Printing:
+    """Does Print and PrintTest, and looks at the printer between; `put` hears of both. `close` waits for the paper."""
+
+    def __init__(
+        self, printer: Printer, style: Style, profile: str, words: Words, put: Callable[[object], None]
+    ) -> None:
+        self._printer = printer
+        self._style = style
+        self._profile = profile
+        self._words = words
+        self._put = put
+        self._jobs: queue.Queue[Print | PrintTest | None] = queue.Queue(JOBS_MOST)
+        self._condition: Condition | None = None
+        self._thread = threading.Thread(target=self._serve, name="printer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def perform(self, job: Print | PrintTest) -> None:
+        self._jobs.put_nowait(job)
+
+    def close(self, timeout_s: float) -> None:
+        self._jobs.put_nowait(None)
+        self._thread.join(timeout_s)
+
+    def _serve(self) -> None:
+        self._look()
+        while True:
+            try:
+                job = self._jobs.get(timeout=LOOK_S)
+            except queue.Empty:
+                self._look()
+                continue
+            if job is None:
+                self._printer.close()
+                return
+            self._do(job)
+            self._look()
+
+    def _do(self, job: Print | PrintTest) -> None:
+        request_id = job.id if isinstance(job, Print) else None
+        result = self._print(job)
+        _log.info("ticket.ended", id=request_id, outcome=result.outcome.value, fault=result.fault)
+        self._put(PrintEnded(request_id, result.outcome, result.fault))
+        # What the core knows of the printer is now this result: the next look is told whatever it finds.
+        self._condition = None
+
+    def _print(self, job: Print | PrintTest) -> Result:
+        try:
+            data = paper(self._ticket(job), self._style, self._profile)
+        except (TooMuchForPaper, ZoneInfoNotFoundError, OSError, ValueError) as error:
+            # A ticket that cannot be drawn is one that did not come out: the hub takes it back.
+            _log.exception("ticket.not_drawn", reason=str(error))
+            return Result(Outcome.NOT_PRINTED)
+        return self._printer.print(data)
+
+    def _ticket(self, job: Print | PrintTest) -> Ticket:
+        if isinstance(job, PrintTest):
+            return test_ticket(job.config, job.at_ms, self._words)
+        return ticket_of(job.reply, job.config, self._words, duplicate=job.duplicate)
+
+    def _look(self) -> None:
+        condition = self._printer.look()
+        if condition == self._condition:
+            return
+        self._condition = condition
+        _log.info("printer.looked", answered=condition.answered, fault=condition.fault, near_end=condition.near_end)
+        self._put(PrinterLooked(condition))

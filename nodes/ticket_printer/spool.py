@@ -1,0 +1,99 @@
+"""The queue on disk: what must still be told to the hub, or asked of it, after the power went.
+
+A step is on the disk before what it speaks of is done. Bounded: the core refuses presses beyond `ENTRIES_MOST`.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+# A dispenser whose hub is away refuses presses at once; so many are left over only by a run of crashes.
+ENTRIES_MOST = 200
+
+_TABLE = """
+create table if not exists press (
+    id text primary key,
+    follow_id text not null,
+    service text not null,
+    step text not null
+) strict
+"""
+
+
+class Step(StrEnum):
+    """How far a press has come. Only the steps that a restart must tell apart are here."""
+
+    ASKED = "asked"  # the hub is asked, or will be; nothing has been printed
+    PRINTING = "printing"  # the paper goes to the printer
+    PRINTED = "printed"  # it came out; the hub is to hear it
+    UNSURE = "unsure"  # it may have come out; the hub is to hear it
+    ABANDONED = "abandoned"  # nothing came out, and nothing will; the hub is to hear it
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One press. `id`: of the request for a ticket. `follow_id`: of the `printed` or `abandon` that ends it."""
+
+    id: str
+    follow_id: str
+    service: str
+    step: Step
+
+
+class SpoolBroken(OSError):
+    """The disk did not take a step."""
+
+
+class Spool:
+    """One SQLite file; each call has reached the disk when it returns. Raises SpoolBroken where it has not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._database = self._open()
+        except sqlite3.DatabaseError as error:
+            if not path.exists() or isinstance(error, sqlite3.OperationalError):
+                raise SpoolBroken(f"{path} cannot be used: {error}") from error
+            # A dispenser must print again after a power cut that broke its file; the file is kept for a look.
+            path.replace(path.with_suffix(".broken"))
+            structlog.get_logger().exception("spool.broken", path=str(path), reason=str(error))
+            self._database = self._open()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Those of an earlier run, in the order of their ids, which is that of the presses."""
+        rows = self._run("select id, follow_id, service, step from press order by id")
+        return tuple(Entry(row[0], row[1], row[2], Step(row[3])) for row in rows)
+
+    def keep(self, entry: Entry) -> None:
+        self._run(
+            "insert into press values (?, ?, ?, ?) on conflict (id) do update set step = excluded.step",
+            (entry.id, entry.follow_id, entry.service, entry.step.value),
+        )
+
+    def forget(self, request_id: str) -> None:
+        self._run("delete from press where id = ?", (request_id,))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _open(self) -> sqlite3.Connection:
+        # One statement, one transaction: none is left open between two steps.
+        database = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            database.execute("pragma journal_mode = wal")
+            database.execute("pragma synchronous = full")
+            database.execute(_TABLE)
+            database.execute("select count(*) from press where step not in ('asked')").fetchone()
+        except sqlite3.DatabaseError:
+            database.close()
+            raise
+        return database
+
+    def _run(self, statement: str, values: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise SpoolBroken(f"{self._path} did not take a step: {error}") from error

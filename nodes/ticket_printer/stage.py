@@ -1,0 +1,147 @@
+"""What a ticket printer has around it: real pins and a real printer, or mock ones and the socket that drives them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import structlog
+from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-untyped]
+
+from nodes.events import PinChanged
+from nodes.simulated import BadLine, ControlSocket, Input, PinInput, use_mock_pins
+from nodes.ticket_printer.core import PinsUnusable
+from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
+from protocol.environment import WrongSetting
+from protocol.link import monotonic_ms
+
+if TYPE_CHECKING:
+    from nodes.ticket_printer.virtual_printer.server import PairedPrinter
+
+_log = structlog.get_logger()
+
+
+class Pins:
+    """The buttons' contacts to ground and the lamp. Callbacks only put into the inbox."""
+
+    def __init__(self, put: Callable[[object], None], shown: Callable[[int, bool], None]) -> None:
+        self._put = put
+        self._shown = shown
+        self._devices: list[Button | LED] = []
+        self._led: LED | None = None
+        self._led_pin = 0
+
+    def use(self, buttons: tuple[int, ...], led: int) -> None:
+        self.close()
+        try:
+            self._led, self._led_pin = LED(led), led
+            self._devices = [self._led]
+            for pin in buttons:
+                self._devices.append(self._button(pin))
+        except (GPIOZeroError, OSError) as error:
+            # The hub may send better pins; until then the node is there and says so.
+            _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
+            self.close()
+            self._put(PinsUnusable(str(error)))
+
+    def light(self, lit: bool) -> None:
+        if self._led is not None:
+            self._led.value = lit
+            self._shown(self._led_pin, lit)
+
+    def close(self) -> None:
+        for device in self._devices:
+            device.close()
+        self._devices, self._led = [], None
+
+    def _button(self, pin: int) -> Button:
+        # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
+        button = Button(pin, pull_up=True, bounce_time=None)
+        button.when_pressed = lambda: self._put(PinChanged(pin, True, monotonic_ms()))
+        button.when_released = lambda: self._put(PinChanged(pin, False, monotonic_ms()))
+        self._put(PinChanged(pin, button.is_pressed, monotonic_ms()))
+        return button
+
+
+class Stage:
+    """Real pins and a real printer, or mock pins, a virtual printer and the socket that drives both."""
+
+    def __init__(self, printer: str, simulated: Path | None) -> None:
+        self.open_wire: Callable[[], Wire]
+        place = place_named(printer)
+        self._control: ControlSocket | None = None
+        self._served: PairedPrinter | None = None
+        if isinstance(place, VirtualAt):
+            self._served = _serve_virtual(place.folder, self._show_paper)
+            self.open_wire = _wire_to(self._served)
+        else:
+            self.open_wire = opener(place)
+        if simulated is None:
+            _require_pins()
+        else:
+            self._control = self._open_control(simulated)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in (self._control, self._served):
+            if part is not None:
+                part.close()
+
+    def show_led(self, pin: int, lit: bool) -> None:
+        self._show(f"led {pin}", {"led": pin, "on": lit})
+
+    def _show_paper(self, name: str, _paper: object) -> None:
+        self._show("paper", {"paper": name})
+
+    def _show(self, key: str, state: Mapping[str, object]) -> None:
+        if self._control is not None:
+            self._control.show(key, state)
+
+    def _open_control(self, folder: Path) -> ControlSocket:
+        drive = use_mock_pins()
+
+        def obey(wanted: Input) -> None:
+            if isinstance(wanted, PinInput):
+                drive(wanted)
+            else:
+                self._fail(wanted.fault)
+
+        try:
+            return ControlSocket(folder, obey)
+        except OSError as error:
+            raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+
+    def _fail(self, name: str) -> None:
+        from nodes.ticket_printer.virtual_printer.device import UnknownFault, fault_named
+
+        if self._served is None:
+            raise BadLine("only a virtual printer fails when it is told to")
+        try:
+            self._served.fail(fault_named(name))
+        except UnknownFault as error:
+            raise BadLine(str(error)) from error
+        self._show("fault", {"fault": name})
+
+
+def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "PairedPrinter":
+    # The interpreter is loaded where it is used: a real dispenser never meets it.
+    from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
+    from nodes.ticket_printer.virtual_printer.server import PairedPrinter, PaperFolder
+
+    try:
+        return PairedPrinter(VirtualPrinter(PaperFolder(folder, told)))
+    except OSError as error:
+        raise WrongSetting("SUIVANT_PRINTER", f"virtual:{folder}", f"a folder for its paper ({error})") from error
+
+
+def _wire_to(served: "PairedPrinter") -> Callable[[], Wire]:
+    return lambda: socket_wire(served.connect())
+
+
+def _require_pins() -> None:
+    try:
+        Device.ensure_pin_factory()
+    except (GPIOZeroError, OSError, ImportError) as error:
+        wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
+        raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error

@@ -1,0 +1,89 @@
+"""What a printer's status bytes say. Pure. A byte's family is told by its fixed bits, so that none is mistaken.
+
+Source: Epson's ESC/POS reference for DLE EOT and GS r, with the Citizen and Bematech manuals for the families.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+FENCE = b"\x1dr\x01"
+STATUS_BACK_OFF = b"\x1da\x00"
+
+_EOT_MASK, _EOT_BITS = 0x93, 0x12
+_GROUP_MASK = 0x90
+_OFFLINE = 0x08
+_COVER_OPEN = 0x04
+_PAPER_STOP = 0x20
+_ERROR = 0x40
+_PAPER_END = 0x60
+_NEAR_END = 0x0C
+
+
+class Ask(IntEnum):
+    """The n of DLE EOT n."""
+
+    PRINTER = 1
+    CAUSE = 2
+    PAPER = 4
+
+
+class Fault(StrEnum):
+    """Why nothing can be printed."""
+
+    PAPER_OUT = "paper_out"
+    COVER_OPEN = "cover_open"
+    ERROR = "printer_error"
+    OFFLINE = "printer_offline"
+    UNREACHABLE = "printer_unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`answered` False: the printer said nothing, and nothing is known; never read as 'no paper'."""
+
+    answered: bool = False
+    fault: Fault | None = None
+    near_end: bool = False
+
+
+def question(ask: Ask) -> bytes:
+    return bytes((0x10, 0x04, ask))
+
+
+def is_answer(byte: int) -> bool:
+    """A reply to DLE EOT: 0xx1xx10."""
+    return byte & _EOT_MASK == _EOT_BITS
+
+
+def is_fence(byte: int) -> bool:
+    """A reply to GS r: 0xx0xxxx. XON and XOFF are not."""
+    return byte & _GROUP_MASK == 0
+
+
+def says_trouble(ask: Ask, answer: int) -> bool:
+    """Whether it should be asked again: an answer that lags one question behind looks like trouble where none is."""
+    trouble = {Ask.PRINTER: _OFFLINE, Ask.CAUSE: _COVER_OPEN | _PAPER_STOP | _ERROR, Ask.PAPER: _PAPER_END | _NEAR_END}
+    return bool(answer & trouble[ask])
+
+
+def offline(answer: int) -> bool:
+    """Of an answer to `Ask.PRINTER`."""
+    return bool(answer & _OFFLINE)
+
+
+def condition_of(printer: int, cause: int | None, paper: int | None) -> Condition:
+    """The three answers together.
+
+    An open cover counts only where the printer says that it is offline: some clones answer 0x16 to everything.
+    """
+    paper_end = paper is not None and paper & _PAPER_END == _PAPER_END
+    near_end = paper is not None and paper & _NEAR_END == _NEAR_END
+    if not offline(printer):
+        return Condition(True, Fault.PAPER_OUT if paper_end else None, near_end)
+    if cause is not None and cause & _COVER_OPEN:
+        return Condition(True, Fault.COVER_OPEN, near_end)
+    if paper_end or (cause is not None and cause & _PAPER_STOP):
+        return Condition(True, Fault.PAPER_OUT, near_end)
+    if cause is not None and cause & _ERROR:
+        return Condition(True, Fault.ERROR, near_end)
+    return Condition(True, Fault.OFFLINE, near_end)

@@ -1,0 +1,225 @@
+"""Ways to a printer: python-escpos opens the device, and we read and write it, each time with a deadline.
+
+python-escpos 3.1 itself writes a device file without ever reading it, has no deadline on USB, and reads silence as
+'no paper'.
+"""
+
+import errno
+import os
+import re
+import select
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Protocol
+
+from escpos.exceptions import DeviceNotFoundError  # type: ignore[import-untyped]
+from escpos.printer import File, Network  # type: ignore[import-untyped]
+
+from protocol.environment import WrongSetting
+
+CONNECT_TIMEOUT_S = 3.0
+NOTHING_MS = 20
+_PIECE_BYTES = 4_096
+_WANTED = "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT or usb:VENDOR:PRODUCT with two hexadecimal numbers"
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_USB_IDS = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})")
+PORT = 9100
+PORT_MOST = 65_535
+
+
+class WireRefused(OSError):
+    """There is no way to the printer now."""
+
+
+class WireBroken(OSError):
+    """The way to the printer broke, or did not take all in time; `sent` bytes had gone into it."""
+
+    def __init__(self, reason: str, sent: int) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class Wire(Protocol):
+    """Both ways raise WireBroken where the other end is gone."""
+
+    @property
+    def answers(self) -> bool:
+        """False where nothing can come back."""
+        ...
+
+    def send(self, data: bytes, timeout_ms: int) -> None:
+        """All of it, or WireBroken with how much."""
+        ...
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """What came, or nothing where none came within the time; 0 takes only what is there."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAt:
+    """Our own printer, which keeps its paper in `folder`."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileAt:
+    device: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAt:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsbAt:
+    vendor: int
+    product: int
+
+
+Place = VirtualAt | FileAt | NetworkAt | UsbAt
+
+
+def place_named(text: str) -> Place:
+    """Where the setting says that the printer is. Raises WrongSetting."""
+    kind, _, rest = text.partition(":")
+    if kind == "virtual" and rest:
+        return VirtualAt(Path(rest))
+    if kind == "file" and rest.startswith("/"):
+        return FileAt(Path(rest))
+    if kind == "network" and (found := _HOST_AND_PORT.fullmatch(rest)):
+        port = int(found[2] or PORT)
+        if 0 < port <= PORT_MOST:
+            return NetworkAt(found[1], port)
+    if kind == "usb" and (found := _USB_IDS.fullmatch(rest)):
+        return UsbAt(int(found[1], 16), int(found[2], 16))
+    raise WrongSetting("SUIVANT_PRINTER", text, _WANTED)
+
+
+def opener(place: FileAt | NetworkAt | UsbAt) -> Callable[[], Wire]:
+    """What opens a wire there; it raises WireRefused where it cannot be opened."""
+    match place:
+        case FileAt(device):
+            return lambda: open_file(device)
+        case NetworkAt(host, port):
+            return lambda: open_network(host, port)
+        case UsbAt(vendor, product):
+            from nodes.ticket_printer.usb_wire import open_usb
+
+            return lambda: open_usb(vendor, product)
+
+
+class _ReadableFile(File):  # type: ignore[misc]
+    """python-escpos's device file, opened for reading too where it lets us, and never blocking."""
+
+    def open(self, raise_not_found: bool = True) -> None:  # noqa: ARG002 - its own signature
+        try:
+            self.device = open(self.devfile, "r+b", buffering=0, opener=_open_both_ways)  # noqa: SIM115
+        except PermissionError:
+            self.device = open(self.devfile, "wb", buffering=0, opener=_open_for_writing)  # noqa: SIM115
+
+
+def _open_both_ways(path: str, _flags: int) -> int:
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _open_for_writing(path: str, _flags: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def open_file(device: Path) -> Wire:
+    printer = _ReadableFile(str(device))
+    try:
+        printer.open()
+        descriptor = printer.device.fileno()
+        # A plain file keeps what is printed and never answers; reading it would give its own bytes back.
+        answers = not stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError as error:
+        raise WireRefused(f"{device} cannot be opened: {error.strerror}") from error
+    if not answers:
+        os.lseek(descriptor, 0, os.SEEK_END)
+    return DescriptorWire(descriptor, printer.close, answers=answers)
+
+
+def open_network(host: str, port: int) -> Wire:
+    printer = Network(host, port=port, timeout=CONNECT_TIMEOUT_S)
+    try:
+        printer.open()
+    except DeviceNotFoundError as error:
+        raise WireRefused(f"no printer answers at {host}:{port}: {error}") from error
+    device: Any = printer.device
+    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return socket_wire(device, printer.close)
+
+
+def socket_wire(end: socket.socket, close: Callable[[], None] | None = None) -> Wire:
+    end.setblocking(False)
+    return DescriptorWire(end.fileno(), close or end.close, ends=True)
+
+
+class DescriptorWire:
+    """A file descriptor that does not block. `ends`: reading nothing means that the other end has gone."""
+
+    def __init__(self, descriptor: int, close: Callable[[], None], *, answers: bool = True, ends: bool = False) -> None:
+        self._descriptor = descriptor
+        self._close = close
+        self._answers = answers
+        self._ends = ends
+
+    def send(self, data: bytes, timeout_ms: int) -> None:
+        until_s = monotonic() + timeout_ms / 1000
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += os.write(self._descriptor, data[sent : sent + _PIECE_BYTES])
+                continue
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise WireBroken(f"the printer's wire broke: {error.strerror}", sent) from error
+            if not self._wait(select.POLLOUT, until_s - monotonic()):
+                raise WireBroken(f"the printer did not take {len(data)} bytes in {timeout_ms} ms", sent)
+
+    @property
+    def answers(self) -> bool:
+        return self._answers
+
+    def receive(self, timeout_ms: int) -> bytes:
+        if not self._wait(select.POLLIN, timeout_ms / 1000):
+            return b""
+        try:
+            data = os.read(self._descriptor, _PIECE_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            # A file that may only be written is a printer that never answers.
+            if error.errno == errno.EBADF:
+                self._answers = False
+                return b""
+            raise WireBroken(f"the printer's wire broke: {error.strerror}", 0) from error
+        if not data and self._ends:
+            raise WireBroken("the printer closed the connection", 0)
+        if not data:
+            # A device that is always ready and has nothing must not be asked in a tight loop.
+            sleep(min(timeout_ms, NOTHING_MS) / 1000)
+        return data
+
+    def close(self) -> None:
+        self._close()
+
+    def _wait(self, wanted: int, timeout_s: float) -> bool:
+        if timeout_s < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._descriptor, wanted)
+        return bool(poll.poll(timeout_s * 1000))
