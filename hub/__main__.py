@@ -1,0 +1,219 @@
+"""`suivant`: the hub and its administration."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+FAILED_STATUS = 1
+WRONG_START_STATUS = 2
+
+EXAMPLES = """\
+examples:
+  suivant config example > site.yaml         a commented site file to begin with
+  suivant config check site.yaml             is it right, and if not, what would be?
+  SUIVANT_SITE_FILE=site.yaml suivant hub    run it: pages on http://127.0.0.1:8080/
+"""
+HUB_TEXT = """\
+Runs the hub of one site: the queues, the pages, the API, and the nodes by way of the MQTT broker.
+It upgrades its database at the start, and ends by SIGTERM or Ctrl-C.
+"""
+CHECK_TEXT = """\
+Names the line, the key and what would be right for everything that is wrong in a site file, all at once.
+Ends with status 1 where something is wrong; a warning is not.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, 1 where something failed, 2 for wrong settings, a wrong site file or a wrong command line."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except ModuleNotFoundError as error:
+        return _say(f"{error.name} is not installed: install suivant[hub]", FAILED_STATUS)
+    except KeyboardInterrupt:
+        return 128 + 2
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        return _say(*told)
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """The sentence and the exit status for an error that a person can do something about; None for a bug."""
+    from hub.config import WrongSiteFile
+    from hub.database.faults import DatabaseFault
+    from protocol.environment import WrongSetting
+
+    if isinstance(error, WrongSetting):
+        return str(error), WRONG_START_STATUS
+    if isinstance(error, WrongSiteFile):
+        return f"the site file is wrong:\n{error}", WRONG_START_STATUS
+    if isinstance(error, DatabaseFault | OSError):
+        return str(error), FAILED_STATUS
+    return None
+
+
+def _say(sentence: str, status: int) -> int:
+    print(f"suivant: {sentence}", file=sys.stderr)
+    return status
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def run_hub(_options: argparse.Namespace) -> int:
+    from hub.app import run
+    from hub.logs import configure
+    from hub.settings import read_settings
+
+    settings = read_settings(os.environ)
+    configure(settings.hub.log, settings.hub.log_level)
+    return run(settings) or 0
+
+
+def check_config(options: argparse.Namespace) -> int:
+    from hub.config import WrongSiteFile, read_site
+    from hub.settings import read_hub_settings
+
+    path: Path = options.file or read_hub_settings(os.environ).site_file
+    try:
+        found = read_site(path)
+    except WrongSiteFile as wrong:
+        print(wrong)
+        errors = sum(not each.warning for each in wrong.problems)
+        return _say(f"{path} has {errors} error{'s' if errors > 1 else ''}", FAILED_STATUS)
+    for line in found.warning_lines():
+        print(line)
+    site = found.site
+    parts = (("hall", site.halls), ("service", site.services), ("desk", site.desks), ("node", site.nodes))
+    counts = ", ".join(f"{len(each)} {name}{'' if len(each) == 1 else 's'}" for name, each in parts)
+    print(f"{path} is right: site {site.name} with {counts}.")
+    return 0
+
+
+def print_example(_options: argparse.Namespace) -> int:
+    print(Path(__file__).with_name("example-site.yaml").read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def upgrade_database(_options: argparse.Namespace) -> int:
+    from hub.database.engine import open_engine
+    from hub.database.faults import place_of
+    from hub.database.migration import migrate
+    from hub.settings import database_url, read_hub_settings
+
+    engine = open_engine(database_url(read_hub_settings(os.environ)))
+    print(f"the database {place_of(engine.url)} stands at revision {migrate(engine)}, as this version needs it.")
+    return 0
+
+
+def check_database(_options: argparse.Namespace) -> int:
+    from hub.database.engine import open_engine
+    from hub.database.faults import place_of
+    from hub.database.migration import check
+    from hub.settings import database_url, read_hub_settings
+
+    engine = open_engine(database_url(read_hub_settings(os.environ)))
+    print(f"the database {place_of(engine.url)} is right: it stands at revision {check(engine)}.")
+    return 0
+
+
+def note_restore(_options: argparse.Namespace) -> int:
+    import time
+
+    from hub.database.engine import open_engine, renew_generation
+    from hub.database.faults import place_of
+    from hub.database.migration import check
+    from hub.settings import database_url, read_hub_settings
+
+    engine = open_engine(database_url(read_hub_settings(os.environ)))
+    check(engine)
+    sites = renew_generation(engine, time.time_ns() // 1_000_000)
+    print(f"the database {place_of(engine.url)}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
+    return 0
+
+
+def print_openapi(_options: argparse.Namespace) -> int:
+    from hub.web.app import openapi
+
+    print(openapi())
+    return 0
+
+
+# --- what may be said ---------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="suivant",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Runs the queues of a town hall: tickets, calls, screens.",
+        epilog=f"{EXAMPLES}\nsuivant hub --help lists the settings.",
+    )
+    parser.add_argument("--version", action="version", version=f"suivant {version('suivant')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    hub = _add(commands, "hub", "run the hub of a site", run_hub, HUB_TEXT)
+    # Asked for with --help alone: the settings need the hub's own dependencies.
+    plain = hub.format_help
+    hub.format_help = lambda: plain() + _settings_text()  # type: ignore[method-assign]
+
+    config = _add_group(commands, "config", "the site file: check it, or see an example")
+    check = _add(config, "check", "is a site file right, and if not, what would be?", check_config, CHECK_TEXT)
+    check.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
+    _add(config, "example", "print a commented site file", print_example)
+
+    database = _add_group(commands, "database", "the database: bring it to this version, or look at it")
+    _add(database, "upgrade", "make or upgrade its tables, as the hub does at its start", upgrade_database)
+    _add(database, "check", "does it stand at this version's tables? changes nothing", check_database)
+    _add(database, "restored", "say, with the hub stopped, that a backup was put back", note_restore)
+
+    _add(commands, "openapi", "print the API's OpenAPI document", print_openapi)
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int],
+    description: str = "",
+) -> argparse.ArgumentParser:
+    text = description or f"{summary[0].upper()}{summary[1:]}."
+    command = commands.add_parser(
+        name, help=summary, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_group(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    group = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    return group.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+
+def _settings_text() -> str:
+    from hub.settings import described_settings
+
+    lines = (
+        f"  {each.variable}  ({_default(each.default)})\n      {each.meaning}: {each.wanted}\n"
+        for each in described_settings()
+    )
+    return "\nsettings, read from the environment:\n" + "".join(lines)
+
+
+def _default(default: str | None) -> str:
+    if default is None:
+        return "must be set"
+    return f"{default} unless set" if default else "may be left out"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

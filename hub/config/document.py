@@ -1,0 +1,210 @@
+"""A YAML document against types: each scalar is read as the text that stands there, then as what its field asks for.
+
+YAML's own reading is left out on purpose: it takes 8:30 for 510, the letter N for false and 01 for 1.
+"""
+
+import difflib
+import types
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from hub.config.problems import Problem
+from protocol.environment import wanted
+
+# A place in the document: ("services", 2, "opens"), counted from 0.
+Path = tuple[str | int, ...]
+
+
+class _Broken(Enum):
+    """Stands for a value that could not be read; its problem is told already."""
+
+    BROKEN = "broken"
+
+
+BROKEN: Final = _Broken.BROKEN
+
+# What the patterns of hub.site mean, for people.
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9-]{0,31}$": "at most 32 small letters, digits and hyphens, such as civil-status",
+    r"^[A-HJ-NPR-Z]$": "one capital letter, but not I, O or Q, which read as 1 and 0",
+    r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time of day, such as 8:30, up to 24:00",
+    r"^[1-9][0-9]?$": "a number from 1 to 99",
+}
+
+
+@dataclass
+class Document:
+    """What was found in a document so far. `made`: every Struct that is right, by its place."""
+
+    problems: list[Problem] = field(default_factory=list)
+    lines: dict[Path, int] = field(default_factory=dict)
+    made: dict[Path, Struct] = field(default_factory=dict)
+    # The name of the thing at a place, where it has one that can be read.
+    names: dict[Path, str] = field(default_factory=dict)
+
+    def tell(self, path: Path, what: str, *, line: int | None = None, warning: bool = False) -> None:
+        self.problems.append(Problem(line or self.line(path), self.key(path), what, warning))
+
+    def line(self, path: Path) -> int:
+        """Where the place is in the file, or the nearest one around it that is written there."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def key(self, path: Path) -> str:
+        """The place as a person writes it: by names where there are some, else counted from 1."""
+        parts = (self.names.get(path[: end + 1], _counted(part)) for end, part in enumerate(path))
+        return ".".join(parts)
+
+
+def compose(text: str) -> Node | None:
+    """The document's nodes; None where it is empty. Raises yaml.YAMLError."""
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def read_struct(document: Document, node: Node, kind: type[Struct], path: Path = ()) -> Any:
+    """The Struct at `node`, or BROKEN; all its problems go into the document, those of its parts too."""
+    document.lines.setdefault(path, _line(node))
+    if not isinstance(node, MappingNode):
+        document.tell(path, f"this should be keys and values, each on its line: {_keys(kind)}")
+        return BROKEN
+    found = _named_nodes(document, node, path)
+    name = found.get("name")
+    if path and isinstance(name, ScalarNode):
+        document.names[path] = str(name.value)
+    fields = {each.name: each for each in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, child in found.items():
+        if key in fields:
+            values[key] = _read(document, child, fields[key].type, (*path, key))
+        else:
+            document.tell((*path, key), f"there is no such key here{meant(key, list(fields))}")
+            values[key] = BROKEN
+    missing = [each for each in fields.values() if each.required and each.name not in found]
+    for each in missing:
+        document.tell(path, f"{each.name!r} is missing: {_words(each.type)}")
+    if missing or BROKEN in values.values():
+        return BROKEN
+    document.made[path] = made = kind(**values)
+    return made
+
+
+def _named_nodes(document: Document, node: MappingNode, path: Path) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for key_node, child in node.value:
+        key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
+        if key in found:
+            document.tell((*path, key), "this key stands here twice: keep one", line=_line(key_node))
+            continue
+        document.lines[*path, key] = _line(key_node)
+        found[key] = child
+    return found
+
+
+def _read(document: Document, node: Node, kind: Any, path: Path) -> Any:
+    bare = _without_meta(kind)
+    options = get_args(bare) if get_origin(bare) in {Union, types.UnionType} else ()
+    if type(None) in options:
+        if _is_null(node):
+            return None
+        (kind,) = (each for each in options if each is not type(None))
+        return _read(document, node, kind, path)
+    if isinstance(bare, type) and issubclass(bare, Struct):
+        return read_struct(document, node, bare, path)
+    if get_origin(bare) is tuple:
+        return _read_list(document, node, get_args(bare)[0], path)
+    if get_origin(bare) is dict:
+        return _read_table(document, node, get_args(bare), path)
+    return _read_scalar(document, node, kind, path)
+
+
+def _read_list(document: Document, node: Node, kind: Any, path: Path) -> Any:
+    if not isinstance(node, SequenceNode):
+        document.tell(path, f"this should be a list, each on a line that begins with '- ': {_words(kind)}")
+        return BROKEN
+    values = []
+    for place, child in enumerate(node.value):
+        document.lines[*path, place] = _line(child)
+        values.append(_read(document, child, kind, (*path, place)))
+    return BROKEN if BROKEN in values else tuple(values)
+
+
+def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Path) -> Any:
+    if not isinstance(node, MappingNode):
+        document.tell(path, f"this should be keys and values, each on its line: {_words(kinds[1])} after each key")
+        return BROKEN
+    found = _named_nodes(document, node, path)
+    table = {key: _read(document, child, kinds[1], (*path, key)) for key, child in found.items()}
+    return BROKEN if BROKEN in table.values() else table
+
+
+def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
+    # The line of the key, which is where a person looks, but of the value in a list.
+    document.lines.setdefault(path, _line(node))
+    if not isinstance(node, ScalarNode):
+        document.tell(path, f"this should be one value: {_words(kind)}")
+        return BROKEN
+    try:
+        return msgspec.convert(node.value, kind, strict=False)
+    except msgspec.ValidationError:
+        document.tell(path, f"{str(node.value)!r} should be {_words(kind)}{meant(node.value, _choices(kind))}")
+        return BROKEN
+
+
+def _words(kind: Any) -> str:
+    """What a value of this type looks like."""
+    bare = _without_meta(kind)
+    if isinstance(bare, type) and issubclass(bare, Struct):
+        return _keys(bare)
+    if get_origin(bare) is tuple:
+        return f"a list of {_words(get_args(bare)[0])}"
+    patterns = [meta.pattern for meta in _meta(kind) if meta.pattern]
+    known = next((_PATTERNS[each] for each in patterns if each in _PATTERNS), None)
+    if known:
+        return known
+    choices = _choices(kind)
+    return f"one of {', '.join(choices)}" if choices else wanted(kind)
+
+
+def _keys(kind: type[Struct]) -> str:
+    return ", ".join(each.name for each in msgspec.structs.fields(kind) if each.required)
+
+
+def _choices(kind: Any) -> list[str]:
+    bare = _without_meta(kind)
+    return [str(each.value) for each in bare] if isinstance(bare, type) and issubclass(bare, Enum) else []
+
+
+def meant(found: str, choices: list[str]) -> str:
+    """The choice that somebody who wrote `found` may have had in mind, as the end of a sentence."""
+    close = difflib.get_close_matches(found, choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _without_meta(kind: Any) -> Any:
+    return _without_meta(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
+
+
+def _meta(kind: Any) -> list[Meta]:
+    if get_origin(kind) is not Annotated:
+        return []
+    inner, *notes = get_args(kind)
+    return [*_meta(inner), *(each for each in notes if isinstance(each, Meta))]
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is None and node.value in {"", "~", "null", "Null", "NULL"}
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _counted(part: str | int) -> str:
+    return str(part + 1) if isinstance(part, int) else part

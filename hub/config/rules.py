@@ -1,0 +1,322 @@
+"""What types cannot say: names that must exist, things that must be one of a kind, hours that must make sense.
+
+Each rule looks at what could be read, so that one slip does not hide another. A rule about the whole site (does
+anybody serve this?) waits until all of it can be read.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from hub.config.document import Document, Path, meant
+from hub.site import Desk, Hall, Node, Service, Site
+from protocol.messages import Role
+
+# Their French names rhyme (bé, cé, dé …): in a loud hall one is taken for another.
+RHYMING = "BCDGPTV"
+# The pins of the header that are free to use.
+PINS = range(28)
+# So that a hall's picture stays below the broker's limit on a message, and a display's rows fit.
+SERVICES_OF_HALL_MOST = 20
+MESSAGES_OF_HALL_MOST = 4
+TEXT_MOST = 200
+
+S = TypeVar("S", bound=Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a site, with its places in the file; `known` holds every name that stands there."""
+
+    document: Document
+    halls: list[tuple[Path, Hall]]
+    services: list[tuple[Path, Service]]
+    desks: list[tuple[Path, Desk]]
+    nodes: list[tuple[Path, Node]]
+    known: dict[str, frozenset[str]]
+
+
+def check(document: Document, *, complete: bool) -> None:
+    """Tells the document every rule that is broken. `complete`: all of it could be read."""
+    draft = _draft(document)
+    rules = [*EACH, *WHOLE] if complete else EACH
+    for rule in rules:
+        rule(draft)
+
+
+def _draft(document: Document) -> Draft:
+    names: dict[str, set[str]] = defaultdict(set)
+    for path, name in document.names.items():
+        names[str(path[0])].add(name)
+    return Draft(
+        document,
+        _made(document, Hall),
+        _made(document, Service),
+        _made(document, Desk),
+        _made(document, Node),
+        {kind: frozenset(names[kind]) for kind in ("halls", "services", "desks", "nodes")},
+    )
+
+
+def _made(document: Document, kind: type[S]) -> list[tuple[Path, S]]:
+    return [(path, made) for path, made in document.made.items() if isinstance(made, kind)]
+
+
+# --- rules about each thing ---------------------------------------------------------------------------------------
+
+
+def _names_are_given_once(draft: Draft) -> None:
+    for kind in ("halls", "services", "desks", "nodes"):
+        paths = [path for path in draft.document.names if path[0] == kind]
+        _once(draft, ((path, draft.document.names[path]) for path in paths), "name")
+
+
+def _letters_and_numbers_are_given_once(draft: Draft) -> None:
+    _once(draft, ((path, each.letter) for path, each in draft.services), "letter")
+    _once(draft, ((path, each.number) for path, each in draft.desks), "number")
+
+
+def _once(draft: Draft, values: Iterable[tuple[Path, str]], field: str) -> None:
+    first: dict[str, Path] = {}
+    for path, value in values:
+        if value in first:
+            line = draft.document.line((*first[value], field))
+            draft.document.tell((*path, field), f"{value!r} is taken by line {line}: choose another")
+        first.setdefault(value, path)
+
+
+def _references_exist(draft: Draft) -> None:
+    for path, kind, name in _references(draft):
+        known = sorted(draft.known[kind])
+        # Where there are none at all, that alone is told.
+        if known and name not in known:
+            hint = meant(name, known) or f": there are {', '.join(known)}"
+            draft.document.tell(path, f"this site has no {kind[:-1]} {name!r}{hint}")
+
+
+def _references(draft: Draft) -> Iterator[tuple[Path, str, str]]:
+    for path, service in draft.services:
+        yield (*path, "hall"), "halls", service.hall
+    for path, desk in draft.desks:
+        yield (*path, "hall"), "halls", desk.hall
+        for place, name in enumerate(desk.serves):
+            yield (*path, "serves", place), "services", name
+        for place, helped in enumerate(desk.helps):
+            yield (*path, "helps", place, "service"), "services", helped.service
+    for path, node in draft.nodes:
+        if node.desk is not None:
+            yield (*path, "desk"), "desks", node.desk
+        if node.hall is not None:
+            yield (*path, "hall"), "halls", node.hall
+        for name in node.pins:
+            yield (*path, "pins", name), "services", name
+
+
+def _hours_make_sense(draft: Draft) -> None:
+    for path, service in draft.services:
+        opens, last, closes = map(_minutes, (service.opens, service.last_ticket, service.closes))
+        if opens >= last:
+            draft.document.tell(
+                (*path, "last_ticket"), f"{service.last_ticket} should be later than opens, {service.opens}"
+            )
+        if last > closes:
+            draft.document.tell(
+                (*path, "closes"), f"{service.closes} should not be before last_ticket, {service.last_ticket}"
+            )
+        if not service.days:
+            draft.document.tell(
+                (*path, "days"), "this service never opens: name a day, or leave days out for working days"
+            )
+
+
+def _desks_serve_each_service_once(draft: Draft) -> None:
+    for path, desk in draft.desks:
+        if not desk.serves and not desk.helps:
+            draft.document.tell((*path, "serves"), "this desk serves nobody: name a service")
+        seen: set[str] = set()
+        for place, name in enumerate(desk.serves):
+            if name in seen:
+                draft.document.tell((*path, "serves", place), f"{name!r} stands here twice: keep one")
+            seen.add(name)
+        for place, helped in enumerate(desk.helps):
+            if helped.service in seen:
+                draft.document.tell(
+                    (*path, "helps", place, "service"), f"this desk has {helped.service!r} already: keep one"
+                )
+            seen.add(helped.service)
+
+
+# What a node of each role must say, and what means nothing there.
+_NEEDS = {
+    Role.DESK_BUTTON: (("desk",), ("hall", "pins")),
+    Role.DISPLAY: (("hall",), ("desk", "pins")),
+    Role.TICKET_PRINTER: (("pins",), ("desk",)),
+}
+
+
+def _nodes_say_what_their_role_needs(draft: Draft) -> None:
+    for path, node in draft.nodes:
+        needed, senseless = _NEEDS[node.role]
+        for field in needed:
+            if not getattr(node, field):
+                draft.document.tell(path, f"{field!r} is missing: a {node.role} needs it")
+        for field in senseless:
+            if getattr(node, field):
+                draft.document.tell((*path, field), f"a {node.role} has no {field}: take this line out")
+
+
+def _pins_are_free(draft: Draft) -> None:
+    for path, node in draft.nodes:
+        used: dict[int, str] = {}
+        pins = dict(node.pins)
+        if node.role is Role.DESK_BUTTON:
+            pins = {"button_pin": node.button_pin, "led_pin": node.led_pin}
+        for name, pin in pins.items():
+            place = (*path, name) if node.role is Role.DESK_BUTTON else (*path, "pins", name)
+            if pin not in PINS:
+                draft.document.tell(place, f"{pin} should be a BCM number from 0 to 27")
+            elif pin in used:
+                draft.document.tell(place, f"pin {pin} is taken by {used[pin]}: choose another")
+            used.setdefault(pin, name)
+
+
+def _screens_have_a_size(draft: Draft) -> None:
+    for path, node in draft.nodes:
+        for field, unit in (("diagonal_in", "inches"), ("farthest_m", "metres")):
+            value = getattr(node, field)
+            if not 0 < value < math.inf:
+                draft.document.tell((*path, field), f"{value:g} should be {unit}, more than 0")
+
+
+def _texts_say_something(draft: Draft) -> None:
+    for path, text in _texts(draft):
+        if not text.strip():
+            draft.document.tell(path, "this says nothing: write what visitors should read")
+        elif len(text) > TEXT_MOST:
+            draft.document.tell(path, f"{len(text)} signs, at most {TEXT_MOST} go over the wire")
+
+
+def _texts(draft: Draft) -> Iterator[tuple[Path, str]]:
+    for path, hall in draft.halls:
+        yield (*path, "title"), hall.title
+        for place, message in enumerate(hall.messages):
+            yield (*path, "messages", place), message
+    for path, service in draft.services:
+        yield (*path, "title"), service.title
+        yield (*path, "short"), service.short
+    for path, desk in draft.desks:
+        if desk.place is not None:
+            yield (*path, "place"), desk.place
+
+
+def _halls_stay_readable(draft: Draft) -> None:
+    for path, hall in draft.halls:
+        if len(hall.messages) > MESSAGES_OF_HALL_MOST:
+            draft.document.tell(
+                (*path, "messages"), f"{len(hall.messages)} messages, at most {MESSAGES_OF_HALL_MOST} take turns"
+            )
+        services = [each for _path, each in draft.services if each.hall == hall.name]
+        if len(services) > SERVICES_OF_HALL_MOST:
+            draft.document.tell(
+                path, f"{len(services)} services wait here, at most {SERVICES_OF_HALL_MOST} fit a display"
+            )
+
+
+# --- rules about the whole ----------------------------------------------------------------------------------------
+
+
+def _site_can_be_used(draft: Draft) -> None:
+    site = _site(draft)
+    document = draft.document
+    try:
+        ZoneInfo(site.zone)
+    except (ValueError, OSError, KeyError):
+        document.tell(("zone",), f"{site.zone!r} should be a time zone of the IANA list, such as Europe/Paris")
+    for field in ("town", "follow_url"):
+        text = getattr(site, field)
+        if not text.strip() or len(text) > TEXT_MOST:
+            document.tell((field,), f"this should have 1 to {TEXT_MOST} signs")
+    if not site.follow_url.startswith(("http://", "https://")):
+        document.tell(("follow_url",), f"{site.follow_url!r} should begin with https:// or http://")
+    for field, what in (("halls", "hall"), ("services", "service"), ("desks", "desk")):
+        if not getattr(site, field):
+            document.tell((field,), f"a site has at least one {what}")
+
+
+def _somebody_serves_every_service(draft: Draft) -> None:
+    served = {name for _path, desk in draft.desks for name in _all_services(desk)}
+    for path, service in draft.services:
+        if service.name not in served:
+            draft.document.tell(path, "no desk serves it: its visitors would wait for ever; name it in a desk's serves")
+
+
+def _at_most_one_letter_rhymes(draft: Draft) -> None:
+    rhyming = [(path, each.letter) for path, each in draft.services if each.letter in RHYMING]
+    letters = ", ".join(letter for _path, letter in rhyming)
+    for path, _letter in rhyming[1:]:
+        draft.document.tell(
+            (*path, "letter"), f"{letters} rhyme when they are called: keep one of {', '.join(RHYMING)}", warning=True
+        )
+
+
+def _desks_elsewhere_say_where(draft: Draft) -> None:
+    halls = {service.name: service.hall for _path, service in draft.services}
+    for path, desk in draft.desks:
+        elsewhere = {halls[name] for name in _all_services(desk) if name in halls} - {desk.hall}
+        if elsewhere and not desk.place:
+            draft.document.tell(
+                path,
+                f"it calls visitors from {', '.join(sorted(elsewhere))}: say in 'place' where to go, such as 1er étage",
+                warning=True,
+            )
+
+
+def _calls_are_seen(draft: Draft) -> None:
+    if not draft.nodes:
+        return
+    seen = {node.hall for _path, node in draft.nodes if node.role is Role.DISPLAY}
+    for path, hall in draft.halls:
+        if hall.name not in seen and any(service.hall == hall.name for _path, service in draft.services):
+            draft.document.tell(path, "visitors wait here, and no display shows whom to call", warning=True)
+
+
+def _site(draft: Draft) -> Site:
+    ((_path, site),) = _made(draft.document, Site)
+    return site
+
+
+def _all_services(desk: Desk) -> list[str]:
+    return [*desk.serves, *(helped.service for helped in desk.helps)]
+
+
+def _minutes(clock_time: str) -> int:
+    hours, _, minutes = clock_time.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+Rule = Callable[[Draft], Any]
+
+EACH: tuple[Rule, ...] = (
+    _names_are_given_once,
+    _letters_and_numbers_are_given_once,
+    _references_exist,
+    _hours_make_sense,
+    _desks_serve_each_service_once,
+    _nodes_say_what_their_role_needs,
+    _pins_are_free,
+    _screens_have_a_size,
+    _texts_say_something,
+    _halls_stay_readable,
+)
+WHOLE: tuple[Rule, ...] = (
+    _site_can_be_used,
+    _somebody_serves_every_service,
+    _at_most_one_letter_rhymes,
+    _desks_elsewhere_say_where,
+    _calls_are_seen,
+)
