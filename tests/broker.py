@@ -44,6 +44,11 @@ class Broker:
     site: str = SITE
     _process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def environ(self, name: str, *, port: int | None = None) -> dict[str, str]:
         """The variables a program called `name` needs to reach it; another `port` where a proxy stands between."""
         environ = {f"{BROKER_PREFIX}HOST": "127.0.0.1", f"{BROKER_PREFIX}PORT": str(port or self.port)}

@@ -1,0 +1,78 @@
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from msgspec import Meta, Struct
+
+from protocol.environment import WrongSetting, describe, read
+
+
+class Mood(StrEnum):
+    CALM = "calm"
+    LOUD = "loud"
+
+
+class Example(Struct, frozen=True, kw_only=True):
+    town: Annotated[str, Meta(max_length=10, description="name of the town")]
+    broker_port: Annotated[int, Meta(ge=1, le=65535, description="port of the broker")] = 1883
+    state_dir: Path = Path("/var/lib/example")
+    mood: Mood = Mood.CALM
+    log: Literal["json", "console"] = "json"
+    quiet: bool = False
+    rate: Annotated[float, Meta(gt=0)] | None = None
+    password: Annotated[str, Meta(max_length=5, extra={"secret": True})] = ""
+    name: Annotated[str, Meta(pattern="^[a-z]+$", extra={"wanted": "lower-case letters"})] = "a"
+
+
+def test_each_field_is_read_from_the_variable_of_its_name():
+    environ = {
+        "SUIVANT_TOWN": "Exempleville"[:7],
+        "SUIVANT_BROKER_PORT": "8883",
+        "SUIVANT_STATE_DIR": "/tmp/x",
+        "SUIVANT_MOOD": "loud",
+        "SUIVANT_QUIET": "true",
+        "SUIVANT_RATE": "1.5",
+    }
+    assert read(Example, environ) == Example(
+        town="Exemple", broker_port=8883, state_dir=Path("/tmp/x"), mood=Mood.LOUD, quiet=True, rate=1.5
+    )
+
+
+def test_what_is_absent_or_empty_keeps_its_default():
+    assert read(Example, {"SUIVANT_TOWN": "X", "SUIVANT_BROKER_PORT": ""}).broker_port == 1883
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("TOWN", None, "SUIVANT_TOWN is not set: it should be a text of at most 10 characters"),
+        ("BROKER_PORT", "0", "SUIVANT_BROKER_PORT is '0': it should be a whole number from 1 to 65535"),
+        ("BROKER_PORT", "1883a", "SUIVANT_BROKER_PORT is '1883a': it should be a whole number from 1 to 65535"),
+        ("MOOD", "sad", "SUIVANT_MOOD is 'sad': it should be one of calm, loud"),
+        ("LOG", "xml", "SUIVANT_LOG is 'xml': it should be one of console, json"),
+        ("QUIET", "perhaps", "SUIVANT_QUIET is 'perhaps': it should be true or false"),
+        ("RATE", "-1", "SUIVANT_RATE is '-1': it should be a number of at least 0"),
+        ("PASSWORD", "secret", "SUIVANT_PASSWORD is '(not shown)': it should be a text of at most 5 characters"),
+        ("NAME", "A", "SUIVANT_NAME is 'A': it should be lower-case letters"),
+    ],
+)
+def test_a_wrong_setting_is_said_with_its_name_its_value_and_what_would_be_right(variable, value, sentence):
+    environ = {"SUIVANT_TOWN": "X"} | ({} if value is None else {f"SUIVANT_{variable}": value})
+    if value is None:
+        del environ["SUIVANT_TOWN"]
+    with pytest.raises(WrongSetting) as wrong:
+        read(Example, environ)
+    assert str(wrong.value) == sentence
+    assert wrong.value.variable == f"SUIVANT_{variable}"
+
+
+def test_another_prefix_reads_other_variables():
+    assert read(Example, {"OTHER_TOWN": "X"}, prefix="OTHER_").town == "X"
+
+
+def test_every_setting_can_be_described():
+    town, port, folder, *_ = describe(Example)
+    assert (town.variable, town.default, town.meaning) == ("SUIVANT_TOWN", None, "name of the town")
+    assert (port.default, port.wanted) == ("1883", "a whole number from 1 to 65535")
+    assert (folder.default, folder.wanted) == ("/var/lib/example", "a path")

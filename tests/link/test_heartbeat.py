@@ -1,0 +1,149 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.heartbeat import ECHO_LOST_MS, LINK_SILENT_MS, GiveUp, Heartbeat, HubTime, Reconnect, SendEcho
+from protocol.messages import BEAT_LOST_MS
+
+HUB_MS = 1_795_568_000_000
+
+
+def ticked(heart: Heartbeat, from_ms: int, to_ms: int, *, echo: bool = False) -> list[object]:
+    """A tick each second; each echo comes straight back, or none does."""
+    wanted: list[object] = []
+    for now_ms in range(from_ms, to_ms, 1_000):
+        for each in heart.tick(now_ms):
+            wanted.append(each)
+            if echo and isinstance(each, SendEcho):
+                heart.echoed(each.count, now_ms)
+    return wanted
+
+
+def kinds(wanted: list[object]) -> list[type]:
+    return [type(each) for each in wanted]
+
+
+def connected() -> Heartbeat:
+    heart = Heartbeat(0)
+    heart.connected(0)
+    return heart
+
+
+def test_an_echo_goes_out_each_five_seconds():
+    assert ticked(connected(), 0, 21_000, echo=True) == [SendEcho(count) for count in (1, 2, 3, 4, 5)]
+
+
+def test_nothing_is_wrong_while_echoes_come_back():
+    assert set(kinds(ticked(connected(), 0, 3_600_000, echo=True))) == {SendEcho}
+
+
+def test_echoes_that_stay_away_mean_a_new_connection():
+    wanted = ticked(connected(), 0, ECHO_LOST_MS + 1_000)
+    assert kinds(wanted)[-1] is Reconnect
+    assert kinds(wanted).count(Reconnect) == 1
+
+
+def test_a_new_connection_that_does_not_help_ends_the_program():
+    heart = connected()
+    ticked(heart, 0, ECHO_LOST_MS + 1_000)
+    heart.disconnected(ECHO_LOST_MS + 500)
+    heart.connected(ECHO_LOST_MS + 2_000)
+    assert kinds(ticked(heart, ECHO_LOST_MS + 2_000, 2 * ECHO_LOST_MS + 3_000))[-1] is GiveUp
+
+
+def test_a_new_connection_that_helps_is_forgotten():
+    heart = connected()
+    ticked(heart, 0, ECHO_LOST_MS + 1_000)
+    heart.connected(20_000)
+    ticked(heart, 20_000, 60_000, echo=True)
+    assert Reconnect in kinds(ticked(heart, 60_000, 60_000 + ECHO_LOST_MS + 1_000))
+
+
+def test_a_stall_of_fourteen_seconds_costs_no_connection():
+    heart = connected()
+    ticked(heart, 0, 11_000, echo=True)
+    assert Reconnect not in kinds(ticked(heart, 11_000, 24_000))
+
+
+def test_a_broker_that_is_down_for_a_night_ends_no_program():
+    heart = connected()
+    heart.disconnected(1_000)
+    wanted: list[object] = []
+    for now_ms in range(2_000, 12 * 3_600_000, 10_000):
+        heart.disconnected(now_ms)
+        wanted += ticked(heart, now_ms, now_ms + 10_000)
+    assert wanted == []
+
+
+def test_a_link_that_says_nothing_at_all_has_died():
+    heart = connected()
+    heart.disconnected(0)
+    assert kinds(ticked(heart, 0, LINK_SILENT_MS + 1_000)) == [GiveUp]
+
+
+def test_an_echo_of_an_earlier_run_proves_nothing():
+    heart = connected()
+    for now_ms in range(0, ECHO_LOST_MS + 1_000, 1_000):
+        heart.echoed(4_711, now_ms)
+        wanted = heart.tick(now_ms)
+    assert kinds(wanted) == [Reconnect]
+
+
+def test_without_any_beat_the_hub_is_away_and_no_time_is_known():
+    hub = HubTime()
+    assert hub.away(0)
+    assert hub.stamp(0) is None
+    assert hub.hub_now_ms(0) is None
+
+
+def test_the_hub_is_away_after_fifteen_seconds_without_a_beat():
+    hub = HubTime()
+    hub.beat(HUB_MS, 1_000)
+    assert not hub.away(1_000 + BEAT_LOST_MS - 1)
+    assert hub.away(1_000 + BEAT_LOST_MS)
+
+
+def test_a_moment_is_counted_from_the_beat_before_it():
+    hub = HubTime()
+    hub.beat(HUB_MS, 1_000)
+    hub.beat(HUB_MS + 3_000, 4_000)
+    assert hub.stamp(4_200) == (HUB_MS + 3_000, 200)
+    assert hub.stamp(3_999) == (HUB_MS, 2_999)
+    assert hub.stamp(999) is None
+
+
+def test_the_hubs_time_is_told_by_the_beat_that_was_delayed_least():
+    hub = HubTime()
+    for sent_ms, delay_ms in ((0, 40), (3_000, 2), (6_000, 900)):
+        hub.beat(HUB_MS + sent_ms, sent_ms + delay_ms)
+    assert hub.hub_now_ms(7_000) == HUB_MS + 7_000 - 2
+
+
+def test_a_hub_that_restarted_begins_anew():
+    hub = HubTime()
+    hub.beat(HUB_MS + 60_000, 0)
+    hub.restarted()
+    hub.beat(HUB_MS, 3_000)
+    assert hub.hub_now_ms(3_000) == HUB_MS
+
+
+@given(
+    st.lists(st.integers(0, 20_000), min_size=1, max_size=30),
+    st.integers(0, 100_000),
+)
+def test_delay_anywhere_only_makes_a_press_older(delays_ms, after_ms):
+    """The hub's clock is ours plus HUB_MS here, so the true moment is known."""
+    hub = HubTime()
+    arrived_ms = 0
+    for number, delay_ms in enumerate(delays_ms):
+        arrived_ms = max(arrived_ms, number * 3_000 + delay_ms)
+        hub.beat(HUB_MS + number * 3_000, arrived_ms)
+    moment_ms = arrived_ms + after_ms
+    beat_ms, since_ms = hub.stamp(moment_ms) or (0, 0)
+    assert beat_ms + since_ms <= HUB_MS + moment_ms
+    assert since_ms >= 0
+
+
+@pytest.mark.parametrize("now_ms", [0, 1, 10**12])
+def test_a_heartbeat_may_start_at_any_reading_of_the_clock(now_ms):
+    assert Heartbeat(now_ms).tick(now_ms) == []

@@ -1,0 +1,114 @@
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from provisioning.broker import BrokerPlan, TlsFiles, WrongTemplate, _chosen, acl, configuration, installed_version
+from tests.broker import Broker, peer
+
+TLS = TlsFiles(ca=Path("/etc/ca.pem"), cert=Path("/etc/broker.pem"), key=Path("/etc/broker.key"))
+
+
+def plan(**changes) -> BrokerPlan:
+    return BrokerPlan(**({"site": "mairie", "port": 8883, "folder": Path("/srv/broker"), "tls": TLS} | changes))
+
+
+def test_a_broker_listens_on_this_machine_alone_unless_told():
+    assert "listener 8883 127.0.0.1" in configuration(plan())
+    assert "listener 8883 10.0.0.5" in configuration(plan(bind="10.0.0.5"))
+
+
+def test_a_broker_without_certificates_refuses_to_be_reached_from_elsewhere():
+    with pytest.raises(ValueError, match=r"without TLS would listen on 10.0.0.5"):
+        plan(tls=None, bind="10.0.0.5")
+
+
+def test_an_old_broker_is_refused_by_its_version():
+    with pytest.raises(ValueError, match=r"mosquitto 1.6.9 is too old: 2.0.11 or newer is needed"):
+        plan(version=(1, 6, 9))
+
+
+def test_with_certificates_a_client_is_who_its_certificate_says():
+    text = configuration(plan())
+    for line in ("require_certificate true", "use_identity_as_username true", "use_username_as_clientid true"):
+        assert line in text
+    assert "allow_anonymous true" not in text
+
+
+def test_from_2_1_on_a_plugin_reads_the_acl():
+    older, newer = configuration(plan(version=(2, 0, 21))), configuration(plan(version=(2, 1, 2)))
+    assert "\nacl_file /srv/broker/acl" in older
+    assert "plugin" not in older.replace("mosquitto_acl_file", "")
+    assert "\nplugin_opt_acl_file /srv/broker/acl" in newer
+    assert "\nacl_file" not in newer
+
+
+def test_no_setting_is_used_that_a_later_mosquitto_drops():
+    assert "per_listener_settings" not in configuration(plan(version=(2, 1, 2)))
+
+
+def test_delay_by_nagle_is_off_and_every_queue_has_an_end():
+    text = configuration(plan())
+    assert "set_tcp_nodelay true" in text
+    assert "max_queued_messages 5000" in text
+
+
+def test_the_acl_names_one_site():
+    text = acl(plan(site="annexe"))
+    assert "suivant/1/annexe/node/%u/request" in text
+    assert "mairie" not in text
+
+
+@pytest.mark.parametrize("lines", [["%if tls"], ["%else"], ["%end"], ["%if tls", "%if tls", "%end", "%end"]])
+def test_a_block_that_is_not_whole_is_refused(lines):
+    with pytest.raises(WrongTemplate):
+        _chosen(lines, {"tls": True})
+
+
+def test_the_broker_here_is_one_the_template_is_for():
+    assert installed_version() >= (2, 0, 11)
+
+
+def test_the_broker_starts_with_it_and_says_nothing_is_wrong(broker: Broker):
+    with peer(broker):
+        pass
+    told = [line for line in broker.log().splitlines() if "Warning" in line or "Error" in line]
+    # A pattern without a hole is meant so: it holds for every node.
+    assert [line for line in told if "does not contain" not in line] == []
+
+
+def test_the_broker_listens_nowhere_else(broker: Broker):
+    """An option above its listener opens a second one on every address."""
+    assert listening(broker.pid) == {("127.0.0.1", broker.port)}
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """The addresses where a process listens, by the kernel's own tables."""
+    inodes = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    found: set[tuple[str, int]] = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                found.add(
+                    (socket.inet_ntoa(bytes.fromhex(address)[::-1]) if table == "tcp" else address, int(port, 16))
+                )
+    return found
+
+
+def test_the_certificates_hold_before_the_clock_is_set(tls_broker: Broker):
+    """A Pi without a clock boots with the date of its image."""
+    shown = subprocess.run(
+        ["openssl", "x509", "-noout", "-startdate", "-in", tls_broker.certificates["desk-1"].cert],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "2020" in shown
+
+
+def test_a_private_key_is_for_its_owner_alone(tls_broker: Broker):
+    assert tls_broker.certificates["desk-1"].key.stat().st_mode & 0o777 == 0o600
