@@ -10,8 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Engine
@@ -19,8 +18,9 @@ from sqlalchemy import Engine
 from hub.database.engine import open_writer_connection
 from hub.database.faults import DatabaseFault, fault_of, place_of
 from hub.database.statements import Connection
+from hub.metrics import Metrics, Outcome
 from hub.queue.commands import run
-from hub.queue.requests import Answer, Command
+from hub.queue.requests import Answer, Command, RefusedAnswer
 from hub.queue.transaction import Effects, SiteIndex, Work
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,7 @@ class Task:
     command: Command
     answered: Callable[[Answer], None]
     failed: Callable[[Exception], None]
+    since_s: float = field(default_factory=time.monotonic)
 
 
 # A message is parsed by the writer's thread, not by the one that received it.
@@ -53,17 +54,9 @@ Entry = Task | Callable[[], Task | None]
 class Committed:
     """One command of a batch that is durable now."""
 
-    command: Command
     answer: Answer
     effects: Effects
-
-
-class Watcher(Protocol):
-    """Who is told of each batch: metrics."""
-
-    def batch(self, size: int, seconds: float) -> None: ...
-    def command(self, command: Command, answer: Answer) -> None: ...
-    def database_error(self, kind: str) -> None: ...
+    outcome: Outcome
 
 
 class Writer:
@@ -77,14 +70,16 @@ class Writer:
         now_ms: Callable[[], int],
         mean_visit_ms: Callable[[str], int | None],
         after_commit: Callable[[Sequence[Committed]], None],
-        watcher: Watcher,
+        metrics: Metrics,
     ) -> None:
         self._engine = engine
         self._index = index
         self._now_ms = now_ms
         self._mean_visit_ms = mean_visit_ms
         self._after_commit = after_commit
-        self._watcher = watcher
+        self._metrics = metrics
+        metrics.watch_queue("people", self._queue.qsize)
+        metrics.watch_queue("jobs", lambda: len(self._later))
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._later: deque[tuple[float, Task]] = deque()
         self._connection: Connection | None = None
@@ -169,9 +164,7 @@ class Writer:
         self._after_commit(committed)
         for task, done in zip(tasks, committed, strict=True):
             task.answered(done.answer)
-        self._watcher.batch(len(tasks), time.perf_counter() - started)
-        for done in committed:
-            self._watcher.command(done.command, done.answer)
+        self._count(tasks, committed, time.perf_counter() - started)
 
     def _commit(self, tasks: Sequence[Task]) -> list[Committed]:
         connection = self._connection or self._connect()
@@ -180,9 +173,16 @@ class Writer:
         for task in tasks:
             work = Work(connection, self._index, self._now_ms(), task.command.origin, self._mean_visit_ms)
             answer = run(work, task.command)
-            committed.append(Committed(task.command, answer, work.effects))
+            committed.append(Committed(answer, work.effects, _outcome(work, answer)))
         connection.commit()
         return committed
+
+    def _count(self, tasks: Sequence[Task], committed: Sequence[Committed], seconds: float) -> None:
+        self._metrics.batch(len(tasks), seconds)
+        for task, done in zip(tasks, committed, strict=True):
+            self._metrics.command(_kind(task), done.outcome, time.monotonic() - task.since_s)
+            if isinstance(done.answer, RefusedAnswer) and done.outcome is Outcome.REFUSED:
+                self._metrics.refused(done.answer.code)
 
     def _take_back(self, tasks: Sequence[Task], error: Exception) -> None:
         self._recover(error)
@@ -201,7 +201,8 @@ class Writer:
 
     def _fail(self, task: Task, error: Exception) -> None:
         fault = error if isinstance(error, DatabaseFault) else fault_of(error, place_of(self._engine.url))
-        self._watcher.database_error(type(fault).__name__)
+        self._metrics.database_error(fault)
+        self._metrics.command(_kind(task), Outcome.FAILED, time.monotonic() - task.since_s)
         log.error("command.failed", command=type(task.command).__name__, error=str(fault), cause=repr(error))
         task.failed(fault)
 
@@ -226,3 +227,13 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _kind(task: Task) -> str:
+    return type(task.command).__name__
+
+
+def _outcome(work: Work, answer: Answer) -> Outcome:
+    if work.repeated:
+        return Outcome.REPEATED
+    return Outcome.REFUSED if isinstance(answer, RefusedAnswer) else Outcome.DONE

@@ -240,6 +240,12 @@ class SweepOutbox(Command, frozen=True, kw_only=True):
     up_to: int
 
 
+class ForgetRequests(Command, frozen=True, kw_only=True):
+    """Deletes the answers of requests before this moment: nobody repeats them any more."""
+
+    before_ms: int
+
+
 # --- answers ------------------------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ DESK: Any = bindparam("desk")
 ID: Any = bindparam("id")
 
 _held = ticket.alias("held")
-_IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
+IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
 _IS_HELD: Any = literal_column("held.state in ('called', 'serving')")
 _FREE: Any = literal_column("ticket.bound_desk is null")
 _BOUND: Any = literal_column("ticket.bound_desk is not null")
@@ -56,7 +56,7 @@ def _heads() -> Any:
             ticket.c.site == desk_service.c.site,
             ticket.c.service == desk_service.c.service,
             ticket.c.kind == desk_service.c.kind,
-            _IS_WAITING,
+            IS_WAITING,
             _FREE,
         )
         .order_by(ticket.c.due_ms, ticket.c.id)
@@ -78,7 +78,7 @@ def _heads() -> Any:
     ).where(desk_service.c.site == SITE, desk_service.c.desk == DESK)
     first_bound = (
         select(ticket.c.id)
-        .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, _IS_WAITING, _BOUND)
+        .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, _BOUND)
         .order_by(ticket.c.due_ms, ticket.c.id)
         .limit(1)
         .scalar_subquery()
@@ -156,7 +156,7 @@ REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, r
 ANY_ANNOUNCEMENT: Executable = select(announcement.c.id).where(announcement.c.site == SITE).limit(1)
 BOUND_TO_DESK: Executable = (
     select(*_TICKET_COLUMNS)
-    .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, _IS_WAITING, _BOUND)
+    .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, _BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
 OPEN_UP_TO_DAY: Executable = (
@@ -177,7 +177,7 @@ PEOPLE_AHEAD: Executable = (
     .where(
         ticket.c.site == SITE,
         ticket.c.service == bindparam("service"),
-        _IS_WAITING,
+        IS_WAITING,
         (ticket.c.due_ms < bindparam("due_ms"))
         | ((ticket.c.due_ms == bindparam("due_ms")) & (ticket.c.id < bindparam("id"))),
     )
@@ -268,6 +268,9 @@ DELETE_CALL: Executable = sql_delete(announcement).where(
 )
 DELETE_ANNOUNCEMENTS_BEFORE: Executable = sql_delete(announcement).where(
     announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")
+)
+DELETE_REQUESTS: Executable = sql_delete(request).where(
+    request.c.site == SITE, request.c.at_ms < bindparam("before_ms")
 )
 DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
 DELETE_NAME: Executable = sql_delete(visitor_name).where(visitor_name.c.site == SITE, visitor_name.c.ticket == ID)

@@ -152,6 +152,8 @@ class Work:
         self.origin = origin
         self.mean_visit_ms = mean_visit_ms
         self.effects = Effects()
+        # Whether the request was answered before, so that this run did nothing.
+        self.repeated = False
         self._connection = connection
         self._last_event: int | None = None
         self._writes: list[Write] = []

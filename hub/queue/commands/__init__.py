@@ -23,6 +23,7 @@ from hub.queue.requests import (
     ExpireExpected,
     Finish,
     FinishParked,
+    ForgetRequests,
     Issue,
     MarkAbsent,
     Move,
@@ -90,6 +91,7 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     EndDay: jobs.end_day,
     Refresh: jobs.refresh,
     SweepOutbox: jobs.sweep_outbox,
+    ForgetRequests: jobs.forget_requests,
 }
 
 
@@ -100,6 +102,7 @@ def run(work: Work, command: Command) -> Answer:
     except Refusal as refusal:
         return _refuse(work, refusal)
     if first is not None:
+        work.repeated = True
         return first
     assert answer is not None
     work.finish(answer)
@@ -125,6 +128,7 @@ def _refuse(work: Work, refusal: Refusal) -> Answer:
     answer = RefusedAnswer(code=refusal.code, detail=str(refusal), facts=facts)
     first = work.first_answer() if work.origin.request is not None else None
     if first is not None:
+        work.repeated = True
         return first
     work.record(answer)
     work.flush()

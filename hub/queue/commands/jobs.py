@@ -4,7 +4,7 @@ from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import release_bound, settle
 from hub.queue.hours import is_open
-from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, Refresh, SweepOutbox
+from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, ForgetRequests, Refresh, SweepOutbox
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
@@ -64,6 +64,11 @@ def refresh(work: Work, command: Refresh) -> DoneAnswer:
 
 def sweep_outbox(work: Work, command: SweepOutbox) -> DoneAnswer:
     work.write(store.DELETE_OUTBOX, up_to=command.up_to)
+    return DoneAnswer()
+
+
+def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
+    work.write(store.DELETE_REQUESTS, before_ms=command.before_ms)
     return DoneAnswer()
 
 

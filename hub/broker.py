@@ -1,0 +1,363 @@
+"""The hub at the broker: requests of nodes in, answers out; its status, its beat, and what each node is for."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+
+from hub.metrics import BadReason, Metrics
+from hub.queue.requests import (
+    Abandon,
+    Answer,
+    ButtonMode,
+    ButtonRecall,
+    Command,
+    DeskAnswer,
+    DoneAnswer,
+    Issue,
+    NotePrinted,
+    Origin,
+    Press,
+    RefusedAnswer,
+    Source,
+    TicketAnswer,
+)
+from hub.queue.transaction import SiteIndex
+from hub.site import Node
+from hub.writer import Busy, Entry, Task
+from protocol import messages as wire
+from protocol.heartbeat import GiveUp, Heartbeat, Reconnect, SendEcho
+from protocol.instants import Instant
+from protocol.link import BrokerSettings, Incoming, Link, LinkDown, LinkEvent, LinkUp, Publication, PublishRefused, monotonic_ms
+from protocol.messages import BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
+from protocol.topics import NodeTopic, Topics
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 1.0
+# An answer that comes later than this answers nobody.
+REPLY_EXPIRY_S = 30
+INBOX_MOST = 5_000
+# What the hub hears of every node, its own echo, and nothing of other sites.
+HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
+
+
+class _OnlyId(msgspec.Struct):
+    """As much of a message that was refused as it takes to answer it."""
+
+    id: wire.RequestId
+
+
+_requests: Parser[wire.NodeRequest] = Parser(wire.NodeRequest)
+_statuses: Parser[wire.NodeStatus] = Parser(wire.NodeStatus)
+_telemetry: Parser[wire.Telemetry] = Parser(wire.Telemetry)
+_echoes: Parser[wire.Echo] = Parser(wire.Echo)
+_ids: Parser[_OnlyId] = Parser(_OnlyId)
+
+_ROLE_OF_REQUEST: dict[type[Any], Role] = {
+    wire.Press: Role.DESK_BUTTON,
+    wire.Recall: Role.DESK_BUTTON,
+    wire.Pause: Role.DESK_BUTTON,
+    wire.Open: Role.DESK_BUTTON,
+    wire.IssueTicket: Role.TICKET_PRINTER,
+    wire.Printed: Role.TICKET_PRINTER,
+    wire.Abandon: Role.TICKET_PRINTER,
+}
+
+
+class Broker:
+    """The hub's link and what goes over it, but for pictures. One thread owns all but requests, which go to the writer."""
+
+    def __init__(
+        self,
+        *,
+        settings: BrokerSettings,
+        index: SiteIndex,
+        version: str,
+        boot: str,
+        now_ms: Callable[[], int],
+        new_code: Callable[[], str],
+        put: Callable[[Entry], None],
+        connected: Callable[[], None],
+        give_up: Callable[[str], None],
+        metrics: Metrics,
+    ) -> None:
+        self._index = index
+        self._topics = Topics(index.site.name)
+        self._nodes = {node.name: node for node in index.site.nodes}
+        self._version = version
+        self._boot = boot
+        self._now_ms = now_ms
+        self._new_code = new_code
+        self._put = put
+        self._connected = connected
+        self._give_up = give_up
+        self._metrics = metrics
+        self._generation = 0
+        self._online: dict[str, Role] = {}
+        self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
+        self._heartbeat = Heartbeat(monotonic_ms())
+        self._beat_at_ms = 0
+        self._request_suffix = f"/{NodeTopic.REQUEST}"
+        will = Publication(self._topics.hub_status, encode(self._status(online=False)))
+        self.link = Link(settings, "hub", self._deliver, will=will)
+        self._thread = threading.Thread(target=self._serve, name="broker", daemon=True)
+
+    def start(self, generation: int) -> None:
+        self._generation = generation
+        self.link.subscribe([self._topics.every_node(topic) for topic in HEARD])
+        self.link.subscribe([self._topics.hub_echo], qos=0)
+        self._thread.start()
+        self.link.start()
+
+    def stop(self) -> None:
+        self.link.close(Publication(self._topics.hub_status, encode(self._status(online=False))))
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _deliver(self, event: LinkEvent) -> None:
+        """On paho's thread: only puts into a queue."""
+        if isinstance(event, Incoming) and event.topic.endswith(self._request_suffix):
+            try:
+                self._put(partial(self._task, event))
+            except Busy:
+                self._metrics.bad_message(BadReason.TOO_MANY)
+            return
+        if self._inbox.qsize() < INBOX_MOST:
+            self._inbox.put(event)
+
+    # --- requests: on the writer's thread -------------------------------------------------------------------------
+
+    def _task(self, event: Incoming) -> Task | None:
+        """The command a message asks for, or None where it is answered or logged here."""
+        node = self._sender(event)
+        if node is None:
+            return None
+        try:
+            request = _requests.parse(event.payload)
+        except BadMessage as error:
+            self._refuse_bad(node, event, error)
+            return None
+        if _ROLE_OF_REQUEST[type(request)] is not node.role:
+            self._bad(BadReason.WRONG_ROLE, event.topic, f"a {node.role} does not send {type(request).__name__}")
+            self._reply(
+                node.name, wire.Refused(id=request.id, code="wrong_role", detail=f"{node.name} is a {node.role}")
+            )
+            return None
+        if isinstance(request, wire.IssueTicket) and self._index.hall_of(request.service) is None:
+            self._bad(BadReason.UNKNOWN_SERVICE, event.topic, f"service {request.service!r}")
+        command = self._command(node, request)
+        return Task(
+            command,
+            answered=partial(self._answer, node.name, request.id),
+            # No answer: the node asks again, and then either nothing was done or the first answer is repeated.
+            failed=lambda _: None,
+        )
+
+    def _sender(self, event: Incoming) -> Node | None:
+        parsed = self._topics.parse_node(event.topic)
+        if parsed is None:
+            wrong = BadReason.WRONG_TOPIC if event.topic.startswith(self._topics.root) else BadReason.WRONG_SITE
+            self._bad(wrong, event.topic, "no topic of a node of this site")
+            return None
+        node = self._nodes.get(parsed[0])
+        if node is None:
+            self._bad(BadReason.UNKNOWN_NODE, event.topic, "the site file has no such node")
+        return node
+
+    def _command(self, node: Node, request: wire.NodeRequest) -> Command:
+        source = Source.BUTTON if node.role is Role.DESK_BUTTON else Source.DISPENSER
+        origin = Origin(source, node.name, request.id)
+        desk = node.desk or ""
+        match request:
+            case wire.Press():
+                return Press(origin=origin, desk=desk, at_ms=request.at_ms)
+            case wire.Recall():
+                return ButtonRecall(origin=origin, desk=desk, at_ms=request.at_ms)
+            case wire.Pause():
+                return ButtonMode(origin=origin, desk=desk, at_ms=request.at_ms, mode=wire.DeskMode.PAUSED)
+            case wire.Open():
+                return ButtonMode(origin=origin, desk=desk, at_ms=request.at_ms, mode=wire.DeskMode.OPEN)
+            case wire.IssueTicket():
+                return Issue(
+                    origin=origin, service=request.service, priority=request.priority, code=self._new_code()
+                )
+            case wire.Printed():
+                return NotePrinted(origin=origin, of=request.of, sure=request.sure)
+            case wire.Abandon():
+                return Abandon(origin=origin, of=request.of)
+
+    def _answer(self, node: str, request: str, answer: Answer) -> None:
+        self._reply(node, self._reply_of(request, answer))
+
+    def _reply_of(self, request: str, answer: Answer) -> wire.Reply:
+        match answer:
+            case DeskAnswer():
+                return wire.DeskReply(id=request, outcome=answer.outcome, number=answer.number)
+            case TicketAnswer():
+                return wire.TicketReply(
+                    id=request,
+                    number=answer.number,
+                    service_name=self._index.service(answer.service).title,
+                    people_ahead=answer.people_ahead,
+                    issued_at=Instant(answer.issued_ms),
+                    code=answer.code,
+                    wait_min=answer.wait_min,
+                    appointment_at=None if answer.appointment_ms is None else Instant(answer.appointment_ms),
+                )
+            case DoneAnswer():
+                return wire.Done(id=request)
+            case RefusedAnswer():
+                return wire.Refused(id=request, code=answer.code, detail=answer.detail)
+
+    def _reply(self, node: str, reply: wire.Reply) -> None:
+        self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)
+
+    def _refuse_bad(self, node: Node, event: Incoming, error: BadMessage) -> None:
+        self._bad(_reason(event.payload, error), event.topic, str(error))
+        try:
+            request = _ids.parse(event.payload).id
+        except BadMessage:
+            return
+        self._reply(node.name, wire.Refused(id=request, code="bad_message", detail=str(error)[:200]))
+
+    def _bad(self, reason: BadReason, topic: str, why: str) -> None:
+        self._metrics.bad_message(reason)
+        log.warning("message.refused", reason=reason, topic=topic, why=why[:200])
+
+    # --- the rest: on the broker's own thread ---------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                event = self._inbox.get(timeout=TICK_S)
+            except queue.Empty:
+                self._tick()
+                continue
+            if event is None:
+                return
+            self._handle(event)
+            self._tick()
+
+    def _handle(self, event: LinkEvent) -> None:
+        match event:
+            case LinkUp():
+                self._heartbeat.connected(monotonic_ms())
+                self._metrics.broker_connected(True)
+                log.info("broker.connected")
+                self._greet()
+            case LinkDown(reason):
+                self._heartbeat.disconnected(monotonic_ms())
+                self._metrics.broker_connected(False)
+                log.warning("broker.lost", reason=reason)
+            case PublishRefused(reason):
+                log.error("broker.refused_publication", reason=reason)
+            case Incoming():
+                self._hear(event)
+
+    def _hear(self, event: Incoming) -> None:
+        try:
+            if event.topic == self._topics.hub_echo:
+                self._heartbeat.echoed(_echoes.parse(event.payload).count, monotonic_ms())
+                return
+            node = self._sender(event)
+            if node is None:
+                return
+            if event.topic.endswith(f"/{NodeTopic.STATUS}"):
+                self._hear_status(node, _statuses.parse(event.payload))
+                return
+            telemetry = _telemetry.parse(event.payload)
+            if telemetry.stuck or telemetry.warnings:
+                log.warning("node.warns", node=node.name, stuck=telemetry.stuck, warnings=telemetry.warnings)
+        except BadMessage as error:
+            self._bad(_reason(event.payload, error), event.topic, str(error))
+
+    def _hear_status(self, node: Node, status: wire.NodeStatus) -> None:
+        known = node.name in self._online
+        if status.online:
+            self._online[node.name] = node.role
+        else:
+            self._online.pop(node.name, None)
+        if known is not status.online:
+            log.info("node.online" if status.online else "node.offline", node=node.name, role=node.role)
+        counts: dict[str, int] = dict.fromkeys(Role, 0)
+        for role in self._online.values():
+            counts[role] += 1
+        self._metrics.nodes_online(counts)
+
+    def _tick(self) -> None:
+        now_ms = monotonic_ms()
+        for action in self._heartbeat.tick(now_ms):
+            match action:
+                case SendEcho(count):
+                    self.link.publish(self._topics.hub_echo, encode(wire.Echo(count=count)), qos=0)
+                case Reconnect(reason):
+                    log.warning("broker.reconnect", reason=reason)
+                    self.link.reconnect(reason)
+                case GiveUp(reason):
+                    self._give_up(reason)
+        if now_ms >= self._beat_at_ms:
+            self._beat_at_ms = now_ms + BEAT_PERIOD_MS
+            self._beat()
+
+    def _beat(self) -> None:
+        beat = wire.Beat(at=Instant(self._now_ms()))
+        self.link.publish(self._topics.hub_beat, encode(beat), qos=0)
+
+    def _greet(self) -> None:
+        """All that is retained of the hub: who it is, what each node is for; then the pictures."""
+        self.link.publish(self._topics.hub_status, encode(self._status(online=True)), retain=True)
+        self._beat()
+        for node in self._index.site.nodes:
+            config = node_config(self._index, node, (self._generation, self._now_ms()))
+            self.link.publish(self._topics.node(node.name, NodeTopic.CONFIG), encode(config), retain=True)
+        self._connected()
+
+    def _status(self, *, online: bool) -> wire.HubStatus:
+        return wire.HubStatus(online=online, version=self._version, boot=self._boot)
+
+
+def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.NodeConfig:
+    """What a node is told of its job."""
+    site = index.site
+    match node.role:
+        case Role.DESK_BUTTON:
+            return wire.DeskButtonConfig(
+                revision=revision, desk=node.desk or "", button_pin=node.button_pin, led_pin=node.led_pin
+            )
+        case Role.DISPLAY:
+            return wire.DisplayConfig(
+                revision=revision,
+                hall=node.hall or "",
+                town=site.town,
+                diagonal_in=node.diagonal_in,
+                farthest_m=node.farthest_m,
+                letters="".join(service.letter for service in site.services if service.hall == node.hall),
+            )
+        case Role.TICKET_PRINTER:
+            buttons = tuple(
+                wire.ServiceButton(
+                    service=name, letter=index.service(name).letter, name=index.service(name).title, pin=pin
+                )
+                for name, pin in node.pins.items()
+            )
+            return wire.TicketPrinterConfig(
+                revision=revision, town=site.town, zone=site.zone, buttons=buttons, follow_url=site.follow_url
+            )
+
+
+def _reason(payload: bytes, error: BadMessage) -> BadReason:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return BadReason.OVERSIZED
+    return BadReason.OTHER_VERSION if "$.v" in str(error) else BadReason.MALFORMED
+
+
+def new_boot() -> str:
+    """Names one run of the program."""
+    return os.urandom(6).hex()

@@ -1,0 +1,362 @@
+"""State out, in commit order: announcements at once or in their turn, then the pictures of desks and halls.
+
+The outbox names what changed; the picture is made when it is published, so that many changes become one message. The
+acting desk and its hall go out at once, what follows from them for other desks at most every 500 ms.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from sqlalchemy import Engine, Executable, bindparam, func, select
+
+from hub.database.engine import open_writer_connection
+from hub.database.faults import fault_of, place_of
+from hub.database.statements import Connection
+from hub.database.tables import AnnouncementRow, OutboxRow, TicketEventRow, TicketRow
+from hub.metrics import Metrics
+from hub.pictures import Pictures, shown_desk
+from hub.queue import store
+from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
+from hub.queue.transaction import GOES_OUT_MS, Announcement, SiteIndex
+from hub.writer import Busy, Committed, Task
+from protocol.instants import Instant
+from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DeskState, HallState, encode
+from protocol.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+OTHERS_EVERY_S = 0.5
+# Announcements in their turn go out one second before they start; looking each 0.2 s keeps that within their lead.
+LOOK_EVERY_S = 0.2
+# Opening hours and deferred tickets change what is shown without any command.
+REVIEW_EVERY_S = 20.0
+SENT_REMEMBERED = 2_000
+_JOB = Origin(Source.JOB, "outbox")
+
+_announcement: Any = AnnouncementRow.__table__
+_outbox: Any = OutboxRow.__table__
+_event: Any = TicketEventRow.__table__
+_ticket: Any = TicketRow.__table__
+
+_TO_SAY: Executable = (
+    select(
+        *(_announcement.c[name] for name in ("id", "call", "hall", "number", "desk", "play_ms", "length_ms")),
+    )
+    .where(
+        _announcement.c.site == store.SITE,
+        _announcement.c.play_ms > bindparam("after_ms"),
+        _announcement.c.play_ms <= bindparam("before_ms"),
+        _announcement.c.length_ms > 0,
+    )
+    .order_by(_announcement.c.play_ms, _announcement.c.id)
+)
+_LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
+_LAST_EVENT: Executable = select(func.max(_event.c.id)).where(_event.c.site == store.SITE)
+_COUNTS: Executable = (
+    select(_ticket.c.service, func.count())
+    .where(_ticket.c.site == store.SITE, store.IS_WAITING)
+    .group_by(_ticket.c.service)
+)
+
+
+class Publish(Protocol):
+    """The way to the broker; False where there is none just now."""
+
+    def __call__(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
+    ) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What pages are told: these desks and halls have a new picture, these services other tickets waiting."""
+
+    desks: frozenset[str]
+    halls: frozenset[str]
+    services: frozenset[str]
+    revision: tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the writer has committed and the publisher has not taken yet."""
+
+    desks: set[str] = field(default_factory=set)
+    halls: set[str] = field(default_factory=set)
+    services: set[str] = field(default_factory=set)
+    since_s: float | None = None
+
+
+class Outbox:
+    """Publishes; one thread. `committed` is called by the writer, `republish` when the broker is there again."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        index: SiteIndex,
+        topics: Topics,
+        publish: Publish,
+        now_ms: Callable[[], int],
+        put_later: Callable[[Task], None],
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._index = index
+        self._topics = topics
+        self._publish = publish
+        self._now_ms = now_ms
+        self._put_later = put_later
+        self._metrics = metrics
+        self._generation = 0
+        self._listeners: list[Callable[[Changed], None]] = []
+        self._lock = threading.Lock()
+        self._pending = _Pending()
+        self._waiting: dict[str, int] = {}
+        self._last_event = 0
+        self._published = self._swept = 0
+        self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
+        self._shown: dict[str, DeskState | HallState] = {}
+        self._connection: Connection | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="outbox", daemon=True)
+        metrics.watch_outbox(lambda: len(self._pending.desks) + len(self._pending.halls))
+
+    def start(self, generation: int) -> None:
+        """Counts once who waits; from here on the counts are kept."""
+        self._generation = generation
+        connection = self._connect()
+        site = {"site": self._index.site.name}
+        self._waiting = {service.name: 0 for service in self._index.site.services}
+        self._waiting |= dict(connection.rows(_COUNTS, site))
+        self._last_event = connection.rows(_LAST_EVENT, site)[0][0] or 0
+        log.info("outbox.start", left_by_the_last_run=connection.rows(_LEFT, site)[0][0])
+        self._thread.start()
+        self.republish()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._disconnect()
+
+    def listen(self, listener: Callable[[Changed], None]) -> None:
+        """`listener` is called on the outbox's thread and must not block."""
+        self._listeners.append(listener)
+
+    @property
+    def revision(self) -> tuple[int, int]:
+        return self._generation, self._last_event
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._waiting)
+
+    def committed(self, batch: Sequence[Committed]) -> None:
+        """On the writer's thread, after the commit: what sounds now goes out first, the rest is noted."""
+        before_ms = self._now_ms() + GOES_OUT_MS
+        for done in batch:
+            for announcement in done.effects.announcements:
+                if announcement.play_ms <= before_ms:
+                    self._announce(announcement, done.effects.last_event)
+        with self._lock:
+            for done in batch:
+                self._note(done)
+        self._wake.set()
+
+    def republish(self) -> None:
+        """Everything retained, anew: at start, and when the broker is there again."""
+        with self._lock:
+            self._shown.clear()
+            self._pending.desks |= {desk.name for desk in self._index.site.desks}
+            self._pending.halls |= {hall.name for hall in self._index.site.halls}
+        self._wake.set()
+
+    def _note(self, done: Committed) -> None:
+        effects, pending = done.effects, self._pending
+        self._last_event = max(self._last_event, effects.last_event)
+        pending.desks |= effects.desks
+        pending.halls |= effects.halls
+        for service, change in effects.waiting.items():
+            self._waiting[service] = self._waiting.get(service, 0) + change
+            pending.services.add(service)
+        if effects.last_event and pending.since_s is None:
+            pending.since_s = time.monotonic()
+
+    # --- the outbox's thread --------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        others: set[str] = set()
+        others_at_s = review_at_s = 0.0
+        while not self._stopping.is_set():
+            self._wake.wait(LOOK_EVERY_S)
+            self._wake.clear()
+            try:
+                others |= self._publish_pending()
+                now_s = time.monotonic()
+                if others and now_s >= others_at_s:
+                    self._publish_others(others)
+                    others, others_at_s = set(), now_s + OTHERS_EVERY_S
+                if now_s >= review_at_s:
+                    review_at_s = now_s + REVIEW_EVERY_S
+                    self._review()
+                    self._sweep()
+                self._say_what_is_due()
+            except Exception as error:  # noqa: BLE001 - pictures come again, whatever was wrong with this one
+                self._fail(error)
+
+    def _publish_pending(self) -> set[str]:
+        """The acting desks and halls; gives the services whose other desks follow."""
+        with self._lock:
+            pending, self._pending = self._pending, _Pending()
+            revision, waiting = self.revision, dict(self._waiting)
+        if not pending.desks and not pending.halls and not pending.services:
+            return set()
+        try:
+            self._publish_desks(sorted(pending.desks), revision, waiting)
+            self._publish_halls(sorted(pending.halls), revision, waiting)
+        except Exception:
+            self._give_back(pending)
+            raise
+        if pending.since_s is not None:
+            self._metrics.published(time.monotonic() - pending.since_s)
+        self._metrics.waiting(waiting)
+        self._tell(pending.desks, pending.halls, pending.services, revision)
+        self._published = revision[1]
+        return pending.services
+
+    def _give_back(self, pending: _Pending) -> None:
+        with self._lock:
+            self._pending.desks |= pending.desks
+            self._pending.halls |= pending.halls
+            self._pending.services |= pending.services
+
+    def _publish_others(self, services: Iterable[str]) -> None:
+        """What tickets that came or went mean for every other desk of their services."""
+        desks = {desk.name for service in services for desk in self._index.desks_of(service)}
+        with self._lock:
+            revision, waiting = self.revision, dict(self._waiting)
+        self._publish_desks(sorted(desks), revision, waiting)
+        self._tell(desks, set(), set(), revision)
+
+    def _publish_desks(self, names: Iterable[str], revision: tuple[int, int], waiting: dict[str, int]) -> None:
+        pictures = self._pictures()
+        for name in names:
+            self._show(self._topics.desk_state(name), pictures.desk(name, revision, waiting))
+
+    def _publish_halls(self, names: Iterable[str], revision: tuple[int, int], waiting: dict[str, int]) -> None:
+        pictures = self._pictures()
+        for name in names:
+            self._show(self._topics.hall_state(name), pictures.hall(name, revision, waiting))
+
+    def _show(self, topic: str, picture: DeskState | HallState) -> bool:
+        """Publishes a picture that says something new. False where its revision is shown already, saying otherwise."""
+        shown = self._shown.get(topic)
+        if shown is not None and _bare(shown) == _bare(picture):
+            return True
+        if shown is not None and shown.revision >= picture.revision:
+            return False
+        if self._publish(topic, encode(picture), retain=True):
+            self._shown[topic] = picture
+        return True
+
+    def _review(self) -> None:
+        """Finds pictures that time alone has changed. One whose revision is shown already gets a new one."""
+        with self._lock:
+            revision, waiting = self.revision, dict(self._waiting)
+        pictures, topics, site = self._pictures(), self._topics, self._index.site
+        desks = {desk.name: pictures.desk(desk.name, revision, waiting) for desk in site.desks}
+        halls = {hall.name: pictures.hall(hall.name, revision, waiting) for hall in site.halls}
+        stale_desks = tuple(name for name, picture in desks.items() if not self._show(topics.desk_state(name), picture))
+        stale_halls = tuple(name for name, picture in halls.items() if not self._show(topics.hall_state(name), picture))
+        if stale_desks or stale_halls:
+            self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
+
+    def _say_what_is_due(self) -> None:
+        now_ms = self._now_ms()
+        after_ms, before_ms = now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS
+        rows = self._read().rows(
+            _TO_SAY, {"site": self._index.site.name, "after_ms": after_ms, "before_ms": before_ms}
+        )
+        for announcement in (Announcement(*row) for row in rows):
+            # One that is not noted yet is the writer's to send.
+            if announcement.id <= self._last_event and announcement.id not in self._sent:
+                self._announce(announcement, announcement.id)
+
+    def _announce(self, announcement: Announcement, last_event: int) -> None:
+        """Sent once by this run; what is not taken by the broker is tried again while it is worth saying."""
+        desk, place = shown_desk(self._index, announcement.desk, announcement.hall)
+        message = Announce(
+            revision=(self._generation, last_event),
+            id=str(announcement.id),
+            call=str(announcement.call),
+            number=announcement.number,
+            desk=desk,
+            place=place,
+            play_at=Instant(announcement.play_ms),
+            length_ms=announcement.length_ms,
+        )
+        topic = self._topics.hall_announce(announcement.hall)
+        if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
+            self._sent.append(announcement.id)
+
+    def _sweep(self) -> None:
+        """Forgets what is published; in bulk, for each sweep is a commit of its own."""
+        if self._published > self._swept:
+            self._swept = self._published
+            self._later(SweepOutbox(origin=_JOB, up_to=self._published))
+
+    def _later(self, command: Refresh | SweepOutbox) -> None:
+        try:
+            self._put_later(Task(command, answered=lambda _: None, failed=lambda _: None))
+        except Busy:
+            log.warning("outbox.busy", command=type(command).__name__)
+
+    def _tell(self, desks: set[str], halls: set[str], services: set[str], revision: tuple[int, int]) -> None:
+        if not desks and not halls and not services:
+            return
+        changed = Changed(frozenset(desks), frozenset(halls), frozenset(services), revision)
+        for listener in self._listeners:
+            listener(changed)
+
+    def _fail(self, error: Exception) -> None:
+        fault = fault_of(error, place_of(self._engine.url))
+        self._metrics.database_error(fault)
+        log.error("outbox.failed", error=str(fault), cause=repr(error))
+        self._disconnect()
+        self._stopping.wait(1.0)
+
+    def _pictures(self) -> Pictures:
+        return Pictures(self._read(), self._index, self._now_ms)
+
+    def _read(self) -> Connection:
+        return self._connection or self._connect()
+
+    def _connect(self) -> Connection:
+        raw = open_writer_connection(self._engine)
+        connection = Connection(raw, self._engine.dialect)
+        if connection.on_postgresql:
+            raw.autocommit = True  # type: ignore[union-attr]
+        self._connection = connection
+        return connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _bare(picture: DeskState | HallState) -> DeskState | HallState:
+    """What a picture says, its revision and moment left aside."""
+    if isinstance(picture, DeskState):
+        return msgspec.structs.replace(picture, revision=(0, 0))
+    return msgspec.structs.replace(picture, revision=(0, 0), at=Instant(0))

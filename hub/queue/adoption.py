@@ -1,0 +1,60 @@
+"""Brings the database in line with the site file, before the writer starts."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from hub.database.tables import DeskRow, DeskServiceRow, HallRow
+from hub.queue.order import STRICT_HEAD_START_MS, Kind
+from hub.site import MINUTE_MS, Desk, Service, Site
+from protocol.messages import DeskMode
+
+_desk: Any = DeskRow.__table__
+_desk_service: Any = DeskServiceRow.__table__
+_hall: Any = HallRow.__table__
+
+
+def adopt(engine: Engine, site: Site, now_ms: int) -> None:
+    """New desks start closed, known ones go on as they were; where each desk looks for tickets is written anew."""
+    with engine.execution_options(write=True).begin() as connection:
+        _add_missing(connection, _desk, site.name, [desk.name for desk in site.desks], mode="closed", since_ms=now_ms)
+        _add_missing(connection, _hall, site.name, [hall.name for hall in site.halls])
+        connection.execute(delete(_desk_service).where(_desk_service.c.site == site.name))
+        rows = [row for desk in site.desks for row in look_ups(site, desk)]
+        if rows:
+            connection.execute(insert(_desk_service), rows)
+        # A desk that the site no longer has holds nobody's attention; its tickets are ended by the end of the day.
+        gone = _desk.c.name.not_in([desk.name for desk in site.desks])
+        connection.execute(
+            _desk.update().where(_desk.c.site == site.name, gone).values(mode=DeskMode.CLOSED, since_ms=now_ms)
+        )
+
+
+def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
+    """Where a desk looks for its next ticket: one row a service and kind, with what is added at the choice."""
+    services = {service.name: service for service in site.services}
+    delays_ms = {name: 0 for name in desk.serves} | {help.service: help.delay_min * MINUTE_MS for help in desk.helps}
+    return [
+        {
+            "site": site.name,
+            "desk": desk.name,
+            "service": name,
+            "kind": str(kind),
+            "hall": services[name].hall,
+            "handicap_ms": delay_ms - _strict_ms(services[name], kind),
+            "early_ms": services[name].early_call_min * MINUTE_MS,
+        }
+        for name, delay_ms in delays_ms.items()
+        for kind in Kind
+    ]
+
+
+def _strict_ms(service: Service, kind: Kind) -> int:
+    return STRICT_HEAD_START_MS if service.strict and kind is Kind.TIMED else 0
+
+
+def _add_missing(connection: Connection, table: Any, site: str, names: list[str], **values: object) -> None:
+    known = set(connection.scalars(select(table.c.name).where(table.c.site == site)))
+    missing = [{"site": site, "name": name, **values} for name in names if name not in known]
+    if missing:
+        connection.execute(insert(table), missing)
