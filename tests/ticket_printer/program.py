@@ -1,0 +1,120 @@
+"""The real program, started as systemd would, and a hand on its buttons."""
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.broker import SITE, Broker
+from tests.ticket_printer.hub import NODE
+
+START_TIMEOUT_S = 20.0
+
+
+class Program:
+    """One run of `suivant-node ticket-printer --simulated`; `folder` outlives it, as an SD card does."""
+
+    def __init__(self, broker: Broker, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("SUIVANT_")}
+        environ = {
+            **plain,
+            **broker.environ(NODE),
+            "SUIVANT_NODE": NODE,
+            "SUIVANT_SITE": SITE,
+            "SUIVANT_STATE_DIR": str(folder / "state"),
+            **settings,
+        }
+        self._log = (folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "nodes", "ticket-printer", "--simulated", str(folder)],
+            env=environ,
+            stderr=self._log,
+        )
+        self.shown: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        self._control = self._connect()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def papers(self) -> list[Path]:
+        return sorted((self.folder / "paper").glob("*.png"))
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def press(self, pin: int, held_s: float = 0.06) -> None:
+        """A finger that stays for a moment; less than 25 ms would be a bounce."""
+        self.say({"pin": pin, "pressed": True})
+        time.sleep(held_s)
+        self.say({"pin": pin, "pressed": False})
+
+    def say(self, line: Mapping[str, Any]) -> None:
+        self._control.sendall(json.dumps(line).encode() + b"\n")
+
+    def wait_shown(self, timeout_s: float = 20, **wanted: Any) -> Mapping[str, Any]:
+        """The next line of the control socket with these values."""
+        until = time.monotonic() + timeout_s
+        while True:
+            line = self.shown.get(timeout=max(0.001, until - time.monotonic()))
+            if all(line.get(key) == value for key, value in wanted.items()):
+                return line
+
+    def wait_paper(self, name: str, timeout_s: float = 20) -> None:
+        self.wait_shown(timeout_s, paper=name)
+
+    def kill(self) -> None:
+        """As a power cut: no handler runs."""
+        self._process.kill()
+        self._end()
+
+    def stop(self) -> int:
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._end()
+        return self._process.returncode
+
+    def _end(self) -> None:
+        self._process.wait(timeout=20)
+        self._control.close()
+        self._reader.join()
+        self._log.close()
+
+    def _connect(self) -> socket.socket:
+        until = time.monotonic() + START_TIMEOUT_S
+        while True:
+            control = socket.socket(socket.AF_UNIX)
+            try:
+                control.connect(str(self.folder / "control.sock"))
+            except OSError:
+                control.close()
+                assert self._process.poll() is None, self.log()
+                assert time.monotonic() < until, self.log()
+                time.sleep(0.02)
+            else:
+                return control
+
+    def _read(self) -> None:
+        left = b""
+        while True:
+            try:
+                piece = self._control.recv(4096)
+            except OSError:
+                return
+            if not piece:
+                return
+            *lines, left = (left + piece).split(b"\n")
+            for line in lines:
+                self.shown.put(json.loads(line))
