@@ -12,7 +12,8 @@ from msgspec import Meta, Struct, structs
 
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import Settings, configure_logging, read_settings
-from nodes.ticket_printer.core import Forget, Keep, Kept, Light, Print, PrintTest, TicketPrinter, UsePins
+from nodes.ticket_printer.core import TicketPrinter
+from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintTest, UsePins
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing

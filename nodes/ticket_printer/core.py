@@ -20,6 +20,18 @@ from nodes.events import (
     Publish,
 )
 from nodes.ticket_printer.buttons import Buttons
+from nodes.ticket_printer.events import (
+    Forget,
+    Keep,
+    Kept,
+    Light,
+    PinsUnusable,
+    Print,
+    PrintEnded,
+    PrinterLooked,
+    PrintTest,
+    UsePins,
+)
 from nodes.ticket_printer.lights import Moment, lamp
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
@@ -53,83 +65,6 @@ SECOND_PAPER_MS = 120_000
 ENTROPY_BYTES = 10
 
 _REPLY: Parser[Reply] = Parser(Reply)
-
-
-# --- events of this role ---
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The entry is on the disk; `failed` says why it is not."""
-
-    entry: Entry
-    failed: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PrintEnded:
-    """What became of a paper; `id` None: one that is no ticket of its own."""
-
-    id: str | None
-    outcome: Outcome
-    fault: Fault | None
-
-
-@dataclass(frozen=True, slots=True)
-class PrinterLooked:
-    condition: PrinterCondition
-
-
-@dataclass(frozen=True, slots=True)
-class PinsUnusable:
-    reason: str
-
-
-# --- effects of this role ---
-
-
-@dataclass(frozen=True, slots=True)
-class UsePins:
-    buttons: tuple[int, ...]
-    led: int
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    lit: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Answered by Kept."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """Answered by PrintEnded. At most one is under way."""
-
-    id: str | None
-    reply: TicketReply
-    config: TicketPrinterConfig
-    duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PrintTest:
-    """A paper that is no ticket; `at_ms`: the hub's time, or None where it is not known. Answered by PrintEnded."""
-
-    config: TicketPrinterConfig
-    at_ms: int | None
-
-
-# --- the logic ---
 
 
 @dataclass(slots=True)
@@ -223,12 +158,8 @@ class TicketPrinter:
 
     def _happened(self, event: object) -> Iterator[object]:
         match event:
-            case PinChanged(pin, pressed, at_ms):
-                service = self._buttons.edge(pin, pressed, at_ms)
-                if service is not None:
-                    yield from self._pressed(service)
-            case Message(topic, payload) if topic == self._reply_topic:
-                yield from self._answered(_REPLY.parse(payload))
+            case PinChanged() | Message() | Configured() | Commanded():
+                yield from self._told(event)
             case Kept(entry, failed):
                 yield from self._kept(entry, failed)
             case PrintEnded(request_id, outcome, fault):
@@ -236,8 +167,25 @@ class TicketPrinter:
             case PrinterLooked(condition):
                 self._printer = condition
                 yield from self._print_next()
+            case _:
+                self._noted(event)
+
+    def _told(self, event: PinChanged | Message | Configured | Commanded) -> Iterator[object]:
+        match event:
+            case PinChanged(pin, pressed, at_ms):
+                service = self._buttons.edge(pin, pressed, at_ms)
+                if service is not None:
+                    yield from self._pressed(service)
+            case Message(topic, payload) if topic == self._reply_topic:
+                yield from self._answered(_REPLY.parse(payload))
             case Configured(TicketPrinterConfig() as config):
                 yield from self._configured(config)
+            case Commanded(CommandKind.TEST_PRINT):
+                yield from self._print_test()
+
+    def _noted(self, event: object) -> None:
+        """What is only remembered."""
+        match event:
             case Connected():
                 self._connected = True
                 for press in self._presses.values():
@@ -246,8 +194,6 @@ class TicketPrinter:
                 self._connected = False
             case Identify(until_ms):
                 self._identify_until_ms = until_ms
-            case Commanded(CommandKind.TEST_PRINT):
-                yield from self._print_test()
             case PinsUnusable():
                 self._pins_unusable = True
 
@@ -409,7 +355,7 @@ class TicketPrinter:
             yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
             return
         press.send_at_ms = self._now_ms + TELL_AGAIN_MS
-        yield Publish(self._request, encode(_told(entry)), expiry_s=TOLD_EXPIRY_S)
+        yield Publish(self._request, encode(_word_of(entry)), expiry_s=TOLD_EXPIRY_S)
 
     # --- the lamp ---
 
@@ -447,7 +393,7 @@ class TicketPrinter:
         return Moment.READY
 
 
-def _told(entry: Entry) -> Printed | Abandon:
+def _word_of(entry: Entry) -> Printed | Abandon:
     if entry.step is Step.ABANDONED:
         return Abandon(id=entry.follow_id, of=entry.id)
     return Printed(id=entry.follow_id, of=entry.id, sure=entry.step is Step.PRINTED)

@@ -28,6 +28,11 @@ NUMBER_SIZE, NUMBER_WIDTH = 196, 536
 NUMBER_GAP = 0.2
 LINE = 38
 MODULE, QUIET = 8, 4
+# Half a millimetre: below it a phone has to come closer than it can focus.
+LEAST_MODULE = 4
+# 'téléphone.' at 28 dots, with some room; where less is left beside the code, its words stand below it.
+HINT_LEAST_WIDTH = 190
+MIDDLE_GREY = 128
 QR_GAP = 32
 
 # The town's mark: three lime leaves, each a pointed oval: centre, half length, half width, degrees from upright.
@@ -242,7 +247,7 @@ def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     """The code with its quiet zone, and what it is for: beside it, below it where the code is wide."""
     rows = qr_rows(ticket.follow)
     module = min(MODULE, WIDTH // (len(rows) + 2 * QUIET))
-    if module < 4:
+    if module < LEAST_MODULE:
         raise TooMuchForPaper(_too_long(ticket.follow))
     side = module * len(rows)
     top = y + 57
@@ -250,7 +255,7 @@ def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     code = Code(QUIET * module, top, module, rows)
     pieces.append(code)
     left = code.x + side + QR_GAP
-    if HINT_RIGHT - left < 190:
+    if HINT_RIGHT - left < HINT_LEAST_WIDTH:
         return _hints(ticket, pieces, LEFT, top + side + QUIET * module + 20, RIGHT - LEFT)
     beside = _hint_lines(ticket, HINT_RIGHT - left)
     # Lines are centred on the code, from the first capital's top to the last baseline.
@@ -372,4 +377,4 @@ def _pointed_oval(x: float, y: float, length: float, width: float) -> list[tuple
 
 
 def _threshold() -> list[int]:
-    return [0 if level < 128 else 255 for level in range(256)]
+    return [0 if level < MIDDLE_GREY else 255 for level in range(256)]

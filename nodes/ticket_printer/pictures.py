@@ -1,5 +1,6 @@
-"""Draws sample tickets as PNG files, to be looked at: `python -m nodes.ticket_printer.pictures OUT_DIR`."""
+"""Draws sample tickets as PNG files, to be looked at."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -55,10 +56,9 @@ def samples() -> dict[str, tuple[TicketReply, TicketPrinterConfig, bool]]:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        sys.stderr.write("usage: python -m nodes.ticket_printer.pictures OUT_DIR\n")
-        return 2
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="python -m nodes.ticket_printer.pictures", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the PNG files go")
+    folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     words = words_in("fr")
     for name, (reply, config, duplicate) in samples().items():

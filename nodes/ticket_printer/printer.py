@@ -1,7 +1,7 @@
 """Prints, and says what became of it: printed, not printed, or unknown. Everything has a deadline.
 
-Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is answered
-only when all before it was taken. A printer that is silent is unknown, never out of paper.
+Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is
+answered only when all before it was taken. A printer that is silent is unknown, never out of paper.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 
-from nodes.ticket_printer.core import Print, PrintEnded, PrinterLooked, PrintTest
+from nodes.ticket_printer.events import Print, PrintEnded, PrinterLooked, PrintTest
 from nodes.ticket_printer.paper import Style, paper
 from nodes.ticket_printer.picture import TooMuchForPaper
 from nodes.ticket_printer.printer import Outcome, Printer, Result

@@ -9,7 +9,7 @@ from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-u
 
 from nodes.events import PinChanged
 from nodes.simulated import BadLine, ControlSocket, Input, PinInput, use_mock_pins
-from nodes.ticket_printer.core import PinsUnusable
+from nodes.ticket_printer.events import PinsUnusable
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms

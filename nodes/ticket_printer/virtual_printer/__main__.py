@@ -1,5 +1,6 @@
-"""The virtual printer on a TCP port, for trying things by hand: `python -m nodes.ticket_printer.virtual_printer PAPER_DIR [PORT]`."""
+"""The virtual printer on a TCP port, for trying things by hand: `python -m nodes.ticket_printer.virtual_printer`."""
 
+import argparse
 import sys
 import threading
 from pathlib import Path
@@ -8,30 +9,40 @@ from nodes.ticket_printer.virtual_printer.device import FAULTS, UnknownFault, Vi
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import PaperFolder, TcpPrinter
 
+PORT = 9100
+
 
 def main() -> int:
-    """Serves until the end of its input; each line of it is a fault to have from then on."""
-    if len(sys.argv) not in {2, 3} or (not sys.argv[-1].isdecimal() and len(sys.argv) == 3):
-        print("usage: python -m nodes.ticket_printer.virtual_printer PAPER_DIR [PORT]", file=sys.stderr)
-        return 2
-    folder = PaperFolder(Path(sys.argv[1]), _tell)
+    """Serves until it is interrupted; each line of its input is a fault to have from then on."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nodes.ticket_printer.virtual_printer",
+        description="A network printer that keeps its paper as PNG files.",
+        epilog=f"Type a fault to have it: {', '.join(FAULTS)}.",
+    )
+    parser.add_argument("folder", type=Path, help="where the paper goes")
+    parser.add_argument("--port", type=int, default=PORT, help=f"TCP port on loopback ({PORT}; 0 takes a free one)")
+    options = parser.parse_args()
     try:
-        served = TcpPrinter(VirtualPrinter(folder), int(sys.argv[2]) if len(sys.argv) == 3 else 9100)
+        served = TcpPrinter(VirtualPrinter(PaperFolder(options.folder, _tell)), options.port)
     except OSError as error:
-        print(f"the virtual printer cannot listen on that port: {error}", file=sys.stderr)
+        print(f"the virtual printer cannot listen on port {options.port}: {error}", file=sys.stderr)
         return 1
-    print(f"listening on 127.0.0.1:{served.port}; faults: {', '.join(FAULTS)}", flush=True)
+    print(f"listening on 127.0.0.1:{served.port}", flush=True)
     try:
-        for line in sys.stdin:
-            try:
-                served.fail(fault_named(line.strip()))
-            except UnknownFault as error:
-                print(error, file=sys.stderr)
-        threading.Event().wait()
+        return _obey(served)
     except KeyboardInterrupt:
-        pass
+        return 0
     finally:
         served.close()
+
+
+def _obey(served: TcpPrinter) -> int:
+    for line in sys.stdin:
+        try:
+            served.fail(fault_named(line.strip()))
+        except UnknownFault as error:
+            print(error, file=sys.stderr)
+    threading.Event().wait()
     return 0
 
 

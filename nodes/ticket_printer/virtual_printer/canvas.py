@@ -12,6 +12,7 @@ _FONT = Path(__file__).parents[2] / "assets" / "fonts" / "Lexend-500.ttf"
 CELLS = {"A": (12, 24), "B": (9, 17)}
 # A roll that is never cut stops here: 5 m of paper.
 ROLL_DOTS_MOST = 40_000
+MIDDLE_GREY = 128
 _GLYPH_EM = 0.92
 _BASELINE = 0.78
 
@@ -39,6 +40,9 @@ class Style:
         return width * self.width, height * self.height
 
 
+PLAIN = Style()
+
+
 class RollTooLong(ValueError):
     """Something prints without ever cutting."""
 
@@ -60,7 +64,7 @@ class Canvas:
         self._used += dots
 
     def image(self, dots: Image.Image, align: Align) -> None:
-        """A picture in mode `L` at the current row, moved below it afterwards; what is too wide is lost, as on paper."""
+        """A picture in mode `L` at the current row, then below it; what is too wide is lost, as on paper."""
         self._room(dots.height)
         left = {Align.LEFT: 0, Align.CENTER: (self.width - dots.width) // 2, Align.RIGHT: self.width - dots.width}[
             align
@@ -115,4 +119,4 @@ def _glyph(sign: str, style: Style) -> Image.Image:
     cell.paste(drawn, ((width - drawn.width) // 2, 0))
     if style.underline:
         ImageDraw.Draw(cell).rectangle((0, height - 2, width, height), fill=0)
-    return cell.point([0 if (level < 128) != style.inverse else 255 for level in range(256)])
+    return cell.point([0 if (level < MIDDLE_GREY) != style.inverse else 255 for level in range(256)])

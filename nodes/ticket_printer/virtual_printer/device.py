@@ -11,6 +11,8 @@ INPUT_BYTES_MOST = 256 * 1024
 _REAL_TIME = b"\x10\x04"
 # Bits that mark a reply's family: DLE EOT answers 0xx1xx10, GS r answers 0xx0xxxx.
 _EOT = 0x12
+# The n of DLE EOT n.
+_PRINTER, _CAUSE, _ERROR, _PAPER = _ASKED = (1, 2, 3, 4)
 _OFFLINE, _COVER, _PAPER_STOP, _NEAR_END, _PAPER_END = 0x08, 0x04, 0x20, 0x0C, 0x60
 _ROLL_NEAR_END, _ROLL_END = 0x03, 0x0C
 
@@ -91,7 +93,7 @@ class VirtualPrinter:
         return len(self._stream) >= INPUT_BYTES_MOST
 
     def fail(self, faults: Faults) -> bytes:
-        """From now on so; gives what goes out because of it: a printer that can print again goes on where it stopped."""
+        """From now on so; gives what goes out because of it: who can print again goes on where it stopped."""
         self.faults = faults
         self._print()
         return self._outgoing()
@@ -136,18 +138,18 @@ class VirtualPrinter:
         seen = self._tail + data
         at = seen.find(_REAL_TIME)
         while 0 <= at < len(seen) - 2:
-            if 1 <= seen[at + 2] <= 4:
+            if seen[at + 2] in _ASKED:
                 self._reply(self._status(seen[at + 2]))
             at = seen.find(_REAL_TIME, at + 1)
         self._tail = seen[-2:] if seen[-2:] == _REAL_TIME else seen[-1:] if seen[-1:] == _REAL_TIME[:1] else b""
 
     def _status(self, kind: int) -> int:
         faults = self.faults
-        if kind == 1:
+        if kind == _PRINTER:
             return _EOT | (_OFFLINE if self._stopped else 0)
-        if kind == 2:
+        if kind == _CAUSE:
             return _EOT | (_COVER if faults.cover_open else 0) | (_PAPER_STOP if faults.paper_out else 0)
-        if kind == 4:
+        if kind == _PAPER:
             ending = faults.near_end or faults.paper_out
             return _EOT | (_NEAR_END if ending else 0) | (_PAPER_END if faults.paper_out else 0)
         return _EOT

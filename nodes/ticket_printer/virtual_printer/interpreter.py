@@ -6,21 +6,22 @@ those of Epson's reference that a ticket uses; their parameters and defaults are
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import segno
 from PIL import Image
 
-from nodes.ticket_printer.virtual_printer.canvas import Align, Canvas, Style
+from nodes.ticket_printer.virtual_printer.canvas import PLAIN, Align, Canvas, RollTooLong, Style
 
-ESC, GS, DLE, LF, CR, HT = 0x1B, 0x1D, 0x10, 0x0A, 0x0D, 0x09
+ESC, GS, DLE, LF, CR, HT, SPACE = 0x1B, 0x1D, 0x10, 0x0A, 0x0D, 0x09, 0x20
+# Values that switch something off.
+_OFF = (0, 48)
 CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 4: "cp863", 5: "cp865", 16: "cp1252", 19: "cp858", 71: "cp1252"}
 DEFAULT_SPACING = 30
 COMPLAINTS_MOST = 50
 _QR_LEVELS = {48: "l", 49: "m", 50: "q", 51: "h"}
 # Parameters that follow a command which is read and then passed over.
 _PASSED_OVER = {
-    (ESC, 0x32): 0,
     (ESC, 0x70): 3,
     (ESC, 0x7B): 1,
     (ESC, 0x20): 1,
@@ -42,7 +43,7 @@ class Paper(NamedTuple):
 class _State:
     """What ESC @ resets."""
 
-    style: Style = Style()
+    style: Style = PLAIN
     align: Align = Align.LEFT
     page: str = "cp437"
     spacing: int = DEFAULT_SPACING
@@ -66,6 +67,35 @@ class Interpreter:
         self._state = _State()
         self._line: list[tuple[str, Style]] = []
         self._text: list[str] = []
+        self._without_value: dict[int, Callable[[], None]] = {ord("@"): self._reset, ord("2"): self._usual_spacing}
+        self._escapes: dict[int, Callable[[int], bool | None]] = {
+            ord("!"): self._mode,
+            ord("E"): lambda value: self._restyle(bold=bool(value & 1)),
+            ord("-"): lambda value: self._restyle(underline=value not in _OFF),
+            ord("M"): lambda value: self._restyle(font="A" if value in _OFF else "B"),
+            ord("a"): self._align_to,
+            ord("t"): self._use_page,
+            ord("3"): self._space_lines,
+            ord("d"): lambda lines: self._feed(lines * self._state.spacing),
+            ord("J"): self._feed,
+        }
+        self._groups: dict[int, Callable[[int], bool | None]] = {
+            ord("!"): lambda value: self._restyle(width=1 + (value >> 4 & 7), height=1 + (value & 7)),
+            ord("B"): lambda value: self._restyle(inverse=bool(value & 1)),
+            ord("r"): self._answer,
+        }
+        self._longer: dict[int, Callable[[bytearray], int]] = {
+            ord("V"): self._cut_paper,
+            ord("v"): self._raster,
+            ord("("): self._function,
+        }
+        self._qr_functions: dict[int, Callable[[bytes], None]] = {
+            65: lambda _model: None,
+            67: self._size_qr,
+            69: self._level_qr,
+            80: self._store_qr,
+            81: self._print_qr,
+        }
 
     @property
     def used_dots(self) -> int:
@@ -80,6 +110,10 @@ class Interpreter:
             used = self._command(bytes(stream[:4]), stream)
         except _Incomplete:
             return False
+        except RollTooLong as error:
+            self._complain(str(error))
+            self._canvas.take()
+            used = len(stream)
         del stream[:used]
         return True
 
@@ -97,7 +131,7 @@ class Interpreter:
             self._print_line()
         elif first == HT:
             self._sign(" ")
-        elif first >= 0x20:
+        elif first >= SPACE:
             self._sign(bytes([first]).decode(self._state.page, errors="replace"))
         elif first not in {CR, 0}:
             self._complain(f"control byte {first:#04x}")
@@ -118,74 +152,74 @@ class Interpreter:
 
     def _escape(self, stream: bytearray) -> int:
         _need(stream, 2)
-        state = self._state
         kind = stream[1]
-        if kind == ord("@"):
-            self._state, self._line = _State(), []
-            return 2
         if (ESC, kind) in _PASSED_OVER:
-            used = 2 + _PASSED_OVER[ESC, kind]
-            _need(stream, used)
-            if kind == 0x32:
-                state.spacing = DEFAULT_SPACING
-            return used
+            return self._pass_over(stream)
+        if kind in self._without_value:
+            self._without_value[kind]()
+            return 2
         _need(stream, 3)
-        value = stream[2]
-        match chr(kind):
-            case "!":
-                state.style = Style(
-                    font="B" if value & 0x01 else "A",
-                    bold=bool(value & 0x08),
-                    height=2 if value & 0x10 else 1,
-                    width=2 if value & 0x20 else 1,
-                    underline=bool(value & 0x80),
-                    inverse=state.style.inverse,
-                )
-            case "E":
-                state.style = replace(state.style, bold=bool(value & 1))
-            case "-":
-                state.style = replace(state.style, underline=value not in {0, 48})
-            case "M":
-                state.style = replace(state.style, font="B" if value in {1, 49} else "A")
-            case "a" if value in _ALIGNS:
-                state.align = _ALIGNS[value]
-            case "t" if value in CODE_PAGES:
-                state.page = CODE_PAGES[value]
-            case "3":
-                state.spacing = value
-            case "d":
-                self._end_line()
-                self._canvas.feed(value * state.spacing)
-            case "J":
-                self._end_line()
-                self._canvas.feed(value)
-            case _:
-                self._complain(f"ESC {kind:#04x} {value:#04x}")
+        self._set(self._escapes.get(kind), stream)
         return 3
 
     def _group(self, stream: bytearray) -> int:
         _need(stream, 3)
-        kind, value = stream[1], stream[2]
-        match chr(kind):
-            case "!":
-                self._state.style = replace(self._state.style, width=1 + (value >> 4 & 7), height=1 + (value & 7))
-                return 3
-            case "B":
-                self._state.style = replace(self._state.style, inverse=bool(value & 1))
-                return 3
-            case "r":
-                self._answer(value)
-                return 3
-            case "V":
-                return self._cut_paper(stream)
-            case "v":
-                return self._raster(stream)
-            case "(":
-                return self._function(stream)
+        kind = stream[1]
         if (GS, kind) in _PASSED_OVER:
-            return 2 + _PASSED_OVER[GS, kind]
-        self._complain(f"GS {kind:#04x} {value:#04x}")
+            return self._pass_over(stream)
+        longer = self._longer.get(kind)
+        if longer is not None:
+            return longer(stream)
+        self._set(self._groups.get(kind), stream)
         return 3
+
+    def _set(self, change: Callable[[int], bool | None] | None, stream: bytearray) -> None:
+        """One command with one parameter; it gives False where it does not know that value."""
+        if change is None or change(stream[2]) is False:
+            self._complain(f"{'ESC' if stream[0] == ESC else 'GS'} {stream[1]:#04x} {stream[2]:#04x}")
+
+    def _pass_over(self, stream: bytearray) -> int:
+        used = 2 + _PASSED_OVER[stream[0], stream[1]]
+        _need(stream, used)
+        return used
+
+    # --- one parameter ---
+
+    def _reset(self) -> None:
+        self._state, self._line = _State(), []
+
+    def _usual_spacing(self) -> None:
+        self._state.spacing = DEFAULT_SPACING
+
+    def _mode(self, value: int) -> None:
+        self._restyle(
+            font="B" if value & 0x01 else "A",
+            bold=bool(value & 0x08),
+            height=2 if value & 0x10 else 1,
+            width=2 if value & 0x20 else 1,
+            underline=bool(value & 0x80),
+        )
+
+    def _restyle(self, **changes: Any) -> None:
+        self._state.style = replace(self._state.style, **changes)
+
+    def _align_to(self, value: int) -> bool:
+        if value in _ALIGNS:
+            self._state.align = _ALIGNS[value]
+        return value in _ALIGNS
+
+    def _use_page(self, value: int) -> bool:
+        self._state.page = CODE_PAGES.get(value, self._state.page)
+        return value in CODE_PAGES
+
+    def _space_lines(self, value: int) -> None:
+        self._state.spacing = value
+
+    def _feed(self, dots: int) -> None:
+        self._end_line()
+        self._canvas.feed(dots)
+
+    # --- longer ones ---
 
     def _cut_paper(self, stream: bytearray) -> int:
         feeds = stream[2] in {65, 66, 97, 98, 103, 104}
@@ -218,26 +252,23 @@ class Interpreter:
         used = 5 + int.from_bytes(stream[3:5], "little")
         _need(stream, used)
         body = bytes(stream[5:used])
-        if stream[2] == ord("k") and body[:1] == b"1" and len(body) > 2:
-            self._qr(body[1], body[2:])
+        function = self._qr_functions.get(body[1]) if stream[2] == ord("k") and body[:1] == b"1" else None
+        if function is None or not body[2:]:
+            self._complain(f"GS ( {stream[2]:#04x} {body[:2].hex(' ')}")
         else:
-            self._complain(f"GS ( {stream[2]:#04x}")
+            function(body[2:])
         return used
 
-    def _qr(self, function: int, values: bytes) -> None:
-        state = self._state
-        if function == 67:
-            state.qr_module = values[0]
-        elif function == 69 and values[0] in _QR_LEVELS:
-            state.qr_level = _QR_LEVELS[values[0]]
-        elif function == 80:
-            state.qr_text = values[1:]
-        elif function == 81:
-            self._print_qr()
-        elif function != 65:
-            self._complain(f"QR function {function}")
+    def _size_qr(self, values: bytes) -> None:
+        self._state.qr_module = values[0]
 
-    def _print_qr(self) -> None:
+    def _level_qr(self, values: bytes) -> None:
+        self._state.qr_level = _QR_LEVELS.get(values[0], self._state.qr_level)
+
+    def _store_qr(self, values: bytes) -> None:
+        self._state.qr_text = values[1:]
+
+    def _print_qr(self, _values: bytes) -> None:
         state = self._state
         code = segno.make(state.qr_text, micro=False, error=state.qr_level, boost_error=False)
         rows = [bytes(row) for row in code.matrix]
