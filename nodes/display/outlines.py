@@ -1,6 +1,6 @@
 """The outline of each shape as a small SVG of exactly its size. Pure."""
 
-from math import tan, radians
+from math import radians, tan
 
 from nodes.display.draw import Arrow, Box, Colour, Pointer, Ring, Rounded, Stripes, Ticket
 

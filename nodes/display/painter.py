@@ -54,7 +54,7 @@ class Fonts:
         self._fonts: OrderedDict[tuple[Weight, int], pygame.font.Font] = OrderedDict()
         for weight in Weight:
             if not self._file(weight).is_file():
-                raise FontsMissing(f"{self._file(weight)} is not there: `make assets` builds it")
+                raise FontsMissing(f"{self._file(weight)} is not there")
 
     def _file(self, weight: Weight) -> Path:
         return self._folder / f"Lexend-{weight.value}.ttf"
@@ -160,9 +160,10 @@ def _joined(areas: list[pygame.Rect]) -> list[pygame.Rect]:
     """The same areas, with those that touch made one."""
     joined: list[pygame.Rect] = []
     for area in areas:
-        while (index := area.collidelist(joined)) >= 0:
-            area = area.union(joined.pop(index))
-        joined.append(area)
+        whole = area
+        while (index := whole.collidelist(joined)) >= 0:
+            whole = whole.union(joined.pop(index))
+        joined.append(whole)
     return joined
 
 

@@ -15,10 +15,13 @@ __all__ = ["Scene", "lay_out"]
 
 
 def lay_out(scene: Scene, screen: Screen, words: Words, measure: Measure) -> Picture:
-    """An emergency covers a call, a call covers the rest."""
+    """An emergency covers everything; asked who it is, a display says its name; a call covers the rest."""
     if scene.hall and scene.hall.emergency:
         canvas = Canvas(screen, measure)
         draw_emergency(canvas, scene.hall.emergency)
+    elif scene.identify:
+        canvas = Canvas(screen, measure)
+        _draw_sentence(canvas, scene, scene.node)
     elif scene.announcement:
         canvas = Canvas(screen, measure)
         draw_call(canvas, scene, scene.announcement, words)
@@ -27,17 +30,17 @@ def lay_out(scene: Scene, screen: Screen, words: Words, measure: Measure) -> Pic
         draw_rest(canvas, scene, scene.hall, words)
     else:
         canvas = Canvas(screen, measure, scene.shift)
-        _draw_no_data(canvas, scene, words)
+        _draw_sentence(canvas, scene, words.waiting_for_server, scene.node)
     return canvas.picture
 
 
-def _draw_no_data(canvas: Canvas, scene: Scene, words: Words) -> None:
+def _draw_sentence(canvas: Canvas, scene: Scene, sentence: str, below: str = "") -> None:
     canvas.ground(INK)
     draw_header(canvas, scene)
     middle, room = canvas.width / 2, canvas.width - 120
-    lines = canvas.wrap(words.waiting_for_server, Weight.SEMIBOLD, 138, room)
+    lines = canvas.wrap(sentence, Weight.SEMIBOLD, 138, room)
     top = canvas.height / 2 - 170 * (len(lines) - 1) / 2
     for place, line in enumerate(lines):
         em = canvas.fit(line, Weight.SEMIBOLD, 138, room)
         canvas.text(line, middle, top + 48 + 170 * place, em, Weight.SEMIBOLD, PAPER, Align.CENTRE)
-    canvas.text(scene.node, middle, top + 170 * len(lines) + 20, 54, Weight.REGULAR, MIST, Align.CENTRE)
+    canvas.text(below, middle, top + 170 * len(lines) + 20, 54, Weight.REGULAR, MIST, Align.CENTRE)

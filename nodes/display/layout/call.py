@@ -51,7 +51,7 @@ def _draw_number(
 def _draw_way(canvas: Canvas, announcement: Announce, words: Words) -> None:
     """Arrow, 'Guichet', its number; more digits take their room from the arrow."""
     _, y, _, height = _PLAQUE
-    short = len(announcement.desk) < 2
+    short = len(announcement.desk) == 1
     arrow, gap = (250, 96) if short else (170, 48)
     arrow_height, thickness = (216, 54) if short else (150, 40)
     x = 116.0

@@ -45,15 +45,25 @@ PORTRAIT_LIST = ListPlan(
 
 
 def draw_list(
-    canvas: Canvas, plan: ListPlan, letters: str, calls: tuple[Call, ...], words: Words, *, old: bool
+    canvas: Canvas,
+    plan: ListPlan,
+    letters: str,
+    calls: tuple[Call, ...],
+    words: Words,
+    *,
+    old: bool,
+    height: float,
+    magnify: float,
 ) -> None:
-    """`old`: the newest call loses its paper and becomes an outline."""
+    """Older calls fill `height` as far as they fit; `old`: the newest loses its paper and becomes an outline."""
     canvas.text(words.latest_calls, plan.number_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER)
     canvas.text(words.desk, plan.desk_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER, Align.CENTRE)
     _draw_newest(canvas, plan, letters, calls[0], old=old)
     top = plan.top + NEWEST_HEIGHT + GAP
-    for place, call in enumerate(calls[1:]):
-        draw_row(canvas, plan, letters, call, top + place * (ROW_HEIGHT + GAP))
+    step = ROW_HEIGHT * magnify + GAP
+    rows = max(1, int((height + GAP) // step))
+    for place, call in enumerate(calls[1 : 1 + rows]):
+        draw_row(canvas, plan, letters, call, top + place * step, magnify)
 
 
 def _draw_newest(canvas: Canvas, plan: ListPlan, letters: str, call: Call, *, old: bool) -> None:
@@ -73,18 +83,19 @@ def _draw_newest(canvas: Canvas, plan: ListPlan, letters: str, call: Call, *, ol
     _draw_desk(canvas, call, plaque, NEWEST_EM, 30)
 
 
-def draw_row(canvas: Canvas, plan: ListPlan, letters: str, call: Call, top: float) -> None:
-    canvas.row((plan.left, top, plan.width, ROW_HEIGHT), 24, INK_2)
-    em = canvas.fit_number(call.number, letters, ROW_EM, plan.arrow_x - 64 - plan.number_x)
-    canvas.number(call.number, plan.number_x, baseline_in(top, ROW_HEIGHT, em), em, PAPER)
-    middle = top + ROW_HEIGHT / 2
+def draw_row(canvas: Canvas, plan: ListPlan, letters: str, call: Call, top: float, magnify: float = 1.0) -> None:
+    height = ROW_HEIGHT * magnify
+    canvas.row((plan.left, top, plan.width, height), 24, INK_2)
+    em = canvas.fit_number(call.number, letters, ROW_EM * magnify, plan.arrow_x - 64 - plan.number_x)
+    canvas.number(call.number, plan.number_x, baseline_in(top, height, em), em, PAPER)
+    middle = top + height / 2
     canvas.arrow((plan.arrow_x - 39, middle - 32, 80, 64), 18, PAPER)
-    plaque = (plan.desk_x - 103, top + 12, 206, 142)
+    plaque = (plan.desk_x - 103 * magnify, top + 12, 206 * magnify, height - 24)
     canvas.plaque(plaque, 20, 0, 5)
-    _draw_desk(canvas, call, plaque, DESK_EM, 16)
+    _draw_desk(canvas, call, plaque, DESK_EM * magnify, 16)
 
 
-def _draw_desk(canvas: Canvas, call: Call, plaque: tuple[float, float, float, float], most: int, room: int) -> None:
+def _draw_desk(canvas: Canvas, call: Call, plaque: tuple[float, float, float, float], most: float, room: int) -> None:
     """The desk's number, and below it where that desk is when it is not here."""
     x, y, width, height = plaque
     middle = x + width / 2

@@ -45,14 +45,23 @@ def split_number(number: str) -> tuple[str, str]:
     return series, number[len(series) :]
 
 
+def _reference(screen: Screen) -> tuple[int, int]:
+    return (REFERENCE_SHORT, REFERENCE_LONG) if screen.portrait else (REFERENCE_LONG, REFERENCE_SHORT)
+
+
+def scale_of(screen: Screen) -> float:
+    """Pixels a unit."""
+    width, height = _reference(screen)
+    return min(screen.width / width, screen.height / height)
+
+
 class Canvas:
     """Takes shapes in units, one after the other; `shift` moves all but the ground, in units."""
 
     def __init__(self, screen: Screen, measure: Measure, shift: tuple[int, int] = (0, 0)) -> None:
         self.screen = screen
-        self.width = REFERENCE_SHORT if screen.portrait else REFERENCE_LONG
-        self.height = REFERENCE_LONG if screen.portrait else REFERENCE_SHORT
-        self.scale = min(screen.width / self.width, screen.height / self.height)
+        self.width, self.height = _reference(screen)
+        self.scale = scale_of(screen)
         self._measure = measure
         self._left = (screen.width - self.width * self.scale) / 2 + shift[0] * self.scale
         self._top = (screen.height - self.height * self.scale) / 2 + shift[1] * self.scale

@@ -27,8 +27,7 @@ def _draw_upright(canvas: Canvas, scene: Scene) -> None:
     canvas.text(scene.clock, 1040, 147, CLOCK_UPRIGHT_EM, Weight.SEMIBOLD, PAPER, Align.RIGHT)
     width = 1040 - canvas.width_of(scene.clock, Weight.SEMIBOLD, CLOCK_UPRIGHT_EM) - 52 - 164
     lines = canvas.wrap(scene.town, Weight.MEDIUM, TOWN_UPRIGHT_EM, width)
-    if len(lines) > 2:
-        lines = [lines[0], " ".join(lines[1:])]
+    lines = [lines[0], " ".join(lines[1:])] if len(lines) > 1 else lines
     em = min(canvas.fit(line, Weight.MEDIUM, TOWN_UPRIGHT_EM, width) for line in lines)
     first = 138 if len(lines) > 1 else 112
     for row, line in enumerate(lines):

@@ -5,6 +5,7 @@ from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST, draw_inste
 from nodes.display.layout.canvas import Canvas
 from nodes.display.layout.header import draw_header
 from nodes.display.layout.old import draw_old_band
+from nodes.display.layout.readable import magnification
 from nodes.display.layout.scene import Scene
 from nodes.display.layout.waiting import (
     LANDSCAPE_WAITING,
@@ -12,6 +13,7 @@ from nodes.display.layout.waiting import (
     PORTRAIT_WAITING,
     PORTRAIT_WAITING_OLD,
     draw_waiting,
+    services_that_fit,
 )
 from nodes.display.palette import INK, INK_2, PAPER
 from nodes.display.words import Words
@@ -21,7 +23,6 @@ CLOCK_EM = 164
 DATE_EM = 54
 MESSAGE_EM = 70
 MESSAGE_UPRIGHT_EM = 55
-CALLS_LISTED = 4
 
 
 def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> None:
@@ -32,9 +33,11 @@ def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> No
         draw_header(canvas, scene)
     else:
         _draw_clock(canvas, scene, words, dated=not old)
-    _draw_calls(canvas, scene, hall, words, rows=CALLS_LISTED - (2 if upright else 1) * old)
+    magnify = magnification(canvas.screen)
+    _draw_calls(canvas, scene, hall, words, height=_ROWS_HEIGHT[upright, old], magnify=magnify)
     if not _is_over(hall):
-        draw_waiting(canvas, _WAITING[upright, old], scene.services(hall), words)
+        services = scene.services(hall, services_that_fit(magnify))
+        draw_waiting(canvas, _WAITING[upright, old], services, words, magnify)
     if scene.offline_s is not None:
         draw_old_band(canvas, scene.offline_s, words)
         return
@@ -50,6 +53,9 @@ _WAITING = {
     (True, True): PORTRAIT_WAITING_OLD,
 }
 
+# The oldest row gives way to the band; upright, where the band is higher, two do.
+_ROWS_HEIGHT = {(False, False): 522, (False, True): 344, (True, False): 522, (True, True): 166}
+
 
 def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> None:
     canvas.logo(1254, 48, 128)
@@ -58,10 +64,11 @@ def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> N
         canvas.text(words.day(scene.local.date()), 1864, 241, DATE_EM, Weight.MEDIUM, PAPER, Align.RIGHT)
 
 
-def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, rows: int) -> None:
+def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, height: float, magnify: float) -> None:
     plan = PORTRAIT_LIST if canvas.screen.portrait else LANDSCAPE_LIST
     if hall.calls:
-        draw_list(canvas, plan, scene.series, hall.calls[:rows], words, old=scene.offline_s is not None)
+        old = scene.offline_s is not None
+        draw_list(canvas, plan, scene.series, hall.calls, words, old=old, height=height, magnify=magnify)
         return
     if _is_over(hall):
         draw_instead(canvas, plan, words.closed, words.opens_at(hall.opens) if hall.opens else "")

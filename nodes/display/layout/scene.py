@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from protocol.messages import Announce, Call, HallState, Waiting
 
 PAGE_MS = 10_000
-SERVICES_A_PAGE = 4
 # LCD panels keep a trace of what stands still for days.
 SHIFT_EVERY_MS = 600_000
 SHIFT = 4
@@ -19,7 +18,7 @@ class Scene:
     """`hall` is None before the first picture; `offline_s` is None while the hub is heard.
 
     `now_ms` is the hub's time where a beat was heard, else the node's own; `letters` are those a number can begin
-    with here.
+    with here; `identify`: somebody asks which display this is.
     """
 
     now_ms: int
@@ -29,12 +28,12 @@ class Scene:
     hall: HallState | None = None
     announcement: Announce | None = None
     offline_s: int | None = None
+    identify: bool = False
 
     @property
     def local(self) -> datetime:
         zone = ZoneInfo(self.hall.zone) if self.hall else None
-        moment = datetime.fromtimestamp(self.now_ms // 1000, tz=zone)
-        return moment
+        return datetime.fromtimestamp(self.now_ms // 1000, tz=zone)
 
     @property
     def clock(self) -> str:
@@ -52,12 +51,11 @@ class Scene:
             return self.letters
         return "".join(sorted({service.letter for service in self.hall.waiting}))
 
-    def services(self, hall: HallState) -> tuple[Waiting, ...]:
-        pages = -(-len(hall.waiting) // SERVICES_A_PAGE)
-        if pages <= 1:
-            return hall.waiting
-        first = self.now_ms // PAGE_MS % pages * SERVICES_A_PAGE
-        return hall.waiting[first : first + SERVICES_A_PAGE]
+    def services(self, hall: HallState, most: int) -> tuple[Waiting, ...]:
+        """Those of this moment's page; `most` fit on one."""
+        pages = max(1, -(-len(hall.waiting) // most))
+        first = self.now_ms // PAGE_MS % pages * most
+        return hall.waiting[first : first + most]
 
     def message(self, hall: HallState) -> str | None:
         if not hall.messages:
@@ -69,8 +67,3 @@ def earlier_calls(scene: Scene, announcement: Announce) -> tuple[Call, ...]:
     """The hall's other calls, newest first."""
     calls = scene.hall.calls if scene.hall else ()
     return tuple(call for call in calls if call.id != announcement.call)
-
-
-def has_turns(hall: HallState) -> bool:
-    """Whether pages take turns."""
-    return len(hall.waiting) > SERVICES_A_PAGE or len(hall.messages) > 1

@@ -1,0 +1,191 @@
+"""Wires a display together: screen, sound, disk, link and core; and its main loop."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pygame
+import structlog
+
+from nodes.display.core import Chime, DisplayCore, KeepHall, KeepPlayed, Show, Warned
+from nodes.display.kept import KeptFiles
+from nodes.display.layout import lay_out
+from nodes.display.layout.readable import unreadable
+from nodes.display.painter import Fonts
+from nodes.display.sizes import Screen
+from nodes.display.sound import Sound
+from nodes.display.window import DisplaySettings, Window, open_window, save_frame
+from nodes.display.words import Words, words_in
+from nodes.runtime import Inbox, Runtime
+from nodes.settings import configure_logging, read_settings
+from nodes.simulated import BadLine, ControlSocket, Input
+from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from protocol.heartbeat import HubTime
+from protocol.link import monotonic_ms
+from protocol.messages import DisplayConfig, Role
+
+DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
+LANGUAGE = "fr"
+BOOT_BYTES = 8
+# How long a window that was closed or covered waits to be noticed; messages wake the loop at once.
+PATIENCE_S = 0.5
+ASSETS_MISSING_STATUS = 1
+
+_log = structlog.get_logger()
+
+
+def described_settings() -> Iterator[Described]:
+    yield from describe(DisplaySettings, prefix=DISPLAY_PREFIX)
+
+
+class Warnings:
+    """What telemetry says of this display, by part; parts speak from their own threads."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._by_part: dict[str, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
+
+    def say(self, part: str, warnings: tuple[str, ...]) -> None:
+        with self._lock:
+            if self._by_part.get(part, ()) == warnings:
+                return
+            self._by_part[part] = warnings
+            every = tuple(warning for each in self._by_part.values() for warning in each)
+        self._inbox.put(Warned(every))
+
+
+@dataclass(slots=True)
+class Stage:
+    """Does what the core asks for."""
+
+    window: Window
+    sound: Sound
+    words: Words
+    fonts: Fonts
+    kept: KeptFiles
+    warnings: Warnings
+    _config: DisplayConfig | None = None
+
+    def perform(self, effect: object) -> None:
+        match effect:
+            case Show(scene, config):
+                screen = self._screen(config)
+                self.window.show(lay_out(scene, screen, self.words, self.fonts.width))
+            case Chime():
+                self.sound.play()
+            case KeepHall(payload):
+                self._keep(lambda: self.kept.keep_hall(payload))
+            case KeepPlayed(ids):
+                self._keep(lambda: self.kept.keep_played(ids))
+
+    def _screen(self, config: DisplayConfig | None) -> Screen:
+        width, height = self.window.size
+        if config is None:
+            return Screen(width, height)
+        screen = Screen(width, height, config.diagonal_in, config.farthest_m)
+        if config != self._config:
+            self._config = config
+            self.warnings.say("sizes", unreadable(screen))
+        return screen
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            # The screen goes on; only a restart would know less.
+            _log.exception("state.not_kept", reason=str(error))
+            self.warnings.say("disk", ("disk: what is shown is not kept",))
+            return
+        self.warnings.say("disk", ())
+
+
+def run(environ: Mapping[str, str], simulated: Path | None) -> int:
+    """Until it is stopped; the exit status. Raises WrongSetting."""
+    settings = read_settings(environ)
+    display = read(DisplaySettings, environ, prefix=DISPLAY_PREFIX)
+    configure_logging(settings.node)
+    try:
+        fonts, words = Fonts(), words_in(LANGUAGE)
+    except FileNotFoundError as error:
+        sys.stderr.write(f"suivant-node display: {error}: `make assets` builds it.\n")
+        return ASSETS_MISSING_STATUS
+    inbox, hub_time, kept = Inbox(), HubTime(), KeptFiles(settings.node.state_dir)
+    control = None if simulated is None else _control(simulated)
+    window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
+    warnings = Warnings(inbox)
+    sound = Sound(lambda mute: warnings.say("sound", ("mute",) if mute else ()))
+    started_ms = monotonic_ms()
+    core = DisplayCore(
+        node=settings.node.node,
+        topics=settings.node.topics,
+        hub_time=hub_time,
+        started_ms=started_ms,
+        wall_ms=time.time_ns() // 1_000_000 - started_ms,
+        kept=kept.load(),
+    )
+    runtime = Runtime(
+        settings,
+        Role.DISPLAY,
+        core,
+        Stage(window, sound, words, fonts, kept, warnings).perform,
+        inbox=inbox,
+        hub_time=hub_time,
+        version=version("suivant"),
+        boot=os.urandom(BOOT_BYTES).hex(),
+        environ=environ,
+    )
+    try:
+        return _loop(runtime, core, window)
+    finally:
+        sound.close()
+        pygame.quit()
+        if control is not None:
+            control.close()
+
+
+def _loop(runtime: Runtime, core: DisplayCore, window: Window) -> int:
+    runtime.start()
+    try:
+        while True:
+            patience_s = min(max(core.due_ms() - monotonic_ms(), 0) / 1000, PATIENCE_S)
+            status = runtime.step(patience_s)
+            if status is not None:
+                return status
+            for event in pygame.event.get():
+                if event.type == pygame.QUIT:
+                    return 0
+                if event.type in {pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED}:
+                    window.expose()
+    finally:
+        runtime.close()
+
+
+def _control(folder: Path) -> ControlSocket:
+    # Before SDL looks for a screen and a sound card: a simulated display has neither.
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+
+    def obey(_wanted: Input) -> None:
+        raise BadLine("a display has nothing to press")
+
+    try:
+        return ControlSocket(folder, obey)
+    except OSError as error:
+        raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+
+
+def _shown(simulated: Path | None, control: ControlSocket | None) -> Callable[[pygame.Surface, int], None]:
+    if simulated is None or control is None:
+        return lambda _surface, _count: None
+
+    def shown(surface: pygame.Surface, count: int) -> None:
+        save_frame(surface, simulated)
+        control.show("frame", {"frame": count})
+
+    return shown

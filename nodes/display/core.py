@@ -1,0 +1,197 @@
+"""A display's logic: what the hub says and the time go in; what to draw, to play and to keep comes out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from nodes.display.announcements import Announcements
+from nodes.display.layout.scene import PAGE_MS, Scene
+from nodes.events import Commanded, Condition, Configured, Follow, Identify, Message
+from protocol.heartbeat import HubTime
+from protocol.messages import BEAT_LOST_MS, Announce, BadMessage, CommandKind, DisplayConfig, HallState, Parser
+from protocol.topics import Topics
+
+_HALL: Parser[HallState] = Parser(HallState)
+_ANNOUNCE: Parser[Announce] = Parser(Announce)
+
+# Counts change several times a second at a rush; a memory card should not be written each time.
+KEEP_EVERY_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """The screen from now on; `config` is None before the hub said what this display is for."""
+
+    scene: Scene
+    config: DisplayConfig | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chime:
+    """The sound with which an announcement begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepHall:
+    """The last picture, as it came, for the next start."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPlayed:
+    """The ids of the announcements that were said, for the next start."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """From the shell: what this display cannot do, from now on."""
+
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a display remembers of its last run."""
+
+    hall: bytes | None = None
+    played: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class DisplayCore:
+    """`wall_ms`: what to add to the monotonic time for its own wall clock, shown until a beat comes."""
+
+    node: str
+    topics: Topics
+    hub_time: HubTime
+    started_ms: int
+    wall_ms: int
+    kept: Kept = field(default_factory=Kept)
+    _config: DisplayConfig | None = None
+    _hall: HallState | None = None
+    _hall_payload: bytes = b""
+    _hall_kept: bytes = b""
+    _keep_at_ms: int = 0
+    _announcements: Announcements = field(default_factory=Announcements)
+    _heard_ms: int = 0
+    # What to add to the monotonic time for the hub's.
+    _hub_ms: int | None = None
+    _identify_until_ms: int = 0
+    _now_ms: int = 0
+    _shown: Show | None = None
+    _warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._heard_ms = self._now_ms = self.started_ms
+        self._announcements = Announcements.after(self.kept.played)
+        if self.kept.hall is not None:
+            try:
+                self._hall = _HALL.parse(self.kept.hall)
+            except BadMessage:
+                return
+            self._hall_payload = self._hall_kept = self.kept.hall
+
+    def handle(self, event: object, now_ms: int) -> Iterator[object]:
+        """Raises BadMessage for a payload that is not what its topic carries."""
+        self._now_ms = now_ms
+        self._hear(now_ms)
+        match event:
+            case Configured(config=DisplayConfig() as config):
+                yield self._follow(config)
+            case Message(topic, payload, retained):
+                self._take(topic, payload, retained=retained)
+            case Identify(until_ms):
+                self._identify_until_ms = until_ms
+            case Commanded(CommandKind.TEST_SOUND):
+                yield Chime()
+            case Warned(warnings):
+                self._warnings = warnings
+        yield from self._advance(now_ms)
+
+    def due_ms(self) -> int:
+        """The next moment at which the screen or the sound changes by itself."""
+        wall = self._now_ms + self._clock_ms
+        due = self._now_ms + PAGE_MS - wall % PAGE_MS
+        change = self._announcements.next_change()
+        if change is not None and self._hub_ms is not None:
+            due = min(due, change - self._hub_ms)
+        silent_ms = self._now_ms - self._heard_ms
+        if silent_ms < BEAT_LOST_MS:
+            return min(due, self._heard_ms + BEAT_LOST_MS)
+        return min(due, self._now_ms + 1000 - silent_ms % 1000)
+
+    def condition(self) -> Condition:
+        return Condition(warnings=self._warnings)
+
+    # --- what comes in --------------------------------------------------------------------------------------------
+
+    def _hear(self, now_ms: int) -> None:
+        heard = self.hub_time.stamp(now_ms)
+        if heard is None:
+            return
+        self._heard_ms = max(self._heard_ms, now_ms - heard[1])
+        hub_now = self.hub_time.hub_now_ms(now_ms)
+        if hub_now is not None:
+            self._hub_ms = hub_now - now_ms
+
+    def _follow(self, config: DisplayConfig) -> Follow:
+        self._config = config
+        if self._hall is not None and self._hall.hall != config.hall:
+            self._hall = None
+            self._announcements.leave()
+        return Follow((self.topics.hall_state(config.hall), self.topics.hall_announce(config.hall)))
+
+    def _take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        if self._config is None:
+            return
+        if topic == self.topics.hall_state(self._config.hall):
+            self._take_hall(payload)
+        elif topic == self.topics.hall_announce(self._config.hall) and not retained:
+            self._announcements.receive(_ANNOUNCE.parse(payload), self._hall)
+
+    def _take_hall(self, payload: bytes) -> None:
+        hall = _HALL.parse(payload)
+        if self._hall is not None and hall.revision <= self._hall.revision:
+            return
+        self._hall = hall
+        self._hall_payload = payload
+        self._announcements.withdraw(hall)
+
+    # --- what comes out -------------------------------------------------------------------------------------------
+
+    def _advance(self, now_ms: int) -> Iterator[object]:
+        begun = self._announcements.advance(now_ms + self._hub_ms) if self._hub_ms is not None else None
+        if begun is not None:
+            # Before it sounds: a display that dies now must not say it again.
+            yield KeepPlayed(self._announcements.played)
+        show = Show(self._scene(now_ms), self._config)
+        if show != self._shown:
+            self._shown = show
+            yield show
+        if begun is not None and not (self._hall and self._hall.emergency):
+            yield Chime()
+        if self._hall_payload != self._hall_kept and now_ms >= self._keep_at_ms:
+            self._keep_at_ms = now_ms + KEEP_EVERY_MS
+            self._hall_kept = self._hall_payload
+            yield KeepHall(self._hall_payload)
+
+    @property
+    def _clock_ms(self) -> int:
+        return self.wall_ms if self._hub_ms is None else self._hub_ms
+
+    def _scene(self, now_ms: int) -> Scene:
+        wall = now_ms + self._clock_ms
+        silent_ms = now_ms - self._heard_ms
+        return Scene(
+            # Only as fine as what is shown, so that a scene that looks the same is the same.
+            now_ms=wall - wall % PAGE_MS,
+            node=self.node,
+            town=self._hall.town if self._hall else self._config.town if self._config else "",
+            letters=self._config.letters if self._config else "",
+            hall=self._hall,
+            announcement=self._announcements.current,
+            offline_s=silent_ms // 1000 if self._hall and silent_ms >= BEAT_LOST_MS else None,
+            identify=now_ms < self._identify_until_ms,
+        )

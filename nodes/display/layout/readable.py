@@ -1,0 +1,33 @@
+"""Whether what must be read can be read from the farthest seat, and what is done where it cannot."""
+
+from nodes.display.layout.call import DESK_EM, LEAST_NUMBER_EM
+from nodes.display.layout.calls import ROW_EM
+from nodes.display.layout.canvas import scale_of
+from nodes.display.layout.old import OFFLINE_EM
+from nodes.display.layout.waiting import COUNT_EM
+from nodes.display.sizes import Screen
+
+# Beyond this, rows are too few to be a list.
+MAGNIFY_MOST = 1.6
+
+
+def magnification(screen: Screen) -> float:
+    """How much larger older calls and counts are drawn on a screen that is small for its hall: fewer fit then."""
+    smallest = min(ROW_EM, COUNT_EM) * scale_of(screen)
+    return min(max(screen.least_em_px / smallest, 1.0), MAGNIFY_MOST)
+
+
+def unreadable(screen: Screen) -> tuple[str, ...]:
+    """What stays below 0.7 degrees from the farthest seat, in words for telemetry."""
+    scale, magnify = scale_of(screen), magnification(screen)
+    must_be_read = {
+        "call": min(LEAST_NUMBER_EM, DESK_EM) * scale,
+        "list": min(ROW_EM, COUNT_EM) * magnify * scale,
+        "offline": OFFLINE_EM * scale,
+    }
+    return tuple(
+        f"too small: {part} reads to {screen.farthest_reading_m(em):.1f} m, the farthest seat is at "
+        f"{screen.farthest_m:.1f} m"
+        for part, em in must_be_read.items()
+        if not screen.reads(em)
+    )

@@ -1,0 +1,85 @@
+"""The chime, made at start, and the sound device, which may be away without the picture caring."""
+
+import queue
+import threading
+from array import array
+from collections.abc import Callable
+from math import exp, pi, sin
+
+import pygame
+import structlog
+
+RATE_HZ = 48_000
+# A sound begins at a buffer's edge: 512 frames are 11 ms, which nobody hears as late.
+BUFFER_FRAMES = 512
+CHANNELS = 2
+# A television that was off at start is tried again with each announcement.
+_LEVEL = 0.32
+_ATTACK_S = 0.012
+# Two falling tones, a major third apart: a doorbell, no alarm.
+_TONES = ((0.0, 659.26), (0.38, 523.25))
+CHIME_S = 1.5
+_DECAY_PER_S = 4.2
+_LARGEST = 32_767
+
+_log = structlog.get_logger()
+
+
+def chime() -> "array[int]":
+    """Signed 16-bit frames, left and right alike, at RATE_HZ."""
+    samples = array("h")
+    for frame in range(int(CHIME_S * RATE_HZ)):
+        value = round(_LARGEST * _LEVEL * sum(_tone(frame / RATE_HZ - begin, pitch) for begin, pitch in _TONES))
+        samples.extend((value, value))
+    return samples
+
+
+def _tone(since_s: float, pitch_hz: float) -> float:
+    """A soft struck bar: a sine with a little of its octave, which dies away."""
+    if since_s < 0:
+        return 0.0
+    attack = min(1.0, since_s / _ATTACK_S)
+    # The last tenth of a second goes to nothing, so that the end does not click.
+    release = min(1.0, max(0.0, (CHIME_S - since_s) / 0.1))
+    wave = sin(2 * pi * pitch_hz * since_s) + 0.18 * sin(4 * pi * pitch_hz * since_s)
+    return attack * release * exp(-_DECAY_PER_S * since_s) * wave
+
+
+class Sound:
+    """Plays on a thread of its own: opening a device may take long or fail, and the picture does not wait for it.
+
+    `tell` is called from that thread with whether the device is mute.
+    """
+
+    def __init__(self, tell: Callable[[bool], None]) -> None:
+        self._tell = tell
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._chime: pygame.mixer.Sound | None = None
+        self._thread = threading.Thread(target=self._serve, name="sound", daemon=True)
+        self._thread.start()
+
+    def play(self) -> None:
+        self._wanted.put(True)
+
+    def close(self) -> None:
+        self._wanted.put(False)
+        self._thread.join(1.0)
+
+    def _serve(self) -> None:
+        self._open()
+        while self._wanted.get():
+            if self._chime is None:
+                self._open()
+            if self._chime is not None:
+                self._chime.play()
+        pygame.mixer.quit()
+
+    def _open(self) -> None:
+        try:
+            pygame.mixer.init(RATE_HZ, -16, CHANNELS, BUFFER_FRAMES, allowedchanges=0)
+            self._chime = pygame.mixer.Sound(buffer=chime())
+        except pygame.error as error:
+            _log.warning("sound.mute", reason=str(error))
+            self._tell(True)
+            return
+        self._tell(False)

@@ -1,0 +1,113 @@
+"""The screen: a window on a desktop, the whole of it under KMSDRM, or a picture in a file when simulated."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pygame
+from msgspec import Meta, Struct
+
+from nodes.display.draw import Picture
+from nodes.display.painter import Fonts, Painter
+from protocol.environment import WrongSetting
+
+DEFAULT_SIZE = "1920x1080"
+TITLE = "Suivant"
+QUARTER = 90
+
+
+class DisplaySettings(Struct, frozen=True, kw_only=True):
+    """What a display must be told of its screen."""
+
+    size: Annotated[
+        str,
+        Meta(
+            pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}$",
+            description="size of the window in pixels; a screen without a desktop is filled whatever this says",
+            extra={"wanted": "width x height, such as 1920x1080"},
+        ),
+    ] = DEFAULT_SIZE
+    rotate: Annotated[
+        Literal[0, 90, 270], Meta(description="degrees, counter-clockwise, by which the picture is turned")
+    ] = 0
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        width, height = self.size.split("x")
+        return int(width), int(height)
+
+
+@dataclass(slots=True)
+class Window:
+    """The surface that the painter fills, and the way from it to the eye.
+
+    `shown` is called after each frame that changed something, with its count.
+    """
+
+    screen: pygame.Surface
+    canvas: pygame.Surface
+    rotate: int
+    painter: Painter
+    shown: Callable[[pygame.Surface, int], None]
+    frames: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.canvas.get_size()
+
+    def show(self, picture: Picture) -> None:
+        changed = self.painter.paint(picture)
+        if not changed:
+            return
+        pygame.display.update([self._brought(area) for area in changed])
+        self.frames += 1
+        self.shown(self.canvas, self.frames)
+
+    def expose(self) -> None:
+        """Shows everything again, as after a window was covered or a television switched on."""
+        pygame.display.update(self._brought(self.canvas.get_rect()))
+
+    def _brought(self, area: pygame.Rect) -> pygame.Rect:
+        """Turns what changed onto the screen; KMSDRM has no way to do so itself."""
+        if not self.rotate:
+            return area
+        area = area.clip(self.canvas.get_rect())
+        turned = pygame.transform.rotate(self.canvas.subsurface(area), self.rotate)
+        width, height = self.canvas.get_size()
+        counter_clockwise = self.rotate == QUARTER
+        place = (area.y, width - area.right) if counter_clockwise else (height - area.bottom, area.x)
+        return self.screen.blit(turned, place)
+
+
+def open_window(
+    settings: DisplaySettings,
+    environ: Mapping[str, str],
+    fonts: Fonts,
+    *,
+    simulated: bool,
+    shown: Callable[[pygame.Surface, int], None],
+) -> Window:
+    """Raises WrongSetting where there is no screen to draw on."""
+    desktop = simulated or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
+    try:
+        pygame.display.init()
+        if desktop:
+            screen = pygame.display.set_mode(settings.pixels)
+        else:
+            screen = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+    except pygame.error as error:
+        wanted = f"a video driver that works here, such as kmsdrm on a screen without a desktop ({error})"
+        raise WrongSetting("SDL_VIDEODRIVER", environ.get("SDL_VIDEODRIVER"), wanted) from error
+    pygame.display.set_caption(TITLE)
+    pygame.mouse.set_visible(False)
+    width, height = screen.get_size()
+    canvas = pygame.Surface((height, width)).convert() if settings.rotate else screen
+    return Window(screen, canvas, settings.rotate, Painter(canvas, fonts), shown)
+
+
+def save_frame(surface: pygame.Surface, folder: Path) -> None:
+    """Who reads the file sees a whole frame, the old or the new one."""
+    fresh = folder / "frame.new.png"
+    pygame.image.save(surface, fresh)
+    fresh.replace(folder / "frame.png")
