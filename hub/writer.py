@@ -78,13 +78,13 @@ class Writer:
         self._mean_visit_ms = mean_visit_ms
         self._after_commit = after_commit
         self._metrics = metrics
-        metrics.watch_queue("people", self._queue.qsize)
-        metrics.watch_queue("jobs", lambda: len(self._later))
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._later: deque[tuple[float, Task]] = deque()
         self._connection: Connection | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
+        metrics.watch_queue("people", self._queue.qsize)
+        metrics.watch_queue("jobs", lambda: len(self._later))
 
     def start(self) -> None:
         """Raises a DatabaseFault where the database can't be opened."""

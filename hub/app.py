@@ -1,0 +1,254 @@
+"""The one place that wires the hub together."""
+
+import asyncio
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from functools import partial
+from importlib.metadata import version
+from socket import socket
+
+import structlog
+import uvicorn
+import uvloop
+from sqlalchemy import Engine
+
+from hub.absence import Absence
+from hub.broker import Broker, new_boot
+from hub.chores import Chores
+from hub.clock import Clock
+from hub.config import read_site
+from hub.database.engine import first_generation, open_engine
+from hub.database.faults import DatabaseFault, SiteTaken
+from hub.database.lock import SiteLock, hold_site
+from hub.database.migration import migrate
+from hub.figures.visits import Visits
+from hub.listening import listen
+from hub.metrics import Metrics
+from hub.outbox import Outbox
+from hub.queue.adoption import adopt
+from hub.queue.requests import Answer, Command
+from hub.queue.transaction import SiteIndex
+from hub.settings import Settings
+from hub.site import Site
+from hub.web.app import create_web
+from hub.web.parts import Health, WebParts
+from hub.writer import Task, Writer
+from protocol.ids import uuid7
+from protocol.link import BrokerSettings
+from protocol.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+LOCK_CHECK_S = 1.0
+# A staff page is quiet for minutes; opening a connection anew would be felt at the next click.
+KEEP_ALIVE_S = 75
+# No vowels and no look-alikes: a code spells no word and can be read out.
+CODE_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
+CODE_LENGTH = 10
+
+
+class Hub:
+    """All that runs but the pages. `give_up` is called, from any thread, when only a new start can help."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        site: Site,
+        broker: BrokerSettings,
+        give_up: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self.engine = engine
+        self.site = site
+        self.version = version("suivant")
+        self.clock = clock or Clock()
+        self.metrics = Metrics(self.version)
+        index = SiteIndex(site)
+        self.visits = Visits(engine, site.name)
+        self.writer = Writer(
+            engine=engine,
+            index=index,
+            now_ms=self.clock.now_ms,
+            mean_visit_ms=self.visits.mean_ms,
+            after_commit=lambda batch: self.outbox.committed(batch),
+            metrics=self.metrics,
+        )
+        self.broker = Broker(
+            settings=broker,
+            index=index,
+            version=self.version,
+            boot=new_boot(),
+            now_ms=self.clock.now_ms,
+            new_code=new_code,
+            put=self.writer.put,
+            connected=lambda: self.outbox.republish(),
+            give_up=give_up,
+            metrics=self.metrics,
+        )
+        self.outbox = Outbox(
+            engine=engine,
+            index=index,
+            topics=Topics(site.name),
+            publish=self.broker.link.publish,
+            now_ms=self.clock.now_ms,
+            put_later=self.writer.put_later,
+            metrics=self.metrics,
+        )
+        self.absence = Absence(engine, site.name, self.clock.now_ms, self.writer.put_later)
+        self.chores = Chores(site=site, visits=self.visits, now_ms=self.clock.now_ms, do=self.do_later)
+        self._give_up = give_up
+        self._lock: SiteLock | None = None
+        self._stopping = threading.Event()
+        self._guard = threading.Thread(target=self._keep_lock, name="lock", daemon=True)
+
+    def start(self) -> None:
+        """Raises a DatabaseFault: the site is taken, the database is newer, locked, not there …"""
+        migrate(self.engine)
+        self._lock = hold_site(self.engine, self.site.name)
+        now_ms = self.clock.now_ms()
+        generation = first_generation(self.engine, self.site.name, now_ms)
+        adopt(self.engine, self.site, now_ms)
+        self.writer.start()
+        self.outbox.start(generation)
+        self.broker.start(generation)
+        self.absence.start()
+        self.chores.start()
+        self._guard.start()
+        log.info("hub.started", site=self.site.name, version=self.version)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.chores.stop()
+        self.absence.stop()
+        self.writer.stop()
+        self.outbox.stop()
+        self.broker.stop()
+        if self._lock is not None:
+            self._lock.release()
+        self.engine.dispose()
+        log.info("hub.stopped", site=self.site.name)
+
+    def do_later(self, command: Command) -> "Future[Answer]":
+        """A job's command: people's go first."""
+        future: Future[Answer] = Future()
+        self.writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
+        return future
+
+    def health(self) -> Health:
+        return Health(
+            database=self._database_fault(),
+            broker=None if self.broker.link.connected else "the broker is not reached",
+        )
+
+    def _database_fault(self) -> str | None:
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("select 1")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            return str(error).splitlines()[0]
+        return None
+
+    def _keep_lock(self) -> None:
+        """A site that another hub took over meanwhile is left to it."""
+        while not self._stopping.wait(LOCK_CHECK_S):
+            try:
+                if self._lock is not None and not self._lock.check():
+                    log.warning("site.lock_taken_anew", site=self.site.name)
+            except SiteTaken as taken:
+                self._give_up(str(taken))
+                return
+            except DatabaseFault as fault:
+                log.warning("site.lock_not_checked", error=str(fault))
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help."""
+    site = read_site(settings.hub.site_file).site
+    listening = listen(settings.hub.http_host, settings.hub.http_port)
+    status: list[str] = []
+
+    def give_up(reason: str) -> None:
+        log.error("hub.gives_up", reason=reason)
+        status.append(reason)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    hub = Hub(engine=open_engine(settings.database_url), site=site, broker=settings.broker, give_up=give_up)
+    hub.start()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(hub, listening))
+    finally:
+        hub.stop()
+    return 1 if status else 0
+
+
+async def _serve(hub: Hub, listening: socket) -> None:
+    host, port = listening.getsockname()[:2]
+    web = create_web(web_parts(hub))
+    hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
+    config = uvicorn.Config(
+        web,
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+        date_header=False,
+    )
+    log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def web_parts(hub: Hub) -> WebParts:
+    """What the pages are given."""
+    return WebParts(
+        site=hub.site,
+        reads=hub.engine,
+        do=partial(_do, hub.writer),
+        now_ms=hub.clock.now_ms,
+        new_id=new_id,
+        health=hub.health,
+        metrics=hub.metrics.text,
+        mean_visit_ms=hub.visits.mean_ms,
+    )
+
+
+def _do(writer: Writer, command: Command) -> Awaitable[Answer]:
+    """Hands a command to the writer; the answer comes back into the loop that asked."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answer] = loop.create_future()
+
+    def answered(answer: Answer) -> None:
+        loop.call_soon_threadsafe(_resolve, future, answer)
+
+    def failed(error: Exception) -> None:
+        loop.call_soon_threadsafe(_reject, future, error)
+
+    writer.put(Task(command, answered=answered, failed=failed))
+    return future
+
+
+def _resolve(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _reject(future: "asyncio.Future[Answer]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def new_id() -> str:
+    """A request's identity, for one that came without."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def new_code() -> str:
+    """The opaque word by which a phone follows its ticket: 47 bits, so that nobody guesses another's."""
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
