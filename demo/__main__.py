@@ -64,7 +64,7 @@ async def _run(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    if options.seconds_limit is not None:
+    if options.seconds_limit:
         loop.call_later(options.seconds_limit, stop.set)
 
     hall = read_hall(SITE_FILE)
