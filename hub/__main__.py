@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"hub", "protocol"}:
+            raise
         return _say(f"{error.name} is not installed: install suivant[hub]", FAILED_STATUS)
     except KeyboardInterrupt:
         return 128 + 2

@@ -74,10 +74,10 @@ def read_struct(document: Document, node: Node, kind: type[Struct], path: Path =
     if not isinstance(node, MappingNode):
         document.tell(path, f"this should be keys and values, each on its line: {_keys(kind)}")
         return BROKEN
+    name = next((child.value for key, child in node.value if key.value == "name"), None)
+    if path and isinstance(name, str):
+        document.names[path] = name
     found = _named_nodes(document, node, path)
-    name = found.get("name")
-    if path and isinstance(name, ScalarNode):
-        document.names[path] = str(name.value)
     fields = {each.name: each for each in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
     for key, child in found.items():
@@ -140,8 +140,9 @@ def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Pa
         document.tell(path, f"this should be keys and values, each on its line: {_words(kinds[1])} after each key")
         return BROKEN
     found = _named_nodes(document, node, path)
-    table = {key: _read(document, child, kinds[1], (*path, key)) for key, child in found.items()}
-    return BROKEN if BROKEN in table.values() else table
+    keys = [_convert(document, key, kinds[0], (*path, key)) for key in found]
+    values = [_read(document, child, kinds[1], (*path, key)) for key, child in found.items()]
+    return BROKEN if BROKEN in (*keys, *values) else dict(zip(keys, values, strict=True))
 
 
 def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
@@ -150,10 +151,14 @@ def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
     if not isinstance(node, ScalarNode):
         document.tell(path, f"this should be one value: {_words(kind)}")
         return BROKEN
+    return _convert(document, str(node.value), kind, path)
+
+
+def _convert(document: Document, text: str, kind: Any, path: Path) -> Any:
     try:
-        return msgspec.convert(node.value, kind, strict=False)
+        return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
-        document.tell(path, f"{str(node.value)!r} should be {_words(kind)}{meant(node.value, _choices(kind))}")
+        document.tell(path, f"{text!r} should be {_words(kind)}{meant(text, _choices(kind))}")
         return BROKEN
 
 

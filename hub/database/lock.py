@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol
 import psycopg
 from sqlalchemy import Engine
 
-from hub.database.engine import open_writer_connection, sqlite_file
+from hub.database.engine import open_writer_connection, require_folder, sqlite_file
 from hub.database.faults import DatabaseNotWritable, SiteTaken, place_of
 
 
@@ -32,9 +32,10 @@ class SiteLock(Protocol):
 
 
 def hold_site(engine: Engine, site: str) -> SiteLock:
-    """Takes the site for this hub. Raises SiteTaken where another hub has it, or another DatabaseFault."""
+    """Takes the site for this hub, before anything is written, an upgrade too. Raises SiteTaken where another hub has it, or another DatabaseFault."""
     if engine.dialect.name == "postgresql":
         return _PostgresqlLock(engine, site)
+    require_folder(engine)
     file = sqlite_file(engine)
     return _FileLock(f"{file}.{site}.lock", site, str(file)) if file else _NoLock()
 

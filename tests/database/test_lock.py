@@ -66,8 +66,9 @@ def test_the_sqlite_lock_names_the_process_that_has_it(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path / 'not-there' / 'suivant.db'}")
-    with pytest.raises(DatabaseNotWritable, match=r"its lock file .*mairie\.lock: No such file"):
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    (tmp_path / "suivant.db.mairie.lock").mkdir()
+    with pytest.raises(DatabaseNotWritable, match=r"its lock file .*mairie\.lock: Is a directory"):
         hold_site(engine, "mairie")
 
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
     )
     op.create_index("announcements_by_time", "announcement", ["site", "play_ms"], unique=False)
     op.create_index("announcements_of_call", "announcement", ["site", "call"], unique=False)
+    op.create_index("announcements_of_hall", "announcement", ["site", "hall", "id"], unique=False)
     op.create_table(
         "counter",
         sa.Column("site", sa.Text(), nullable=False),

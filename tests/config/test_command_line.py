@@ -1,0 +1,71 @@
+"""`suivant` as an operator meets it: a sentence and a status, never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.__main__ import main
+from hub.database.engine import first_generation, open_engine
+from hub.database.migration import head
+
+
+@pytest.fixture(autouse=True)
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_help_reads_well_and_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["hub", "--help"], ["config", "--help"], ["database", "upgrade", "--help"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(arguments)
+    said = capsys.readouterr().out
+    for words in ("suivant config check site.yaml", "SUIVANT_DATABASE_URL", "SUIVANT_BROKER_CA_FILE"):
+        assert words in said
+    assert all(len(line) <= 120 for line in said.splitlines())
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("suivant 0.")
+
+
+def test_a_right_site_file_is_said_to_be_right(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["config", "example"]) == 0
+    file = tmp_path / "site.yaml"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["config", "check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file} is right: site town-hall with 2 halls, 3 services, 3 desks, 6 nodes.\n"
+
+
+def test_a_wrong_site_file_is_told_line_by_line_with_status_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["config", "example"])
+    file = tmp_path / "site.yaml"
+    wrong = capsys.readouterr().out.replace("letter: A", "letter: Q").replace("number: 2", "number: 1")
+    file.write_text(wrong, encoding="utf-8")
+    monkeypatch.setenv("SUIVANT_SITE_FILE", str(file))
+    assert main(["config", "check"]) == 1
+    said = capsys.readouterr()
+    assert [line.split(": ")[1] for line in said.out.splitlines()] == [
+        "services.civil-status.letter",
+        "desks.desk-2.number",
+    ]
+    assert said.err == f"suivant: {file} has 2 errors\n"
+
+
+def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["database", "check"]) == 1
+    assert "suivant.db is not there" in capsys.readouterr().err
+    assert not (tmp_path / "suivant.db").exists()
+    assert main(["database", "upgrade"]) == 0
+    assert capsys.readouterr().out.endswith(f"suivant.db stands at revision {head()}, as this version needs it.\n")
+    assert main(["database", "check"]) == 0
+    engine = open_engine("sqlite:///suivant.db")
+    first_generation(engine, "mairie", 1)
+    assert main(["database", "restored"]) == 0
+    assert first_generation(engine, "mairie", 2) > 1_000_000
+    assert capsys.readouterr().out.endswith("1 site will tell every node anew.\n")
+    engine.dispose()

@@ -1,0 +1,64 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from hub.settings import described_settings, read_settings
+from protocol.environment import WrongSetting
+
+
+def test_nothing_need_be_set() -> None:
+    settings = read_settings({})
+    assert settings.database_url == "sqlite:///suivant.db"
+    assert (settings.hub.http_host, settings.hub.http_port) == ("127.0.0.1", 8080)
+    assert settings.broker.port == 1883
+
+
+def test_the_database_stands_in_the_state_folder_unless_it_is_named() -> None:
+    assert (
+        read_settings({"SUIVANT_STATE_DIR": "/var/lib/suivant"}).database_url == "sqlite:////var/lib/suivant/suivant.db"
+    )
+    named = {"SUIVANT_STATE_DIR": "/var/lib/suivant", "SUIVANT_DATABASE_URL": "postgresql://suivant@/suivant"}
+    assert read_settings(named).database_url == "postgresql://suivant@/suivant"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SUIVANT_HTTP_PORT", "70000", "SUIVANT_HTTP_PORT is '70000': it should be a whole number from 0 to 65535"),
+        (
+            "SUIVANT_HTTP_HOST",
+            "0.0.0.0",
+            "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: until there is a",
+        ),
+        ("SUIVANT_HTTP_HOST", "mairie.example", "SUIVANT_HTTP_HOST is 'mairie.example': it should be 127.0.0.1"),
+        ("SUIVANT_LOG", "xml", "SUIVANT_LOG is 'xml': it should be one of auto, console, json"),
+        ("SUIVANT_BROKER_PORT", "mqtt", "SUIVANT_BROKER_PORT is 'mqtt': it should be a whole number from 1 to 65535"),
+    ],
+)
+def test_a_wrong_setting_names_variable_value_and_what_would_be_right(variable: str, value: str, told: str) -> None:
+    with pytest.raises(WrongSetting, match=re.escape(told)):
+        read_settings({variable: value})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_this_machine_may_be_named_in_several_ways(host: str) -> None:
+    assert read_settings({"SUIVANT_HTTP_HOST": host}).hub.http_host == host
+
+
+def test_the_password_of_the_database_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("se@cret/\n", encoding="utf-8")
+    environ = {
+        "SUIVANT_DATABASE_URL": "postgresql://suivant@db.example/suivant",
+        "SUIVANT_DATABASE_PASSWORD_FILE": str(file),
+    }
+    assert read_settings(environ).database_url == "postgresql://suivant:se%40cret%2F@db.example/suivant"
+    file.unlink()
+    with pytest.raises(WrongSetting, match=r"SUIVANT_DATABASE_PASSWORD_FILE .* readable text file"):
+        read_settings(environ)
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for each in described_settings():
+        assert each.meaning, each.variable
