@@ -256,6 +256,7 @@ class Link:
         try:
             connection.client.connect(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S, clean_start=True)
         except (OSError, ValueError) as error:
+            _cut(connection.client)
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", False
         connection.client.loop_start()
         self._connection = connection
@@ -362,3 +363,5 @@ def _cut(client: Client) -> None:
             # SSLSocket's own shutdown would take the TLS object away under the reading thread.
             socket.socket.shutdown(opened, socket.SHUT_RDWR)  # type: ignore[arg-type]
     client.loop_stop()
+    # Without its callbacks nothing points back at it: its sockets are closed now, not when memory is next tidied.
+    client.on_socket_open = client.on_connect = client.on_disconnect = client.on_message = client.on_publish = None
