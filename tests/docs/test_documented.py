@@ -1,4 +1,4 @@
-"""What the code offers and what docs/ tells are one list: each of these fails where something was added and not told."""
+"""What the code offers and what docs/ tells are one list: a test fails where something was added and not told."""
 
 import argparse
 import dataclasses

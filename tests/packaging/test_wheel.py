@@ -41,7 +41,12 @@ def test_the_wheel_holds_what_the_programs_open(held, pattern):
 
 @pytest.mark.parametrize(
     "name",
-    ["hub/web/static/vendor/htmx.min.js", "hub/web/static/vendor/lexend-600.woff2", "nodes/assets/fonts/Lexend-700.ttf"],
+    [
+        "hub/web/static/vendor/htmx.min.js",
+        "hub/web/static/vendor/lexend-600.woff2",
+        "nodes/assets/fonts/Lexend-700.ttf",
+        "nodes/assets/icons/wifi-off.png",
+    ],
 )
 def test_the_wheel_holds_the_files_that_npm_brought(held, name):
     assert name in held

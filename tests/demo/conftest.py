@@ -1,0 +1,133 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+PATIENCE_S = 60.0
+# A demo that outlives its test would take the machine; nothing waits for this.
+LIMIT_S = 240
+
+
+@dataclass(slots=True)
+class Demo:
+    """A running demo: its process, its page, and what its page was told last of each part."""
+
+    process: subprocess.Popen[str]
+    address: str
+    socket: ClientConnection
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    output: str = ""
+
+    def until(self, true: Callable[[dict[str, dict[str, Any]]], bool], what: str) -> None:
+        """Takes in what the page is told until that holds."""
+        until_s = time.monotonic() + PATIENCE_S
+        while not true(self.parts):
+            assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: {what}; the page shows {self.parts}"
+            self._take(0.5)
+
+    def state(self, part: str) -> str:
+        return self.parts[part]["state"]
+
+    def send(self, message: str) -> None:
+        self.socket.send(message)
+
+    def fetch(self, path: str) -> bytes:
+        with urlopen(self.address + path, timeout=10) as answer:  # noqa: S310
+            return answer.read()
+
+    def pid(self, words: str) -> int:
+        """The process of the demo whose command line holds these words."""
+        (found,) = [pid for pid, line in children(self.process.pid).items() if words in line]
+        return found
+
+    def end(self, number: int) -> int:
+        """Sends a signal to the demo alone; its exit status."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        rest, _ = self.process.communicate(timeout=PATIENCE_S)
+        self.output += rest
+        return self.process.returncode
+
+    def _take(self, timeout_s: float) -> None:
+        try:
+            part = json.loads(self.socket.recv(timeout=timeout_s))
+        except TimeoutError:
+            return
+        self.parts[part["part"]] = part
+
+
+def children(parent: int) -> dict[int, str]:
+    """Command lines of the live processes a process started, by pid."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            letter, ppid = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if int(ppid) == parent and letter != "Z":
+            found[int(entry.name)] = line
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def start_demo(folder: Path, **options: str) -> subprocess.Popen[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in {"SPEED", "SECONDS_LIMIT", "PORT"}}
+    return subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        env=environ | {"PORT": "0", "DEMO_DIR": str(folder), "SECONDS_LIMIT": str(LIMIT_S)} | options,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def follow(process: subprocess.Popen[str]) -> Demo:
+    """Waits for the addresses, then opens the page's socket as the page does."""
+    output = ""
+    assert process.stdout is not None
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/\n)", output)):
+        line = process.stdout.readline()
+        assert line, f"the demo ended: {output}"
+        output += line
+    address = found[0]
+    socket = connect(f"{address.replace('http', 'ws')}/live", origin=address)
+    demo = Demo(process, address, socket, output=output)
+    demo.until(lambda parts: len(parts) == 13 and all(part["state"] == "up" for part in parts.values()), "all is up")
+    return demo
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """One that nobody else uses, played fast."""
+    process = start_demo(tmp_path / "demo", SPEED="10")
+    try:
+        followed = follow(process)
+        yield followed
+        followed.socket.close()
+    finally:
+        # It stops its own programs; killed outright, they end with it.
+        process.terminate()
+        process.wait(PATIENCE_S)
+        if process.stdout is not None:
+            process.stdout.close()
