@@ -25,6 +25,7 @@ WEIGHTS = (400, 500, 600, 700)
 
 # Lucide's names. A page that draws another one adds its name here.
 WEB_ICONS = (
+    "armchair",
     "arrow-down",
     "arrow-left",
     "arrow-right",
@@ -41,6 +42,7 @@ WEB_ICONS = (
     "circle-pause",
     "circle-x",
     "clock",
+    "corner-up-left",
     "door-closed",
     "door-open",
     "external-link",
