@@ -1,0 +1,119 @@
+"""The web side as one application: the guard, the API, the live sockets, the pages."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import msgspec
+from fastapi import FastAPI
+from fastapi import Path as InPath
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from hub.queue.transaction import SiteIndex
+from hub.site import Site
+from hub.web import problems
+from hub.web.api import create_api, create_watch
+from hub.web.desk_document import desk_document
+from hub.web.desk_drawing import draw
+from hub.web.desk_reading import read_desk
+from hub.web.desk_view import DeskView
+from hub.web.guard import Guard
+from hub.web.live import Draw, Frames, Kind, Live, Revision
+from hub.web.pages import create_pages
+from hub.web.parts import Health, WebParts
+
+__all__ = ["Changed", "Health", "WebParts", "changed_of", "create_web"]
+
+_STATIC = Path(__file__).parent / "static"
+
+# After a commit, from any thread: desks, halls and services that changed, and the revision they have now.
+Changed: TypeAlias = Callable[[Iterable[str], Iterable[str], Iterable[str], Revision], None]
+
+
+def create_web(parts: WebParts) -> FastAPI:
+    """The application; `changed_of` gives what is to be called after each commit."""
+    view = DeskView(parts.site)
+    live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        live.start()
+        yield
+        live.stop()
+
+    # No docs page: it would load its script from elsewhere. The description itself is served.
+    app = FastAPI(
+        title="Suivant",
+        description="Calls, tickets and desks of one site. Until agents sign on: from this machine alone.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.changed = lambda desks, _halls, services, _revision: live.changed(desks, services)
+    app.state.live = live
+    problems.install(app)
+    app.add_middleware(Guard)
+    app.include_router(create_api(parts))
+    app.include_router(create_watch(parts))
+    _add_sockets(app, parts.site, live)
+    app.include_router(create_pages(parts, view, live))
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    return app
+
+
+def changed_of(app: FastAPI) -> Changed:
+    changed: Changed = app.state.changed
+    return changed
+
+
+def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:
+    desks = frozenset(desk.name for desk in site.desks)
+    name_of_desk = Annotated[str, InPath(pattern=r"^[a-z0-9-]{1,64}$")]
+
+    async def page(websocket: WebSocket, desk: name_of_desk) -> None:  # type: ignore[valid-type]
+        """HTML of the page's live part, for its script."""
+        await _serve(websocket, desk, Kind.PAGE)
+
+    async def document(websocket: WebSocket, desk: name_of_desk) -> None:  # type: ignore[valid-type]
+        """The desk's document: the whole at once, then each newer revision."""
+        await _serve(websocket, desk, Kind.DOCUMENT)
+
+    async def _serve(websocket: WebSocket, desk: str, kind: Kind) -> None:
+        if desk not in desks:
+            await websocket.send_denial_response(problems.problem(404, "unknown", f"this site has no desk {desk!r}"))
+            return
+        await live.serve(websocket, desk, kind)
+
+    app.add_api_websocket_route("/desks/{desk}/live", page)
+    app.add_api_websocket_route("/api/v1/desks/{desk}/live", document)
+
+
+def _drawing(parts: WebParts, view: DeskView) -> Draw:
+    index = SiteIndex(parts.site)
+
+    def read_and_draw(name: str, kinds: frozenset[Kind]) -> Frames:
+        desk = index.desk(name)
+        now_ms = parts.now_ms()
+        with parts.reads.connect() as connection:
+            rows = read_desk(connection, index, desk, now_ms)
+        picture = draw(rows, index, desk, parts.mean_visit_ms)
+        texts = {}
+        if Kind.PAGE in kinds:
+            texts[Kind.PAGE] = view.frame(picture)
+        if Kind.DOCUMENT in kinds:
+            texts[Kind.DOCUMENT] = desk_document(picture, desk).model_dump_json()
+        return Frames(picture.revision, picture.redraw_ms - picture.now_ms, texts)
+
+    async def in_thread(name: str, kinds: frozenset[Kind]) -> Frames:
+        return await run_in_threadpool(read_and_draw, name, kinds)
+
+    return in_thread
+
+
+def _beat(parts: WebParts) -> str:
+    return msgspec.json.encode({"now_ms": parts.now_ms()}).decode()

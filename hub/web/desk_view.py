@@ -1,0 +1,109 @@
+"""A desk's picture and its panels as HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+from hub.site import Site
+from hub.web.desk_picture import AsideTicket, DeskPicture, Stage
+from hub.web.panels import Panel, ServiceChoice
+from hub.web.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
+from hub.web.words import clock, environment, say, spaced
+
+
+@dataclass(frozen=True, slots=True)
+class AsidePanel:
+    """Tickets set aside, or absent ones, in full."""
+
+    parked: bool
+    tickets: Sequence[AsideTicket]
+    total: int
+    now_ms: int
+
+
+class DeskView:
+    """Draws the desk pages of one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._zone = site.zone
+        self._templates = environment({"clock": self._clock})
+
+    def page(
+        self,
+        picture: DeskPicture,
+        *,
+        request_id: str,
+        answer: str = "",
+        panel: object = None,
+        panel_name: str = "",
+        confirm: ServiceChoice | None = None,
+    ) -> str:
+        """The whole page. `request_id`: of the one command that this rendering may send without script."""
+        return self._templates.get_template("desk.html").render(
+            **self._live_facts(picture),
+            zone=self._zone,
+            request_id=request_id,
+            answer=Markup(answer),  # noqa: S704 - `said` made it
+            panel=panel,
+            panel_name=panel_name,
+            confirm=confirm,
+        )
+
+    def live(self, picture: DeskPicture) -> str:
+        """What changes on the page; the same for all who look at this desk."""
+        return self._templates.get_template("desk_live.html").render(
+            **self._live_facts(picture), answer="", panel=None, panel_name="", confirm=None
+        )
+
+    def frame(self, picture: DeskPicture) -> str:
+        """One live message: HTML to be morphed into the page, and the hub's clock."""
+        message = {"content": self.live(picture), "revision": picture.revision, "now_ms": picture.now_ms}
+        return msgspec.json.encode(message).decode()
+
+    def panel(self, panel: Panel, content: object, picture_of: tuple[str, str], confirm: ServiceChoice | None = None) -> str:
+        """One panel alone. `picture_of`: name and number of the desk."""
+        desk, number = picture_of
+        template = self._templates.get_template(f"panels/{template_of(panel)}.html")
+        return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm)
+
+    def said(self, sentence: str) -> str:
+        """A refusal as it stands in the place of the last action; nothing where nothing is to be said."""
+        return self._templates.get_template("said.html").render(sentence=sentence) if sentence else ""
+
+    def start(self, desks: Sequence[dict[str, Any]]) -> str:
+        return self._templates.get_template("start.html").render(site=self._site, desks=desks)
+
+    def _live_facts(self, picture: DeskPicture) -> dict[str, Any]:
+        reason = picture.next.reason if picture.next else None
+        return {
+            "p": picture,
+            "p_desk": picture.desk,
+            "p_number": picture.number,
+            "title": title(picture),
+            "headline": headline(picture, picture.number),
+            "next_line": next_line(picture, self._zone),
+            "reason": reason_sentence(reason, self._zone) if reason else "",
+            "then": then_sentence(reason, self._zone) if reason else "",
+            "last": last_action_facts(picture.last, self._zone) if picture.last else [],
+        }
+
+    def _clock(self, moment_ms: int) -> str:
+        return clock(moment_ms, self._zone)
+
+
+def template_of(panel: Panel) -> str:
+    return "aside" if panel in {Panel.PARKED, Panel.ABSENT} else panel
+
+
+def title(picture: DeskPicture) -> str:
+    """Of the browser's tab: the ticket held, or who may be called."""
+    desk = say("Desk %(number)s", number=picture.number)
+    if picture.held is not None:
+        return f"{spaced(picture.held.number)} · {desk}"
+    if picture.next is not None and picture.stage is not Stage.PAUSED:
+        return say("%(number)s waits · %(desk)s", number=spaced(picture.next.number), desk=desk)
+    return desk

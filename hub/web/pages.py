@@ -1,0 +1,220 @@
+"""The staff's pages: the desks, and one page for each. They work by plain forms; htmx only saves the reload."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import structlog
+from fastapi import APIRouter, Form, Path, Query, Request
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from hub.queue.requests import Answer, Origin, RefusedAnswer, Source
+from hub.queue.transaction import SiteIndex
+from hub.site import Desk
+from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.desk_drawing import draw
+from hub.web.desk_picture import DeskPicture
+from hub.web.desk_reading import read_desk
+from hub.web.desk_view import AsidePanel, DeskView, template_of
+from hub.web.documents import UUID7
+from hub.web.live import Live
+from hub.web.panels import Panel, TransferPanel, read_ticket_panel, read_transfer
+from hub.web.parts import WebParts
+from hub.web.problems import NoSuch, status_of
+from hub.web.sentences import refusal_sentence
+from hub.web.words import say
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+TicketId = Annotated[int, Path(ge=1, le=2**53)]
+# A page drawn for all who look holds no id: its script makes one for each gesture.
+FormId = Annotated[str, Form(pattern=f"^$|{UUID7}")]
+Shown = Annotated[str, Form(pattern=r"^[0-9]{0,16}$")]
+ServiceName = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")]
+
+
+def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    pages = Pages(parts, view, live)
+    router.add_api_route("/", pages.start, response_class=HTMLResponse)
+    router.add_api_route("/desks/{desk}", pages.desk, response_class=HTMLResponse)
+    router.add_api_route("/desks/{desk}/{word}", pages.desk_command, methods=["POST"])
+    router.add_api_route("/desks/{desk}/tickets/{ticket}/{word}", pages.ticket_command, methods=["POST"])
+    return router
+
+
+class Pages:
+    def __init__(self, parts: WebParts, view: DeskView, live: Live) -> None:
+        self._parts, self._view, self._live = parts, view, live
+        self._index = SiteIndex(parts.site)
+
+    # --- pages ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> HTMLResponse:
+        """The desks of this site, with links."""
+        halls = {hall.name: hall.title for hall in self._parts.site.halls}
+        desks = [
+            {
+                "name": desk.name,
+                "number": desk.number,
+                "hall": halls.get(desk.hall, desk.hall),
+                "services": [self._index.service(name).title for name in desk.serves],
+            }
+            for desk in self._parts.site.desks
+        ]
+        return HTMLResponse(self._view.start(desks))
+
+    async def desk(
+        self,
+        request: Request,
+        desk: DeskName,
+        panel: Panel | None = None,
+        ticket: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    ) -> HTMLResponse:
+        """The page of one desk; asked by htmx with a panel, that panel alone."""
+        configured = self._desk(desk)
+        alone = panel is not None and request.headers.get("hx-request") == "true"
+        if panel is not None and alone:
+            content = await self._read(lambda connection: self._panel(connection, configured, panel, ticket))
+            return HTMLResponse(self._view.panel(panel, content, (desk, configured.number)))
+        return await self._page(configured, panel=panel, ticket=ticket)
+
+    async def _page(
+        self, desk: Desk, *, answer: str = "", panel: Panel | None = None, ticket: int | None = None, status: int = 200
+    ) -> HTMLResponse:
+        def read(connection: Connection) -> tuple[DeskPicture, object]:
+            content = self._panel(connection, desk, panel, ticket) if panel else None
+            return self.picture(connection, desk), content
+
+        picture, content = await self._read(read)
+        name = template_of(panel) if panel and content is not None else ""
+        request_id = self._parts.new_id()
+        html = self._view.page(picture, request_id=request_id, answer=answer, panel=content, panel_name=name)
+        return HTMLResponse(html, status)
+
+    def picture(self, connection: Connection, desk: Desk) -> DeskPicture:
+        rows = read_desk(connection, self._index, desk, self._parts.now_ms())
+        return draw(rows, self._index, desk, self._parts.mean_visit_ms)
+
+    def _panel(self, connection: Connection, desk: Desk, panel: Panel, ticket: int | None) -> object:
+        if panel is Panel.TRANSFER:
+            return self._known(
+                read_transfer(connection, self._index, desk, ticket or 0, self._parts.mean_visit_ms), ticket
+            )
+        if panel is Panel.TICKET:
+            now_ms = self._parts.now_ms()
+            return self._known(read_ticket_panel(connection, self._index, desk, ticket or 0, now_ms), ticket)
+        if panel in {Panel.CLOSE, Panel.KEYS}:
+            return panel
+        picture = self.picture(connection, desk)
+        if panel is Panel.QUEUE:
+            return picture
+        parked = panel is Panel.PARKED
+        tickets = picture.parked if parked else picture.absent
+        return AsidePanel(parked, tickets, len(tickets) if parked else picture.absent_total, picture.now_ms)
+
+    @staticmethod
+    def _known(content: T | None, ticket: int | None) -> T:
+        if content is None:
+            raise NoSuch("ticket", str(ticket or ""))
+        return content
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    async def desk_command(
+        self, request: Request, desk: DeskName, word: str, id: FormId = "", shown: Shown = ""
+    ) -> Response:
+        """One of the desk's own commands: a form of the page."""
+        action = self._action(DESK_ACTIONS, word)
+        asked = Asked(self._origin(id), self._desk(desk).name, shown=int(shown) if shown else None)
+        return await self._done(request, asked, action)
+
+    async def ticket_command(
+        self,
+        request: Request,
+        desk: DeskName,
+        ticket: TicketId,
+        word: str,
+        service: ServiceName = None,
+        to_desk: ServiceName = None,
+        priority: bool = False,
+        confirmed: bool = False,
+        id: FormId = "",
+    ) -> Response:
+        """A command to one ticket of a list or a panel."""
+        action = self._action(TICKET_ACTIONS, word)
+        origin, name = self._origin(id), self._desk(desk).name
+        asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
+        return await self._done(request, asked, action)
+
+    async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
+        """With htmx: what the page says under the actions, and the panel gone. Without: the page anew."""
+        desk = self._desk(asked.desk)
+        by_script = request.headers.get("hx-request") == "true"
+        try:
+            answer = await self._parts.do(action.command(asked))
+        except Exception as error:  # noqa: BLE001 - the person who asked must read that nothing happened
+            log.error("page.command_failed", desk=asked.desk, error=str(error))
+            said, status = say("The hub could not do that. Nothing was changed; try again."), 500
+        else:
+            self._live.nudge(asked.desk)
+            if _asks_once(answer):
+                return await self._ask(asked, desk, by_script)
+            said = refusal_sentence(answer, self._parts.site.zone) if isinstance(answer, RefusedAnswer) else ""
+            status = status_of(answer) if isinstance(answer, RefusedAnswer) else 200
+        if by_script:
+            return HTMLResponse(_fragment(self._view.said(said)), status)
+        if said:
+            return await self._page(desk, answer=self._view.said(said), status=status)
+        return RedirectResponse(f"/desks/{asked.desk}", 303)
+
+    async def _ask(self, asked: Asked, desk: Desk, by_script: bool) -> Response:
+        """No desk of the service is open: the transfer panel asks once."""
+
+        def read(connection: Connection) -> TransferPanel | None:
+            return read_transfer(connection, self._index, desk, asked.ticket, self._parts.mean_visit_ms)
+
+        panel = self._known(await self._read(read), asked.ticket)
+        confirm = next((choice for choice in panel.services if choice.name == asked.service), None)
+        html = self._view.panel(Panel.TRANSFER, panel, (desk.name, desk.number), confirm)
+        if by_script:
+            return HTMLResponse(_fragment("", html))
+        picture = await self._read(lambda connection: self.picture(connection, desk))
+        page = self._view.page(
+            picture, request_id=self._parts.new_id(), panel=panel, panel_name="transfer", confirm=confirm
+        )
+        return HTMLResponse(page, 409)
+
+    @staticmethod
+    def _action(actions: dict[str, Action], word: str) -> Action:
+        if word not in actions:
+            raise NoSuch("action", word)
+        return actions[word]
+
+    def _origin(self, request: str) -> Origin:
+        return Origin(Source.PAGE, "", request or self._parts.new_id())
+
+    def _desk(self, name: str) -> Desk:
+        for desk in self._parts.site.desks:
+            if desk.name == name:
+                return desk
+        raise NoSuch("desk", name)
+
+    async def _read(self, read: Callable[[Connection], T]) -> T:
+        def in_transaction() -> T:
+            with self._parts.reads.connect() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(in_transaction)
+
+
+def _asks_once(answer: Answer) -> bool:
+    return isinstance(answer, RefusedAnswer) and answer.code == "no_open_desk"
+
+
+def _fragment(said: str, panel: str = "") -> str:
+    """For the line under the actions; and, out of band, what stands in place of the list."""
+    return f'{said}<div id="panel" hx-swap-oob="innerHTML">{panel}</div>'

@@ -1,0 +1,185 @@
+"""What the desk page says in whole sentences: reasons, the last action, refusals. Each is one entry of the catalogue."""
+
+from hub.queue.reasons import Reason, Why
+from hub.queue.requests import RefusedAnswer
+from hub.web.desk_picture import DeskPicture, LastAction
+from hub.web.words import clock, minutes, say, spaced
+from protocol.messages import DeskMode
+
+_REASONS = {
+    Why.APPOINTMENT: "Its appointment at %(appointment)s is the nearest due time.",
+    Why.STRICT: "This service takes appointments first, and that at %(appointment)s is the nearest.",
+    Why.WALK_IN: "Here since %(arrived)s, its due time of %(due)s is the nearest.",
+    Why.PRIORITY: "With its priority, its due time of %(due)s is the nearest.",
+    Why.DEFERRED: "Its visitor asked for more time, until %(due)s: that is the nearest due time.",
+    Why.HELPING: "Even with your helping delay of %(helping)s min, its due time of %(due)s is the nearest.",
+    Why.BOUND: "It waits for this desk alone, and its due time of %(due)s is the nearest.",
+    Why.EARLY: "Nobody else can be called: its appointment at %(appointment)s is called early.",
+}
+
+_EVENTS = {
+    "call": "%(number)s called",
+    "recall": "%(number)s called again",
+    "start": "%(number)s present",
+    "withdraw": "call of %(number)s withdrawn",
+    "absent": "%(number)s absent",
+    "finish": "%(number)s finished",
+    "transfer": "%(number)s transferred",
+    "park": "%(number)s set aside",
+    "resume": "%(number)s taken up again",
+    "readmit": "%(number)s waits again",
+    "reopen": "%(number)s reopened",
+    "cancel": "%(number)s cancelled",
+    "check_in": "%(number)s is here",
+    "release": "%(number)s set free for other desks",
+    "end_day": "%(number)s closed at the end of the day",
+    "desk_open": "desk open",
+    "desk_paused": "desk paused",
+    "desk_pausing": "pause asked for",
+    "desk_closed": "desk closed",
+    "desk_closing": "closing asked for",
+}
+_SOURCES = {
+    "button": "desk button",
+    "page": "page",
+    "api": "program",
+    "dispenser": "dispenser",
+    "sync": "appointments",
+    "job": "automatic",
+}
+
+# Who was faster, and what it did: two holes of one sentence.
+_WHO = {
+    "button": "the button",
+    "page": "another page",
+    "api": "a program",
+    "dispenser": "the dispenser",
+    "sync": "the appointment list",
+    "job": "the clock",
+}
+_DID = {
+    "call": "called %(number)s",
+    "recall": "called %(number)s again",
+    "start": "marked %(number)s as present",
+    "withdraw": "withdrew the call of %(number)s",
+    "absent": "marked %(number)s as absent",
+    "finish": "finished %(number)s",
+    "transfer": "transferred %(number)s",
+    "park": "set %(number)s aside",
+    "resume": "took %(number)s up again",
+    "readmit": "put %(number)s back in the queue",
+    "reopen": "reopened %(number)s",
+    "cancel": "cancelled %(number)s",
+    "end_day": "closed %(number)s at the end of the day",
+}
+
+_STATES = {
+    "expected": "expected",
+    "waiting": "waiting",
+    "called": "called",
+    "serving": "at a desk",
+    "parked": "set aside",
+    "served": "finished",
+    "absent": "absent",
+    "cancelled": "cancelled",
+}
+
+_REFUSALS = {
+    "desk_not_open": "The desk is not open: open it first.",
+    "desk_holds_ticket": "%(ticket)s is still at the desk: finish it first.",
+    "desk_holds_nobody": "Nobody is at the desk. This page is up to date.",
+    "not_this_desk": "%(ticket)s is not for this desk.",
+    "too_old": "Too late: a finished ticket can be reopened for ten minutes.",
+    "service_closed": "This service issues no tickets at this hour.",
+    "numbers_used_up": "This service has issued all its numbers today.",
+    "unknown": "This ticket or service does not exist any more.",
+    "abandoned": "This request was given up.",
+}
+
+
+def reason_sentence(reason: Reason, zone: str) -> str:
+    """Why this one, in one sentence."""
+    return say(
+        _REASONS[reason.why],
+        appointment=clock(reason.appointment_ms or reason.due_ms, zone),
+        arrived=clock(reason.arrived_ms, zone),
+        due=clock(reason.due_ms, zone),
+        helping=minutes(reason.helping_ms),
+    )
+
+
+def then_sentence(reason: Reason, zone: str) -> str:
+    """Who comes after."""
+    if reason.then is None:
+        return say("Nobody else waits.")
+    number, due_ms = reason.then
+    return say("Then comes %(number)s, at %(due)s.", number=spaced(number), due=clock(due_ms, zone))
+
+
+def last_action_facts(last: LastAction, zone: str) -> list[str]:
+    """When, what, from where: the facts of the last-action line."""
+    number = spaced(last.number)
+    what = say(_EVENTS.get(last.event, "%(number)s changed"), number=number)
+    if last.finished is not None:
+        what = say("%(finished)s finished, %(number)s called", finished=spaced(last.finished), number=number)
+    return [clock(last.at_ms, zone), what, say(_SOURCES.get(last.source, last.source))]
+
+
+def next_line(picture: DeskPicture, zone: str) -> str:
+    """The line in Suivant: what it would do."""
+    held = spaced(picture.held.number) if picture.held else ""
+    following = picture.next
+    if picture.held and (picture.pausing or picture.closing):
+        text = "Finishes %(held)s, then closes" if picture.closing else "Finishes %(held)s, then pauses"
+        return say(text, held=held)
+    if picture.next_off_until_ms > picture.now_ms:
+        return say("Calling…")
+    if following is None:
+        return say("Finishes %(held)s", held=held) if picture.held else say("No visitor to call")
+    number = spaced(following.number)
+    if picture.held:
+        return say("Finishes %(held)s, then calls %(number)s", held=held, number=number)
+    if following.appointment_ms is None:
+        return say("Calls %(number)s", number=number)
+    return say("Calls %(number)s, appointment at %(at)s", number=number, at=clock(following.appointment_ms, zone))
+
+
+def headline(picture: DeskPicture, number: str) -> str:
+    """What the page announces to those who listen to it: one sentence on the state."""
+    held = picture.held
+    if held is not None and picture.is_called:
+        return say("%(ticket)s is called to desk %(desk)s", ticket=spaced(held.number), desk=number)
+    if held is not None:
+        return say("%(ticket)s is at desk %(desk)s", ticket=spaced(held.number), desk=number)
+    if picture.mode is DeskMode.PAUSED:
+        return say("Desk %(desk)s is paused", desk=number)
+    if picture.mode is DeskMode.CLOSED:
+        return say("Desk %(desk)s is closed", desk=number)
+    if picture.next is not None:
+        return say("Nobody is called, %(number)s is next", number=spaced(picture.next.number))
+    return say("Nobody waits")
+
+
+def refusal_sentence(refused: RefusedAnswer, zone: str) -> str:
+    """Why not, for the person who asked."""
+    facts = refused.facts
+    ticket = spaced(str(facts.get("ticket") or ""))
+    if refused.code == "desk_moved_on":
+        return _moved_on(refused, ticket, zone)
+    if refused.code == "transition_refused":
+        state = say(_STATES.get(str(facts.get("state")), "changed"))
+        return say("%(ticket)s is %(state)s by now. This page is up to date.", ticket=ticket, state=state)
+    return say(_REFUSALS.get(refused.code, "Not possible now. This page is up to date."), ticket=ticket)
+
+
+def _moved_on(refused: RefusedAnswer, ticket: str, zone: str) -> str:
+    facts = refused.facts
+    did, who, at_ms = _DID.get(str(facts.get("did"))), _WHO.get(str(facts.get("by"))), facts.get("at_ms")
+    if did is None or who is None or not isinstance(at_ms, int):
+        return say("The desk has moved on. This page is up to date.")
+    return say(
+        "Already done: %(who)s %(did)s at %(time)s. This page is up to date.",
+        who=say(who),
+        did=say(did, number=ticket),
+        time=clock(at_ms, zone, seconds=True),
+    )
