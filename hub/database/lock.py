@@ -32,7 +32,10 @@ class SiteLock(Protocol):
 
 
 def hold_site(engine: Engine, site: str) -> SiteLock:
-    """Takes the site for this hub, before anything is written, an upgrade too. Raises SiteTaken where another hub has it, or another DatabaseFault."""
+    """Takes the site for this hub; to be done before anything is written, an upgrade too.
+
+    Raises SiteTaken where another hub has it, or another DatabaseFault.
+    """
     if engine.dialect.name == "postgresql":
         return _PostgresqlLock(engine, site)
     require_folder(engine)
