@@ -49,13 +49,14 @@ def _told(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that a person can do something about; None for a bug."""
     from hub.config import WrongSiteFile
     from hub.database.faults import DatabaseFault
+    from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
 
     if isinstance(error, WrongSetting):
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS
-    if isinstance(error, DatabaseFault | OSError):
+    if isinstance(error, DatabaseFault | OSError | CatalogueMissing):
         return str(error), FAILED_STATUS
     return None
 
@@ -141,7 +142,7 @@ def note_restore(_options: argparse.Namespace) -> int:
 
 
 def print_openapi(_options: argparse.Namespace) -> int:
-    from hub.web.app import openapi
+    from hub.openapi import openapi
 
     print(openapi())
     return 0

@@ -1,5 +1,6 @@
 """`suivant` as an operator meets it: a sentence and a status, never a traceback."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,10 @@ def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[s
     assert first_generation(engine, "mairie", 2) > 1_000_000
     assert capsys.readouterr().out.endswith("1 site will tell every node anew.\n")
     engine.dispose()
+
+
+def test_the_openapi_document_is_printed_without_a_running_hub(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["openapi"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["openapi"].startswith("3.")
+    assert "/api/v1/desks/{desk}" in document["paths"]

@@ -1,0 +1,31 @@
+"""The API's OpenAPI document without a running hub."""
+
+import json
+from pathlib import Path
+from typing import NoReturn
+
+from hub.config import read_site
+from hub.database.engine import open_engine
+from hub.web.app import create_web
+from hub.web.parts import WebParts
+
+EXAMPLE_SITE = Path(__file__).with_name("example-site.yaml")
+
+
+def openapi() -> str:
+    """As the hub serves it; it does not depend on the site."""
+
+    def nothing(*_asked: object) -> NoReturn:
+        raise AssertionError("a description asks for nothing")
+
+    parts = WebParts(
+        site=read_site(EXAMPLE_SITE).site,
+        reads=open_engine("sqlite://"),
+        do=nothing,
+        now_ms=nothing,
+        new_id=nothing,
+        health=nothing,
+        metrics=nothing,
+        mean_visit_ms=nothing,
+    )
+    return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)
