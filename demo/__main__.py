@@ -171,7 +171,7 @@ def _addresses(port: int, stage: Stage, hall: Hall) -> str:
     first, last = hall.desks[0].name, hall.desks[-1].name
     return (
         f"\n  The hall, live:  http://{LOOPBACK}:{port}/\n"
-        f"  Desk pages:      {stage.hub_url}/desk/{first} … {last}\n"
+        f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
         f"  The hub's API:   {stage.hub_url}/docs\n"
         f"  Logs, database:  {stage.folder}/\n\n"
         "  Ctrl-C ends it.\n"

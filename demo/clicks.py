@@ -1,5 +1,6 @@
-"""An agent's screen: the hub's HTTP commands, as its pages send them, and a look at what the desk holds."""
+"""An agent's screen: the forms of the desk's page, and a look at what the desk holds."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -43,18 +44,18 @@ class Screen:
     async def click(self, desk: str, word: str) -> None:
         """A button of the desk's page, with the ticket that the page shows as held."""
         shown = await self._held(desk)
-        await self._post(f"/api/v1/desks/{desk}/{word}", {"shown": shown})
+        await self._submit(f"/desks/{desk}/{word}", shown="" if shown is None else str(shown))
 
     async def transfer(self, desk: str, service: str) -> None:
         held = await self._held(desk)
         if held is not None:
-            await self._post(f"/api/v1/desks/{desk}/tickets/{held}/transfer", {"service": service})
+            await self._submit(f"/desks/{desk}/tickets/{held}/transfer?service={service}")
 
     async def resume(self, desk: str) -> None:
         """The first ticket that the desk set aside."""
         found = await self._get(f"/api/v1/desks/{desk}")
         if found and found["parked"]:
-            await self._post(f"/api/v1/desks/{desk}/tickets/{found['parked'][0]['ticket']}/resume", {})
+            await self._submit(f"/desks/{desk}/tickets/{found['parked'][0]['ticket']}/resume")
 
     async def _held(self, desk: str) -> int | None:
         found = await self._get(f"/api/v1/desks/{desk}")
@@ -67,10 +68,9 @@ class Screen:
             return None
         return answer.json() if answer.is_success else None
 
-    async def _post(self, path: str, asked: dict[str, Any]) -> None:
-        # A refusal is an answer: somebody was faster, or the visitor of the page did it.
+    async def _submit(self, path: str, **form: str) -> None:
+        """One of the page's forms, as a browser sends it."""
         identity = uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-        try:
-            await self._client.post(path, json={"id": identity, **asked})
-        except httpx.HTTPError:
-            return
+        # A refusal is an answer: somebody was faster, or a visitor of the demo's page did it.
+        with contextlib.suppress(httpx.HTTPError):
+            await self._client.post(path, data={"id": identity, **form})

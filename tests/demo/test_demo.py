@@ -18,7 +18,7 @@ def share_of_paper(png: bytes) -> float:
     """How much of a picture is of the colour of a ticket; a call covers more than a third with it."""
     with Image.open(io.BytesIO(png)) as picture:
         small = picture.convert("RGB").resize((96, 54), Image.Resampling.NEAREST)
-        return sum(pixel == PAPER for pixel in small.getdata()) / (96 * 54)
+        return sum(pixel == PAPER for pixel in small.get_flattened_data()) / (96 * 54)
 
 
 def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(demo):

@@ -22,6 +22,7 @@ function send(message) {
 function show(part) {
   for (const place of document.querySelectorAll(`[data-part="${part.part}"]`)) {
     place.classList.toggle("down", part.state !== "up");
+    place.classList.toggle("starting", part.state === "starting");
     const why = place.querySelector("[data-why]");
     if (why) why.textContent = words[part.state] ?? "";
     for (const button of place.querySelectorAll(".service, .button")) {

@@ -1,0 +1,105 @@
+"""`make screenshots`: plays a demo and takes the pictures that docs/ shows, by the browser that is installed."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.request import urlopen
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+DOCS = Path(__file__).parent.parent / "docs/screenshots"
+WINDOW = {"width": 1366, "height": 768}
+PATIENCE_S = 180.0
+LOOK_PERIOD_MS = 150
+PAPER = (0xFF, 0xFA, 0xF0)
+# A call covers more than a third of the display with a ticket, the resting picture less than a sixth.
+CALL_SHARE, REST_SHARE = 0.3, 0.2
+FULL_HALL_PAPERS = 4
+
+
+def main() -> int:
+    DOCS.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, _demo(Path(folder)) as (address, hub), sync_playwright() as playwright:
+        # Chromium's sandbox refuses root; the pages are our own.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        hall = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
+        hall.goto(address)
+        _until(hall, lambda: hall.locator("[data-papers] a").count() == FULL_HALL_PAPERS)
+        _take_display(hall, address)
+        _until(hall, lambda: _share(address) > CALL_SHARE)
+        # The page fetches a frame just after the display has drawn it.
+        hall.wait_for_timeout(LOOK_PERIOD_MS * 3)
+        hall.screenshot(path=DOCS / "demo.png")
+        ticket = hall.locator("[data-papers] a").first.get_attribute("href")
+        (DOCS / "ticket.png").write_bytes(_fetch(f"{address}{ticket}"))
+        desk = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
+        desk.goto(f"{hub}/desks/desk-5")
+        desk.wait_for_timeout(1_000)
+        desk.screenshot(path=DOCS / "desk.png")
+        browser.close()
+    print("\n".join(f"docs/screenshots/{picture.name}" for picture in sorted(DOCS.glob("*.png"))))
+    return 0
+
+
+@contextmanager
+def _demo(folder: Path) -> Iterator[tuple[str, str]]:
+    """A demo of its own; the addresses of its page and of the hub."""
+    environ = os.environ | {"PORT": "0", "DEMO_DIR": str(folder / "demo"), "SPEED": "2", "SECONDS_LIMIT": "600"}
+    process = subprocess.Popen([sys.executable, "-m", "demo"], env=environ, stdout=subprocess.PIPE, text=True)
+    try:
+        said = ""
+        for line in process.stdout or ():
+            said += line
+            if "Ctrl-C" in line:
+                break
+        addresses = re.findall(r"http://127\.0\.0\.1:\d+", said)
+        if not addresses:
+            raise RuntimeError(f"the demo did not start: {said}")
+        yield addresses[0], addresses[1]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _take_display(hall: Page, address: str) -> None:
+    for name, wanted in {
+        "display-call": lambda share: share > CALL_SHARE,
+        "display-rest": lambda share: 0.0 < share < REST_SHARE,
+    }.items():
+        _until(hall, lambda wanted=wanted: wanted(_share(address)))  # type: ignore[misc]
+        (DOCS / f"{name}.png").write_bytes(_fetch(f"{address}/frame.png"))
+
+
+def _until(page: Page, true: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while not true():
+        if time.monotonic() > until_s:
+            raise TimeoutError(f"the demo did not show what was waited for within {PATIENCE_S:.0f} s")
+        page.wait_for_timeout(LOOK_PERIOD_MS)
+
+
+def _share(address: str) -> float:
+    """How much of the display's frame has the colour of a ticket."""
+    with Image.open(io.BytesIO(_fetch(f"{address}/frame.png"))) as frame:
+        small = frame.convert("RGB").resize((96, 54), Image.Resampling.NEAREST)
+        return sum(pixel == PAPER for pixel in small.get_flattened_data()) / (96 * 54)
+
+
+def _fetch(address: str) -> bytes:
+    with urlopen(address, timeout=10) as answer:  # noqa: S310, the demo's own
+        content: bytes = answer.read()
+        return content
+
+
+if __name__ == "__main__":
+    sys.exit(main())
