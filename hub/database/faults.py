@@ -1,8 +1,10 @@
 """What can be wrong with a database: one error a fault, each one sentence that says what, where and what to do."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import URL, Engine
@@ -48,6 +50,10 @@ class DiskFull(DatabaseFault):
     sentence = "the disk of the database {place} is full ({cause}): free some space, then start again"
 
 
+class DiskFails(DatabaseFault):
+    sentence = "the disk of the database {place} fails ({cause}): look at the disk, then put back a backup if need be"
+
+
 class DatabaseDamaged(DatabaseFault):
     sentence = "the file {place} is no sound database ({cause}): put back a backup, or name another file"
 
@@ -67,6 +73,9 @@ class SiteTaken(DatabaseFault):
     sentence = "another hub already serves {cause} on the database {place}: stop it first, one hub serves a site"
 
 
+# The shared memory beside a database in WAL mode takes 32 KiB at once.
+LEAST_FREE_BYTES = 64 * 1024
+
 # The primary result code's name is the start of the extended one's: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
 _SQLITE: tuple[tuple[str, type[DatabaseFault]], ...] = (
     ("SQLITE_BUSY", DatabaseLocked),
@@ -74,6 +83,7 @@ _SQLITE: tuple[tuple[str, type[DatabaseFault]], ...] = (
     ("SQLITE_READONLY", DatabaseNotWritable),
     ("SQLITE_PERM", DatabaseNotWritable),
     ("SQLITE_FULL", DiskFull),
+    ("SQLITE_IOERR", DiskFails),
     ("SQLITE_CANTOPEN", DatabaseMissing),
     ("SQLITE_CORRUPT", DatabaseDamaged),
     ("SQLITE_NOTADB", DatabaseDamaged),
@@ -84,6 +94,9 @@ _SQLSTATE: dict[str, type[DatabaseFault]] = {
     "3D000": DatabaseMissing,
     "28": DatabaseRefusesLogin,
     "53100": DiskFull,
+    "58030": DiskFails,
+    "XX001": DatabaseDamaged,
+    "XX002": DatabaseDamaged,
     "55P03": DatabaseLocked,
     "25006": DatabaseNotWritable,
     "42501": DatabaseNotWritable,
@@ -114,8 +127,7 @@ def fault_of(error: BaseException, place: str) -> DatabaseFault:
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     cause = _cause(driver)
     if isinstance(driver, sqlite3.Error):
-        name = getattr(driver, "sqlite_errorname", "") or ""
-        kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
+        kind = _sqlite_kind(driver, place)
     elif isinstance(driver, psycopg.Error):
         kind = _postgresql_kind(driver, cause)
     else:
@@ -130,6 +142,22 @@ def faults_of(engine: Engine) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
         raise fault_of(error, place_of(engine.url)) from error
+
+
+def _sqlite_kind(error: sqlite3.Error, place: str) -> type[DatabaseFault]:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
+    # It says so of the database's own file only, not of the two that it makes beside it.
+    unclear = kind in {DiskFails, DatabaseMissing}
+    return DiskFull if unclear and _is_full(Path(place).parent) else kind
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        free = os.statvfs(folder)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < LEAST_FREE_BYTES
 
 
 def _postgresql_kind(error: psycopg.Error, cause: str) -> type[DatabaseFault]:

@@ -33,7 +33,7 @@ def test_two_threads_that_read_then_write_lose_no_update(engine: Engine) -> None
         for _ in range(50):
             with writing.begin() as connection:
                 last = connection.scalar(select(CounterRow.last).with_for_update())
-                connection.execute(text("update counter set last = :last"), {"last": last + 1})
+                connection.execute(text("update counter set last = :last"), {"last": (last or 0) + 1})
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -56,8 +56,8 @@ def test_sqlite_waits_for_the_disk_and_keeps_foreign_keys(tmp_path: Path) -> Non
     writer = open_writer_connection(engine)
     with engine.connect() as connection:
         for read in (connection.exec_driver_sql, writer.execute):
-            found = [read(f"pragma {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
-            assert found == ["wal", 2, 1]
+            found = [read(f"pragma {name}").fetchone() for name in ("journal_mode", "synchronous", "foreign_keys")]
+            assert found == [("wal",), (2,), (1,)]
     writer.close()
     engine.dispose()
 

@@ -40,12 +40,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_said_with_the_file(small_disk: Path) -> None:
+@pytest.mark.parametrize("free_kib", [4, 16, 32, 76])
+def test_a_full_disk_is_said_with_the_file(small_disk: Path, free_kib: int) -> None:
     file = small_disk / "suivant.db"
-    (small_disk / "rest").write_bytes(bytes(180 * 1024))
+    (small_disk / "rest").write_bytes(bytes((256 - free_kib) * 1024))
     engine = open_engine(f"sqlite:///{file}")
     with pytest.raises(DiskFull, match=rf"the disk of the database {file} is full .* free some space"):
         migrate(engine)
+    engine.dispose()
+
+
+def test_a_disk_that_became_full_is_said_at_the_next_start(small_disk: Path) -> None:
+    file = small_disk / "suivant.db"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    free = os.statvfs(small_disk)
+    (small_disk / "rest").write_bytes(bytes(free.f_bavail * free.f_frsize))
+    with pytest.raises(DiskFull, match=str(file)):
+        first_generation(engine, "mairie", 1)
     engine.dispose()
 
 
