@@ -1,9 +1,9 @@
 """The web side as one application: the guard, the API, the live sockets, the pages."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import msgspec
 from fastapi import FastAPI
@@ -21,20 +21,14 @@ from hub.web.desk_drawing import draw
 from hub.web.desk_reading import read_desk
 from hub.web.desk_view import DeskView
 from hub.web.guard import Guard
-from hub.web.live import Draw, Frames, Kind, Live, Revision
+from hub.web.live import Draw, Frames, Kind, Live
 from hub.web.pages import create_pages
-from hub.web.parts import Health, WebParts
-
-__all__ = ["Changed", "Health", "WebParts", "changed_of", "create_web"]
+from hub.web.parts import WebParts
 
 _STATIC = Path(__file__).parent / "static"
 
-# After a commit, from any thread: desks, halls and services that changed, and the revision they have now.
-Changed: TypeAlias = Callable[[Iterable[str], Iterable[str], Iterable[str], Revision], None]
-
-
 def create_web(parts: WebParts) -> FastAPI:
-    """The application; `changed_of` gives what is to be called after each commit."""
+    """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread."""
     view = DeskView(parts.site)
     live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts))
 
@@ -54,7 +48,7 @@ def create_web(parts: WebParts) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.changed = lambda desks, _halls, services, _revision: live.changed(desks, services)
+    app.state.changed = live.changed
     app.state.live = live
     problems.install(app)
     app.add_middleware(Guard)
@@ -66,20 +60,15 @@ def create_web(parts: WebParts) -> FastAPI:
     return app
 
 
-def changed_of(app: FastAPI) -> Changed:
-    changed: Changed = app.state.changed
-    return changed
-
-
 def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:
     desks = frozenset(desk.name for desk in site.desks)
     name_of_desk = Annotated[str, InPath(pattern=r"^[a-z0-9-]{1,64}$")]
 
-    async def page(websocket: WebSocket, desk: name_of_desk) -> None:  # type: ignore[valid-type]
+    async def page(websocket: WebSocket, desk: name_of_desk) -> None:
         """HTML of the page's live part, for its script."""
         await _serve(websocket, desk, Kind.PAGE)
 
-    async def document(websocket: WebSocket, desk: name_of_desk) -> None:  # type: ignore[valid-type]
+    async def document(websocket: WebSocket, desk: name_of_desk) -> None:
         """The desk's document: the whole at once, then each newer revision."""
         await _serve(websocket, desk, Kind.DOCUMENT)
 

@@ -1,0 +1,240 @@
+/* What a page cannot do by forms alone: keys, timers, ids of gestures, and saying that it is offline. No words here. */
+"use strict";
+
+const root = document.documentElement;
+const page = document.getElementById("page");
+const panel = () => document.querySelector("#panel .panel");
+root.dataset.script = "";
+
+/* --- the hub's clock ---------------------------------------------------------------------------------------------- */
+
+let ahead = Number(root.dataset.now) - Date.now();
+const now = () => Date.now() + ahead;
+const clock = new Intl.DateTimeFormat("fr-FR", { timeZone: root.dataset.zone, hour: "numeric", minute: "2-digit", hour12: false });
+const clockText = (moment) => clock.format(moment).replace(/^0(?=\d)/, "");
+const two = (number) => String(number).padStart(2, "0");
+
+const setText = (element, text) => {
+  if (element && element.textContent !== text) element.textContent = text;
+};
+
+const timerText = (span) => {
+  const seconds = Math.max(0, Math.floor(span / 1000));
+  const hours = Math.floor(seconds / 3600);
+  const rest = `${two(Math.floor((seconds % 3600) / 60))}:${two(seconds % 60)}`;
+  return hours ? `${hours}:${rest}` : rest;
+};
+
+/* Each sign has a slot of its own: the type has no tabular digits. */
+const fillSlots = (element, text) => {
+  while (element.children.length > text.length) element.lastChild.remove();
+  while (element.children.length < text.length) element.append(document.createElement("span"));
+  [...element.children].forEach((slot, place) => {
+    setText(slot, text[place]);
+    slot.classList.toggle("is-colon", text[place] === ":");
+  });
+};
+
+const tick = () => {
+  const moment = now();
+  document.querySelectorAll(".slots").forEach((each) => fillSlots(each, timerText(moment - each.dataset.since)));
+  document.querySelectorAll("progress").forEach((each) => { each.value = Math.max(0, moment - each.dataset.since); });
+  document.querySelectorAll("[data-minutes-since]").forEach((each) => {
+    setText(each, String(Math.max(0, Math.floor((moment - each.dataset.minutesSince) / 60000))));
+  });
+  setText(document.getElementById("clock"), clockText(moment));
+  if (moment - heard > SILENT_MS) lose(heard);
+  if (lostSince) {
+    const seconds = Math.max(0, Math.floor((moment - lostSince) / 1000));
+    document.querySelectorAll(".lost-for").forEach((each) => setText(each, `${Math.floor(seconds / 60)}:${two(seconds % 60)}`));
+  }
+};
+
+/* --- online, offline ---------------------------------------------------------------------------------------------- */
+
+/* The hub speaks every 5 s; a page that missed two may be showing the past. */
+const SILENT_MS = 12000;
+let heard = now();
+let lostSince = 0;
+let connection = null;
+
+const pale = () => {
+  page.querySelectorAll("button, .action, .mode[role], .row-link").forEach((each) => each.setAttribute("aria-disabled", "true"));
+};
+
+const say = (text) => setText(document.getElementById("connection"), text);
+
+const lose = (since) => {
+  if (lostSince) return;
+  lostSince = since;
+  root.dataset.offline = "";
+  setText(document.getElementById("known-at"), clockText(since));
+  say(document.getElementById("connection").dataset.lost);
+  pale();
+  tick();
+  /* A link that only went silent is given up, so that a new one is tried. */
+  connection?.socket?.close();
+};
+
+const hear = (message) => {
+  heard = Date.now() + ahead;
+  if (message.now_ms) {
+    ahead = message.now_ms - Date.now();
+    heard = message.now_ms;
+  }
+  if (message.content === undefined || !lostSince) return;
+  lostSince = 0;
+  delete root.dataset.offline;
+  say(document.getElementById("connection").dataset.back);
+};
+
+document.addEventListener("htmx:ws:before:message:incoming", (event) => {
+  connection = event.detail.connection;
+  event.detail.waitUntil(event.detail.message.json().then(hear));
+});
+document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
+document.addEventListener("htmx:ws:after:message:incoming", () => {
+  tick();
+  if (lostSince) pale();
+  document.body.dispatchEvent(new Event("picture"));
+});
+document.addEventListener("htmx:ws:close", () => lose(now()));
+window.addEventListener("offline", () => lose(now()));
+
+/* --- one gesture, one id ------------------------------------------------------------------------------------------ */
+
+/* A hand that clicks twice, or a key that bounces, asks once. */
+const SAME_GESTURE_MS = 1000;
+const gestures = new Map();
+
+const uuid7 = () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  let moment = Math.floor(now());
+  for (let place = 5; place >= 0; place -= 1) { bytes[place] = moment % 256; moment = Math.floor(moment / 256); }
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+};
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { request } = event.detail.ctx;
+  if (request.method !== "POST") return;
+  const gesture = `${request.action} ${request.body.get("shown")}`;
+  const last = gestures.get(gesture);
+  const id = last && performance.now() - last.at < SAME_GESTURE_MS ? last.id : uuid7();
+  gestures.clear();
+  gestures.set(gesture, { id, at: performance.now() });
+  request.body.set("id", id);
+});
+
+/* What is off stays where it is and does nothing; offline, everything is off but what only this page does. */
+document.addEventListener("click", (event) => {
+  const control = event.target.closest("button, a");
+  if (!control) return;
+  const isLocal = control.matches(".leave, .plaque");
+  const isSecond = event.detail > 1 && control.matches("button");
+  if (!isLocal && (control.getAttribute("aria-disabled") === "true" || lostSince || isSecond)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  if (control.matches(".leave")) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    leave();
+  }
+}, true);
+
+/* --- panels ------------------------------------------------------------------------------------------------------- */
+
+let opener = null;
+let opening = false;
+let typed = "";
+
+const leave = () => {
+  document.getElementById("panel").replaceChildren();
+  root.removeAttribute("data-panel");
+  opening = false;
+  typed = "";
+  (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
+};
+
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement, request } = event.detail.ctx;
+  if (request.method !== "GET") return;
+  /* Until the panel stands, no key may mean something else. */
+  opening = true;
+  if (!panel()) opener = sourceElement;
+});
+document.addEventListener("htmx:finally:request", () => { opening = false; });
+document.addEventListener("htmx:after:swap", () => {
+  typed = "";
+  const keys = document.getElementById("keys-switch");
+  if (keys) keys.checked = !keysOff();
+  tick();
+});
+
+/* With desks above 9 a number is ended by Enter, or as soon as no longer one begins like it. */
+const typeDigit = (digit) => {
+  typed += digit;
+  const desks = [...panel().querySelectorAll("[data-desk]")];
+  const begins = desks.filter((each) => each.dataset.desk.startsWith(typed));
+  if (!begins.length) typed = "";
+  setText(document.getElementById("typed"), typed);
+  if (begins.length === 1 && begins[0].dataset.desk === typed) endNumber();
+};
+
+const endNumber = () => {
+  const desk = panel()?.querySelector(`[data-desk="${CSS.escape(typed)}"]`);
+  typed = "";
+  setText(document.getElementById("typed"), "");
+  desk?.click();
+};
+
+const move = (step) => {
+  const within = panel() ?? document.querySelector(".queue");
+  const stops = [...within.querySelectorAll(".row-link, .choice, .desk-choice, .panel .small")].filter((each) => each.offsetParent);
+  const place = stops.indexOf(document.activeElement);
+  stops[place < 0 ? (step > 0 ? 0 : stops.length - 1) : Math.min(Math.max(place + step, 0), stops.length - 1)]?.focus();
+};
+
+/* --- keys --------------------------------------------------------------------------------------------------------- */
+
+const keysOff = () => localStorage.getItem("suivant.keys") === "off";
+const showKeys = () => { root.dataset.keys = keysOff() ? "off" : "on"; };
+
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "keys-switch") return;
+  localStorage.setItem("suivant.keys", event.target.checked ? "on" : "off");
+  showKeys();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || opening) return;
+  if (event.target.closest("input, select, textarea, [contenteditable]") && event.key !== "Escape") return;
+  if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    move(event.key === "ArrowDown" ? 1 : -1);
+    return;
+  }
+  if (keysOff()) return;
+  if (event.key === "Enter" && typed) { event.preventDefault(); endNumber(); return; }
+  if (/^[0-9]$/.test(event.key) && panel()) { typeDigit(event.key); return; }
+  if (!/^[a-zA-Z?]$/.test(event.key)) return;
+  const within = panel() ?? page;
+  const control = within.querySelector(`[aria-keyshortcuts="${event.key.toUpperCase()}"]`);
+  if (!control) return;
+  event.preventDefault();
+  control.click();
+});
+
+/* Enter and the space bar repeat while they are held; a button must not. */
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && (event.key === "Enter" || event.key === " ") && event.target.closest("button, a")) event.preventDefault();
+}, true);
+
+showKeys();
+tick();
+setInterval(tick, 250);
