@@ -13,13 +13,13 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from time import monotonic_ns
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -94,16 +94,19 @@ class Publication:
 
 @dataclass(slots=True)
 class _Connection:
-    """One paho client from its connect to its end."""
+    """One paho client from its connect to its end. `accepted`: the broker took it; `up`: it took the filters too."""
 
     client: Client
+    accepted: bool = False
     up: bool = False
+    was_up: bool = False
+    subscription: int | None = None
     reason: str = ""
     over: threading.Event = field(default_factory=threading.Event)
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self.up = False
+        self.accepted = self.up = False
         self.over.set()
 
 
@@ -203,14 +206,14 @@ class Link:
             new = [each for each in filters if each not in self._filters]
             self._filters |= dict.fromkeys(new, qos)
             connection = self._connection
-            if new and connection is not None and connection.up:
+            if new and connection is not None and connection.accepted:
                 connection.client.subscribe([(each, SubscribeOptions(qos=qos)) for each in new])
 
     def unsubscribe(self, filters: Iterable[str]) -> None:
         with self._lock:
             old = [each for each in filters if self._filters.pop(each, None) is not None]
             connection = self._connection
-            if old and connection is not None and connection.up:
+            if old and connection is not None and connection.accepted:
                 connection.client.unsubscribe(old)
 
     def publish(
@@ -258,15 +261,15 @@ class Link:
         except (OSError, ValueError) as error:
             _cut(connection.client)
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", False
-        connection.client.loop_start()
+        # Before its thread runs: whoever hears LinkUp may publish at once.
         self._connection = connection
+        connection.client.loop_start()
         if not connection.over.wait(CONNACK_TIMEOUT_S) and not connection.up:
             connection.end("the broker did not answer")
-        was_up = connection.up
         connection.over.wait()
         self._connection = None
         _cut(connection.client)
-        return connection.reason, was_up
+        return connection.reason, connection.was_up
 
     def _open(self) -> _Connection:
         client = Client(
@@ -290,49 +293,53 @@ class Link:
 
     def _set_callbacks(self, connection: _Connection) -> None:
         """An exception in a callback would kill paho's thread while it goes on to say that it is connected."""
+        client, guarded = connection.client, partial(_guarded, connection)
+        client.on_socket_open = guarded(lambda _client, _data, opened: _without_delay(opened))
+        client.on_connect = guarded(lambda _client, _data, _flags, code, _more: self._answered(connection, code))
+        client.on_disconnect = guarded(
+            lambda _client, _data, _flags, code, _more: connection.end(f"the connection was lost: {code}")
+        )
+        client.on_subscribe = guarded(lambda _client, _data, mid, _codes, _more: self._subscribed(connection, mid))
+        client.on_message = guarded(lambda _client, _data, message: self._arrived(connection, message))
+        client.on_publish = guarded(lambda _client, _data, _mid, code, _more: self._published(code))
 
-        def on_socket_open(_client: Client, _data: Any, opened: Any) -> None:
-            # Nagle's algorithm and delayed ACK add 44 ms each way.
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-        def on_connect(_client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _more: Any) -> None:
-            if code.is_failure:
-                connection.end(f"the broker refused the connection: {code}")
-                return
-            self._connected(connection)
-
-        def on_disconnect(_client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _more: Any) -> None:
-            connection.end(f"the connection was lost: {code}")
-
-        def on_message(_client: Client, _data: Any, message: MQTTMessage) -> None:
-            if connection.over.is_set():
-                return
-            try:
-                topic = message.topic
-            except UnicodeDecodeError:
-                return
-            self._deliver(Incoming(topic, bytes(message.payload), message.retain, self._clock_ms()))
-
-        def on_publish(_client: Client, _data: Any, _mid: int, code: ReasonCode, _more: Any) -> None:
-            if code.is_failure:
-                self._deliver(PublishRefused(str(code)))
-
-        client = connection.client
-        client.on_socket_open = _guarded(connection, on_socket_open)
-        client.on_connect = _guarded(connection, on_connect)
-        client.on_disconnect = _guarded(connection, on_disconnect)
-        client.on_message = _guarded(connection, on_message)
-        client.on_publish = _guarded(connection, on_publish)
-
-    def _connected(self, connection: _Connection) -> None:
+    def _answered(self, connection: _Connection, code: ReasonCode) -> None:
+        if code.is_failure:
+            connection.end(f"the broker refused the connection: {code}")
+            return
         with self._lock:
-            if self._filters:
-                wanted = [(each, SubscribeOptions(qos=qos)) for each, qos in self._filters.items()]
-                connection.client.subscribe(wanted)
-            self._connection = connection
-            connection.up = not connection.over.is_set()
+            connection.accepted = not connection.over.is_set()
+            wanted = [(each, SubscribeOptions(qos=qos)) for each, qos in self._filters.items()]
+            if wanted:
+                _, connection.subscription = connection.client.subscribe(wanted)
+        if not wanted:
+            self._up(connection)
+
+    def _subscribed(self, connection: _Connection, mid: int) -> None:
+        if mid == connection.subscription:
+            self._up(connection)
+
+    def _up(self, connection: _Connection) -> None:
+        connection.up = connection.was_up = not connection.over.is_set()
         if connection.up:
             self._deliver(LinkUp())
+
+    def _arrived(self, connection: _Connection, message: MQTTMessage) -> None:
+        if connection.over.is_set():
+            return
+        # A topic that is not UTF-8 is none that anybody of ours wrote.
+        with contextlib.suppress(UnicodeDecodeError):
+            topic, payload = message.topic, bytes(message.payload)
+            self._deliver(Incoming(topic, payload, message.retain, self._clock_ms()))
+
+    def _published(self, code: ReasonCode) -> None:
+        if code.is_failure:
+            self._deliver(PublishRefused(str(code)))
+
+
+def _without_delay(opened: socket.socket) -> None:
+    # Nagle's algorithm and delayed ACK add 44 ms each way.
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _guarded(connection: _Connection, callback: Callable[..., None]) -> Callable[..., None]:
@@ -364,4 +371,5 @@ def _cut(client: Client) -> None:
             socket.socket.shutdown(opened, socket.SHUT_RDWR)  # type: ignore[arg-type]
     client.loop_stop()
     # Without its callbacks nothing points back at it: its sockets are closed now, not when memory is next tidied.
-    client.on_socket_open = client.on_connect = client.on_disconnect = client.on_message = client.on_publish = None
+    client.on_socket_open = client.on_connect = client.on_disconnect = None
+    client.on_subscribe = client.on_message = client.on_publish = None

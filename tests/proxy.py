@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+# To CONNECT and to SUBSCRIBE.
+GREETINGS = 2
+
 
 class Way(Enum):
     OPEN = auto()
@@ -15,6 +18,8 @@ class Way(Enum):
     STALLED = auto()
     # Bytes towards the client vanish: a peer that takes everything and says nothing.
     MUTE = auto()
+    # Only the first answers on each connection come through: a peer that greets and then says nothing.
+    GREETING_ALONE = auto()
 
 
 @dataclass(slots=True)
@@ -23,6 +28,7 @@ class _Pair:
     server: socket.socket
     to_server: bytearray = field(default_factory=bytearray)
     to_client: bytearray = field(default_factory=bytearray)
+    answers: int = 0
 
 
 class Proxy:
@@ -99,8 +105,9 @@ class Proxy:
                 continue
             try:
                 alive = _read(pair.client, pair.to_server) and _read(pair.server, pair.to_client)
-                if self._way is Way.MUTE:
+                if self._way is Way.MUTE or (self._way is Way.GREETING_ALONE and pair.answers >= GREETINGS):
                     pair.to_client.clear()
+                pair.answers += bool(pair.to_client)
                 _write(pair.server, pair.to_server)
                 _write(pair.client, pair.to_client)
             except OSError:

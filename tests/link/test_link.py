@@ -131,6 +131,15 @@ def test_a_line_that_hangs_with_messages_under_way_is_left_at_once(any_broker: B
         desk.next(LinkUp)
 
 
+def test_a_line_that_was_good_is_tried_again_soon(broker: Broker):
+    with proxy_to(broker.port) as proxy, linked(broker, port=proxy.port) as desk:
+        for _ in range(3):
+            begun = time.monotonic()
+            proxy.cut()
+            desk.next(LinkUp)
+            assert time.monotonic() - begun < 1.9
+
+
 def test_a_broker_that_does_not_answer_is_given_up(broker: Broker, monkeypatch):
     monkeypatch.setattr("protocol.link.CONNACK_TIMEOUT_S", 0.2)
     with proxy_to(broker.port) as proxy:
