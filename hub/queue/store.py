@@ -43,7 +43,7 @@ ID: Any = bindparam("id")
 
 _held = ticket.alias("held")
 IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
-_IS_HELD: Any = literal_column("held.state in ('called', 'serving')")
+_IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 _FREE: Any = literal_column("ticket.bound_desk is null")
 _BOUND: Any = literal_column("ticket.bound_desk is not null")
 
@@ -105,6 +105,11 @@ def _first_waiting(heads: Any) -> Select[Any]:
     )
 
 
+def _held_id() -> Any:
+    # As a join of its own, SQLite reads the whole table: it does not see the partial index through an outer join.
+    return select(ticket.c.id).where(ticket.c.site == SITE, ticket.c.desk == DESK, _IS_HELD).scalar_subquery()
+
+
 def _last_event() -> Any:
     return (
         select(event.c.id).where(event.c.site == SITE).order_by(event.c.id.desc()).limit(1).scalar_subquery()
@@ -132,7 +137,7 @@ DESK_VIEW: Executable = (
         *_candidates.c,
     )
     .select_from(
-        desk.outerjoin(_held, (_held.c.site == desk.c.site) & (_held.c.desk == desk.c.name) & _IS_HELD).outerjoin(
+        desk.outerjoin(_held, (_held.c.site == SITE) & (_held.c.id == _held_id())).outerjoin(
             _candidates, literal_column("1") == literal_column("1")
         )
     )
@@ -194,21 +199,22 @@ DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == S
 
 HALL_LAST_PLAY: Executable = select(hall.c.last_play_ms).where(hall.c.site == SITE, hall.c.name == bindparam("hall"))
 
-# Announcements of a hall that have not gone out yet, in their order; `gone_ms`: up to here they have.
-NOT_GONE_OUT: Executable = (
+# The announcements of a hall that start after this moment, in their order.
+BEHIND: Executable = (
     select(announcement.c.id, announcement.c.call, announcement.c.ticket, announcement.c.play_ms)
     .where(
         announcement.c.site == SITE,
         announcement.c.hall == bindparam("hall"),
-        announcement.c.play_ms > bindparam("gone_ms"),
+        announcement.c.play_ms > bindparam("after_ms"),
         announcement.c.length_ms > 0,
     )
     .order_by(announcement.c.play_ms, announcement.c.id)
+    .limit(bindparam("limit"))
 )
-LAST_GONE_OUT: Executable = select(func.max(announcement.c.play_ms)).where(
+LAST_BEFORE: Executable = select(func.max(announcement.c.play_ms)).where(
     announcement.c.site == SITE,
     announcement.c.hall == bindparam("hall"),
-    announcement.c.play_ms <= bindparam("gone_ms"),
+    announcement.c.play_ms < bindparam("before_ms"),
     announcement.c.length_ms > 0,
 )
 ANNOUNCEMENTS_OF_CALL: Executable = (
@@ -251,7 +257,9 @@ SET_LAST_PLAY: Executable = (
     update(hall).where(hall.c.site == SITE, hall.c.name == bindparam("hall")).values(last_play_ms=bindparam("play_ms"))
 )
 MOVE_ANNOUNCEMENT: Executable = (
-    update(announcement).where(announcement.c.site == SITE, announcement.c.id == ID).values(play_ms=bindparam("to_ms"))
+    update(announcement)
+    .where(announcement.c.site == SITE, announcement.c.id == bindparam("of_id"))
+    .values(play_ms=bindparam("to_ms"))
 )
 # Said no more, but its call stays listed.
 SILENCE_ANNOUNCEMENTS: Executable = (

@@ -4,6 +4,9 @@ from hub.queue import store
 from hub.queue.transaction import FULL_MS, GOES_OUT_MS, KEPT_MS, LEAD_MS, Announcement, Work
 from hub.site import Desk
 
+# A queue longer than this is more than a minute long: there a gap of one slot is not felt, and moving all would be.
+MOVED_MOST = 16
+
 
 def play_ms(now_ms: int, last_play_ms: int) -> int:
     """When an announcement made now starts: at once after a short lead, or in turn behind the one before it."""
@@ -44,39 +47,37 @@ def say_no_more(work: Work, call: int | None, hall: str) -> None:
     """Takes what was not said yet out of the queue; the call stays listed and a running picture stays."""
     if call is None:
         return
+    _close_gap(work, call, hall)
     work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms)
-    move_up(work, hall, leaving=call)
 
 
 def take_away(work: Work, call: int | None, hall: str) -> None:
     """The call was withdrawn: its row, its running picture and what was not said all go."""
     if call is None:
         return
+    _close_gap(work, call, hall)
     work.write(store.DELETE_CALL, of_call=call)
     work.publish_hall(hall)
-    move_up(work, hall, leaving=call)
 
 
-def move_up(work: Work, hall: str, leaving: int) -> None:
+def _close_gap(work: Work, call: int, hall: str) -> None:
     """Those behind an announcement that leaves the queue start earlier, in the same order.
 
-    What has gone out to the displays already keeps its moment.
+    What has gone out to the displays already keeps its moment, and behind a very long queue the gap stays.
     """
     gone_ms = work.now_ms + GOES_OUT_MS
-    waiting = work.rows(store.NOT_GONE_OUT, hall=hall, gone_ms=gone_ms)
-    if not any(call == leaving for _, call, _, _ in waiting):
+    leaving = [play for _, _, play, length, _ in work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call) if length > 0]
+    if not leaving or leaving[-1] <= gone_ms:
         return
-    gone = work.rows(store.LAST_GONE_OUT, hall=hall, gone_ms=gone_ms)
-    last = gone[0][0] or 0
-    for announcement_id, call, ticket, planned_ms in waiting:
-        if call == leaving:
-            continue
-        last = max(gone_ms + 1, last + KEPT_MS)
+    behind = work.rows(store.BEHIND, hall=hall, after_ms=leaving[-1], limit=MOVED_MOST + 1)
+    if len(behind) > MOVED_MOST:
+        return
+    last = work.rows(store.LAST_BEFORE, hall=hall, before_ms=leaving[-1])[0][0] or 0
+    for announcement_id, moved_call, ticket, planned_ms in behind:
+        last = min(planned_ms, max(gone_ms + 1, last + KEPT_MS))
         if last < planned_ms:
-            work.write(store.MOVE_ANNOUNCEMENT, id=announcement_id, to_ms=last)
-            _move_absence(work, ticket, call, earlier_by_ms=planned_ms - last)
-        else:
-            last = planned_ms
+            work.write(store.MOVE_ANNOUNCEMENT, of_id=announcement_id, to_ms=last)
+            _move_absence(work, ticket, moved_call, earlier_by_ms=planned_ms - last)
     work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=last)
     work.flush()
 
