@@ -22,8 +22,8 @@ from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
-from hub.database.engine import first_generation, open_engine
-from hub.database.faults import DatabaseFault, SiteTaken
+from hub.database.engine import first_generation, open_engine, require_folder
+from hub.database.faults import DatabaseFault, SiteTaken, fault_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
 from hub.figures.visits import Visits
@@ -109,8 +109,10 @@ class Hub:
 
     def start(self) -> None:
         """Raises a DatabaseFault: the site is taken, the database is newer, locked, not there …"""
-        migrate(self.engine)
+        require_folder(self.engine)
+        # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
         self._lock = hold_site(self.engine, self.site.name)
+        migrate(self.engine)
         now_ms = self.clock.now_ms()
         generation = first_generation(self.engine, self.site.name, now_ms)
         adopt(self.engine, self.site, now_ms)
@@ -151,7 +153,7 @@ class Hub:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("select 1")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            return str(error).splitlines()[0]
+            return str(fault_of(error, place_of(self.engine.url)))
         return None
 
     def _keep_lock(self) -> None:
@@ -169,7 +171,10 @@ class Hub:
 
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help."""
-    site = read_site(settings.hub.site_file).site
+    site_file = read_site(settings.hub.site_file)
+    for warning in site_file.warning_lines():
+        log.warning("site_file.warning", warning=warning)
+    site = site_file.site
     listening = listen(settings.hub.http_host, settings.hub.http_port)
     status: list[str] = []
 
@@ -180,6 +185,9 @@ def run(settings: Settings) -> int:
 
     hub = Hub(engine=open_engine(settings.database_url), site=site, broker=settings.broker, give_up=give_up)
     hub.start()
+    # uvicorn raises the signal that ended it once more, for whoever started it: here the rest is still to be ended.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(hub, listening))
