@@ -104,6 +104,8 @@ class Printer:
         try:
             return self._await_fence(wire, self._patience_ms(len(whole), answers=answers))
         except WireBroken:
+            # How much of it the printer took before the wire broke cannot be known.
+            self._broke_off = True
             return Result(Outcome.UNKNOWN, Fault.UNREACHABLE)
 
     def _patience_ms(self, size: int, *, answers: bool) -> int:

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Protocol
+from typing import Protocol
 
-from escpos.exceptions import DeviceNotFoundError  # type: ignore[import-untyped]
 from escpos.printer import File, Network  # type: ignore[import-untyped]
 
 from protocol.environment import WrongSetting
@@ -150,16 +149,22 @@ def open_file(device: Path) -> Wire:
     return DescriptorWire(descriptor, printer.close, answers=answers)
 
 
+class _DirectNetwork(Network):  # type: ignore[misc]
+    """python-escpos's network printer, by IPv6 too, and without the socket it leaves behind where nobody answers."""
+
+    def open(self, raise_not_found: bool = True) -> None:  # noqa: ARG002 - its own signature
+        self.device = socket.create_connection((self.host, self.port), timeout=self.timeout)
+        self.device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
 def open_network(host: str, port: int) -> Wire:
-    printer = Network(host, port=port, timeout=CONNECT_TIMEOUT_S)
+    printer = _DirectNetwork(host, port=port, timeout=CONNECT_TIMEOUT_S)
     try:
         printer.open()
-    except DeviceNotFoundError as error:
+    except OSError as error:
         raise WireRefused(f"no printer answers at {host}:{port}: {error}") from error
-    device: Any = printer.device
-    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return socket_wire(device, printer.close)
+    return socket_wire(printer.device, printer.close)
 
 
 def socket_wire(end: socket.socket, close: Callable[[], None] | None = None) -> Wire:

@@ -1,0 +1,246 @@
+"""One suite over every way to a printer: what became of a ticket is never said better than it is known."""
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nodes.ticket_printer.paper import as_text
+from nodes.ticket_printer.pictures import samples
+from nodes.ticket_printer.printer import Outcome, Printer, Result
+from nodes.ticket_printer.status import Fault
+from nodes.ticket_printer.ticket import ticket_of
+from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
+from nodes.ticket_printer.virtual_printer.interpreter import Paper
+from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter, TerminalPrinter
+from nodes.ticket_printer.wires import FileAt, NetworkAt, UsbAt, VirtualAt, Wire, WireBroken, opener, place_named, socket_wire
+from nodes.ticket_printer.words import words_in
+from protocol.environment import WrongSetting
+from protocol.link import monotonic_ms
+
+REPLY, CONFIG, _ = samples()["ticket"]
+TICKET = as_text(ticket_of(REPLY, CONFIG, words_in("fr")), "TM-T20II")
+PRINTED = Result(Outcome.PRINTED)
+UNKNOWN = Result(Outcome.UNKNOWN)
+
+
+@dataclass(slots=True)
+class Bench:
+    """A printer under test and the virtual one behind its wire."""
+
+    printer: Printer
+    served: Served
+    papers: list[Paper]
+
+    def fail(self, **faults: bool | int) -> None:
+        self.served.fail(Faults(**faults))  # type: ignore[arg-type]
+
+
+def serve_file(virtual: VirtualPrinter) -> tuple[Served, Callable[[], Wire]]:
+    terminal = TerminalPrinter(virtual)
+    return terminal, opener(FileAt(Path(terminal.path)))
+
+
+def serve_network(virtual: VirtualPrinter) -> tuple[Served, Callable[[], Wire]]:
+    tcp = TcpPrinter(virtual)
+    return tcp, opener(NetworkAt("127.0.0.1", tcp.port))
+
+
+def serve_virtual(virtual: VirtualPrinter) -> tuple[Served, Callable[[], Wire]]:
+    paired = PairedPrinter(virtual)
+    return paired, lambda: socket_wire(paired.connect())
+
+
+WAYS = {"file": serve_file, "network": serve_network, "virtual": serve_virtual}
+
+
+@pytest.fixture(params=WAYS)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    papers: list[Paper] = []
+    served, open_wire = WAYS[request.param](VirtualPrinter(papers.append))
+    printer = Printer(open_wire, monotonic_ms)
+    yield Bench(printer, served, papers)
+    printer.close()
+    served.close()
+
+
+def test_a_ticket_is_printed_and_known_to_be(bench: Bench) -> None:
+    assert bench.printer.print(TICKET) == PRINTED
+    [paper] = bench.papers
+    assert "Appelé et absent ? Voyez l’accueil." in paper.text
+    assert bench.served.complaints == ()
+
+
+def test_ten_tickets_one_after_the_other_are_ten_papers(bench: Bench) -> None:
+    assert [bench.printer.print(TICKET) for _ in range(10)] == [PRINTED] * 10
+    assert len(bench.papers) == 10
+
+
+def test_without_paper_nothing_is_sent(bench: Bench) -> None:
+    bench.fail(paper_out=True)
+    assert bench.printer.print(TICKET) == Result(Outcome.NOT_PRINTED, Fault.PAPER_OUT)
+    bench.fail()
+    assert bench.printer.print(TICKET) == PRINTED
+    assert len(bench.papers) == 1
+
+
+def test_with_an_open_cover_nothing_is_sent(bench: Bench) -> None:
+    bench.fail(cover_open=True)
+    assert bench.printer.print(TICKET) == Result(Outcome.NOT_PRINTED, Fault.COVER_OPEN)
+    bench.fail()
+    assert bench.printer.look().fault is None
+    assert bench.papers == []
+
+
+def test_near_the_end_of_the_roll_it_prints_and_warns(bench: Bench) -> None:
+    bench.fail(near_end=True)
+    assert bench.printer.print(TICKET) == PRINTED
+    looked = bench.printer.look()
+    assert (looked.answered, looked.fault, looked.near_end) == (True, None, True)
+
+
+def test_paper_that_ends_in_the_middle_of_a_ticket_leaves_it_unknown(bench: Bench) -> None:
+    bench.fail(paper_left_dots=200)
+    assert bench.printer.print(TICKET) == Result(Outcome.UNKNOWN, Fault.PAPER_OUT)
+    assert bench.papers == []
+    assert bench.printer.look().fault is Fault.PAPER_OUT
+
+
+def test_a_silent_printer_prints_and_is_unknown_never_out_of_paper(bench: Bench) -> None:
+    bench.fail(mute=True)
+    assert bench.printer.print(TICKET) == UNKNOWN
+    assert len(bench.papers) == 1
+    looked = bench.printer.look()
+    assert (looked.answered, looked.fault) == (False, None)
+
+
+def test_a_printer_that_was_silent_is_believed_again_when_it_answers(bench: Bench) -> None:
+    bench.fail(mute=True)
+    bench.printer.print(TICKET)
+    bench.fail()
+    assert bench.printer.print(TICKET) == PRINTED
+
+
+def test_joined_answers_still_prove_the_print(bench: Bench) -> None:
+    bench.fail(joined=True)
+    assert bench.printer.print(TICKET) == PRINTED
+    assert len(bench.papers) == 1
+
+
+def test_answers_that_come_one_late_are_never_read_as_a_fault(bench: Bench) -> None:
+    bench.fail(late=True, near_end=True)
+    for count in (1, 2):
+        result = bench.printer.print(TICKET)
+        assert result.outcome is not Outcome.NOT_PRINTED
+        assert result.fault is None
+        assert bench.printer.look().fault is None
+        assert len(bench.papers) == count
+
+
+def test_late_answers_never_call_a_ticket_printed_that_is_not(bench: Bench) -> None:
+    bench.fail(late=True)
+    assert bench.printer.print(TICKET).fault is None
+    bench.fail(late=True, paper_out=True)
+    assert bench.printer.print(TICKET).outcome is not Outcome.PRINTED
+    assert len(bench.papers) == 1
+
+
+@pytest.fixture(params=["network", "virtual"])
+def linked(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench whose wire can be cut: a device file has none."""
+    papers: list[Paper] = []
+    served, open_wire = WAYS[request.param](VirtualPrinter(papers.append))
+    printer = Printer(open_wire, monotonic_ms)
+    yield Bench(printer, served, papers)
+    printer.close()
+    served.close()
+
+
+def test_a_link_cut_in_the_middle_of_a_ticket_leaves_it_unknown(linked: Bench) -> None:
+    linked.printer.look()
+    linked.fail(link_left_bytes=300)
+    assert linked.printer.print(TICKET).outcome is Outcome.UNKNOWN
+    assert linked.papers == []
+
+
+def test_after_a_cut_link_the_next_ticket_is_whole(linked: Bench) -> None:
+    linked.printer.look()
+    linked.fail(link_left_bytes=300)
+    linked.printer.print(TICKET)
+    assert linked.printer.print(TICKET) == PRINTED
+    assert linked.papers[-1].text[-1] == "Appelé et absent ? Voyez l’accueil."
+    assert [paper.text.count("A 012") for paper in linked.papers if "mardi 24 novembre 2026, 10:22" in paper.text] == [1]
+
+
+def test_a_link_that_dies_before_anything_was_sent_costs_no_ticket(linked: Bench) -> None:
+    linked.printer.look()
+    # The next question goes into a wire whose other end is already gone.
+    linked.fail(link_left_bytes=0)
+    result = linked.printer.print(TICKET)
+    assert result in {Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE), PRINTED}
+    assert linked.printer.print(TICKET) == PRINTED
+
+
+def test_attempts_at_an_unreachable_printer_grow_rarer() -> None:
+    now_ms = 0
+    refused = opener(NetworkAt("127.0.0.1", 1))
+    tries: list[int] = []
+
+    def open_wire() -> Wire:
+        tries.append(now_ms)
+        return refused()
+
+    printer = Printer(open_wire, lambda: now_ms)
+    for now_ms in range(0, 60_001, 500):
+        assert printer.print(TICKET) == Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
+    gaps = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] == 1_000
+    assert gaps[-1] == 15_000
+
+
+def test_a_plain_file_takes_tickets_and_never_says_that_they_are_printed(tmp_path: Path) -> None:
+    file = tmp_path / "printer"
+    file.write_bytes(b"\x12")
+    printer = Printer(opener(FileAt(file)), monotonic_ms)
+    started_ms = monotonic_ms()
+    assert printer.print(TICKET) == UNKNOWN
+    assert printer.look().fault is None
+    printer.close()
+    assert TICKET in file.read_bytes()
+    assert monotonic_ms() - started_ms < 1_000
+
+
+def test_a_device_that_takes_nothing_is_given_up_after_a_deadline() -> None:
+    near, far = socket.socketpair()
+    wire = socket_wire(near)
+    with pytest.raises(WireBroken, match="did not take") as broken:
+        wire.send(bytes(10_000_000), 200)
+    assert 0 < broken.value.sent < 10_000_000
+    wire.close()
+    far.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("virtual:/srv/paper", VirtualAt(Path("/srv/paper"))),
+        ("file:/dev/usb/lp0", FileAt(Path("/dev/usb/lp0"))),
+        ("network:imprimante.local:9101", NetworkAt("imprimante.local", 9101)),
+        ("network:10.0.0.9", NetworkAt("10.0.0.9", 9100)),
+        ("usb:04b8:0202", UsbAt(0x04B8, 0x0202)),
+    ],
+)
+def test_a_printer_is_named_by_one_setting(text: str, place: object) -> None:
+    assert place_named(text) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "lp0", "file:lp0", "network:", "network:host:0", "network:host:70000", "network:a b:1", "usb:04b8", "usb:zz:zz", "virtual:"],
+)
+def test_a_wrong_setting_says_what_would_be_right(text: str) -> None:
+    with pytest.raises(WrongSetting, match="SUIVANT_PRINTER is .*file:/dev/usb/lp0"):
+        place_named(text)

@@ -1,0 +1,107 @@
+"""Tickets in the printer's own letters, read back from what a printer would have put on the paper."""
+
+import pytest
+import zxingcpp
+
+from nodes.ticket_printer.paper import Style, as_picture, as_text, break_columns, fits, paper
+from nodes.ticket_printer.picture import draw
+from nodes.ticket_printer.pictures import samples
+from nodes.ticket_printer.ticket import Ticket, ticket_of
+from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
+from nodes.ticket_printer.virtual_printer.interpreter import Paper
+from nodes.ticket_printer.words import words_in
+
+SAMPLES = {
+    name: ticket_of(reply, config, words_in("fr"), duplicate=duplicate)
+    for name, (reply, config, duplicate) in samples().items()
+}
+
+
+def printed(data: bytes, width_dots: int = 576) -> Paper:
+    papers: list[Paper] = []
+    printer = VirtualPrinter(papers.append, width_dots)
+    printer.receive(data)
+    assert printer.complaints == ()
+    [paper] = papers
+    return paper
+
+
+def test_accents_come_out_right_on_the_real_code_page() -> None:
+    signs = "éèàçùâêîôû œŒ€«»É ’"
+    ticket = SAMPLES["ticket"]
+    told = {name: getattr(ticket, name) for name in ticket.__dataclass_fields__}
+    text = printed(as_text(Ticket(**(told | {"service": signs})), "TM-T20II")).text
+    assert signs in text
+
+
+def test_a_page_left_by_an_earlier_job_spoils_no_accent() -> None:
+    assert "État civil" in printed(b"\x1bt\x02" + as_text(SAMPLES["ticket"], "TM-T20II")).text
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_all_words_of_a_ticket_are_on_the_paper(name: str) -> None:
+    ticket = SAMPLES[name]
+    text = " ".join(" ".join(printed(as_text(ticket, "TM-T20II")).text).split())
+    wanted = (ticket.town, ticket.service, " ".join(ticket.number), ticket.wait, ticket.ahead, ticket.date)
+    for words in (*wanted, ticket.absent_hint, ticket.duplicate or "", ticket.appointment or ""):
+        assert words.replace("\u00a0", " ") in text
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_phone_reads_the_printers_own_code(name: str) -> None:
+    image = printed(as_text(SAMPLES[name], "TM-T20II")).image
+    [read] = zxingcpp.read_barcodes(image.convert("L"))
+    assert read.text == SAMPLES[name].follow
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_line_is_wider_than_a_58_mm_paper(name: str) -> None:
+    printed(as_text(SAMPLES[name], "NT-5890K") + b"\x1dV\x00", width_dots=384)
+
+
+def test_a_text_ticket_is_a_hundredth_of_a_picture() -> None:
+    assert len(as_text(SAMPLES["ticket"], "TM-T20II")) < 1_000 < len(as_picture(SAMPLES["ticket"]))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_picture_comes_out_dot_by_dot(name: str) -> None:
+    assert printed(as_picture(SAMPLES[name])).image.tobytes() == draw(SAMPLES[name]).tobytes()
+
+
+def test_a_printer_that_cannot_cut_feeds_instead() -> None:
+    data = as_text(SAMPLES["ticket"], "POS-5890")
+    assert b"\x1dV" not in data
+    assert data.endswith(b"\x1bd\x06")
+
+
+@pytest.mark.parametrize(
+    ("profile", "style", "right"),
+    [
+        ("TM-T20II", Style.PICTURE, True),
+        ("default", Style.PICTURE, True),
+        ("POS-5890", Style.TEXT, True),
+        ("POS-5890", Style.PICTURE, False),
+        ("Teleprinter", Style.TEXT, False),
+    ],
+)
+def test_a_picture_needs_a_printer_as_wide_as_it(profile: str, style: Style, right: bool) -> None:
+    assert (fits(profile, style) is None) == right
+
+
+def test_a_style_is_chosen_by_its_name() -> None:
+    ticket = SAMPLES["ticket"]
+    assert paper(ticket, Style("picture"), "TM-T20II") == as_picture(ticket)
+    assert paper(ticket, Style("text"), "TM-T20II") == as_text(ticket, "TM-T20II")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("un deux trois", ["un deux", "trois"]),
+        ("anticonstitutionnellement", ["anticonst", "itutionne", "llement"]),
+        ("il\u00a0est là", ["il\u00a0est là"]),
+    ],
+)
+def test_lines_break_between_words(text: str, lines: list[str]) -> None:
+    assert break_columns(text, 9) == lines
