@@ -1,0 +1,257 @@
+"""The hub's web side on its feet: the real writer, outbox, database and pages; only the broker is not there."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from hub.database.engine import first_generation
+from hub.metrics import Metrics
+from hub.outbox import Outbox
+from hub.queue import requests as q
+from hub.queue.adoption import adopt
+from hub.queue.requests import Answer, Command, Origin, Source
+from hub.queue.transaction import SiteIndex
+from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
+from hub.web.app import create_web
+from hub.web.parts import Health, WebParts
+from hub.writer import Task, Writer
+from protocol.ids import uuid7
+from protocol.instants import from_wire
+from protocol.messages import DeskMode
+from protocol.topics import Topics
+
+ANSWER_LIMIT_S = 20
+# A Tuesday, 8:30 in Paris.
+MORNING_MS = int(from_wire("2026-11-24T07:30:00.000Z"))
+
+
+def a_site() -> Site:
+    """A town hall like in the pictures of the look: desk 3 confirms arrivals, the others do not."""
+
+    def service(name: str, letter: str, title: str) -> Service:
+        hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
+        return Service(name=name, letter=letter, title=title, short=title, hall="hall", **hours)
+
+    def desk(number: int, *serves: str, helps: tuple[str, ...] = (), confirms: bool = False) -> Desk:
+        return Desk(
+            name=f"desk-{number}",
+            number=str(number),
+            hall="hall",
+            serves=serves,
+            helps=tuple(Help(service=name, delay_min=20) for name in helps),
+            confirms_arrivals=confirms,
+        )
+
+    return Site(
+        name="town-hall",
+        town="Ville de Trois-Tilleuls",
+        zone="Europe/Paris",
+        halls=(Hall(name="hall", title="Hall principal"),),
+        services=(
+            service("civil", "A", "État civil"),
+            service("identity", "C", "Identité"),
+            service("family", "F", "Famille"),
+            service("welcome", "M", "Accueil"),
+        ),
+        desks=(
+            desk(1, "civil"),
+            desk(2, "identity", "civil"),
+            desk(3, "civil", helps=("identity",), confirms=True),
+            desk(4, "identity", "civil"),
+            desk(5, "identity", "civil"),
+            desk(6, "family"),
+            desk(7, "identity", "civil"),
+            desk(8, "civil"),
+            desk(9, "family"),
+        ),
+    )
+
+
+@dataclass
+class TurnedClock:
+    """The hub's time, which a test turns."""
+
+    at_ms: int = MORNING_MS
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+    def turn(self, *, minutes: float = 0, seconds: float = 0, ms: int = 0) -> None:
+        self.at_ms += int(minutes * 60_000 + seconds * 1000) + ms
+
+    def set(self, clock_time: str) -> None:
+        """To a local time of the day, `10:42` or `10:42:07`; Paris is one hour ahead in November."""
+        hours, minutes, *seconds = map(int, clock_time.split(":"))
+        self.at_ms = MORNING_MS + ((hours * 60 + minutes - 510) * 60 + sum(seconds)) * 1000
+
+
+@dataclass
+class RealClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class Stand:
+    """`do` runs a command and gives its answer; `web` is the application; `address` is where it is served, if it is."""
+
+    def __init__(self, engine: Engine, site: Site, now_ms: Callable[[], int]) -> None:
+        self.engine, self.site, self.now_ms = engine, site, now_ms
+        self.port = 0
+        self.unwell: dict[str, str] = {}
+        index, metrics = SiteIndex(site), Metrics("test")
+        adopt(engine, site, now_ms())
+        self.means: dict[str, int] = {}
+        self.writer = Writer(
+            engine=engine,
+            index=index,
+            now_ms=now_ms,
+            mean_visit_ms=self.means.get,
+            after_commit=lambda batch: self.outbox.committed(batch),
+            metrics=metrics,
+        )
+        self.outbox = Outbox(
+            engine=engine,
+            index=index,
+            topics=Topics(site.name),
+            publish=lambda *_args, **_options: True,
+            now_ms=now_ms,
+            put_later=self.writer.put_later,
+            metrics=metrics,
+        )
+        self.web: FastAPI = create_web(self._parts(metrics))
+        self.outbox.listen(lambda changed: self.web.state.changed(changed.desks, changed.services))
+        generation = first_generation(engine, site.name, now_ms())
+        self.writer.start()
+        self.outbox.start(generation)
+
+    def _parts(self, metrics: Metrics) -> WebParts:
+        return WebParts(
+            site=self.site,
+            reads=self.engine,
+            do=self._do,
+            now_ms=self.now_ms,
+            new_id=new_id,
+            health=lambda: Health(**self.unwell),
+            metrics=metrics.text,
+            mean_visit_ms=self.means.get,
+        )
+
+    def stop(self) -> None:
+        self.writer.stop()
+        self.outbox.stop()
+
+    def _do(self, command: Command) -> Awaitable[Answer]:
+        return asyncio.wrap_future(self.put(command))
+
+    def put(self, command: Command) -> "Future[Answer]":
+        future: Future[Answer] = Future()
+        self.writer.put(Task(command, answered=future.set_result, failed=future.set_exception))
+        return future
+
+    def do(self, command: Command) -> Any:
+        return self.put(command).result(ANSWER_LIMIT_S)
+
+    # --- what people do, in one word each ---------------------------------------------------------------------------
+
+    def origin(self, source: Source = Source.PAGE) -> Origin:
+        return Origin(source, "", new_id())
+
+    def open(self, *desks: str) -> None:
+        for desk in desks:
+            self.do(q.SetMode(origin=self.origin(), desk=desk, shown=None, mode=DeskMode.OPEN))
+
+    def issue(self, service: str, *, priority: bool = False) -> q.TicketAnswer:
+        answer = self.do(q.Issue(origin=self.origin(), service=service, code=new_code(), priority=priority))
+        assert isinstance(answer, q.TicketAnswer), answer
+        return answer
+
+    def book(self, service: str, at_ms: int, *, name: str | None = None) -> int:
+        """The id of an expected ticket."""
+        booking = new_id()
+        code = new_code()
+        self.do(
+            q.Book(
+                origin=self.origin(Source.SYNC),
+                booking=booking,
+                service=service,
+                appointment_ms=at_ms,
+                code=code,
+                name=name,
+            )
+        )
+        with self.engine.connect() as connection:
+            found = connection.exec_driver_sql("select id from ticket where code = '%s'" % code)  # noqa: UP031 S608
+            return int(found.scalar_one())
+
+    def check_in(self, ticket: int, desk: str = "") -> q.TicketAnswer:
+        answer = self.do(q.CheckIn(origin=self.origin(), desk=desk, ticket=ticket))
+        assert isinstance(answer, q.TicketAnswer), answer
+        return answer
+
+    def next(self, desk: str, shown: int | None = None) -> q.DeskAnswer:
+        answer = self.do(q.Next(origin=self.origin(), desk=desk, shown=shown))
+        assert isinstance(answer, q.DeskAnswer), answer
+        return answer
+
+    def press(self, desk: str) -> Any:
+        origin = Origin(Source.BUTTON, f"button-{desk}", new_id())
+        return self.do(q.Press(origin=origin, desk=desk, at_ms=self.now_ms()))
+
+
+@dataclass
+class Served:
+    """A stand behind a real server. `reply_headers`: what a program that is no browser must send with a POST."""
+
+    stand: Stand
+    port: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def served(stand: Stand) -> Iterator[Served]:
+    """The stand's pages behind a real uvicorn on a free port of loopback."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        port = listening.getsockname()[1]
+        config = uvicorn.Config(stand.web, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        is_up = threading.Event()
+        startup = server.startup
+
+        async def tell(sockets: list[socket.socket] | None = None) -> None:
+            await startup(sockets)
+            is_up.set()
+
+        server.startup = tell  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        assert is_up.wait(ANSWER_LIMIT_S)
+        try:
+            yield Served(stand, port, {"Origin": f"http://127.0.0.1:{port}"})
+        finally:
+            server.should_exit = True
+            thread.join(ANSWER_LIMIT_S)
+
+
+def new_id() -> str:
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def new_code() -> str:
+    return os.urandom(6).hex()
