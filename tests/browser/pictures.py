@@ -1,0 +1,112 @@
+"""Takes a picture of the desk page in each state: `python -m tests.browser.pictures FOLDER [STATE …]`."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hub.database.engine import open_engine
+from protocol.messages import DeskMode
+from tests.browser import scenes
+from tests.databases import sqlite_url
+from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+
+SIZES = {"guichet": (1366, 768), "fenetre": (420, 640), "etroit": (320, 640)}
+SETTLED = "document.fonts.status === 'loaded' && document.querySelector('[data-htmx-powered]')"
+
+
+@dataclass(frozen=True)
+class State:
+    scene: Callable[[Stand, TurnedClock], object]
+    keys: str = ""
+    desk: str = scenes.DESK
+    offline: bool = False
+    focus: str = ""
+
+
+STATES = {
+    "appel": State(scenes.called, focus="#recall"),
+    "entretien": State(scenes.serving),
+    "vide": State(scenes.free),
+    "personne": State(scenes.nobody),
+    "transfert": State(scenes.serving, keys="f"),
+    "horsligne": State(scenes.serving, offline=True),
+    "pause": State(scenes.away(DeskMode.PAUSED)),
+    "ferme": State(scenes.away(DeskMode.CLOSED)),
+    "pause-apres": State(scenes.waiting_for_end(DeskMode.PAUSED)),
+    "fermeture-apres": State(scenes.waiting_for_end(DeskMode.CLOSED)),
+    "absent": State(scenes.absent),
+    "sans-presence": State(scenes.unconfirmed, desk="desk-4"),
+    "touches": State(scenes.called, keys="?"),
+    "longue-file": State(scenes.crowded),
+}
+
+
+def launch(playwright: object) -> Browser:
+    """The machine's own Chromium. Its sandbox refuses root; the pages are ours."""
+    arguments = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    chromium = playwright.chromium  # type: ignore[attr-defined]
+    browser: Browser = chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+    return browser
+
+
+@contextmanager
+def scene(state: State, folder: Path) -> Iterator[Served]:
+    engine = open_engine(sqlite_url(folder))
+    clock = TurnedClock()
+    stand = Stand(engine, a_site(), clock.now_ms)
+    try:
+        state.scene(stand, clock)
+        with served(stand) as server:
+            yield server
+    finally:
+        stand.stop()
+        engine.dispose()
+
+
+def show(page: Page, state: State, address: str) -> None:
+    """Opens the desk's page and brings it into the state."""
+    page.goto(f"{address}/desks/{state.desk}")
+    page.wait_for_function(SETTLED)
+    if state.keys:
+        page.keyboard.press(state.keys)
+        page.wait_for_selector("#panel .panel")
+    if state.focus:
+        page.keyboard.press("Shift")  # so that focus is shown as to somebody who uses keys
+        page.focus(state.focus)
+
+
+def take(browser: Browser, folder: Path, name: str) -> None:
+    state = STATES[name]
+    with TemporaryDirectory() as data, scene(state, Path(data)) as server:
+        for size, (width, height) in SIZES.items():
+            context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+            page = context.new_page()
+            show(page, state, server.address)
+            if state.offline:
+                page.evaluate("window.dispatchEvent(new Event('offline'))")
+            page.screenshot(path=folder / f"{size}-{name}.png")
+            context.close()
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for name in arguments[1:] or STATES:
+            take(browser, folder, name)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
