@@ -14,7 +14,7 @@ import structlog
 
 from nodes.display.core import Chime, DisplayCore, KeepHall, KeepPlayed, Show, Warned
 from nodes.display.kept import KeptFiles
-from nodes.display.layout import lay_out
+from nodes.display.layout import Scene, lay_out
 from nodes.display.layout.readable import unreadable
 from nodes.display.painter import Fonts
 from nodes.display.sizes import Screen
@@ -26,8 +26,9 @@ from nodes.settings import configure_logging, read_settings
 from nodes.simulated import BadLine, ControlSocket, Input
 from protocol.environment import PREFIX, Described, WrongSetting, describe, read
 from protocol.heartbeat import HubTime
+from protocol.instants import Instant
 from protocol.link import monotonic_ms
-from protocol.messages import DisplayConfig, Role
+from protocol.messages import Announce, DisplayConfig, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
 LANGUAGE = "fr"
@@ -35,6 +36,13 @@ BOOT_BYTES = 8
 # How long a window that was closed or covered waits to be noticed; messages wake the loop at once.
 PATIENCE_S = 0.5
 ASSETS_MISSING_STATUS = 1
+
+# What every call needs is drawn before the first one comes.
+_REHEARSAL = Scene(
+    now_ms=0,
+    node="",
+    announcement=Announce(revision=(0, 0), id="", call="", number="A000", desk="1", play_at=Instant(0), length_ms=0),
+)
 
 _log = structlog.get_logger()
 
@@ -92,6 +100,7 @@ class Stage:
         if config != self._config:
             self._config = config
             self.warnings.say("sizes", unreadable(screen))
+            self.window.painter.prepare(lay_out(_REHEARSAL, screen, self.words, self.fonts.width))
         return screen
 
     def _keep(self, write: Callable[[], None]) -> None:

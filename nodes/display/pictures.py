@@ -103,6 +103,7 @@ def main(folder: Path) -> None:
     from nodes.display.sizes import Screen
     from nodes.display.words import words_in
 
+    pygame.display.set_mode((1, 1))
     folder.mkdir(parents=True, exist_ok=True)
     fonts, words = Fonts(), words_in("fr")
     for sample in SAMPLES:

@@ -23,7 +23,7 @@ _TICKET_UPRIGHT = (28, 188, 1024, 404)
 _PLAQUE_UPRIGHT = (28, 620, 1024, 838)
 _NOTCH_UPRIGHT = 40
 # The bearings of the outer letters keep them off the notches.
-_ROOM_AT_NOTCH = -8
+_ROOM_AT_NOTCH = -12
 
 
 def draw_call(canvas: Canvas, scene: Scene, announcement: Announce, words: Words) -> None:

@@ -28,16 +28,25 @@ def _fit_running(canvas: Canvas, text: str, room: float) -> float:
 
 
 def _draw_upright(canvas: Canvas, since: str, words: Words) -> None:
-    canvas.band(1400, AMBER)
-    canvas.icon("wifi-off", 40, 1440, 160, INK)
-    x, room = 224, 1080 - 224 - 24
-    lines = canvas.wrap(since, Weight.SEMIBOLD, OFFLINE_EM, room)
+    canvas.band(1388, AMBER)
+    x, room = 48, 1080 - 2 * 48
+    lines = _halves(canvas, since)
+    canvas.icon("wifi-off", 1032 - 160, 1420, 160, INK)
     em = min(_fit_running(canvas, line, room) for line in lines)
-    baseline = 1560.0
+    baseline = 1550.0
     for line in lines:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
-        baseline += 140
-    baseline -= 28
-    for line in canvas.wrap(words.may_be_old, Weight.MEDIUM, SECOND_EM, 1080 - 2 * 60):
-        canvas.text(line, 60, baseline, SECOND_EM, Weight.MEDIUM, INK)
-        baseline += 80
+        baseline += 158
+    baseline -= 38
+    for line in canvas.wrap(words.may_be_old, Weight.MEDIUM, SECOND_EM, room):
+        canvas.text(line, x, baseline, SECOND_EM, Weight.MEDIUM, INK)
+        baseline += 78
+
+
+def _halves(canvas: Canvas, text: str) -> list[str]:
+    """The text in two lines, the longer of which is as short as can be."""
+    spaces = [place for place, sign in enumerate(text) if sign == " "]
+    if not spaces:
+        return [text]
+    splits = [[text[:place], text[place + 1 :]] for place in spaces]
+    return min(splits, key=lambda lines: max(canvas.running_width(line, Weight.SEMIBOLD, OFFLINE_EM) for line in lines))

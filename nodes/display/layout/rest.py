@@ -61,7 +61,9 @@ def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> N
     canvas.logo(1254, 48, 128)
     canvas.text(scene.clock, 1864, 162, CLOCK_EM, Weight.SEMIBOLD, PAPER, Align.RIGHT)
     if dated:
-        canvas.text(words.day(scene.local.date()), 1864, 241, DATE_EM, Weight.MEDIUM, PAPER, Align.RIGHT)
+        day = words.day(scene.local.date())
+        em = canvas.fit(day, Weight.MEDIUM, DATE_EM, 600)
+        canvas.text(day, 1864, 241, em, Weight.MEDIUM, PAPER, Align.RIGHT)
 
 
 def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, height: float, magnify: float) -> None:

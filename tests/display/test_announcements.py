@@ -1,0 +1,127 @@
+"""Which call is on the screen, which sounds, and which never does again."""
+
+from nodes.display.announcements import PENDING_MOST, PLAYED_REMEMBERED, Announcements
+from tests.display.scenes import NOW, announce, call, hall
+
+
+def heard(*announces, shown=None):
+    announcements = Announcements()
+    for each in announces:
+        announcements.receive(each, shown)
+    return announcements
+
+
+def test_an_announcement_begins_at_its_time_and_ends_after_its_length():
+    announcements = heard(announce(play_at=NOW + 500, length_ms=8_000))
+    assert announcements.advance(NOW + 499) is None
+    assert announcements.current is None
+    begun = announcements.advance(NOW + 500)
+    assert begun is not None
+    assert begun.number == "A012"
+    assert announcements.advance(NOW + 8_499) is None
+    assert announcements.current == begun
+    announcements.advance(NOW + 8_500)
+    assert announcements.current is None
+
+
+def test_the_next_one_takes_over_at_its_own_time():
+    announcements = heard(announce("A012", play_at=NOW), announce("C031", n=41, play_at=NOW + 4_000))
+    assert announcements.advance(NOW).number == "A012"
+    assert announcements.next_change() == NOW + 4_000
+    assert announcements.advance(NOW + 4_000).number == "C031"
+
+
+def test_announcements_that_arrive_in_another_order_are_played_in_the_order_of_their_times():
+    announcements = heard(
+        announce("C031", n=40, play_at=NOW + 4_000),
+        announce("A012", n=41, play_at=NOW),
+    )
+    assert announcements.advance(NOW).number == "A012"
+    assert announcements.advance(NOW + 4_000).number == "C031"
+
+
+def test_a_message_that_comes_twice_is_played_once():
+    announcements = heard(announce(), announce())
+    assert announcements.advance(NOW) is not None
+    announcements.receive(announce(), None)
+    assert announcements.advance(NOW + 100) is None
+
+
+def test_what_was_said_before_a_restart_is_not_said_again():
+    before = heard(announce())
+    before.advance(NOW)
+    after = Announcements.after(before.played)
+    after.receive(announce(), None)
+    assert after.advance(NOW + 100) is None
+    assert after.current is None
+
+
+def test_nothing_is_said_more_than_20_s_late():
+    announcements = heard(announce(length_ms=60_000))
+    assert announcements.advance(NOW + 20_001) is None
+    assert announcements.current is None
+    just_in_time = heard(announce(length_ms=60_000))
+    assert just_in_time.advance(NOW + 20_000) is not None
+
+
+def test_one_that_is_over_when_it_comes_is_not_said():
+    assert heard(announce(length_ms=8_000)).advance(NOW + 8_000) is None
+
+
+def test_after_a_stall_only_the_newest_is_said():
+    announcements = heard(*(announce(f"A{n:03d}", n=n, play_at=NOW + n * 1_000) for n in range(1, 4)))
+    assert announcements.advance(NOW + 5_000).number == "A003"
+    assert announcements.advance(NOW + 5_001) is None
+
+
+def test_an_older_revision_is_ignored():
+    assert heard(announce(n=41), announce("C031", n=40)).advance(NOW).number == "A012"
+
+
+def test_a_restored_database_is_heard_although_it_counts_from_the_start():
+    announcements = heard(announce(n=400))
+    restored = announce("C031", n=1)
+    announcements.receive(restored.__class__(**{**_fields(restored), "revision": (2, 1)}), None)
+    assert announcements.advance(NOW).number == "C031"
+
+
+def _fields(message):
+    return {name: getattr(message, name) for name in message.__struct_fields__}
+
+
+def test_a_withdrawn_call_leaves_the_screen_at_once():
+    announcements = heard(announce())
+    announcements.advance(NOW)
+    announcements.withdraw(hall(41, calls=(call("C031", "7"),)))
+    assert announcements.current is None
+
+
+def test_a_call_withdrawn_before_it_was_said_is_not_said():
+    announcements = heard(announce(play_at=NOW + 4_000))
+    announcements.withdraw(hall(41, calls=()))
+    assert announcements.advance(NOW + 4_000) is None
+
+
+def test_a_call_withdrawn_before_its_announcement_arrives_is_not_said():
+    assert heard(announce(), shown=hall(41, calls=())).advance(NOW) is None
+
+
+def test_a_picture_older_than_the_announcement_does_not_take_it_away():
+    announcements = heard(announce(), shown=hall(39, calls=()))
+    announcements.withdraw(hall(39, calls=()))
+    assert announcements.advance(NOW) is not None
+
+
+def test_a_recall_of_the_same_call_is_said_again():
+    announcements = heard(announce(), announce(n=52, play_at=NOW + 60_000))
+    assert announcements.advance(NOW) is not None
+    assert announcements.advance(NOW + 60_000) is not None
+
+
+def test_a_flood_is_bounded_and_so_is_what_is_remembered():
+    announcements = heard(*(announce(f"A{n:03d}", n=n, play_at=NOW + n) for n in range(PENDING_MOST + 10)))
+    announcements.advance(NOW + 1_000)
+    assert len(announcements.played) == PENDING_MOST
+    many = Announcements.after(str(n) for n in range(1_000))
+    assert len(many.played) == PLAYED_REMEMBERED
+    assert many.played[-1] == "999"

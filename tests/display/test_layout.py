@@ -1,0 +1,198 @@
+"""What stands on the screen in each state of a hall."""
+
+from itertools import pairwise
+
+import pytest
+
+from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
+from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER, contrast
+from nodes.display.pictures import EMERGENCY as EVACUATION
+from tests.display.scenes import (
+    LANDSCAPE,
+    NOW,
+    PORTRAIT,
+    SCREENS,
+    announce,
+    call,
+    hall,
+    laid_out,
+    scene,
+    service,
+    texts,
+    under,
+)
+
+CALL = scene(announcement=announce())
+
+
+def test_a_call_shows_number_desk_town_and_clock_and_nothing_else(words, fonts):
+    assert texts(laid_out(CALL, LANDSCAPE, words, fonts)) == [
+        "Ville de Trois-Tilleuls",
+        "10:42",
+        "A",
+        "012",
+        "Guichet",
+        "3",
+    ]
+
+
+def test_an_upright_call_adds_the_two_calls_before_it(words, fonts):
+    said = texts(laid_out(CALL, PORTRAIT, words, fonts))
+    assert [word for word in said if word in {"012", "031", "030", "004"}] == ["012", "031", "030"]
+
+
+def test_a_call_to_another_floor_names_it_under_the_desk(words, fonts):
+    picture = laid_out(scene(announcement=announce(place="1er étage")), LANDSCAPE, words, fonts)
+    assert "1er étage" in texts(picture)
+
+
+def test_at_rest_the_newest_call_alone_is_on_paper(words, fonts):
+    for screen in SCREENS:
+        picture = laid_out(scene(), screen, words, fonts)
+        assert sum(isinstance(shape, Ticket) for shape in picture) == 1
+        assert [word for word in texts(picture) if word in {"012", "031", "030", "004"}] == ["012", "031", "030", "004"]
+
+
+def test_the_clock_and_date_are_those_of_the_hall(words, fonts):
+    said = texts(laid_out(scene(hall=hall(zone="America/Cayenne")), LANDSCAPE, words, fonts))
+    assert "6:42" in said
+    assert "mardi 24 novembre" in said
+
+
+def test_a_withdrawn_call_is_not_drawn(words, fonts):
+    said = texts(laid_out(scene(hall=hall(calls=(call("C031", "7"),))), LANDSCAPE, words, fonts))
+    assert "012" not in said
+    assert "031" in said
+
+
+def test_before_the_first_call_visitors_are_welcomed(words, fonts):
+    said = texts(laid_out(scene(hall=hall(calls=())), LANDSCAPE, words, fonts))
+    assert {"Bienvenue", "Prenez un ticket à la borne"} <= set(said)
+    assert "Derniers appels" not in said
+
+
+def test_a_closed_hall_says_when_it_opens(words, fonts):
+    said = texts(laid_out(scene(hall=hall(calls=(), waiting=(), open=False, opens="8:30")), LANDSCAPE, words, fonts))
+    assert {"Fermé", "Ouvre à 8:30"} <= set(said)
+
+
+def test_after_the_last_ticket_those_who_wait_still_see_their_calls(words, fonts):
+    assert "Fermé" not in texts(laid_out(scene(hall=hall(open=False)), LANDSCAPE, words, fonts))
+
+
+def test_without_data_a_display_says_what_it_waits_for_and_its_own_name(words, fonts):
+    said = " ".join(texts(laid_out(scene(hall=None), PORTRAIT, words, fonts)))
+    assert "En attente du serveur" in said
+    assert "display-1" in said
+
+
+def test_old_data_says_so_loses_its_paper_and_keeps_the_clock(words, fonts):
+    for screen in SCREENS:
+        picture = laid_out(scene(offline_s=25), screen, words, fonts)
+        said = " ".join(texts(picture))
+        assert "Hors ligne" in said
+        assert "0 : 2 5" in said
+        assert "L’affichage peut être ancien." in said
+        assert "10:42" in said
+        assert "mardi" not in said
+        assert not any(isinstance(shape, Ticket) for shape in picture)
+        assert any(isinstance(shape, Icon) and shape.name == "wifi-off" for shape in picture)
+
+
+def test_the_digits_of_the_running_time_stay_in_their_slots(words, fonts):
+    def places(seconds: int) -> list[int]:
+        picture = laid_out(scene(offline_s=seconds), LANDSCAPE, words, fonts)
+        return [shape.x for shape in picture if isinstance(shape, Text) and shape.px == 138 and shape.align == "centre"]
+
+    assert places(25) == places(51) == places(599)
+
+
+def test_an_emergency_covers_calls_and_everything_else(words, fonts):
+    for screen in SCREENS:
+        picture = laid_out(scene(hall=hall(emergency=EVACUATION), announcement=announce()), screen, words, fonts)
+        assert " ".join(texts(picture)) == "Évacuation Sortez maintenant. Ne courez pas. Pas d’ascenseur."
+        assert isinstance(picture[0], Fill)
+        assert picture[0].colour == EMERGENCY
+
+
+def test_more_than_four_services_take_turns_every_10_s(words, fonts):
+    waiting = tuple(service(letter, f"Service {letter}", 1) for letter in "ACEFHM")
+
+    def names(seconds: int) -> list[str]:
+        picture = laid_out(scene(now_ms=NOW + seconds * 1000, hall=hall(waiting=waiting)), LANDSCAPE, words, fonts)
+        return [word[-1] for word in texts(picture) if word.startswith("Service")]
+
+    assert {"".join(names(second)) for second in (0, 10)} == {"ACEF", "HM"}
+    assert names(0) == names(20)
+
+
+def test_several_messages_take_turns_every_10_s_and_never_stand_together(words, fonts):
+    shown = hall(messages=("Un.", "Deux.", "Trois."))
+    seen = [
+        [
+            word
+            for word in texts(laid_out(scene(now_ms=NOW + 10_000 * turn, hall=shown), LANDSCAPE, words, fonts))
+            if word in shown.messages
+        ]
+        for turn in range(3)
+    ]
+    assert sorted(word for turn in seen for word in turn) == ["Deux.", "Trois.", "Un."]
+    assert all(len(turn) == 1 for turn in seen)
+
+
+def test_the_resting_layout_moves_by_4_px_every_10_minutes_and_a_call_never(words, fonts):
+    def place(minutes: int, **more: object) -> tuple[int, int]:
+        shown = scene(now_ms=NOW + minutes * 60_000, **more)
+        picture = laid_out(shown, LANDSCAPE, words, fonts)
+        ticket = next(shape for shape in picture if isinstance(shape, Ticket))
+        return ticket.box.x, ticket.box.y
+
+    places = [place(minutes) for minutes in (0, 10, 20, 30)]
+    assert len(set(places)) == 4
+    assert all(abs(a - b) in {0, 4} for one, other in pairwise(places) for a, b in zip(one, other, strict=True))
+    assert place(0, announcement=announce()) == place(10, announcement=announce())
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        scene(),
+        CALL,
+        scene(offline_s=25),
+        scene(hall=None),
+        scene(hall=hall(calls=())),
+        scene(hall=hall(emergency=EVACUATION)),
+    ],
+    ids=["rest", "call", "old", "no data", "welcome", "emergency"],
+)
+def test_every_text_has_a_contrast_of_at_least_7(words, fonts, screen, shown):
+    picture = laid_out(shown, screen, words, fonts)
+    for shape in picture:
+        if isinstance(shape, Text) and shape.text:
+            below = under(picture, shape, fonts)
+            assert contrast(shape.colour, below.colour) >= 7, shape  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "measured"),
+    [
+        (INK, PAPER, 15.8),
+        (PAPER, INK_2, 13.0),
+        (MIST, INK, 10.1),
+        (PAPER, ACCENT, 8.9),
+        (INK, AMBER, 10.2),
+        (INK, EMERGENCY, 11.6),
+    ],
+)
+def test_the_colours_have_the_contrast_that_was_measured(one, other, measured):
+    assert contrast(one, other) == pytest.approx(measured, abs=0.06)
+
+
+def test_asked_who_it_is_a_display_says_its_name(words, fonts):
+    assert "display-1" in texts(laid_out(scene(identify=True), LANDSCAPE, words, fonts))
+
+
+def test_desk_plaques_are_the_only_accent_on_the_screen(words, fonts):
+    picture = laid_out(scene(), LANDSCAPE, words, fonts)
+    assert sum(isinstance(shape, Rounded) and shape.colour == ACCENT for shape in picture) == 4

@@ -1,0 +1,254 @@
+"""The real program against the real broker; a bare client stands in for the hub."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygame
+import pytest
+
+from nodes.display.pictures import EMERGENCY, HALL
+from nodes.display.sound import RATE_HZ
+from protocol.instants import Instant
+from protocol.messages import Beat, DisplayConfig, NodeStatus, Parser, Telemetry, encode
+from protocol.topics import NodeTopic, Topics
+from tests.broker import SITE, Broker, Peer, peer, start_broker
+from tests.display.scenes import announce, hall
+
+NODE = "display-1"
+TOPICS = Topics(SITE)
+WAIT_S = 20
+CONFIG = DisplayConfig(revision=(1, 1), hall=HALL.hall, town=HALL.town, letters="ACFM")
+PAPER = (0xFF, 0xFA, 0xF0)
+EMERGENCY_YELLOW = (0xFF, 0xD6, 0x0A)
+INK = (0x13, 0x21, 0x2C)
+# In the middle of a call's ticket, between letter and digits; at rest there is the ground or a row.
+ON_CALL_PAPER = (690, 540)
+
+
+def now() -> Instant:
+    return Instant(time.time_ns() // 1_000_000)
+
+
+@dataclass(slots=True)
+class Program:
+    """The display, and what it says on its control socket."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    lines: Iterator[str]
+
+    def frame(self) -> pygame.Surface:
+        """The next frame that changed something."""
+        assert "frame" in json.loads(next(self.lines))
+        return pygame.image.load(self.folder / "frame.png")
+
+    def until(self, place: tuple[int, int], colour: tuple[int, int, int]) -> pygame.Surface:
+        """The first frame that shows this colour there."""
+        while True:
+            frame = self.frame()
+            if frame.get_at(place)[:3] == colour:
+                return frame
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(WAIT_S)
+
+
+@contextmanager
+def running(broker: Broker, folder: Path, **more: str) -> Iterator[Program]:
+    simulated = folder / "simulated"
+    environ = (
+        os.environ
+        | broker.environ(NODE)
+        | {
+            "SUIVANT_NODE": NODE,
+            "SUIVANT_SITE": SITE,
+            "SUIVANT_STATE_DIR": str(folder / "state"),
+        }
+        | more
+    )
+    process = subprocess.Popen([sys.executable, "-m", "nodes", "display", "--simulated", str(simulated)], env=environ)
+    try:
+        with _control(simulated / "control.sock", process) as control, control.makefile() as lines:
+            yield Program(process, simulated, iter(lines))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _control(path: Path, process: subprocess.Popen[bytes]) -> socket.socket:
+    until = time.monotonic() + WAIT_S
+    while True:
+        control = socket.socket(socket.AF_UNIX)
+        control.settimeout(WAIT_S)
+        try:
+            control.connect(str(path))
+        except OSError:
+            control.close()
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        else:
+            return control
+
+
+@pytest.fixture
+def broker(tmp_path) -> Iterator[Broker]:
+    with start_broker(tmp_path / "broker") as started:
+        yield started
+
+
+@pytest.fixture
+def hub(broker) -> Iterator[Peer]:
+    with peer(broker, "hub") as made:
+        made.publish(TOPICS.node(NODE, NodeTopic.CONFIG), encode(CONFIG), retain=True)
+        made.publish(TOPICS.hall_state(HALL.hall), encode(HALL), retain=True)
+        yield made
+
+
+def beat(hub: Peer) -> None:
+    hub.client.publish(TOPICS.hub_beat, encode(Beat(at=now())), 0)
+
+
+def connected(hub: Peer) -> None:
+    """Waits until the display is there: it subscribes before it says so."""
+    hub.subscribe(TOPICS.node(NODE, NodeTopic.STATUS))
+    status: Parser[NodeStatus] = Parser(NodeStatus)
+    while not status.parse(hub.wait_for(TOPICS.node(NODE, NodeTopic.STATUS), WAIT_S).payload).online:
+        pass
+
+
+def say(hub: Peer, **more: object) -> None:
+    hub.publish(TOPICS.hall_announce(HALL.hall), encode(announce(play_at=now() + 100, **more)))
+
+
+def chimes(sound: Path) -> list[float]:
+    """When each one began, in seconds of the recording."""
+    recorded = array("h")
+    recorded.frombytes(sound.read_bytes()[: sound.stat().st_size // 4 * 4])
+    loud = [frame for frame in range(0, len(recorded) // 2, 48) if abs(recorded[2 * frame]) > 500]
+    return [
+        frame / RATE_HZ for before, frame in zip([-RATE_HZ, *loud], loud, strict=False) if frame - before > RATE_HZ // 4
+    ]
+
+
+def test_a_call_goes_from_the_broker_to_the_screen_and_sounds_once_ever(broker, hub, tmp_path):
+    sound = tmp_path / "sound.raw"
+    audio = {"SDL_AUDIODRIVER": "disk", "SDL_DISKAUDIOFILE": str(sound)}
+    with running(broker, tmp_path, **audio) as display:
+        connected(hub)
+        beat(hub)
+        say(hub, length_ms=2_500)
+        say(hub, length_ms=2_500)
+        display.until(ON_CALL_PAPER, PAPER)
+        display.until(ON_CALL_PAPER, INK)
+        assert display.stop() == 0
+    assert len(chimes(sound)) == 1
+    sound.unlink()
+    with running(broker, tmp_path, **audio) as display:
+        connected(hub)
+        beat(hub)
+        say(hub, length_ms=2_500)
+        # Another call, so that there is something to wait for; the first one must stay unsaid before it.
+        say(hub, number="C031", n=41, length_ms=2_500)
+        display.until(ON_CALL_PAPER, PAPER)
+        display.until(ON_CALL_PAPER, INK)
+        assert display.stop() == 0
+    assert len(chimes(sound)) == 1
+
+
+def test_a_withdrawn_call_leaves_the_screen_while_it_is_said(broker, hub, tmp_path):
+    with running(broker, tmp_path) as display:
+        connected(hub)
+        beat(hub)
+        say(hub, length_ms=60_000)
+        display.until(ON_CALL_PAPER, PAPER)
+        hub.publish(TOPICS.hall_state(HALL.hall), encode(hall(41, calls=HALL.calls[1:])), retain=True)
+        display.until(ON_CALL_PAPER, INK)
+
+
+def test_an_emergency_covers_a_running_call(broker, hub, tmp_path):
+    with running(broker, tmp_path) as display:
+        connected(hub)
+        beat(hub)
+        say(hub, length_ms=60_000)
+        display.until(ON_CALL_PAPER, PAPER)
+        hub.publish(TOPICS.hall_state(HALL.hall), encode(hall(41, emergency=EMERGENCY)), retain=True)
+        display.until((20, 540), EMERGENCY_YELLOW)
+
+
+def test_bad_payloads_are_refused_and_the_next_good_one_is_shown(broker, hub, tmp_path):
+    with running(broker, tmp_path) as display:
+        connected(hub)
+        for topic in (TOPICS.hall_state(HALL.hall), TOPICS.hall_announce(HALL.hall), TOPICS.hub_beat):
+            for payload in (b"{", b"\xff\xfe", b"null", b'{"v":9}', b"[" * 10_000, b"x" * 40_000):
+                hub.client.publish(topic, payload, 0)
+        hub.publish(TOPICS.hall_state(HALL.hall), encode(hall(41, emergency=EMERGENCY)), retain=True)
+        display.until((20, 540), EMERGENCY_YELLOW)
+
+
+def test_a_display_that_starts_without_its_broker_shows_the_last_picture_from_disk(broker, hub, tmp_path):
+    with running(broker, tmp_path) as display:
+        connected(hub)
+        hub.publish(TOPICS.hall_state(HALL.hall), encode(hall(41, emergency=EMERGENCY)), retain=True)
+        display.until((20, 540), EMERGENCY_YELLOW)
+        kept = tmp_path / "state/hall.json"
+        until = time.monotonic() + WAIT_S
+        while not kept.exists() or b"vacuation" not in kept.read_bytes():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        display.stop(signal.SIGKILL)
+    broker.stop()
+    with running(broker, tmp_path) as display:
+        display.until((20, 540), EMERGENCY_YELLOW)
+        assert display.stop() == 0
+
+
+def test_a_sound_device_that_is_away_is_in_telemetry_and_the_picture_goes_on(broker, hub, tmp_path):
+    hub.subscribe(TOPICS.node(NODE, NodeTopic.TELEMETRY))
+    telemetry: Parser[Telemetry] = Parser(Telemetry)
+    with running(broker, tmp_path, SDL_AUDIODRIVER="no-such-driver") as display:
+        # The first report may be sent before the device was tried; one more comes with each connection.
+        said = telemetry.parse(hub.wait_for(TOPICS.node(NODE, NodeTopic.TELEMETRY), WAIT_S).payload)
+        if "mute" not in said.warnings:
+            broker.stop()
+            broker.start()
+            with peer(broker) as watcher:
+                watcher.subscribe(TOPICS.node(NODE, NodeTopic.TELEMETRY))
+                seen = watcher.wait_for(TOPICS.node(NODE, NodeTopic.TELEMETRY), WAIT_S)
+                said = telemetry.parse(seen.payload)
+        assert "mute" in said.warnings
+        assert display.process.poll() is None
+
+
+def test_a_wrong_setting_is_named_and_stops_the_program(broker, tmp_path):
+    environ = (
+        os.environ
+        | broker.environ(NODE)
+        | {
+            "SUIVANT_NODE": NODE,
+            "SUIVANT_SITE": SITE,
+            "SUIVANT_STATE_DIR": str(tmp_path),
+            "SUIVANT_DISPLAY_SIZE": "huge",
+        }
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "nodes", "display"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "SUIVANT_DISPLAY_SIZE is 'huge': it should be width x height, such as 1920x1080" in ended.stderr
