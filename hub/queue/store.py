@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, bindparam, func, insert, literal_column, null, select, union_all, update
+from sqlalchemy import Executable, Select, bindparam, case, func, insert, literal_column, null, select, union_all, update
 from sqlalchemy import delete as sql_delete
 
 from hub.database.tables import (
@@ -158,7 +158,11 @@ TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
     ticket.c.site == SITE, ticket.c.request == bindparam("of")
 )
 REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
-ANY_ANNOUNCEMENT: Executable = select(announcement.c.id).where(announcement.c.site == SITE).limit(1)
+ANY_ANNOUNCEMENT: Executable = (
+    select(announcement.c.id)
+    .where(announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms"))
+    .limit(1)
+)
 BOUND_TO_DESK: Executable = (
     select(*_TICKET_COLUMNS)
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, _BOUND)
@@ -188,14 +192,37 @@ PEOPLE_AHEAD: Executable = (
     )
 )
 
-LAST_EVENT_AT_DESK: Executable = (
-    select(event.c.event, event.c.ticket, event.c.source, event.c.actor, event.c.at_ms, event.c.request, event.c.id)
-    .where(event.c.site == SITE, event.c.desk == DESK, event.c.ticket.is_not(None))
+# What a desk last took or let go: a recall, or what it did to a ticket that it does not hold, is neither.
+_HOLDS: Any = literal_column("(to_state in ('called', 'serving') or from_state in ('called', 'serving'))")
+LAST_HOLD_AT_DESK: Executable = (
+    select(event.c.event, event.c.ticket, event.c.source, event.c.actor, event.c.at_ms)
+    .where(event.c.site == SITE, event.c.desk == DESK, _HOLDS, literal_column("event <> 'recall'"))
+    .order_by(event.c.id.desc())
+    .limit(1)
+)
+# A call's row and the one before it: where one request wrote both, it finished one ticket and called another.
+CALL_AND_BEFORE: Executable = (
+    select(event.c.event, event.c.ticket, event.c.request, event.c.desk)
+    .where(event.c.site == SITE, event.c.id <= bindparam("call"))
     .order_by(event.c.id.desc())
     .limit(2)
 )
+EVENTS_OF_TICKET: Executable = select(event.c.event).where(
+    event.c.site == SITE, event.c.ticket == bindparam("ticket")
+)
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
+# When each was last opened, paused, or called somebody; and the number of tickets it holds.
+DESKS_AT_WORK: Executable = select(
+    desk.c.name,
+    desk.c.mode,
+    case((desk.c.since_ms > desk.c.last_call_ms, desk.c.since_ms), else_=desk.c.last_call_ms),
+    select(func.count())
+    .select_from(ticket)
+    .where(ticket.c.site == desk.c.site, ticket.c.desk == desk.c.name, _IS_HELD)
+    .correlate(desk)
+    .scalar_subquery(),
+).where(desk.c.site == SITE)
 
 HALL_LAST_PLAY: Executable = select(hall.c.last_play_ms).where(hall.c.site == SITE, hall.c.name == bindparam("hall"))
 
@@ -281,7 +308,15 @@ DELETE_REQUESTS: Executable = sql_delete(request).where(
     request.c.site == SITE, request.c.at_ms < bindparam("before_ms")
 )
 DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
-DELETE_NAME: Executable = sql_delete(visitor_name).where(visitor_name.c.site == SITE, visitor_name.c.ticket == ID)
+# A name is kept until the end of its appointment's day.
+MOVE_NAME: Executable = (
+    update(visitor_name)
+    .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
+    .values(delete_after_ms=bindparam("to_ms"))
+)
+DELETE_NAMES: Executable = sql_delete(visitor_name).where(
+    visitor_name.c.site == SITE, visitor_name.c.delete_after_ms <= bindparam("now_ms")
+)
 
 
 @lru_cache(maxsize=64)

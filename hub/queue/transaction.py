@@ -281,6 +281,10 @@ class Work:
             guarded=True,
         )
         self._count(ticket, to_state, changes.get("service"))
+        if isinstance(ticket, Ticket):
+            # The one desk that may take it need not serve its service, so nothing else would tell it.
+            bound = (self.index.find_desk(ticket.bound_desk), self.index.find_desk(changes.get("bound_desk")))
+            self.effects.desks.update(desk.name for desk in bound if desk)
         if frees_desk:
             # The index on one held ticket a desk is checked row by row: the old one must be gone before the new one.
             self.flush()

@@ -44,11 +44,14 @@ def last_play_ms(work: Work, hall: str) -> int:
 
 
 def say_no_more(work: Work, call: int | None, hall: str) -> None:
-    """Takes what was not said yet out of the queue; the call stays listed and a running picture stays."""
+    """Takes what was not said yet out of the queue; the call stays listed and a running picture stays.
+
+    What has gone out to the displays already is said: it keeps its place, so that nothing overlaps it.
+    """
     if call is None:
         return
     _close_gap(work, call, hall)
-    work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms)
+    work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms + GOES_OUT_MS)
 
 
 def take_away(work: Work, call: int | None, hall: str) -> None:

@@ -3,7 +3,7 @@
 from hub.queue import store
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import TICKET_IDS, due_as_walk_in, number_for, ticket_answer
-from hub.queue.hours import local_day
+from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
 from hub.queue.refusals import TransitionRefused, Unknown
 from hub.queue.requests import (
@@ -19,7 +19,7 @@ from hub.queue.requests import (
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import DeskView, Work
-from hub.site import DAY_MS, MINUTE_MS, Service
+from hub.site import MINUTE_MS, Service
 
 
 def book(work: Work, command: Book) -> DoneAnswer:
@@ -42,7 +42,7 @@ def book(work: Work, command: Book) -> DoneAnswer:
     work.insert(ticket, Event.BOOK)
     work.flush()
     if command.name:
-        delete_after_ms = command.appointment_ms + DAY_MS
+        delete_after_ms = day_end_ms(work.index.site, ticket.day)
         work.write(store.INSERT_NAME, ticket=ticket.id, name=command.name, delete_after_ms=delete_after_ms)
     return DoneAnswer(count=1)
 
@@ -55,6 +55,8 @@ def move(work: Work, command: Move) -> DoneAnswer:
     if ticket.appointment_ms == command.appointment_ms:
         return DoneAnswer(count=0)
     service = work.index.service(ticket.service)
+    day = local_day(command.appointment_ms, work.index.site.zone)
+    work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=day_end_ms(work.index.site, day))
     work.change(
         ticket,
         Event.MOVE,
@@ -62,7 +64,7 @@ def move(work: Work, command: Move) -> DoneAnswer:
         at_desk=None,
         appointment_ms=command.appointment_ms,
         due_ms=command.appointment_ms,
-        day=local_day(command.appointment_ms, work.index.site.zone),
+        day=day,
         absent_at_ms=_absent_at_ms(service, command.appointment_ms),
     )
     return DoneAnswer(count=1)
@@ -71,9 +73,8 @@ def move(work: Work, command: Move) -> DoneAnswer:
 def cancel_booking(work: Work, command: CancelBooking) -> DoneAnswer:
     """Cancelled at its source: an expected one ends, an admitted one too until it is called; others are marked."""
     ticket = _of_booking(work, command.booking)
-    service = work.index.service(ticket.service)
-    nobody_came_yet = ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not service.checks_in)
-    if not nobody_came_yet:
+    admitted = ticket.state is State.WAITING and not _was_seen(work, ticket)
+    if ticket.state is not State.EXPECTED and not admitted:
         return _mark(work, ticket, "cancelled")
     work.change(
         ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None
@@ -86,7 +87,7 @@ def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> Tick
     ticket = work.ticket(command.ticket)
     desk = view.desk.name if view else None
     if ticket.state is State.ABSENT and ticket.call is None:
-        return ticket_answer(work, readmit_ticket(work, ticket, at_desk=desk))
+        return ticket_answer(work, readmit_ticket(work, ticket, at_desk=desk, priority=command.priority))
     work.check(ticket, Event.CHECK_IN)
     return ticket_answer(work, _let_wait(work, ticket, Event.CHECK_IN, command.priority, desk))
 
@@ -140,6 +141,12 @@ def _let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: st
 
 def _absent_at_ms(service: Service, appointment_ms: int) -> int:
     return appointment_ms + service.absence_delay_min * MINUTE_MS
+
+
+def _was_seen(work: Work, ticket: Ticket) -> bool:
+    """Whether people have to do with it already: somebody checked it in, or a desk called it."""
+    events = {event for (event,) in work.rows(store.EVENTS_OF_TICKET, ticket=ticket.id)}
+    return not events.isdisjoint((Event.CHECK_IN, Event.READMIT, Event.CALL))
 
 
 def _of_booking(work: Work, booking: str) -> Ticket:

@@ -1,5 +1,7 @@
 """Calling: the button, the page's Suivant, a ticket picked by hand or taken up again, a recall."""
 
+from typing import Any
+
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import age_of_gesture, held_as_shown, mode_of, moved_on, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import finish_held
@@ -70,8 +72,8 @@ def button_recall(work: Work, command: ButtonRecall, view: DeskView) -> DeskAnsw
 
 
 def _finish_and_call(work: Work, view: DeskView) -> DeskAnswer:
-    if view.held is not None:
-        finish_held(work, view, view.held)
+    # Where the one before was never said, the hall's queue is not as it was read.
+    moved_up = view.held is not None and finish_held(work, view, view.held)
     if view.pausing or view.closing:
         settle(work, view)
         return _nobody(view)
@@ -80,7 +82,7 @@ def _finish_and_call(work: Work, view: DeskView) -> DeskAnswer:
         work.publish_desk(view.desk.name)
         return _nobody(view)
     head = next(head for head in view.heads if head.candidate is chosen)
-    return _call(work, view, head.ticket, Event.CALL, head.last_play_ms)
+    return _call(work, view, head.ticket, Event.CALL, None if moved_up else head.last_play_ms)
 
 
 def _nobody(view: DeskView) -> DeskAnswer:
@@ -96,6 +98,8 @@ def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last
         last_play_ms = announcing.last_play_ms(work, service.hall)
     play = announcing.play_ms(work.now_ms, last_play_ms)
     call = work.next_event
+    # A visit that is taken up again is measured from this call on, not from before it was set aside.
+    anew: dict[str, Any] = {"serving_ms": None} if event is Event.RESUME else {}
     work.change(
         ticket,
         event,
@@ -106,6 +110,7 @@ def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last
         called_ms=work.now_ms,
         said_ms=play + FULL_MS,
         absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
+        **anew,
     )
     announcing.announce(
         work,

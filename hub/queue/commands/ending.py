@@ -3,6 +3,7 @@
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import held_as_shown, mode_of, settle
+from hub.queue.order import Kind
 from hub.queue.refusals import TooOld, TransitionRefused
 from hub.queue.requests import DeskAnswer, Finish, MarkAbsent, Park, Start, Undo, Withdraw
 from hub.queue.states import Event, State
@@ -35,9 +36,10 @@ def finish(work: Work, command: Finish, view: DeskView) -> DeskAnswer:
     return _done(held)
 
 
-def finish_held(work: Work, view: DeskView, held: Brief) -> None:
-    """Ends the visit; the desk is free for another ticket in the same command."""
-    if held.state is State.CALLED and _not_said_yet(work, held):
+def finish_held(work: Work, view: DeskView, held: Brief) -> bool:
+    """Ends the visit; the desk is free for another ticket in the same command. Gives whether it took a call unsaid."""
+    unsaid = held.state is State.CALLED and _not_said_yet(work, held)
+    if unsaid:
         announcing.say_no_more(work, held.call, work.index.service(held.service).hall)
     work.change(
         held,
@@ -50,6 +52,7 @@ def finish_held(work: Work, view: DeskView, held: Brief) -> None:
         absent_at_ms=None,
     )
     work.publish_desk(view.desk.name)
+    return unsaid
 
 
 def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
@@ -91,6 +94,7 @@ def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
     work.check(held, Event.WITHDRAW)
     finished = _finished_with(work, view, held)
     if finished is not None:
+        work.check(finished, Event.REOPEN)
         need_recent(work, finished)
     _withdraw(work, view, held)
     if finished is None:
@@ -104,15 +108,27 @@ def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
     """The desk holds again what it finished; nothing is announced."""
     if ticket.ended_from is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.REOPEN)
+    said_ms, absent_at_ms = _clock_of_reopened(work, view, ticket)
     work.change(
         ticket,
         Event.REOPEN,
         ticket.ended_from,
         at_desk=view.desk.name,
+        said_ms=said_ms,
+        absent_at_ms=absent_at_ms,
         ended_ms=None,
         ended_from=None,
+        end_known=True,
     )
     work.publish_desk(view.desk.name)
+
+
+def _clock_of_reopened(work: Work, view: DeskView, ticket: Ticket) -> tuple[int | None, int | None]:
+    """`said_ms` and `absent_at_ms`: what was not said when it was finished is said no more, so a recall may say it."""
+    if ticket.ended_from is not State.CALLED or ticket.said_ms is None:
+        return ticket.said_ms, None
+    delay_min = work.index.service(ticket.service).absence_delay_min
+    return min(ticket.said_ms, work.now_ms), announcing.absent_at_ms(view.desk, work.now_ms, delay_min)
 
 
 def need_recent(work: Work, ticket: Ticket) -> None:
@@ -134,6 +150,7 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
         frees_desk=True,
         desk=None,
         bound_desk=still_bound(work, ticket.bound_desk),
+        kind=Kind.OPEN,
         call=None,
         called_ms=None,
         said_ms=None,
@@ -151,14 +168,14 @@ def still_bound(work: Work, desk: str | None) -> str | None:
 
 def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
     """The ticket that the command which called `held` finished at this desk, if it did."""
-    rows = work.rows(store.LAST_EVENT_AT_DESK, desk=view.desk.name)
+    rows = work.rows(store.CALL_AND_BEFORE, call=held.call)
     if len(rows) < 2:
         return None
-    last, before = rows
-    same_command = last[5] is not None and last[5] == before[5] and last[6] == before[6] + 1
-    if not same_command or last[:2] != (Event.CALL, held.id) or before[0] != Event.FINISH:
+    (called, _, request, _), (ended, ticket, ended_by, desk) = rows
+    same_command = request is not None and request == ended_by
+    if not same_command or (called, ended, desk) != (Event.CALL, Event.FINISH, view.desk.name):
         return None
-    return work.ticket(before[1])
+    return work.ticket(ticket)
 
 
 def _not_said_yet(work: Work, held: Brief) -> bool:

@@ -3,12 +3,12 @@
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import release_bound, settle
-from hub.queue.hours import is_open
+from hub.queue.hours import day_end_ms, is_open
 from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, ForgetRequests, Refresh, SweepOutbox
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
-from hub.site import Desk
+from hub.site import DAY_MS, Desk
 from protocol.messages import DeskMode
 
 ENDS_AS = {
@@ -37,8 +37,8 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
 def end_day(work: Work, command: EndDay) -> DoneAnswer:
     """Ends the tickets of a day and before, a slice at a time; with the last one desks close and halls are emptied.
 
-    Where a service is open right now (round the clock, or the hub was off for a day), desks are at work: they stay
-    open and their halls' lists stay.
+    Desks at work stay open and their halls' lists stay: where a service is open right now (round the clock, or the hub
+    was off for a day), and those that were opened after the end of that day.
     """
     rows = work.rows(store.OPEN_UP_TO_DAY, day=command.day, limit=command.limit)
     for ticket in map(from_row, rows):
@@ -46,9 +46,10 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     if len(rows) == command.limit:
         return DoneAnswer(count=len(rows))
     site = work.index.site
-    if not any(is_open(service, work.now_ms, site.zone) for service in site.services):
-        _close_desks(work)
-        _empty_halls(work)
+    work.write(store.DELETE_NAMES, now_ms=work.now_ms)
+    at_work = any(is_open(service, work.now_ms, site.zone) for service in site.services)
+    at_work = at_work or not _close_desks(work, day_end_ms(site, command.day))
+    _empty_halls(work, work.now_ms - DAY_MS if at_work else work.now_ms + 1)
     return DoneAnswer(count=len(rows))
 
 
@@ -73,10 +74,11 @@ def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
 
 
 def _end(work: Work, ticket: Ticket) -> None:
-    came = ticket.state in (State.SERVING, State.PARKED)
     ends_as = ENDS_AS.get(ticket.state) or _end_of_called(work, ticket)
-    if ends_as is State.SERVED:
-        came = True
+    hall = work.index.hall_of(ticket.service)
+    if ticket.state is State.CALLED and hall is not None:
+        leave_queue = announcing.take_away if ends_as is State.ABSENT else announcing.say_no_more
+        leave_queue(work, ticket.call, hall)
     work.change(
         ticket,
         Event.END_DAY,
@@ -84,7 +86,7 @@ def _end(work: Work, ticket: Ticket) -> None:
         at_desk=ticket.desk,
         ended_ms=work.now_ms,
         ended_from=ticket.state,
-        end_known=not came,
+        end_known=ends_as is not State.SERVED,
         absent_at_ms=None,
         bound_desk=None,
     )
@@ -108,20 +110,28 @@ def _end_of_called(work: Work, ticket: Ticket) -> State:
     return State.ABSENT if desk is not None and desk.confirms_arrivals else State.SERVED
 
 
-def _close_desks(work: Work) -> None:
-    for name, mode in work.rows(store.DESK_MODES):
+def _close_desks(work: Work, ended_ms: int) -> bool:
+    """Closes those that were left open at the end of the day; False where one is at work since."""
+    work.flush()
+    all_closed = True
+    for name, mode, last_used_ms, held in work.rows(store.DESKS_AT_WORK):
         if mode == DeskMode.CLOSED:
+            continue
+        if last_used_ms > ended_ms or held:
+            all_closed = False
             continue
         work.journal("desk_closed", desk=name)
         work.set_desk(name, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
         work.publish_desk(name)
         release_bound(work, name)
+    return all_closed
 
 
-def _empty_halls(work: Work) -> None:
-    if not work.rows(store.ANY_ANNOUNCEMENT):
+def _empty_halls(work: Work, before_ms: int) -> None:
+    work.flush()
+    if not work.rows(store.ANY_ANNOUNCEMENT, before_ms=before_ms):
         return
     work.journal("halls_emptied")
-    work.write(store.DELETE_ANNOUNCEMENTS_BEFORE, before_ms=work.now_ms + 1)
+    work.write(store.DELETE_ANNOUNCEMENTS_BEFORE, before_ms=before_ms)
     for hall in work.index.site.halls:
         work.publish_hall(hall.name)

@@ -77,8 +77,8 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     return _done(ticket)
 
 
-def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None) -> Ticket:
-    """An absent ticket waits again; gives it as it is now."""
+def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None, *, priority: bool = False) -> Ticket:
+    """An absent ticket waits again; gives it as it is now. `priority`: said now, of one that was never called."""
     if ticket.call is not None:
         work.change(
             ticket,
@@ -87,6 +87,7 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None) -> Ticket:
             at_desk=at_desk,
             desk=None,
             bound_desk=still_bound(work, ticket.bound_desk),
+            kind=Kind.OPEN,
             call=None,
             called_ms=None,
             said_ms=None,
@@ -95,6 +96,7 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None) -> Ticket:
         return ticket
     service = work.index.service(ticket.service)
     series, number = number_for(work, service)
+    priority = priority or ticket.priority
     work.change(
         ticket,
         Event.READMIT,
@@ -104,8 +106,9 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None) -> Ticket:
         number=number,
         day=work.today,
         issued_ms=work.now_ms,
+        priority=priority,
         kind=Kind.OPEN,
-        due_ms=due_as_walk_in(service, work.now_ms, ticket.priority),
+        due_ms=due_as_walk_in(service, work.now_ms, priority),
         ended_ms=None,
     )
     return work.reread(ticket)
@@ -144,7 +147,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
         frees_desk=True,
         service=service,
         bound_desk=bound_desk,
-        kind=Kind.OPEN if bound_desk else ticket.kind,
+        kind=Kind.OPEN,
         desk=None,
         call=None,
         called_ms=None,

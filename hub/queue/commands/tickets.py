@@ -57,7 +57,8 @@ def abandon(work: Work, command: Abandon) -> DoneAnswer:
     """The dispenser printed nothing: what it issued is cancelled; an id not known yet is noted and issues nothing."""
     rows = work.rows(store.TICKET_BY_REQUEST, of=command.of)
     if not rows:
-        work.write(store.INSERT_REQUEST, id=_mark(command.of), at_ms=work.now_ms, answer="{}")
+        if not _was_abandoned(work, command.of):
+            work.write(store.INSERT_REQUEST, id=_mark(command.of), at_ms=work.now_ms, answer="{}")
         return DoneAnswer(count=0)
     ticket = from_row(rows[0])
     if ticket.state is not State.WAITING:
