@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from protocol.environment import WrongSetting
+
 
 class KeptConfig:
     """One file, replaced as a whole: after a power cut it holds the old text or the new one, never half of one."""
@@ -30,3 +32,14 @@ class KeptConfig:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def usable_folder(folder: Path) -> Path:
+    """The folder, made where it is not there. Raises WrongSetting where this program cannot write to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), "a folder this program may write to")
+    return folder

@@ -11,7 +11,6 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -29,10 +28,9 @@ from nodes.events import (
     Publish,
     Tick,
 )
-from nodes.kept_config import KeptConfig
+from nodes.kept_config import KeptConfig, usable_folder
 from nodes.settings import Settings
 from nodes.systemd import Notifier
-from protocol.environment import WrongSetting
 from protocol.heartbeat import GiveUp, Heartbeat, HubTime, Reconnect, SendEcho
 from protocol.link import Incoming, Link, LinkDown, LinkUp, Publication, PublishRefused, monotonic_ms
 from protocol.messages import (
@@ -127,7 +125,7 @@ class Runtime:
         self._log = structlog.get_logger().bind(role=str(role))
         self._started_ms = clock_ms()
         self._heartbeat = Heartbeat(self._started_ms)
-        self._kept = KeptConfig(_usable(settings))
+        self._kept = KeptConfig(usable_folder(settings.node.state_dir))
         self._notifier = Notifier(environ)
         self._link = Link(
             settings.broker, self._node.node, inbox.put, will=self._status(online=False), clock_ms=clock_ms
@@ -138,6 +136,7 @@ class Runtime:
         self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
         self._bad_messages = 0
         self._down_reason = ""
+        self._hub_away = True
         self._exit_status: int | None = None
         self._tick_at_ms = self._telemetry_at_ms = self._alive_at_ms = self._started_ms
         self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
@@ -255,10 +254,17 @@ class Runtime:
     def _echoed(self, incoming: Incoming, now_ms: int) -> None:
         self._heartbeat.echoed(_ECHO.parse(incoming.payload).count, now_ms)
 
-    def _beat(self, incoming: Incoming, _now_ms: int) -> None:
+    def _beat(self, incoming: Incoming, now_ms: int) -> None:
         # A retained beat would be an old one.
         if not incoming.retained:
             self._hub_time.beat(_BEAT.parse(incoming.payload).at, incoming.arrived_ms)
+            self._note_hub(now_ms)
+
+    def _note_hub(self, now_ms: int) -> None:
+        away = self._hub_time.away(now_ms)
+        if away != self._hub_away:
+            self._hub_away = away
+            self._log.info("hub.away" if away else "hub.heard")
 
     def _hub_said(self, incoming: Incoming, _now_ms: int) -> None:
         status = _HUB_STATUS.parse(incoming.payload)
@@ -346,6 +352,7 @@ class Runtime:
             self._tick_at_ms = now_ms + TICK_MS
             self._hand(Tick(), now_ms)
             self._beat_heart(now_ms)
+            self._note_hub(now_ms)
         if now_ms >= self._telemetry_at_ms:
             self._telemetry_at_ms = now_ms + TELEMETRY_MS
             self._link.publish(self._own(NodeTopic.TELEMETRY), encode(self._telemetry(now_ms)), qos=0)
@@ -380,14 +387,3 @@ def resident_mib() -> float:
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a file of the kernel, not of ours
         pages = int(statm.read().split()[1])
     return round(pages * resource.getpagesize() / 2**20, 1)
-
-
-def _usable(settings: Settings) -> Path:
-    folder = settings.node.state_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), "a folder this program may write to")
-    return folder

@@ -87,6 +87,8 @@ class ControlSocket:
         self._closing = True
         self._wake()
         self._thread.join(1.0)
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _wake(self) -> None:
         # A full pipe has woken it already.

@@ -1,0 +1,268 @@
+"""The real program, in a process of its own, at the real broker, with mock pins."""
+
+import queue
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.messages import (
+    CommandKind,
+    DeskMode,
+    DeskOutcome,
+    NodeCommand,
+    NodeStatus,
+    Parser,
+    Press,
+    Recall,
+)
+from protocol.topics import NodeTopic
+from tests.broker import Broker
+from tests.desk_button.hub import StandInHub, stand_in_hub
+from tests.desk_button.program import ButtonProgram, button_program
+from tests.proxy import Way, proxy_to
+
+STATUS: Parser[NodeStatus] = Parser(NodeStatus)
+COMMAND_ID = "01a21031-8a10-7e8e-a616-72430b72a20e"
+
+
+@pytest.fixture
+def button(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonProgram]:
+    """Configured, past its self-test, at a closed desk: the lamp is dark and only says what the test made it say."""
+    hub.desk(mode=DeskMode.CLOSED)
+    with button_program(tmp_path / "button", broker.environ("desk-1")) as program:
+        ready(program)
+        yield program
+
+
+@pytest.fixture
+def started(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonProgram]:
+    """Configured and with a beat, and still in its self-test."""
+    with button_program(tmp_path / "button", broker.environ("desk-1")) as program:
+        program.logged("node.configured")
+        program.logged("hub.heard")
+        yield program
+
+
+def ready(program: ButtonProgram) -> None:
+    """After its self-test; its lamp then went dark."""
+    program.logged("node.configured")
+    program.logged("hub.heard")
+    program.next_flash(True)
+    program.next_flash(False)
+    # The dark second of the self-test: it shows nothing else.
+    time.sleep(1.1)
+
+
+def test_a_press_becomes_a_request_and_its_answer_lights_the_lamp(hub: StandInHub, button: ButtonProgram):
+    button.press()
+    request = hub.request()
+    assert isinstance(request, Press)
+    assert 0 <= hub.now_ms() - request.at_ms < 5_000
+    button.next_flash(True)
+    hub.answer(request)
+    answered_s = time.monotonic()
+    flashes = [button.next_flash(False)]
+    while flashes[-1].at_s - answered_s < 1.2:
+        flashes.append(button.next_flash(False))
+    assert flashes[-1].at_s - answered_s >= 1.2
+
+
+def test_a_long_press_asks_for_the_call_again(hub: StandInHub, started: ButtonProgram):
+    started.press(held_s=1.4)
+    assert isinstance(hub.request(), Recall)
+
+
+def test_the_same_request_comes_again_until_it_is_answered(hub: StandInHub, started: ButtonProgram):
+    started.press()
+    first, second = hub.request(), hub.request()
+    assert first == second
+
+
+def test_an_answer_delivered_three_times_counts_once(hub: StandInHub, started: ButtonProgram):
+    started.press()
+    first = hub.request()
+    for _ in range(3):
+        hub.answer(first, DeskOutcome.NOTHING)
+    time.sleep(0.5)
+    started.press()
+    second = hub.request()
+    assert second.id != first.id
+    hub.answer(first)
+    assert hub.request() == second
+
+
+def test_a_press_while_the_broker_restarts_still_counts_once(broker: Broker, tmp_path: Path):
+    with stand_in_hub(broker) as hub, button_program(tmp_path / "button", broker.environ("desk-1")) as button:
+        ready(button)
+        broker.stop()
+        button.logged("broker.lost")
+        button.press()
+        broker.start()
+        hub.close()
+        with stand_in_hub(broker) as again:
+            assert isinstance(again.request(), Press)
+
+
+def test_a_link_that_stalls_for_fourteen_seconds_delivers_a_press_too_old_to_be_taken(broker: Broker, tmp_path: Path):
+    """Its age is by the hub's beat, so the hub can tell; the button has given it up and blinked 'not taken'."""
+    with (
+        stand_in_hub(broker) as hub,
+        proxy_to(broker.port) as proxy,
+        button_program(tmp_path / "button", broker.environ("desk-1", port=proxy.port)) as button,
+    ):
+        hub.desk(mode=DeskMode.CLOSED)
+        ready(button)
+        proxy.be(Way.STALLED)
+        pressed_s = time.monotonic()
+        button.press()
+        not_taken_s = six_flashes(button, pressed_s + 10)
+        time.sleep(max(pressed_s + 14 - time.monotonic(), 0))
+        proxy.be(Way.OPEN)
+        request = hub.request()
+        assert hub.now_ms() - request.at_ms > 13_000
+        assert not_taken_s < 2
+        hub.answer(request)
+        button.press()
+        fresh = hub.request()
+        while fresh.id == request.id:
+            fresh = hub.request()
+        assert hub.now_ms() - fresh.at_ms < 5_000
+
+
+def six_flashes(button: ButtonProgram, after_s: float) -> float:
+    """Six flashes in a row that begin after a moment, and no seventh; how long after it they began."""
+    first = button.next_flash(True, 20)
+    while first.at_s < after_s:
+        first = button.next_flash(True, 20)
+    for _ in range(5):
+        button.next_flash(False)
+        button.next_flash(True, 1)
+    button.next_flash(False)
+    with pytest.raises(queue.Empty):
+        button.next_flash(True, 0.5)
+    return first.at_s - after_s
+
+
+def test_it_says_goodbye_when_it_is_stopped(hub: StandInHub, started: ButtonProgram):
+    assert STATUS.parse(hub.peer.wait_for(hub.node_topic(NodeTopic.STATUS)).payload).online
+    assert started.terminate() == 0
+    assert not STATUS.parse(hub.peer.wait_for(hub.node_topic(NodeTopic.STATUS)).payload).online
+
+
+def test_its_will_says_so_when_it_is_killed(hub: StandInHub, started: ButtonProgram):
+    assert STATUS.parse(hub.peer.wait_for(hub.node_topic(NodeTopic.STATUS)).payload).online
+    started.close()
+    assert not STATUS.parse(hub.peer.wait_for(hub.node_topic(NodeTopic.STATUS)).payload).online
+
+
+def test_a_commanded_restart_ends_it_with_the_status_systemd_starts_it_after(hub: StandInHub, started: ButtonProgram):
+    hub.say(NodeTopic.COMMAND, NodeCommand(id=COMMAND_ID, command=CommandKind.RESTART))
+    assert started.wait() == 75
+
+
+def test_nonsense_on_every_topic_it_reads_stops_nothing(hub: StandInHub, started: ButtonProgram):
+    for topic in (NodeTopic.REPLY, NodeTopic.CONFIG, NodeTopic.COMMAND):
+        for payload in (b"", b"\xff", b"{}", b"[" * 5_000, b"x" * 17_000):
+            hub.peer.publish(hub.node_topic(topic), payload)
+    for payload in (b"", b"null", b'{"v":1}'):
+        hub.peer.publish(hub.topics.hub_beat, payload)
+        hub.peer.publish(hub.topics.desk_state("guichet-1"), payload)
+    started.press()
+    assert isinstance(hub.request(), Press)
+
+
+def test_two_hands_on_the_control_socket_see_the_same_lamp(hub: StandInHub, button: ButtonProgram):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as second:
+        second.connect(str(button.folder / "control.sock"))
+        second.settimeout(10)
+        assert second.recv(1_000) == b'{"led":27,"on":false}\n'
+
+
+def test_systemd_hears_that_it_is_ready_and_alive(broker: Broker, tmp_path: Path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(10)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "900000"}
+        with button_program(tmp_path / "button", broker.environ("desk-1") | told) as button:
+            assert [systemd.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            button.terminate()
+        heard = [systemd.recv(100)]
+        while heard[-1] == b"WATCHDOG=1":
+            heard.append(systemd.recv(100))
+        assert heard[-1] == b"STOPPING=1"
+
+
+def suivant_node(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nodes", *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_wrong_setting_stops_it_with_one_sentence():
+    ended = suivant_node("desk-button", SUIVANT_NODE="Desk 1", SUIVANT_SITE="mairie")
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "suivant-node desk-button: SUIVANT_NODE is 'Desk 1': it should be at most 32 lower-case letters, digits and "
+        "hyphens, such as desk-3.\n"
+    )
+
+
+def test_a_broker_elsewhere_without_certificates_is_refused(tmp_path: Path):
+    ended = suivant_node(
+        "desk-button",
+        SUIVANT_NODE="desk-1",
+        SUIVANT_SITE="mairie",
+        SUIVANT_STATE_DIR=str(tmp_path),
+        SUIVANT_BROKER_HOST="broker.example",
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("suivant-node desk-button: SUIVANT_BROKER_HOST is 'broker.example'")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_machine_without_pins_is_told_how_to_go_on(tmp_path: Path):
+    ended = suivant_node(
+        "desk-button",
+        SUIVANT_NODE="desk-1",
+        SUIVANT_SITE="mairie",
+        SUIVANT_STATE_DIR=str(tmp_path),
+        GPIOZERO_PIN_FACTORY="nonsense",
+    )
+    assert ended.returncode == 2
+    assert "--simulated" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_the_help_names_every_setting():
+    shown = suivant_node("desk-button", "--help")
+    assert shown.returncode == 0
+    for variable in (
+        "SUIVANT_NODE",
+        "SUIVANT_SITE",
+        "SUIVANT_STATE_DIR",
+        "SUIVANT_BROKER_HOST",
+        "SUIVANT_BROKER_KEY_FILE",
+    ):
+        assert variable in shown.stdout
+
+
+def test_the_help_of_all_names_the_roles():
+    shown = suivant_node("--help")
+    for role in ("desk-button", "display", "ticket-printer"):
+        assert role in shown.stdout
+
+
+def test_a_button_needs_neither_a_screen_nor_a_printer():
+    wanted = "import sys, nodes.desk_button.app; print({'pygame', 'escpos', 'PIL', 'sqlalchemy'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", wanted], capture_output=True, text=True, check=True, timeout=30)
+    assert ended.stdout == "set()\n"
