@@ -106,7 +106,8 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     with Stage(own.printer, simulated) as stage:
         pins = Pins(inbox.put, stage.show_led)
         printer = Printer(stage.open_wire, monotonic_ms)
-        printing = Printing(printer, own.printer_paper, own.printer_profile, words, inbox.put)
+        printing = Printing(printer, own.printer_paper, own.printer_profile, words, stage.watched(inbox.put))
+        stage.changed = printing.look_now
         core = TicketPrinter(
             settings.node.topics, settings.node.node, hub_time, os.urandom, spool.entries(), monotonic_ms()
         )

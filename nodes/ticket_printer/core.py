@@ -367,10 +367,11 @@ class TicketPrinter:
         if self._flash is not None and self._now_ms >= self._identify_until_ms:
             shown = lamp(*self._flash, self._now_ms)
         if shown is None:
-            self._flash = None
             moment = self._at_rest()
-            if moment is not self._moment[0]:
+            # After a flash the rest begins anew, so that its own first flash does not come too soon.
+            if moment is not self._moment[0] or self._flash is not None:
                 self._moment = moment, self._now_ms
+            self._flash = None
             shown = lamp(*self._moment, self._now_ms)
         if shown is None:
             raise AssertionError("a moment at rest repeats")

@@ -1,8 +1,10 @@
 """The thread that owns the printer: a slow or silent one holds up nobody but itself."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
@@ -16,10 +18,15 @@ from nodes.ticket_printer.ticket import Ticket, test_ticket, ticket_of
 from nodes.ticket_printer.words import Words
 
 # The core has one paper under way at a time.
-JOBS_MOST = 4
-LOOK_S = 5.0
+JOBS_MOST = 8
+LOOK_S = 3.0
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A job that is only the look that follows every job."""
 
 
 class Printing:
@@ -33,7 +40,7 @@ class Printing:
         self._profile = profile
         self._words = words
         self._put = put
-        self._jobs: queue.Queue[Print | PrintTest | None] = queue.Queue(JOBS_MOST)
+        self._jobs: queue.Queue[Print | PrintTest | _Look | None] = queue.Queue(JOBS_MOST)
         self._condition: Condition | None = None
         self._thread = threading.Thread(target=self._serve, name="printer", daemon=True)
 
@@ -42,6 +49,11 @@ class Printing:
 
     def perform(self, job: Print | PrintTest) -> None:
         self._jobs.put_nowait(job)
+
+    def look_now(self) -> None:
+        """Where somebody knows that something has changed; a paper that is being printed comes first."""
+        with contextlib.suppress(queue.Full):
+            self._jobs.put_nowait(_Look())
 
     def close(self, timeout_s: float) -> None:
         self._jobs.put_nowait(None)
@@ -58,7 +70,8 @@ class Printing:
             if job is None:
                 self._printer.close()
                 return
-            self._do(job)
+            if not isinstance(job, _Look):
+                self._do(job)
             self._look()
 
     def _do(self, job: Print | PrintTest) -> None:

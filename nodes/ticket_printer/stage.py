@@ -9,7 +9,7 @@ from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-u
 
 from nodes.events import PinChanged
 from nodes.simulated import BadLine, ControlSocket, Input, PinInput, use_mock_pins
-from nodes.ticket_printer.events import PinsUnusable
+from nodes.ticket_printer.events import PinsUnusable, PrinterLooked
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
@@ -70,6 +70,8 @@ class Stage:
         place = place_named(printer)
         self._control: ControlSocket | None = None
         self._served: PairedPrinter | None = None
+        # Called when the printer is told to fail, or to be well again.
+        self.changed: Callable[[], None] = lambda: None
         if isinstance(place, VirtualAt):
             self._served = _serve_virtual(place.folder, self._show_paper)
             self.open_wire = _wire_to(self._served)
@@ -90,6 +92,16 @@ class Stage:
 
     def show_led(self, pin: int, lit: bool) -> None:
         self._show(f"led {pin}", {"led": pin, "on": lit})
+
+    def watched(self, put: Callable[[object], None]) -> Callable[[object], None]:
+        """`put`, which shows on its way how the printer is."""
+
+        def show_and_put(event: object) -> None:
+            if isinstance(event, PrinterLooked):
+                self._show("printer", {"printer": event.condition.fault or "ready"})
+            put(event)
+
+        return show_and_put
 
     def _show_paper(self, name: str, _paper: object) -> None:
         self._show("paper", {"paper": name})
@@ -122,6 +134,7 @@ class Stage:
         except UnknownFault as error:
             raise BadLine(str(error)) from error
         self._show("fault", {"fault": name})
+        self.changed()
 
 
 def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "PairedPrinter":

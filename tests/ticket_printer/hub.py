@@ -93,6 +93,9 @@ class ScriptedHub:
     def publish(self, topic: str, message: Struct, *, retain: bool = False) -> None:
         self._peer.client.publish(topic, encode(message), 1, retain)
 
+    def publish_raw(self, topic: str, payload: bytes) -> None:
+        self._peer.client.publish(topic, payload, 1)
+
     def configure(self, config: TicketPrinterConfig) -> None:
         self.publish(TOPICS.node(NODE, NodeTopic.CONFIG), config, retain=True)
 
@@ -137,7 +140,7 @@ class ScriptedHub:
             case IssueTicket(id=request_id) if self.refuse_tickets:
                 self.reply(Refused(id=request_id, code="service_closed", detail="closed"))
             case IssueTicket(id=request_id):
-                # As the real one: an abandon that came first is answered by issuing nothing, a repeat by the first number.
+                # As the real one: after an abandon it issues nothing, and answers a repeat by the first number.
                 if request_id in self.ledger.abandoned:
                     return
                 number = self.ledger.numbers.setdefault(request_id, "")

@@ -24,25 +24,25 @@ class Program:
     def __init__(self, broker: Broker, folder: Path, **settings: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("SUIVANT_")}
-        environ = {
-            **plain,
-            **broker.environ(NODE),
-            "SUIVANT_NODE": NODE,
-            "SUIVANT_SITE": SITE,
-            "SUIVANT_STATE_DIR": str(folder / "state"),
-            **settings,
-        }
         self._log = (folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "nodes", "ticket-printer", "--simulated", str(folder)],
-            env=environ,
-            stderr=self._log,
-        )
+        self._process = subprocess.Popen(_command(folder), env=_environ(broker, folder, settings), stderr=self._log)
         self.shown: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._control = self._connect()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @staticmethod
+    def refused(broker: Broker, folder: Path, **settings: str) -> tuple[int, str]:
+        """A run that ends by itself: its status and what it said."""
+        ended = subprocess.run(
+            _command(folder),
+            env=_environ(broker, folder, settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return ended.returncode, ended.stderr
 
     @property
     def pid(self) -> int:
@@ -71,6 +71,14 @@ class Program:
             line = self.shown.get(timeout=max(0.001, until - time.monotonic()))
             if all(line.get(key) == value for key, value in wanted.items()):
                 return line
+
+    def wait_shown_key(self, key: str, timeout_s: float = 20) -> Any:
+        """The value of the next line that has this key."""
+        until = time.monotonic() + timeout_s
+        while True:
+            line = self.shown.get(timeout=max(0.001, until - time.monotonic()))
+            if key in line:
+                return line[key]
 
     def wait_paper(self, name: str, timeout_s: float = 20) -> None:
         self.wait_shown(timeout_s, paper=name)
@@ -118,3 +126,19 @@ class Program:
             *lines, left = (left + piece).split(b"\n")
             for line in lines:
                 self.shown.put(json.loads(line))
+
+
+def _command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "nodes", "ticket-printer", "--simulated", str(folder)]
+
+
+def _environ(broker: Broker, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("SUIVANT_")}
+    return {
+        **plain,
+        **broker.environ(NODE),
+        "SUIVANT_NODE": NODE,
+        "SUIVANT_SITE": SITE,
+        "SUIVANT_STATE_DIR": str(folder / "state"),
+        **settings,
+    }

@@ -1,6 +1,7 @@
 """How a ticket looks, in dots: the boxes are those of the house's drawing of it."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import segno
@@ -105,7 +106,7 @@ def test_no_text_is_smaller_than_28_dots(name: str, sample: Ticket) -> None:
 @pytest.mark.parametrize(("name", "sample"), list(samples_drawn()))
 def test_no_line_touches_the_one_below_it(name: str, sample: Ticket) -> None:
     baselines = sorted({(piece.y, piece.size) for piece in arrange(sample).pieces if isinstance(piece, Text)})
-    for (above, _), (below, size) in zip(baselines, baselines[1:], strict=False):
+    for (above, _), (below, size) in pairwise(baselines):
         assert below == above or below - above >= size * 0.7 + 8, name
 
 

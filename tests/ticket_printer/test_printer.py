@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,17 @@ from nodes.ticket_printer.ticket import ticket_of
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter, TerminalPrinter
-from nodes.ticket_printer.wires import FileAt, NetworkAt, UsbAt, VirtualAt, Wire, WireBroken, opener, place_named, socket_wire
+from nodes.ticket_printer.wires import (
+    FileAt,
+    NetworkAt,
+    UsbAt,
+    VirtualAt,
+    Wire,
+    WireBroken,
+    opener,
+    place_named,
+    socket_wire,
+)
 from nodes.ticket_printer.words import words_in
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
@@ -171,7 +182,9 @@ def test_after_a_cut_link_the_next_ticket_is_whole(linked: Bench) -> None:
     linked.printer.print(TICKET)
     assert linked.printer.print(TICKET) == PRINTED
     assert linked.papers[-1].text[-1] == "Appelé et absent ? Voyez l’accueil."
-    assert [paper.text.count("A 012") for paper in linked.papers if "mardi 24 novembre 2026, 10:22" in paper.text] == [1]
+    assert [paper.text.count("A 012") for paper in linked.papers if "mardi 24 novembre 2026, 10:22" in paper.text] == [
+        1
+    ]
 
 
 def test_a_link_that_dies_before_anything_was_sent_costs_no_ticket(linked: Bench) -> None:
@@ -184,18 +197,19 @@ def test_a_link_that_dies_before_anything_was_sent_costs_no_ticket(linked: Bench
 
 
 def test_attempts_at_an_unreachable_printer_grow_rarer() -> None:
-    now_ms = 0
+    clock_ms = [0]
     refused = opener(NetworkAt("127.0.0.1", 1))
     tries: list[int] = []
 
     def open_wire() -> Wire:
-        tries.append(now_ms)
+        tries.append(clock_ms[0])
         return refused()
 
-    printer = Printer(open_wire, lambda: now_ms)
-    for now_ms in range(0, 60_001, 500):
+    printer = Printer(open_wire, lambda: clock_ms[0])
+    for _ in range(120):
+        clock_ms[0] += 500
         assert printer.print(TICKET) == Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
-    gaps = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
     assert gaps == sorted(gaps)
     assert gaps[0] == 1_000
     assert gaps[-1] == 15_000
@@ -239,8 +253,19 @@ def test_a_printer_is_named_by_one_setting(text: str, place: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "lp0", "file:lp0", "network:", "network:host:0", "network:host:70000", "network:a b:1", "usb:04b8", "usb:zz:zz", "virtual:"],
+    [
+        "",
+        "lp0",
+        "file:lp0",
+        "network:",
+        "network:host:0",
+        "network:host:70000",
+        "network:a b:1",
+        "usb:04b8",
+        "usb:zz:zz",
+        "virtual:",
+    ],
 )
 def test_a_wrong_setting_says_what_would_be_right(text: str) -> None:
-    with pytest.raises(WrongSetting, match="SUIVANT_PRINTER is .*file:/dev/usb/lp0"):
+    with pytest.raises(WrongSetting, match=r"SUIVANT_PRINTER is .*file:/dev/usb/lp0"):
         place_named(text)

@@ -1,25 +1,281 @@
-"""The whole node, as it is started on a Pi, with a virtual printer."""
+"""The whole node, as it is started on a Pi, with a virtual printer, on the real broker."""
 
-from collections.abc import Callable
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from protocol.messages import Abandon, IssueTicket, Printed
-from tests.ticket_printer.hub import ScriptedHub
+from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
+from nodes.ticket_printer.virtual_printer.interpreter import Paper
+from nodes.ticket_printer.virtual_printer.server import TcpPrinter
+from protocol.messages import Abandon, CommandKind, IssueTicket, NodeCommand, Printed
+from protocol.topics import NodeTopic
+from tests.ticket_printer.hub import NODE, TOPICS, ScriptedHub
 from tests.ticket_printer.program import Program
 
 LED = 22
+A, C = 5, 6
+Start = Callable[..., Program]
 
 
-def test_a_press_gives_one_ticket_and_the_hub_hears_that_it_is_printed(
-    hub: ScriptedHub, start: Callable[..., Program]
-) -> None:
-    program = start()
+class Printer:
+    """A network printer that outlives the program, and its paper."""
+
+    def __init__(self) -> None:
+        self.papers: list[Paper] = []
+        self._came = threading.Condition()
+        self.served = TcpPrinter(VirtualPrinter(self._cut))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"SUIVANT_PRINTER": f"network:127.0.0.1:{self.served.port}", "SUIVANT_PRINTER_PAPER": "text"}
+
+    @property
+    def numbers(self) -> list[str]:
+        """What stands in large on each paper, in their order."""
+        return [line.replace(" ", "") for paper in self.papers for line in paper.text if line.startswith("A ")]
+
+    def fail(self, **faults: bool | int) -> None:
+        self.served.fail(Faults(**faults))  # type: ignore[arg-type]
+
+    def wait_papers(self, count: int) -> None:
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.papers) >= count, 20), f"{len(self.papers)} papers"
+
+    def _cut(self, paper: Paper) -> None:
+        with self._came:
+            self.papers.append(paper)
+            self._came.notify_all()
+
+
+@pytest.fixture
+def printer() -> Iterator[Printer]:
+    made = Printer()
+    yield made
+    made.served.close()
+
+
+def height(paper: Path) -> int:
+    with Image.open(paper) as image:
+        return image.size[1]
+
+
+def ready(start: Start, **settings: str) -> Program:
+    program = start(**settings)
     program.wait_shown(led=LED, on=True)
-    program.press(5)
+    return program
+
+
+def test_a_press_gives_one_ticket_and_the_hub_hears_that_it_is_printed(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    program.press(A)
     program.wait_paper("000001.png")
     [printed] = hub.asked(Printed)
     [asked] = hub.asked(IssueTicket)
     assert (printed.of, printed.sure, asked.service) == (asked.id, True, "etat-civil")
     with Image.open(program.papers[0]) as paper:
         assert paper.size[0] == 576
+
+
+def test_two_visitors_at_two_buttons_get_a_ticket_each(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    program.say({"pin": A, "pressed": True})
+    program.say({"pin": C, "pressed": True})
+    program.wait_paper("000002.png")
+    hub.wait(lambda: len(hub.ledger.printed) == 2, "two printed")
+    assert {each.service for each in hub.asked(IssueTicket)} == {"etat-civil", "identite"}
+
+
+def test_what_the_hub_does_not_answer_is_abandoned_and_not_printed(hub: ScriptedHub, start: Start) -> None:
+    hub.silent = {IssueTicket}
+    program = ready(start)
+    program.press(A)
+    [asked] = hub.asked(IssueTicket)
+    [abandon] = hub.asked(Abandon)
+    assert abandon.of == asked.id
+    assert program.papers == []
+
+
+def test_without_paper_a_press_asks_for_nothing_until_there_is_some(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    program.say({"fault": "paper_out"})
+    program.wait_shown(printer="paper_out")
+    program.press(A)
+    program.wait_shown(led=LED, on=False)
+    program.say({"fault": "none"})
+    program.wait_shown(printer="ready")
+    assert hub.requests == []
+    program.press(C)
+    program.wait_paper("000001.png")
+    [asked] = hub.asked(IssueTicket)
+    assert asked.service == "identite"
+
+
+def test_paper_that_ends_in_the_middle_of_a_ticket_is_told_and_a_whole_one_follows(
+    hub: ScriptedHub, start: Start
+) -> None:
+    program = ready(start)
+    program.say({"fault": "paper_left_dots:300"})
+    program.press(A)
+    [printed] = hub.asked(Printed)
+    assert printed.sure is False
+    program.wait_shown(printer="paper_out")
+    program.say({"fault": "none"})
+    # The printer goes on with what it still had, then comes the ticket marked as a duplicate, which is higher.
+    program.wait_paper("000002.png")
+    first, second = (height(paper) for paper in program.papers)
+    assert second == first + 64
+    assert len(hub.asked(IssueTicket)) == 1
+
+
+def test_a_fault_that_is_none_is_answered_and_stops_nothing(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    program.say({"fault": "fire"})
+    assert "no fault 'fire'" in program.wait_shown_key("error")
+    program.press(A)
+    program.wait_paper("000001.png")
+
+
+def test_a_test_print_comes_out_and_is_no_ticket(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    command = NodeCommand(id="019ab2c0-0000-7000-8000-00000000c0de", command=CommandKind.TEST_PRINT)
+    hub.publish(TOPICS.node(NODE, NodeTopic.COMMAND), command)
+    program.wait_paper("000001.png")
+    assert hub.requests == []
+
+
+def test_rubbish_as_an_answer_stops_nothing(hub: ScriptedHub, start: Start) -> None:
+    program = ready(start)
+    topic = TOPICS.node(NODE, NodeTopic.REPLY)
+    for rubbish in (b"", b"\xff", b"[]", b'{"v":2,"type":"ticket"}', b'{"v":1,"type":"ticket","id":7}', b"x" * 17_000):
+        hub.publish_raw(topic, rubbish)
+    program.press(A)
+    program.wait_paper("000001.png")
+
+
+# --- kill -9 at each step ---
+
+
+def test_killed_before_the_answer_the_ticket_is_abandoned(hub: ScriptedHub, start: Start, printer: Printer) -> None:
+    hub.silent = {IssueTicket}
+    program = ready(start, **printer.settings)
+    program.press(A)
+    [asked] = hub.asked(IssueTicket)
+    program.kill()
+    hub.silent = set()
+    ready(start, **printer.settings)
+    hub.wait(lambda: asked.id in hub.ledger.abandoned, "the abandon")
+    assert printer.papers == []
+
+
+def test_killed_while_printing_the_ticket_is_unsure_and_never_printed_again(
+    hub: ScriptedHub, start: Start, printer: Printer
+) -> None:
+    # A silent printer keeps the program waiting for its word for a second.
+    printer.fail(mute=True)
+    program = ready(start, **printer.settings)
+    program.press(A)
+    printer.wait_papers(1)
+    program.kill()
+    printer.fail()
+    ready(start, **printer.settings)
+    [printed] = hub.asked(Printed)
+    assert printed.sure is False
+    assert printer.numbers == ["A001"]
+
+
+def test_killed_before_the_hub_knew_the_print_is_told_again_with_the_same_id(
+    hub: ScriptedHub, start: Start, printer: Printer
+) -> None:
+    hub.silent = {Printed}
+    program = ready(start, **printer.settings)
+    program.press(A)
+    [before] = hub.asked(Printed)
+    program.kill()
+    hub.silent = set()
+    ready(start, **printer.settings)
+    hub.wait(lambda: hub.ledger.printed, "printed")
+    assert hub.asked(Printed) == [before]
+    assert hub.ledger.printed == {before.of: True}
+    assert printer.numbers == ["A001"]
+
+
+def test_killed_before_the_hub_knew_of_the_abandon_it_is_told_again_with_the_same_id(
+    hub: ScriptedHub, start: Start, printer: Printer
+) -> None:
+    hub.silent = {IssueTicket, Abandon}
+    program = ready(start, **printer.settings)
+    program.press(A)
+    [before] = hub.asked(Abandon)
+    program.kill()
+    hub.silent = set()
+    ready(start, **printer.settings)
+    hub.wait(lambda: before.of in hub.ledger.abandoned, "the abandon")
+    assert hub.asked(Abandon) == [before]
+
+
+def test_killed_after_all_was_told_nothing_is_told_again(hub: ScriptedHub, start: Start, printer: Printer) -> None:
+    program = ready(start, **printer.settings)
+    program.press(A)
+    hub.wait(lambda: hub.ledger.printed, "printed")
+    program.press(C)
+    hub.wait(lambda: len(hub.ledger.printed) == 2, "two printed")
+    program.kill()
+    told = len(hub.requests)
+    program = ready(start, **printer.settings)
+    program.press(A)
+    hub.wait(lambda: len(hub.ledger.printed) == 3, "three printed")
+    # The second's word may have been on its way when the program was killed; the first's was forgotten long before.
+    again = [each for each in hub.requests[told:] if isinstance(each, Printed)]
+    assert {each.of for each in again} <= set(list(hub.ledger.printed)[1:])
+
+
+@pytest.mark.torture
+def test_killed_at_random_no_number_is_printed_twice_and_none_is_lost(
+    hub: ScriptedHub, start: Start, printer: Printer, torture: bool
+) -> None:
+    chance = random.Random(20261125)
+    program = ready(start, **printer.settings)
+    for _ in range(100 if torture else 6):
+        program.press(chance.choice((A, C)))
+        # Not a wait for something: the moment of the kill is the example.
+        threading.Event().wait(chance.uniform(0, 0.12))
+        program.kill()
+        program = ready(start, **printer.settings)
+    hub.wait(
+        lambda: all(each in hub.ledger.printed or each in hub.ledger.abandoned for each in hub.ledger.numbers), "all"
+    )
+    ledger = hub.ledger
+    assert len(printer.numbers) == len(set(printer.numbers))
+    issued = {number: request for request, number in ledger.numbers.items()}
+    for number in printer.numbers:
+        assert issued[number] in ledger.printed, f"{number} was printed and the hub does not know"
+        assert issued[number] not in ledger.abandoned, f"{number} was printed and abandoned"
+    for request, sure in ledger.printed.items():
+        if sure:
+            assert ledger.numbers[request] in printer.numbers
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("SUIVANT_PRINTER", "lp0", "SUIVANT_PRINTER is 'lp0': it should be virtual:FOLDER, file:/dev/usb/lp0"),
+        ("SUIVANT_PRINTER_PAPER", "papyrus", "it should be one of picture, text"),
+        ("SUIVANT_PRINTER_PROFILE", "Teleprinter", "the name of a printer that python-escpos knows"),
+        ("SUIVANT_PRINTER_PROFILE", "POS-5890", "SUIVANT_PRINTER_PAPER=text"),
+        ("SUIVANT_LANGUAGE", "xx", "a language with a built catalogue"),
+    ],
+)
+def test_a_wrong_setting_stops_the_program_in_a_sentence(
+    broker: object, tmp_path: Path, setting: str, value: str, said: str
+) -> None:
+    status, words = Program.refused(broker, tmp_path, **{setting: value})  # type: ignore[arg-type]
+    assert status == 2
+    assert said in words
+    assert len(words.splitlines()) == 1

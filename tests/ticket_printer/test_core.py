@@ -1,0 +1,573 @@
+"""The dispenser's logic, by a clock that the test turns."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+
+from nodes.events import Commanded, Configured, Connected, Disconnected, Identify, Message, PinChanged, Publish, Tick
+from nodes.ticket_printer.core import PENDING_MOST, TicketPrinter
+from nodes.ticket_printer.events import (
+    Forget,
+    Keep,
+    Kept,
+    Light,
+    PinsUnusable,
+    Print,
+    PrintEnded,
+    PrinterLooked,
+    PrintTest,
+    UsePins,
+)
+from nodes.ticket_printer.lights import PATTERNS
+from nodes.ticket_printer.printer import Outcome
+from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
+from nodes.ticket_printer.status import Condition as PrinterCondition
+from nodes.ticket_printer.status import Fault
+from protocol.heartbeat import HubTime
+from protocol.messages import (
+    Abandon,
+    BadMessage,
+    CommandKind,
+    Done,
+    IssueTicket,
+    NodeRequest,
+    Parser,
+    Printed,
+    Refused,
+    TicketPrinterConfig,
+    encode,
+)
+from protocol.topics import NodeTopic
+from tests.ticket_printer.hub import CONFIG, ISSUED_AT, NODE, TOPICS, ticket_reply
+
+REPLY_TOPIC = TOPICS.node(NODE, NodeTopic.REPLY)
+HEALTHY = PrinterCondition(answered=True)
+A, C = 5, 6
+_REQUEST: Parser[NodeRequest] = Parser(NodeRequest)
+
+
+class Dispenser:
+    """A core with a disk that works, a hub that beats, and a printer that waits to be told what became of a paper."""
+
+    def __init__(self, left_over: tuple[Entry, ...] = (), *, ready: bool = True) -> None:
+        self.now_ms = 100_000
+        self.hub_time = HubTime()
+        self.beats = True
+        self.disk_fails: set[Step] = set()
+        self.effects: list[object] = []
+        numbers = count(1)
+        self.core = TicketPrinter(
+            TOPICS, NODE, self.hub_time, lambda size: next(numbers).to_bytes(size, "big"), left_over, self.now_ms
+        )
+        if ready:
+            self.beat()
+            self.tell(Configured(CONFIG), Connected(), PrinterLooked(HEALTHY))
+
+    def tell(self, *events: object) -> None:
+        for event in events:
+            made = list(self.core.handle(event, self.now_ms))
+            self.effects += made
+            for keep in [each for each in made if isinstance(each, Keep)]:
+                fails = keep.entry.step in self.disk_fails
+                self.tell(Kept(keep.entry, "the disk is full" if fails else None))
+
+    def beat(self) -> None:
+        self.hub_time.beat(ISSUED_AT + self.now_ms, self.now_ms)
+
+    def wait(self, duration_ms: int) -> None:
+        """Turns the clock; ticks come when they are due, and each second."""
+        until_ms = self.now_ms + duration_ms
+        while self.now_ms < until_ms:
+            due_ms = self.core.due_ms()
+            wanted = min(until_ms, self.now_ms + 1_000, until_ms if due_ms is None else max(due_ms, self.now_ms + 1))
+            self.now_ms = wanted
+            if self.beats:
+                self.beat()
+            self.tell(Tick())
+
+    def press(self, pin: int = A, held_ms: int = 100) -> None:
+        self.tell(PinChanged(pin, True, self.now_ms))
+        self.wait(held_ms)
+        self.tell(PinChanged(pin, False, self.now_ms))
+        self.wait(30)
+
+    def answer(self, message: Any) -> None:
+        self.tell(Message(REPLY_TOPIC, encode(message), False, self.now_ms))
+
+    def issue(self, request: IssueTicket, number: str = "A012") -> None:
+        self.answer(ticket_reply(request.id, number))
+
+    def print_ended(self, outcome: Outcome = Outcome.PRINTED, fault: Fault | None = None) -> None:
+        self.tell(PrintEnded(self.of(Print)[-1].id, outcome, fault))
+
+    def of(self, kind: type) -> list[Any]:
+        return [each for each in self.effects if isinstance(each, kind)]
+
+    def sent(self, kind: type) -> list[Any]:
+        """The requests of that kind, each sending of them."""
+        requests = [_REQUEST.parse(each.payload) for each in self.of(Publish)]
+        return [each for each in requests if isinstance(each, kind)]
+
+    def asked(self) -> list[IssueTicket]:
+        """Each request once."""
+        return list({each.id: each for each in self.sent(IssueTicket)}.values())
+
+    @property
+    def lit(self) -> bool:
+        lit: bool = self.of(Light)[-1].lit
+        return lit
+
+    def flashes(self, duration_ms: int) -> int:
+        """How often the lamp goes on in this time."""
+        before = len([each for each in self.of(Light) if each.lit])
+        self.wait(duration_ms)
+        return len([each for each in self.of(Light) if each.lit]) - before
+
+
+@pytest.fixture
+def dispenser() -> Dispenser:
+    return Dispenser()
+
+
+# --- the way of a ticket ---
+
+
+def test_a_press_is_on_disk_before_the_hub_is_asked(dispenser: Dispenser) -> None:
+    dispenser.press()
+    steps = [each for each in dispenser.effects if isinstance(each, Keep | Publish)]
+    assert isinstance(steps[0], Keep)
+    assert steps[0].entry.step is Step.ASKED
+    [asked] = dispenser.asked()
+    assert (asked.id, asked.service) == (steps[0].entry.id, "etat-civil")
+
+
+def test_the_paper_goes_to_the_printer_once_the_disk_knows(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    kept = [each.entry.step for each in dispenser.of(Keep)]
+    assert kept == [Step.ASKED, Step.PRINTING]
+    [paper] = dispenser.of(Print)
+    assert (paper.id, paper.reply.number, paper.duplicate) == (dispenser.asked()[0].id, "A012", False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [(Outcome.PRINTED, Printed), (Outcome.UNKNOWN, Printed), (Outcome.NOT_PRINTED, Abandon)],
+)
+def test_the_hub_hears_what_became_of_the_paper(dispenser: Dispenser, outcome: Outcome, told: type) -> None:
+    dispenser.press()
+    [asked] = dispenser.asked()
+    dispenser.issue(asked)
+    dispenser.print_ended(outcome)
+    [word] = dispenser.sent(told)
+    assert word.of == asked.id
+    assert word.id != asked.id
+    if told is Printed:
+        assert word.sure == (outcome is Outcome.PRINTED)
+
+
+def test_the_hub_is_told_until_it_says_that_it_knows(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.print_ended()
+    dispenser.wait(21_000)
+    told = dispenser.sent(Printed)
+    assert len(told) == 5
+    assert len({each.id for each in told}) == 1
+    dispenser.answer(Done(id=told[0].id))
+    assert dispenser.of(Forget) == [Forget(told[0].of)]
+    dispenser.wait(30_000)
+    assert len(dispenser.sent(Printed)) == 5
+
+
+def test_a_broker_that_comes_back_hears_at_once_what_it_missed(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.tell(Disconnected("gone"))
+    dispenser.print_ended()
+    dispenser.wait(60_000)
+    assert dispenser.sent(Printed) == []
+    dispenser.tell(Connected())
+    assert len(dispenser.sent(Printed)) == 1
+
+
+def test_a_request_is_asked_again_with_the_same_id_while_it_is_unanswered(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.wait(4_500)
+    assert len(dispenser.sent(IssueTicket)) == 3
+    assert len(dispenser.asked()) == 1
+
+
+def test_a_repeated_answer_prints_once(dispenser: Dispenser) -> None:
+    dispenser.press()
+    for _ in range(3):
+        dispenser.issue(dispenser.asked()[0])
+    dispenser.print_ended()
+    dispenser.issue(dispenser.asked()[0])
+    assert len(dispenser.of(Print)) == 1
+
+
+# --- hands ---
+
+
+def test_a_double_press_gives_one_ticket(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.wait(300)
+    dispenser.press()
+    assert len(dispenser.asked()) == 1
+
+
+def test_a_chattering_contact_gives_one_ticket(dispenser: Dispenser) -> None:
+    for pressed in (True, False, True, False, True):
+        dispenser.tell(PinChanged(A, pressed, dispenser.now_ms))
+        dispenser.now_ms += 4
+    dispenser.wait(200)
+    assert len(dispenser.asked()) == 1
+
+
+def test_a_spark_on_the_line_gives_none(dispenser: Dispenser) -> None:
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms), PinChanged(A, False, dispenser.now_ms + 3))
+    dispenser.wait(1_000)
+    assert dispenser.asked() == []
+
+
+def test_the_next_visitors_press_is_not_lost_while_a_ticket_is_printed(dispenser: Dispenser) -> None:
+    dispenser.press()
+    first = dispenser.asked()[0]
+    dispenser.issue(first, "A012")
+    dispenser.wait(1_000)
+    dispenser.press()
+    second = dispenser.asked()[1]
+    dispenser.issue(second, "A013")
+    assert [each.id for each in dispenser.of(Print)] == [first.id]
+    dispenser.print_ended()
+    assert [each.id for each in dispenser.of(Print)] == [first.id, second.id]
+
+
+def test_two_buttons_at_once_give_two_tickets(dispenser: Dispenser) -> None:
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms), PinChanged(C, True, dispenser.now_ms))
+    dispenser.wait(100)
+    assert {each.service for each in dispenser.asked()} == {"etat-civil", "identite"}
+
+
+def test_a_bag_on_a_button_gives_one_ticket_and_is_told(dispenser: Dispenser) -> None:
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms))
+    dispenser.wait(11_000)
+    assert len(dispenser.asked()) == 1
+    assert dispenser.core.condition().stuck == (A,)
+
+
+def test_a_crowd_is_refused_before_it_waits_for_the_printer_for_ever(dispenser: Dispenser) -> None:
+    for _ in range(PENDING_MOST + 3):
+        dispenser.press(A)
+        dispenser.press(C)
+        for asked in dispenser.asked():
+            dispenser.issue(asked)
+        dispenser.wait(1_000)
+    assert len(dispenser.asked()) == PENDING_MOST
+
+
+# --- out of service ---
+
+
+def out_of_service(make: Callable[[Dispenser], None], *, ready: bool = True) -> Dispenser:
+    dispenser = Dispenser(ready=ready)
+    make(dispenser)
+    dispenser.press()
+    dispenser.wait(2_000)
+    return dispenser
+
+
+def without_beats(dispenser: Dispenser) -> None:
+    dispenser.beats = False
+    dispenser.wait(15_001)
+
+
+def without_broker(dispenser: Dispenser) -> None:
+    dispenser.tell(Disconnected("gone"))
+
+
+def without_paper(dispenser: Dispenser) -> None:
+    dispenser.tell(PrinterLooked(PrinterCondition(answered=True, fault=Fault.PAPER_OUT)))
+
+
+@pytest.mark.parametrize("make", [without_beats, without_broker, without_paper])
+def test_a_press_that_can_give_no_ticket_asks_for_none(make: Callable[[Dispenser], None]) -> None:
+    dispenser = out_of_service(make)
+    assert dispenser.of(Keep) == []
+    assert dispenser.asked() == []
+
+
+def test_a_node_without_a_configuration_asks_for_nothing() -> None:
+    assert out_of_service(lambda dispenser: dispenser.tell(Connected()), ready=False).effects == []
+
+
+def test_a_silent_printer_is_no_reason_to_refuse(dispenser: Dispenser) -> None:
+    dispenser.tell(PrinterLooked(PrinterCondition()))
+    dispenser.press()
+    assert len(dispenser.asked()) == 1
+    assert dispenser.core.condition().warnings == ("printer_silent",)
+
+
+def test_without_an_answer_in_5_seconds_nothing_is_printed_and_the_hub_is_told_so(dispenser: Dispenser) -> None:
+    dispenser.press()
+    [asked] = dispenser.asked()
+    dispenser.wait(4_900)
+    abandons = dispenser.sent(Abandon)
+    assert [each.of for each in abandons] == [asked.id]
+    dispenser.issue(asked)
+    assert dispenser.of(Print) == []
+    dispenser.wait(10_000)
+    assert {(each.id, each.of) for each in dispenser.sent(Abandon)} == {(abandons[0].id, asked.id)}
+    dispenser.answer(Done(id=abandons[0].id))
+    assert dispenser.of(Forget) == [Forget(asked.id)]
+
+
+def test_the_abandoning_outlives_a_lost_broker(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.tell(Disconnected("gone"))
+    dispenser.wait(60_000)
+    assert dispenser.sent(Abandon) == []
+    dispenser.tell(Connected())
+    assert len(dispenser.sent(Abandon)) == 1
+
+
+def test_a_refused_request_is_forgotten_and_not_abandoned(dispenser: Dispenser) -> None:
+    dispenser.press()
+    [asked] = dispenser.asked()
+    dispenser.answer(Refused(id=asked.id, code="service_closed", detail="closed"))
+    dispenser.wait(10_000)
+    assert dispenser.of(Forget) == [Forget(asked.id)]
+    assert dispenser.sent(Abandon) == []
+
+
+def test_when_the_paper_ends_who_waits_for_the_printer_is_given_up(dispenser: Dispenser) -> None:
+    dispenser.press(A)
+    dispenser.press(C)
+    first, second = dispenser.asked()
+    dispenser.issue(first)
+    dispenser.issue(second)
+    dispenser.print_ended(Outcome.NOT_PRINTED, Fault.PAPER_OUT)
+    assert {each.of for each in dispenser.sent(Abandon)} == {first.id, second.id}
+    assert len(dispenser.of(Print)) == 1
+
+
+def test_new_paper_takes_the_fault_away(dispenser: Dispenser) -> None:
+    without_paper(dispenser)
+    assert dispenser.core.condition().warnings == ("paper_out",)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    dispenser.press()
+    assert len(dispenser.asked()) == 1
+
+
+def test_near_the_end_of_the_roll_staff_are_warned(dispenser: Dispenser) -> None:
+    dispenser.tell(PrinterLooked(PrinterCondition(answered=True, near_end=True)))
+    assert dispenser.core.condition().warnings == ("paper_near_end",)
+
+
+# --- a second paper ---
+
+
+def half_a_ticket(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.print_ended(Outcome.UNKNOWN, Fault.PAPER_OUT)
+
+
+def test_who_got_half_a_ticket_gets_a_whole_one_marked_as_a_duplicate(dispenser: Dispenser) -> None:
+    half_a_ticket(dispenser)
+    dispenser.wait(30_000)
+    assert [each.duplicate for each in dispenser.of(Print)] == [False]
+    dispenser.tell(PrinterLooked(HEALTHY))
+    first, second = dispenser.of(Print)
+    assert (second.duplicate, second.reply, second.id) == (True, first.reply, None)
+    dispenser.print_ended()
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 2
+    assert {each.sure for each in dispenser.sent(Printed)} == {False}
+
+
+def test_when_the_visitor_has_gone_no_second_paper_comes(dispenser: Dispenser) -> None:
+    half_a_ticket(dispenser)
+    dispenser.wait(121_000)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 1
+
+
+def test_a_silent_printer_never_makes_a_second_paper(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.print_ended(Outcome.UNKNOWN)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 1
+
+
+# --- after a power cut ---
+
+
+def left_at(step: Step) -> Dispenser:
+    entry = Entry("019ab2c0-0000-7000-8000-000000000001", "019ab2c0-0000-7000-8000-000000000002", "etat-civil", step)
+    return Dispenser((entry,))
+
+
+@pytest.mark.parametrize(
+    ("step", "told", "sure"),
+    [
+        (Step.ASKED, Abandon, None),
+        (Step.PRINTING, Printed, False),
+        (Step.PRINTED, Printed, True),
+        (Step.UNSURE, Printed, False),
+        (Step.ABANDONED, Abandon, None),
+    ],
+)
+def test_a_restart_tells_what_is_known_and_prints_nothing(step: Step, told: type, sure: bool | None) -> None:
+    dispenser = left_at(step)
+    [word] = dispenser.sent(told)
+    assert (word.id, word.of) == ("019ab2c0-0000-7000-8000-000000000002", "019ab2c0-0000-7000-8000-000000000001")
+    if sure is not None:
+        assert word.sure == sure
+    dispenser.issue(IssueTicket(id=word.of, service="etat-civil"))
+    dispenser.wait(60_000)
+    assert dispenser.of(Print) == []
+
+
+def test_a_spool_that_is_full_takes_no_more_presses() -> None:
+    entries = tuple(
+        Entry(f"019ab2c0-0000-7000-8000-{n:012d}", f"019ab2c0-0001-7000-8000-{n:012d}", "a", Step.ABANDONED)
+        for n in range(ENTRIES_MOST)
+    )
+    dispenser = Dispenser(entries)
+    dispenser.press()
+    assert dispenser.asked() == []
+
+
+def test_a_full_disk_refuses_the_press(dispenser: Dispenser) -> None:
+    dispenser.disk_fails = {Step.ASKED}
+    dispenser.press()
+    dispenser.wait(10_000)
+    assert dispenser.asked() == []
+    assert dispenser.sent(Abandon) == []
+    assert dispenser.core.condition().warnings == ("spool_failed",)
+
+
+def test_a_disk_that_fills_up_before_the_print_gives_the_ticket_back(dispenser: Dispenser) -> None:
+    dispenser.disk_fails = {Step.PRINTING}
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    assert dispenser.of(Print) == []
+    assert len(dispenser.sent(Abandon)) == 1
+
+
+def test_a_disk_that_fills_up_after_the_print_still_tells_the_hub(dispenser: Dispenser) -> None:
+    dispenser.disk_fails = {Step.PRINTED}
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.print_ended()
+    assert [each.sure for each in dispenser.sent(Printed)] == [True]
+
+
+# --- the lamp ---
+
+
+def test_ready_is_steady_light(dispenser: Dispenser) -> None:
+    assert dispenser.lit
+    assert dispenser.flashes(10_000) == 0
+
+
+def test_before_its_configuration_there_is_no_lamp_to_light() -> None:
+    dispenser = Dispenser(ready=False)
+    dispenser.wait(5_000)
+    assert dispenser.of(Light) == []
+
+
+def test_no_paper_flashes_without_end(dispenser: Dispenser) -> None:
+    without_paper(dispenser)
+    assert 5 <= dispenser.flashes(10_000) <= 15
+
+
+def test_a_lost_hub_gives_two_short_flashes_each_two_seconds(dispenser: Dispenser) -> None:
+    without_broker(dispenser)
+    assert dispenser.flashes(10_000) == 10
+
+
+def test_a_refused_press_is_answered_by_three_flashes() -> None:
+    dispenser = Dispenser()
+    without_broker(dispenser)
+    dispenser.wait(4_000)
+    before = len(dispenser.of(Light))
+    dispenser.press()
+    dispenser.wait(1_300)
+    assert [each.lit for each in dispenser.of(Light)[before:]].count(True) == 3
+
+
+def test_a_ticket_under_way_blinks_and_then_the_light_is_steady_again(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    assert dispenser.flashes(2_000) == 4
+    dispenser.print_ended()
+    assert dispenser.lit
+    assert dispenser.flashes(2_000) == 0
+
+
+def test_identify_is_seen_above_all_else(dispenser: Dispenser) -> None:
+    without_paper(dispenser)
+    dispenser.tell(Identify(dispenser.now_ms + 30_000))
+    assert dispenser.flashes(10_000) == pytest.approx(29, abs=1)
+
+
+@pytest.mark.parametrize("moment", PATTERNS)
+def test_the_lamp_never_flashes_more_than_three_times_a_second(moment: Any) -> None:
+    steps_ms, repeats = PATTERNS[moment]
+    starts, at_ms = [], 0
+    for _ in range(20 if repeats and steps_ms else 1):
+        for place, step_ms in enumerate(steps_ms):
+            if place % 2 == 0 and step_ms:
+                starts.append(at_ms)
+            at_ms += step_ms
+    for first in starts:
+        assert sum(first <= each < first + 1_000 for each in starts) <= 3
+
+
+# --- what the hub says ---
+
+
+def test_pins_are_used_as_the_hub_says_and_left_alone_when_nothing_changes(dispenser: Dispenser) -> None:
+    dispenser.tell(Configured(changed(revision=(1, 2), town="Ailleurs")))
+    assert dispenser.of(UsePins) == [UsePins((A, C), 22)]
+    dispenser.tell(Configured(changed(revision=(1, 3), led_pin=27)))
+    assert dispenser.of(UsePins) == [UsePins((A, C), 22), UsePins((A, C), 27)]
+
+
+def changed(**changes: Any) -> TicketPrinterConfig:
+    fields = {name: getattr(CONFIG, name) for name in CONFIG.__struct_fields__}
+    return TicketPrinterConfig(**(fields | changes))
+
+
+def test_unusable_pins_are_told(dispenser: Dispenser) -> None:
+    dispenser.tell(PinsUnusable("pin 99 is none"))
+    assert "pins_unusable" in dispenser.core.condition().warnings
+
+
+def test_a_test_print_is_no_ticket(dispenser: Dispenser) -> None:
+    dispenser.tell(Commanded(CommandKind.TEST_PRINT))
+    [paper] = dispenser.of(PrintTest)
+    assert paper.config == CONFIG
+    dispenser.tell(PrintEnded(None, Outcome.PRINTED, None))
+    assert dispenser.of(Keep) == []
+    assert dispenser.of(Publish) == []
+
+
+def test_a_reply_that_is_none_is_refused_and_changes_nothing(dispenser: Dispenser) -> None:
+    dispenser.press()
+    with pytest.raises(BadMessage):
+        dispenser.tell(Message(REPLY_TOPIC, b'{"v":1,"type":"ticket"}', False, dispenser.now_ms))
+    dispenser.issue(dispenser.asked()[0])
+    assert len(dispenser.of(Print)) == 1
+
+
+def test_a_reply_to_nobody_is_ignored(dispenser: Dispenser) -> None:
+    dispenser.answer(ticket_reply("019ab2c0-0000-7000-8000-00000000dead"))
+    dispenser.answer(Done(id="019ab2c0-0000-7000-8000-00000000dead"))
+    assert dispenser.of(Print) == []

@@ -1,0 +1,101 @@
+"""The queue on disk."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, Step
+
+FIRST = Entry("019ab2c0-0000-7000-8000-000000000001", "019ab2c0-0000-7000-8000-000000000002", "etat-civil", Step.ASKED)
+SECOND = Entry("019ab2c0-0000-7000-8000-000000000003", "019ab2c0-0000-7000-8000-000000000004", "identite", Step.ASKED)
+
+
+def entry_at(step: Step) -> Entry:
+    return Entry(FIRST.id, FIRST.follow_id, FIRST.service, step)
+
+
+def read(path: Path) -> tuple[Entry, ...]:
+    spool = Spool(path)
+    entries = spool.entries()
+    spool.close()
+    return entries
+
+
+def test_what_is_kept_is_there_after_a_restart_in_order(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    spool.keep(SECOND)
+    spool.keep(FIRST)
+    spool.close()
+    assert read(tmp_path / "spool.sqlite") == (FIRST, SECOND)
+
+
+def test_a_later_step_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    for step in Step:
+        spool.keep(entry_at(step))
+        assert spool.entries() == (entry_at(step),)
+    spool.close()
+
+
+def test_what_is_forgotten_stays_forgotten(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    spool.keep(FIRST)
+    spool.forget(FIRST.id)
+    spool.forget(SECOND.id)
+    spool.close()
+    assert read(tmp_path / "spool.sqlite") == ()
+
+
+@pytest.mark.parametrize("step", Step)
+def test_a_step_is_on_the_disk_when_the_call_returns(tmp_path: Path, step: Step) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from nodes.ticket_printer.spool import Entry, Spool, Step; "
+        f"Spool(Path(sys.argv[1])).keep(Entry({FIRST.id!r}, {FIRST.follow_id!r}, 'etat-civil', Step({step.value!r}))); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path / "spool.sqlite")], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert read(tmp_path / "spool.sqlite") == (entry_at(step),)
+
+
+def test_commits_wait_for_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    assert spool._database.execute("pragma synchronous").fetchone() == (2,)
+    spool.close()
+
+
+def test_a_file_that_a_power_cut_broke_is_put_aside_and_the_dispenser_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    path.write_bytes(b"not a database at all" * 500)
+    spool = Spool(path)
+    spool.keep(FIRST)
+    spool.close()
+    assert read(path) == (FIRST,)
+    assert (tmp_path / "spool.broken").read_bytes().startswith(b"not a database")
+
+
+def test_a_folder_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SpoolBroken, match="cannot be used"):
+        Spool(tmp_path / "nowhere" / "spool.sqlite")
+
+
+def test_a_disk_that_takes_nothing_is_said_in_a_sentence(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    other = sqlite3.connect(tmp_path / "spool.sqlite", isolation_level=None)
+    spool._database.execute("pragma busy_timeout = 10")
+    other.execute("begin immediate")
+    with pytest.raises(SpoolBroken, match="did not take a step"):
+        spool.keep(FIRST)
+    other.execute("rollback")
+    other.close()
+    spool.keep(FIRST)
+    spool.close()
+
+
+def test_an_old_folder_is_left_as_it_was(tmp_path: Path) -> None:
+    assert read(tmp_path / "spool.sqlite") == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["spool.sqlite"]
