@@ -1,6 +1,7 @@
 """Plays the script: visitors press the dispenser's buttons, agents their desk's button or page."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 from demo.board import Board
@@ -110,7 +111,7 @@ class Agent:
     async def work(self, after_s: float) -> None:
         """All morning."""
         await asyncio.sleep(after_s)
-        await self._hold(VERY_LONG_S)
+        await self._open()
         while True:
             now = self._now()
             if now is None:
@@ -130,8 +131,11 @@ class Agent:
         await self._script(PAUSE_S)
         now = self._now()
         if now is not None and now.mode != "open":
-            await self._hold(VERY_LONG_S)
-            await asyncio.sleep(ANSWER_S)
+            await self._open()
+
+    async def _open(self) -> None:
+        await self._hold(VERY_LONG_S)
+        await self._until(lambda now: now.mode == "open")
 
     async def _call(self) -> None:
         if self._parked and self._dice.random() < RESUME_SHARE:
@@ -207,12 +211,15 @@ class Agent:
         return True
 
     async def _change(self, before: str | None) -> None:
-        """Until the desk no longer holds what it held, or nothing came of it."""
+        """The desk no longer holds what it held, or nothing came of it."""
+        await self._until(lambda now: now.held != before)
+
+    async def _until(self, true: Callable[[DeskNow], bool]) -> None:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + ANSWER_S
         while loop.time() < until_s:
             now = self._now()
-            if now is not None and now.held != before:
+            if now is not None and true(now):
                 return
             await asyncio.sleep(LOOK_PERIOD_S / 2)
 

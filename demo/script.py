@@ -10,9 +10,9 @@ from enum import StrEnum
 from random import Random
 
 # Mean seconds between two visitors once the first ones are in, and how many stand at the door at opening.
-BETWEEN_VISITORS_S = 13.0
-AT_THE_DOOR = 7
-BETWEEN_FIRST_S = 2.5
+BETWEEN_VISITORS_S = 11.5
+AT_THE_DOOR = 16
+BETWEEN_FIRST_S = 2.0
 # Share of visitors and mean length of a visit, by the letter of the service.
 SHARES = {"A": 0.30, "C": 0.34, "F": 0.16, "M": 0.20}
 VISIT_S = {"A": 95.0, "C": 130.0, "F": 100.0, "M": 65.0}
