@@ -1,0 +1,1 @@
+"""Measurements, each against a floor of the same run: what the same machine needs for the bare minimum of the job."""

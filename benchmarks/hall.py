@@ -1,0 +1,140 @@
+"""A large town hall for measurements, and a morning's queue in its database."""
+
+import random
+import time
+from typing import Any
+
+from sqlalchemy import Engine, insert, update
+
+from hub.database.migration import migrate
+from hub.database.tables import CounterRow, DeskRow, TicketRow
+from hub.queue.adoption import adopt
+from hub.queue.hours import local_day
+from hub.queue.order import Kind
+from hub.queue.states import State
+from hub.queue.tickets import FIELDS, Ticket
+from hub.site import EVERY_DAY, MINUTE_MS, Desk, Hall, Node, Service, Site
+from protocol.messages import DeskMode, Role
+
+NAME = "bench"
+DESKS = 200
+SERVICES = 20
+SERVED_BY_DESK = 5
+LETTERS = "ABCDEFGHJKLMNPRSTUVW"
+EARLY_PERCENT = 40
+
+_ticket: Any = TicketRow.__table__
+_desk: Any = DeskRow.__table__
+_counter: Any = CounterRow.__table__
+
+
+def large_site(desks: int = DESKS) -> Site:
+    """20 services, each waiting in a hall of its own so that calls need not wait for each other's announcement;
+    each desk serves 5 of them."""
+    return Site(
+        name=NAME,
+        town="Ville d’essai",
+        zone="UTC",
+        halls=tuple(Hall(name=f"hall-{place}", title=f"Salle {place}") for place in range(SERVICES)),
+        services=tuple(
+            Service(
+                name=f"service-{place}",
+                letter=LETTERS[place],
+                title=f"Service {place}",
+                short=f"Service {place}",
+                hall=f"hall-{place}",
+                days=EVERY_DAY,
+                opens="0:00",
+                last_ticket="24:00",
+                closes="24:00",
+            )
+            for place in range(SERVICES)
+        ),
+        desks=tuple(
+            Desk(
+                name=desk_name(place),
+                number=str(place + 1),
+                hall=f"hall-{_first_service(place)}",
+                serves=tuple(f"service-{_first_service(place) + more}" for more in range(SERVED_BY_DESK)),
+            )
+            for place in range(desks)
+        ),
+        nodes=tuple(
+            Node(name=node_name(place), role=Role.DESK_BUTTON, desk=desk_name(place)) for place in range(desks)
+        ),
+    )
+
+
+def desk_name(place: int) -> str:
+    return f"desk-{place + 1}"
+
+
+def node_name(place: int) -> str:
+    return f"button-{place + 1}"
+
+
+def fill(engine: Engine, site: Site, *, waiting: int, desks_hold: bool = True) -> None:
+    """All desks open, `waiting` tickets due in turn over the services, 40 % of them appointments that may be taken
+    already; and every desk holds a called ticket."""
+    now_ms = time.time_ns() // 1_000_000
+    migrate(engine)
+    adopt(engine, site, now_ms)
+    tickets = [_waiting(place, waiting, site, now_ms) for place in range(waiting)]
+    if desks_hold:
+        tickets += [_held(place, waiting, site, now_ms) for place in range(len(site.desks))]
+    rows = [{"site": site.name} | {name: getattr(ticket, name) for name in FIELDS} for ticket in tickets]
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(update(_desk).values(mode=DeskMode.OPEN))
+        for first in range(0, len(rows), 1_000):
+            connection.execute(insert(_ticket), rows[first : first + 1_000])
+        connection.execute(
+            insert(_counter), {"site": site.name, "day": "", "series": "ticket", "last": len(tickets)}
+        )
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
+
+
+def _waiting(place: int, of: int, site: Site, now_ms: int) -> Ticket:
+    service = site.services[place % SERVICES]
+    early = random.Random(place).random() * 100 < EARLY_PERCENT
+    # Due one after the other over the last three hours: the next call is always the next service's.
+    due_ms = now_ms - 180 * MINUTE_MS + place * 175 * MINUTE_MS // max(of, 1)
+    return Ticket(
+        id=place + 1,
+        day=local_day(now_ms, site.zone),
+        service=service.name,
+        series=service.letter,
+        number=place // SERVICES + 1,
+        state=State.WAITING,
+        kind=Kind.TIMED if early else Kind.OPEN,
+        due_ms=due_ms,
+        code=f"w{place:09}",
+        issued_ms=due_ms - 20 * MINUTE_MS,
+        appointment_ms=due_ms if early else None,
+    )
+
+
+def _held(place: int, waiting: int, site: Site, now_ms: int) -> Ticket:
+    service = site.services[_first_service(place)]
+    return Ticket(
+        id=waiting + place + 1,
+        day=local_day(now_ms, site.zone),
+        service=service.name,
+        series=service.letter,
+        number=waiting + place + 1,
+        state=State.CALLED,
+        kind=Kind.OPEN,
+        due_ms=now_ms - 180 * MINUTE_MS,
+        code=f"h{place:09}",
+        issued_ms=now_ms - 180 * MINUTE_MS,
+        desk=desk_name(place),
+        call=0,
+        called_ms=now_ms - 10 * MINUTE_MS,
+        said_ms=now_ms - 9 * MINUTE_MS,
+    )
+
+
+def _first_service(place: int) -> int:
+    return place % (SERVICES // SERVED_BY_DESK) * SERVED_BY_DESK
