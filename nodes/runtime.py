@@ -6,7 +6,6 @@ role with a main loop of its own (a screen's frames) calls `step` from there; th
 
 import os
 import queue
-import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +30,7 @@ from nodes.events import (
 from nodes.kept_config import KeptConfig, usable_folder
 from nodes.settings import Settings
 from nodes.systemd import Notifier
+from nodes.telemetry import Reports
 from protocol.heartbeat import GiveUp, Heartbeat, HubTime, Reconnect, SendEcho
 from protocol.link import Incoming, Link, LinkDown, LinkUp, Publication, PublishRefused, monotonic_ms
 from protocol.messages import (
@@ -44,13 +44,11 @@ from protocol.messages import (
     NodeStatus,
     Parser,
     Role,
-    Telemetry,
     encode,
 )
 from protocol.topics import NodeTopic
 
 TICK_MS = 1_000
-TELEMETRY_MS = 60_000
 IDENTIFY_MS = 30_000
 # A worker that is so far behind is fed no more messages: states come again, requests are sent again.
 INBOX_MOST = 2_000
@@ -123,8 +121,9 @@ class Runtime:
         self._boot = boot
         self._clock_ms = clock_ms
         self._log = structlog.get_logger().bind(role=str(role))
-        self._started_ms = clock_ms()
-        self._heartbeat = Heartbeat(self._started_ms)
+        started_ms = clock_ms()
+        self._reports = Reports(started_ms)
+        self._heartbeat = Heartbeat(started_ms)
         self._kept = KeptConfig(usable_folder(settings.node.state_dir))
         self._notifier = Notifier(environ)
         self._link = Link(
@@ -138,7 +137,7 @@ class Runtime:
         self._down_reason = ""
         self._hub_away = True
         self._exit_status: int | None = None
-        self._tick_at_ms = self._telemetry_at_ms = self._alive_at_ms = self._started_ms
+        self._tick_at_ms = self._alive_at_ms = started_ms
         self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
             self._own(NodeTopic.ECHO): self._echoed,
             self._own(NodeTopic.CONFIG): self._configured,
@@ -240,7 +239,7 @@ class Runtime:
         self._heartbeat.connected(now_ms)
         status = self._status(online=True)
         self._link.publish(status.topic, status.payload, retain=True)
-        self._telemetry_at_ms = now_ms
+        self._reports.now()
         self._hand(Connected(), now_ms)
 
     def _unlinked(self, reason: str, now_ms: int) -> None:
@@ -353,9 +352,10 @@ class Runtime:
             self._hand(Tick(), now_ms)
             self._beat_heart(now_ms)
             self._note_hub(now_ms)
-        if now_ms >= self._telemetry_at_ms:
-            self._telemetry_at_ms = now_ms + TELEMETRY_MS
-            self._link.publish(self._own(NodeTopic.TELEMETRY), encode(self._telemetry(now_ms)), qos=0)
+        condition = self._core.condition()
+        if self._reports.due(condition, now_ms):
+            report = self._reports.report(condition, self._bad_messages, now_ms)
+            self._link.publish(self._own(NodeTopic.TELEMETRY), encode(report), qos=0)
         if self._notifier.watchdog_ms is not None and now_ms >= self._alive_at_ms:
             self._alive_at_ms = now_ms + self._notifier.watchdog_ms // 3
             self._notifier.alive()
@@ -370,20 +370,3 @@ class Runtime:
                     self._link.reconnect(reason)
                 case GiveUp(reason):
                     self._leave(reason)
-
-    def _telemetry(self, now_ms: int) -> Telemetry:
-        condition = self._core.condition()
-        refused = (f"{self._bad_messages} messages refused",) if self._bad_messages else ()
-        return Telemetry(
-            uptime_s=(now_ms - self._started_ms) // 1000,
-            memory_mib=resident_mib(),
-            stuck=condition.stuck,
-            warnings=condition.warnings + refused,
-        )
-
-
-def resident_mib() -> float:
-    """This process's resident memory."""
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - a file of the kernel, not of ours
-        pages = int(statm.read().split()[1])
-    return round(pages * resource.getpagesize() / 2**20, 1)

@@ -103,25 +103,31 @@ class HubTime:
     """
 
     _beats: deque[_HeardBeat] = field(default_factory=lambda: deque(maxlen=BEATS_KEPT))
+    _before_restart: _HeardBeat | None = None
 
     def beat(self, hub_ms: int, arrived_ms: int) -> None:
         self._beats.append(_HeardBeat(hub_ms, arrived_ms))
 
     def restarted(self) -> None:
-        """Another run of the hub, perhaps after its clock was set: older beats say nothing of it."""
+        """Another run of the hub, perhaps after its clock was set: the time there is estimated anew.
+
+        A press before its first beat still carries the last one: its age is right unless the clock was set.
+        """
+        self._before_restart = self._last()
         self._beats.clear()
 
     def away(self, now_ms: int) -> bool:
         """No beat for 15 s, or none yet."""
-        return not self._beats or now_ms - self._beats[-1].arrived_ms >= BEAT_LOST_MS
+        last = self._last()
+        return last is None or now_ms - last.arrived_ms >= BEAT_LOST_MS
 
     def stamp(self, moment_ms: int) -> tuple[int, int] | None:
         """The beat before a moment (hub_ms) and the time from its arrival to the moment, or None without a beat.
 
         Their sum is never later than the moment was on the hub's clock: delay only makes it older.
         """
-        for heard in reversed(self._beats):
-            if heard.arrived_ms <= moment_ms:
+        for heard in (*reversed(self._beats), self._before_restart):
+            if heard is not None and heard.arrived_ms <= moment_ms:
                 return heard.hub_ms, moment_ms - heard.arrived_ms
         return None
 
@@ -130,3 +136,6 @@ class HubTime:
         if not self._beats:
             return None
         return now_ms + max(heard.hub_ms - heard.arrived_ms for heard in self._beats)
+
+    def _last(self) -> _HeardBeat | None:
+        return self._beats[-1] if self._beats else self._before_restart

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nodes.desk_button.gestures import Gesture, Gestures
-from nodes.desk_button.lights import Moment, View, at_rest, lamp
+from nodes.desk_button.lights import FlashLimit, Moment, View, at_rest, lamp
 from nodes.desk_button.press import Presses, Send
 from nodes.events import (
     Condition,
@@ -16,6 +16,7 @@ from nodes.events import (
     Message,
     PinChanged,
     Publish,
+    Tick,
 )
 from protocol.heartbeat import HubTime
 from protocol.messages import BadMessage, DeskButtonConfig, DeskState, Parser, Reply
@@ -56,10 +57,11 @@ class DeskButton:
         self._rest = Moment.LOST, now_ms
         self._lamp_due_ms: int | None = None
         self._lit: bool | None = None
+        self._flash_limit = FlashLimit()
 
     def handle(self, event: object, now_ms: int) -> list[object]:
         self._now_ms = now_ms
-        effects = [*self._happened(event, now_ms), *self._time_passed(now_ms)]
+        effects = self._happened(event, now_ms)
         self._rest_at(now_ms)
         return [*effects, *self._shine(now_ms)]
 
@@ -73,6 +75,8 @@ class DeskButton:
 
     def _happened(self, event: object, now_ms: int) -> list[object]:
         match event:
+            case Tick():
+                return self._time_passed(now_ms)
             case PinChanged(pin, pressed, at_ms):
                 return self._edge(pin, pressed, at_ms, now_ms)
             case Message(topic, payload):
@@ -94,6 +98,7 @@ class DeskButton:
         return self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
 
     def _time_passed(self, now_ms: int) -> list[object]:
+        # At a tick alone, when no edge is waiting: a level is not stable while its next edge stands in the inbox.
         made = self._gesture(self._gestures.advance(now_ms), now_ms)
         return made or self._publish(self._presses.advance(now_ms))
 
@@ -144,7 +149,7 @@ class DeskButton:
             sent_ms=self._presses.since_ms,
             answer=self._presses.answer,
         )
-        shown = lamp(view, now_ms)
+        shown = self._flash_limit.limited(lamp(view, now_ms), now_ms)
         self._lamp_due_ms = shown.until_ms
         if self._config is None or shown.lit == self._lit:
             return []

@@ -1,15 +1,19 @@
 """What the lamp in the button says: a table of moments. Pure.
 
-At most three flashes begin in any second, since more can bring on a seizure (WCAG 2.3.1); so what may follow a flash of
-another row begins dark.
+At most three flashes begin in any second, since more can bring on a seizure (WCAG 2.3.1). What may follow a flash of
+another row begins dark, so that the limit does not eat a flash that means something.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from nodes.desk_button.gestures import LONG_MS, STUCK_MS, VERY_LONG_MS
 from protocol.messages import DeskMode, DeskState
+
+FLASHES_MOST = 3
+FLASHES_WITHIN_MS = 1_000
 
 
 class Moment(Enum):
@@ -92,6 +96,25 @@ class Lamp:
 
     lit: bool
     until_ms: int | None
+
+
+class FlashLimit:
+    """Keeps the lamp dark rather than let a fourth flash begin within a second, whatever comes together."""
+
+    def __init__(self) -> None:
+        self._lit = False
+        self._begun_ms: deque[int] = deque(maxlen=FLASHES_MOST)
+
+    def limited(self, wanted: Lamp, now_ms: int) -> Lamp:
+        if not wanted.lit or self._lit:
+            self._lit = wanted.lit
+            return wanted
+        if len(self._begun_ms) == FLASHES_MOST and now_ms - self._begun_ms[0] < FLASHES_WITHIN_MS:
+            again_ms = self._begun_ms[0] + FLASHES_WITHIN_MS
+            return Lamp(False, again_ms if wanted.until_ms is None else min(again_ms, wanted.until_ms))
+        self._lit = True
+        self._begun_ms.append(now_ms)
+        return wanted
 
 
 def at_rest(*, lost: bool, desk: DeskState | None) -> Moment:

@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nodes.desk_button.core import DeskButton, Light, UsePins
 from nodes.events import Configured, Connected, Disconnected, Follow, Identify, Message, PinChanged, Publish, Tick
@@ -40,6 +42,7 @@ class Desk:
         self.hub_time = HubTime()
         self.core = DeskButton(TOPICS, "desk-1", self.hub_time, bytes, 0)
         self.sent: list[Publish] = []
+        self.sent_ms: list[int] = []
         self.lit: list[tuple[bool, int]] = []
         self.others: list[object] = []
         self.do(Configured(DeskButtonConfig(revision=(1, 1), desk="guichet-1")))
@@ -56,6 +59,7 @@ class Desk:
             match effect:
                 case Publish():
                     self.sent.append(effect)
+                    self.sent_ms.append(self.now_ms)
                 case Light(lit):
                     self.lit.append((lit, self.now_ms))
                 case _:
@@ -315,3 +319,67 @@ def test_a_payload_that_is_no_message_is_refused_and_changes_nothing(payload):
     desk.press()
     assert len(desk.sent) == 1
     assert desk.requests()[0].beat == Instant(HUB_MS + 3_000)
+
+
+def test_a_worker_that_comes_late_does_not_take_a_bounce_for_a_press():
+    """All edges of a long press stand in the inbox when the worker gets to them; it was meant to be long."""
+    desk = Desk()
+    begun_ms = desk.now_ms
+    desk.now_ms += 2_000
+    for pressed, after_ms in [(True, 0), (False, 5), (True, 9), (False, 1_500), (True, 1_504), (False, 1_508)]:
+        desk.do(PinChanged(17, pressed, begun_ms + after_ms))
+    desk.turn(100)
+    assert [type(request) for request in desk.requests()] == [Recall]
+
+
+steps = st.one_of(
+    st.tuples(st.just("press"), st.integers(40, 5_000)),
+    st.tuples(st.just("turn"), st.integers(1, 12_000)),
+    st.tuples(st.just("reply"), st.sampled_from(DeskOutcome)),
+    st.tuples(st.just("refuse"), st.integers(0, 3)),
+    st.tuples(st.just("cut"), st.integers(1, 6_000)),
+    st.tuples(st.just("state"), st.sampled_from(DeskMode)),
+    st.tuples(st.just("identify"), st.integers(1, 30_000)),
+)
+
+
+@given(st.lists(steps, max_size=25))
+def test_whatever_happens_one_press_is_one_request_that_dies_young_and_the_lamp_never_flickers(happenings):
+    desk = Desk()
+    presses = 0
+    for kind, value in happenings:
+        match kind:
+            case "press":
+                presses += 1
+                desk.press(value)
+            case "turn":
+                desk.turn(value)
+            case "reply" if desk.sent:
+                answer(desk, value)
+            case "refuse" if desk.sent:
+                desk.reply(Refused(id=desk.requests()[value % len(desk.sent)].id, code="x", detail="x"))
+            case "cut":
+                desk.do(Disconnected("cut"))
+                desk.turn(value)
+                desk.do(Connected())
+            case "state":
+                desk.state(mode=value)
+            case "identify":
+                desk.do(Identify(desk.now_ms + value))
+    ids = {request.id for request in desk.requests()}
+    assert len(ids) <= presses
+    for each, sent_ms in zip(desk.requests(), desk.sent_ms, strict=True):
+        assert 0 <= HUB_MS + sent_ms - each.at_ms < 10_000
+    assert all(len({each for each in desk.requests() if each.id == name}) == 1 for name in ids)
+    begun = [at_ms for lit, at_ms in desk.lit if lit]
+    assert all(fourth - first >= 1_000 for first, fourth in zip(begun, begun[3:], strict=False))
+
+
+def test_a_quick_hand_does_not_make_the_lamp_flicker():
+    desk = Desk(mode=DeskMode.CLOSED)
+    for _ in range(10):
+        desk.press(60)
+        desk.turn(40)
+    begun = [at_ms for lit, at_ms in desk.lit if lit]
+    assert begun
+    assert all(fourth - first >= 1_000 for first, fourth in zip(begun, begun[3:], strict=False))

@@ -127,6 +127,15 @@ def test_a_hub_that_restarted_begins_anew():
     assert hub.hub_now_ms(3_000) == HUB_MS
 
 
+def test_a_press_between_a_hubs_restart_and_its_first_beat_is_not_lost():
+    hub = HubTime()
+    hub.beat(HUB_MS, 0)
+    hub.restarted()
+    assert not hub.away(2_000)
+    assert hub.stamp(2_000) == (HUB_MS, 2_000)
+    assert hub.hub_now_ms(2_000) is None
+
+
 @given(
     st.lists(st.integers(0, 20_000), min_size=1, max_size=30),
     st.integers(0, 100_000),

@@ -279,9 +279,9 @@ def test_the_hubs_beat_is_known(node: Node, hub: Peer):
 def test_the_beat_of_a_hub_that_ran_before_is_forgotten(node: Node, hub: Peer):
     hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="a")))
     hub.publish(TOPICS.hub_beat, encode(Beat(at=Instant(5_000))))
-    node.until(lambda: not node.hub_time.away(node.now_ms))
+    node.until(lambda: node.hub_time.hub_now_ms(node.now_ms) == 5_000)
     hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="b")))
-    node.until(lambda: node.hub_time.away(node.now_ms))
+    node.until(lambda: node.hub_time.hub_now_ms(node.now_ms) is None)
 
 
 def test_a_hub_that_is_away_for_an_hour_ends_no_node(node: Node):
