@@ -234,7 +234,8 @@ def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> di
     last = select(_event.c.ticket, func.max(_event.c.at_ms)).where(
         _event.c.site == site, _event.c.ticket.in_(tickets), _event.c.event == Event.PARK
     )
-    return dict(connection.execute(last.group_by(_event.c.ticket)).tuples().all()) if tickets else {}
+    rows = connection.execute(last.group_by(_event.c.ticket)) if tickets else ()
+    return {ticket: at_ms for ticket, at_ms in rows}
 
 
 def _read_expected(connection: Connection, site: str, services: list[str], today: str) -> list[Ticket]:

@@ -146,8 +146,8 @@ def absent(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 def crowded(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     """More than a list shows, and the widest of everything."""
     ids = called(stand, clock)
-    for _ in range(60):
-        stand.issue("civil", priority=len(ids) % 7 == 0)
+    for count in range(60):
+        stand.issue("civil", priority=count % 7 == 0)
     return ids
 
 

@@ -65,7 +65,7 @@ def a_site() -> Site:
             service("welcome", "M", "Accueil"),
         ),
         desks=(
-            desk(1, "civil"),
+            desk(1, "civil", "welcome"),
             desk(2, "identity", "civil"),
             desk(3, "civil", helps=("identity",), confirms=True),
             desk(4, "identity", "civil"),
@@ -223,10 +223,11 @@ class Served:
 
 
 @contextmanager
-def served(stand: Stand) -> Iterator[Served]:
-    """The stand's pages behind a real uvicorn on a free port of loopback."""
+def served(stand: Stand, port: int = 0) -> Iterator[Served]:
+    """The stand's pages behind a real uvicorn on loopback; on a free port, or on one that was free just now."""
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
         listening.listen(64)
         port = listening.getsockname()[1]
         config = uvicorn.Config(stand.web, log_config=None, access_log=False, timeout_graceful_shutdown=1)

@@ -1,0 +1,56 @@
+"""The machine's own Chromium before the real pages, with the hub's clock in the test's hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hub.database.engine import open_engine
+from tests.browser.pictures import launch
+from tests.databases import sqlite_url
+from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+
+WAIT_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+def stand(tmp_path: Path, clock: TurnedClock) -> Iterator[Stand]:
+    engine = open_engine(sqlite_url(tmp_path))
+    made = Stand(engine, a_site(), clock.now_ms)
+    yield made
+    made.stop()
+    engine.dispose()
+
+
+@pytest.fixture
+def server(stand: Stand) -> Iterator[Served]:
+    with served(stand) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Served) -> Iterator[Page]:
+    """One agent's window, not opened on a desk yet; no error may stand in its console."""
+    context = browser.new_context(base_url=server.address, viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    yield page
+    context.close()
+    assert errors == []

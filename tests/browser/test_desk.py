@@ -1,0 +1,350 @@
+"""The desk page as an agent works it: keys, forms, two windows, panels, and a hub that goes away."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hub.queue import requests as q
+from hub.queue.states import State
+from hub.web.desk_reading import read_held, read_ticket
+from protocol.messages import DeskMode
+from tests.browser import scenes
+from tests.browser.pictures import SETTLED
+from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+
+DESK = scenes.DESK
+
+
+def show(page: Page, desk: str = DESK) -> Page:
+    page.goto(f"/desks/{desk}")
+    page.wait_for_function(SETTLED)
+    return page
+
+
+def held(stand: Stand, desk: str = DESK) -> str | None:
+    with stand.engine.connect() as connection:
+        ticket = read_held(connection, stand.site.name).get(desk)
+    return ticket.label if ticket else None
+
+
+def state_of(stand: Stand, ticket: int) -> State:
+    with stand.engine.connect() as connection:
+        found = read_ticket(connection, stand.site.name, ticket)
+    assert found is not None
+    return found.state
+
+
+def number(page: Page) -> "object":
+    return page.locator("#ticket .number")
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_key_does_what_its_letter_says(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.morning(stand, clock)
+    show(page)
+    page.keyboard.press("s")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    page.keyboard.press("p")
+    expect(page.locator(".state")).to_contain_text("Au guichet")
+    page.keyboard.press("c")
+    expect(page.locator("#parked-title")).to_contain_text("De côté (2)")
+    page.keyboard.press("e")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    page.keyboard.press("a")
+    expect(page.locator("#absent-title")).to_contain_text("Absents (2)")
+    page.keyboard.press("i")
+    expect(page.locator(".state")).to_contain_text("Au guichet")
+    page.keyboard.press("t")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    page.keyboard.press("n")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    page.keyboard.press("t")
+    expect(page.locator(".none-title")).to_be_visible()
+    page.keyboard.press("m")
+    expect(page.locator(".box.is-absent")).to_contain_text("Personne")
+    page.keyboard.press("u")
+    expect(page.locator(".none-title")).to_contain_text("En pause depuis")
+    page.keyboard.press("u")
+    expect(page.locator("#next")).to_contain_text("Suivant")
+    assert state_of(stand, ids["A010"]) is State.WAITING
+
+
+def test_the_recall_key_says_it_again(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("r")
+    expect(page.locator(".last")).to_contain_text("A\u00a0012 rappelé · page")
+
+
+def test_keys_are_dead_with_a_modifier_and_on_repeat(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.keyboard.press("Control+s")
+    page.keyboard.press("Alt+s")
+    page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 's', repeat: true, bubbles: true}))")
+    page.keyboard.press("u")
+    expect(page.locator(".none-title")).to_contain_text("En pause")
+    assert held(stand) is None
+
+
+def test_one_switch_turns_all_keys_off_and_stays(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.keyboard.press("?")
+    page.locator("#keys-switch").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    page.keyboard.press("s")
+    show(page)
+    expect(page.locator("#keys-link")).to_contain_text("Touches coupées")
+    page.keyboard.press("s")
+    page.locator("#mode-pause").click()
+    expect(page.locator(".none-title")).to_contain_text("En pause")
+    assert held(stand) is None
+
+
+def test_no_key_closes_and_closing_asks(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.locator("#mode-close").click()
+    expect(page.locator("#panel h2")).to_contain_text("Fermer le guichet 3")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    page.locator("#mode-close").click()
+    page.get_by_role("button", name="Fermer le guichet").click()
+    expect(page.locator(".none-title")).to_have_text("Guichet fermé")
+    expect(page.locator("#panel")).to_be_empty()
+    page.keyboard.press("u")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+
+
+def test_pause_waits_for_the_visit_and_is_taken_back_by_the_same_key(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("u")
+    expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0012")
+    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis pause")
+    page.keyboard.press("u")
+    expect(page.locator("#mode-pause")).to_have_text("PauseU")
+    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
+
+
+# --- one gesture ----------------------------------------------------------------------------------------------------
+
+
+def test_a_double_click_is_one_command(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page).locator("#next").dblclick()
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    assert held(stand) == "A012"
+    expect(page.locator("#answer")).to_be_empty()
+
+
+def test_suivant_is_off_right_after_a_call(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.keyboard.press("s")
+    expect(page.locator(".next-line .when-online")).to_have_text("Appel en cours…")
+    page.keyboard.press("s")
+    expect(page.locator("#next")).to_have_attribute("aria-disabled", "true")
+    clock.turn(seconds=3.1)
+    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
+    assert held(stand) == "A012"
+
+
+def test_a_finish_and_call_is_undone_as_one(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("s")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
+    expect(page.locator("#undo")).to_contain_text("Annuler")
+    page.keyboard.press("n")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    expect(page.locator(".is-next .coming-title > strong")).to_have_text("A\u00a0015")
+
+
+# --- two windows, and the button ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(browser: Browser, server: Served) -> Iterator[Page]:
+    context = browser.new_context(base_url=server.address)
+    yield context.new_page()
+    context.close()
+
+
+def test_two_windows_and_the_button_agree(page: Page, other: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    show(other)
+    stand.press(DESK)
+    for each in (page, other):
+        expect(each.locator("#ticket .number")).to_have_text("A\u00a0012")
+    clock.turn(seconds=4)
+    page.keyboard.press("t")
+    expect(other.locator(".none-title")).to_have_text("Personne n’est appelé")
+
+
+def test_who_was_slower_is_told_by_whom_and_when(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.called(stand, clock)
+    clock.set("10:42:07")
+    show(page)
+    # The page is held still, as by a network that hangs: what it shows is old.
+    page.evaluate("document.querySelector('#live').addEventListener('htmx:ws:before:message:incoming', (event) => event.preventDefault())")
+    clock.turn(seconds=-3)
+    stand.press(DESK)
+    page.keyboard.press("t")
+    expect(page.locator("#answer")).to_have_text(
+        "Déjà fait\u00a0: le bouton a appelé A\u00a0015 à 10:42:04. Cette page est à jour."
+    )
+    assert state_of(stand, ids["A015"]) is State.CALLED
+
+
+def test_a_new_ticket_shows_itself(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    stand.open(DESK)
+    show(page)
+    expect(page.locator(".none-title")).to_have_text("Personne n’attend")
+    stand.issue("civil")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    expect(page).to_have_title("A\u00a0001 attend · Guichet 3")
+
+
+# --- panels ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_transfer_by_keys_to_a_service(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    expect(page.locator("#panel h2")).to_have_text("Transférer A\u00a0012")
+    page.keyboard.press("c")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    expect(page.locator("#panel")).to_be_empty()
+    with stand.engine.connect() as connection:
+        ticket = read_ticket(connection, stand.site.name, ids["A012"])
+    assert ticket is not None
+    assert (ticket.service, ticket.state) == ("identity", State.WAITING)
+
+
+def test_a_transfer_by_a_digit_to_a_desk(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("8")  # closed: nothing happens
+    page.keyboard.press("1")
+    expect(page.locator("#panel")).to_be_empty()
+    with stand.engine.connect() as connection:
+        ticket = read_ticket(connection, stand.site.name, ids["A012"])
+    assert ticket is not None
+    assert ticket.bound_desk == "desk-1"
+
+
+def test_while_a_panel_is_open_only_its_keys_act_and_escape_does_nothing(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("t")
+    page.keyboard.press("s")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    expect(page.locator("#transfer")).to_be_focused()
+    assert held(stand) == "A012"
+
+
+def test_a_transfer_to_a_service_without_an_open_desk_asks_once(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.serving(stand, clock)
+    for desk in ("desk-6", "desk-9"):
+        with stand.engine.connect() as connection:
+            ticket = read_held(connection, stand.site.name).get(desk)
+        stand.do(q.SetMode(origin=stand.origin(), desk=desk, shown=ticket.id if ticket else None, mode=DeskMode.CLOSED))
+        if ticket:
+            stand.do(q.Finish(origin=stand.origin(), desk=desk, shown=ticket.id))
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("f")
+    expect(page.locator(".ask")).to_contain_text("Aucun guichet ouvert pour Famille")
+    assert held(stand) == "A012"
+    page.get_by_role("button", name="Transférer quand même").click()
+    expect(page.locator("#panel")).to_be_empty()
+    assert held(stand) is None
+
+
+def test_a_row_opens_a_panel_by_arrow_and_enter(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel h2")).to_have_text("Ticket A\u00a0013")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0013")
+
+
+def test_a_booked_visitor_is_checked_in_from_the_list(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.locator(".is-expected .row-link").click()
+    page.get_by_role("button", name="Marquer comme arrivé").click()
+    expect(page.locator(".waiting").first).to_contain_text("A\u00a0018")
+
+
+# --- offline --------------------------------------------------------------------------------------------------------
+
+
+def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
+    browser: Browser, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    context = browser.new_context()
+    with served(stand) as server:
+        page = context.new_page()
+        page.goto(f"{server.address}/desks/{DESK}")
+        page.wait_for_function(SETTLED)
+        expect(page.locator(".chip-online")).to_be_visible()
+    expect(page.locator(".chip-offline")).to_contain_text("Hors ligne depuis")
+    expect(page.locator("#next")).to_contain_text("Impossible hors ligne. Un appui n’est pas gardé.")
+    expect(page.locator(".is-old")).to_contain_text("Au besoin, appelez A\u00a0015 de vive voix.")
+    expect(page.locator("#recall")).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("s")
+    stand.press(DESK)
+    with served(stand, server.port):
+        expect(page.locator(".chip-online")).to_be_visible()
+        expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
+        expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
+    context.close()
+
+
+# --- without script -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_works_without_script(browser: Browser, server: Served, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.morning(stand, clock)
+    context = browser.new_context(base_url=server.address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"/desks/{DESK}")
+    page.locator("#next").click()
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    page.locator("#transfer").click()
+    page.locator("#panel .choice", has_text="Identité").click()
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    page.locator("#mode-close").click()
+    page.locator("#panel .choice").click()
+    expect(page.locator(".none-title")).to_have_text("Guichet fermé")
+    assert state_of(stand, ids["A012"]) is State.WAITING
+    context.close()
+
+
+def test_a_site_of_the_pictures_is_what_the_pages_show(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".desk-choice")).to_have_count(len(a_site().desks))
