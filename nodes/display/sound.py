@@ -13,8 +13,9 @@ RATE_HZ = 48_000
 # A sound begins at a buffer's edge: 512 frames are 11 ms, which nobody hears as late.
 BUFFER_FRAMES = 512
 CHANNELS = 2
-# A television that was off at start is tried again with each announcement.
 _LEVEL = 0.32
+# It ends in nothing, and so without a click.
+_RELEASE_S = 0.1
 _ATTACK_S = 0.012
 # Two falling tones, a major third apart: a doorbell, no alarm.
 _TONES = ((0.0, 659.26), (0.38, 523.25))
@@ -29,7 +30,9 @@ def chime() -> "array[int]":
     """Signed 16-bit frames, left and right alike, at RATE_HZ."""
     samples = array("h")
     for frame in range(int(CHIME_S * RATE_HZ)):
-        value = round(_LARGEST * _LEVEL * sum(_tone(frame / RATE_HZ - begin, pitch) for begin, pitch in _TONES))
+        at_s = frame / RATE_HZ
+        wave = sum(_tone(at_s - begin_s, pitch_hz) for begin_s, pitch_hz in _TONES)
+        value = round(_LARGEST * _LEVEL * min(1.0, (CHIME_S - at_s) / _RELEASE_S) * wave)
         samples.extend((value, value))
     return samples
 
@@ -39,15 +42,14 @@ def _tone(since_s: float, pitch_hz: float) -> float:
     if since_s < 0:
         return 0.0
     attack = min(1.0, since_s / _ATTACK_S)
-    # The last tenth of a second goes to nothing, so that the end does not click.
-    release = min(1.0, max(0.0, (CHIME_S - since_s) / 0.1))
     wave = sin(2 * pi * pitch_hz * since_s) + 0.18 * sin(4 * pi * pitch_hz * since_s)
-    return attack * release * exp(-_DECAY_PER_S * since_s) * wave
+    return attack * exp(-_DECAY_PER_S * since_s) * wave
 
 
 class Sound:
     """Plays on a thread of its own: opening a device may take long or fail, and the picture does not wait for it.
 
+    One that failed is tried again with each chime: a television that was off at start is there later.
     `tell` is called from that thread with whether the device is mute.
     """
 
