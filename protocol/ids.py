@@ -2,11 +2,14 @@
 
 from uuid import UUID
 
+# 74 of their bits are used: the others hold the version and the variant.
+ENTROPY_BYTES = 10
+
 
 def uuid7(moment_ms: int, entropy: bytes) -> str:
     """A UUIDv7 from a time in ms since 1970 and ten random bytes, both handed in so that a replay gives the same."""
-    if len(entropy) != 10:
-        raise ValueError(f"a UUIDv7 takes 10 random bytes, not {len(entropy)}")
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"a UUIDv7 takes {ENTROPY_BYTES} random bytes, not {len(entropy)}")
     value = int.from_bytes(moment_ms.to_bytes(6, "big") + entropy, "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 from provisioning.broker import BrokerPlan, TlsFiles, installed_version, write
-from provisioning.certificates import BROKER, PemFiles, write_site
+from provisioning.certificates import BROKER, LOCAL_NAMES, PemFiles, write_site
 
 SITE = "mairie"
 OBSERVER = "observer"
@@ -96,10 +96,20 @@ class Broker:
                 return
 
 
-def make_broker(folder: Path, *, tls: bool = False, nodes: Iterable[str] = (), site: str = SITE) -> Broker:
-    """Its files, not started yet. The certificates are for hub, observer and `nodes`."""
+def make_broker(
+    folder: Path,
+    *,
+    tls: bool = False,
+    nodes: Iterable[str] = (),
+    site: str = SITE,
+    reached_as: Iterable[str] = LOCAL_NAMES,
+) -> Broker:
+    """Its files, not started yet. The certificates are for hub, observer and `nodes`; its own names `reached_as`."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = write_site(folder / "certificates", [OBSERVER, *nodes], now=datetime.now(UTC)) if tls else {}
+    files: dict[str, PemFiles] = {}
+    if tls:
+        named = [OBSERVER, *nodes]
+        files = write_site(folder / "certificates", named, now=datetime.now(UTC), reached_as=reached_as)
     plan = BrokerPlan(
         site=site,
         port=free_port(),

@@ -51,7 +51,7 @@ class Pins:
         self.close()
         try:
             self._led, self._led_pin = LED(led_pin), led_pin
-            # No bounce time: gpiozero's filter drops edges; ours is in gestures.py.
+            # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
             self._button = Button(button_pin, pull_up=True, bounce_time=None)
         except (GPIOZeroError, OSError) as error:
             # The hub may send better pins; until then the node is there and says so.

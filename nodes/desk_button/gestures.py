@@ -1,13 +1,10 @@
-"""From edges at a pin to gestures. Pure: level and time in, gesture out.
-
-Bounce is ours to remove: gpiozero's own filter drops edges and then misses the next press, and its mock ignores it.
-"""
+"""From edges at a pin to gestures. Pure: level and time in, gesture out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Contacts bounce for 5 to 15 ms; a hand cannot press for less than this.
-STABLE_MS = 25
+from nodes.debounce import Debouncer
+
 # A button that chatters while it is let go is still one press.
 GAP_MS = 300
 LONG_MS = 1_200
@@ -27,36 +24,6 @@ class Gesture:
 
     kind: Kind
     at_ms: int
-
-
-@dataclass(slots=True)
-class Debouncer:
-    """A level counts once it was stable for 25 ms, and then from its first instant on."""
-
-    pressed: bool = False
-    since_ms: int = 0
-    _raw: bool = False
-    _raw_since_ms: int = 0
-
-    def edge(self, pressed: bool, at_ms: int) -> bool:
-        """A level at the pin, in the order of time; True where the level before it had become stable by then."""
-        changed = self.advance(at_ms)
-        if pressed != self._raw:
-            self._raw = pressed
-            self._raw_since_ms = at_ms
-        return changed
-
-    def advance(self, now_ms: int) -> bool:
-        """True where `pressed` changed: at `since_ms`."""
-        if self._raw == self.pressed or now_ms - self._raw_since_ms < STABLE_MS:
-            return False
-        self.pressed = self._raw
-        self.since_ms = self._raw_since_ms
-        return True
-
-    def due_ms(self) -> int | None:
-        """When the level at the pin will have been stable, or None where nothing is open."""
-        return None if self._raw == self.pressed else self._raw_since_ms + STABLE_MS
 
 
 class Gestures:

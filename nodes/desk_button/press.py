@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nodes.desk_button.gestures import Gesture, Kind
 from nodes.desk_button.lights import Moment
 from protocol.heartbeat import HubTime
-from protocol.ids import uuid7
+from protocol.ids import ENTROPY_BYTES, uuid7
 from protocol.instants import Instant
 from protocol.messages import (
     PRESS_LIFE_MS,
@@ -25,7 +25,6 @@ from protocol.messages import (
 )
 
 RESEND_MS = 2_000
-ID_BYTES = 10
 
 ANSWERS = {
     DeskOutcome.CALLED: Moment.TAKEN,
@@ -78,7 +77,7 @@ class Presses:
             self.answer = Moment.NOT_TAKEN, now_ms
             return None
         beat_ms, since_ms = stamp
-        name = uuid7(beat_ms + since_ms, self._entropy(ID_BYTES))
+        name = uuid7(beat_ms + since_ms, self._entropy(ENTROPY_BYTES))
         payload = encode(kind(id=name, beat=Instant(beat_ms), since_ms=since_ms))
         self._open = _Open(name, payload, gesture.at_ms, now_ms)
         self.answer = None

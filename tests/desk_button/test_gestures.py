@@ -3,7 +3,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.desk_button.gestures import GAP_MS, STABLE_MS, STUCK_MS, Gesture, Gestures, Kind, kind_of
+from nodes.debounce import STABLE_MS
+from nodes.desk_button.gestures import GAP_MS, STUCK_MS, Gesture, Gestures, Kind, kind_of
 
 Edges = list[tuple[bool, int]]
 

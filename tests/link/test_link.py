@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from protocol.link import (
     PublishRefused,
     read_broker_settings,
 )
-from tests.broker import Broker, peer
+from tests.broker import Broker, make_broker, peer
 from tests.proxy import Way, proxy_to
 
 OWN = "suivant/1/mairie/node/desk-1"
@@ -159,6 +160,20 @@ def test_a_broker_that_is_not_there_is_named_with_its_address(broker: Broker):
     down = desk.next(LinkDown)
     assert f"cannot reach 127.0.0.1:{broker.port}" in down.reason
     desk.link.close()
+
+
+# paho leaves the socket of a handshake that failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_that_answers_to_another_name_is_not_trusted(tmp_path: Path):
+    broker = make_broker(tmp_path, tls=True, nodes=["desk-1"], reached_as=["broker.example"])
+    broker.start()
+    desk = Linked(broker)
+    desk.link.start()
+    down = desk.next(LinkDown)
+    assert "127.0.0.1" in down.reason
+    assert "certificate" in down.reason
+    desk.link.close()
+    broker.stop()
 
 
 def test_whoever_is_cut_off_leaves_the_will(broker: Broker):
