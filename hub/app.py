@@ -30,7 +30,7 @@ from hub.figures.visits import Visits
 from hub.listening import listen
 from hub.metrics import Metrics
 from hub.outbox import Outbox
-from hub.queue.adoption import adopt
+from hub.queue.adoption import adopt, last_moment_ms
 from hub.queue.requests import Answer, Command
 from hub.queue.transaction import SiteIndex
 from hub.settings import Settings
@@ -78,6 +78,7 @@ class Hub:
             mean_visit_ms=self.visits.mean_ms,
             after_commit=lambda batch: self.outbox.committed(batch),
             metrics=self.metrics,
+            after_loss=lambda connection: self.outbox.recount(connection),
         )
         self.broker = Broker(
             settings=broker,
@@ -113,6 +114,7 @@ class Hub:
         # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
         self._lock = hold_site(self.engine, self.site.name)
         migrate(self.engine)
+        self.clock.not_before(last_moment_ms(self.engine, self.site.name))
         now_ms = self.clock.now_ms()
         generation = first_generation(self.engine, self.site.name, now_ms)
         adopt(self.engine, self.site, now_ms)

@@ -33,7 +33,17 @@ from hub.writer import Busy, Entry, Task
 from protocol import messages as wire
 from protocol.heartbeat import GiveUp, Heartbeat, Reconnect, SendEcho
 from protocol.instants import Instant
-from protocol.link import BrokerSettings, Incoming, Link, LinkDown, LinkEvent, LinkUp, Publication, PublishRefused, monotonic_ms
+from protocol.link import (
+    BrokerSettings,
+    Incoming,
+    Link,
+    LinkDown,
+    LinkEvent,
+    LinkUp,
+    Publication,
+    PublishRefused,
+    monotonic_ms,
+)
 from protocol.messages import BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
 from protocol.topics import NodeTopic, Topics
 
@@ -71,7 +81,7 @@ _ROLE_OF_REQUEST: dict[type[Any], Role] = {
 
 
 class Broker:
-    """The hub's link and what goes over it, but for pictures. One thread owns all but requests, which go to the writer."""
+    """The hub's link and what goes over it, but for pictures. One thread owns all but requests: those the writer does."""
 
     def __init__(
         self,
@@ -171,7 +181,7 @@ class Broker:
             self._bad(BadReason.UNKNOWN_NODE, event.topic, "the site file has no such node")
         return node
 
-    def _command(self, node: Node, request: wire.NodeRequest) -> Command:
+    def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one a kind of request
         source = Source.BUTTON if node.role is Role.DESK_BUTTON else Source.DISPENSER
         origin = Origin(source, node.name, request.id)
         desk = node.desk or ""
@@ -242,7 +252,10 @@ class Broker:
                 continue
             if event is None:
                 return
-            self._handle(event)
+            try:
+                self._handle(event)
+            except Exception:
+                log.exception("broker.event_failed", event_kind=type(event).__name__)
             self._tick()
 
     def _handle(self, event: LinkEvent) -> None:
@@ -355,7 +368,7 @@ def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.N
 def _reason(payload: bytes, error: BadMessage) -> BadReason:
     if len(payload) > MAX_PAYLOAD_BYTES:
         return BadReason.OVERSIZED
-    return BadReason.OTHER_VERSION if "$.v" in str(error) else BadReason.MALFORMED
+    return BadReason.OTHER_VERSION if "`$.v`" in str(error) else BadReason.MALFORMED
 
 
 def new_boot() -> str:

@@ -21,6 +21,11 @@ class Clock:
         self._last_monotonic_ns = monotonic_ns()
         self._lock = threading.Lock()
 
+    def not_before(self, moment_ms: int) -> None:
+        """Holds for what an earlier run has written: a machine may start with its clock far back."""
+        with self._lock:
+            self._last_ns = max(self._last_ns, moment_ms * 1_000_000)
+
     def now_ms(self) -> int:
         with self._lock:
             monotonic_ns = self._monotonic_ns()

@@ -133,13 +133,10 @@ class Outbox:
         """Counts once who waits; from here on the counts are kept."""
         self._generation = generation
         connection = self._connect()
-        site = {"site": self._index.site.name}
-        self._waiting = {service.name: 0 for service in self._index.site.services}
-        self._waiting |= dict(connection.rows(_COUNTS, site))
-        self._last_event = connection.rows(_LAST_EVENT, site)[0][0] or 0
-        log.info("outbox.start", left_by_the_last_run=connection.rows(_LEFT, site)[0][0])
+        self._count(connection)
+        left = connection.rows(_LEFT, {"site": self._index.site.name})[0][0]
+        log.info("outbox.start", left_by_the_last_run=left)
         self._thread.start()
-        self.republish()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -163,18 +160,46 @@ class Outbox:
 
     def committed(self, batch: Sequence[Committed]) -> None:
         """On the writer's thread, after the commit: what sounds now goes out first, the rest is noted."""
-        before_ms = self._now_ms() + GOES_OUT_MS
-        for done in batch:
-            for announcement in done.effects.announcements:
-                if announcement.play_ms <= before_ms:
-                    self._announce(announcement, done.effects.last_event)
+        try:
+            self._announce_what_is_due(batch)
+        except Exception as error:
+            log.exception("announcement.not_sent", error=repr(error))
         with self._lock:
             for done in batch:
                 self._note(done)
         self._wake.set()
 
+    def _announce_what_is_due(self, batch: Sequence[Committed]) -> None:
+        before_ms = self._now_ms() + GOES_OUT_MS
+        for done in batch:
+            for announcement in done.effects.announcements:
+                if announcement.play_ms <= before_ms:
+                    self._announce(announcement, done.effects.last_event)
+
+    def recount(self, connection: Connection) -> None:
+        """On the writer's thread, before it goes on after a loss: what it had committed last may have told nobody."""
+        self._count(connection)
+        self.republish()
+
     def republish(self) -> None:
-        """Everything retained, anew: at start, and when the broker is there again."""
+        """Everything retained, anew: when the broker is there, at the hub's start or again.
+
+        Under a new revision, since time alone may have changed a picture meanwhile, and a receiver takes greater ones
+        only; where none can be had, under the present one.
+        """
+        desks = tuple(desk.name for desk in self._index.site.desks)
+        halls = tuple(hall.name for hall in self._index.site.halls)
+        self._later(Refresh(origin=_JOB, desks=desks, halls=halls), then=self._show_all)
+
+    def _count(self, connection: Connection) -> None:
+        site = {"site": self._index.site.name}
+        waiting = {service.name: 0 for service in self._index.site.services}
+        waiting |= dict(connection.rows(_COUNTS, site))
+        last_event = connection.rows(_LAST_EVENT, site)[0][0] or 0
+        with self._lock:
+            self._waiting, self._last_event = waiting, last_event
+
+    def _show_all(self) -> None:
         with self._lock:
             self._shown.clear()
             self._pending.desks |= {desk.name for desk in self._index.site.desks}
@@ -315,11 +340,13 @@ class Outbox:
             self._swept = self._published
             self._later(SweepOutbox(origin=_JOB, up_to=self._published))
 
-    def _later(self, command: Refresh | SweepOutbox) -> None:
+    def _later(self, command: Refresh | SweepOutbox, then: Callable[[], None] = lambda: None) -> None:
+        """`then` follows whatever becomes of it."""
         try:
-            self._put_later(Task(command, answered=lambda _: None, failed=lambda _: None))
+            self._put_later(Task(command, answered=lambda _: then(), failed=lambda _: then()))
         except Busy:
             log.warning("outbox.busy", command=type(command).__name__)
+            then()
 
     def _tell(self, desks: set[str], halls: set[str], services: set[str], revision: tuple[int, int]) -> None:
         if not desks and not halls and not services:
@@ -331,7 +358,7 @@ class Outbox:
     def _fail(self, error: Exception) -> None:
         fault = fault_of(error, place_of(self._engine.url))
         self._metrics.database_error(fault)
-        log.error("outbox.failed", error=str(fault), cause=repr(error))
+        log.error("outbox.failed", error=str(fault), exc_info=error)
         self._disconnect()
         self._stopping.wait(1.0)
 

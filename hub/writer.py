@@ -6,12 +6,15 @@ batch back, and the batch is run again one by one, so that its failure is its ow
 """
 
 import queue
+import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+import psycopg
 import structlog
 from sqlalchemy import Engine
 
@@ -24,6 +27,8 @@ from hub.queue.requests import Answer, Command, RefusedAnswer
 from hub.queue.transaction import Effects, SiteIndex, Work
 
 log = structlog.get_logger(__name__)
+
+A = TypeVar("A")
 
 BATCH_MOST = 64
 # 200 desks and 300 nodes at once fill a twentieth of it; more means that the writer does not keep up.
@@ -60,7 +65,11 @@ class Committed:
 
 
 class Writer:
-    """Runs commands. `after_commit` gets each batch's effects, in commit order, on the writer's thread."""
+    """Runs commands. `after_commit` gets each batch's effects, in commit order, on the writer's thread.
+
+    `after_loss` gets the new connection after one was lost, before anything is done on it: a commit whose answer was
+    lost with it may have become durable, and its effects told nobody.
+    """
 
     def __init__(
         self,
@@ -71,16 +80,19 @@ class Writer:
         mean_visit_ms: Callable[[str], int | None],
         after_commit: Callable[[Sequence[Committed]], None],
         metrics: Metrics,
+        after_loss: Callable[[Connection], None] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._index = index
         self._now_ms = now_ms
         self._mean_visit_ms = mean_visit_ms
         self._after_commit = after_commit
+        self._after_loss = after_loss
         self._metrics = metrics
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._later: deque[tuple[float, Task]] = deque()
         self._connection: Connection | None = None
+        self._lost = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         metrics.watch_queue("people", self._queue.qsize)
@@ -135,7 +147,7 @@ class Writer:
         tasks: list[Task] = []
         entry = None if self._later and self._queue.empty() else self._queue.get()
         while True:
-            task = entry if entry is None or isinstance(entry, Task) else entry()
+            task = entry if entry is None or isinstance(entry, Task) else _read(entry)
             if task is not None:
                 tasks.append(task)
             if len(tasks) == BATCH_MOST:
@@ -157,18 +169,28 @@ class Writer:
     def _do(self, tasks: Sequence[Task]) -> None:
         started = time.perf_counter()
         try:
-            committed = self._commit(tasks)
+            connection = self._begin()
+        except Exception as error:  # noqa: BLE001 - no command's fault: each would only wait for the same again
+            self._recover(error)
+            for task in tasks:
+                self._fail(task, error)
+            return
+        try:
+            committed = self._commit(connection, tasks)
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
             self._take_back(tasks, error)
             return
-        self._after_commit(committed)
+        _call(self._after_commit, committed)
         for task, done in zip(tasks, committed, strict=True):
-            task.answered(done.answer)
+            _call(task.answered, done.answer)
         self._count(tasks, committed, time.perf_counter() - started)
 
-    def _commit(self, tasks: Sequence[Task]) -> list[Committed]:
+    def _begin(self) -> Connection:
         connection = self._connection or self._connect()
         connection.begin()
+        return connection
+
+    def _commit(self, connection: Connection, tasks: Sequence[Task]) -> list[Committed]:
         committed = []
         for task in tasks:
             work = Work(connection, self._index, self._now_ms(), task.command.origin, self._mean_visit_ms)
@@ -192,7 +214,7 @@ class Writer:
         try:
             if self._connection is None:
                 self._connect()
-        except DatabaseFault as fault:
+        except Exception as fault:  # noqa: BLE001 - no command's fault: each would only wait for the same again
             for task in tasks:
                 self._fail(task, fault)
             return
@@ -203,30 +225,68 @@ class Writer:
         fault = error if isinstance(error, DatabaseFault) else fault_of(error, place_of(self._engine.url))
         self._metrics.database_error(fault)
         self._metrics.command(_kind(task), Outcome.FAILED, time.monotonic() - task.since_s)
-        log.error("command.failed", command=type(task.command).__name__, error=str(fault), cause=repr(error))
-        task.failed(fault)
+        # A driver's own text may quote the row, and with it a name; of any other error the place is wanted.
+        of_driver = isinstance(error, DatabaseFault | sqlite3.Error | psycopg.Error)
+        log.error(
+            "command.failed",
+            command=type(task.command).__name__,
+            error=str(fault),
+            exc_info=None if of_driver else error,
+        )
+        _call(task.failed, fault)
 
     def _recover(self, error: Exception) -> None:
         """Rolls back; a connection that can't even do that is thrown away and opened anew by the next batch."""
         if self._connection is None:
             return
+        place = place_of(self._engine.url)
         try:
             self._connection.rollback()
         except Exception as second:  # noqa: BLE001 - the connection is of no use, whatever the reason
-            log.warning("database.connection_lost", error=str(error), then=str(second))
-            self._disconnect()
+            reasons = [str(fault_of(each, place)) for each in (error, second)]
+            log.warning("database.connection_lost", error=reasons[0], then=reasons[1])
+            self._lose()
             return
         if getattr(self._connection.raw, "closed", False):
-            self._disconnect()
+            self._lose()
 
     def _connect(self) -> Connection:
-        self._connection = Connection(open_writer_connection(self._engine), self._engine.dialect)
-        return self._connection
+        connection = Connection(open_writer_connection(self._engine), self._engine.dialect)
+        if self._lost:
+            try:
+                self._after_loss(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._lost = False
+        self._connection = connection
+        return connection
+
+    def _lose(self) -> None:
+        self._lost = True
+        self._disconnect()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _read(entry: Callable[[], Task | None]) -> Task | None:
+    """Whatever a message holds, the writer goes on."""
+    try:
+        return entry()
+    except Exception:
+        log.exception("message.not_read")
+        return None
+
+
+def _call(callback: Callable[[A], None], value: A) -> None:
+    """Whoever is told may be gone (a loop that ended, a page that left): what is committed stays so."""
+    try:
+        callback(value)
+    except Exception:
+        log.exception("answer.not_taken")
 
 
 def _kind(task: Task) -> str:

@@ -29,9 +29,7 @@ TICKET_ANSWER_MS = 5_000
 ANNOUNCEMENT_LATE_MS = 20_000
 
 Version = Literal[1]
-RequestId = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-]
+RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
@@ -370,5 +368,5 @@ class Parser(Generic[M]):
             raise BadMessage(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are read")
         try:
             return self._decoder.decode(payload)  # type: ignore[no-any-return]
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
             raise BadMessage(str(error)) from error

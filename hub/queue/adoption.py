@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from hub.database.tables import DeskRow, DeskServiceRow, HallRow
+from hub.database.tables import DeskRow, DeskServiceRow, HallRow, TicketEventRow
 from hub.queue.order import STRICT_HEAD_START_MS, Kind
 from hub.site import MINUTE_MS, Desk, Service, Site
 from protocol.messages import DeskMode
@@ -12,6 +12,7 @@ from protocol.messages import DeskMode
 _desk: Any = DeskRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
 _hall: Any = HallRow.__table__
+_event: Any = TicketEventRow.__table__
 
 
 def adopt(engine: Engine, site: Site, now_ms: int) -> None:
@@ -28,6 +29,13 @@ def adopt(engine: Engine, site: Site, now_ms: int) -> None:
         connection.execute(
             _desk.update().where(_desk.c.site == site.name, gone).values(mode=DeskMode.CLOSED, since_ms=now_ms)
         )
+
+
+def last_moment_ms(engine: Engine, site: str) -> int:
+    """The time of the last thing that was ever done at the site, in ms since 1970; 0 where nothing was."""
+    statement = select(_event.c.at_ms).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1)
+    with engine.connect() as connection:
+        return connection.scalar(statement) or 0
 
 
 def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
