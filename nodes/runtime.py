@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -137,6 +138,7 @@ class Runtime:
         self._down_reason = ""
         self._hub_away = True
         self._exit_status: int | None = None
+        self._signals_before: dict[int, Any] = {}
         self._tick_at_ms = self._alive_at_ms = started_ms
         self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
             self._own(NodeTopic.ECHO): self._echoed,
@@ -160,7 +162,7 @@ class Runtime:
     def start(self) -> None:
         """Signals are taken, the kept configuration is handed to the core, and the link starts to try."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            self._signals_before[number] = signal.signal(number, self._on_signal)
         self._log.info("node.started", version=self._version, boot=self._boot, site=self._node.site)
         self._link.subscribe([*self._on_topic, self._own(NodeTopic.REPLY)])
         self._use_kept_config()
@@ -182,6 +184,8 @@ class Runtime:
     def close(self) -> None:
         self._notifier.stopping()
         self._link.close(self._status(online=False))
+        for number, before in self._signals_before.items():
+            signal.signal(number, before)
         self._log.info("node.stopped", status=self._exit_status)
 
     def _own(self, topic: NodeTopic) -> str:

@@ -284,9 +284,8 @@ def test_the_beat_of_a_hub_that_ran_before_is_forgotten(node: Node, hub: Peer):
     node.until(lambda: node.hub_time.hub_now_ms(node.now_ms) is None)
 
 
-def test_a_hub_that_is_away_for_an_hour_ends_no_node(node: Node):
-    for _ in range(60):
-        assert node.turn(10_000) is None
+def test_a_hub_that_is_away_ends_no_node(node: Node):
+    assert node.turn(200_000) is None
     assert not node.happened(Disconnected)
 
 
