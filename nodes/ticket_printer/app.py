@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, structs
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
-from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintTest, UsePins
+from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintEnded, PrintTest, UsePins
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
@@ -111,11 +111,12 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         core = TicketPrinter(
             settings.node.topics, settings.node.node, hub_time, os.urandom, spool.entries(), monotonic_ms()
         )
+        shell = Shell(pins, spool, printing, inbox.put)
         runtime = Runtime(
             settings,
             Role.TICKET_PRINTER,
             core,
-            Shell(pins, spool, printing, inbox.put).perform,
+            shell.perform,
             inbox=inbox,
             hub_time=hub_time,
             version=version("suivant"),
@@ -127,8 +128,18 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
             return runtime.run()
         finally:
             printing.close(LAST_PAPER_S)
+            _note_last_paper(inbox, core, shell)
             pins.close()
             spool.close()
+
+
+def _note_last_paper(inbox: Inbox, core: TicketPrinter, shell: Shell) -> None:
+    """A paper that came out after the program was told to stop is known to have, at the next start."""
+    while (event := inbox.take(0)) is not None:
+        if isinstance(event, PrintEnded):
+            for effect in core.handle(event, monotonic_ms()):
+                if isinstance(effect, Keep) and effect.entry.id == event.id:
+                    shell.perform(effect)
 
 
 def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> PrinterSettings:

@@ -4,6 +4,7 @@
 vertical positions are baselines of capitals, as the house centres and stacks text by its capitals.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,7 @@ QR_GAP = 32
 # The town's mark: three lime leaves, each a pointed oval: centre, half length, half width, degrees from upright.
 _LEAVES = ((54.0, 39.0, 13.4, 10.0, 0.0), (40.0, 63.6, 13.4, 9.8, 240.0), (68.0, 63.6, 13.4, 9.8, 120.0))
 _MARK_OVERSAMPLE = 8
+_PARTS = re.compile(r"[^ -]*(?:-+| +|$)")
 
 
 class TooMuchForPaper(ValueError):
@@ -139,14 +141,15 @@ def fit_size(text: str, size: int, weight: int, width: int) -> int | None:
 
 
 def break_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple[str, ...]:
-    """The text in at most `most` lines of `width`, broken at spaces, inside a word only where it alone is too wide."""
+    """The text in at most `most` lines of `width`, broken after spaces and hyphens, else inside a word."""
     lines: list[str] = []
     rest = text
     while rest and len(lines) < most:
+        before = rest
         line, rest = _first_line(rest, size, weight, width)
         lines.append(line)
     if rest:
-        lines[-1] = _shorten(lines[-1] + " " + rest, size, weight, width)
+        lines[-1] = _shorten(before, size, weight, width)
     return tuple(lines)
 
 
@@ -258,8 +261,8 @@ def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     if HINT_RIGHT - left < HINT_LEAST_WIDTH:
         return _hints(ticket, pieces, LEFT, top + side + QUIET * module + 20, RIGHT - LEFT)
     beside = _hint_lines(ticket, HINT_RIGHT - left)
-    # Lines are centred on the code, from the first capital's top to the last baseline.
-    first = top + (side - (len(beside) - 1) * LINE + 20) // 2
+    # Words and code stand on the same foot; many words begin at its head.
+    first = max(top + side - 1 - (len(beside) - 1) * LINE, top + 20)
     pieces.extend(_text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line)
     return max(top + side, first + (len(beside) - 1) * LINE)
 
@@ -311,17 +314,17 @@ def _origin(ink_left: int, text: str, size: int, weight: int) -> float:
 def _first_line(text: str, size: int, weight: int, width: int) -> tuple[str, str]:
     if ink_width(text, size, weight) <= width:
         return text, ""
-    words = text.split(" ")
-    count = 1
-    while count < len(words) and ink_width(" ".join(words[: count + 1]), size, weight) <= width:
-        count += 1
-    line = " ".join(words[:count])
-    if ink_width(line, size, weight) <= width:
-        return line, " ".join(words[count:])
-    cut = len(line)
+    # After a space or a hyphen, which stay where they are.
+    parts = _PARTS.findall(text)
+    line = parts[0]
+    for part in parts[1:]:
+        if ink_width((line + part).rstrip(), size, weight) > width:
+            break
+        line += part
+    cut = len(line.rstrip())
     while cut > 1 and ink_width(line[:cut], size, weight) > width:
         cut -= 1
-    return line[:cut], " ".join((line[cut:], *words[count:])).strip()
+    return line[:cut], text[cut:].lstrip(" ")
 
 
 def _shorten(text: str, size: int, weight: int, width: int) -> str:

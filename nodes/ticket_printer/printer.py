@@ -24,9 +24,9 @@ from nodes.ticket_printer.status import (
 )
 from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused
 
-ANSWER_MS = 400
+ANSWER_MS = 300
 # A printer that answers nothing else gets so long for the fence.
-SHORT_FENCE_MS = 1_000
+SHORT_FENCE_MS = 700
 FENCE_MS = 10_000
 # While the fence is awaited, whether the printer still prints is asked so often.
 WATCH_MS = 700

@@ -30,6 +30,7 @@ DRAWN: dict[str, Box] = {
     "label": (24, 406, 243, 428),
     "range": (26, 448, 503, 490),
     "ahead": (25, 525, 449, 559),
+    "hints": (297, 627, 552, 839),
     "date": (26, 909, 458, 936),
     "absent": (24, 947, 503, 975),
 }
@@ -143,6 +144,17 @@ def test_an_address_beyond_any_code_is_refused_in_a_sentence() -> None:
     endless = ticket(config_with(follow_url="https://trois-tilleuls.example/" + "a" * 5_000))
     with pytest.raises(TooMuchForPaper, match="shorten it"):
         draw(endless)
+
+
+def test_a_double_name_breaks_at_its_hyphens() -> None:
+    assert picture.break_lines("Trois-Tilleuls-lès-Grandes-Œuvres", 28, 600, 300, 3) == (
+        "Trois-Tilleuls-lès-",
+        "Grandes-Œuvres",
+    )
+
+
+def test_lines_hold_all_words_and_none_of_the_spaces_between() -> None:
+    assert picture.break_lines("une ligne et une autre", 28, 600, 140, 5) == ("une ligne", "et une", "autre")
 
 
 def test_a_name_without_spaces_breaks_inside_the_word_and_ends_in_an_ellipsis() -> None:

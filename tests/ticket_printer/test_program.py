@@ -156,6 +156,19 @@ def test_rubbish_as_an_answer_stops_nothing(hub: ScriptedHub, start: Start) -> N
     program.wait_paper("000001.png")
 
 
+def test_a_paper_that_comes_out_while_the_program_is_stopped_is_known_to_be_printed(
+    hub: ScriptedHub, start: Start, printer: Printer
+) -> None:
+    program = ready(start, **printer.settings)
+    program.press(A)
+    printer.wait_papers(1)
+    assert program.stop() == 0
+    ready(start, **printer.settings)
+    [printed] = hub.asked(Printed)
+    assert printed.sure is True
+    assert printer.numbers == ["A001"]
+
+
 # --- kill -9 at each step ---
 
 

@@ -15,7 +15,7 @@ from nodes.ticket_printer.virtual_printer.interpreter import Paper
 
 _PIECE_BYTES = 4_096
 # How long the printer thinks between two looks at whether it is to stop.
-_PATIENCE_S = 0.2
+_PATIENCE_S = 0.1
 
 
 class PaperFolder:
