@@ -25,6 +25,7 @@ class Watcher:
         self._board = board
         self._stage = stage
         self._processes: dict[str, ProcessState] = {}
+        # Nothing is asked of the broker: that the nodes reach it is theirs to show.
         self._answers: dict[str, bool] = {"broker": True}
         self._heard: set[str] = set()
         self._pressed: dict[str, set[int]] = {}
@@ -72,7 +73,9 @@ class Watcher:
 
     def _process(self, name: str, state: ProcessState) -> None:
         self._processes[name] = state
-        if state is ProcessState.ENDED:
+        if state is ProcessState.ENDED and name != "broker":
+            # What it answered before says nothing of the one that follows.
+            self._answers[name] = False
             self._heard.discard(name)
         self._show_state(name)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,32 +103,45 @@ def start_demo(folder: Path, **options: str) -> subprocess.Popen[str]:
     )
 
 
-def follow(process: subprocess.Popen[str]) -> Demo:
-    """Waits for the addresses, then opens the page's socket as the page does."""
+@contextmanager
+def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
+    """A demo with all its programs up, followed as its page does; stopped at the end."""
+    process = start_demo(folder, **options)
+    try:
+        address, output = _address(process)
+        with connect(f"{address.replace('http', 'ws')}/live", origin=address) as socket:
+            demo = Demo(process, address, socket, output=output)
+            demo.until(
+                lambda parts: len(parts) == 13 and all(part["state"] == "up" for part in parts.values()), "all is up"
+            )
+            yield demo
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _address(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Of the page, once it is told; and all that was said until then."""
     output = ""
     assert process.stdout is not None
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/\n)", output)):
+    while "Ctrl-C" not in output:
         line = process.stdout.readline()
         assert line, f"the demo ended: {output}"
         output += line
-    address = found[0]
-    socket = connect(f"{address.replace('http', 'ws')}/live", origin=address)
-    demo = Demo(process, address, socket, output=output)
-    demo.until(lambda parts: len(parts) == 13 and all(part["state"] == "up" for part in parts.values()), "all is up")
-    return demo
+    return re.findall(r"http://127\.0\.0\.1:\d+", output)[0], output
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     """One that nobody else uses, played fast."""
-    process = start_demo(tmp_path / "demo", SPEED="10")
-    try:
-        followed = follow(process)
-        yield followed
-        followed.socket.close()
-    finally:
-        # It stops its own programs; killed outright, they end with it.
-        process.terminate()
-        process.wait(PATIENCE_S)
-        if process.stdout is not None:
-            process.stdout.close()
+    with running_demo(tmp_path / "demo", SPEED="10") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def demo_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One for many programs that stop: each is started again."""
+    with running_demo(tmp_path_factory.mktemp("kept") / "demo") as running:
+        yield running

@@ -8,8 +8,10 @@ import subprocess
 
 import pytest
 from PIL import Image
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from tests.demo.conftest import children, follow, is_alive, start_demo
+from tests.demo.conftest import children, is_alive, start_demo
 
 PAPER = (0xFF, 0xFA, 0xF0)
 
@@ -109,22 +111,6 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_a_sentence(demo):
 
 
 def test_the_page_refuses_a_socket_that_another_page_opened(demo):
-    from websockets.exceptions import InvalidStatus
-    from websockets.sync.client import connect
-
-    with pytest.raises(InvalidStatus):
-        connect(f"{demo.address.replace('http', 'ws')}/live", origin="http://elsewhere.example")
-
-
-@pytest.fixture(scope="module")
-def demo_kept(tmp_path_factory):
-    """One for all programs that stop: each is started again."""
-    process = start_demo(tmp_path_factory.mktemp("kept") / "demo")
-    try:
-        followed = follow(process)
-        yield followed
-        followed.socket.close()
-    finally:
-        process.terminate()
-        process.wait(60)
-        process.stdout.close()
+    address = f"{demo.address.replace('http', 'ws')}/live"
+    with pytest.raises(InvalidStatus), connect(address, origin="http://elsewhere.example"):
+        pass
