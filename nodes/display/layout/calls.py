@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from nodes.display.draw import Align, Colour, Weight
+from nodes.display.draw import Align, Weight
 from nodes.display.layout.canvas import Canvas, baseline_in
-from nodes.display.palette import INK, INK_2, MIST, PAPER
+from nodes.display.palette import INK, INK_2, PAPER
 from nodes.display.words import Words
 from protocol.messages import Call
 
@@ -110,9 +110,9 @@ def _draw_desk(canvas: Canvas, call: Call, plaque: tuple[float, float, float, fl
     canvas.text(call.place, middle, y + height * 0.85, place_em, Weight.MEDIUM, PAPER, Align.CENTRE)
 
 
-def draw_instead(canvas: Canvas, plan: ListPlan, headline: str, second: str, colour: Colour = MIST) -> None:
+def draw_instead(canvas: Canvas, plan: ListPlan, headline: str, second: str) -> None:
     """Two lines where the list would stand."""
     em = canvas.fit(headline, Weight.SEMIBOLD, NEWEST_EM, plan.right - plan.number_x)
     canvas.text(headline, plan.number_x, plan.top + 250, em, Weight.SEMIBOLD, PAPER)
     em = canvas.fit(second, Weight.MEDIUM, SECOND_EM, plan.right - plan.number_x)
-    canvas.text(second, plan.number_x, plan.top + 410, em, Weight.MEDIUM, colour)
+    canvas.text(second, plan.number_x, plan.top + 410, em, Weight.MEDIUM, PAPER)

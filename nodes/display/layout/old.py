@@ -28,16 +28,16 @@ def _fit_running(canvas: Canvas, text: str, room: float) -> float:
 
 
 def _draw_upright(canvas: Canvas, since: str, words: Words) -> None:
-    canvas.band(1388, AMBER)
+    canvas.band(1376, AMBER)
     x, room = 48, 1080 - 2 * 48
     lines = _halves(canvas, since)
-    canvas.icon("wifi-off", 1032 - 160, 1420, 160, INK)
+    canvas.icon("wifi-off", 1032 - 160, 1404, 160, INK)
     em = min(_fit_running(canvas, line, room) for line in lines)
-    baseline = 1550.0
+    baseline = 1528.0
     for line in lines:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
-        baseline += 158
-    baseline -= 38
+        baseline += 152
+    baseline -= 36
     for line in canvas.wrap(words.may_be_old, Weight.MEDIUM, SECOND_EM, room):
         canvas.text(line, x, baseline, SECOND_EM, Weight.MEDIUM, INK)
         baseline += 78
