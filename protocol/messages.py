@@ -5,14 +5,14 @@ does not know, so that a newer sender may add some; it refuses another `v`.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from protocol.instants import Instant, from_wire, to_wire
 
-VERSION = 1
+VERSION: Final = 1
 
 # A hall's picture with 20 services and 4 messages stays below 8 KiB; what is larger is no message of ours.
 MAX_PAYLOAD_BYTES = 16_384
@@ -296,7 +296,7 @@ class Emergency(Struct, frozen=True, kw_only=True):
 
 
 class HallState(_Message, frozen=True, kw_only=True):
-    """Retained. The whole picture of a hall; `calls` newest first, at most four.
+    """Retained. The whole picture of a hall; `calls` newest first: four, and each one that is not said to its end.
 
     `opens`: local time of the next opening, `8:30`, where the hall is closed. `at`: when the picture was made.
     """
