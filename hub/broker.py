@@ -81,7 +81,7 @@ _ROLE_OF_REQUEST: dict[type[Any], Role] = {
 
 
 class Broker:
-    """The hub's link and what goes over it, but for pictures. One thread owns all but requests: those the writer does."""
+    """The hub's link and what goes over it, but for pictures. One thread owns all but requests."""
 
     def __init__(
         self,

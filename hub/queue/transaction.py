@@ -122,6 +122,9 @@ class SiteIndex:
         found = self._services.get(service)
         return found.hall if found else None
 
+    def has_hall(self, name: str) -> bool:
+        return name in self._halls
+
     def hall(self, name: str) -> Hall:
         if name not in self._halls:
             raise Unknown("hall", name)

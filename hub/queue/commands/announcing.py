@@ -43,38 +43,42 @@ def last_play_ms(work: Work, hall: str) -> int:
     return rows[0][0] if rows else 0
 
 
-def say_no_more(work: Work, call: int | None, hall: str) -> None:
+def say_no_more(work: Work, call: int | None) -> None:
     """Takes what was not said yet out of the queue; the call stays listed and a running picture stays.
 
     What has gone out to the displays already is said: it keeps its place, so that nothing overlaps it.
     """
     if call is None:
         return
-    _close_gap(work, call, hall)
+    _close_gap(work, call)
     work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms + GOES_OUT_MS)
 
 
-def take_away(work: Work, call: int | None, hall: str) -> None:
+def take_away(work: Work, call: int | None) -> None:
     """The call was withdrawn: its row, its running picture and what was not said all go."""
     if call is None:
         return
-    _close_gap(work, call, hall)
+    hall = _close_gap(work, call)
     work.write(store.DELETE_CALL, of_call=call)
-    work.publish_hall(hall)
+    if hall is not None and work.index.has_hall(hall):
+        work.publish_hall(hall)
 
 
-def _close_gap(work: Work, call: int, hall: str) -> None:
-    """Those behind an announcement that leaves the queue start earlier, in the same order.
+def _close_gap(work: Work, call: int) -> str | None:
+    """Those behind an announcement that leaves the queue start earlier, in the same order. Gives the call's hall.
 
+    The hall is that where the call was made: the site file may send its service elsewhere by now, or have none of it.
     What has gone out to the displays already keeps its moment, and behind a very long queue the gap stays.
     """
     gone_ms = work.now_ms + GOES_OUT_MS
-    leaving = [play for _, _, play, length, _ in work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call) if length > 0]
+    sayings = work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call)
+    hall: str | None = sayings[0][1] if sayings else None
+    leaving = [play for _, _, play, length, _ in sayings if length > 0]
     if not leaving or leaving[-1] <= gone_ms:
-        return
+        return hall
     behind = work.rows(store.BEHIND, hall=hall, after_ms=leaving[-1], limit=MOVED_MOST + 1)
     if len(behind) > MOVED_MOST:
-        return
+        return hall
     last = work.rows(store.LAST_BEFORE, hall=hall, before_ms=leaving[-1])[0][0] or 0
     for announcement_id, moved_call, ticket, planned_ms in behind:
         last = min(planned_ms, max(gone_ms + 1, last + KEPT_MS))
@@ -83,6 +87,7 @@ def _close_gap(work: Work, call: int, hall: str) -> None:
             _move_absence(work, ticket, moved_call, earlier_by_ms=planned_ms - last)
     work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=last)
     work.flush()
+    return hall
 
 
 def _move_absence(work: Work, ticket_id: int, call: int, earlier_by_ms: int) -> None:

@@ -19,8 +19,7 @@ def start(work: Work, command: Start, view: DeskView) -> DeskAnswer:
     """Présent: the called visitor is here."""
     held = held_as_shown(work, view, command.shown, Event.START)
     work.check(held, Event.START)
-    hall = work.index.service(held.service).hall
-    announcing.say_no_more(work, held.call, hall)
+    announcing.say_no_more(work, held.call)
     work.change(
         held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None
     )
@@ -40,7 +39,7 @@ def finish_held(work: Work, view: DeskView, held: Brief) -> bool:
     """Ends the visit; the desk is free for another ticket in the same command. Gives whether it took a call unsaid."""
     unsaid = held.state is State.CALLED and _not_said_yet(work, held)
     if unsaid:
-        announcing.say_no_more(work, held.call, work.index.service(held.service).hall)
+        announcing.say_no_more(work, held.call)
     work.change(
         held,
         Event.FINISH,
@@ -59,7 +58,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
     """Absent: the called visitor did not come."""
     held = held_as_shown(work, view, command.shown, Event.ABSENT)
     work.check(held, Event.ABSENT)
-    announcing.take_away(work, held.call, work.index.service(held.service).hall)
+    announcing.take_away(work, held.call)
     work.change(
         held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None
     )
@@ -81,7 +80,7 @@ def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
     held = held_as_shown(work, view, command.shown, Event.PARK)
     work.check(held, Event.PARK)
     if held.state is State.CALLED:
-        announcing.take_away(work, held.call, work.index.service(held.service).hall)
+        announcing.take_away(work, held.call)
     work.change(held, Event.PARK, State.PARKED, at_desk=view.desk.name, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     settle(work, view)
@@ -127,8 +126,11 @@ def _clock_of_reopened(work: Work, view: DeskView, ticket: Ticket) -> tuple[int 
     """`said_ms` and `absent_at_ms`: what was not said when it was finished is said no more, so a recall may say it."""
     if ticket.ended_from is not State.CALLED or ticket.said_ms is None:
         return ticket.said_ms, None
+    said_ms = min(ticket.said_ms, work.now_ms)
+    if work.index.hall_of(ticket.service) is None:
+        return said_ms, None  # a service that the site file has no more
     delay_min = work.index.service(ticket.service).absence_delay_min
-    return min(ticket.said_ms, work.now_ms), announcing.absent_at_ms(view.desk, work.now_ms, delay_min)
+    return said_ms, announcing.absent_at_ms(view.desk, work.now_ms, delay_min)
 
 
 def need_recent(work: Work, ticket: Ticket) -> None:
@@ -141,7 +143,7 @@ def need_recent(work: Work, ticket: Ticket) -> None:
 def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
     work.check(held, Event.WITHDRAW)
     ticket = work.ticket(held.id)
-    announcing.take_away(work, held.call, work.index.service(held.service).hall)
+    announcing.take_away(work, held.call)
     work.change(
         ticket,
         Event.WITHDRAW,

@@ -26,7 +26,7 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
     if ticket.state is not State.CALLED or ticket.call != command.call or not due:
         return DoneAnswer(count=0)
     desk = work.index.find_desk(ticket.desk)
-    announcing.take_away(work, ticket.call, work.index.service(ticket.service).hall)
+    announcing.take_away(work, ticket.call)
     work.change(
         ticket, Event.ABSENT, State.ABSENT, at_desk=ticket.desk, ended_ms=ticket.absent_at_ms, absent_at_ms=None
     )
@@ -75,10 +75,9 @@ def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
 
 def _end(work: Work, ticket: Ticket) -> None:
     ends_as = ENDS_AS.get(ticket.state) or _end_of_called(work, ticket)
-    hall = work.index.hall_of(ticket.service)
-    if ticket.state is State.CALLED and hall is not None:
+    if ticket.state is State.CALLED:
         leave_queue = announcing.take_away if ends_as is State.ABSENT else announcing.say_no_more
-        leave_queue(work, ticket.call, hall)
+        leave_queue(work, ticket.call)
     work.change(
         ticket,
         Event.END_DAY,

@@ -138,7 +138,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
         _need_service(view, ticket, Event.TRANSFER)
     service, bound_desk = _destination(work, ticket, command)
     if ticket.state is State.CALLED:
-        announcing.take_away(work, ticket.call, work.index.service(ticket.service).hall)
+        announcing.take_away(work, ticket.call)
     work.change(
         ticket,
         Event.TRANSFER,

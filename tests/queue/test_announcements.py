@@ -1,0 +1,233 @@
+"""A hall says one thing at a time, in order; what is withdrawn is not said."""
+
+import pytest
+
+from hub.queue.requests import ButtonRecall, Finish, MarkAbsent, Park, Recall, Source, Start, Transfer, Withdraw
+from hub.site import Desk
+from protocol.messages import DeskOutcome
+from tests.queue.harness import MINUTE, SECOND, desk_answer, refused, town
+
+LEAD, KEPT = 250, 4 * SECOND
+MANY = tuple(
+    Desk(name=f"desk-{n}", number=str(n), hall="hall", serves=("civil", "papers"), confirms_arrivals=n > 5)
+    for n in range(1, 10)
+)
+
+
+@pytest.fixture
+def hall(new_queue):
+    """Nine desks open, nine visitors of one hall waiting."""
+    queue = new_queue(town(desks=MANY))
+    queue.open(*(desk.name for desk in MANY))
+    for _ in range(20):
+        queue.issue()
+    queue.turn(MINUTE)
+    return queue
+
+
+def call(queue, number):
+    """A press at a desk, without any time going by: the ticket called."""
+    return desk_answer(queue.press(f"desk-{number}", after_ms=0)).ticket
+
+
+def recall(queue, number):
+    return queue.do(
+        ButtonRecall(origin=queue.origin(Source.BUTTON), desk=f"desk-{number}", at_ms=queue.now_ms)
+    )
+
+
+def test_a_call_into_silence_is_said_after_a_short_lead(hall):
+    ticket = call(hall, 1)
+    assert hall.sayings() == [(ticket, hall.now_ms + LEAD)]
+
+
+def test_calls_made_at_once_are_said_in_turn_each_four_seconds_after_the_one_before(hall):
+    tickets = [call(hall, number) for number in (1, 2, 3)]
+    start = hall.now_ms + LEAD
+    assert hall.sayings() == [(tickets[0], start), (tickets[1], start + KEPT), (tickets[2], start + 2 * KEPT)]
+    hall.turn(5 * SECOND)
+    assert hall.sayings() + [(call(hall, 4), start + 3 * KEPT)] == hall.sayings()
+
+
+def test_a_call_five_seconds_after_another_starts_at_once(hall):
+    call(hall, 1)
+    hall.turn(5 * SECOND)
+    ticket = call(hall, 2)
+    assert hall.sayings()[-1] == (ticket, hall.now_ms + LEAD)
+
+
+def test_halls_do_not_wait_for_one_another(queue):
+    queue.open("desk-1", "desk-3")
+    queue.issue("civil")
+    queue.issue("taxes")
+    first = queue.called("desk-1")
+    queue.turn(-4 * SECOND)
+    second = queue.called("desk-3")
+    assert queue.sayings("hall") == [(first, queue.now_ms + LEAD)]
+    assert queue.sayings("floor") == [(second, queue.now_ms + LEAD)]
+
+
+def test_a_ticket_is_announced_where_its_service_waits_also_by_a_desk_of_another_hall(queue):
+    queue.open("desk-4")
+    ticket = queue.issue("civil")
+    queue.called("desk-4")
+    assert [each for each, _ in queue.sayings("hall")] == [ticket]
+    assert queue.sayings("floor") == []
+
+
+@pytest.mark.parametrize("end", [Withdraw, MarkAbsent, Park, "transfer"])
+def test_a_call_that_is_taken_away_leaves_list_and_queue_and_those_behind_move_up(hall, end):
+    first, second, third = (call(hall, number) for number in (1, 2, 3))
+    start = hall.now_ms + LEAD
+    hall.turn(SECOND)
+    if end == "transfer":
+        hall.ask(Transfer, desk="desk-2", ticket=second, service="papers")
+    else:
+        hall.ask(end, desk="desk-2", shown=second)
+    assert hall.sayings() == [(first, start), (third, start + KEPT)]
+    assert hall.listed() == [third, first]
+    fourth = call(hall, 4)
+    assert hall.sayings()[-1] == (fourth, start + 2 * KEPT)
+
+
+@pytest.mark.parametrize("end", [Start, Finish])
+def test_a_visitor_who_came_before_the_call_was_said_is_not_called_out_any_more_but_stays_listed(hall, end):
+    first, second, third = (call(hall, number) for number in (1, 2, 3))
+    start = hall.now_ms + LEAD
+    hall.ask(end, desk="desk-2", shown=second)
+    assert hall.sayings() == [(first, start), (third, start + KEPT)]
+    assert hall.listed() == [third, second, first]
+
+
+@pytest.mark.parametrize("end", [Start, Finish])
+def test_what_runs_already_goes_on_when_the_visitor_comes(hall, end):
+    ticket = call(hall, 1)
+    start = hall.now_ms + LEAD
+    hall.turn(2 * SECOND)
+    hall.ask(end, desk="desk-1", shown=ticket)
+    assert hall.sayings() == [(ticket, start)]
+    assert hall.listed() == [ticket]
+
+
+@pytest.mark.parametrize("end", [Start, Finish])
+def test_what_has_gone_out_to_the_displays_keeps_its_place_so_that_nothing_overlaps_it(hall, end):
+    first, second, third = (call(hall, number) for number in (1, 2, 3))
+    start = hall.now_ms + LEAD
+    hall.turn(LEAD + KEPT - 500)
+    hall.ask(end, desk="desk-2", shown=second)
+    assert hall.sayings() == [(first, start), (second, start + KEPT), (third, start + 2 * KEPT)]
+
+
+@pytest.mark.parametrize("end", [Withdraw, MarkAbsent, Park])
+def test_a_running_picture_goes_with_the_call_that_is_withdrawn(hall, end):
+    ticket = call(hall, 1)
+    hall.turn(2 * SECOND)
+    hall.ask(end, desk="desk-1", shown=ticket)
+    assert hall.sayings() == []
+    assert hall.listed() == []
+
+
+def test_a_desk_that_calls_the_next_before_the_last_was_said_leaves_no_gap(hall):
+    first, second = call(hall, 1), call(hall, 2)
+    start = hall.now_ms + LEAD
+    hall.turn(3_100)
+    third = call(hall, 2)
+    assert hall.sayings() == [(first, start), (third, start + KEPT)]
+    assert hall.listed() == [third, second, first]
+
+
+def test_those_that_move_up_keep_their_order_and_are_not_brought_forward_into_what_has_gone_out(hall):
+    tickets = [call(hall, number) for number in range(1, 7)]
+    start = hall.now_ms + LEAD
+    hall.turn(LEAD + KEPT - SECOND + 1)
+    hall.ask(Withdraw, desk="desk-3", shown=tickets[2])
+    hall.ask(Withdraw, desk="desk-5", shown=tickets[4])
+    assert hall.sayings() == [
+        (tickets[0], start),
+        (tickets[1], start + KEPT),
+        (tickets[3], start + 2 * KEPT),
+        (tickets[5], start + 3 * KEPT),
+    ]
+
+
+# --- recall -------------------------------------------------------------------------------------------------------
+
+
+def test_a_recall_says_the_call_again_and_moves_it_to_the_first_place(hall):
+    first, second = call(hall, 1), call(hall, 2)
+    hall.turn(20 * SECOND)
+    assert desk_answer(recall(hall, 1)).outcome is DeskOutcome.CALLED
+    assert hall.sayings()[-1] == (first, hall.now_ms + LEAD)
+    assert hall.listed() == [first, second]
+    assert hall.ticket(first).said_ms == hall.now_ms + LEAD + 8 * SECOND
+
+
+def test_a_recall_of_a_call_that_was_not_said_yet_changes_nothing(hall):
+    call(hall, 1)
+    second = call(hall, 2)
+    before = hall.snapshot()
+    assert desk_answer(recall(hall, 2)).outcome is DeskOutcome.CALLED
+    assert desk_answer(hall.ask(Recall, desk="desk-2", shown=second)).outcome is DeskOutcome.CALLED
+    assert hall.snapshot() == before
+
+
+def test_a_recall_of_a_recall_that_was_not_said_yet_changes_nothing(hall):
+    call(hall, 1)
+    hall.turn(20 * SECOND)
+    call(hall, 2)
+    recall(hall, 1)
+    before = hall.snapshot()
+    recall(hall, 1)
+    assert hall.snapshot() == before
+
+
+def test_a_recall_that_was_not_said_yet_goes_when_the_visitor_comes_and_its_row_stays_first(hall):
+    first = call(hall, 1)
+    hall.turn(20 * SECOND)
+    second = call(hall, 2)
+    recall(hall, 1)
+    hall.ask(Start, desk="desk-1", shown=first)
+    assert [ticket for ticket, _ in hall.sayings()] == [first, second]
+    assert hall.listed() == [first, second]
+
+
+def test_nobody_is_recalled_whose_visit_has_begun(hall):
+    ticket = call(hall, 1)
+    hall.ask(Start, desk="desk-1", shown=ticket)
+    refused(hall.ask(Recall, desk="desk-1", shown=ticket), "transition_refused")
+
+
+# --- the clock of absence -----------------------------------------------------------------------------------------
+
+
+def test_the_absence_clock_starts_when_the_call_has_been_said(hall):
+    call(hall, 6)
+    second = call(hall, 7)
+    assert hall.ticket(second).absent_at_ms == hall.now_ms + LEAD + KEPT + 8 * SECOND + 5 * MINUTE
+
+
+def test_a_desk_that_does_not_confirm_arrivals_never_makes_anybody_absent_by_itself(hall):
+    assert hall.ticket(call(hall, 1)).absent_at_ms is None
+
+
+def test_the_absence_clock_moves_up_with_the_announcement(hall):
+    first, second = call(hall, 6), call(hall, 7)
+    third = call(hall, 8)
+    hall.ask(Withdraw, desk="desk-7", shown=second)
+    assert hall.ticket(third).absent_at_ms == hall.now_ms + LEAD + KEPT + 8 * SECOND + 5 * MINUTE
+    assert hall.ticket(first).absent_at_ms == hall.now_ms + LEAD + 8 * SECOND + 5 * MINUTE
+    assert hall.events(third)[-1] == "announce_earlier"
+
+
+def test_the_absence_clock_starts_anew_with_a_recall(hall):
+    ticket = call(hall, 6)
+    hall.turn(4 * MINUTE)
+    recall(hall, 6)
+    assert hall.ticket(ticket).absent_at_ms == hall.now_ms + LEAD + 8 * SECOND + 5 * MINUTE
+
+
+@pytest.mark.parametrize("end", [Start, Finish, Withdraw, MarkAbsent, Park])
+def test_the_absence_clock_ends_with_the_call(hall, end):
+    ticket = call(hall, 6)
+    hall.ask(end, desk="desk-6", shown=ticket)
+    assert hall.ticket(ticket).absent_at_ms is None

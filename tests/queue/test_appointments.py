@@ -1,0 +1,253 @@
+"""Bookings: in time, early, late, absent; and what their source may still change."""
+
+import pytest
+
+from hub.queue.requests import (
+    Admit,
+    Book,
+    CancelBooking,
+    CheckIn,
+    ExpireCalled,
+    ExpireExpected,
+    Move,
+    Origin,
+    Readmit,
+    Source,
+    Withdraw,
+)
+from hub.queue.states import State
+from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, refused
+
+
+def check_in(queue, ticket, **facts):
+    return queue.ask(CheckIn, desk="", ticket=ticket, **facts)
+
+
+def test_a_booking_is_expected_without_a_number_and_named_by_its_code(queue):
+    at_ms = queue.now_ms + HOUR
+    ticket = queue.ticket(queue.book(at_ms))
+    assert (ticket.state, ticket.kind, ticket.due_ms, ticket.appointment_ms) == ("expected", "timed", at_ms, at_ms)
+    assert (ticket.series, ticket.number, ticket.issued_ms) == (None, None, None)
+    assert ticket.label == ticket.code[:4]
+
+
+def test_a_booking_that_is_known_already_changes_nothing(queue):
+    queue.book(queue.now_ms + HOUR)
+    booking = queue.tickets()[0].booking
+    before = queue.snapshot()
+    queue.job(Book, booking=booking, service="papers", appointment_ms=queue.now_ms, code="other", name="Autre Nom")
+    assert queue.snapshot() == before
+
+
+@pytest.mark.parametrize("late_ms", [-30 * MINUTE, 0, 5 * MINUTE])
+@pytest.mark.parametrize("priority", [True, False])
+def test_who_checks_in_in_time_is_due_at_the_appointment_priority_or_not(queue, late_ms, priority):
+    at_ms = queue.now_ms + HOUR
+    ticket = queue.book(at_ms)
+    queue.now_ms = at_ms + late_ms
+    answer = check_in(queue, ticket, priority=priority)
+    after = queue.ticket(ticket)
+    assert (after.state, after.due_ms, after.kind, after.label) == ("waiting", at_ms, "timed", "A001")
+    assert (answer.number, answer.people_ahead) == ("A001", 0)
+    assert after.absent_at_ms is None
+
+
+@pytest.mark.parametrize(("priority", "target_ms"), [(False, 20 * MINUTE), (True, -40 * MINUTE)])
+@pytest.mark.parametrize("marked", [False, True])
+def test_who_comes_later_waits_like_a_walk_in_of_now(queue, priority, target_ms, marked):
+    at_ms = queue.now_ms + HOUR
+    ticket = queue.book(at_ms)
+    queue.now_ms = at_ms + 5 * MINUTE + 1
+    if marked:
+        queue.job(ExpireExpected, ticket=ticket)
+        assert queue.state(ticket) is State.ABSENT
+    check_in(queue, ticket, priority=priority)
+    after = queue.ticket(ticket)
+    assert (after.state, after.due_ms, after.kind) == ("waiting", queue.now_ms + target_ms, "open")
+    assert after.priority is priority
+
+
+def test_who_never_came_and_is_readmitted_by_an_agent_waits_like_a_walk_in_of_now(queue):
+    ticket = queue.book(queue.now_ms + MINUTE)
+    queue.turn(10 * MINUTE)
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.open("desk-1")
+    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    after = queue.ticket(ticket)
+    assert (after.due_ms, after.kind, after.label) == (queue.now_ms + 20 * MINUTE, "open", "A001")
+
+
+def test_who_does_not_check_in_is_absent_five_minutes_after_the_time_and_not_before(queue):
+    at_ms = queue.now_ms + HOUR
+    ticket = queue.book(at_ms)
+    queue.now_ms = at_ms + 5 * MINUTE - 1
+    queue.job(ExpireExpected, ticket=ticket)
+    assert queue.state(ticket) is State.EXPECTED
+    queue.turn(1)
+    queue.job(ExpireExpected, ticket=ticket)
+    assert queue.state(ticket) is State.ABSENT
+
+
+def test_a_booking_that_is_moved_is_absent_by_its_new_time(queue):
+    ticket = queue.book(queue.now_ms + MINUTE)
+    booking = queue.ticket(ticket).booking
+    queue.job(Move, booking=booking, appointment_ms=queue.now_ms + DAY)
+    after = queue.ticket(ticket)
+    assert (after.due_ms, after.day) == (queue.now_ms + DAY, "2026-11-25")
+    queue.turn(HOUR)
+    queue.job(ExpireExpected, ticket=ticket)
+    assert queue.state(ticket) is State.EXPECTED
+
+
+def test_a_service_without_check_in_admits_ten_minutes_before_the_time(queue):
+    at_ms = queue.now_ms + HOUR
+    ticket = queue.book(at_ms, "taxes")
+    queue.now_ms = at_ms - 10 * MINUTE - 1
+    refused(queue.job(Admit, ticket=ticket), "transition_refused")
+    queue.turn(1)
+    queue.job(Admit, ticket=ticket)
+    after = queue.ticket(ticket)
+    assert (after.state, after.due_ms, after.kind, after.label) == ("waiting", at_ms, "timed", "D001")
+
+
+def test_a_service_with_check_in_admits_nobody_by_itself(queue):
+    ticket = queue.book(queue.now_ms, "civil")
+    refused(queue.job(Admit, ticket=ticket), "transition_refused")
+
+
+# --- after check-in people decide ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["moved", "cancelled"])
+def test_what_the_source_changes_after_check_in_only_marks_the_ticket_for_the_agent(queue, change):
+    ticket = queue.book(queue.now_ms + MINUTE)
+    booking = queue.ticket(ticket).booking
+    check_in(queue, ticket)
+    before = queue.ticket(ticket)
+    if change == "moved":
+        queue.job(Move, booking=booking, appointment_ms=queue.now_ms + DAY)
+    else:
+        queue.job(CancelBooking, booking=booking)
+    after = queue.ticket(ticket)
+    assert after.booking_note == change
+    assert (after.state, after.due_ms, after.appointment_ms) == (before.state, before.due_ms, before.appointment_ms)
+    assert queue.events(ticket)[-1] == f"booking_{change}"
+    rows = queue.snapshot()
+    queue.job(*([Move] if change == "moved" else [CancelBooking]), **(
+        {"booking": booking, "appointment_ms": queue.now_ms + DAY} if change == "moved" else {"booking": booking}
+    ))
+    assert queue.snapshot() == rows, "said twice, marked once"
+
+
+def test_an_admitted_booking_that_nobody_saw_yet_is_cancelled_by_its_source(queue):
+    ticket = queue.book(queue.now_ms + MINUTE, "taxes")
+    queue.job(Admit, ticket=ticket)
+    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    assert queue.state(ticket) is State.CANCELLED
+
+
+def test_somebody_checked_in_by_hand_at_a_service_without_check_in_is_not_cancelled_from_afar(queue):
+    ticket = queue.book(queue.now_ms + MINUTE, "taxes")
+    check_in(queue, ticket)
+    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, "cancelled")
+
+
+def test_an_admitted_booking_that_was_called_once_is_not_cancelled_from_afar(queue):
+    queue.open("desk-3")
+    ticket = queue.book(queue.now_ms + MINUTE, "taxes")
+    queue.job(Admit, ticket=ticket)
+    queue.called("desk-3")
+    queue.ask(Withdraw, desk="desk-3", shown=ticket)
+    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, "cancelled")
+
+
+def test_an_unknown_booking_is_refused(queue):
+    refused(queue.job(Move, booking="none", appointment_ms=0), "unknown")
+    refused(queue.job(CancelBooking, booking="none"), "unknown")
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_stands_in_its_own_table_alone_and_goes_with_the_end_of_its_day(queue):
+    ticket = queue.book(queue.now_ms + HOUR, name="Zoé Exemple-Inventée")
+    check_in(queue, ticket)
+    tables = {name: rows for name, rows in queue.snapshot().items() if name != "visitor_name"}
+    assert "Inventée" not in repr(tables) + repr(queue.table("request"))
+    assert queue.table("visitor_name") == [(queue.site.name, ticket, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))]
+    from hub.queue.requests import EndDay
+
+    queue.now_ms = moment("2026-11-24 18:00")
+    queue.job(EndDay, day="2026-11-24")
+    assert queue.table("visitor_name") == []
+
+
+def test_a_booking_moved_to_another_day_keeps_its_name_until_then(queue):
+    ticket = queue.book(queue.now_ms + HOUR, name="Zoé Exemple-Inventée")
+    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-26 09:00"))
+    assert queue.table("visitor_name")[0][3] == moment("2026-11-26 18:00")
+
+
+# --- called and absent --------------------------------------------------------------------------------------------
+
+
+def test_a_called_visitor_who_does_not_come_is_absent_and_the_desk_is_free(queue):
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.called("desk-4")
+    due_ms = queue.ticket(ticket).absent_at_ms
+    call = queue.ticket(ticket).call
+    queue.now_ms = due_ms - 1
+    queue.job(ExpireCalled, ticket=ticket, call=call)
+    assert queue.held("desk-4") == ticket
+    queue.turn(SECOND)
+    queue.job(ExpireCalled, ticket=ticket, call=call)
+    after = queue.ticket(ticket)
+    assert (after.state, after.ended_ms) == ("absent", due_ms)
+    assert queue.held("desk-4") is None
+    assert queue.listed() == []
+    assert "desk-4" in queue.effects.desks
+
+
+def test_a_mark_that_was_due_before_a_recall_is_not_made(queue):
+    from hub.queue.requests import Recall
+
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.called("desk-4")
+    call = queue.ticket(ticket).call
+    queue.now_ms = queue.ticket(ticket).absent_at_ms
+    queue.ask(Recall, desk="desk-4", shown=ticket)
+    queue.job(ExpireCalled, ticket=ticket, call=call)
+    assert queue.held("desk-4") == ticket
+
+
+def test_a_mark_for_an_earlier_call_does_not_end_a_later_one(queue):
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.called("desk-4")
+    call = queue.ticket(ticket).call
+    queue.ask(Withdraw, desk="desk-4", shown=ticket)
+    queue.called("desk-4")
+    queue.turn(HOUR)
+    queue.job(ExpireCalled, ticket=ticket, call=call)
+    assert queue.held("desk-4") == ticket
+
+
+def test_a_desk_that_wanted_to_pause_pauses_when_its_visitor_is_marked_absent(queue):
+    from protocol.messages import DeskMode
+
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.called("desk-4")
+    queue.mode("desk-4", DeskMode.PAUSED)
+    queue.turn(HOUR)
+    queue.job(ExpireCalled, ticket=ticket, call=queue.ticket(ticket).call)
+    assert queue.desk_mode("desk-4") == ("paused", False, False)
+
+
+def test_the_request_s_sync_origin_is_in_the_journal(queue):
+    queue.do(Book(origin=Origin(Source.SYNC, "sync"), booking="b", service="civil", appointment_ms=0, code="c"))
+    assert queue.table("ticket_event")[-1][7:9] == ("sync", "sync")
