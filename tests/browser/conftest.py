@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from hub.database.engine import open_engine
 from tests.browser.pictures import launch
@@ -12,6 +12,7 @@ from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
 WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="session")
