@@ -50,7 +50,7 @@ class TooMuchForPaper(ValueError):
 class Text:
     """Drawn from `x` (left edge of the first sign's slot) on the baseline `y`; white where it stands on a band."""
 
-    x: float
+    x: int
     y: int
     size: int
     weight: int
@@ -123,8 +123,19 @@ def draw(ticket: Ticket) -> Image.Image:
 
 
 def ink_width(text: str, size: int, weight: int) -> int:
-    left, _, right, _ = font(weight, size).getbbox(text, anchor="ls")
-    return round(right - left)
+    left, right = ink_edges(text, size, weight)
+    return right - left
+
+
+@lru_cache(maxsize=512)
+def ink_edges(text: str, size: int, weight: int) -> tuple[int, int]:
+    """Where the text's ink begins and ends, counted from where it is set; (0, 0) without ink.
+
+    Pillow's own box holds the white that a sign carries before and behind it: an F would stand 12 dots in.
+    """
+    mask, (left, _) = font(weight, size).getmask2(text, mode="L", anchor="ls")
+    box = mask.getbbox()
+    return (0, 0) if box is None else (round(left) + box[0], round(left) + box[2])
 
 
 @lru_cache(maxsize=32)
@@ -196,14 +207,14 @@ def _service(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     """Service left and appointment right on one line; each on its own where both are too wide."""
     baseline = y + 54
     if ticket.appointment is None:
-        return _lines(pieces, ticket.service, baseline, 34, 3)
+        return _lines(pieces, ticket.service, baseline, 35, 3)
     width = ink_width(ticket.appointment, 34, BOLD)
-    size = fit_size(ticket.service, 34, BOLD, RIGHT - LEFT - width - 24)
+    size = fit_size(ticket.service, 35, BOLD, RIGHT - LEFT - width - 24)
     if size is not None:
         pieces.append(_text_at(LEFT, baseline, size, BOLD, ticket.service))
         pieces.append(_text_at(RIGHT - width, baseline, 34, BOLD, ticket.appointment))
         return baseline
-    baseline = _lines(pieces, ticket.service, baseline, 34, 3) + 44
+    baseline = _lines(pieces, ticket.service, baseline, 35, 3) + 44
     pieces.append(_text_at(LEFT, baseline, 34, BOLD, ticket.appointment))
     return baseline
 
@@ -231,10 +242,9 @@ def number_width(letter: str, digits: str, size: int) -> int:
     """From the first to the last ink of a number with its gap."""
     if not letter:
         return ink_width(digits, size, NUMBER_WEIGHT)
-    face = font(NUMBER_WEIGHT, size)
-    left = face.getbbox(letter, anchor="ls")[0]
-    right = face.getbbox(digits, anchor="ls")[2]
-    return round(face.getlength(letter) + NUMBER_GAP * size + right - left)
+    left = ink_edges(letter, size, NUMBER_WEIGHT)[0]
+    right = ink_edges(digits, size, NUMBER_WEIGHT)[1]
+    return round(font(NUMBER_WEIGHT, size).getlength(letter) + NUMBER_GAP * size) + right - left
 
 
 def _wait(ticket: Ticket, pieces: list[Piece], y: int) -> int:
@@ -306,9 +316,9 @@ def _text_at(ink_left: int, baseline: int, size: int, weight: int, text: str) ->
     return Text(_origin(ink_left, text, size, weight), baseline, size, weight, text)
 
 
-def _origin(ink_left: int, text: str, size: int, weight: int) -> float:
+def _origin(ink_left: int, text: str, size: int, weight: int) -> int:
     """Where to set the text so that its ink, not its slot, begins at `ink_left`."""
-    return ink_left - font(weight, size).getbbox(text, anchor="ls")[0]
+    return ink_left - ink_edges(text, size, weight)[0]
 
 
 def _first_line(text: str, size: int, weight: int, width: int) -> tuple[str, str]:

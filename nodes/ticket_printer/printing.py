@@ -42,6 +42,7 @@ class Printing:
         self._put = put
         self._jobs: queue.Queue[Print | PrintTest | _Look | None] = queue.Queue(JOBS_MOST)
         self._condition: Condition | None = None
+        self._logged: Condition | None = None
         self._thread = threading.Thread(target=self._serve, name="printer", daemon=True)
 
     def start(self) -> None:
@@ -98,8 +99,9 @@ class Printing:
 
     def _look(self) -> None:
         condition = self._printer.look()
-        if condition == self._condition:
-            return
-        self._condition = condition
-        _log.info("printer.looked", answered=condition.answered, fault=condition.fault, near_end=condition.near_end)
-        self._put(PrinterLooked(condition))
+        if condition != self._logged:
+            self._logged = condition
+            _log.info("printer.looked", answered=condition.answered, fault=condition.fault, near_end=condition.near_end)
+        if condition != self._condition:
+            self._condition = condition
+            self._put(PrinterLooked(condition))
