@@ -94,6 +94,7 @@ class Queue:
         self.repeated = False
         self._mean_visit_ms = mean_visit_ms
         self._ids = count(1)
+        self.engine = engine
         adopt(engine, self.site, at_ms)
         self.connection = Connection(open_writer_connection(engine), engine.dialect)
 

@@ -1,0 +1,148 @@
+"""What must never happen, checked on a database as it stands: one checker an invariant of the design's section 5.
+
+Each takes what `read` gives and raises AssertionError where the invariant is broken.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from hub.database.tables import DeskRow, RequestRow, TicketEventRow, TicketRow
+from hub.queue.states import HELD, TRANSITIONS, Event, State
+from hub.queue.tickets import FIELDS
+from hub.site import DAY_MS, MINUTE_MS, Desk, Site
+
+# Changes of a ticket that are no transition; they still carry every column they change.
+NOTES = {"announce_earlier", "booking_moved", "booking_cancelled", "printed", "perhaps_printed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of a site, each as a dict by column."""
+
+    tickets: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    desks: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+
+
+def read(engine: Engine, site: str) -> Rows:
+    """One moment of the database: all four tables in one transaction."""
+    with engine.connect().execution_options() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("set transaction isolation level repeatable read")
+
+        def rows(table: Any, *order: Any) -> list[dict[str, Any]]:
+            found = connection.execute(select(table).where(table.c.site == site).order_by(*order)).mappings()
+            return [dict(row) for row in found]
+
+        ticket, event = TicketRow.__table__, TicketEventRow.__table__
+        desk, request = DeskRow.__table__, RequestRow.__table__
+        return Rows(
+            rows(ticket, ticket.c.id), rows(event, event.c.id), rows(desk, desk.c.name), rows(request, request.c.at_ms)
+        )
+
+
+def check_all(rows: Rows) -> None:
+    """Everything that holds at any moment."""
+    check_numbers(rows)
+    check_holds(rows)
+    check_requests(rows)
+    check_journal(rows)
+    check_clocks(rows)
+
+
+def check_numbers(rows: Rows) -> None:
+    """I1: no number twice on one day in one series, and none left out."""
+    given = [(each["day"], each["series"], each["number"]) for each in rows.tickets if each["number"] is not None]
+    twice = [number for number, count in Counter(given).items() if count > 1]
+    assert not twice, f"given twice: {twice}"
+
+
+def check_holds(rows: Rows) -> None:
+    """I2: a desk holds at most one ticket, and what is held has a desk."""
+    held = [each["desk"] for each in rows.tickets if each["state"] in HELD]
+    assert None not in held, "a ticket is held by no desk"
+    twice = [desk for desk, count in Counter(held).items() if count > 1]
+    assert not twice, f"hold two tickets: {twice}"
+    away = {each["name"] for each in rows.desks if each["mode"] != "open"}
+    assert not away.intersection(held), f"hold a ticket though they are away: {away.intersection(held)}"
+
+
+def check_requests(rows: Rows) -> None:
+    """I3: no request called twice, and each that changed anything has its answer."""
+    calls = Counter(each["request"] for each in rows.events if each["event"] == Event.CALL and each["request"])
+    assert all(count == 1 for count in calls.values()), f"called twice: {calls.most_common(3)}"
+    answered = {each["id"] for each in rows.requests}
+    lost = {each["request"] for each in rows.events if each["request"]} - answered
+    assert not lost, f"done, and their answers are not there: {sorted(lost)[:3]}"
+
+
+def check_journal(rows: Rows) -> None:
+    """I7: only transitions of the table, each from where the one before led; the journal alone gives the table."""
+    assert [each["id"] for each in rows.events] == list(range(1, len(rows.events) + 1)), "the journal has a gap"
+    assert rebuilt(rows.events) == {each["id"]: _values(each) for each in rows.tickets}
+
+
+def rebuilt(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The tickets table from the journal alone."""
+    tickets: dict[int, dict[str, Any]] = {}
+    for each in events:
+        if each["ticket"] is None:
+            continue
+        ticket = tickets.setdefault(each["ticket"], {})
+        state = ticket.get("state")
+        if each["event"] not in NOTES:
+            assert each["from_state"] == state, f"event {each['id']} starts from {each['from_state']}, not {state}"
+            start = None if state is None else State(state)
+            ends = TRANSITIONS.get((start, Event(each["event"])), frozenset())
+            assert each["to_state"] in ends, f"{state} does not lead by {each['event']} to {each['to_state']}"
+        ticket |= json.loads(each["data"])
+    return {number: _values(ticket) for number, ticket in tickets.items()}
+
+
+def check_clocks(rows: Rows) -> None:
+    """Only who is awaited can become absent by itself; who is bound waits, is being looked after or was."""
+    for each in rows.tickets:
+        if each["absent_at_ms"] is not None:
+            assert each["state"] in {State.EXPECTED, State.CALLED}, each
+        if each["bound_desk"] is not None and each["state"] == State.WAITING:
+            assert each["kind"] == "open", each
+    closed = {each["name"] for each in rows.desks if each["mode"] == "closed"}
+    bound = {each["bound_desk"] for each in rows.tickets if each["state"] == State.WAITING}
+    assert not closed.intersection(bound), f"wait for a closed desk: {closed.intersection(bound)}"
+
+
+def next_by_hand(rows: Rows, site: Site, desk: Desk, now_ms: int) -> int | None:
+    """I8, by brute force and without the code's own rule: whom a desk should call now."""
+    services = {each.name: each for each in site.services}
+    delays = dict.fromkeys(desk.serves, 0) | {each.service: each.delay_min * MINUTE_MS for each in desk.helps}
+    ready, early = [], []
+    for each in rows.tickets:
+        if each["state"] != State.WAITING:
+            continue
+        if each["bound_desk"] is not None:
+            if each["bound_desk"] == desk.name:
+                ready.append((each["due_ms"], each["id"]))
+            continue
+        if each["service"] not in delays:
+            continue
+        service = services[each["service"]]
+        strict_ms = DAY_MS if service.strict and each["kind"] == "timed" else 0
+        rank = (each["due_ms"] + delays[each["service"]] - strict_ms, each["id"])
+        if each["kind"] == "open" or now_ms >= each["due_ms"] - service.early_call_min * MINUTE_MS:
+            ready.append(rank)
+        elif each["kind"] == "timed":
+            early.append(rank)
+    best = min(ready or early, default=None)
+    return None if best is None else best[1]
+
+
+def _values(ticket: dict[str, Any]) -> dict[str, Any]:
+    """A ticket's columns as both databases and the journal give them alike."""
+    values = {name: ticket[name] for name in FIELDS}
+    return values | {"priority": bool(values["priority"]), "end_known": bool(values["end_known"])}

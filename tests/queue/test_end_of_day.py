@@ -1,0 +1,179 @@
+"""The end of a day: once or twice, in time or at the next start."""
+
+import pytest
+
+from hub.queue.hours import day_end_ms, is_open, last_ended_day, local_day, next_opening
+from hub.queue.requests import CheckIn, EndDay, Finish, Park, Pick, Start, Transfer
+from hub.queue.states import State
+from protocol.messages import DeskMode
+from tests.queue.harness import DAY, MINUTE, SECOND, SERVICES, moment, round_the_clock, town
+
+TODAY, EVENING = "2026-11-24", moment("2026-11-24 18:00")
+
+
+def end(queue, day=TODAY, limit=50):
+    return queue.job(EndDay, day=day, limit=limit).count
+
+
+def a_day(queue):
+    """One ticket of each open state, and desks open, holding and bound to."""
+    queue.open("desk-1", "desk-2", "desk-3", "desk-4")
+    expected = queue.book(queue.now_ms + 2 * MINUTE)
+    called, serving, parked, confirming, waiting, bound = (queue.issue() for _ in range(6))
+    queue.ask(Pick, desk="desk-2", ticket=parked)
+    queue.ask(Park, desk="desk-2", shown=parked)
+    queue.ask(Pick, desk="desk-1", ticket=called)
+    queue.ask(Pick, desk="desk-2", ticket=serving)
+    queue.ask(Start, desk="desk-2", shown=serving)
+    queue.ask(Pick, desk="desk-4", ticket=confirming)
+    queue.ask(Transfer, desk="desk-1", ticket=bound, to_desk="desk-2")
+    return {
+        expected: (State.ABSENT, True),
+        called: (State.SERVED, False),
+        serving: (State.SERVED, False),
+        parked: (State.SERVED, False),
+        confirming: (State.ABSENT, True),
+        waiting: (State.CANCELLED, True),
+        bound: (State.CANCELLED, True),
+    }
+
+
+@pytest.mark.parametrize("limit", [50, 1, 2])
+def test_every_ticket_of_the_day_ends_desks_close_and_halls_are_emptied(queue, limit):
+    ends = a_day(queue)
+    queue.now_ms = EVENING
+    slices = 0
+    while end(queue, limit=limit) == limit:
+        slices += 1
+    assert slices == {50: 0, 1: 7, 2: 3}[limit]
+    assert {each.id: (each.state, each.end_known) for each in queue.tickets()} == ends
+    assert [queue.desk_mode(f"desk-{n}")[0] for n in (1, 2, 3, 4)] == ["closed"] * 4
+    assert queue.listed("hall") == queue.listed("floor") == []
+    assert queue.effects.halls >= {"hall", "floor"}
+
+
+def test_a_day_that_is_ended_twice_changes_nothing_the_second_time(queue):
+    a_day(queue)
+    queue.now_ms = EVENING
+    end(queue)
+    before = queue.snapshot()
+    assert end(queue) == 0
+    queue.turn(20 * SECOND)
+    assert end(queue) == 0
+    assert queue.snapshot() == before
+
+
+def test_a_desk_that_wanted_to_close_frees_and_ends_those_bound_to_it_whatever_their_order(queue):
+    queue.open("desk-1", "desk-2")
+    held, bound = queue.issue(), queue.issue()
+    queue.ask(Pick, desk="desk-2", ticket=held)
+    queue.ask(Transfer, desk="desk-1", ticket=bound, to_desk="desk-2")
+    queue.mode("desk-2", DeskMode.CLOSED)
+    queue.now_ms = EVENING
+    end(queue)
+    assert (queue.state(held), queue.state(bound)) == (State.SERVED, State.CANCELLED)
+    assert queue.desk_mode("desk-2") == ("closed", False, False)
+
+
+def test_days_that_were_missed_are_ended_too_and_later_appointments_stay(queue):
+    old = queue.issue()
+    tomorrow = queue.book(queue.now_ms + 3 * DAY)
+    queue.turn(2 * DAY)
+    today = queue.issue()
+    end(queue, "2026-11-25")
+    assert [queue.state(each) for each in (old, tomorrow, today)] == ["cancelled", "expected", "waiting"]
+
+
+def test_an_appointment_belongs_to_the_day_of_its_time_until_it_is_checked_in(queue):
+    booked = queue.book(moment("2026-11-25 09:00"))
+    queue.now_ms = EVENING
+    end(queue)
+    assert queue.state(booked) is State.EXPECTED
+    queue.now_ms = moment("2026-11-25 09:00")
+    queue.ask(CheckIn, desk="", ticket=booked)
+    assert queue.ticket(booked).day == "2026-11-25"
+
+
+def test_round_the_clock_desks_stay_open_and_the_hall_keeps_its_list(new_queue):
+    queue = new_queue(round_the_clock(town()), at_ms=moment("2026-11-24 23:50"))
+    queue.open("desk-1")
+    yesterday = queue.issue()
+    queue.now_ms = moment("2026-11-25 00:55")
+    today = queue.issue()
+    assert queue.called() == yesterday
+    queue.ask(Finish, desk="desk-1", shown=yesterday)
+    queue.now_ms = moment("2026-11-25 01:00")
+    end(queue)
+    assert queue.desk_mode("desk-1") == ("open", False, False)
+    assert queue.listed() == [yesterday]
+    assert queue.called() == today
+
+
+def test_round_the_clock_a_call_that_the_day_s_end_ended_is_not_said_any_more(new_queue):
+    queue = new_queue(round_the_clock(town()), at_ms=moment("2026-11-24 23:50"))
+    queue.open("desk-1", "desk-2", "desk-4")
+    first, second, third = (queue.issue() for _ in range(3))
+    queue.now_ms = moment("2026-11-25 01:00")
+    for desk, ticket in (("desk-1", first), ("desk-2", second), ("desk-4", third)):
+        queue.ask(Pick, desk=desk, ticket=ticket)
+    end(queue)
+    assert [ticket for ticket, _ in queue.sayings()] == [first]
+    assert queue.listed() == [second, first], "the third is absent: its row goes too"
+
+
+def test_round_the_clock_the_list_of_calls_does_not_grow_for_ever(new_queue):
+    queue = new_queue(round_the_clock(town()), at_ms=moment("2026-11-24 23:50"))
+    queue.open("desk-1")
+    queue.issue()
+    queue.called()
+    queue.now_ms = moment("2026-11-26 01:00")
+    end(queue, "2026-11-25")
+    assert queue.table("announcement") == []
+
+
+def test_a_hub_that_restarts_after_the_last_closing_does_not_close_the_desks_that_are_still_at_work(queue):
+    queue.open("desk-1", "desk-2")
+    held, waiting = queue.issue(), queue.issue()
+    assert queue.called("desk-1") == held
+    queue.now_ms = moment("2026-11-24 17:30")
+    end(queue, "2026-11-23")
+    assert queue.desk_mode("desk-1") == queue.desk_mode("desk-2") == ("open", False, False)
+    assert queue.held("desk-1") == held
+    assert queue.listed() == [held]
+    assert queue.called("desk-2") == waiting
+
+
+def test_a_desk_left_open_on_an_evening_when_the_hub_was_off_is_closed_at_its_next_start(queue):
+    queue.open("desk-1")
+    queue.now_ms = moment("2026-11-25 07:00")
+    end(queue)
+    assert queue.desk_mode("desk-1") == ("closed", False, False)
+
+
+# --- pure ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_day_ends_an_hour_after_the_last_closing():
+    assert day_end_ms(town(), TODAY) == EVENING
+    assert day_end_ms(round_the_clock(town()), TODAY) == moment("2026-11-25 01:00")
+
+
+@pytest.mark.parametrize(
+    ("at", "day"), [("2026-11-24 17:59", "2026-11-23"), ("2026-11-24 18:00", TODAY), ("2026-11-25 08:00", TODAY)]
+)
+def test_the_day_whose_end_has_come_is_known_at_any_moment(at, day):
+    assert last_ended_day(town(), moment(at)) == day
+
+
+def test_a_local_day_is_the_site_s_own():
+    assert local_day(moment("2026-11-25 00:00") - 1, "Europe/Paris") == TODAY
+    assert local_day(moment("2026-11-25 00:00"), "Europe/Paris") == "2026-11-25"
+    assert local_day(moment("2026-11-25 00:00"), "America/Martinique") == TODAY
+
+
+def test_the_next_opening_is_found_within_a_week():
+    assert next_opening(SERVICES, moment("2026-11-24 07:00"), "Europe/Paris") == "8:30"
+    assert next_opening(SERVICES, moment("2026-11-28 12:00"), "Europe/Paris") == "8:30"
+    assert next_opening((), moment("2026-11-24 07:00"), "Europe/Paris") is None
+    assert is_open(SERVICES[0], moment("2026-11-24 16:59"), "Europe/Paris")
+    assert not is_open(SERVICES[0], moment("2026-11-24 17:00"), "Europe/Paris")
