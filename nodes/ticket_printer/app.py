@@ -85,6 +85,7 @@ class Shell:
             _log.exception("spool.failed", id=effect.entry.id, step=effect.entry.step.value, reason=str(error))
             self.put(Kept(effect.entry, failed=str(error)))
             return
+        _log.info("ticket.step", id=effect.entry.id, step=effect.entry.step.value, service=effect.entry.service)
         self.put(Kept(effect.entry))
 
     def _forget(self, request_id: str) -> None:
