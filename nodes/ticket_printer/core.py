@@ -32,7 +32,7 @@ from nodes.ticket_printer.events import (
     PrintTest,
     UsePins,
 )
-from nodes.ticket_printer.lights import Moment, lamp
+from nodes.ticket_printer.lights import Lamp, Moment, lamp
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
@@ -372,9 +372,8 @@ class TicketPrinter:
             if moment is not self._moment[0] or self._flash is not None:
                 self._moment = moment, self._now_ms
             self._flash = None
-            shown = lamp(*self._moment, self._now_ms)
-        if shown is None:
-            raise AssertionError("a moment at rest repeats")
+            # A moment at rest repeats, so it always shows something.
+            shown = lamp(*self._moment, self._now_ms) or Lamp(False, None)
         self._lamp_due_ms = shown.until_ms
         if shown.lit != self._lit and self._config is not None:
             self._lit = shown.lit

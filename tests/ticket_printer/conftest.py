@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker import Broker, start_broker
+from tests.ticket_printer.dispenser import Dispenser
 from tests.ticket_printer.hub import NODE, ScriptedHub
 from tests.ticket_printer.program import Program
 
@@ -33,3 +34,8 @@ def start(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     yield start
     for program in started:
         program.stop()
+
+
+@pytest.fixture
+def dispenser() -> Dispenser:
+    return Dispenser()

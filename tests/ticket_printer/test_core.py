@@ -1,18 +1,15 @@
 """The dispenser's logic, by a clock that the test turns."""
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
 
-from nodes.events import Commanded, Configured, Connected, Disconnected, Identify, Message, PinChanged, Publish, Tick
-from nodes.ticket_printer.core import PENDING_MOST, TicketPrinter
+from nodes.events import Commanded, Configured, Connected, Disconnected, Message, PinChanged, Publish
+from nodes.ticket_printer.core import PENDING_MOST
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
-    Kept,
-    Light,
     PinsUnusable,
     Print,
     PrintEnded,
@@ -20,116 +17,31 @@ from nodes.ticket_printer.events import (
     PrintTest,
     UsePins,
 )
-from nodes.ticket_printer.lights import PATTERNS
 from nodes.ticket_printer.printer import Outcome
-from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
+from nodes.ticket_printer.spool import Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
-from protocol.heartbeat import HubTime
 from protocol.messages import (
     Abandon,
     BadMessage,
     CommandKind,
     Done,
     IssueTicket,
-    NodeRequest,
-    Parser,
     Printed,
     Refused,
     TicketPrinterConfig,
-    encode,
 )
-from protocol.topics import NodeTopic
-from tests.ticket_printer.hub import CONFIG, ISSUED_AT, NODE, TOPICS, ticket_reply
-
-REPLY_TOPIC = TOPICS.node(NODE, NodeTopic.REPLY)
-HEALTHY = PrinterCondition(answered=True)
-A, C = 5, 6
-_REQUEST: Parser[NodeRequest] = Parser(NodeRequest)
-
-
-class Dispenser:
-    """A core with a disk that works, a hub that beats, and a printer that waits to be told what became of a paper."""
-
-    def __init__(self, left_over: tuple[Entry, ...] = (), *, ready: bool = True) -> None:
-        self.now_ms = 100_000
-        self.hub_time = HubTime()
-        self.beats = True
-        self.disk_fails: set[Step] = set()
-        self.effects: list[object] = []
-        numbers = count(1)
-        self.core = TicketPrinter(
-            TOPICS, NODE, self.hub_time, lambda size: next(numbers).to_bytes(size, "big"), left_over, self.now_ms
-        )
-        if ready:
-            self.beat()
-            self.tell(Configured(CONFIG), Connected(), PrinterLooked(HEALTHY))
-
-    def tell(self, *events: object) -> None:
-        for event in events:
-            made = list(self.core.handle(event, self.now_ms))
-            self.effects += made
-            for keep in [each for each in made if isinstance(each, Keep)]:
-                fails = keep.entry.step in self.disk_fails
-                self.tell(Kept(keep.entry, "the disk is full" if fails else None))
-
-    def beat(self) -> None:
-        self.hub_time.beat(ISSUED_AT + self.now_ms, self.now_ms)
-
-    def wait(self, duration_ms: int) -> None:
-        """Turns the clock; ticks come when they are due, and each second."""
-        until_ms = self.now_ms + duration_ms
-        while self.now_ms < until_ms:
-            due_ms = self.core.due_ms()
-            wanted = min(until_ms, self.now_ms + 1_000, until_ms if due_ms is None else max(due_ms, self.now_ms + 1))
-            self.now_ms = wanted
-            if self.beats:
-                self.beat()
-            self.tell(Tick())
-
-    def press(self, pin: int = A, held_ms: int = 100) -> None:
-        self.tell(PinChanged(pin, True, self.now_ms))
-        self.wait(held_ms)
-        self.tell(PinChanged(pin, False, self.now_ms))
-        self.wait(30)
-
-    def answer(self, message: Any) -> None:
-        self.tell(Message(REPLY_TOPIC, encode(message), False, self.now_ms))
-
-    def issue(self, request: IssueTicket, number: str = "A012") -> None:
-        self.answer(ticket_reply(request.id, number))
-
-    def print_ended(self, outcome: Outcome = Outcome.PRINTED, fault: Fault | None = None) -> None:
-        self.tell(PrintEnded(self.of(Print)[-1].id, outcome, fault))
-
-    def of(self, kind: type) -> list[Any]:
-        return [each for each in self.effects if isinstance(each, kind)]
-
-    def sent(self, kind: type) -> list[Any]:
-        """The requests of that kind, each sending of them."""
-        requests = [_REQUEST.parse(each.payload) for each in self.of(Publish)]
-        return [each for each in requests if isinstance(each, kind)]
-
-    def asked(self) -> list[IssueTicket]:
-        """Each request once."""
-        return list({each.id: each for each in self.sent(IssueTicket)}.values())
-
-    @property
-    def lit(self) -> bool:
-        lit: bool = self.of(Light)[-1].lit
-        return lit
-
-    def flashes(self, duration_ms: int) -> int:
-        """How often the lamp goes on in this time."""
-        before = len([each for each in self.of(Light) if each.lit])
-        self.wait(duration_ms)
-        return len([each for each in self.of(Light) if each.lit]) - before
-
-
-@pytest.fixture
-def dispenser() -> Dispenser:
-    return Dispenser()
-
+from tests.ticket_printer.dispenser import (
+    HEALTHY,
+    REPLY_TOPIC,
+    A,
+    C,
+    Dispenser,
+    without_beats,
+    without_broker,
+    without_paper,
+)
+from tests.ticket_printer.hub import CONFIG, ticket_reply
 
 # --- the way of a ticket ---
 
@@ -280,19 +192,6 @@ def out_of_service(make: Callable[[Dispenser], None], *, ready: bool = True) -> 
     return dispenser
 
 
-def without_beats(dispenser: Dispenser) -> None:
-    dispenser.beats = False
-    dispenser.wait(15_001)
-
-
-def without_broker(dispenser: Dispenser) -> None:
-    dispenser.tell(Disconnected("gone"))
-
-
-def without_paper(dispenser: Dispenser) -> None:
-    dispenser.tell(PrinterLooked(PrinterCondition(answered=True, fault=Fault.PAPER_OUT)))
-
-
 @pytest.mark.parametrize("make", [without_beats, without_broker, without_paper])
 def test_a_press_that_can_give_no_ticket_asks_for_none(make: Callable[[Dispenser], None]) -> None:
     dispenser = out_of_service(make)
@@ -402,132 +301,6 @@ def test_a_silent_printer_never_makes_a_second_paper(dispenser: Dispenser) -> No
     dispenser.print_ended(Outcome.UNKNOWN)
     dispenser.tell(PrinterLooked(HEALTHY))
     assert len(dispenser.of(Print)) == 1
-
-
-# --- after a power cut ---
-
-
-def left_at(step: Step) -> Dispenser:
-    entry = Entry("019ab2c0-0000-7000-8000-000000000001", "019ab2c0-0000-7000-8000-000000000002", "etat-civil", step)
-    return Dispenser((entry,))
-
-
-@pytest.mark.parametrize(
-    ("step", "told", "sure"),
-    [
-        (Step.ASKED, Abandon, None),
-        (Step.PRINTING, Printed, False),
-        (Step.PRINTED, Printed, True),
-        (Step.UNSURE, Printed, False),
-        (Step.ABANDONED, Abandon, None),
-    ],
-)
-def test_a_restart_tells_what_is_known_and_prints_nothing(step: Step, told: type, sure: bool | None) -> None:
-    dispenser = left_at(step)
-    [word] = dispenser.sent(told)
-    assert (word.id, word.of) == ("019ab2c0-0000-7000-8000-000000000002", "019ab2c0-0000-7000-8000-000000000001")
-    if sure is not None:
-        assert word.sure == sure
-    dispenser.issue(IssueTicket(id=word.of, service="etat-civil"))
-    dispenser.wait(60_000)
-    assert dispenser.of(Print) == []
-
-
-def test_a_spool_that_is_full_takes_no_more_presses() -> None:
-    entries = tuple(
-        Entry(f"019ab2c0-0000-7000-8000-{n:012d}", f"019ab2c0-0001-7000-8000-{n:012d}", "a", Step.ABANDONED)
-        for n in range(ENTRIES_MOST)
-    )
-    dispenser = Dispenser(entries)
-    dispenser.press()
-    assert dispenser.asked() == []
-
-
-def test_a_full_disk_refuses_the_press(dispenser: Dispenser) -> None:
-    dispenser.disk_fails = {Step.ASKED}
-    dispenser.press()
-    dispenser.wait(10_000)
-    assert dispenser.asked() == []
-    assert dispenser.sent(Abandon) == []
-    assert dispenser.core.condition().warnings == ("spool_failed",)
-
-
-def test_a_disk_that_fills_up_before_the_print_gives_the_ticket_back(dispenser: Dispenser) -> None:
-    dispenser.disk_fails = {Step.PRINTING}
-    dispenser.press()
-    dispenser.issue(dispenser.asked()[0])
-    assert dispenser.of(Print) == []
-    assert len(dispenser.sent(Abandon)) == 1
-
-
-def test_a_disk_that_fills_up_after_the_print_still_tells_the_hub(dispenser: Dispenser) -> None:
-    dispenser.disk_fails = {Step.PRINTED}
-    dispenser.press()
-    dispenser.issue(dispenser.asked()[0])
-    dispenser.print_ended()
-    assert [each.sure for each in dispenser.sent(Printed)] == [True]
-
-
-# --- the lamp ---
-
-
-def test_ready_is_steady_light(dispenser: Dispenser) -> None:
-    assert dispenser.lit
-    assert dispenser.flashes(10_000) == 0
-
-
-def test_before_its_configuration_there_is_no_lamp_to_light() -> None:
-    dispenser = Dispenser(ready=False)
-    dispenser.wait(5_000)
-    assert dispenser.of(Light) == []
-
-
-def test_no_paper_flashes_without_end(dispenser: Dispenser) -> None:
-    without_paper(dispenser)
-    assert 5 <= dispenser.flashes(10_000) <= 15
-
-
-def test_a_lost_hub_gives_two_short_flashes_each_two_seconds(dispenser: Dispenser) -> None:
-    without_broker(dispenser)
-    assert dispenser.flashes(10_000) == 10
-
-
-def test_a_refused_press_is_answered_by_three_flashes() -> None:
-    dispenser = Dispenser()
-    without_broker(dispenser)
-    dispenser.wait(4_000)
-    before = len(dispenser.of(Light))
-    dispenser.press()
-    dispenser.wait(1_300)
-    assert [each.lit for each in dispenser.of(Light)[before:]].count(True) == 3
-
-
-def test_a_ticket_under_way_blinks_and_then_the_light_is_steady_again(dispenser: Dispenser) -> None:
-    dispenser.press()
-    dispenser.issue(dispenser.asked()[0])
-    assert dispenser.flashes(2_000) == 4
-    dispenser.print_ended()
-    assert dispenser.lit
-    assert dispenser.flashes(2_000) == 0
-
-
-def test_identify_is_seen_above_all_else(dispenser: Dispenser) -> None:
-    without_paper(dispenser)
-    dispenser.tell(Identify(dispenser.now_ms + 30_000))
-    assert dispenser.flashes(10_000) == pytest.approx(29, abs=1)
-
-
-@pytest.mark.parametrize("moment", PATTERNS)
-def test_the_lamp_never_flashes_more_than_three_times_a_second(moment: Any) -> None:
-    steps_ms, repeats = PATTERNS[moment]
-    starts, at_ms = [], 0
-    for _ in range(20 if repeats and steps_ms else 1):
-        for place, step_ms in enumerate(steps_ms):
-            if place % 2 == 0 and step_ms:
-                starts.append(at_ms)
-            at_ms += step_ms
-    for first in starts:
-        assert sum(first <= each < first + 1_000 for each in starts) <= 3
 
 
 # --- what the hub says ---
