@@ -121,6 +121,9 @@ class Outbox:
         self._waiting: dict[str, int] = {}
         self._last_event = 0
         self._published = self._swept = 0
+        # The services whose other desks follow, and from when on; when pictures are looked at that time may have changed.
+        self._others: set[str] = set()
+        self._others_at_s = self._review_at_s = 0.0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
         self._shown: dict[str, DeskState | HallState] = {}
         self._connection: Connection | None = None
@@ -220,24 +223,25 @@ class Outbox:
     # --- the outbox's thread --------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        others: set[str] = set()
-        others_at_s = review_at_s = 0.0
         while not self._stopping.is_set():
             self._wake.wait(LOOK_EVERY_S)
             self._wake.clear()
             try:
-                others |= self._publish_pending()
-                now_s = time.monotonic()
-                if others and now_s >= others_at_s:
-                    self._publish_others(others)
-                    others, others_at_s = set(), now_s + OTHERS_EVERY_S
-                if now_s >= review_at_s:
-                    review_at_s = now_s + REVIEW_EVERY_S
-                    self._review()
-                    self._sweep()
-                self._say_what_is_due()
+                self._go_round(time.monotonic())
             except Exception as error:  # noqa: BLE001 - pictures come again, whatever was wrong with this one
                 self._fail(error)
+
+    def _go_round(self, now_s: float) -> None:
+        """All that is due now. `now_s`: of a clock that never goes back."""
+        self._others |= self._publish_pending()
+        if self._others and now_s >= self._others_at_s:
+            self._publish_others(self._others)
+            self._others, self._others_at_s = set(), now_s + OTHERS_EVERY_S
+        if now_s >= self._review_at_s:
+            self._review_at_s = now_s + REVIEW_EVERY_S
+            self._review()
+            self._sweep()
+        self._say_what_is_due()
 
     def _publish_pending(self) -> set[str]:
         """The acting desks and halls; gives the services whose other desks follow."""

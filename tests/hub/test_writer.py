@@ -1,0 +1,474 @@
+"""One writer: what it does with a batch, a broken database, and an end."""
+
+import queue as queues
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from hub.database.engine import open_engine, open_writer_connection
+from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
+from hub.metrics import Metrics
+from hub.outbox import Outbox
+from hub.queue.adoption import adopt
+from hub.queue.requests import Answer, Command, Issue, Origin, Refresh, Source, SweepOutbox, TicketAnswer
+from hub.queue.transaction import SiteIndex
+from hub.writer import BATCH_MOST, QUEUE_MOST, Busy, Committed, Task, Writer
+from protocol.ids import uuid7
+from protocol.topics import Topics
+from tests.checkers import check_all, read
+from tests.databases import sqlite_url
+from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, town
+
+LIMIT_S = 30
+
+
+@dataclass
+class Asked:
+    """A command under way."""
+
+    command: Command
+    told: "queues.SimpleQueue[Answer | Exception]" = field(default_factory=queues.SimpleQueue)
+
+    def task(self) -> Task:
+        return Task(self.command, answered=self.told.put, failed=self.told.put)
+
+    def outcome(self) -> Answer | Exception:
+        return self.told.get(timeout=LIMIT_S)
+
+    @property
+    def is_told(self) -> bool:
+        return not self.told.empty()
+
+
+class Stand:
+    """A writer with nothing around it but what it tells."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.site = round_the_clock(town())
+        self.batches: list[int] = []
+        self.losses = 0
+        self.order: list[str] = []
+        self._numbers = iter(range(1, 1_000_000))
+        adopt(engine, self.site, TUESDAY_AT_TEN)
+        self.writer = Writer(
+            engine=engine,
+            index=SiteIndex(self.site),
+            now_ms=lambda: TUESDAY_AT_TEN,
+            mean_visit_ms=lambda _: None,
+            after_commit=self._committed,
+            metrics=Metrics("test"),
+            after_loss=self._lost,
+        )
+
+    def _committed(self, batch: object) -> None:
+        self.batches.append(len(batch))  # type: ignore[arg-type]
+
+    def _lost(self, _connection: object) -> None:
+        self.losses += 1
+
+    def new_id(self) -> str:
+        return uuid7(TUESDAY_AT_TEN, next(self._numbers).to_bytes(10, "big"))
+
+    def issue(self, code: str | None = None) -> Asked:
+        request = self.new_id()
+        return Asked(Issue(origin=Origin(Source.DISPENSER, "p", request), service="civil", code=code or request))
+
+    def put(self, *asked: Asked) -> None:
+        for each in asked:
+            self.writer.put(each.task())
+
+    def do(self, asked: Asked) -> Answer | Exception:
+        self.put(asked)
+        return asked.outcome()
+
+    def start(self) -> "Stand":
+        self.writer.start()
+        return self
+
+    def execute(self, *statements: str) -> None:
+        with self.engine.execution_options(write=True).begin() as connection:
+            for each in statements:
+                connection.execute(text(each))
+
+    def codes(self) -> list[str]:
+        return [each["code"] for each in read(self.engine, self.site.name).tickets]
+
+
+@pytest.fixture
+def stand(engine: Engine) -> Iterator[Stand]:
+    """Not started: what is put first is one batch."""
+    made = Stand(engine)
+    yield made
+    made.writer.stop()
+
+
+def told(all_asked: list[Asked]) -> list[str]:
+    return ["ticket" if isinstance(each.outcome(), TicketAnswer) else "failed" for each in all_asked]
+
+
+def test_what_stands_in_the_queue_is_done_in_one_transaction_64_at_most_and_in_order(stand):
+    asked = [stand.issue() for _ in range(BATCH_MOST + 10)]
+    stand.put(*asked)
+    stand.start()
+    assert told(asked) == ["ticket"] * len(asked)
+    assert stand.batches == [BATCH_MOST, 10]
+    assert stand.codes() == [each.command.code for each in asked]
+
+
+def test_of_a_batch_with_two_bad_commands_only_those_two_fail(stand):
+    asked = [stand.issue() for _ in range(BATCH_MOST)]
+    asked[10], asked[40] = stand.issue(asked[3].command.code), stand.issue(asked[5].command.code)
+    stand.put(*asked)
+    stand.start()
+    assert [place for place, one in enumerate(told(asked)) if one == "failed"] == [10, 40]
+    assert len(stand.codes()) == BATCH_MOST - 2
+    rows = read(stand.engine, stand.site.name)
+    check_all(rows)
+    assert [each["number"] for each in rows.tickets] == list(range(1, BATCH_MOST - 1)), "no number was lost"
+
+
+def test_a_commit_that_fails_answers_nobody_with_yes(stand):
+    doom_commits(stand)
+    doomed = [stand.issue(), stand.issue("doomed"), stand.issue()]
+    stand.put(*doomed)
+    stand.start()
+    assert told(doomed) == ["ticket", "failed", "ticket"]
+    assert sorted(stand.codes()) == sorted([doomed[0].command.code, doomed[2].command.code])
+    assert isinstance(stand.do(stand.issue("doomed-too")), DatabaseFault)
+    assert len(stand.codes()) == 2
+
+
+def doom_commits(stand: Stand) -> None:
+    """A ticket whose code begins with `doomed` can be inserted, and its transaction can't be committed."""
+    stand.execute("create table doom (ref text references site(site) deferrable initially deferred)")
+    if stand.engine.dialect.name == "sqlite":
+        stand.execute(
+            "create trigger doom after insert on ticket when new.code like 'doomed%' "
+            "begin insert into doom values ('nowhere'); end"
+        )
+        return
+    stand.execute(
+        "create function doom() returns trigger language plpgsql as "
+        "$$ begin insert into doom values ('nowhere'); return null; end $$",
+        "create trigger doom after insert on ticket for each row when (new.code like 'doomed%') "
+        "execute function doom()",
+    )
+
+
+def test_a_refused_command_does_not_disturb_its_batch(stand):
+    asked = [stand.issue(), Asked(Issue(origin=stand.issue().command.origin, service="none", code="x")), stand.issue()]
+    stand.put(*asked)
+    stand.start()
+    assert [type(each.outcome()).__name__ for each in asked] == ["TicketAnswer", "RefusedAnswer", "TicketAnswer"]
+    assert stand.batches == [3]
+
+
+def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_when_it_is_asked_again(stand):
+    stand.start()
+    stand.do(stand.issue())
+    connection = stand.writer._connection
+    commit = connection.commit
+
+    def commit_and_lose() -> None:
+        commit()
+        connection.raw.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    connection.commit = commit_and_lose
+    asked = stand.issue()
+    assert isinstance(stand.do(asked), DatabaseFault), "nobody is told yes"
+    again = Asked(asked.command)
+    answer = stand.do(again)
+    assert isinstance(answer, TicketAnswer)
+    assert stand.losses == 1
+    assert stand.codes().count(asked.command.code) == 1
+
+
+def test_a_whole_batch_whose_commit_was_lost_is_answered_from_what_was_written(stand):
+    stand.start()
+    stand.do(stand.issue())
+    connection, commit = stand.writer._connection, stand.writer._connection.commit
+
+    def commit_and_lose() -> None:
+        commit()
+        connection.raw.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    connection.commit = commit_and_lose
+    with stopped(stand.writer):
+        asked = [stand.issue() for _ in range(5)]
+        stand.put(*asked)
+    assert told(asked) == ["ticket"] * 5
+    assert stand.losses == 1
+    check_all(read(stand.engine, stand.site.name))
+    assert len(stand.codes()) == 6
+
+
+class stopped:  # noqa: N801 - reads as a phrase
+    """Holds the writer up with an entry, so that what is put within stands together."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.go, self.held = writer, threading.Event(), threading.Event()
+
+    def __enter__(self) -> None:
+        def hold() -> None:
+            self.held.set()
+            self.go.wait(LIMIT_S)
+
+        self.writer.put(hold)
+        self.held.wait(LIMIT_S)
+
+    def __exit__(self, *_: object) -> None:
+        self.go.set()
+
+
+def test_a_postgresql_that_ends_the_connection_is_found_again_by_itself(postgresql_url):
+    engine = open_engine(postgresql_url)
+    stand = Stand(engine).start()
+    assert isinstance(stand.do(stand.issue()), TicketAnswer)
+    for _ in range(2):
+        pid = stand.writer._connection.raw.info.backend_pid
+        with engine.connect() as connection:
+            connection.execute(text(f"select pg_terminate_backend({pid})"))
+        asked = stand.issue()
+        assert isinstance(stand.do(asked), DatabaseFault)
+        assert isinstance(stand.do(Asked(asked.command)), TicketAnswer), "the node asks again, and is answered"
+    assert stand.losses == 2
+    assert len(stand.codes()) == 3
+    stand.writer.stop()
+    engine.dispose()
+
+
+def test_a_batch_that_meets_a_lost_connection_is_done_on_a_new_one(postgresql_url):
+    engine = open_engine(postgresql_url)
+    stand = Stand(engine).start()
+    stand.do(stand.issue())
+    with stopped(stand.writer):
+        with engine.connect() as connection:
+            connection.execute(text(f"select pg_terminate_backend({stand.writer._connection.raw.info.backend_pid})"))
+        asked = [stand.issue() for _ in range(5)]
+        stand.put(*asked)
+    assert told(asked) == ["ticket"] * 5
+    stand.writer.stop()
+    engine.dispose()
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Stand]:
+    """On SQLite, waiting a tenth of a second for a lock."""
+    engine = open_engine(sqlite_url(tmp_path), busy_timeout_s=0.1)
+    made = Stand(engine).start()
+    yield made
+    made.writer.stop()
+    engine.dispose()
+
+
+def test_a_locked_file_fails_the_whole_batch_at_once_and_not_one_after_the_other(impatient):
+    impatient.do(impatient.issue())
+    other = open_writer_connection(impatient.engine)
+    other.execute("begin immediate")
+    tries = 0
+    begin = impatient.writer._connection.begin
+
+    def counted() -> None:
+        nonlocal tries
+        tries += 1
+        begin()
+
+    impatient.writer._connection.begin = counted
+    with stopped(impatient.writer):
+        asked = [impatient.issue() for _ in range(20)]
+        impatient.put(*asked)
+    outcomes = [each.outcome() for each in asked]
+    assert all(isinstance(each, DatabaseLocked) for each in outcomes)
+    assert tries == 1
+    other.execute("rollback")
+    other.close()
+    assert isinstance(impatient.do(Asked(asked[0].command)), TicketAnswer)
+
+
+def test_a_full_disk_fails_commands_and_the_hub_goes_on_when_there_is_room(impatient):
+    impatient.do(impatient.issue())
+    raw = impatient.writer._connection.raw
+    pages = raw.execute("pragma page_count").fetchone()[0]
+    raw.execute(f"pragma max_page_count={pages}").fetchone()
+    failed = None
+    for _ in range(200):
+        asked = impatient.issue()
+        if isinstance(impatient.do(asked), DiskFull):
+            failed = asked
+            break
+    assert failed is not None
+    assert failed.command.code not in impatient.codes()
+    raw.execute("pragma max_page_count=1000000").fetchone()
+    assert isinstance(impatient.do(Asked(failed.command)), TicketAnswer)
+    check_all(read(impatient.engine, impatient.site.name))
+
+
+# --- the two queues -----------------------------------------------------------------------------------------------
+
+
+def sweep(stand: Stand, done: Callable[[str], None], name: str) -> Task:
+    command = SweepOutbox(origin=Origin(Source.JOB, "t"), up_to=0)
+    return Task(command, answered=lambda _: done(name), failed=lambda _: done(name))
+
+
+def test_people_go_before_jobs(stand):
+    order: list[str] = []
+    asked = [stand.issue() for _ in range(3)]
+    for number in range(3):
+        stand.writer.put_later(sweep(stand, order.append, f"job {number}"))
+    for number, each in enumerate(asked):
+        stand.writer.put(
+            Task(each.command, answered=lambda answer, number=number, each=each: (
+                order.append(f"person {number}"), each.told.put(answer)), failed=each.told.put)
+        )
+    stand.start()
+    told(asked)
+    stand.writer.stop()
+    assert order == ["person 0", "person 1", "person 2", "job 0", "job 1", "job 2"]
+
+
+def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand, monkeypatch):
+    monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
+    order: list[str] = []
+    stand.writer.put_later(sweep(stand, order.append, "job"))
+    people = [stand.issue() for _ in range(BATCH_MOST + 1)]
+    for each in people:
+        stand.writer.put(Task(each.command, answered=lambda a, e=each: (order.append("p"), e.told.put(a)), failed=print))
+    stand.start()
+    told(people)
+    stand.writer.stop()
+    assert order.index("job") == BATCH_MOST
+
+
+def test_a_queue_that_is_full_says_busy_and_does_nothing(stand):
+    for _ in range(QUEUE_MOST):
+        stand.writer.put(lambda: None)
+    with pytest.raises(Busy):
+        stand.put(stand.issue())
+    stand.start()
+    with stopped_when_empty(stand.writer):
+        pass
+    assert isinstance(stand.do(stand.issue()), TicketAnswer)
+
+
+class stopped_when_empty(stopped):  # noqa: N801 - reads as a phrase
+    def __enter__(self) -> None:
+        while True:
+            try:
+                super().__enter__()
+            except Busy:
+                continue
+            return
+
+
+def test_an_end_does_what_stands_in_both_queues_and_takes_nothing_more(stand):
+    order: list[str] = []
+    asked = [stand.issue() for _ in range(150)]
+    stand.put(*asked)
+    stand.writer.put_later(sweep(stand, order.append, "job"))
+    stand.start()
+    stand.writer.stop()
+    assert all(each.is_told for each in asked)
+    assert told(asked) == ["ticket"] * 150
+    assert order == ["job"]
+    with pytest.raises(Busy):
+        stand.put(stand.issue())
+    with pytest.raises(Busy):
+        stand.writer.put_later(sweep(stand, order.append, "late"))
+
+
+def test_a_message_that_can_t_be_read_and_an_asker_who_is_gone_do_not_end_the_writer(stand):
+    stand.start()
+
+    def unreadable() -> Task | None:
+        raise RecursionError("too deep")
+
+    def gone(_: object) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    stand.writer.put(unreadable)
+    stand.writer.put(Task(stand.issue().command, answered=gone, failed=gone))
+    stand.writer.put(Task(stand.issue("same").command, answered=gone, failed=gone))
+    stand.writer.put(Task(stand.issue("same").command, answered=gone, failed=gone))
+    assert isinstance(stand.do(stand.issue()), TicketAnswer)
+    assert len(stand.codes()) == 3
+
+
+def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
+    stand = Stand(engine)
+    sent: list[str] = []
+    outbox = Outbox(
+        engine=engine,
+        index=SiteIndex(stand.site),
+        topics=Topics(stand.site.name),
+        publish=lambda topic, *_, **__: sent.append(topic) is None,
+        now_ms=lambda: TUESDAY_AT_TEN,
+        put_later=stand.writer.put_later,
+        metrics=Metrics("test"),
+    )
+    stand.writer._after_commit, stand.writer._after_loss = outbox.committed, outbox.recount
+    stand.start()
+    outbox._count(outbox._connect())
+    stand.do(stand.issue())
+    connection, commit = stand.writer._connection, stand.writer._connection.commit
+
+    def commit_and_lose() -> None:
+        commit()
+        connection.raw.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    connection.commit = commit_and_lose
+    stand.do(stand.issue())
+    stand.do(stand.issue())
+    assert outbox.waiting["civil"] == 3
+    stand.writer.stop()
+    outbox._go_round(0.0)
+    outbox._disconnect()
+    assert Topics(stand.site.name).hall_state("hall") in sent
+
+
+def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
+    from hub.queue.requests import Book
+
+    stand = Stand(engine)
+    stand.execute("drop table visitor_name")
+    stand.execute(
+        "create table visitor_name (site text, ticket bigint, name text check (length(name) < 3), delete_after_ms bigint)"
+    )
+    stand.start()
+    asked = Asked(
+        Book(
+            origin=Origin(Source.SYNC, "sync", stand.new_id()),
+            booking="b",
+            service="civil",
+            appointment_ms=TUESDAY_AT_TEN,
+            code="c",
+            name="Zoé Exemple-Inventée",
+        )
+    )
+    outcome = stand.do(asked)
+    stand.writer.stop()
+    said = capsys.readouterr()
+    assert isinstance(outcome, DatabaseFault)
+    assert "Inventée" not in said.out + said.err + str(outcome)
+    assert "command.failed" in said.out + said.err
+
+
+def test_committed_is_what_the_publisher_gets(stand):
+    got: list[Committed] = []
+    stand.writer._after_commit = got.extend
+    stand.start()
+    answer = stand.do(stand.issue())
+    stand.do(Asked(Refresh(origin=Origin(Source.JOB), halls=("hall",))))
+    stand.writer.stop()
+    assert [each.answer for each in got][0] == answer
+    assert got[0].effects.waiting == {"civil": 1}
+    assert got[1].effects.halls == {"hall"}
