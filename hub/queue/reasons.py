@@ -72,16 +72,16 @@ def explain(order: Sequence[Waiting], now_ms: int) -> Reason | None:
 
 
 def _why(first: Waiting, now_ms: int) -> Why:
-    if first.bound:
-        return Why.BOUND
-    if not first.candidate.may_be_taken(now_ms):
-        return Why.EARLY
-    if first.is_strict:
-        return Why.STRICT
-    if first.candidate.handicap_ms > 0:
-        return Why.HELPING
-    if first.candidate.kind is Kind.TIMED:
-        return Why.APPOINTMENT
-    if first.candidate.kind is Kind.DEFERRED:
-        return Why.DEFERRED
-    return Why.PRIORITY if first.priority else Why.WALK_IN
+    """The first that holds, in this order."""
+    kind = first.candidate.kind
+    held_true = (
+        (Why.BOUND, first.bound),
+        (Why.EARLY, not first.candidate.may_be_taken(now_ms)),
+        (Why.STRICT, first.is_strict),
+        (Why.HELPING, first.candidate.handicap_ms > 0),
+        (Why.APPOINTMENT, kind is Kind.TIMED),
+        (Why.DEFERRED, kind is Kind.DEFERRED),
+        (Why.PRIORITY, first.priority),
+        (Why.WALK_IN, True),
+    )
+    return next(why for why, holds in held_true if holds)

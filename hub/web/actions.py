@@ -68,7 +68,9 @@ DESK_ACTIONS: dict[str, Action] = {
     "undo": Action("Undo a finish and call: what was called waits again, what was finished is back.", _at_held(q.Undo)),
     "pause": Action("Pause the desk, once it holds nobody.", _mode(DeskMode.PAUSED)),
     "close": Action("Close the desk, once it holds nobody.", _mode(DeskMode.CLOSED)),
-    "open": Action("Open the desk, or take a pause or close back that waits for the end of a visit.", _mode(DeskMode.OPEN)),
+    "open": Action(
+        "Open the desk, or take a pause or close back that waits for the end of a visit.", _mode(DeskMode.OPEN)
+    ),
 }
 
 TICKET_ACTIONS: dict[str, Action] = {
@@ -80,5 +82,7 @@ TICKET_ACTIONS: dict[str, Action] = {
     "readmit": Action("An absent ticket waits again.", _at_ticket(q.Readmit)),
     "check-in": Action("A booked visitor is here.", _check_in),
     "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel)),
-    "transfer": Action("To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer),
+    "transfer": Action(
+        "To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer
+    ),
 }

@@ -59,7 +59,9 @@ def create_api(parts: WebParts) -> APIRouter:
     for word, action in TICKET_ACTIONS.items():
         handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked))
         name = f"ticket_{word.replace('-', '_')}"
-        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, d.DeskDone | d.TicketDone)
+        _add(
+            router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, d.DeskDone | d.TicketDone
+        )
     _add(router, "/tickets", api.issue, "issue", "Issue a ticket of a service.", d.TicketIssued, status=201)
     for path, handler, model in (
         ("/site", api.site, d.SiteDocument),

@@ -27,6 +27,7 @@ from hub.web.parts import WebParts
 
 _STATIC = Path(__file__).parent / "static"
 
+
 def create_web(parts: WebParts) -> FastAPI:
     """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread."""
     view = DeskView(parts.site)

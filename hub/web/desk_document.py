@@ -19,7 +19,8 @@ def desk_document(picture: DeskPicture, desk: Desk) -> d.DeskDocument:
         held=_held(picture.held),
         next=_next(picture.next),
         queues=tuple(
-            d.QueueDocument(service=queue.service, letter=queue.letter, waiting=queue.waiting) for queue in picture.queues
+            d.QueueDocument(service=queue.service, letter=queue.letter, waiting=queue.waiting)
+            for queue in picture.queues
         ),
         parked=tuple(_aside(ticket) for ticket in picture.parked),
         absent=tuple(_aside(ticket) for ticket in picture.absent),

@@ -54,7 +54,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit)
         first = places[order[0].candidate.id].ticket
         following = NextTicket(first.id, first.label, first.appointment_ms, reason)
     last = _last_action(rows.events)
-    held = _held(rows, index, desk, mean_visit_ms) if rows.held else None
+    held = _held(rows, rows.held, index, mean_visit_ms) if rows.held else None
     return DeskPicture(
         revision=rows.revision,
         now_ms=now_ms,
@@ -122,9 +122,7 @@ def _said_ms(held: Ticket) -> int:
     return held.said_ms or held.called_ms or 0
 
 
-def _held(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit) -> HeldTicket:
-    held = rows.held
-    assert held is not None
+def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVisit) -> HeldTicket:
     service = index.service(held.service)
     arrived_ms = held.issued_ms or held.due_ms
     return HeldTicket(
@@ -148,7 +146,7 @@ def _held(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit
 
 def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue, ...]:
     """Main services first, each in the order this desk would take it; the first 50 tickets in all."""
-    delays = {help.service: help.delay_min * MINUTE_MS for help in desk.helps}
+    delays = {each.service: each.delay_min * MINUTE_MS for each in desk.helps}
     seen = [(_waiting(place, desk.name), place.ticket) for place in rows.waiting]
     seen.sort(key=lambda pair: pair[0].candidate.rank)
     shown = seen[:SHOWN]

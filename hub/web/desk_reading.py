@@ -94,9 +94,7 @@ class DeskRows:
 def read_revision(connection: Connection, site: str) -> tuple[int, int]:
     """The pair [generation, n] that every state carries: n is the last journal row."""
     generation = connection.scalar(select(SiteRow.generation_ms).where(SiteRow.site == site))
-    last = connection.scalar(
-        select(_event.c.id).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1)
-    )
+    last = connection.scalar(select(_event.c.id).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1))
     return int(generation or 0), int(last or 0)
 
 
@@ -123,7 +121,8 @@ def read_counts(connection: Connection, site: str) -> dict[str, int]:
 def read_held(connection: Connection, site: str) -> dict[str, Ticket]:
     """The tickets held, by desk."""
     return {
-        str(ticket.desk): ticket for ticket in _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _HELD))
+        str(ticket.desk): ticket
+        for ticket in _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _HELD))
     }
 
 
@@ -155,7 +154,9 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         parked=tuple(parked),
         parked_ms=_read_parked_ms(connection, site, [ticket.id for ticket in parked]),
         absent=tuple(
-            _tickets(connection, absent.order_by(func.coalesce(_ticket.c.ended_ms, _ticket.c.called_ms).desc()).limit(SHOWN))
+            _tickets(
+                connection, absent.order_by(func.coalesce(_ticket.c.ended_ms, _ticket.c.called_ms).desc()).limit(SHOWN)
+            )
         ),
         absent_total=absent_total,
         expected=tuple(_read_expected(connection, site, mine, today)),
@@ -191,9 +192,7 @@ def read_journal(connection: Connection, site: str, ticket_id: int) -> list[dict
 def read_name(connection: Connection, site: str, ticket_id: int, now_ms: int) -> str | None:
     """The visitor's name where Publik gave one and it may still be kept. For the staff page alone."""
     return connection.scalar(
-        select(_name.c.name).where(
-            _name.c.site == site, _name.c.ticket == ticket_id, _name.c.delete_after_ms > now_ms
-        )
+        select(_name.c.name).where(_name.c.site == site, _name.c.ticket == ticket_id, _name.c.delete_after_ms > now_ms)
     )
 
 
@@ -234,8 +233,10 @@ def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> di
     last = select(_event.c.ticket, func.max(_event.c.at_ms)).where(
         _event.c.site == site, _event.c.ticket.in_(tickets), _event.c.event == Event.PARK
     )
-    rows = connection.execute(last.group_by(_event.c.ticket)) if tickets else ()
-    return {ticket: at_ms for ticket, at_ms in rows}
+    if not tickets:
+        return {}
+    rows = connection.execute(last.group_by(_event.c.ticket)).all()
+    return {row[0]: row[1] for row in rows}
 
 
 def _read_expected(connection: Connection, site: str, services: list[str], today: str) -> list[Ticket]:
@@ -258,9 +259,7 @@ def _read_events(connection: Connection, site: str, desk: str) -> Iterable[Journ
             *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _event.c.actor),
             *(_event.c.request, _ticket.c.series, _ticket.c.number, _ticket.c.code),
         )
-        .select_from(
-            _event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket))
-        )
+        .select_from(_event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket)))
         .where(_event.c.site == site, _event.c.desk == desk)
         .order_by(_event.c.id.desc())
         .limit(LAST_EVENTS)

@@ -64,7 +64,9 @@ class DeskView:
         message = {"content": self.live(picture), "revision": picture.revision, "now_ms": picture.now_ms}
         return msgspec.json.encode(message).decode()
 
-    def panel(self, panel: Panel, content: object, picture_of: tuple[str, str], confirm: ServiceChoice | None = None) -> str:
+    def panel(
+        self, panel: Panel, content: object, picture_of: tuple[str, str], confirm: ServiceChoice | None = None
+    ) -> str:
         """One panel alone. `picture_of`: name and number of the desk."""
         desk, number = picture_of
         template = self._templates.get_template(f"panels/{template_of(panel)}.html")

@@ -92,8 +92,15 @@ class DeskDone(Document):
 
 class TicketIssued(Document):
     model_config = example(
-        **{"id": EXAMPLE_ID, "ticket": 19, "number": "A016", "service": "etat-civil", "code": "k7m2p9"},
-        **{"people_ahead": 4, "issued_at": EXAMPLE_AT, "wait_min": [10, 30], "appointment_at": None},
+        id=EXAMPLE_ID,
+        ticket=19,
+        number="A016",
+        service="etat-civil",
+        code="k7m2p9",
+        people_ahead=4,
+        issued_at=EXAMPLE_AT,
+        wait_min=[10, 30],
+        appointment_at=None,
     )
 
     id: RequestId
@@ -146,8 +153,14 @@ class DeskDocument(Document):
     """The whole state of a desk; names of visitors are for the staff page alone."""
 
     model_config = example(
-        **{"revision": EXAMPLE_REVISION, "at": EXAMPLE_AT, "desk": "guichet-3", "number": "3", "hall": "hall"},
-        **{"mode": "open", "pausing": False, "closing": False},
+        revision=EXAMPLE_REVISION,
+        at=EXAMPLE_AT,
+        desk="guichet-3",
+        number="3",
+        hall="hall",
+        mode="open",
+        pausing=False,
+        closing=False,
         held={"ticket": 17, "number": "A012", "service": "etat-civil", "state": "called"},
         next={"ticket": 18, "number": "A015", "why": "appointment", "due_at": "2026-11-24T09:35:00.000Z"},
         queues=[{"service": "etat-civil", "letter": "A", "waiting": 5}],
@@ -185,8 +198,13 @@ class DesksDocument(Document):
         revision=EXAMPLE_REVISION,
         desks=[
             {
-                **{"desk": "guichet-3", "number": "3", "hall": "hall", "mode": "open"},
-                **{"pausing": False, "closing": False, "held": "A012"},
+                "desk": "guichet-3",
+                "number": "3",
+                "hall": "hall",
+                "mode": "open",
+                "pausing": False,
+                "closing": False,
+                "held": "A012",
             }
         ],
     )
@@ -213,8 +231,12 @@ class WaitingDocument(Document):
         total=1,
         tickets=[
             {
-                **{"ticket": 18, "number": "A015", "arrived_at": EXAMPLE_AT, "appointment_at": None},
-                **{"due_at": "2026-11-24T10:01:07.250Z", "bound_desk": None},
+                "ticket": 18,
+                "number": "A015",
+                "arrived_at": EXAMPLE_AT,
+                "appointment_at": None,
+                "due_at": "2026-11-24T10:01:07.250Z",
+                "bound_desk": None,
             }
         ],
     )
@@ -241,12 +263,26 @@ class TicketDocument(Document):
     """One visit and its journal, oldest first."""
 
     model_config = example(
-        **{"ticket": 17, "number": "A012", "service": "etat-civil", "state": "called", "desk": "guichet-3"},
-        **{"priority": False, "arrived_at": EXAMPLE_AT, "appointment_at": None, "due_at": EXAMPLE_AT},
+        ticket=17,
+        number="A012",
+        service="etat-civil",
+        state="called",
+        desk="guichet-3",
+        priority=False,
+        arrived_at=EXAMPLE_AT,
+        appointment_at=None,
+        due_at=EXAMPLE_AT,
         journal=[
             {
-                **{"id": 4711, "event": "issue", "from_state": None, "to_state": "waiting", "at": EXAMPLE_AT},
-                **{"source": "dispenser", "actor": "borne-1", "desk": None, "request": EXAMPLE_ID},
+                "id": 4711,
+                "event": "issue",
+                "from_state": None,
+                "to_state": "waiting",
+                "at": EXAMPLE_AT,
+                "source": "dispenser",
+                "actor": "borne-1",
+                "desk": None,
+                "request": EXAMPLE_ID,
             }
         ],
     )
@@ -264,7 +300,9 @@ class TicketDocument(Document):
 
 
 class HallDocument(Document):
-    model_config = example(hall="hall", title="Hall d’accueil", waiting=[{"service": "famille", "letter": "F", "waiting": 2}])
+    model_config = example(
+        hall="hall", title="Hall d’accueil", waiting=[{"service": "famille", "letter": "F", "waiting": 2}]
+    )
 
     hall: str
     title: str
@@ -291,11 +329,19 @@ class ServiceDocument(Document):
 
 class SiteDocument(Document):
     model_config = example(
-        **{"site": "mairie", "town": "Ville exemple", "zone": "Europe/Paris"},
+        site="mairie",
+        town="Ville exemple",
+        zone="Europe/Paris",
         services=[
             {
-                **{"service": "etat-civil", "letter": "A", "title": "État civil", "hall": "hall"},
-                **{"opens": "8:30", "last_ticket": "16:45", "closes": "17:00", "open": True},
+                "service": "etat-civil",
+                "letter": "A",
+                "title": "État civil",
+                "hall": "hall",
+                "opens": "8:30",
+                "last_ticket": "16:45",
+                "closes": "17:00",
+                "open": True,
             }
         ],
     )
@@ -326,7 +372,9 @@ class ProblemDocument(BaseModel):
                     "status": 409,
                     "detail": "ticket A012 is served: start is not possible",
                     "code": "transition_refused",
-                    **{"ticket": "A012", "state": "served", "event": "start"},
+                    "ticket": "A012",
+                    "state": "served",
+                    "event": "start",
                 }
             ]
         },

@@ -55,7 +55,7 @@ class Reader:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._frame: str | None = None
+        self._frame = ""
         self._offered: tuple[Revision, str] | None = None
         self._ready = asyncio.Event()
 
@@ -73,9 +73,7 @@ class Reader:
     async def take(self) -> str:
         await self._ready.wait()
         self._ready.clear()
-        frame, self._frame = self._frame, None
-        assert frame is not None
-        return frame
+        return self._frame
 
 
 class Room:
@@ -116,7 +114,8 @@ class Room:
         while self.readers:
             wait_s = await self._draw_once()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._stale.wait()
 
     async def _draw_once(self) -> float:
         """Draws for all who look; gives how long the picture holds."""
@@ -125,7 +124,8 @@ class Room:
         try:
             frames = await self._draw(self.desk, frozenset(reader.kind for reader in self.readers))
         except Exception as error:  # noqa: BLE001 - the pages say that they are offline, and it is tried again
-            log.error("live.not_drawn", desk=self.desk, error=str(error))
+            # Said each second while it lasts: one line, no traceback.
+            log.error("live.not_drawn", desk=self.desk, error=str(error))  # noqa: TRY400
             self.is_well = False
             return RETRY_S
         self.is_well = True
@@ -215,14 +215,17 @@ class Live:
     async def _send(self, websocket: WebSocket, room: Room, reader: Reader) -> None:
         while True:
             try:
-                frame = await asyncio.wait_for(reader.take(), self._beat_s)
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the result.
+                async with asyncio.timeout(self._beat_s):
+                    frame = await reader.take()
             except TimeoutError:
                 # No beat from a room that cannot read: its pages must not look alive.
                 if reader.kind is Kind.DOCUMENT or not room.is_well:
                     continue
                 frame = self._beat()
             try:
-                await asyncio.wait_for(websocket.send_text(frame), self._send_limit_s)
+                async with asyncio.timeout(self._send_limit_s):
+                    await websocket.send_text(frame)
             except TimeoutError:
                 log.info("live.reader_dropped", desk=room.desk, limit_s=self._send_limit_s)
                 return

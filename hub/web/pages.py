@@ -31,7 +31,7 @@ T = TypeVar("T")
 DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 TicketId = Annotated[int, Path(ge=1, le=2**53)]
 # A page drawn for all who look holds no id: its script makes one for each gesture.
-FormId = Annotated[str, Form(pattern=f"^$|{UUID7}")]
+FormId = Annotated[str, Form(alias="id", pattern=f"^$|{UUID7}")]
 Shown = Annotated[str, Form(pattern=r"^[0-9]{0,16}$")]
 ServiceName = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")]
 
@@ -125,11 +125,11 @@ class Pages:
     # --- commands -------------------------------------------------------------------------------------------------
 
     async def desk_command(
-        self, request: Request, desk: DeskName, word: str, id: FormId = "", shown: Shown = ""
+        self, request: Request, desk: DeskName, word: str, request_id: FormId = "", shown: Shown = ""
     ) -> Response:
         """One of the desk's own commands: a form of the page."""
         action = self._action(DESK_ACTIONS, word)
-        asked = Asked(self._origin(id), self._desk(desk).name, shown=int(shown) if shown else None)
+        asked = Asked(self._origin(request_id), self._desk(desk).name, shown=int(shown) if shown else None)
         return await self._done(request, asked, action)
 
     async def ticket_command(
@@ -142,11 +142,11 @@ class Pages:
         to_desk: ServiceName = None,
         priority: bool = False,
         confirmed: bool = False,
-        id: FormId = "",
+        request_id: FormId = "",
     ) -> Response:
         """A command to one ticket of a list or a panel."""
         action = self._action(TICKET_ACTIONS, word)
-        origin, name = self._origin(id), self._desk(desk).name
+        origin, name = self._origin(request_id), self._desk(desk).name
         asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
         return await self._done(request, asked, action)
 
@@ -156,8 +156,8 @@ class Pages:
         by_script = request.headers.get("hx-request") == "true"
         try:
             answer = await self._parts.do(action.command(asked))
-        except Exception as error:  # noqa: BLE001 - the person who asked must read that nothing happened
-            log.error("page.command_failed", desk=asked.desk, error=str(error))
+        except Exception:  # the person who asked must read that nothing happened
+            log.exception("page.command_failed", desk=asked.desk)
             said, status = say("The hub could not do that. Nothing was changed; try again."), 500
         else:
             self._live.nudge(asked.desk)

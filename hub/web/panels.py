@@ -104,11 +104,15 @@ def read_transfer(
             for name in (service.name for service in index.site.services)
             if name != ticket.service
         ),
-        desks=tuple(_desk_choice(index, each, desk, desks[each.name], held.get(each.name)) for each in index.site.desks),
+        desks=tuple(
+            _desk_choice(index, each, desk, desks[each.name], held.get(each.name)) for each in index.site.desks
+        ),
     )
 
 
-def read_ticket_panel(connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int, now_ms: int) -> TicketPanel | None:
+def read_ticket_panel(
+    connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int, now_ms: int
+) -> TicketPanel | None:
     ticket = read_ticket(connection, index.site.name, ticket_id)
     if ticket is None:
         return None

@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from hub.database.faults import DatabaseFault
 from hub.queue.requests import RefusedAnswer
+from hub.writer import Busy
 from protocol.instants import to_wire
 
 log = structlog.get_logger()
@@ -67,31 +69,39 @@ def status_of(answer: RefusedAnswer) -> int:
 
 def install(app: FastAPI) -> None:
     """Every error of the app leaves it as a problem."""
-    app.add_exception_handler(NoSuch, _no_such)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _failed)
+    app.exception_handler(NoSuch)(_no_such)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(Busy)(_busy)
+    app.exception_handler(DatabaseFault)(_busy)
+    app.exception_handler(Exception)(_failed)
 
 
-async def _no_such(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, NoSuch)
+async def _no_such(_request: Request, error: NoSuch) -> Response:
     return problem(404, "unknown", str(error), {"kind": error.kind, "name": error.name})
 
 
-async def _http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _http(_request: Request, error: HTTPException) -> Response:
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     response = problem(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     """One sentence for each field: where, and what would be right."""
-    assert isinstance(error, RequestValidationError)
     errors = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     detail = "; ".join(f"{each['where']}: {each['what']}" for each in errors)
     return problem(422, "invalid_request", detail, {"errors": errors})
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    """Nothing was done, and it may be asked again: the writer's queue is full, or the database is away."""
+    code = "hub_busy" if isinstance(error, Busy) else "database_away"
+    log.warning("web.not_done", path=request.url.path, code=code, error=str(error))
+    response = problem(503, code, str(error))
+    response.headers["retry-after"] = "1"
+    return response
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What the desk page says in whole sentences: reasons, the last action, refusals. Each is one entry of the catalogue."""
+"""What the desk page says in whole sentences: reasons, the last action, refusals; each one entry of the catalogue."""
 
 from hub.queue.reasons import Reason, Why
 from hub.queue.requests import RefusedAnswer

@@ -8,8 +8,8 @@ from sqlalchemy import insert
 from hub.database.tables import CounterRow
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
-from tests.web.stand import Stand, TurnedClock
 from protocol.messages import DeskMode
+from tests.web.stand import Stand, TurnedClock
 
 DESK = "desk-3"
 DAY = "2026-11-24"
@@ -181,5 +181,3 @@ def _at(clock: TurnedClock, moment: str) -> int:
     other = TurnedClock()
     other.set(moment)
     return other.at_ms
-
-

@@ -35,10 +35,6 @@ def state_of(stand: Stand, ticket: int) -> State:
     return found.state
 
 
-def number(page: Page) -> "object":
-    return page.locator("#ticket .number")
-
-
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +191,10 @@ def test_who_was_slower_is_told_by_whom_and_when(page: Page, stand: Stand, clock
     clock.set("10:42:07")
     show(page)
     # The page is held still, as by a network that hangs: what it shows is old.
-    page.evaluate("document.querySelector('#live').addEventListener('htmx:ws:before:message:incoming', (event) => event.preventDefault())")
+    page.evaluate(
+        "document.querySelector('#live').addEventListener("
+        "'htmx:ws:before:message:incoming', (event) => event.preventDefault())"
+    )
     clock.turn(seconds=-3)
     stand.press(DESK)
     page.keyboard.press("t")

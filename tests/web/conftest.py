@@ -1,4 +1,4 @@
-"""The web side on both databases, behind a real server."""
+"""The web side behind a real server: on both databases, or, where the database says nothing, on SQLite alone."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,25 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from hub.database.engine import open_engine
+from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
 
 @pytest.fixture
 def clock() -> TurnedClock:
     return TurnedClock()
+
+
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for a whole file of tests."""
+    engine = open_engine(sqlite_url(tmp_path_factory.mktemp("web")))
+    stand = Stand(engine, a_site(), TurnedClock().now_ms)
+    with served(stand) as running:
+        yield running
+    stand.stop()
+    engine.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from hub.queue.transaction import SiteIndex
 from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
-from hub.writer import Task, Writer
+from hub.writer import Committed, Task, Writer
 from protocol.ids import uuid7
 from protocol.instants import from_wire
 from protocol.messages import DeskMode
@@ -117,7 +117,7 @@ class Stand:
             index=index,
             now_ms=now_ms,
             mean_visit_ms=self.means.get,
-            after_commit=lambda batch: self.outbox.committed(batch),
+            after_commit=self._committed,
             metrics=metrics,
         )
         self.outbox = Outbox(
@@ -153,6 +153,9 @@ class Stand:
 
     def _do(self, command: Command) -> Awaitable[Answer]:
         return asyncio.wrap_future(self.put(command))
+
+    def _committed(self, batch: Sequence[Committed]) -> None:
+        self.outbox.committed(batch)
 
     def put(self, command: Command) -> "Future[Answer]":
         future: Future[Answer] = Future()

@@ -1,0 +1,232 @@
+"""Live sockets: the whole at once, then each newer picture, for fast and slow readers."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import websockets
+from structlog.testing import capture_logs
+
+from hub.queue.transaction import SiteIndex
+from hub.web.live import Frames, Kind, Live, Reader, Room
+from tests.web.stand import Served, Stand, TurnedClock, a_site
+
+LIMIT_S = 20
+DOCUMENT, PAGE = "/api/v1/desks/desk-3/live", "/desks/desk-3/live"
+
+
+@asynccontextmanager
+async def reader(server: Served, path: str, **options: Any) -> AsyncIterator[websockets.ClientConnection]:
+    address, origin = f"ws://127.0.0.1:{server.port}{path}", f"http://127.0.0.1:{server.port}"
+    async with websockets.connect(address, origin=origin, proxy=None, **options) as connection:  # type: ignore[arg-type]
+        yield connection
+
+
+async def next_of(connection: websockets.ClientConnection) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await asyncio.wait_for(connection.recv(), LIMIT_S))
+    return found
+
+
+def test_a_reader_gets_the_whole_then_each_newer_revision(server: Served, stand: Stand) -> None:
+    stand.open("desk-3")
+    ticket = stand.issue("civil").ticket
+
+    async def read() -> None:
+        async with reader(server, DOCUMENT) as connection:
+            whole = await next_of(connection)
+            assert (whole["mode"], whole["held"], whole["next"]["number"]) == ("open", None, "A001")
+            await asyncio.to_thread(stand.next, "desk-3")
+            newer = await next_of(connection)
+            while newer["held"] is None:
+                newer = await next_of(connection)
+            assert newer["held"]["ticket"] == ticket
+            assert newer["revision"] > whole["revision"]
+
+    asyncio.run(read())
+
+
+def test_the_pages_socket_sends_html_and_the_hubs_clock(server: Served, stand: Stand, clock: TurnedClock) -> None:
+    stand.open("desk-3")
+
+    async def read() -> None:
+        async with reader(server, PAGE) as connection:
+            frame = await next_of(connection)
+            assert "Personne n’attend" in frame["content"]
+            assert frame["now_ms"] == clock.at_ms
+            await asyncio.to_thread(stand.issue, "civil")
+            while "A\u00a0001" not in (await next_of(connection)).get("content", ""):
+                pass
+
+    asyncio.run(read())
+
+
+def test_an_unknown_desk_has_no_socket(server: Served) -> None:
+    async def connect() -> None:
+        async with reader(server, "/desks/desk-99/live"):
+            pass
+
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+        asyncio.run(connect())
+    assert refused.value.response.status_code == 404
+
+
+def test_many_readers_of_one_desk_are_drawn_for_once(server: Served, stand: Stand) -> None:
+    stand.open("desk-3")
+
+    async def read() -> None:
+        async with reader(server, PAGE) as first, reader(server, PAGE) as second:
+            await next_of(first)
+            await next_of(second)
+            await asyncio.to_thread(stand.issue, "civil")
+            assert await next_of(first) == await next_of(second)
+
+    asyncio.run(read())
+
+
+# --- one reader, without a socket -----------------------------------------------------------------------------------
+
+
+def test_only_the_latest_frame_is_kept_for_a_reader_that_is_busy() -> None:
+    async def offer() -> None:
+        busy = Reader(Kind.PAGE)
+        busy.offer((1, 1), "old")
+        busy.offer((1, 2), "new")
+        assert await asyncio.wait_for(busy.take(), LIMIT_S) == "new"
+
+    asyncio.run(offer())
+
+
+@pytest.mark.parametrize(
+    ("kind", "revision", "frame", "is_taken"),
+    [
+        (Kind.PAGE, (1, 4), "older", False),
+        (Kind.PAGE, (0, 9), "of an older generation", False),
+        (Kind.PAGE, (1, 5), "same", False),
+        (Kind.PAGE, (1, 5), "redrawn by time", True),
+        (Kind.PAGE, (2, 1), "of a newer generation", True),
+        (Kind.DOCUMENT, (1, 5), "redrawn by time", False),
+        (Kind.DOCUMENT, (1, 6), "newer", True),
+    ],
+)
+def test_a_reader_is_never_sent_an_older_picture(
+    kind: Kind, revision: tuple[int, int], frame: str, is_taken: bool
+) -> None:
+    async def offer() -> None:
+        one = Reader(kind)
+        one.offer((1, 5), "same")
+        await one.take()
+        one.offer(revision, frame)
+        taken = asyncio.ensure_future(one.take())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert taken.done() is is_taken
+        taken.cancel()
+
+    asyncio.run(offer())
+
+
+class StalledSocket:
+    """A socket whose reader went to sleep: the first frame is taken, the second never."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.has_sent = asyncio.Event()
+
+    async def accept(self) -> None:
+        pass
+
+    async def receive(self) -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send_text(self, frame: str) -> None:
+        if self.sent:
+            await asyncio.Event().wait()
+        self.sent.append(frame)
+        self.has_sent.set()
+
+
+def test_a_slow_reader_is_dropped_and_others_are_not_held_up() -> None:
+    pictures = iter(range(1, 100))
+
+    async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+        count = next(pictures)
+        return Frames((1, count), 60_000, dict.fromkeys(kinds, f"picture {count}"))
+
+    async def serve() -> None:
+        live = Live(SiteIndex(a_site()), draw, lambda: "beat", send_limit_s=0.05)
+        live.start()
+        slow = StalledSocket()
+        serving = asyncio.create_task(live.serve(slow, "desk-3", Kind.PAGE))  # type: ignore[arg-type]
+        await asyncio.wait_for(slow.has_sent.wait(), LIMIT_S)
+        live.changed(["desk-3"], [])
+        await asyncio.wait_for(serving, LIMIT_S)
+        assert slow.sent == ["picture 1"]
+        assert live.reader_count == 0
+        fast = StalledSocket()
+        again = asyncio.create_task(live.serve(fast, "desk-3", Kind.PAGE))  # type: ignore[arg-type]
+        await asyncio.wait_for(fast.has_sent.wait(), LIMIT_S)
+        assert fast.sent != slow.sent
+        again.cancel()
+        live.stop()
+
+    with capture_logs() as logs:
+        asyncio.run(serve())
+    assert [entry["event"] for entry in logs] == ["live.reader_dropped"]
+
+
+def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real one: it never reads, so frames fill its buffers, and the hub lets it go within the limit."""
+    stand = one_server.stand
+    live = stand.web.state.live
+    monkeypatch.setattr(live, "_send_limit_s", 0.2)
+    stand.open("desk-3")
+    for _ in range(50):
+        stand.issue("civil")
+
+    async def stall() -> None:
+        # No room for what comes in: the buffers are the smallest there are.
+        link = socket.socket()
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        link.connect(("127.0.0.1", one_server.port))
+        link.setblocking(False)
+        async with reader(
+            one_server, PAGE, sock=link, max_queue=1, compression=None, ping_interval=None, close_timeout=0
+        ) as connection:
+            await next_of(connection)
+            async with asyncio.timeout(LIMIT_S * 3):
+                while live.reader_count:
+                    await asyncio.to_thread(stand.issue, "civil")
+
+    asyncio.run(stall())
+
+
+def test_a_room_that_cannot_read_is_not_well_and_recovers() -> None:
+    broken, has_failed = True, asyncio.Event()
+
+    async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+        if broken:
+            has_failed.set()
+            raise OSError("the database is away")
+        return Frames((1, 1), 60_000, dict.fromkeys(kinds, "well"))
+
+    async def look() -> None:
+        nonlocal broken
+        room = Room("desk-3", draw)
+        one = Reader(Kind.PAGE)
+        room.join(one)
+        await asyncio.wait_for(has_failed.wait(), LIMIT_S)
+        await asyncio.sleep(0)
+        assert not room.is_well
+        broken = False
+        room.mark_stale()
+        assert await asyncio.wait_for(one.take(), LIMIT_S) == "well"
+        assert room.is_well
+        room.leave(one)
+
+    with capture_logs():
+        asyncio.run(look())

@@ -1,0 +1,64 @@
+"""The API's own description: served here, whole, with examples that are right."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from hub.web import documents
+from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
+from tests.web.stand import Served
+
+MODELS = [
+    model
+    for model in vars(documents).values()
+    if isinstance(model, type) and issubclass(model, BaseModel) and "json_schema_extra" in model.model_config
+]
+
+
+@pytest.fixture
+def client(one_server: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=one_server.address, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def description(client: httpx.Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
+    return found
+
+
+def test_every_command_is_described(description: dict[str, Any]) -> None:
+    paths = description["paths"]
+    assert all(f"/api/v1/desks/{{desk}}/{word}" in paths for word in DESK_ACTIONS)
+    assert all(f"/api/v1/desks/{{desk}}/tickets/{{ticket}}/{word}" in paths for word in TICKET_ACTIONS)
+
+
+def test_every_route_says_what_it_gives_and_takes(description: dict[str, Any]) -> None:
+    for path, methods in description["paths"].items():
+        for method, route in methods.items():
+            assert route.get("description"), (method, path)
+            done = next(answer for status, answer in route["responses"].items() if status.startswith("2"))
+            if path != "/metrics":
+                assert done["content"]["application/json"]["schema"], (method, path)
+            if method == "post":
+                assert route["requestBody"]["content"]["application/json"]["schema"], (method, path)
+
+
+def test_the_pages_forms_are_no_part_of_it(description: dict[str, Any]) -> None:
+    assert not [path for path in description["paths"] if path.startswith("/desks")]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_each_example_is_valid(model: type[BaseModel]) -> None:
+    extra: Any = model.model_config["json_schema_extra"]
+    for example in extra["examples"]:
+        model.model_validate_json(json.dumps(example))
+
+
+def test_no_page_of_it_loads_a_script_from_elsewhere(client: httpx.Client) -> None:
+    assert client.get("/docs").status_code == 404
+    assert client.get("/redoc").status_code == 404
