@@ -1,0 +1,442 @@
+"""What is told to the world, in which order, and when time alone changes a picture."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from hub.metrics import Metrics, Outcome
+from hub.outbox import Outbox
+from hub.queue.requests import (
+    CheckIn,
+    Command,
+    Defer,
+    Finish,
+    Pick,
+    Press,
+    Recall,
+    RefusedAnswer,
+    Source,
+    Start,
+    Transfer,
+    Withdraw,
+)
+from hub.queue.states import State
+from hub.writer import Committed, Task
+from protocol.messages import DeskMode, DeskState, HallState, Parser, encode
+from protocol.messages import Announce as AnnounceMessage
+from protocol.topics import Topics
+from tests.queue.harness import HOUR, MINUTE, SECOND, moment
+
+_DESKS: Parser[DeskState] = Parser(DeskState)
+_HALLS: Parser[HallState] = Parser(HallState)
+_CALLS: Parser[AnnounceMessage] = Parser(AnnounceMessage)
+GENERATION = 7
+
+
+class Told:
+    """An outbox without its thread: the test commits, goes round, and reads what was sent."""
+
+    def __init__(self, queue: Any) -> None:
+        self.queue = queue
+        self.topics = Topics(queue.site.name)
+        self.sent: list[tuple[str, Any, dict[str, Any]]] = []
+        self.later: list[Task] = []
+        self.is_connected = True
+        self.changes: list[Any] = []
+        self.now_s = 0.0
+        self.outbox = self.new_outbox()
+
+    def new_outbox(self) -> Outbox:
+        outbox = Outbox(
+            engine=self.queue.engine,
+            index=self.queue.index,
+            topics=self.topics,
+            publish=self._publish,
+            now_ms=lambda: self.queue.now_ms,
+            put_later=self.later.append,
+            metrics=Metrics("test"),
+        )
+        outbox._generation = GENERATION
+        outbox._count(outbox._connect())
+        outbox.listen(self.changes.append)
+        return outbox
+
+    def _publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
+    ) -> bool:
+        if not self.is_connected:
+            return False
+        parser = _DESKS if "/desk/" in topic else _CALLS if topic.endswith("/announce") else _HALLS
+        self.sent.append((topic, parser.parse(payload), {"qos": qos, "retain": retain, "expiry_s": expiry_s}))
+        return True
+
+    def do(self, command: Command) -> Any:
+        answer = self.queue.do(command)
+        outcome = Outcome.REFUSED if isinstance(answer, RefusedAnswer) else Outcome.DONE
+        self.outbox.committed([Committed(answer, self.queue.effects, outcome)])
+        return answer
+
+    def ask(self, kind: Any, **facts: Any) -> Any:
+        return self.do(kind(origin=self.queue.origin(), **facts))
+
+    def press(self, desk: str = "desk-1") -> Any:
+        return self.do(Press(origin=self.queue.origin(Source.BUTTON), desk=desk, at_ms=self.queue.now_ms))
+
+    def issue(self, service: str = "civil") -> int:
+        from hub.queue.requests import Issue
+
+        origin = self.queue.origin(Source.DISPENSER)
+        return self.do(Issue(origin=origin, service=service, code=str(origin.request))).ticket
+
+    def go_round(self, after_s: float = 0.2) -> None:
+        """One turn of the outbox's loop, and what it asked of the writer."""
+        self.now_s += after_s
+        self.outbox._go_round(self.now_s)
+
+    def do_later(self) -> None:
+        tasks, self.later[:] = list(self.later), []
+        for task in tasks:
+            task.answered(self.do(task.command))
+
+    def settle(self) -> None:
+        """Until nothing is left to tell."""
+        for _ in range(6):
+            self.go_round(0.6)
+            self.do_later()
+
+    def take(self) -> list[tuple[str, Any]]:
+        """What was sent since, topics without the site."""
+        sent, self.sent = self.sent, []
+        return [(topic.removeprefix(self.topics.root + "/"), message) for topic, message, _ in sent]
+
+    def last(self, topic: str) -> Any:
+        return [message for each, message, _ in self.sent if each == f"{self.topics.root}/{topic}"][-1]
+
+
+@pytest.fixture
+def told(queue):
+    made = Told(queue)
+    queue.open("desk-1", "desk-2")
+    made.outbox._count(made.outbox._read())
+    made.outbox.republish()
+    made.settle()
+    made.take()
+    yield made
+    made.outbox._disconnect()
+
+
+def test_a_press_tells_the_announcement_first_then_its_desk_and_hall_and_then_the_others(told):
+    told.issue()
+    told.settle()
+    told.take()
+    told.press()
+    assert [topic for topic, _ in told.take()] == ["hall/hall/announce"]
+    told.go_round()
+    assert [topic for topic, _ in told.take()] == [
+        "desk/desk-1/state",
+        "hall/hall/state",
+        "desk/desk-2/state",
+        "desk/desk-4/state",
+    ]
+
+
+def test_the_others_follow_at_most_each_half_second_and_many_changes_become_one_message(told):
+    told.go_round()
+    told.issue()
+    told.go_round(0.6)
+    told.take()
+    for _ in range(5):
+        told.issue()
+        told.go_round(0.05)
+    assert {topic for topic, _ in told.take()} == {"hall/hall/state"}
+    told.go_round(0.5)
+    others = dict(told.take())
+    assert {name for name in others if name.startswith("desk/")} == {
+        "desk/desk-1/state",
+        "desk/desk-2/state",
+        "desk/desk-4/state",
+    }
+    assert others["desk/desk-1/state"].waiting == 6
+
+
+def test_revisions_rise_with_the_commits_and_carry_the_generation(told):
+    told.issue()
+    told.settle()
+    told.press()
+    told.settle()
+    last: dict[str, Any] = {}
+    for topic, message in told.take():
+        assert message.revision[0] == GENERATION
+        if not topic.endswith("/announce"):
+            assert message.revision > last.get(topic, (0, 0))
+            last[topic] = message.revision
+
+
+def test_an_announcement_carries_a_revision_from_which_on_the_hall_lists_its_call(told):
+    told.issue()
+    told.press()
+    told.settle()
+    sent = told.take()
+    announcement = next(message for topic, message in sent if topic.endswith("announce"))
+    later = [m for topic, m in sent if topic == "hall/hall/state" and m.revision >= announcement.revision]
+    assert later
+    assert all(announcement.call in [call.id for call in each.calls] for each in later)
+
+
+def test_states_are_retained_and_announcements_expire(told):
+    told.issue()
+    told.press()
+    told.go_round()
+    options = {topic.rsplit("/", 1)[1]: options for topic, _, options in told.sent}
+    assert options["announce"] == {"qos": 1, "retain": False, "expiry_s": 20}
+    assert options["state"] == {"qos": 1, "retain": True, "expiry_s": None}
+
+
+def test_what_looks_the_same_is_not_told_again(told):
+    told.ask(Press, desk="desk-1", at_ms=told.queue.now_ms)  # nobody to call
+    told.settle()
+    assert told.take() == []
+
+
+def test_counts_that_are_kept_equal_a_fresh_count(told):
+    tickets = [told.issue(service) for service in ("civil", "papers", "civil", "taxes", "civil")]
+    told.press()
+    told.ask(Transfer, desk="desk-1", ticket=tickets[4], service="papers")
+    told.ask(Withdraw, desk="desk-1", shown=tickets[0])
+    told.ask(Defer, ticket=tickets[1], by_ms=MINUTE)
+    fresh = Counter(each.service for each in told.queue.tickets() if each.state is State.WAITING)
+    assert {name: count for name, count in told.outbox.waiting.items() if count} == fresh
+    told.settle()
+    assert {each.service: each.count for each in told.last("hall/hall/state").waiting} == {"civil": 2, "papers": 2}
+
+
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_a_press_would_call_nobody_at_a_desk_that_is_pausing_or_closing(told, mode):
+    first, _ = told.issue(), told.issue()
+    told.press()
+    told.settle()
+    assert told.last("desk/desk-1/state").callable
+    told.do(set_mode(told, mode, first))
+    told.settle()
+    state = told.last("desk/desk-1/state")
+    assert (state.callable, state.pausing, state.closing) == (False, mode == "paused", mode == "closed")
+    assert (state.number, state.mode) == ("A001", "open")
+
+
+def set_mode(told, mode, shown, desk="desk-1"):
+    from hub.queue.requests import SetMode
+
+    return SetMode(origin=told.queue.origin(), desk=desk, mode=mode, shown=shown)
+
+
+def test_a_press_would_call_nobody_while_the_only_one_waiting_asked_for_time(told):
+    ticket = told.issue()
+    told.settle()
+    assert told.last("desk/desk-1/state").callable
+    told.ask(Defer, ticket=ticket, by_ms=30 * MINUTE)
+    told.settle()
+    assert not told.last("desk/desk-1/state").callable
+    assert told.last("desk/desk-1/state").waiting == 1
+
+
+def test_when_the_time_asked_for_is_nearly_over_the_lamp_is_told_by_a_greater_revision(told):
+    ticket = told.issue()
+    told.ask(Defer, ticket=ticket, by_ms=30 * MINUTE)
+    told.settle()
+    before = told.last("desk/desk-1/state")
+    told.queue.now_ms = told.queue.ticket(ticket).due_ms - 10 * MINUTE
+    told.go_round(25.0)
+    told.do_later()
+    told.go_round(0.6)
+    after = told.last("desk/desk-1/state")
+    assert (before.callable, after.callable) == (False, True)
+    assert after.revision > before.revision
+
+
+def test_the_hall_opens_by_the_clock_alone_with_a_greater_revision(new_queue):
+    queue = new_queue(at_ms=moment("2026-11-24 07:00"))
+    told = Told(queue)
+    told.outbox.republish()
+    told.settle()
+    before = told.last("hall/hall/state")
+    assert (before.open, before.opens) == (False, "8:30")
+    queue.now_ms = moment("2026-11-24 08:30")
+    told.go_round(25.0)
+    told.do_later()
+    told.go_round(0.6)
+    after = told.last("hall/hall/state")
+    assert (after.open, after.opens) == (True, None)
+    assert after.revision > before.revision
+    told.outbox._disconnect()
+
+
+def test_what_time_changed_while_the_broker_was_away_is_told_by_a_greater_revision(new_queue):
+    queue = new_queue(at_ms=moment("2026-11-24 08:29"))
+    told = Told(queue)
+    told.outbox.republish()
+    told.settle()
+    before = told.last("hall/hall/state")
+    told.is_connected = False
+    told.go_round()
+    queue.now_ms = moment("2026-11-24 08:31")
+    told.is_connected = True
+    told.outbox.republish()
+    told.settle()
+    after = told.last("hall/hall/state")
+    assert (before.open, after.open) == (False, True)
+    assert after.revision > before.revision
+    told.outbox._disconnect()
+
+
+def test_a_hub_that_starts_again_tells_all_under_a_greater_revision(told):
+    told.issue()
+    told.settle()
+    before = {topic: message.revision for topic, message in told.take()}
+    told.outbox._disconnect()
+    told.outbox = told.new_outbox()
+    told.outbox.republish()
+    told.settle()
+    after = dict(told.take())
+    assert {f"desk/desk-{n}/state" for n in range(1, 5)} | {"hall/hall/state", "hall/floor/state"} == set(after)
+    assert all(after[topic].revision > revision for topic, revision in before.items())
+
+
+def test_what_was_lost_with_the_broker_is_told_when_it_is_back(told):
+    told.is_connected = False
+    told.issue()
+    told.settle()
+    assert told.take() == []
+    told.is_connected = True
+    told.outbox.republish()
+    told.settle()
+    assert told.last("hall/hall/state").waiting[0].count == 1
+
+
+def test_without_a_database_to_write_to_the_present_pictures_are_told_at_least(told):
+    told.outbox.republish()
+    for task in told.later:
+        task.failed(RuntimeError("the database is away"))
+    told.later.clear()
+    told.go_round()
+    assert len({topic for topic, _ in told.take()}) == 6
+
+
+# --- announcements in their turn ----------------------------------------------------------------------------------
+
+
+def calls(told):
+    return [message for topic, message in told.take() if topic.endswith("/announce")]
+
+
+def test_an_announcement_in_its_turn_goes_out_one_second_before_it_starts(told):
+    told.issue()
+    told.issue()
+    told.press("desk-1")
+    told.press("desk-2")
+    start = told.queue.now_ms + 250
+    assert [each.play_at for each in calls(told)] == [start]
+    told.queue.now_ms = start + 4 * SECOND - SECOND - 1
+    told.go_round()
+    assert calls(told) == []
+    told.queue.turn(1)
+    told.go_round()
+    (second,) = calls(told)
+    assert (second.play_at, second.number, second.desk) == (start + 4 * SECOND, "A002", "2")
+    told.go_round()
+    assert calls(told) == [], "sent once"
+
+
+@pytest.mark.parametrize("end", [Withdraw, Start, Finish])
+def test_one_that_was_taken_back_meanwhile_does_not_go_out(told, end):
+    told.issue()
+    second = told.issue()
+    told.press("desk-1")
+    told.press("desk-2")
+    told.take()
+    told.ask(end, desk="desk-2", shown=second)
+    told.queue.turn(20 * SECOND)
+    told.go_round()
+    assert calls(told) == []
+
+
+def test_what_the_broker_did_not_take_is_tried_again_while_it_is_worth_saying(told):
+    told.issue()
+    told.is_connected = False
+    told.press()
+    told.queue.turn(5 * SECOND)
+    told.go_round()
+    told.is_connected = True
+    told.go_round()
+    assert len(calls(told)) == 1
+    told.issue()
+    told.is_connected = False
+    told.queue.turn(10 * SECOND)
+    told.press()
+    told.queue.turn(21 * SECOND)
+    told.is_connected = True
+    told.go_round()
+    assert calls(told) == [], "nobody wants to hear it 20 s later"
+
+
+def test_a_recall_is_an_announcement_of_its_own_for_the_same_call(told):
+    ticket = told.issue()
+    told.press()
+    (first,) = calls(told)
+    told.queue.turn(20 * SECOND)
+    told.ask(Recall, desk="desk-1", shown=ticket)
+    (second,) = calls(told)
+    assert (second.call, second.id != first.id) == (first.call, True)
+
+
+def test_a_desk_of_another_hall_is_named_with_its_place(told):
+    told.issue("civil")
+    told.do(set_mode(told, DeskMode.OPEN, None, "desk-4"))
+    told.press("desk-4")
+    (announcement,) = calls(told)
+    assert (announcement.desk, announcement.place) == ("4", "1er étage")
+    told.settle()
+    assert told.last("hall/hall/state").calls[0].place == "1er étage"
+
+
+def test_a_hall_lists_its_last_four_calls_the_newest_first_and_none_that_was_withdrawn(told):
+    tickets = [told.issue() for _ in range(6)]
+    for ticket in tickets:
+        told.queue.turn(10 * SECOND)
+        told.ask(Pick, desk="desk-1", ticket=ticket)
+        told.ask(Withdraw if ticket == tickets[4] else Finish, desk="desk-1", shown=ticket)
+    told.settle()
+    assert [call.number for call in told.last("hall/hall/state").calls] == ["A006", "A004", "A003", "A002"]
+
+
+# --- what nobody may read there -----------------------------------------------------------------------------------
+
+
+def test_nothing_personal_is_in_any_message(told):
+    booked = told.queue.book(told.queue.now_ms + MINUTE, name="Zoé Exemple-Inventée")
+    told.ask(CheckIn, desk="", ticket=booked)
+    told.press()
+    told.settle()
+    said = b"".join(encode(message) for _, message, _ in told.sent).decode()
+    assert "A001" in said
+    for personal in ("Zoé", "Inventée", "booking", "code-"):
+        assert personal not in said
+
+
+def test_pages_are_told_which_desks_and_services_changed(told):
+    told.changes.clear()
+    told.issue()
+    told.go_round()
+    assert told.changes[0].services == {"civil"}
+    assert told.changes[0].halls == {"hall"}
+    assert {"desk-1", "desk-2", "desk-4"} <= {desk for change in told.changes for desk in change.desks}
+
+
+def test_the_published_rows_are_forgotten(told):
+    told.issue()
+    told.settle()
+    told.go_round(25.0)
+    told.do_later()
+    left = told.queue.table("outbox")
+    assert all(row[1] > told.outbox._swept for row in left)
+    told.queue.turn(HOUR)
