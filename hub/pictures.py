@@ -38,7 +38,10 @@ _DESK: Executable = (
     .where(_desk.c.site == store.SITE, _desk.c.name == store.DESK)
 )
 _SAYINGS: Executable = (
-    select(_announcement.c.call, _announcement.c.number, _announcement.c.desk, _announcement.c.at_ms)
+    select(
+        *(_announcement.c[name] for name in ("call", "number", "desk", "at_ms")),
+        (_announcement.c.play_ms + _announcement.c.length_ms).label("ends_ms"),
+    )
     .where(_announcement.c.site == store.SITE, _announcement.c.hall == bindparam("hall"))
     .order_by(_announcement.c.id.desc())
     .limit(_SAYINGS_READ)
@@ -84,7 +87,7 @@ class Pictures:
     def hall(self, name: str, revision: Revision, waiting: Mapping[str, int]) -> HallState:
         site, hall, now_ms = self._index.site, self._index.hall(name), self._now_ms()
         services = [service for service in site.services if service.hall == name]
-        calls = self._calls(name)
+        calls = self._calls(name, now_ms)
         opened = any(is_open(service, now_ms, site.zone) for service in services)
         opened = opened or any(waiting.get(service.name, 0) for service in services)
         return HallState(
@@ -108,10 +111,11 @@ class Pictures:
             opens=None if opened else next_opening(services, now_ms, site.zone),
         )
 
-    def _calls(self, hall: str) -> tuple[Call, ...]:
+    def _calls(self, hall: str, now_ms: int) -> tuple[Call, ...]:
+        """The latest, and each one that is not said to its end: a call that is not listed counts as withdrawn."""
         calls: dict[int, Call] = {}
-        for call, number, desk_name, at_ms in self._rows(_SAYINGS, hall=hall):
-            if call in calls or len(calls) == CALLS_SHOWN:
+        for call, number, desk_name, at_ms, ends_ms in self._rows(_SAYINGS, hall=hall):
+            if call in calls or (len(calls) >= CALLS_SHOWN and ends_ms <= now_ms):
                 continue
             desk, place = shown_desk(self._index, desk_name, hall)
             calls[call] = Call(id=str(call), number=number, desk=desk, at=Instant(at_ms), place=place)

@@ -53,6 +53,13 @@ def test_at_rest_the_newest_call_alone_is_on_paper(words, fonts):
         assert [word for word in texts(picture) if word in {"012", "031", "030", "004"}] == ["012", "031", "030", "004"]
 
 
+def test_a_hall_that_lists_calls_still_to_be_said_shows_the_latest_four(words, fonts):
+    many = tuple(call(f"A{n:03d}", "3") for n in range(20, 10, -1))
+    for screen in SCREENS:
+        said = texts(laid_out(scene(hall=hall(calls=many)), screen, words, fonts))
+        assert [word for word in said if word.startswith("01") or word == "020"] == ["020", "019", "018", "017"]
+
+
 def test_the_clock_and_date_are_those_of_the_hall(words, fonts):
     said = texts(laid_out(scene(hall=hall(zone="America/Cayenne")), LANDSCAPE, words, fonts))
     assert "6:42" in said
