@@ -35,7 +35,7 @@ check: install ## check format, style, types, import contracts and dead code
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/vulture
+	$(BIN)/python provisioning/dead_code.py
 
 bench: install system-test ## measure the way of a press and more; writes a table and a plot
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,49 @@
+"""Looks for code that nobody uses: functions, methods, properties, classes, imports and lines that cannot be reached.
+
+Vulture finds them; what only a template uses is no dead code, and neither is what a library calls by its name. Fields
+and constants are left out: a wire message, a table and a document have those that their contract gives them.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from vulture import Vulture
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("hub", "nodes", "protocol", "demo", "provisioning", "benchmarks", "tests")
+# Tests use code; what they define, pytest and Hypothesis call.
+TESTS = ROOT / "tests"
+CONFIDENCE = 60
+CONTRACTS = {"variable", "attribute"}
+# Called by a library, which knows them by these names.
+CALLED_BY_NAME = {
+    "capture_signals",  # uvicorn
+    "_configure_usb",  # python-escpos
+    "upgrade",  # Alembic
+    "downgrade",
+}
+
+
+def main() -> int:
+    vulture = Vulture()
+    vulture.scavenge([ROOT / package for package in PACKAGES if (ROOT / package).is_dir()])
+    used = CALLED_BY_NAME | in_templates()
+    dead = [
+        found
+        for found in vulture.get_unused_code(min_confidence=CONFIDENCE)
+        if found.typ not in CONTRACTS and found.name not in used and TESTS not in Path(found.filename).parents
+    ]
+    for found in dead:
+        print(f"{Path(found.filename).relative_to(ROOT)}:{found.first_lineno}: unused {found.typ} {found.name}")
+    return 1 if dead else 0
+
+
+def in_templates() -> set[str]:
+    """Every word of every template: what one may name there."""
+    templates = [*ROOT.glob("hub/web/templates/**/*.html"), *ROOT.glob("demo/page/*.html")]
+    return {word for file in templates for word in re.findall(r"[A-Za-z_]\w*", file.read_text(encoding="utf-8"))}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
