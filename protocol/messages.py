@@ -212,8 +212,8 @@ class DisplayConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="
     revision: Revision
     hall: Name
     town: Text
-    diagonal_in: float = 55.0
-    farthest_m: float = 5.0
+    diagonal_in: Annotated[float, Meta(gt=0, le=1_000)] = 55.0
+    farthest_m: Annotated[float, Meta(gt=0, le=1_000)] = 5.0
     # Every letter a number shown here can begin with: one size fits them all.
     letters: str = ""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nodes.display.announcements import Announcements
 from nodes.display.layout.scene import PAGE_MS, Scene
@@ -88,7 +89,7 @@ class DisplayCore:
         self._announcements = Announcements.after(self.kept.played)
         if self.kept.hall is not None:
             try:
-                self._hall = _HALL.parse(self.kept.hall)
+                self._hall = _parse_hall(self.kept.hall)
             except BadMessage:
                 return
             self._hall_payload = self._hall_kept = self.kept.hall
@@ -152,7 +153,7 @@ class DisplayCore:
             self._announcements.receive(_ANNOUNCE.parse(payload), self._hall)
 
     def _take_hall(self, payload: bytes) -> None:
-        hall = _HALL.parse(payload)
+        hall = _parse_hall(payload)
         if self._hall is not None and hall.revision <= self._hall.revision:
             return
         self._hall = hall
@@ -195,3 +196,12 @@ class DisplayCore:
             offline_s=silent_ms // 1000 if self._hall and silent_ms >= BEAT_LOST_MS else None,
             identify=now_ms < self._identify_until_ms,
         )
+
+
+def _parse_hall(payload: bytes) -> HallState:
+    hall = _HALL.parse(payload)
+    try:
+        ZoneInfo(hall.zone)
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
+        raise BadMessage(f"zone {hall.zone!r} is none that is known here") from error
+    return hall

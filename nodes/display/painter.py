@@ -110,10 +110,6 @@ class Painter:
             if not isinstance(shape, Fill | Text):
                 self._drawn(shape)
 
-    def repaint(self) -> None:
-        """Paints the whole picture again, as after the screen was away."""
-        self._repaint(self._picture, self._surface.get_rect())
-
     def _repaint(self, picture: Picture, area: pygame.Rect) -> None:
         self._surface.set_clip(area)
         for shape in picture:

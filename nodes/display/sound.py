@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from array import array
 from collections.abc import Callable
 from math import exp, pi, sin
@@ -13,6 +14,8 @@ RATE_HZ = 48_000
 # A sound begins at a buffer's edge: 512 frames are 11 ms, which nobody hears as late.
 BUFFER_FRAMES = 512
 CHANNELS = 2
+# Opening a device may take long; a chime without its picture tells nobody anything.
+LATE_S = 2.0
 _LEVEL = 0.32
 # It ends in nothing, and so without a click.
 _RELEASE_S = 0.1
@@ -55,24 +58,25 @@ class Sound:
 
     def __init__(self, tell: Callable[[bool], None]) -> None:
         self._tell = tell
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        # When each chime was wanted; None ends the thread.
+        self._wanted: queue.SimpleQueue[float | None] = queue.SimpleQueue()
         self._chime: pygame.mixer.Sound | None = None
         self._thread = threading.Thread(target=self._serve, name="sound", daemon=True)
         self._thread.start()
 
     def play(self) -> None:
-        self._wanted.put(True)
+        self._wanted.put(time.monotonic())
 
     def close(self) -> None:
-        self._wanted.put(False)
+        self._wanted.put(None)
         self._thread.join(1.0)
 
     def _serve(self) -> None:
         self._open()
-        while self._wanted.get():
+        while (wanted_s := self._wanted.get()) is not None:
             if self._chime is None:
                 self._open()
-            if self._chime is not None:
+            if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
                 self._chime.play()
         pygame.mixer.quit()
 

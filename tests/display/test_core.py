@@ -199,11 +199,23 @@ def test_the_last_picture_is_kept_but_not_at_each_change(display):
     assert b'"59"' in kept[-1].payload
 
 
-def test_a_bad_message_is_refused_and_changes_nothing(display):
+BAD = (
+    b"",
+    b"\xff",
+    b"[]",
+    b'{"v":2}',
+    encode(HALL)[:-5],
+    encode(hall(41, zone="Nowhere/Here")),
+    encode(hall(41, zone="../etc")),
+    b"x" * 20_000,
+)
+
+
+@pytest.mark.parametrize("payload", BAD)
+def test_a_bad_message_is_refused_and_changes_nothing(display, payload):
     before = display.scene
-    for payload in (b"", b"\xff", b"[]", b'{"v":2}', encode(HALL)[:-5], b"x" * 20_000):
-        with pytest.raises(BadMessage):
-            display.happen(Message(TOPICS.hall_state(HALL.hall), payload, True, display.now_ms))
+    with pytest.raises(BadMessage):
+        display.happen(Message(TOPICS.hall_state(HALL.hall), payload, True, display.now_ms))
     assert display.scene == before
 
 

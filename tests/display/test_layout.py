@@ -3,10 +3,14 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
 from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER, contrast
 from nodes.display.pictures import EMERGENCY as EVACUATION
+from nodes.display.sizes import Screen
+from protocol.messages import Call, Emergency, Waiting
 from tests.display.scenes import (
     LANDSCAPE,
     NOW,
@@ -16,6 +20,7 @@ from tests.display.scenes import (
     call,
     hall,
     laid_out,
+    painted,
     scene,
     service,
     texts,
@@ -203,3 +208,36 @@ def test_asked_who_it_is_a_display_says_its_name(words, fonts):
 def test_desk_plaques_are_the_only_accent_on_the_screen(words, fonts):
     picture = laid_out(scene(), LANDSCAPE, words, fonts)
     assert sum(isinstance(shape, Rounded) and shape.colour == ACCENT for shape in picture) == 4
+
+
+anything = st.text(max_size=60)
+calls = st.builds(Call, id=anything, number=anything, desk=anything, at=st.just(NOW), place=st.none() | anything)
+waiting = st.builds(Waiting, service=st.just("a"), letter=anything, name=anything, count=st.integers(0, 10**12))
+halls = st.builds(
+    hall,
+    town=anything,
+    calls=st.lists(calls, max_size=8).map(tuple),
+    waiting=st.lists(waiting, max_size=9).map(tuple),
+    messages=st.lists(anything, max_size=3).map(tuple),
+    opens=st.none() | anything,
+    open=st.booleans(),
+    emergency=st.none() | st.builds(Emergency, title=anything, lines=st.lists(anything, max_size=5).map(tuple)),
+)
+
+
+@given(
+    shown=st.builds(
+        scene,
+        hall=st.none() | halls,
+        letters=anything,
+        town=anything,
+        node=anything,
+        offline_s=st.none() | st.integers(15, 10**9),
+        announcement=st.none() | st.builds(announce, anything, anything),
+    ),
+    screen=st.builds(
+        Screen, st.integers(200, 800), st.integers(200, 800), st.floats(0.1, 1_000), st.floats(0.1, 1_000)
+    ),
+)
+def test_whatever_the_hub_says_and_on_whatever_screen_there_is_a_picture(words, fonts, shown, screen):
+    painted(laid_out(shown, screen, words, fonts), screen, fonts)

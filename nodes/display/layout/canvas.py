@@ -35,8 +35,17 @@ REFERENCE_LONG = 1920
 REFERENCE_SHORT = 1080
 # Between the letter and the digits of a number, in em.
 NUMBER_GAP_EM = 0.2
+TEXT_MOST = 200
+LETTERS_MOST = 40
 # Lexend has no tabular digits: each digit of a running time has a slot of its own, so that nothing beside it moves.
 DIGIT_SLOT_EM = 0.66
+
+
+def printable(text: str) -> str:
+    """What a font can draw of a text, and no more of it than could ever be read."""
+    # Lexend has one no-break space, the wide one.
+    spaced = text[:TEXT_MOST].replace("\u202f", "\u00a0")
+    return "".join(sign for sign in spaced if sign.isprintable() or sign == "\u00a0")
 
 
 def split_number(number: str) -> tuple[str, str]:
@@ -70,6 +79,10 @@ class Canvas:
     @property
     def picture(self) -> Picture:
         return tuple(self._shapes)
+
+    def em_px(self, em: float) -> int:
+        """Never nothing, whatever has to fit."""
+        return max(1, self.px(em))
 
     def px(self, units: float) -> int:
         return round(units * self.scale)
@@ -137,17 +150,18 @@ class Canvas:
     # --- words -------------------------------------------------------------------------------------------------
 
     def width_of(self, text: str, weight: Weight, em: float) -> float:
-        return self._measure(text, weight, self.px(em)) / self.scale
+        return self._measure(printable(text), weight, self.em_px(em)) / self.scale
 
     def fit(self, text: str, weight: Weight, em: float, width: float) -> float:
         """`em`, or as much less as the text needs to be no wider than `width`."""
-        wide = self.width_of(text, weight, em)
-        return em if wide <= width else em * width / wide
+        return _fitted(em, self.width_of(text, weight, em), width)
 
     def text(
         self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour, align: Align = Align.LEFT
     ) -> None:
-        self._shapes.append(Text(text, self._x(x), self._y(baseline), self.px(em), weight, colour, align))
+        shown = printable(text)
+        if shown:
+            self._shapes.append(Text(shown, self._x(x), self._y(baseline), self.em_px(em), weight, colour, align))
 
     def running(self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour) -> None:
         """A text whose digits change: each stands in the middle of its own slot."""
@@ -181,9 +195,9 @@ class Canvas:
 
     def fit_number(self, number: str, letters: str, em: float, width: float) -> float:
         """One size for all numbers these letters can make, so that numbers never jump; this one fits in any case."""
-        widest = max((self.number_width(f"{letter}000", em) for letter in letters), default=0.0)
-        wide = max(widest, self.number_width(number, em))
-        return em if wide <= width else em * width / wide
+        every = (f"{letter}000" for letter in sorted(set(letters))[:LETTERS_MOST])
+        widest = max((self.number_width(each, em) for each in every), default=0.0)
+        return _fitted(em, max(widest, self.number_width(number, em)), width)
 
     def wrap(self, text: str, weight: Weight, em: float, width: float) -> list[str]:
         """Lines no wider than `width`, broken at spaces; a single word may be wider."""
@@ -195,6 +209,10 @@ class Canvas:
             else:
                 lines.append(word)
         return lines
+
+
+def _fitted(em: float, wide: float, room: float) -> float:
+    return em if wide <= max(room, 0) else em * max(room, 0) / wide
 
 
 def baseline_in(top: float, height: float, em: float) -> float:
