@@ -171,6 +171,7 @@ def _row(waiting: Waiting, ticket: Ticket, index: SiteIndex, desk: Desk, now_ms:
         priority=ticket.priority,
         bound_to=index.desk(bound_to).number if bound_to else None,
         bound_here=ticket.bound_desk == desk.name,
+        booking_note=ticket.booking_note,
     )
 
 
@@ -227,17 +228,19 @@ def _undo(rows: DeskRows) -> UndoOffer | None:
     if not told:
         return None
     if rows.held is not None:
-        return _undo_call(told, rows.held)
+        return _undo_call(told, rows.held, rows.now_ms)
     last = told[0]
     if last.event != Event.FINISH or rows.desk.mode is not DeskMode.OPEN or rows.now_ms - last.at_ms >= REOPEN_MS:
         return None
     return UndoOffer(Undo.REOPEN, last.ticket or 0, last.label)
 
 
-def _undo_call(told: Sequence[JournalRow], held: Ticket) -> UndoOffer | None:
+def _undo_call(told: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOffer | None:
     if held.state is not State.CALLED:
         return None
     finished = len(told) > 1 and told[0].ticket == held.id and _is_finish_with(told[1], told[0])
+    if finished and now_ms - told[1].at_ms >= REOPEN_MS:
+        finished = False  # too late for what was finished; what was called can still be withdrawn
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 
@@ -252,7 +255,7 @@ def _moments(rows: DeskRows) -> Iterable[int]:
     if rows.held is not None:
         yield rows.desk.last_call_ms + NEXT_OFF_MS
         yield _said_ms(rows.held) + CALLING_MS
-    elif rows.events:
+    if rows.events:
         yield rows.events[0].at_ms + REOPEN_MS
     for place in rows.waiting:
         ticket = place.ticket

@@ -75,6 +75,7 @@ class Row:
     priority: bool = False
     bound_to: str | None = None
     bound_here: bool = False
+    booking_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

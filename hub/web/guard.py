@@ -60,7 +60,9 @@ class Guard:
             status, detail = too_much
             await _refuse(scope, receive, send, status, "body_refused", detail)
             return
-        await self._app(scope, receive, _secured(send))
+        # What rarely changes is asked for anew, but sent only where it is another; all else is of this moment.
+        keep = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+        await self._app(scope, receive, _secured(send, keep))
 
 
 def why_foreign(scope: Scope, headers: Headers) -> str | None:
@@ -111,13 +113,13 @@ def _port(scope: Scope) -> int:
     return int(server[1] or 0)
 
 
-def _secured(send: Send) -> Send:
+def _secured(send: Send, keep: str = "no-store") -> Send:
     async def send_secured(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("cache-control", keep)
         await send(message)
 
     return send_secured

@@ -105,8 +105,7 @@ class Pages:
                 read_transfer(connection, self._index, desk, ticket or 0, self._parts.mean_visit_ms), ticket
             )
         if panel is Panel.TICKET:
-            now_ms = self._parts.now_ms()
-            return self._known(read_ticket_panel(connection, self._index, desk, ticket or 0, now_ms), ticket)
+            return self._known(read_ticket_panel(connection, self._index, desk, ticket or 0), ticket)
         if panel in {Panel.CLOSE, Panel.KEYS}:
             return panel
         picture = self.picture(connection, desk)

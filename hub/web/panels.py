@@ -7,7 +7,6 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from hub.queue.estimate import wait_range_min
-from hub.queue.hours import local_day
 from hub.queue.states import State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import SiteIndex, served_by
@@ -80,7 +79,6 @@ class TicketPanel:
     service: str
     desk_holds: bool
     desk_open: bool
-    may_readmit: bool
 
     @property
     def state(self) -> State:
@@ -110,9 +108,7 @@ def read_transfer(
     )
 
 
-def read_ticket_panel(
-    connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int, now_ms: int
-) -> TicketPanel | None:
+def read_ticket_panel(connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int) -> TicketPanel | None:
     ticket = read_ticket(connection, index.site.name, ticket_id)
     if ticket is None:
         return None
@@ -121,7 +117,6 @@ def read_ticket_panel(
         service=index.service(ticket.service).title,
         desk_holds=desk.name in read_held(connection, index.site.name),
         desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
-        may_readmit=ticket.day == local_day(now_ms, index.site.zone),
     )
 
 

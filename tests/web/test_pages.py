@@ -1,0 +1,169 @@
+"""The pages as plain forms: what they say, what they take, and what a refusal reads like."""
+
+import html
+import re
+
+import httpx
+import pytest
+
+from hub.queue import requests as q
+from protocol.messages import DeskMode
+from tests.web.stand import Stand, TurnedClock, new_id
+
+SCRIPT = {"HX-Request": "true"}
+
+
+def text_of(page: str) -> str:
+    """What is read, spaces made one."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page))).strip()
+
+
+def shown(page: str) -> str:
+    found = re.search(r'name="shown" value="(\d*)"', page)
+    assert found
+    return found[1]
+
+
+def test_the_start_page_leads_to_every_desk(client: httpx.Client, stand: Stand) -> None:
+    page = client.get("/").text
+    assert all(f'href="/desks/{desk.name}"' in page for desk in stand.site.desks)
+
+
+def test_a_form_calls_and_leads_back_to_the_page(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    answer = client.post("/desks/desk-3/next", data={"id": new_id(), "shown": ""})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desks/desk-3")
+    assert "Appelé au guichet 3" in text_of(client.get("/desks/desk-3").text)
+
+
+def test_one_rendering_sends_one_command_however_often_it_is_sent(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    stand.issue("civil")
+    page = client.get("/desks/desk-3").text
+    found = re.search(r'name="id" value="([0-9a-f-]{36})"', page)
+    assert found
+    form = {"id": found[1], "shown": shown(page)}
+    for _ in range(3):
+        assert client.post("/desks/desk-3/next", data=form).status_code == 303
+    assert "A\u00a0001" in client.get("/desks/desk-3").text
+    assert client.get("/api/v1/desks/desk-3").json()["held"]["number"] == "A001"
+
+
+def test_who_was_slower_reads_who_did_what_to_the_second(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    clock.set("10:42:07")
+    stand.press("desk-3")
+    answer = client.post("/desks/desk-3/next", data={"shown": ""})
+    said = "Déjà fait : le bouton a appelé A 001 à 10:42:07. Cette page est à jour."
+    assert answer.status_code == 409
+    assert said in text_of(answer.text)
+    fragment = client.post("/desks/desk-3/next", data={"shown": ""}, headers=SCRIPT)
+    assert text_of(fragment.text) == said
+    assert 'id="panel" hx-swap-oob' in fragment.text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/desks/desk-3/next", "Le guichet n’est pas ouvert : ouvrez-le d’abord."),
+        ("/desks/desk-3/finish", "Personne n’est au guichet. Cette page est à jour."),
+        ("/desks/desk-3/tickets/1/readmit", "A 001 est en attente à présent. Cette page est à jour."),
+        ("/desks/desk-3/tickets/99/pick", "Le guichet n’est pas ouvert : ouvrez-le d’abord."),
+        ("/desks/desk-3/tickets/99/cancel", "Ce ticket ou ce service n’existe plus."),
+        ("/desks/desk-6/tickets/1/cancel", "A 001 n’est pas pour ce guichet."),
+    ],
+)
+def test_each_refusal_is_a_sentence(client: httpx.Client, stand: Stand, path: str, said: str) -> None:
+    stand.issue("civil")
+    assert text_of(client.post(path, data={"shown": ""}, headers=SCRIPT).text) == said
+
+
+def test_the_name_that_a_booking_gave_is_shown_escaped_while_it_is_held(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    stand.check_in(stand.book("civil", stand.now_ms(), name="<b>Jeanne</b> & Exemple"))
+    assert "Jeanne" not in client.get("/desks/desk-3").text
+    stand.next("desk-3")
+    assert "&lt;b&gt;Jeanne&lt;/b&gt; &amp; Exemple" in client.get("/desks/desk-3").text
+
+
+def test_lists_show_the_first_fifty_and_a_total(client: httpx.Client, stand: Stand) -> None:
+    for _ in range(53):
+        stand.issue("civil")
+    page = client.get("/desks/desk-3").text
+    assert page.count('<tr class="row"><th') == 50
+    assert "53 en attente" in text_of(page)
+    assert "et 3 autres" in text_of(page)
+
+
+def test_a_ticket_set_aside_by_a_paused_desk_is_shown_at_the_others_of_its_service(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-1", "desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.next("desk-1")
+    stand.do(q.Park(origin=stand.origin(), desk="desk-1", shown=ticket))
+    assert "guichet 1" not in text_of(client.get("/desks/desk-3").text)
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
+    assert "A 001 0 min · guichet 1" in text_of(client.get("/desks/desk-3").text)
+    answer = client.post(f"/desks/desk-3/tickets/{ticket}/resume", data={"shown": ""})
+    assert answer.status_code == 303
+
+
+def test_a_ticket_bound_to_a_paused_desk_may_be_picked_elsewhere(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-1", "desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.do(q.Transfer(origin=stand.origin(), desk="desk-3", ticket=ticket, to_desk="desk-1"))
+    assert 'class="row-link"' not in client.get("/desks/desk-3").text
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
+    assert "pour le guichet 1" in text_of(client.get("/desks/desk-3").text)
+    client.post(f"/desks/desk-3/tickets/{ticket}/pick", data={"shown": ""})
+    assert "Appelé au guichet 3" in text_of(client.get("/desks/desk-3").text)
+
+
+def test_where_arrivals_are_not_confirmed_a_call_is_drawn_as_a_visit_after_a_minute(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-4")
+    stand.issue("civil")
+    stand.next("desk-4")
+    page = text_of(client.get("/desks/desk-4").text)
+    assert "Appelé au guichet 4" in page
+    assert "Présent" not in page
+    clock.turn(seconds=70)
+    page = text_of(client.get("/desks/desk-4").text)
+    assert "Au guichet" in page
+    assert "Entretien" in page
+
+
+def test_a_finished_ticket_can_be_reopened_for_ten_minutes(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.next("desk-3")
+    stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=ticket))
+    assert "Rouvrir A 001" in text_of(client.get("/desks/desk-3").text)
+    clock.turn(minutes=10)
+    assert "Rouvrir" not in text_of(client.get("/desks/desk-3").text)
+    clock.turn(seconds=1)
+    said = text_of(client.post(f"/desks/desk-3/tickets/{ticket}/reopen", data={"shown": ""}, headers=SCRIPT).text)
+    assert said == "Trop tard : un ticket terminé se rouvre pendant dix minutes."
+
+
+@pytest.mark.parametrize("path", ["/desks/desk-99", "/desks/desk-3?panel=ticket&ticket=4711", "/desks/desk-3?panel=x"])
+def test_what_is_not_there_is_a_problem(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code in {404, 422}
+
+
+@pytest.mark.parametrize("panel", ["keys", "close", "queue", "parked", "absent"])
+def test_every_panel_stands_alone_and_in_its_page(client: httpx.Client, stand: Stand, panel: str) -> None:
+    path = f"/desks/desk-3?panel={panel}"
+    alone, whole = client.get(path, headers=SCRIPT).text, client.get(path).text
+    assert alone.lstrip().startswith('<div class="panel"')
+    assert whole.count('class="panel"') == 1
+    assert "<!doctype html>" in whole

@@ -1,0 +1,81 @@
+"""The catalogue: every word that people read is in it, and nothing else is."""
+
+import ast
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+import hub.web
+from hub.web.words import clock, spaced, timer
+from tests.web.stand import MORNING_MS
+
+WEB = Path(hub.web.__file__).parent
+CATALOGUE = WEB / "locale/fr/LC_MESSAGES/suivant.po"
+TRIMMED = {"trim_blocks": "1", "lstrip_blocks": "1"}
+# What stands in a template and is no word of a language.
+MARKS = re.compile(r"^[\s·\d:.…/&;-]*$|^/api/v1/openapi.json$|^0:00$")
+
+
+def said_by_templates() -> Iterator[str]:
+    for file in WEB.glob("templates/**/*.html"):
+        for _, _, message, _ in babel_extract(BytesIO(file.read_bytes()), ("_",), (), TRIMMED):
+            yield message[0] if isinstance(message, tuple) else message
+
+
+def said_by_code() -> Iterator[str]:
+    """Texts handed to `say`, and those of the tables it is handed from."""
+    for name in ("sentences.py", "pages.py", "desk_view.py"):
+        for node in ast.walk(ast.parse((WEB / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                yield from _texts(node.args[0])
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                yield from (text for value in node.value.values for text in _texts(value))
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp):
+                yield from (*_texts(node.value.body), *_texts(node.value.orelse))
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if isinstance(node, ast.Call):
+        for argument in node.args[1:]:
+            yield from _texts(argument)
+    if isinstance(node, ast.IfExp):
+        yield from (*_texts(node.body), *_texts(node.orelse))
+
+
+def test_every_word_has_its_french_and_no_entry_is_left_over() -> None:
+    with CATALOGUE.open("rb") as file:
+        entries = {str(entry.id): str(entry.string) for entry in read_po(file, locale="fr") if entry.id}
+    used = {text for text in (*said_by_templates(), *said_by_code()) if text}
+    assert used - entries.keys() == set()
+    assert entries.keys() - used == set()
+    assert [text for text, french in entries.items() if not french] == []
+
+
+def test_french_keeps_the_holes_and_its_spaces() -> None:
+    with CATALOGUE.open("rb") as file:
+        entries = [(str(entry.id), str(entry.string)) for entry in read_po(file, locale="fr") if entry.id]
+    holes = re.compile(r"%\(\w+\)s")
+    for text, french in entries:
+        assert sorted(holes.findall(text)) == sorted(holes.findall(french)), text
+        assert not re.search(r"[\w)] [:;?!»]|« ", french), f"{french!r} needs a space that does not break"
+
+
+def test_templates_hold_no_words_of_their_own() -> None:
+    code = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
+    for file in WEB.glob("templates/**/*.html"):
+        for line in code.sub("\n", file.read_text(encoding="utf-8")).splitlines():
+            assert MARKS.match(line) or '="' in line, f"{file.name}: {line!r}"
+
+
+def test_numbers_and_times_read_as_the_look_says() -> None:
+    assert spaced("A012") == "A\u00a0012"
+    assert spaced("B7K2") == "B7K2"
+    assert clock(MORNING_MS, "Europe/Paris") == "8:30"
+    assert clock(MORNING_MS + 7_000, "Europe/Paris", seconds=True) == "8:30:07"
+    assert [timer(38_000), timer(372_000), timer(3_723_000), timer(-5)] == ["00:38", "06:12", "1:02:03", "00:00"]
