@@ -109,9 +109,9 @@ def reason_sentence(reason: Reason, zone: str) -> str:
 
 
 def then_sentence(reason: Reason, zone: str) -> str:
-    """Who comes after."""
+    """Who comes after; empty where the reason has said that nobody does."""
     if reason.then is None:
-        return say("Nobody else waits.")
+        return "" if reason.why is Why.EARLY else say("Nobody else can be called now.")
     number, due_ms = reason.then
     return say("Then comes %(number)s, at %(due)s.", number=spaced(number), due=clock(due_ms, zone))
 

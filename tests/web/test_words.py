@@ -67,10 +67,13 @@ def test_french_keeps_the_holes_and_its_spaces() -> None:
 
 
 def test_templates_hold_no_words_of_their_own() -> None:
-    code = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
+    code = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+    tag = re.compile(r"<[^>]*>", re.DOTALL)
     for file in WEB.glob("templates/**/*.html"):
-        for line in code.sub("\n", file.read_text(encoding="utf-8")).splitlines():
-            assert MARKS.match(line) or '="' in line, f"{file.name}: {line!r}"
+        # Macros that write attributes stand outside a tag.
+        text = re.sub(r'\b[a-z:-]+="[^"]*"', "", code.sub("", file.read_text(encoding="utf-8")))
+        for line in tag.sub("\n", text).splitlines():
+            assert MARKS.match(line), f"{file.name}: {line!r}"
 
 
 def test_numbers_and_times_read_as_the_look_says() -> None:
