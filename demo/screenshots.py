@@ -23,7 +23,8 @@ LOOK_PERIOD_MS = 150
 PAPER = (0xFF, 0xFA, 0xF0)
 # A call covers more than a third of the display with a ticket, the resting picture less than a sixth.
 CALL_SHARE, REST_SHARE = 0.3, 0.2
-FULL_HALL_PAPERS = 4
+# By then all desks have called and the list is long.
+PAPERS_BEFORE = 28
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         hall = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         hall.goto(address)
-        _until(hall, lambda: hall.locator("[data-papers] a").count() == FULL_HALL_PAPERS)
+        _until(hall, lambda: _printed(hall) >= PAPERS_BEFORE)
         _take_display(hall, address)
         _until(hall, lambda: _share(address) > CALL_SHARE)
         # The page fetches a frame just after the display has drawn it.
@@ -54,7 +55,7 @@ def main() -> int:
 @contextmanager
 def _demo(folder: Path) -> Iterator[tuple[str, str]]:
     """A demo of its own; the addresses of its page and of the hub."""
-    environ = os.environ | {"PORT": "0", "DEMO_DIR": str(folder / "demo"), "SPEED": "2", "SECONDS_LIMIT": "600"}
+    environ = os.environ | {"PORT": "0", "DEMO_DIR": str(folder / "demo"), "SPEED": "3", "SECONDS_LIMIT": "600"}
     process = subprocess.Popen([sys.executable, "-m", "demo"], env=environ, stdout=subprocess.PIPE, text=True)
     try:
         said = ""
@@ -78,6 +79,13 @@ def _take_display(hall: Page, address: str) -> None:
     }.items():
         _until(hall, lambda wanted=wanted: wanted(_share(address)))  # type: ignore[misc]
         (DOCS / f"{name}.png").write_bytes(_fetch(f"{address}/frame.png"))
+
+
+def _printed(hall: Page) -> int:
+    """How many tickets the dispenser has printed: their pictures are numbered."""
+    newest = hall.locator("[data-papers] a").first
+    name = newest.get_attribute("data-name") if newest.count() else None
+    return int((name or "0").removesuffix(".png"))
 
 
 def _until(page: Page, true: Callable[[], bool]) -> None:

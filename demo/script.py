@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-# Mean seconds between two visitors once the first ones are in, and how many stand at the door at opening.
-BETWEEN_VISITORS_S = 11.5
-AT_THE_DOOR = 16
+# Mean seconds between two visitors once the first ones are in, and how many stand at the door at opening. A call fills
+# the display for 8 s: with one in 15 s, half of the time the list of calls is seen.
+BETWEEN_VISITORS_S = 14.5
+AT_THE_DOOR = 24
 BETWEEN_FIRST_S = 2.0
 # Share of visitors and mean length of a visit, by the letter of the service.
 SHARES = {"A": 0.30, "C": 0.34, "F": 0.16, "M": 0.20}
-VISIT_S = {"A": 95.0, "C": 130.0, "F": 100.0, "M": 65.0}
+VISIT_S = {"A": 130.0, "C": 175.0, "F": 135.0, "M": 88.0}
 SHORTEST_VISIT_S = 20.0
-OTHER_SHARE, OTHER_VISIT_S = 0.2, 90.0
+OTHER_SHARE, OTHER_VISIT_S = 0.2, 120.0
 
 PAUSE_S = 45.0
 WALK_S = 6.0

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -117,9 +117,12 @@ async def _tell(browser: WebSocket, listener: "asyncio.Queue[Part | None]") -> N
 
 
 def _picture(file: Path) -> Response:
-    if not file.is_file():
-        raise HTTPException(404)
-    return FileResponse(file, headers={"cache-control": "no-store"})
+    # Read at once: the display puts a new frame in its place at any moment.
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        raise HTTPException(404) from error
+    return Response(content, media_type="image/png", headers={"cache-control": "no-store"})
 
 
 class _Server(uvicorn.Server):
