@@ -91,6 +91,8 @@ class _Pending:
     halls: set[str] = field(default_factory=set)
     services: set[str] = field(default_factory=set)
     since_s: float | None = None
+    # Whether what is shown already is to be shown again: the outbox's own thread forgets it, between two pictures.
+    anew: bool = False
 
 
 class Outbox:
@@ -204,7 +206,7 @@ class Outbox:
 
     def _show_all(self) -> None:
         with self._lock:
-            self._shown.clear()
+            self._pending.anew = True
             self._pending.desks |= {desk.name for desk in self._index.site.desks}
             self._pending.halls |= {hall.name for hall in self._index.site.halls}
         self._wake.set()
@@ -250,6 +252,8 @@ class Outbox:
             revision, waiting = self.revision, dict(self._waiting)
         if not pending.desks and not pending.halls and not pending.services:
             return set()
+        if pending.anew:
+            self._shown.clear()
         try:
             self._publish_desks(sorted(pending.desks), revision, waiting)
             self._publish_halls(sorted(pending.halls), revision, waiting)
@@ -268,6 +272,7 @@ class Outbox:
             self._pending.desks |= pending.desks
             self._pending.halls |= pending.halls
             self._pending.services |= pending.services
+            self._pending.anew |= pending.anew
 
     def _publish_others(self, services: Iterable[str]) -> None:
         """What tickets that came or went mean for every other desk of their services."""
