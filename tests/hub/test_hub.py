@@ -1,0 +1,415 @@
+"""The whole hub at the real broker."""
+
+import json
+import time
+
+import pytest
+
+from hub.metrics import BadReason
+from hub.queue.requests import Book, CheckIn, Origin, Source
+from hub.site import MINUTE_MS
+from protocol.instants import Instant
+from protocol.messages import (
+    Abandon,
+    Announce,
+    DeskButtonConfig,
+    DeskOutcome,
+    DeskReply,
+    DeskState,
+    DisplayConfig,
+    Done,
+    HallState,
+    HubStatus,
+    IssueTicket,
+    NodeConfig,
+    NodeStatus,
+    Parser,
+    Pause,
+    Press,
+    Printed,
+    Recall,
+    Refused,
+    Role,
+    TicketPrinterConfig,
+    TicketReply,
+    encode,
+)
+from protocol.topics import NodeTopic
+from tests.checkers import check_all, read
+from tests.databases import sqlite_url
+from tests.hub.standing import NODES, a_town, beat_of, eventually, new_id, node, observer, standing, until
+
+_announces: Parser[Announce] = Parser(Announce)
+_desks: Parser[DeskState] = Parser(DeskState)
+_halls: Parser[HallState] = Parser(HallState)
+_configs: Parser[NodeConfig] = Parser(NodeConfig)
+_hub: Parser[HubStatus] = Parser(HubStatus)
+
+
+@pytest.fixture
+def hub(database_url, tmp_path):
+    """On both databases, new for each test."""
+    with standing(database_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def town_hall(tmp_path_factory):
+    """One hub for all that has nothing to do with the database: desk-2 is open."""
+    folder = tmp_path_factory.mktemp("town-hall")
+    with standing(sqlite_url(folder), folder) as made:
+        made.open("desk-2")
+        yield made
+
+
+def desk_state(hub, peer, desk, wanted):
+    topic = hub.topics.desk_state(desk)
+    return until(peer, lambda seen: matching(_desks, seen, topic, wanted))
+
+
+def hall_state(hub, peer, wanted):
+    topic = hub.topics.hall_state("hall")
+    return until(peer, lambda seen: matching(_halls, seen, topic, wanted))
+
+
+def matching(parser, seen, topic, wanted):
+    if seen.topic != topic:
+        return None
+    message = parser.parse(seen.payload)
+    return message if wanted(message) else None
+
+
+def test_a_ticket_and_a_press_are_answered_announced_and_shown(hub):
+    hub.open("desk-1")
+    with observer(hub) as seen, node(hub, "printer-1") as printer, node(hub, "button-1") as button:
+        ticket = printer.ticket()
+        assert isinstance(ticket, TicketReply)
+        assert (ticket.number, ticket.service_name, ticket.people_ahead) == ("A001", "État civil", 0)
+        desk_state(hub, seen, "desk-1", lambda state: state.callable and state.waiting == 1)
+        press = button.press()
+        assert button.ask(press) == DeskReply(id=press.id, outcome=DeskOutcome.CALLED, number="A001")
+        announcement = _announces.parse(seen.wait_for(hub.topics.hall_announce("hall")).payload)
+        assert (announcement.number, announcement.desk, announcement.length_ms) == ("A001", "1", 8_000)
+        state = desk_state(hub, seen, "desk-1", lambda state: state.number == "A001")
+        assert (state.waiting, state.callable) == (0, False)
+        assert hub.hub.outbox.revision >= state.revision
+    with observer(hub) as newcomer:
+        picture = hall_state(hub, newcomer, lambda hall: hall.calls)
+        assert [(call.number, call.desk) for call in picture.calls] == [("A001", "1")]
+        assert picture.calls[0].id == announcement.call
+    with observer(hub) as newcomer:
+        assert desk_state(hub, newcomer, "desk-1", lambda state: True).number == "A001"
+
+
+def test_a_request_that_is_delivered_five_times_has_one_effect_and_one_answer(hub):
+    hub.open("desk-1")
+    with node(hub, "printer-1") as printer, node(hub, "button-1") as button:
+        ask = IssueTicket(id=new_id(), service="civil")
+        assert len({repr(printer.ask(ask)) for _ in range(5)}) == 1
+        press = button.press()
+        assert {button.ask(press).outcome for _ in range(5)} == {DeskOutcome.CALLED}
+    rows = read(hub.hub.engine, hub.site.name)
+    check_all(rows)
+    assert len(rows.tickets) == 1
+
+
+def test_a_dispenser_tells_what_it_printed_and_what_it_gave_up(hub):
+    with node(hub, "printer-1") as printer:
+        ask = IssueTicket(id=new_id(), service="papers")
+        printer.ask(ask)
+        printed, abandon = Printed(id=new_id(), of=ask.id), Abandon(id=new_id(), of=ask.id)
+        assert printer.ask(printed) == Done(id=printed.id)
+        assert printer.ask(abandon) == Done(id=abandon.id)
+    (ticket,) = read(hub.hub.engine, hub.site.name).tickets
+    assert ticket["state"] == "cancelled"
+
+
+def test_pause_and_recall_by_the_button_are_answered(hub):
+    hub.open("desk-1")
+    with node(hub, "button-1") as button:
+        beat = Instant(time.time_ns() // 1_000_000)
+        recall, pause = Recall(id=new_id(), beat=beat, since_ms=0), Pause(id=new_id(), beat=beat, since_ms=0)
+        assert button.ask(recall) == DeskReply(id=recall.id, outcome=DeskOutcome.NOTHING)
+        assert button.ask(pause).outcome is DeskOutcome.TAKEN
+        answer = button.ask(button.press())
+        assert (answer.code, "desk-1 is paused" in answer.detail) == ("desk_not_open", True)
+
+
+def test_each_node_is_told_what_it_is_for_and_the_hub_who_it_is(town_hall):
+    hub = town_hall
+    with observer(hub) as seen:
+        wanted = {hub.topics.node(each.name, NodeTopic.CONFIG): each for each in NODES}
+        found = {}
+        while len(found) < len(wanted):
+            message = seen.seen.get(timeout=20)
+            if message.topic in wanted:
+                assert message.retained
+                found[wanted[message.topic].name] = _configs.parse(message.payload)
+    assert isinstance(found["button-1"], DeskButtonConfig)
+    assert found["button-2"].desk == "desk-2"
+    assert isinstance(found["screen-1"], DisplayConfig)
+    assert (found["screen-1"].hall, found["screen-1"].letters) == ("hall", "AB")
+    assert isinstance(found["printer-1"], TicketPrinterConfig)
+    assert [(button.service, button.pin) for button in found["printer-1"].buttons] == [("civil", 5), ("papers", 6)]
+    with observer(hub, hub.topics.hub_status) as seen:
+        assert _hub.parse(seen.wait_for(hub.topics.hub_status).payload).online
+
+
+def test_the_hub_beats_each_three_seconds_with_its_own_time(town_hall):
+    hub = town_hall
+    with observer(hub, hub.topics.hub_beat) as seen:
+        beats = [beat_of(seen, hub.topics) for _ in range(3)]
+    assert all(2_500 <= later - earlier <= 5_000 for earlier, later in zip(beats, beats[1:], strict=False))
+    assert abs(beats[-1] - time.time_ns() // 1_000_000) < 10_000
+
+
+# --- what is not as it should be ----------------------------------------------------------------------------------
+
+
+def bad(hub, reason):
+    return hub.metric(f'suivant_bad_messages_total{{reason="{reason}"}}')
+
+
+DEEP = b'{"id":"%s","v":1,"type":"press","x":' + b"[" * 8_000 + b"]" * 8_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "answered"),
+    [
+        (b"", BadReason.MALFORMED, False),
+        (b"\xff\xfe\x00", BadReason.MALFORMED, False),
+        (b'{"v":1', BadReason.MALFORMED, False),
+        (b"[" * 8_000, BadReason.MALFORMED, False),
+        (DEEP, BadReason.MALFORMED, False),
+        (b'{"v":1,"type":"dance","id":"%s"}', BadReason.MALFORMED, True),
+        (b'{"v":1,"type":"press","id":"%s","beat":"soon","since_ms":0}', BadReason.MALFORMED, True),
+        (b'{"v":1,"type":"press","id":"not-an-id"}', BadReason.MALFORMED, False),
+        (b'{"v":1,"type":"press","id":"%s","beat":"0001-01-01T00:00:00+23:59","since_ms":-1}', BadReason.MALFORMED, True),
+        (b'{"v":2,"type":"press","id":"%s"}', BadReason.OTHER_VERSION, True),
+        (b'{"v":1,"type":"press","id":"%s","x":"' + b"x" * 20_000 + b'"}', BadReason.OVERSIZED, False),
+    ],
+)
+def test_a_message_that_is_none_is_counted_answered_where_it_has_an_id_and_the_hub_goes_on(
+    town_hall, payload, reason, answered
+):
+    hub = town_hall
+    request = new_id()
+    before = bad(hub, reason)
+    with node(hub, "button-1") as button:
+        button.request(payload.replace(b"%s", request.encode()))
+        if answered:
+            reply = button.reply()
+            assert isinstance(reply, Refused)
+            assert (reply.id, reply.code) == (request, "bad_message")
+        # The next one is answered, so the hub goes on; and in order, so the first is counted by now.
+        assert isinstance(button.ask(button.press()), Refused | DeskReply)
+    assert bad(hub, reason) == before + 1
+
+
+def test_an_unknown_node_is_counted_and_gets_nothing(town_hall):
+    hub = town_hall
+    with node(hub, "stranger") as stranger, node(hub, "button-1") as button:
+        stranger.request(stranger.press())
+        button.ask(button.press())
+    assert bad(hub, BadReason.UNKNOWN_NODE) == 1
+
+
+def test_a_node_of_another_site_is_refused_by_the_broker_itself(town_hall):
+    hub = town_hall
+    with node(hub, "button-1") as button:
+        code = button.peer.publish("suivant/1/other-town/node/button-1/request", encode(button.press()))
+        assert code == "Not authorized"
+        assert isinstance(button.ask(button.press()), Refused)
+
+
+def test_a_message_for_another_site_that_reaches_the_hub_is_counted(town_hall):
+    hub = town_hall
+    from protocol.link import Incoming
+
+    hub.hub.broker._deliver(Incoming("suivant/1/other-town/node/button-1/request", b"{}", False, 0))
+    with node(hub, "button-1") as button:
+        button.ask(button.press())
+    assert bad(hub, BadReason.WRONG_SITE) == 1
+
+
+def test_a_button_that_asks_for_a_ticket_and_a_dispenser_that_presses_are_refused(town_hall):
+    hub = town_hall
+    with node(hub, "button-1") as button, node(hub, "printer-1") as printer:
+        for each, message in ((button, IssueTicket(id=new_id(), service="civil")), (printer, printer.press())):
+            reply = each.ask(message)
+            assert (reply.id, reply.code) == (message.id, "wrong_role")
+    assert bad(hub, BadReason.WRONG_ROLE) == 2
+
+
+def test_a_ticket_of_a_service_that_is_not_there_is_refused_and_counted(town_hall):
+    hub = town_hall
+    with node(hub, "printer-1") as printer:
+        reply = printer.ticket("nothing")
+    assert (reply.code, reply.detail) == ("unknown", "this site has no service 'nothing'")
+    assert bad(hub, BadReason.UNKNOWN_SERVICE) == 1
+    assert hub.metric('suivant_refused_total{code="unknown"}') == 1
+
+
+def test_a_press_for_a_closed_desk_is_refused_with_a_sentence(town_hall):
+    hub = town_hall
+    with node(hub, "button-1") as button:
+        reply = button.ask(button.press())
+    assert (reply.code, reply.detail) == ("desk_not_open", "desk desk-1 is closed: press needs an open desk")
+
+
+@pytest.mark.parametrize("payload", [b"", b"[" * 8_000, b'{"v":1,"online":"perhaps"}', b'{"v":9}'])
+def test_a_status_or_a_telemetry_that_is_none_does_not_stop_the_beat(town_hall, payload):
+    hub = town_hall
+    before = bad(hub, BadReason.MALFORMED) + bad(hub, BadReason.OTHER_VERSION)
+    with node(hub, "screen-1") as screen, observer(hub, hub.topics.hub_beat) as seen:
+        for topic in (NodeTopic.STATUS, NodeTopic.TELEMETRY):
+            screen.peer.publish(hub.topics.node("screen-1", topic), payload)
+        eventually(lambda: bad(hub, BadReason.MALFORMED) + bad(hub, BadReason.OTHER_VERSION) == before + 2)
+        beat_of(seen, hub.topics)
+
+
+def test_a_node_that_comes_and_goes_is_counted(town_hall):
+    hub = town_hall
+    topic = hub.topics.node("screen-1", NodeTopic.STATUS)
+    with node(hub, "screen-1") as screen:
+        for online, count in ((True, 1), (True, 1), (False, 0)):
+            status = NodeStatus(online=online, role=Role.DISPLAY, version="1", boot="b")
+            screen.peer.publish(topic, encode(status))
+            eventually(lambda count=count: hub.metric('suivant_nodes_online{role="display"}') == count)
+
+
+def test_a_press_so_old_that_the_beat_it_names_is_of_another_age_is_refused(town_hall):
+    hub = town_hall
+    hub.open("desk-1")
+    with node(hub, "button-1") as button:
+        assert button.ask(button.press(beat=Instant(0))).code == "too_old"
+
+
+# --- away and back ------------------------------------------------------------------------------------------------
+
+
+def test_a_broker_that_comes_back_empty_is_told_everything_anew(hub):
+    hub.open("desk-1")
+    with node(hub, "printer-1") as printer:
+        printer.ticket()
+    with observer(hub) as seen:
+        before = desk_state(hub, seen, "desk-1", lambda state: state.waiting == 1)
+    hub.broker.stop()
+    hub.broker.start()
+    with observer(hub) as seen:
+        after = desk_state(hub, seen, "desk-1", lambda state: state.revision > before.revision)
+        assert (after.waiting, after.callable) == (1, True)
+    with observer(hub) as newcomer:
+        assert hall_state(hub, newcomer, lambda hall: True).waiting[0].count == 1
+    with observer(hub) as newcomer:
+        assert newcomer.wait_for(hub.topics.node("screen-1", NodeTopic.CONFIG)).retained
+    with observer(hub, hub.topics.hub_status) as newcomer:
+        assert _hub.parse(newcomer.wait_for(hub.topics.hub_status).payload).online
+
+
+def test_a_hub_that_starts_again_says_all_with_a_greater_revision_and_goes_on_counting(hub):
+    hub.open("desk-1")
+    with node(hub, "printer-1") as printer:
+        printer.ticket()
+    with observer(hub) as seen:
+        before = desk_state(hub, seen, "desk-1", lambda state: state.waiting == 1)
+        hub.hub.stop()
+        off = until(seen, lambda each: matching(_hub, each, hub.topics.hub_status, lambda status: not status.online))
+        hub.hub = hub._new()
+        hub.hub.start()
+        on = until(seen, lambda each: matching(_hub, each, hub.topics.hub_status, lambda status: status.online))
+        assert on.boot != off.boot
+        after = desk_state(hub, seen, "desk-1", lambda state: state.revision > before.revision)
+    assert (after.waiting, after.revision[0]) == (1, before.revision[0])
+    with node(hub, "printer-1") as printer:
+        assert printer.ticket().number == "A002"
+
+
+def test_a_new_database_begins_a_later_generation_that_every_node_takes(hub, tmp_path_factory):
+    with observer(hub) as seen:
+        before = desk_state(hub, seen, "desk-1", lambda state: True)
+    hub.hub.stop()
+    hub.url = sqlite_url(tmp_path_factory.mktemp("new"))
+    hub.hub = hub._new()
+    hub.hub.start()
+    with observer(hub) as seen:
+        after = desk_state(hub, seen, "desk-1", lambda state: state.revision > before.revision)
+    assert after.revision[0] > before.revision[0]
+
+
+def test_nothing_that_names_or_describes_a_person_goes_over_mqtt(hub):
+    hub.open("desk-1")
+    now_ms = hub.hub.clock.now_ms()
+    origin = Origin(Source.SYNC, "sync", new_id())
+    hub.do(
+        Book(
+            origin=origin,
+            booking="dossier-4711",
+            service="civil",
+            appointment_ms=now_ms + MINUTE_MS,
+            code="k7",
+            name="Zoé Exemple-Inventée",
+        )
+    )
+    said = []
+
+    def calls(seen):
+        said.append(f"{seen.topic} {seen.payload.decode()}")
+        return matching(_halls, seen, hub.topics.hall_state("hall"), lambda hall: hall.calls)
+
+    with observer(hub) as seen, node(hub, "button-1") as button:
+        hub.do(CheckIn(origin=Origin(Source.PAGE, "agente-martin", new_id()), desk="desk-1", ticket=1, priority=True))
+        press = button.press()
+        assert button.ask(press).number == "A001"
+        button.ask(button.press())
+        until(seen, calls)
+    with observer(hub) as newcomer:
+        until(newcomer, calls)
+    text = "".join(said)
+    assert "A001" in text
+    for personal in ("Zoé", "Zo\\u00e9", "Exemple", "dossier-4711", "agente-martin", "priority", "k7"):
+        assert personal not in text
+    check_all(read(hub.hub.engine, hub.site.name))
+
+
+def test_the_hub_says_how_it_is(hub):
+    eventually(lambda: hub.hub.health().broker is None)
+    assert (hub.hub.health().database, hub.hub.health().broker) == (None, None)
+    eventually(lambda: hub.metric("suivant_broker_connected") == 1)
+    hub.broker.stop()
+    eventually(lambda: hub.hub.health().broker is not None)
+    assert hub.hub.health().broker == "the broker is not reached"
+
+
+def test_a_second_hub_on_the_same_database_is_refused(hub):
+    from hub.database.faults import SiteTaken
+
+    with pytest.raises(SiteTaken, match=hub.site.name):
+        hub._new().start()
+    with node(hub, "button-1") as button:
+        assert isinstance(button.ask(button.press()), Refused)
+
+
+def test_200_presses_at_once_call_200_different_visitors(database_url, tmp_path):
+    """As a test of right, not of speed: each of two desks a hundred times, by resends and by both buttons."""
+    with standing(database_url, tmp_path, a_town()) as hub:
+        hub.open("desk-1", "desk-2")
+        with node(hub, "printer-1") as printer, node(hub, "button-1") as one, node(hub, "button-2") as two:
+            for _ in range(4):
+                printer.ticket()
+            presses = {one: one.press(), two: two.press()}
+            for _ in range(100):
+                for button, press in presses.items():
+                    button.peer.client.publish(hub.topics.node(button.name, NodeTopic.REQUEST), encode(press), 1)
+            numbers = {button.name: {button.reply().number for _ in range(100)} for button in presses}
+        assert sorted(sorted(each) for each in numbers.values()) == [["A001"], ["A002"]]
+        check_all(read(hub.hub.engine, hub.site.name))
+
+
+def test_json_on_the_wire_is_what_the_contract_says(hub):
+    hub.open("desk-1")
+    with observer(hub, hub.topics.desk_state("desk-1")) as seen:
+        state = json.loads(seen.wait_for(hub.topics.desk_state("desk-1")).payload)
+    assert state["v"] == 1
+    assert isinstance(state["revision"], list)
+    assert Press.__struct_config__.tag == "press"
