@@ -45,7 +45,8 @@ def main() -> int:
         (DOCS / "ticket.png").write_bytes(_fetch(f"{address}{ticket}"))
         desk = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         desk.goto(f"{hub}/desks/desk-5")
-        desk.wait_for_timeout(1_000)
+        # Past the first 3 s of a call, in which Suivant is off.
+        desk.wait_for_timeout(4_500)
         desk.screenshot(path=DOCS / "desk.png")
         browser.close()
     print("\n".join(f"docs/screenshots/{picture.name}" for picture in sorted(DOCS.glob("*.png"))))
