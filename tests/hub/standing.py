@@ -86,11 +86,11 @@ class Standing:
             self.do(SetMode(origin=origin, desk=desk, shown=None, mode=DeskMode.OPEN))
 
     def metric(self, name: str) -> float:
-        """A line of /metrics, as `suivant_bad_messages_total{reason="malformed"}`."""
+        """A line of /metrics, as `suivant_bad_messages_total{reason="malformed"}`; 0 where nothing was counted yet."""
         for line in self.hub.metrics.text().decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rsplit(" ", 1)[1])
-        raise LookupError(name)
+        return 0.0
 
 
 class NodePeer:

@@ -158,8 +158,8 @@ def test_each_node_is_told_what_it_is_for_and_the_hub_who_it_is(town_hall):
 def test_the_hub_beats_each_three_seconds_with_its_own_time(town_hall):
     hub = town_hall
     with observer(hub, hub.topics.hub_beat) as seen:
-        beats = [beat_of(seen, hub.topics) for _ in range(3)]
-    assert all(2_500 <= later - earlier <= 5_000 for earlier, later in zip(beats, beats[1:], strict=False))
+        beats = [beat_of(seen, hub.topics) for _ in range(2)]
+    assert 2_500 <= beats[1] - beats[0] <= 5_000
     assert abs(beats[-1] - time.time_ns() // 1_000_000) < 10_000
 
 
@@ -247,7 +247,7 @@ def test_a_ticket_of_a_service_that_is_not_there_is_refused_and_counted(town_hal
         reply = printer.ticket("nothing")
     assert (reply.code, reply.detail) == ("unknown", "this site has no service 'nothing'")
     assert bad(hub, BadReason.UNKNOWN_SERVICE) == 1
-    assert hub.metric('suivant_refused_total{code="unknown"}') == 1
+    eventually(lambda: hub.metric('suivant_refused_total{code="unknown"}') == 1)
 
 
 def test_a_press_for_a_closed_desk_is_refused_with_a_sentence(town_hall):
@@ -257,14 +257,14 @@ def test_a_press_for_a_closed_desk_is_refused_with_a_sentence(town_hall):
     assert (reply.code, reply.detail) == ("desk_not_open", "desk desk-1 is closed: press needs an open desk")
 
 
-@pytest.mark.parametrize("payload", [b"", b"[" * 8_000, b'{"v":1,"online":"perhaps"}', b'{"v":9}'])
-def test_a_status_or_a_telemetry_that_is_none_does_not_stop_the_beat(town_hall, payload):
+def test_a_status_or_a_telemetry_that_is_none_does_not_stop_the_beat(town_hall):
     hub = town_hall
     before = bad(hub, BadReason.MALFORMED) + bad(hub, BadReason.OTHER_VERSION)
     with node(hub, "screen-1") as screen, observer(hub, hub.topics.hub_beat) as seen:
         for topic in (NodeTopic.STATUS, NodeTopic.TELEMETRY):
-            screen.peer.publish(hub.topics.node("screen-1", topic), payload)
-        eventually(lambda: bad(hub, BadReason.MALFORMED) + bad(hub, BadReason.OTHER_VERSION) == before + 2)
+            for payload in (b"", b"[" * 8_000, b'{"v":1,"online":"perhaps"}', b'{"v":9}'):
+                screen.peer.publish(hub.topics.node("screen-1", topic), payload)
+        eventually(lambda: bad(hub, BadReason.MALFORMED) + bad(hub, BadReason.OTHER_VERSION) == before + 8)
         beat_of(seen, hub.topics)
 
 

@@ -1,0 +1,226 @@
+"""Coarse chores and the one-second loop: they may run twice, late, and after a stop."""
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from hub.absence import Absence, due
+from hub.chores import ANSWERS_KEPT_MS, Chores
+from hub.figures.visits import Visits
+from hub.queue.requests import EndDay, ExpireCalled, ExpireExpected, Finish, ForgetRequests, Pick, Start
+from hub.queue.states import State
+from hub.writer import Busy
+from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, round_the_clock, town
+
+EVENING = moment("2026-11-24 18:00")
+
+
+class Doing:
+    """Chores over a queue: each command is done at once."""
+
+    def __init__(self, queue):
+        self.queue = queue
+        self.done = []
+        self.chores = self.new()
+
+    def new(self):
+        return Chores(
+            site=self.queue.site,
+            visits=Visits(self.queue.engine, self.queue.site.name),
+            now_ms=lambda: self.queue.now_ms,
+            do=self._do,
+        )
+
+    def _do(self, command):
+        future = Future()
+        future.set_result(self.queue.do(command))
+        self.done.append(command)
+        return future
+
+
+def visit(queue, desk="desk-1", *, service="civil", minutes=10, start_after=0):
+    ticket = queue.issue(service)
+    queue.ask(Pick, desk=desk, ticket=ticket)
+    if start_after:
+        queue.turn(start_after * MINUTE)
+        queue.ask(Start, desk=desk, shown=ticket)
+    queue.turn(minutes * MINUTE)
+    queue.ask(Finish, desk=desk, shown=ticket)
+    return ticket
+
+
+def test_at_its_start_a_hub_ends_the_days_that_it_missed(queue):
+    doing = Doing(queue)
+    left = [queue.issue() for _ in range(70)]
+    queue.turn(3 * DAY)
+    today = queue.issue()
+    doing.chores.end_days()
+    assert {queue.state(each) for each in left} == {State.CANCELLED}
+    assert queue.state(today) is State.WAITING
+    assert len(doing.done) == 2, "in slices, so that nobody waits behind seventy"
+
+
+def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):
+    doing = Doing(queue)
+    queue.open("desk-1")
+    ticket = queue.issue()
+    queue.now_ms = EVENING - 1
+    doing.chores.end_days()
+    assert queue.state(ticket) is State.WAITING
+    queue.now_ms = EVENING
+    doing.chores.end_days()
+    assert queue.state(ticket) is State.CANCELLED
+    assert queue.desk_mode("desk-1")[0] == "closed"
+    done = len(doing.done)
+    queue.turn(HOUR)
+    doing.chores.end_days()
+    assert len(doing.done) == done
+
+
+def test_a_day_whose_end_failed_is_tried_again(queue):
+    doing = Doing(queue)
+    queue.issue()
+    queue.now_ms = EVENING
+    fail, doing.chores._do = doing.chores._do, lambda _: failed(Busy("the hub has too much to do: ask again"))
+    with pytest.raises(Busy):
+        doing.chores.end_days()
+    doing.chores._do = fail
+    doing.chores.end_days()
+    assert queue.tickets()[0].state is State.CANCELLED
+
+
+def failed(error):
+    future = Future()
+    future.set_exception(error)
+    return future
+
+
+def test_a_service_round_the_clock_keeps_its_desks_open_over_the_end_of_the_day(new_queue):
+    queue = new_queue(round_the_clock(town()))
+    doing = Doing(queue)
+    queue.open("desk-1")
+    queue.now_ms = moment("2026-11-25 01:00")
+    doing.chores.end_days()
+    assert [command.day for command in doing.done if isinstance(command, EndDay)] == ["2026-11-24"]
+    assert queue.desk_mode("desk-1")[0] == "open"
+
+
+def test_answers_are_kept_for_a_week_and_a_day(queue):
+    doing = Doing(queue)
+    queue.issue()
+    queue.turn(7 * DAY)
+    doing.chores.forget()
+    assert len(queue.table("request")) == 1
+    queue.turn(ANSWERS_KEPT_MS - 7 * DAY + 1)
+    doing.chores.forget()
+    assert queue.table("request") == []
+    assert isinstance(doing.done[-1], ForgetRequests)
+
+
+# --- measured means -----------------------------------------------------------------------------------------------
+
+
+def test_a_mean_needs_twenty_visits(queue):
+    visits = Visits(queue.engine, queue.site.name)
+    queue.open("desk-1")
+    for _ in range(19):
+        visit(queue)
+    visits.read(queue.now_ms)
+    assert visits.mean_ms("civil") is None
+    visit(queue)
+    visits.read(queue.now_ms)
+    # From the announcement's start, a quarter of a second after the call.
+    assert visits.mean_ms("civil") == 10 * MINUTE - 250
+    assert visits.mean_ms("papers") is None
+
+
+def test_a_visit_whose_arrival_was_confirmed_is_measured_from_there(queue):
+    visits = Visits(queue.engine, queue.site.name)
+    queue.open("desk-1")
+    for _ in range(20):
+        visit(queue, start_after=2, minutes=5)
+    visits.read(queue.now_ms)
+    assert visits.mean_ms("civil") == 5 * MINUTE
+
+
+def test_ends_that_nobody_knows_and_visits_of_two_months_ago_are_left_out(queue):
+    visits = Visits(queue.engine, queue.site.name)
+    queue.open("desk-1")
+    for _ in range(20):
+        visit(queue)
+    queue.ask(Pick, desk="desk-1", ticket=queue.issue())
+    queue.now_ms = EVENING
+    queue.job(EndDay, day="2026-11-24")
+    visits.read(queue.now_ms)
+    assert visits.mean_ms("civil") == 10 * MINUTE - 250
+    visits.read(queue.now_ms + 30 * DAY)
+    assert visits.mean_ms("civil") is None
+
+
+# --- who did not come ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_asked_of_the_database_also_after_a_restart_or_a_step_of_the_clock(queue):
+    queue.open("desk-4")
+    expected = queue.book(queue.now_ms + MINUTE)
+    called = queue.issue()
+    assert queue.called("desk-4") == called
+    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    queue.turn(2 * HOUR)
+    commands = due(queue.connection, queue.site.name, queue.now_ms)
+    queue.connection.rollback()
+    assert [type(command) for command in commands] == [ExpireCalled, ExpireExpected]
+    for _ in range(2):
+        for command in commands:
+            queue.do(command)
+    assert {queue.state(expected), queue.state(called)} == {State.ABSENT}
+    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    assert queue.events(called).count("absent") == 1
+
+
+def test_at_most_64_are_marked_in_a_second_and_the_rest_in_the_next(queue):
+    for _ in range(70):
+        queue.book(queue.now_ms)
+    queue.turn(HOUR)
+    first = due(queue.connection, queue.site.name, queue.now_ms)
+    queue.connection.rollback()
+    assert len(first) == 64
+    for command in first:
+        queue.do(command)
+    assert len(due(queue.connection, queue.site.name, queue.now_ms)) == 6
+
+
+def test_the_loop_asks_each_second_and_goes_on_after_an_error(queue, monkeypatch):
+    monkeypatch.setattr("hub.absence.EVERY_S", 0.01)
+    queue.book(queue.now_ms)
+    queue.turn(10 * MINUTE)
+    asked, tries = threading.Event(), []
+
+    def put_later(task):
+        tries.append(task.command)
+        if len(tries) == 1:
+            raise Busy("full")
+        if len(tries) == 2:
+            raise RuntimeError("something else")
+        asked.set()
+
+    loop = Absence(queue.engine, queue.site.name, lambda: queue.now_ms, put_later)
+    loop.start()
+    assert asked.wait(20)
+    loop.stop()
+    assert all(isinstance(command, ExpireExpected) for command in tries)
+
+
+def test_a_recalled_visitor_s_clock_runs_from_the_recall(queue):
+    from hub.queue.requests import Recall
+
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.called("desk-4")
+    queue.turn(5 * MINUTE)
+    queue.ask(Recall, desk="desk-4", shown=ticket)
+    queue.turn(10 * SECOND)
+    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    queue.turn(5 * MINUTE)
+    assert len(due(queue.connection, queue.site.name, queue.now_ms)) == 1
