@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from hub.queue.estimate import wait_range_min
-from hub.queue.states import State
+from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import SiteIndex, served_by
 from hub.site import Desk
@@ -64,6 +64,10 @@ class TransferPanel:
     ticket: Ticket
     services: tuple[ServiceChoice, ...]
     desks: tuple[DeskChoice, ...]
+
+    @property
+    def may_transfer(self) -> bool:
+        return may(self.ticket.state, Event.TRANSFER)
 
     @property
     def longest(self) -> int:

@@ -347,3 +347,27 @@ def test_the_page_works_without_script(browser: Browser, server: Served, stand: 
 def test_a_site_of_the_pictures_is_what_the_pages_show(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".desk-choice")).to_have_count(len(a_site().desks))
+
+
+def test_an_open_panel_keeps_its_focus_and_is_kept_new(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#panel .choice").first).to_be_focused()
+    expect(page.locator("#panel .choice-text").first).to_contain_text("4 en attente")
+    stand.issue("identity")
+    expect(page.locator("#panel .choice-text").first).to_contain_text("5 en attente")
+    expect(page.locator("#panel .choice").first).to_be_focused()
+
+
+def test_focus_stays_on_the_same_ticket_while_the_list_moves_under_it(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.free(stand, clock)
+    show(page)
+    page.locator(f"#row-link-{ids['A014']}").focus()
+    stand.press(DESK)
+    expect(page.locator(f"#row-{ids['A015']}")).to_have_count(0)
+    expect(page.locator(f"#row-link-{ids['A014']}")).to_be_focused()

@@ -95,7 +95,7 @@ def test_lists_show_the_first_fifty_and_a_total(client: httpx.Client, stand: Sta
     for _ in range(53):
         stand.issue("civil")
     page = client.get("/desks/desk-3").text
-    assert page.count('<tr class="row"><th') == 50
+    assert page.count('<tr class="row" id=') == 50
     assert "53 en attente" in text_of(page)
     assert "et 3 autres" in text_of(page)
 

@@ -162,14 +162,20 @@ const leave = () => {
 
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, request } = event.detail.ctx;
-  if (request.method !== "GET") return;
+  /* A panel that keeps itself new disturbs nobody. */
+  if (request.method !== "GET" || sourceElement.matches(".panel")) return;
   /* Until the panel stands, no key may mean something else. */
   opening = true;
   if (!panel()) opener = sourceElement;
 });
-document.addEventListener("htmx:finally:request", () => { opening = false; });
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:finally:request", (event) => {
+  if (event.detail.ctx.sourceElement.matches(".panel")) return;
+  opening = false;
   typed = "";
+  if (panel()) panel().querySelector("[data-focus]")?.focus();
+  else if (document.activeElement === document.body) (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
+});
+document.addEventListener("htmx:after:swap", () => {
   const keys = document.getElementById("keys-switch");
   if (keys) keys.checked = !keysOff();
   tick();
