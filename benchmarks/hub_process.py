@@ -26,11 +26,6 @@ def main() -> None:
     )
     hub.start()
     print(f"port {listening.getsockname()[1]}", flush=True)
-    if os.environ.get("BENCH_NO_WEB"):
-        import signal
-        signal.sigwait([signal.SIGTERM])
-        hub.stop()
-        return
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(hub, listening))

@@ -282,10 +282,9 @@ class Outbox:
         self._publish_desks(sorted(desks), revision, waiting)
         self._tell(desks, set(), set(), revision)
 
-    def _publish_desks(self, names: Iterable[str], revision: tuple[int, int], waiting: dict[str, int]) -> None:
-        pictures = self._pictures()
-        for name in names:
-            self._show(self._topics.desk_state(name), pictures.desk(name, revision, waiting))
+    def _publish_desks(self, names: Sequence[str], revision: tuple[int, int], waiting: dict[str, int]) -> None:
+        for picture in self._pictures().desks(names, revision, waiting):
+            self._show(self._topics.desk_state(picture.desk), picture)
 
     def _publish_halls(self, names: Iterable[str], revision: tuple[int, int], waiting: dict[str, int]) -> None:
         pictures = self._pictures()
@@ -308,7 +307,8 @@ class Outbox:
         with self._lock:
             revision, waiting = self.revision, dict(self._waiting)
         pictures, topics, site = self._pictures(), self._topics, self._index.site
-        desks = {desk.name: pictures.desk(desk.name, revision, waiting) for desk in site.desks}
+        names = [desk.name for desk in site.desks]
+        desks = {picture.desk: picture for picture in pictures.desks(names, revision, waiting)}
         halls = {hall.name: pictures.hall(hall.name, revision, waiting) for hall in site.halls}
         stale_desks = tuple(name for name, picture in desks.items() if not self._show(topics.desk_state(name), picture))
         stale_halls = tuple(name for name, picture in halls.items() if not self._show(topics.hall_state(name), picture))

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, literal_column, select
+from sqlalchemy import Executable, bindparam, func, literal_column, select
 
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, DeskRow, TicketRow
+from hub.database.tables import AnnouncementRow, DeskRow, DeskServiceRow, TicketRow
 from hub.queue import store
 from hub.queue.hours import is_open, next_opening
 from hub.queue.order import Candidate, Kind, takeable
@@ -20,6 +20,8 @@ from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Wa
 CALLS_SHOWN = 4
 # A call may stand several times among the latest sayings: each recall is one.
 _SAYINGS_READ = 24
+# Up to here a statement or two a desk is less work than reading the whole site.
+_FEW_DESKS = 4
 
 _ticket: Any = TicketRow.__table__
 _desk: Any = DeskRow.__table__
@@ -37,6 +39,44 @@ _DESK: Executable = (
     )
     .where(_desk.c.site == store.SITE, _desk.c.name == store.DESK)
 )
+# The same for every desk of the site at once, in a few statements: what others see of a call, with 200 desks.
+_DESKS: Executable = select(*(_desk.c[name] for name in ("name", "mode", "pausing", "closing"))).where(
+    _desk.c.site == store.SITE
+)
+_HELD: Executable = select(_ticket.c.desk, _ticket.c.series, _ticket.c.number).where(
+    _ticket.c.site == store.SITE, literal_column("ticket.state in ('called', 'serving')")
+)
+_kinds: Any = DeskServiceRow.__table__
+_looked_at: Any = (
+    select(_kinds.c.site, _kinds.c.service, _kinds.c.kind)
+    .where(_kinds.c.site == store.SITE)
+    .distinct()
+    .subquery("looked_at")
+)
+_first: Any = (
+    select(_ticket.c.id)
+    .where(
+        _ticket.c.site == _looked_at.c.site,
+        _ticket.c.service == _looked_at.c.service,
+        _ticket.c.kind == _looked_at.c.kind,
+        store.IS_WAITING,
+        store.IS_FREE,
+    )
+    .order_by(_ticket.c.due_ms, _ticket.c.id)
+    .limit(1)
+    .correlate(_looked_at)
+    .scalar_subquery()
+)
+# The first waiting ticket of each service and kind …
+_HEADS: Executable = select(_ticket.c.id, _ticket.c.service, _ticket.c.kind, _ticket.c.due_ms).where(
+    _ticket.c.site == store.SITE, _ticket.c.id.in_(select(_first).select_from(_looked_at))
+)
+# … and one of those that are bound to a desk, which may always be taken.
+_BOUND: Executable = (
+    select(_ticket.c.bound_desk, *(func.min(_ticket.c[name]) for name in ("id", "service", "due_ms")))
+    .where(_ticket.c.site == store.SITE, store.IS_WAITING, store.IS_BOUND)
+    .group_by(_ticket.c.bound_desk)
+)
 _SAYINGS: Executable = (
     select(
         *(_announcement.c[name] for name in ("call", "number", "desk", "at_ms")),
@@ -46,6 +86,9 @@ _SAYINGS: Executable = (
     .order_by(_announcement.c.id.desc())
     .limit(_SAYINGS_READ)
 )
+
+# By service and kind: id, service, kind and due time of the first ticket that waits for any desk.
+Heads = Mapping[tuple[str, str], tuple[int, str, Kind, int]]
 
 
 class Pictures:
@@ -63,17 +106,55 @@ class Pictures:
     def desk(self, name: str, revision: Revision, waiting: Mapping[str, int]) -> DeskState:
         desk = self._index.desk(name)
         mode, pausing, closing, series, number = self._rows(_DESK, desk=name)[0]
+        number = number_text(series, number) if number is not None else None
+        found = self.candidates(desk)
+        return self._desk_state(desk, revision, waiting, (mode, pausing, closing), number, found)
+
+    def desks(self, names: Sequence[str], revision: Revision, waiting: Mapping[str, int]) -> list[DeskState]:
+        """The same of several desks, by statements whose number does not grow with them."""
+        if len(names) <= _FEW_DESKS:
+            return [self.desk(name, revision, waiting) for name in names]
+        modes = {name: settings for name, *settings in self._rows(_DESKS)}
+        held = {desk: number_text(series, number) for desk, series, number in self._rows(_HELD)}
+        heads = {(row[1], row[2]): (row[0], row[1], Kind(row[2]), row[3]) for row in self._rows(_HEADS)}
+        bound = {desk: Candidate(row, service, Kind.OPEN, due_ms) for desk, row, service, due_ms in self._rows(_BOUND)}
+        return [
+            self._desk_state(
+                desk, revision, waiting, modes[desk.name], held.get(desk.name), self._seen_by(desk, heads, bound)
+            )
+            for desk in map(self._index.desk, names)
+        ]
+
+    def _desk_state(
+        self,
+        desk: Desk,
+        revision: Revision,
+        waiting: Mapping[str, int],
+        settings: Sequence[Any],
+        number: str | None,
+        candidates: Sequence[Candidate],
+    ) -> DeskState:
+        mode, pausing, closing = settings
         settled = mode == DeskMode.OPEN and not pausing and not closing
         return DeskState(
             revision=revision,
-            desk=name,
+            desk=desk.name,
             mode=DeskMode(mode),
             pausing=bool(pausing),
             closing=bool(closing),
-            number=number_text(series, number) if number is not None else None,
+            number=number,
             waiting=sum(waiting.get(service, 0) for service in served_by(desk)),
-            callable=settled and bool(takeable(self.candidates(desk), self._now_ms())),
+            callable=settled and bool(takeable(candidates, self._now_ms())),
         )
+
+    def _seen_by(self, desk: Desk, heads: Heads, bound: Mapping[str, Candidate]) -> list[Candidate]:
+        """What `candidates` reads, from heads that were read for all desks at once."""
+        found = [
+            Candidate(*heads[service, kind], handicap_ms=look["handicap_ms"], early_ms=look["early_ms"])
+            for look in self._index.look_ups(desk.name)
+            if (service := look["service"], kind := look["kind"]) in heads
+        ]
+        return found + ([bound[desk.name]] if desk.name in bound else [])
 
     def candidates(self, desk: Desk) -> list[Candidate]:
         """The first ticket of each service and kind, as this desk sees it."""

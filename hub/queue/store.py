@@ -44,8 +44,8 @@ ID: Any = bindparam("id")
 _held = ticket.alias("held")
 IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
 _IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
-_FREE: Any = literal_column("ticket.bound_desk is null")
-_BOUND: Any = literal_column("ticket.bound_desk is not null")
+IS_FREE: Any = literal_column("ticket.bound_desk is null")
+IS_BOUND: Any = literal_column("ticket.bound_desk is not null")
 
 
 def _heads() -> Any:
@@ -57,7 +57,7 @@ def _heads() -> Any:
             ticket.c.service == desk_service.c.service,
             ticket.c.kind == desk_service.c.kind,
             IS_WAITING,
-            _FREE,
+            IS_FREE,
         )
         .order_by(ticket.c.due_ms, ticket.c.id)
         .limit(1)
@@ -78,7 +78,7 @@ def _heads() -> Any:
     ).where(desk_service.c.site == SITE, desk_service.c.desk == DESK)
     first_bound = (
         select(ticket.c.id)
-        .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, _BOUND)
+        .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
         .order_by(ticket.c.due_ms, ticket.c.id)
         .limit(1)
         .scalar_subquery()
@@ -165,7 +165,7 @@ ANY_ANNOUNCEMENT: Executable = (
 )
 BOUND_TO_DESK: Executable = (
     select(*_TICKET_COLUMNS)
-    .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, _BOUND)
+    .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
 OPEN_UP_TO_DAY: Executable = (

@@ -12,6 +12,7 @@ import msgspec
 
 from hub.database.statements import Connection, Params, Write
 from hub.queue import store
+from hub.queue.adoption import look_ups
 from hub.queue.hours import local_day
 from hub.queue.order import Candidate, Kind
 from hub.queue.refusals import TransitionRefused, Unknown
@@ -104,6 +105,8 @@ class SiteIndex:
             for service in site.services
         }
 
+        self._looks = {desk.name: look_ups(site, desk) for desk in site.desks}
+
     def desk(self, name: str) -> Desk:
         if name not in self._desks:
             raise Unknown("desk", name)
@@ -129,6 +132,10 @@ class SiteIndex:
         if name not in self._halls:
             raise Unknown("hall", name)
         return self._halls[name]
+
+    def look_ups(self, desk: str) -> list[dict[str, Any]]:
+        """Where a desk looks for its next ticket: rows of `desk_service`."""
+        return self._looks[desk]
 
     def desks_of(self, service: str) -> tuple[Desk, ...]:
         return self._serving.get(service, ())

@@ -1,0 +1,58 @@
+"""The picture of a desk, drawn by itself and drawn with all others."""
+
+import random
+from collections.abc import Callable
+
+from hub.pictures import _FEW_DESKS, Pictures
+from hub.queue.requests import CheckIn, Defer, Transfer
+from hub.queue.states import State
+from hub.site import Desk, Help
+from protocol.messages import DeskMode
+from tests.queue.harness import DESKS, MINUTE, Queue, round_the_clock, town
+
+MORE_DESKS = (
+    Desk(name="desk-5", number="5", hall="hall", serves=("papers",), helps=(Help(service="social", delay_min=5),)),
+    Desk(name="desk-6", number="6", hall="floor", serves=("taxes",)),
+    Desk(name="desk-7", number="7", hall="hall", serves=("civil",)),
+)
+
+
+def test_a_lamp_says_the_same_whether_its_desk_alone_acted_or_all_are_told_at_once(new_queue: Callable[..., Queue]):
+    queue = new_queue(round_the_clock(town(desks=(*DESKS, *MORE_DESKS))))
+    dice = random.Random(7)
+    names = [desk.name for desk in queue.site.desks]
+    assert len(names) > _FEW_DESKS
+    said: set[tuple[str, bool]] = set()
+    for _ in range(80):
+        _something(queue, dice, names)
+        waiting = {service.name: 0 for service in queue.site.services}
+        for ticket in queue.tickets():
+            waiting[ticket.service] += ticket.state is State.WAITING
+        pictures = Pictures(queue.connection, queue.index, lambda: queue.now_ms)
+        alone = [pictures.desk(name, (1, 1), waiting) for name in names]
+        together = pictures.desks(names, (1, 1), waiting)
+        queue.connection.rollback()
+        assert together == alone
+        said |= {(picture.mode, picture.callable) for picture in alone}
+    assert {("open", True), ("open", False), ("paused", False)} <= said
+
+
+def _something(queue: Queue, dice: random.Random, names: list[str]) -> None:
+    queue.turn(dice.choice([1, 4, 20]) * MINUTE)
+    service, desk = dice.choice(["civil", "papers", "social", "taxes"]), dice.choice(names)
+    waiting = [ticket for ticket in queue.tickets() if ticket.state is State.WAITING]
+    match dice.randrange(7):
+        case 0:
+            queue.issue(service)
+        case 1:
+            queue.mode(desk, dice.choice([DeskMode.OPEN, DeskMode.PAUSED]))
+        case 2:
+            ticket = queue.book(queue.now_ms + dice.choice([5, 60]) * MINUTE, service)
+            queue.ask(CheckIn, desk="", ticket=ticket)
+        case 3 if waiting:
+            queue.ask(Defer, ticket=dice.choice(waiting).id, by_ms=45 * MINUTE)
+        case 4 if waiting:
+            ticket = dice.choice(waiting).id
+            queue.ask(Transfer, desk=desk, ticket=ticket, to_desk=dice.choice(names), confirmed=True)
+        case _:
+            queue.press(desk)
