@@ -24,3 +24,8 @@ settings.load_profile("suivant")
 def torture() -> bool:
     """Whether this run is `make torture`: a test marked so then plays its long form."""
     return TORTURE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: their driver leaves an event loop running in this thread, where others start one."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
