@@ -6,8 +6,9 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from socket import socket
@@ -171,6 +172,31 @@ class Hub:
                 log.warning("site.lock_not_checked", error=str(fault))
 
 
+class Ending:
+    """A signal ends the server, also one that comes while the hub is still starting."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._server: uvicorn.Server | None = None
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        self._asked = True
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def of(self, server: uvicorn.Server) -> None:
+        self._server = server
+        server.should_exit = self._asked
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to Ending: uvicorn's own would raise them once more, before the rest of the hub is ended."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help."""
     site_file = read_site(settings.hub.site_file)
@@ -179,6 +205,9 @@ def run(settings: Settings) -> int:
     site = site_file.site
     listening = listen(settings.hub.http_host, settings.hub.http_port)
     status: list[str] = []
+    ending = Ending()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, ending)
 
     def give_up(reason: str) -> None:
         log.error("hub.gives_up", reason=reason)
@@ -187,18 +216,15 @@ def run(settings: Settings) -> int:
 
     hub = Hub(engine=open_engine(settings.database_url), site=site, broker=settings.broker, give_up=give_up)
     hub.start()
-    # uvicorn raises the signal that ended it once more, for whoever started it: here the rest is still to be ended.
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: None)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(hub, listening))
+            runner.run(_serve(hub, listening, ending))
     finally:
         hub.stop()
     return 1 if status else 0
 
 
-async def _serve(hub: Hub, listening: socket) -> None:
+async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     host, port = listening.getsockname()[:2]
     web = create_web(web_parts(hub))
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
@@ -212,7 +238,9 @@ async def _serve(hub: Hub, listening: socket) -> None:
         date_header=False,
     )
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
-    await uvicorn.Server(config).serve(sockets=[listening])
+    server = _Server(config)
+    ending.of(server)
+    await server.serve(sockets=[listening])
 
 
 def web_parts(hub: Hub) -> WebParts:

@@ -1,0 +1,208 @@
+"""`suivant hub` as a program: it serves, ends in order, and leaves nothing behind that a new start would stumble over."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from protocol.instants import Instant
+from protocol.messages import Beat, HubStatus, IssueTicket, Parser, TicketReply
+from protocol.topics import Topics
+from tests.broker import peer, start_broker
+from tests.hub.standing import NodePeer, new_id, until
+
+REPOSITORY = Path(__file__).parents[2]
+SITE = "town-hall"
+PRINTER = "printer-1"
+# Open day and night, so that the test works at any hour.
+SITE_FILE = f"""\
+name: {SITE}
+town: Ville-Test
+zone: Europe/Paris
+halls:
+  - {{name: hall, title: Hall}}
+services:
+  - name: civil
+    letter: A
+    title: État civil
+    short: Civil
+    hall: hall
+    days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
+    opens: "0:00"
+    last_ticket: "24:00"
+    closes: "24:00"
+desks:
+  - {{name: desk-1, number: 1, hall: hall, serves: [civil]}}
+nodes:
+  - {{name: button-1, role: desk_button, desk: desk-1}}
+  - {{name: {PRINTER}, role: ticket_printer, pins: {{civil: 5}}}}
+"""
+LIMIT_S = 60
+_status: Parser[HubStatus] = Parser(HubStatus)
+_beats: Parser[Beat] = Parser(Beat)
+
+
+class Program:
+    """A running `suivant hub`. `log`: its lines so far."""
+
+    def __init__(self, broker, url, folder):
+        settings = {
+            "SUIVANT_SITE_FILE": str(folder / "site.yaml"),
+            "SUIVANT_HTTP_PORT": "0",
+            "SUIVANT_DATABASE_URL": url,
+            "SUIVANT_LOG": "json",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hub", "hub"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings | broker.environ("hub"),
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self._more = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._more:
+                self.log.append(line)
+                self._more.notify_all()
+
+    def wait_for(self, event):
+        """The fields of the first line that tells this event."""
+        def found():
+            return next((json.loads(line) for line in self.log if f'"{event}"' in line), None)
+
+        with self._more:
+            assert self._more.wait_for(lambda: found() is not None, LIMIT_S), self.log
+            return found()
+
+    def get(self, path):
+        address = self.wait_for("hub.serves")["address"]
+        with urllib.request.urlopen(f"{address.rstrip('/')}{path}", timeout=LIMIT_S) as answer:
+            return answer.read().decode()
+
+    def end(self, number=signal.SIGTERM):
+        """Its exit status."""
+        self.process.send_signal(number)
+        status = self.process.wait(LIMIT_S)
+        self._reader.join(LIMIT_S)
+        return status
+
+
+@pytest.fixture
+def broker(tmp_path):
+    with start_broker(tmp_path / "broker", site=SITE) as made:
+        yield made
+
+
+@pytest.fixture
+def start(broker, database_url, tmp_path):
+    """Starts programs on the same database and broker; what is left of them is killed."""
+    (tmp_path / "site.yaml").write_text(SITE_FILE, encoding="utf-8")
+    started = []
+
+    def begin():
+        program = Program(broker, database_url, tmp_path)
+        started.append(program)
+        return program
+
+    yield begin
+    for program in started:
+        if program.process.poll() is None:
+            program.process.kill()
+            program.process.wait()
+        program.process.stderr.close()
+
+
+@contextmanager
+def watching(broker):
+    topics = Topics(SITE)
+    with peer(broker) as seen:
+        seen.subscribe(topics.hub_status, topics.hub_beat)
+        yield seen
+
+
+def says(seen, online):
+    topic = Topics(SITE).hub_status
+
+    def wanted(message):
+        if message.topic != topic:
+            return None
+        status = _status.parse(message.payload)
+        return status if status.online is online else None
+
+    return until(seen, wanted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_ends_in_order(start, broker, number):
+    program = start()
+    with watching(broker) as seen:
+        says(seen, True)
+        assert json.loads(program.get("/healthz"))
+        assert "suivant_broker_connected 1.0" in program.get("/metrics")
+        assert program.end(number) == 0
+        says(seen, False)
+    assert "Traceback" not in "".join(program.log)
+    assert program.wait_for("hub.stopped")
+
+
+def test_killed_it_leaves_its_will_and_starts_again_at_once(start, broker):
+    program = start()
+    with watching(broker) as seen:
+        first = says(seen, True)
+        assert program.end(signal.SIGKILL) == -signal.SIGKILL
+        says(seen, False)
+        again = start()
+        assert says(seen, True).boot != first.boot
+    assert again.end() == 0
+
+
+def test_a_second_one_on_the_same_database_refuses_and_the_first_goes_on(start):
+    program = start()
+    program.wait_for("hub.serves")
+    second = start()
+    assert second.process.wait(LIMIT_S) == 1
+    second._reader.join(LIMIT_S)
+    said = "".join(second.log)
+    assert f"another hub already serves site {SITE}" in said
+    assert "Traceback" not in said
+    assert json.loads(program.get("/healthz"))
+    assert program.end() == 0
+
+
+def test_what_was_answered_before_a_kill_is_there_after_it_and_is_not_done_twice(start, broker):
+    program = start()
+    with watching(broker) as seen:
+        says(seen, True)
+        topics = Topics(SITE)
+        with peer(broker, PRINTER) as made:
+            made.subscribe(f"{topics.root}/node/{PRINTER}/reply")
+            dispenser = NodePeer(made, topics, PRINTER)
+            ask = IssueTicket(id=new_id(), service="civil")
+            first = dispenser.ask(ask)
+            program.end(signal.SIGKILL)
+            says(seen, False)
+            start()
+            says(seen, True)
+            assert isinstance(first, TicketReply), first
+            assert dispenser.ask(ask) == first
+            assert dispenser.ticket().number != first.number
+
+
+def test_its_beat_tells_the_time(start, broker):
+    start()
+    with watching(broker) as seen:
+        beat = _beats.parse(seen.wait_for(Topics(SITE).hub_beat, LIMIT_S).payload).at
+    assert abs(beat - Instant(time.time_ns() // 1_000_000)) < 10_000
