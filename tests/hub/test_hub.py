@@ -1,10 +1,12 @@
 """The whole hub at the real broker."""
 
 import json
+import queue
 import time
 
 import pytest
 
+from hub.clock import Clock
 from hub.metrics import BadReason
 from hub.queue.requests import Book, CheckIn, Origin, Source
 from hub.site import MINUTE_MS
@@ -29,6 +31,7 @@ from protocol.messages import (
     Printed,
     Recall,
     Refused,
+    Reply,
     Role,
     TicketPrinterConfig,
     TicketReply,
@@ -44,6 +47,7 @@ _desks: Parser[DeskState] = Parser(DeskState)
 _halls: Parser[HallState] = Parser(HallState)
 _configs: Parser[NodeConfig] = Parser(NodeConfig)
 _hub: Parser[HubStatus] = Parser(HubStatus)
+_replies: Parser[Reply] = Parser(Reply)
 
 
 @pytest.fixture
@@ -413,3 +417,61 @@ def test_json_on_the_wire_is_what_the_contract_says(hub):
     assert state["v"] == 1
     assert isinstance(state["revision"], list)
     assert Press.__struct_config__.tag == "press"
+
+
+def test_a_postgresql_that_ends_every_connection_costs_an_answer_that_is_asked_for_again_and_no_more(
+    postgresql_url, tmp_path
+):
+    with standing(postgresql_url, tmp_path) as hub:
+        hub.open("desk-1")
+        with node(hub, "printer-1") as printer, node(hub, "button-1") as button, observer(hub) as seen:
+            printer.ticket()
+            with hub.hub.engine.connect() as connection:
+                connection.exec_driver_sql(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname = current_database() and pid <> pg_backend_pid()"
+                )
+            press = button.press()
+            answer = asked_again(button, press)
+            assert answer == DeskReply(id=press.id, outcome=DeskOutcome.CALLED, number="A001")
+            assert _announces.parse(seen.wait_for(hub.topics.hall_announce("hall")).payload).number == "A001"
+            state = desk_state(hub, seen, "desk-1", lambda state: state.number == "A001")
+            assert state.waiting == 0
+            eventually(lambda: hub.hub.health().database is None)
+        assert hub.given_up == []
+        check_all(read(hub.hub.engine, hub.site.name))
+
+
+def asked_again(button, request):
+    """As a node does: sent until it is answered."""
+    for _ in range(10):
+        button.request(request)
+        try:
+            return _replies.parse(button.peer.wait_for(hub_reply(button), 1.0).payload)
+        except queue.Empty:
+            continue
+    raise AssertionError("never answered")
+
+
+def hub_reply(button):
+    return button.topics.node(button.name, NodeTopic.REPLY)
+
+
+def test_a_hub_on_a_machine_that_starts_with_its_clock_far_back_takes_presses_at_once(database_url, tmp_path):
+    year_ms = 365 * 86_400_000
+    with standing(database_url, tmp_path) as hub:
+        hub.open("desk-1")
+        with node(hub, "printer-1") as printer, node(hub, "button-1") as button:
+            printer.ticket()
+            printer.ticket()
+            assert button.ask(button.press()).number == "A001"
+        last = read(hub.hub.engine, hub.site.name).events[-1]["at_ms"]
+        hub.clock = Clock(lambda: time.time_ns() - year_ms * 1_000_000)
+        hub.restart()
+        with node(hub, "button-1") as button, observer(hub, hub.topics.hub_beat) as seen:
+            beat = beat_of(seen, hub.topics)
+            assert beat >= last
+            answer = button.ask(button.press(beat=beat, since_ms=3_000))
+            assert (answer.outcome, answer.number) == (DeskOutcome.CALLED, "A002")
+        moments = [each["at_ms"] for each in read(hub.hub.engine, hub.site.name).events]
+        assert moments == sorted(moments)
