@@ -172,7 +172,7 @@ def _addresses(port: int, stage: Stage, hall: Hall) -> str:
     return (
         f"\n  The hall, live:  http://{LOOPBACK}:{port}/\n"
         f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
-        f"  The hub's API:   {stage.hub_url}/docs\n"
+        f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json\n"
         f"  Logs, database:  {stage.folder}/\n\n"
         "  Ctrl-C ends it.\n"
     )

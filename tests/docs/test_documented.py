@@ -5,13 +5,18 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from demo.options import Options
 from hub.__main__ import _parser as hub_parser
+from hub.config import read_site
 from hub.metrics import Metrics
 from hub.settings import described_settings as hub_settings
+from hub.web.app import create_web
+from hub.web.parts import WebParts
 from nodes.__main__ import ROLES, _all_settings
 from nodes.__main__ import _parser as node_parser
 from protocol.environment import describe
@@ -53,6 +58,14 @@ def topics() -> set[str]:
     return {topic.removeprefix(f"{site.root}/") for topic in below}
 
 
+def routes() -> set[str]:
+    """Every address the hub serves, its sockets too."""
+    site = read_site(ROOT / "hub/example-site.yaml").site
+    # Building the application asks nothing of its parts but the site.
+    parts = WebParts(site, **{name: cast(Any, None) for name in WebParts.__dataclass_fields__ if name != "site"})
+    return {context.path for context in iter_route_contexts(create_web(parts).routes)} - {"/static"}
+
+
 def metrics() -> set[str]:
     """Ours; what the client library says of Python and the process, its own documents tell."""
     families = {family.name for family in Metrics("0").registry.collect()}
@@ -91,6 +104,11 @@ def test_the_list_of_topics_is_whole():
         "hall_state",
         "hall_announce",
     }
+
+
+@pytest.mark.parametrize("route", sorted(routes()))
+def test_every_route_is_documented(route):
+    assert f"{route}`" in DOCS
 
 
 @pytest.mark.parametrize("metric", sorted(metrics()))
