@@ -55,7 +55,6 @@ def main() -> None:
     client.tls_set(str(settings.ca_file), str(settings.cert_file), str(settings.key_file))
     client.on_socket_open = lambda _c, _d, opened: opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.on_connect = lambda client, *_: client.subscribe(ASKED, 1)
-    client.on_subscribe = lambda *_: print("ready", flush=True)
 
     def on_message(client: Client, _data: Any, message: Any) -> None:
         commit(message.payload)

@@ -53,29 +53,19 @@ def bench_broker(folder: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def program(module: str, environ: dict[str, str], log: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A Python program that says one line when it is ready; ended at the end."""
+def program(module: str, environ: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A Python program, started and ended; what it says goes to `log`."""
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env=os.environ | environ,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-        )
+        process = subprocess.Popen([sys.executable, "-m", module], env=os.environ | environ, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.terminate()
         try:
-            assert process.stdout is not None
-            process.ready = process.stdout.readline()  # type: ignore[attr-defined]
-            if not process.ready:  # type: ignore[attr-defined]
-                raise RuntimeError(f"{module} did not start: {log.read_text()[-2000:]}")
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +93,18 @@ class Hands:
             client.loop_stop()
 
     def wait_for_beat(self) -> None:
-        assert self._beat_came.wait(ANSWER_S), "no beat came"
+        assert self._beat_came.wait(2 * ANSWER_S), "no beat came from the hub"
+
+    def wait_for_floor(self) -> None:
+        """Until the floor answers."""
+        until = time.monotonic() + ANSWER_S
+        while True:
+            self.send(floor_process.ASKED, b"there?")
+            try:
+                self.heard.get(timeout=0.2)
+                return
+            except queue.Empty:
+                assert time.monotonic() < until, "the floor does not answer"
 
     def press_message(self, desk: int) -> tuple[str, bytes]:
         """Topic and payload of a press at this desk, now."""

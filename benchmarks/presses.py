@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +11,7 @@ from benchmarks.figures import Row, Run, median_of, ratio_row, spread
 from benchmarks.hall import DESKS, fill, large_site
 from benchmarks.load import Hands, bench_broker, program
 from hub.database.engine import open_engine
-from tests.broker import Broker
+from tests.broker import Broker, free_port
 
 WAITING = 10_000
 RUNS = 5
@@ -33,16 +33,14 @@ def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[
     fill(engine, large_site(), waiting=waiting)
     engine.dispose()
     with bench_broker(folder / "broker") as broker:
-        environ = {"SUIVANT_DATABASE_URL": database, "SUIVANT_HTTP_PORT": "0", "SUIVANT_LOG_LEVEL": "warning"}
+        port = free_port()
+        environ = {"SUIVANT_DATABASE_URL": database, "SUIVANT_HTTP_PORT": str(port), "SUIVANT_LOG_LEVEL": "warning"}
         floor = program("benchmarks.floor_process", environ | broker.environ(floor_process.NAME), folder / "floor.log")
         hub = program("benchmarks.hub_process", environ | broker.environ("hub"), folder / "hub.log")
-        with floor, hub as process:
-            hands = Hands(broker)
+        with floor, hub, closing(Hands(broker)) as hands:
             hands.wait_for_beat()
-            try:
-                yield broker, hands, int(process.ready.split()[1])  # type: ignore[attr-defined]
-            finally:
-                hands.close()
+            hands.wait_for_floor()
+            yield broker, hands, port
 
 
 def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> list[Run]:
