@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from hub.queue import requests as q
 from hub.queue.states import State
@@ -371,3 +371,25 @@ def test_focus_stays_on_the_same_ticket_while_the_list_moves_under_it(
     stand.press(DESK)
     expect(page.locator(f"#row-{ids['A015']}")).to_have_count(0)
     expect(page.locator(f"#row-link-{ids['A014']}")).to_be_focused()
+
+
+def test_a_panel_that_was_left_does_not_come_back(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.serving(stand, clock)
+    answers: list[Route] = []
+
+    def hold(route: Route) -> None:
+        answers.append(route)
+
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.route("**/desks/*?panel=transfer*", hold)
+    with page.expect_request("**/desks/*?panel=transfer*"):
+        stand.issue("identity")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    with page.expect_response("**/desks/*?panel=transfer*"):
+        answers[0].continue_()
+    page.keyboard.press("t")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    expect(page.locator("#panel")).to_be_empty()
