@@ -324,6 +324,19 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     context.close()
 
 
+def test_a_link_that_only_went_silent_is_said_and_given_up(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    page.clock.install()
+    show(page)
+    expect(page.locator(".chip-online")).to_be_visible()
+    page.clock.fast_forward(13_000)
+    expect(page.locator(".chip-offline")).to_contain_text("Hors ligne depuis 0:1")
+    expect(page.locator("#connection")).to_have_text("Hors ligne. Rien ne peut être appelé depuis cette page.")
+    page.clock.run_for(2_000)
+    expect(page.locator(".chip-online")).to_be_visible()
+    expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
+
+
 # --- without script -------------------------------------------------------------------------------------------------
 
 
