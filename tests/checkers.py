@@ -117,6 +117,34 @@ def check_clocks(rows: Rows) -> None:
     assert not closed.intersection(bound), f"wait for a closed desk: {closed.intersection(bound)}"
 
 
+def check_order(rows: Rows, site: Site) -> None:
+    """I8 over a whole journal in which nobody was picked by hand: at each call, who was called was next by hand.
+
+    And I2 at each row of it: no desk holds two, no ticket is held by two.
+    """
+    desks = {each.name: each for each in site.desks}
+    tickets: dict[int, dict[str, Any]] = {}
+    waiting: dict[int, dict[str, Any]] = {}
+    holds: dict[str, int] = {}
+    for each in rows.events:
+        number = each["ticket"]
+        if number is None:
+            continue
+        if each["event"] == Event.CALL:
+            seen = Rows(list(waiting.values()), [], [], [])
+            should = next_by_hand(seen, site, desks[each["desk"]], each["at_ms"])
+            assert number == should, f"event {each['id']}: {each['desk']} called {number}, and {should} was next"
+        ticket = tickets.setdefault(number, {})
+        if ticket.get("state") in HELD:
+            assert holds.pop(ticket["desk"]) == number
+        ticket |= json.loads(each["data"])
+        waiting.pop(number, None)
+        if ticket["state"] == State.WAITING:
+            waiting[number] = ticket
+        if ticket["state"] in HELD:
+            assert holds.setdefault(ticket["desk"], number) == number, f"event {each['id']}: {ticket['desk']} holds two"
+
+
 def next_by_hand(rows: Rows, site: Site, desk: Desk, now_ms: int) -> int | None:
     """I8, by brute force and without the code's own rule: whom a desk should call now."""
     services = {each.name: each for each in site.services}
