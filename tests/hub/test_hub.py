@@ -188,7 +188,11 @@ DEEP = b'{"id":"%s","v":1,"type":"press","x":' + b"[" * 8_000 + b"]" * 8_000 + b
         (b'{"v":1,"type":"dance","id":"%s"}', BadReason.MALFORMED, True),
         (b'{"v":1,"type":"press","id":"%s","beat":"soon","since_ms":0}', BadReason.MALFORMED, True),
         (b'{"v":1,"type":"press","id":"not-an-id"}', BadReason.MALFORMED, False),
-        (b'{"v":1,"type":"press","id":"%s","beat":"0001-01-01T00:00:00+23:59","since_ms":-1}', BadReason.MALFORMED, True),
+        (
+            b'{"v":1,"type":"press","id":"%s","beat":"0001-01-01T00:00:00+23:59","since_ms":-1}',
+            BadReason.MALFORMED,
+            True,
+        ),
         (b'{"v":2,"type":"press","id":"%s"}', BadReason.OTHER_VERSION, True),
         (b'{"v":1,"type":"press","id":"%s","x":"' + b"x" * 20_000 + b'"}', BadReason.OVERSIZED, False),
     ],

@@ -23,8 +23,8 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from hub.writer import Committed, Task
-from protocol.messages import DeskMode, DeskState, HallState, Parser, encode
 from protocol.messages import Announce as AnnounceMessage
+from protocol.messages import DeskMode, DeskState, HallState, Parser, encode
 from protocol.topics import Topics
 from tests.queue.harness import HOUR, MINUTE, SECOND, moment
 

@@ -1,4 +1,4 @@
-"""`suivant hub` as a program: it serves, ends in order, and leaves nothing behind that a new start would stumble over."""
+"""`suivant hub` as a program: it serves, ends in order, and leaves nothing behind that a new start stumbles over."""
 
 import json
 import os
@@ -80,6 +80,7 @@ class Program:
 
     def wait_for(self, event):
         """The fields of the first line that tells this event."""
+
         def found():
             return next((json.loads(line) for line in self.log if f'"{event}"' in line), None)
 
@@ -89,7 +90,7 @@ class Program:
 
     def get(self, path):
         address = self.wait_for("hub.serves")["address"]
-        with urllib.request.urlopen(f"{address.rstrip('/')}{path}", timeout=LIMIT_S) as answer:
+        with urllib.request.urlopen(f"{address.rstrip('/')}{path}", timeout=LIMIT_S) as answer:  # noqa: S310
             return answer.read().decode()
 
     def end(self, number=signal.SIGTERM):

@@ -326,8 +326,14 @@ def test_people_go_before_jobs(stand):
         stand.writer.put_later(sweep(stand, order.append, f"job {number}"))
     for number, each in enumerate(asked):
         stand.writer.put(
-            Task(each.command, answered=lambda answer, number=number, each=each: (
-                order.append(f"person {number}"), each.told.put(answer)), failed=each.told.put)
+            Task(
+                each.command,
+                answered=lambda answer, number=number, each=each: (
+                    order.append(f"person {number}"),
+                    each.told.put(answer),
+                ),
+                failed=each.told.put,
+            )
         )
     stand.start()
     told(asked)
@@ -341,7 +347,9 @@ def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand,
     stand.writer.put_later(sweep(stand, order.append, "job"))
     people = [stand.issue() for _ in range(BATCH_MOST + 1)]
     for each in people:
-        stand.writer.put(Task(each.command, answered=lambda a, e=each: (order.append("p"), e.told.put(a)), failed=print))
+        stand.writer.put(
+            Task(each.command, answered=lambda a, e=each: (order.append("p"), e.told.put(a)), failed=print)
+        )
     stand.start()
     told(people)
     stand.writer.stop()
@@ -441,7 +449,8 @@ def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
     stand = Stand(engine)
     stand.execute("drop table visitor_name")
     stand.execute(
-        "create table visitor_name (site text, ticket bigint, name text check (length(name) < 3), delete_after_ms bigint)"
+        "create table visitor_name "
+        "(site text, ticket bigint, name text check (length(name) < 3), delete_after_ms bigint)"
     )
     stand.start()
     asked = Asked(
@@ -469,6 +478,6 @@ def test_committed_is_what_the_publisher_gets(stand):
     answer = stand.do(stand.issue())
     stand.do(Asked(Refresh(origin=Origin(Source.JOB), halls=("hall",))))
     stand.writer.stop()
-    assert [each.answer for each in got][0] == answer
+    assert got[0].answer == answer
     assert got[0].effects.waiting == {"civil": 1}
     assert got[1].effects.halls == {"hall"}

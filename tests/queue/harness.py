@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, literal_column, select
 
 from hub.database.engine import open_writer_connection
 from hub.database.statements import Connection
@@ -30,7 +30,7 @@ from hub.queue.requests import (
     TicketAnswer,
 )
 from hub.queue.states import State
-from hub.queue.tickets import Ticket, from_row
+from hub.queue.tickets import FIELDS, Ticket, from_row
 from hub.queue.transaction import Effects, SiteIndex, Work
 from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
 from protocol.ids import uuid7
@@ -40,6 +40,15 @@ ZONE = "Europe/Paris"
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 _numbers = count(1)
+
+# Made once: a statement is compiled anew for each object.
+_ROWS = {name: select(table).where(table.c.site == store.SITE) for name, table in Base.metadata.tables.items()}
+_TICKETS = select(*(store.ticket.c[name] for name in FIELDS)).where(store.ticket.c.site == store.SITE)
+_HELD = select(store.ticket.c.id).where(
+    store.ticket.c.site == store.SITE,
+    store.ticket.c.desk == bindparam("desk"),
+    literal_column("state in ('called', 'serving')"),
+)
 
 
 def moment(text: str) -> int:
@@ -60,13 +69,17 @@ DESKS = (
     Desk(name="desk-1", number="1", hall="hall", serves=("civil", "papers")),
     Desk(name="desk-2", number="2", hall="hall", serves=("civil",), helps=(Help(service="papers", delay_min=10),)),
     Desk(name="desk-3", number="3", hall="floor", serves=("social", "taxes"), place="1er étage"),
-    Desk(name="desk-4", number="4", hall="floor", serves=("civil", "social"), place="1er étage", confirms_arrivals=True),
+    Desk(
+        name="desk-4", number="4", hall="floor", serves=("civil", "social"), place="1er étage", confirms_arrivals=True
+    ),
 )
 
 
 def town(**changes: Any) -> Site:
     """A site of four desks, four services and two halls, with a name of its own, so that tests share a database."""
-    site = Site(name=f"town-{next(_numbers)}", town="Ville-Test", zone=ZONE, halls=HALLS, services=SERVICES, desks=DESKS)
+    site = Site(
+        name=f"town-{next(_numbers)}", town="Ville-Test", zone=ZONE, halls=HALLS, services=SERVICES, desks=DESKS
+    )
     return replace(site, **changes)
 
 
@@ -188,8 +201,7 @@ class Queue:
 
     def table(self, name: str) -> list[tuple[Any, ...]]:
         """All rows of a table, of this site."""
-        table = Base.metadata.tables[name]
-        return sorted(self.rows(select(table).where(table.c.site == store.SITE)), key=repr)
+        return sorted(self.rows(_ROWS[name]), key=repr)
 
     def snapshot(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything but the answers kept for repeats."""
@@ -199,17 +211,14 @@ class Queue:
         return from_row(self.rows(store.TICKET_BY_ID, id=ticket_id)[0])
 
     def tickets(self) -> list[Ticket]:
-        statement = select(*(store.ticket.c[name] for name in Ticket.__struct_fields__)).where(
-            store.ticket.c.site == store.SITE
-        )
-        return sorted((from_row(row) for row in self.rows(statement)), key=lambda each: each.id)
+        return sorted((from_row(row) for row in self.rows(_TICKETS)), key=lambda each: each.id)
 
     def state(self, ticket_id: int) -> State:
         return self.ticket(ticket_id).state
 
     def held(self, desk: str) -> int | None:
         """What a desk holds."""
-        held = [each.id for each in self.tickets() if each.desk == desk and each.state in ("called", "serving")]
+        held = [row[0] for row in self.rows(_HELD, desk=desk)]
         assert len(held) <= 1, f"{desk} holds {held}"
         return held[0] if held else None
 
@@ -233,7 +242,9 @@ class Queue:
     def listed(self, hall: str = "hall") -> list[int]:
         """The tickets that the hall lists as called, the newest saying first."""
         names = list(Base.metadata.tables["announcement"].c.keys())
-        rows = sorted((dict(zip(names, row, strict=True)) for row in self.table("announcement")), key=lambda r: -r["id"])
+        rows = sorted(
+            (dict(zip(names, row, strict=True)) for row in self.table("announcement")), key=lambda r: -r["id"]
+        )
         return list(dict.fromkeys(row["ticket"] for row in rows if row["hall"] == hall))
 
 

@@ -31,9 +31,7 @@ def call(queue, number):
 
 
 def recall(queue, number):
-    return queue.do(
-        ButtonRecall(origin=queue.origin(Source.BUTTON), desk=f"desk-{number}", at_ms=queue.now_ms)
-    )
+    return queue.do(ButtonRecall(origin=queue.origin(Source.BUTTON), desk=f"desk-{number}", at_ms=queue.now_ms))
 
 
 def test_a_call_into_silence_is_said_after_a_short_lead(hall):
@@ -46,7 +44,7 @@ def test_calls_made_at_once_are_said_in_turn_each_four_seconds_after_the_one_bef
     start = hall.now_ms + LEAD
     assert hall.sayings() == [(tickets[0], start), (tickets[1], start + KEPT), (tickets[2], start + 2 * KEPT)]
     hall.turn(5 * SECOND)
-    assert hall.sayings() + [(call(hall, 4), start + 3 * KEPT)] == hall.sayings()
+    assert [*hall.sayings(), (call(hall, 4), start + 3 * KEPT)] == hall.sayings()
 
 
 def test_a_call_five_seconds_after_another_starts_at_once(hall):

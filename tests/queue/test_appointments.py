@@ -133,9 +133,10 @@ def test_what_the_source_changes_after_check_in_only_marks_the_ticket_for_the_ag
     assert (after.state, after.due_ms, after.appointment_ms) == (before.state, before.due_ms, before.appointment_ms)
     assert queue.events(ticket)[-1] == f"booking_{change}"
     rows = queue.snapshot()
-    queue.job(*([Move] if change == "moved" else [CancelBooking]), **(
-        {"booking": booking, "appointment_ms": queue.now_ms + DAY} if change == "moved" else {"booking": booking}
-    ))
+    queue.job(
+        *([Move] if change == "moved" else [CancelBooking]),
+        **({"booking": booking, "appointment_ms": queue.now_ms + DAY} if change == "moved" else {"booking": booking}),
+    )
     assert queue.snapshot() == rows, "said twice, marked once"
 
 
@@ -176,7 +177,9 @@ def test_a_name_stands_in_its_own_table_alone_and_goes_with_the_end_of_its_day(q
     check_in(queue, ticket)
     tables = {name: rows for name, rows in queue.snapshot().items() if name != "visitor_name"}
     assert "Inventée" not in repr(tables) + repr(queue.table("request"))
-    assert queue.table("visitor_name") == [(queue.site.name, ticket, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))]
+    assert queue.table("visitor_name") == [
+        (queue.site.name, ticket, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))
+    ]
     from hub.queue.requests import EndDay
 
     queue.now_ms = moment("2026-11-24 18:00")

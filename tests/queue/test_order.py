@@ -76,7 +76,7 @@ def test_the_database_finds_whom_brute_force_finds(new_queue):
         called = [each for each in tickets if each["state"] == "called"]
         rows = [
             {
-                **{name: None for name in Ticket.__struct_fields__},
+                **dict.fromkeys(Ticket.__struct_fields__),
                 **each,
                 "site": queue.site.name,
                 "day": "2026-11-24",

@@ -199,9 +199,7 @@ def test_a_ticket_that_does_not_know_the_event_is_left_alone_and_the_refusal_say
         kind, facts = NAMING_A_TICKET[event](ticket)
         held_here = state in {State.CALLED, State.SERVING}
         # The one that is held is finished and started by commands of their own.
-        by_this_command = (state, event) in TRANSITIONS and not (
-            held_here and event in {Event.FINISH, Event.START}
-        )
+        by_this_command = (state, event) in TRANSITIONS and not (held_here and event in {Event.FINISH, Event.START})
         if not by_this_command:
             before = queue.snapshot()
             answer = refused(queue.ask(kind, **facts))
@@ -257,9 +255,7 @@ def test_every_row_of_the_table_leads_where_it_says_with_one_journal_row(
     assert [(row[3], row[4], row[5]) for row in journal] == [(event, start, end)]
 
 
-def prepared(
-    queue: Queue, start: str | None, event: str, end: str, desk: str
-) -> tuple[int | None, Callable[[], Any]]:
+def prepared(queue: Queue, start: str | None, event: str, end: str, desk: str) -> tuple[int | None, Callable[[], Any]]:
     """The ticket in its state, and the command that does the event."""
     if event == "issue":
         return None, queue.issue
