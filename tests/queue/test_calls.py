@@ -587,7 +587,11 @@ def test_a_visitor_whose_service_left_the_site_file_is_still_let_go_by_the_desk(
     queue.open("desk-1")
     ticket = queue.issue("papers")
     queue.called()
-    left = replace(queue.site, services=tuple(each for each in queue.site.services if each.name != "papers"))
+    left = replace(
+        queue.site,
+        services=tuple(each for each in queue.site.services if each.name != "papers"),
+        desks=tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks),
+    )
     queue.index = type(queue.index)(left)
     queue.ask(Finish, desk="desk-1", shown=ticket)
     assert queue.state(ticket) is State.SERVED
