@@ -2,15 +2,28 @@
 
 import html
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
+from hub.database.engine import open_engine
 from hub.queue import requests as q
 from protocol.messages import DeskMode
+from tests.databases import sqlite_url
 from tests.web.stand import Stand, TurnedClock, new_id
 
 SCRIPT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """SQLite alone: the API's tests read the same rows on both."""
+    engine = open_engine(sqlite_url(tmp_path))
+    yield engine
+    engine.dispose()
 
 
 def text_of(page: str) -> str:
