@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import threading
 import time
@@ -28,6 +27,7 @@ from hub.database.faults import DatabaseFault, SiteTaken, fault_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
 from hub.figures.visits import Visits
+from hub.follow_codes import follow_code
 from hub.listening import listen
 from hub.metrics import Metrics
 from hub.outbox import Outbox
@@ -48,9 +48,6 @@ log = structlog.get_logger(__name__)
 LOCK_CHECK_S = 1.0
 # A staff page is quiet for minutes; opening a connection anew would be felt at the next click.
 KEEP_ALIVE_S = 75
-# No vowels and no look-alikes: a code spells no word and can be read out.
-CODE_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
-CODE_LENGTH = 10
 
 
 class Hub:
@@ -87,7 +84,7 @@ class Hub:
             version=self.version,
             boot=new_boot(),
             now_ms=self.clock.now_ms,
-            new_code=new_code,
+            new_code=follow_code,
             put=self.writer.put,
             connected=lambda: self.outbox.republish(),
             give_up=give_up,
@@ -285,8 +282,3 @@ def _reject(future: "asyncio.Future[Answer]", error: Exception) -> None:
 def new_id() -> str:
     """A request's identity, for one that came without."""
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-
-
-def new_code() -> str:
-    """The opaque word by which a phone follows its ticket: 47 bits, so that nobody guesses another's."""
-    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))

@@ -17,7 +17,7 @@ from hub.site import Desk, Service
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
-from hub.web.codes import follow_code
+from hub.follow_codes import follow_code
 from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import (
