@@ -74,9 +74,9 @@ class Hub:
             index=index,
             now_ms=self.clock.now_ms,
             mean_visit_ms=self.visits.mean_ms,
-            after_commit=lambda batch: self.outbox.committed(batch),
+            after_commit=lambda batch: self.outbox.committed(batch),  # noqa: PLW0108 - the outbox is made below
             metrics=self.metrics,
-            after_loss=lambda connection: self.outbox.recount(connection),
+            after_loss=lambda connection: self.outbox.recount(connection),  # noqa: PLW0108
         )
         self.broker = Broker(
             settings=broker,
@@ -86,7 +86,7 @@ class Hub:
             now_ms=self.clock.now_ms,
             new_code=follow_code,
             put=self.writer.put,
-            connected=lambda: self.outbox.republish(),
+            connected=lambda: self.outbox.republish(),  # noqa: PLW0108
             give_up=give_up,
             metrics=self.metrics,
         )

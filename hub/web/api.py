@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from hub.follow_codes import follow_code
 from hub.queue.hours import issues_tickets
 from hub.queue.requests import Answer, DeskAnswer, DoneAnswer, Issue, Origin, RefusedAnswer, Source, TicketAnswer
 from hub.queue.tickets import Ticket
@@ -17,7 +18,6 @@ from hub.site import Desk, Service
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
-from hub.follow_codes import follow_code
 from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import (
