@@ -54,7 +54,7 @@ class Absence:
             except Busy:
                 continue
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
-                log.error("absence.failed", error=str(fault_of(error, place_of(self._engine.url))))
+                log.error("absence.failed", error=str(fault_of(error, place_of(self._engine.url))))  # noqa: TRY400 - one sentence says it
                 if connection is not None:
                     connection.close()
                 connection = None

@@ -33,9 +33,9 @@ from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt, last_moment_ms
 from hub.queue.requests import Answer, Command
-from hub.queue.transaction import SiteIndex
 from hub.settings import Settings
 from hub.site import Site
+from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
 from hub.writer import Task, Writer

@@ -27,8 +27,8 @@ from hub.queue.requests import (
     Source,
     TicketAnswer,
 )
-from hub.queue.transaction import SiteIndex
 from hub.site import Node
+from hub.site_index import SiteIndex
 from hub.writer import Busy, Entry, Task
 from protocol import messages as wire
 from protocol.heartbeat import GiveUp, Heartbeat, Reconnect, SendEcho
@@ -195,9 +195,7 @@ class Broker:
             case wire.Open():
                 return ButtonMode(origin=origin, desk=desk, at_ms=request.at_ms, mode=wire.DeskMode.OPEN)
             case wire.IssueTicket():
-                return Issue(
-                    origin=origin, service=request.service, priority=request.priority, code=self._new_code()
-                )
+                return Issue(origin=origin, service=request.service, priority=request.priority, code=self._new_code())
             case wire.Printed():
                 return NotePrinted(origin=origin, of=request.of, sure=request.sure)
             case wire.Abandon():

@@ -18,12 +18,13 @@ from sqlalchemy import Engine, Executable, bindparam, func, select
 from hub.database.engine import open_writer_connection
 from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, OutboxRow, TicketEventRow, TicketRow
+from hub.database.tables import AnnouncementRow, Base, OutboxRow, TicketEventRow, TicketRow
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
 from hub.queue import store
 from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
-from hub.queue.transaction import GOES_OUT_MS, Announcement, SiteIndex
+from hub.queue.transaction import GOES_OUT_MS, Announcement
+from hub.site_index import SiteIndex
 from hub.writer import Busy, Committed, Task
 from protocol.instants import Instant
 from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DeskState, HallState, encode
@@ -37,6 +38,8 @@ LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
 REVIEW_EVERY_S = 20.0
 SENT_REMEMBERED = 2_000
+# By this event there is something for a planner to count.
+STATISTICS_FIRST_AT = 64
 _JOB = Origin(Source.JOB, "outbox")
 
 _announcement: Any = AnnouncementRow.__table__
@@ -123,7 +126,8 @@ class Outbox:
         self._waiting: dict[str, int] = {}
         self._last_event = 0
         self._published = self._swept = 0
-        # The services whose other desks follow, and from when on; when pictures are looked at that time may have changed.
+        self._statistics_at = STATISTICS_FIRST_AT
+        # The services whose other desks follow, and from when on; when to look at what time alone has changed.
         self._others: set[str] = set()
         self._others_at_s = self._review_at_s = 0.0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
@@ -244,6 +248,7 @@ class Outbox:
             self._review()
             self._sweep()
         self._say_what_is_due()
+        self._keep_statistics()
 
     def _publish_pending(self) -> set[str]:
         """The acting desks and halls; gives the services whose other desks follow."""
@@ -318,9 +323,7 @@ class Outbox:
     def _say_what_is_due(self) -> None:
         now_ms = self._now_ms()
         after_ms, before_ms = now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS
-        rows = self._read().rows(
-            _TO_SAY, {"site": self._index.site.name, "after_ms": after_ms, "before_ms": before_ms}
-        )
+        rows = self._read().rows(_TO_SAY, {"site": self._index.site.name, "after_ms": after_ms, "before_ms": before_ms})
         for announcement in (Announcement(*row) for row in rows):
             # One that is not noted yet is the writer's to send.
             if announcement.id <= self._last_event and announcement.id not in self._sent:
@@ -342,6 +345,16 @@ class Outbox:
         topic = self._topics.hall_announce(announcement.hall)
         if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
             self._sent.append(announcement.id)
+
+    def _keep_statistics(self) -> None:
+        """Each time the journal has doubled: PostgreSQL's own daemon comes minutes later.
+
+        Until then every press of a first morning would be planned as for empty tables, and read all of them.
+        """
+        if self._last_event < self._statistics_at or not self._read().on_postgresql:
+            return
+        self._statistics_at = 2 * self._last_event
+        self._read().raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
 
     def _sweep(self) -> None:
         """Forgets what is published; in bulk, for each sweep is a commit of its own."""

@@ -11,8 +11,8 @@ from hub.queue import store
 from hub.queue.hours import is_open, next_opening
 from hub.queue.order import Candidate, Kind, takeable
 from hub.queue.tickets import number_text
-from hub.queue.transaction import SiteIndex, served_by
 from hub.site import Desk
+from hub.site_index import SiteIndex, served_by
 from protocol.instants import Instant
 from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Waiting
 

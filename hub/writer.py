@@ -24,7 +24,8 @@ from hub.database.statements import Connection
 from hub.metrics import Metrics, Outcome
 from hub.queue.commands import run
 from hub.queue.requests import Answer, Command, RefusedAnswer
-from hub.queue.transaction import Effects, SiteIndex, Work
+from hub.queue.transaction import Effects, Work
+from hub.site_index import SiteIndex
 
 log = structlog.get_logger(__name__)
 

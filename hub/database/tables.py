@@ -4,12 +4,14 @@ Statements of the writer run on the driver itself (see `hub.database.statements`
 drivers give back alike: text, whole numbers, and booleans read by their truth.
 """
 
+from typing import ClassVar
+
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {int: BigInteger, str: Text}
+    type_annotation_map: ClassVar = {int: BigInteger, str: Text}
 
 
 class SiteRow(Base):

@@ -41,7 +41,7 @@ def last_moment_ms(engine: Engine, site: str) -> int:
 def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
     """Where a desk looks for its next ticket: one row a service and kind, with what is added at the choice."""
     services = {service.name: service for service in site.services}
-    delays_ms = {name: 0 for name in desk.serves} | {help.service: help.delay_min * MINUTE_MS for help in desk.helps}
+    delays_ms = dict.fromkeys(desk.serves, 0) | {helped.service: helped.delay_min * MINUTE_MS for helped in desk.helps}
     return [
         {
             "site": site.name,

@@ -224,7 +224,7 @@ class EndDay(Command, frozen=True, kw_only=True):
     """Ends at most `limit` tickets of `day` and before, so that a person's command never waits long behind it."""
 
     day: str
-    limit: int = 50
+    limit: int = 20
 
 
 class Refresh(Command, frozen=True, kw_only=True):

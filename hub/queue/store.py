@@ -7,7 +7,19 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, bindparam, case, func, insert, literal_column, null, select, union_all, update
+from sqlalchemy import (
+    Executable,
+    Select,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy import delete as sql_delete
 
 from hub.database.tables import (
@@ -111,13 +123,13 @@ def _held_id() -> Any:
 
 
 def _last_event() -> Any:
-    return (
-        select(event.c.id).where(event.c.site == SITE).order_by(event.c.id.desc()).limit(1).scalar_subquery()
-    )
+    return select(event.c.id).where(event.c.site == SITE).order_by(event.c.id.desc()).limit(1).scalar_subquery()
 
 
 def _first_answer() -> Any:
-    return select(request.c.answer).where(request.c.site == SITE, request.c.id == bindparam("request")).scalar_subquery()
+    return (
+        select(request.c.answer).where(request.c.site == SITE, request.c.id == bindparam("request")).scalar_subquery()
+    )
 
 
 HELD_FIELDS = ("id", "service", "series", "number", "state", "call", "said_ms")
@@ -159,9 +171,7 @@ TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
 )
 REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
 ANY_ANNOUNCEMENT: Executable = (
-    select(announcement.c.id)
-    .where(announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms"))
-    .limit(1)
+    select(announcement.c.id).where(announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")).limit(1)
 )
 BOUND_TO_DESK: Executable = (
     select(*_TICKET_COLUMNS)
@@ -173,7 +183,9 @@ OPEN_UP_TO_DAY: Executable = (
     .where(
         ticket.c.site == SITE,
         ticket.c.day <= bindparam("day"),
-        ticket.c.state.in_([literal_column(f"'{state}'") for state in ("expected", "waiting", "called", "serving", "parked")]),
+        ticket.c.state.in_(
+            [literal_column(f"'{state}'") for state in ("expected", "waiting", "called", "serving", "parked")]
+        ),
     )
     .order_by(ticket.c.id)
     .limit(bindparam("limit"))
@@ -207,9 +219,7 @@ CALL_AND_BEFORE: Executable = (
     .order_by(event.c.id.desc())
     .limit(2)
 )
-EVENTS_OF_TICKET: Executable = select(event.c.event).where(
-    event.c.site == SITE, event.c.ticket == bindparam("ticket")
-)
+EVENTS_OF_TICKET: Executable = select(event.c.event).where(event.c.site == SITE, event.c.ticket == bindparam("ticket"))
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
 # When each was last opened, paused, or called somebody; and the number of tickets it holds.
@@ -245,7 +255,9 @@ LAST_BEFORE: Executable = select(func.max(announcement.c.play_ms)).where(
     announcement.c.length_ms > 0,
 )
 ANNOUNCEMENTS_OF_CALL: Executable = (
-    select(announcement.c.id, announcement.c.hall, announcement.c.play_ms, announcement.c.length_ms, announcement.c.number)
+    select(
+        announcement.c.id, announcement.c.hall, announcement.c.play_ms, announcement.c.length_ms, announcement.c.number
+    )
     .where(announcement.c.site == SITE, announcement.c.call == bindparam("call"))
     .order_by(announcement.c.id)
 )

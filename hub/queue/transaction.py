@@ -12,14 +12,14 @@ import msgspec
 
 from hub.database.statements import Connection, Params, Write
 from hub.queue import store
-from hub.queue.adoption import look_ups
 from hub.queue.hours import local_day
 from hub.queue.order import Candidate, Kind
 from hub.queue.refusals import TransitionRefused, Unknown
 from hub.queue.requests import Answer, Origin
 from hub.queue.states import TRANSITIONS, Event, State
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
-from hub.site import Desk, Hall, Service, Site
+from hub.site import Desk
+from hub.site_index import SiteIndex
 from protocol.messages import DeskMode
 
 # An announcement starts so long after its call when nothing else is said: time to reach every display.
@@ -92,60 +92,6 @@ class Effects:
     waiting: dict[str, int] = field(default_factory=dict)
 
 
-class SiteIndex:
-    """The site's parts by name. Raises Unknown where there is none of that name."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self._desks = {desk.name: desk for desk in site.desks}
-        self._services = {service.name: service for service in site.services}
-        self._halls = {hall.name: hall for hall in site.halls}
-        self._serving: dict[str, tuple[Desk, ...]] = {
-            service.name: tuple(desk for desk in site.desks if service.name in served_by(desk))
-            for service in site.services
-        }
-
-        self._looks = {desk.name: look_ups(site, desk) for desk in site.desks}
-
-    def desk(self, name: str) -> Desk:
-        if name not in self._desks:
-            raise Unknown("desk", name)
-        return self._desks[name]
-
-    def find_desk(self, name: str | None) -> Desk | None:
-        """For a ticket of an earlier configuration: its desk may be gone."""
-        return self._desks.get(name) if name is not None else None
-
-    def service(self, name: str) -> Service:
-        if name not in self._services:
-            raise Unknown("service", name)
-        return self._services[name]
-
-    def hall_of(self, service: str) -> str | None:
-        found = self._services.get(service)
-        return found.hall if found else None
-
-    def has_hall(self, name: str) -> bool:
-        return name in self._halls
-
-    def hall(self, name: str) -> Hall:
-        if name not in self._halls:
-            raise Unknown("hall", name)
-        return self._halls[name]
-
-    def look_ups(self, desk: str) -> list[dict[str, Any]]:
-        """Where a desk looks for its next ticket: rows of `desk_service`."""
-        return self._looks[desk]
-
-    def desks_of(self, service: str) -> tuple[Desk, ...]:
-        return self._serving.get(service, ())
-
-
-def served_by(desk: Desk) -> frozenset[str]:
-    """The services a desk serves or helps out with."""
-    return frozenset(desk.serves) | {help.service for help in desk.helps}
-
-
 class Work:
     """One command in the writer's transaction. `now_ms` is its time, read once."""
 
@@ -182,9 +128,13 @@ class Work:
 
     def first_answer(self) -> Answer | None:
         """The answer this request was given before, if it was."""
+        answer, self._last_event = self._read_request()
+        return answer
+
+    def _read_request(self) -> tuple[Answer | None, int]:
+        """The first answer to this request, and the last journal row."""
         answer, last_event = self.rows(store.FIRST_ANSWER, request=self.origin.request)[0]
-        self._last_event = last_event or 0
-        return _answers.decode(answer) if answer else None
+        return _answers.decode(answer) if answer else None, last_event or 0
 
     def look(self, desk: Desk) -> tuple[DeskView, Answer | None]:
         """The desk, what it holds and whom it could call; and the answer this request was given before."""
@@ -234,11 +184,7 @@ class Work:
         data: Mapping[str, Any] = _NO_ARGUMENTS,
     ) -> int:
         """Writes one journal row; gives its id."""
-        if self._last_event is None:
-            self.first_answer()
-        assert self._last_event is not None
-        self._last_event += 1
-        self.effects.last_event = self._last_event
+        self._last_event = self.effects.last_event = self.next_event
         self._add(
             store.INSERT_EVENT,
             {
@@ -261,8 +207,7 @@ class Work:
     def next_event(self) -> int:
         """The id that the next journal row will have."""
         if self._last_event is None:
-            self.first_answer()
-        assert self._last_event is not None
+            _, self._last_event = self._read_request()
         return self._last_event + 1
 
     def change(
@@ -281,9 +226,7 @@ class Work:
             raise TransitionRefused(ticket.label, ticket.state, event)
         if to_state != ticket.state:
             changes["state"] = to_state
-        self.journal(
-            event, ticket=ticket.id, from_state=ticket.state, to_state=to_state, desk=at_desk, data=changes
-        )
+        self.journal(event, ticket=ticket.id, from_state=ticket.state, to_state=to_state, desk=at_desk, data=changes)
         columns = tuple(sorted(changes))
         self._add(
             store.update_ticket(columns),

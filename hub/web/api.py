@@ -13,8 +13,8 @@ from hub.follow_codes import follow_code
 from hub.queue.hours import issues_tickets
 from hub.queue.requests import Answer, DeskAnswer, DoneAnswer, Issue, Origin, RefusedAnswer, Source, TicketAnswer
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import SiteIndex
 from hub.site import Desk, Service
+from hub.site_index import SiteIndex
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked

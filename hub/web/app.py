@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from hub.queue.transaction import SiteIndex
 from hub.site import Site
+from hub.site_index import SiteIndex
 from hub.web import problems
 from hub.web.api import create_api, create_watch
 from hub.web.desk_document import desk_document

@@ -6,8 +6,8 @@ from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import SiteIndex, served_by
 from hub.site import MINUTE_MS, Desk
+from hub.site_index import SiteIndex, served_by
 from hub.web.desk_picture import (
     AsideTicket,
     Booking,

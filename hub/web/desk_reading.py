@@ -11,8 +11,8 @@ from hub.queue.hours import local_day
 from hub.queue.order import Kind
 from hub.queue.states import Event
 from hub.queue.tickets import FIELDS, Ticket, from_row
-from hub.queue.transaction import SiteIndex, served_by
 from hub.site import Desk
+from hub.site_index import SiteIndex, served_by
 from protocol.messages import DeskMode
 
 # A list shows so many and a total; nobody reads further at a desk.

@@ -14,7 +14,7 @@ from enum import StrEnum
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hub.queue.transaction import SiteIndex, served_by
+from hub.site_index import SiteIndex, served_by
 
 log = structlog.get_logger()
 

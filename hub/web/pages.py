@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hub.queue.requests import Answer, Origin, RefusedAnswer, Source
-from hub.queue.transaction import SiteIndex
 from hub.site import Desk
+from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from hub.queue.estimate import wait_range_min
 from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import SiteIndex, served_by
 from hub.site import Desk
+from hub.site_index import SiteIndex, served_by
 from hub.web.desk_reading import DeskNow, read_counts, read_desks, read_held, read_ticket
 from protocol.messages import DeskMode
 

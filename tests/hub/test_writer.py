@@ -16,7 +16,7 @@ from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Command, Issue, Origin, Refresh, Source, SweepOutbox, TicketAnswer
-from hub.queue.transaction import SiteIndex
+from hub.site_index import SiteIndex
 from hub.writer import BATCH_MOST, QUEUE_MOST, Busy, Committed, Task, Writer
 from protocol.ids import uuid7
 from protocol.topics import Topics

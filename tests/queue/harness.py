@@ -31,8 +31,9 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row
-from hub.queue.transaction import Effects, SiteIndex, Work
+from hub.queue.transaction import Effects, Work
 from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
+from hub.site_index import SiteIndex
 from protocol.ids import uuid7
 from protocol.messages import DeskMode
 

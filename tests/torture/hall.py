@@ -12,7 +12,7 @@ from benchmarks.hall import large_site
 from hub.metrics import Metrics
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Book, CheckIn, Command, DoneAnswer, Issue, Origin, SetMode, Source, TicketAnswer
-from hub.queue.transaction import SiteIndex
+from hub.site_index import SiteIndex
 from hub.writer import Committed, Task, Writer
 from protocol.ids import uuid7
 from protocol.messages import DeskMode
@@ -90,6 +90,11 @@ class Hall:
             for desk in self.site.desks
         ]
         self.do_all(page)
+
+    def count(self) -> None:
+        """What PostgreSQL's daemon or the hub's outbox does now and then; neither runs here."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("analyze")
 
     def visitors(self, count: int) -> None:
         """So many come at once: walk-ins, some with priority, and a third by appointment, early or not."""

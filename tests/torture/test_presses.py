@@ -23,6 +23,7 @@ def test_200_desks_that_press_at_once_never_call_a_visitor_twice_nor_pass_one_ov
         hall.now_ms += 2 * MINUTE
         # Fewer than desks: some find nobody.
         hall.visitors(180)
+        hall.count()
         presses = [press(hall, desk.name) for desk in hall.site.desks]
         hall.dice.shuffle(presses)
         answers = hall.do_all(presses)
@@ -47,6 +48,7 @@ def test_a_press_that_comes_five_times_and_late_calls_one_visitor_and_has_one_an
 
 def presses_in_any_order(hall: Hall) -> None:
     hall.visitors(1_500)
+    hall.count()
     presses = random_presses(hall, 1_000)
     started_ms = hall.now_ms
     answers: dict[str, list[Answer]] = defaultdict(list)

@@ -21,8 +21,8 @@ from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Command, Origin, Source
-from hub.queue.transaction import SiteIndex
 from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
+from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
 from hub.writer import Committed, Task, Writer

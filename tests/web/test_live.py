@@ -11,7 +11,7 @@ import pytest
 import websockets
 from structlog.testing import capture_logs
 
-from hub.queue.transaction import SiteIndex
+from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
 from tests.web.stand import Served, Stand, TurnedClock, a_site
 

@@ -98,24 +98,23 @@ ANYWHERE: dict[type[Command], Anywhere] = {
 def run(work: Work, command: Command) -> Answer:
     """Does a command once: a repeat gets the first answer, a refusal has written nothing but its own record."""
     try:
-        first, answer = _first_or_done(work, command)
+        return _do(work, command)
     except Refusal as refusal:
         return _refuse(work, refusal)
-    if first is not None:
-        work.repeated = True
-        return first
-    assert answer is not None
-    work.finish(answer)
-    return answer
 
 
-def _first_or_done(work: Work, command: Command) -> tuple[Answer | None, Answer | None]:
+def _do(work: Work, command: Command) -> Answer:
     kind = type(command)
     if isinstance(command, DeskCommand) and command.desk and kind in AT_DESK:
         view, first = work.look(work.index.desk(command.desk))
-        return (first, None) if first is not None else (None, AT_DESK[kind](work, command, view))
-    first = work.first_answer() if command.origin.request is not None else None
-    return (first, None) if first is not None else (None, ANYWHERE[kind](work, command))
+        answer = first or AT_DESK[kind](work, command, view)
+    else:
+        first = work.first_answer() if command.origin.request is not None else None
+        answer = first or ANYWHERE[kind](work, command)
+    work.repeated = first is not None
+    if first is None:
+        work.finish(answer)
+    return answer
 
 
 def _refuse(work: Work, refusal: Refusal) -> Answer:

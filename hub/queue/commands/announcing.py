@@ -18,7 +18,9 @@ def absent_at_ms(desk: Desk, said_ms: int, absence_delay_min: int) -> int | None
     return said_ms + absence_delay_min * 60_000 if desk.confirms_arrivals else None
 
 
-def announce(work: Work, *, desk: Desk, hall: str, ticket: int, number: str, call: int, at_event: int, play: int) -> None:
+def announce(
+    work: Work, *, desk: Desk, hall: str, ticket: int, number: str, call: int, at_event: int, play: int
+) -> None:
     """Puts one saying of a call at the end of its hall's queue."""
     work.write(
         store.INSERT_ANNOUNCEMENT,

@@ -76,9 +76,7 @@ def cancel_booking(work: Work, command: CancelBooking) -> DoneAnswer:
     admitted = ticket.state is State.WAITING and not _was_seen(work, ticket)
     if ticket.state is not State.EXPECTED and not admitted:
         return _mark(work, ticket, "cancelled")
-    work.change(
-        ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None
-    )
+    work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None)
     return DoneAnswer(count=1)
 
 
@@ -110,9 +108,7 @@ def expire_expected(work: Work, command: ExpireExpected) -> DoneAnswer:
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.EXPECTED or not due:
         return DoneAnswer(count=0)
-    work.change(
-        ticket, Event.ABSENT, State.ABSENT, at_desk=None, ended_ms=ticket.absent_at_ms, absent_at_ms=None
-    )
+    work.change(ticket, Event.ABSENT, State.ABSENT, at_desk=None, ended_ms=ticket.absent_at_ms, absent_at_ms=None)
     return DoneAnswer(count=1)
 
 

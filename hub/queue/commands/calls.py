@@ -3,14 +3,23 @@
 from typing import Any
 
 from hub.queue.commands import announcing
-from hub.queue.commands.desks import age_of_gesture, held_as_shown, mode_of, moved_on, need_free_desk, need_open_desk, settle
+from hub.queue.commands.desks import (
+    age_of_gesture,
+    held_as_shown,
+    mode_of,
+    moved_on,
+    need_free_desk,
+    need_open_desk,
+    settle,
+)
 from hub.queue.commands.ending import finish_held
 from hub.queue.order import choose
 from hub.queue.refusals import NotThisDesk
 from hub.queue.requests import ButtonRecall, DeskAnswer, Next, Pick, Press, Recall, Resume
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import FULL_MS, Brief, DeskView, Work, served_by
+from hub.queue.transaction import FULL_MS, Brief, DeskView, Work
+from hub.site_index import served_by
 from protocol.messages import DeskMode, DeskOutcome
 
 # A press before, or less than this after, the desk's last call changes nothing: a hand that pressed twice.

@@ -20,9 +20,7 @@ def start(work: Work, command: Start, view: DeskView) -> DeskAnswer:
     held = held_as_shown(work, view, command.shown, Event.START)
     work.check(held, Event.START)
     announcing.say_no_more(work, held.call)
-    work.change(
-        held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None
-    )
+    work.change(held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     return _done(held)
 
@@ -59,9 +57,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
     held = held_as_shown(work, view, command.shown, Event.ABSENT)
     work.check(held, Event.ABSENT)
     announcing.take_away(work, held.call)
-    work.change(
-        held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None
-    )
+    work.change(held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     settle(work, view)
     return _done(held)
@@ -171,7 +167,7 @@ def still_bound(work: Work, desk: str | None) -> str | None:
 def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
     """The ticket that the command which called `held` finished at this desk, if it did."""
     rows = work.rows(store.CALL_AND_BEFORE, call=held.call)
-    if len(rows) < 2:
+    if len(rows) <= 1:
         return None
     (called, _, request, _), (ended, ticket, ended_by, desk) = rows
     same_command = request is not None and request == ended_by

@@ -10,7 +10,8 @@ from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionR
 from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen, StartAbsent, Transfer
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import DeskView, Work, served_by
+from hub.queue.transaction import DeskView, Work
+from hub.site_index import served_by
 from protocol.messages import DeskMode, DeskOutcome
 
 
@@ -119,9 +120,7 @@ def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CANCEL)
     _need_service(view, ticket, Event.CANCEL)
-    work.change(
-        ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None
-    )
+    work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     return _done(ticket)
 
