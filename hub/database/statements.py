@@ -15,8 +15,6 @@ from sqlalchemy import Executable
 from sqlalchemy.engine.interfaces import Dialect
 
 Params = Mapping[str, Any]
-# So many statements are run by their first plans, on PostgreSQL.
-_PLANS_LIVE = 64
 # A press is one statement; the end of a day in one was planned for half a second, and each of its shapes kept for ever.
 TOGETHER_MOST = 16
 SHAPES_MOST = 500
@@ -53,8 +51,6 @@ class Connection:
         self._cursor = raw.cursor()
         self._compiled: dict[Executable, _Compiled] = {}
         self._together: dict[tuple[tuple[Executable, bool], ...], str] = {}
-        self._done = 0
-        self._plan_anew_at = _PLANS_LIVE
 
     def begin(self) -> None:
         """Starts a writing transaction. psycopg begins one by itself with the first statement."""
@@ -74,7 +70,7 @@ class Connection:
     def rows(self, statement: Executable, params: Params) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
         compiled = self._compile(statement)
-        self._execute(compiled.sql, self._bind(compiled, params))
+        self._cursor.execute(compiled.sql, self._bind(compiled, params))
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def write(self, writes: Sequence[Write]) -> None:
@@ -88,18 +84,9 @@ class Connection:
             return
         for write in writes:
             compiled = self._compile(write.statement)
-            self._execute(compiled.sql, self._bind(compiled, write.params))
+            self._cursor.execute(compiled.sql, self._bind(compiled, write.params))
             if write.guarded and self._cursor.rowcount != 1:
                 raise LostUpdate(compiled.sql)
-
-    def _execute(self, sql: str, params: Any) -> None:
-        self._done += 1
-        if self.on_postgresql and self._done >= self._plan_anew_at:
-            # A plan made while the tables were all but empty reads all of them; made anew each time the work done has
-            # doubled, it fits, and planning costs nothing in the long run.
-            self._plan_anew_at *= 2
-            self._cursor.execute("DISCARD PLANS", prepare=False)
-        self._cursor.execute(sql, params)
 
     def _write_together(self, writes: Sequence[Write]) -> None:
         shape = tuple((write.statement, write.guarded) for write in writes)
@@ -113,7 +100,7 @@ class Connection:
             for place, write in enumerate(writes)
             for key, value in {**self._compile(write.statement).defaults, **write.params}.items()
         }
-        self._execute(sql, params)
+        self._cursor.execute(sql, params)
         changed = self._cursor.fetchone()
         if any(count != 1 for count in changed):
             raise LostUpdate(sql)
