@@ -110,7 +110,7 @@ class Connection:
         for place, (statement, _) in enumerate(shape):
             renamed = _PYFORMAT.sub(rf"%(w{place}_\1)s", self._compile(statement).sql)
             parts.append(f"w{place} AS ({renamed} RETURNING 1)")
-        counts = [f"(SELECT count(*) FROM w{place})" for place, (_, guarded) in enumerate(shape) if guarded]
+        counts = [f"(SELECT count(*) FROM w{place})" for place, (_, guarded) in enumerate(shape) if guarded]  # noqa: S608 - a place in the list
         return f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"
 
     def _compile(self, statement: Executable) -> _Compiled:
