@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `target`: what must be reached, as text; `met`: whether it was; None where nothing must."""
+    """One line of the table. `target`: what must be reached, as text; `met`: was it? None where nothing must."""
 
     what: str
     value: str
@@ -66,6 +66,8 @@ def table(rows: Sequence[Row]) -> str:
     lines = [("measured", "figure", "target", "reached", "seen")]
     lines += [(row.what, row.value, row.target, verdict[row.met], row.seen) for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    drawn = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    drawn = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    ]
     drawn.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
     return "\n".join(drawn)

@@ -87,9 +87,7 @@ def fill(engine: Engine, site: Site, *, waiting: int, desks_hold: bool = True) -
         connection.execute(update(_desk).values(mode=DeskMode.OPEN))
         for first in range(0, len(rows), 1_000):
             connection.execute(insert(_ticket), rows[first : first + 1_000])
-        connection.execute(
-            insert(_counter), {"site": site.name, "day": "", "series": "ticket", "last": len(tickets)}
-        )
+        connection.execute(insert(_counter), {"site": site.name, "day": "", "series": "ticket", "last": len(tickets)})
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
             connection.exec_driver_sql("ANALYZE")

@@ -56,7 +56,9 @@ def bench_broker(folder: Path) -> Iterator[Broker]:
 def program(module: str, environ: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A Python program, started and ended; what it says goes to `log`."""
     with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, "-m", module], env=os.environ | environ, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, "-m", module], env=os.environ | environ, stdout=output, stderr=output
+        )
     try:
         yield process
     finally:
@@ -83,7 +85,9 @@ class Hands:
         self.replies: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._beat: tuple[int, int] | None = None
         self._beat_came = threading.Event()
-        self._presser = self._connect(broker, HANDS, self._hear_hub, [TOPICS.hub_beat, TOPICS.every_node(NodeTopic.REPLY)])
+        self._presser = self._connect(
+            broker, HANDS, self._hear_hub, [TOPICS.hub_beat, TOPICS.every_node(NodeTopic.REPLY)]
+        )
         said = [f"{TOPICS.root}/hall/+/announce", f"{TOPICS.root}/hall/+/state", floor_process.SAID]
         self._screen = self._connect(broker, SCREEN, self._hear, said)
 
