@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import make_url
 
 from benchmarks.hall import large_site
 from hub.database.engine import open_engine
@@ -69,8 +70,8 @@ def test_a_hub_that_is_killed_under_load_loses_no_call_makes_none_twice_and_its_
         rows = read(engine, site.name)
         check_all(rows)
         check_order(rows, site)
-        told = true(rows, site)
-        wait(load, lambda: shown(load) == told, "screens show something else than the database")
+        right = true(rows, site)
+        wait(load, lambda: shown(load) == right, "screens show something else than the database")
         check_answers(load, rows)
     assert '"level": "error"' not in (tmp_path / "hub.log").read_text(encoding="utf-8")
     engine.dispose()
@@ -129,13 +130,15 @@ def last_event(rows: Rows) -> int:
 
 def shown(load: Load) -> dict[str, tuple[Any, ...]]:
     """Of each hall what its screens show: counts, and calls newest first."""
-    return {
-        hall: (
-            tuple(each.count for each in picture.waiting),
-            tuple(each.number for each in picture.calls[:CALLS_SHOWN]),
-        )
-        for hall, picture in load.screens.halls.items()
-    }
+    return {hall: (_counts(picture), _numbers(picture)) for hall, picture in load.screens.halls.items()}
+
+
+def _counts(picture: HallState) -> tuple[int, ...]:
+    return tuple(each.count for each in picture.waiting)
+
+
+def _numbers(picture: HallState) -> tuple[str, ...]:
+    return tuple(each.number for each in picture.calls[:CALLS_SHOWN])
 
 
 def true(rows: Rows, site: Site) -> dict[str, tuple[Any, ...]]:
@@ -228,7 +231,7 @@ def _without_nothing(value: Any) -> Any:
 
 def told(url: str, kills: int, load: Load, healed_s: list[float]) -> str:
     return (
-        f"{url.partition(':')[0].partition('+')[0]}: {kills} kills, {load.answered} answers to {len(load.answers)} requests, "
+        f"{make_url(url).get_backend_name()}: {kills} kills, {load.answered} answers to {len(load.answers)} requests, "
         f"{len(load.dropped)} presses dropped by their age; screens right {median(healed_s):.2f} s after the hub said "
         f"that it is back, {max(healed_s):.2f} s at most"
     )
