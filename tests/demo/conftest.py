@@ -141,7 +141,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
-def demo_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One for many programs that stop: each is started again."""
-    with running_demo(tmp_path_factory.mktemp("kept") / "demo") as running:
+def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One for many tests, played fast: what a test stops it starts again."""
+    with running_demo(tmp_path_factory.mktemp("shared") / "demo", SPEED="10") as running:
         yield running

@@ -23,9 +23,9 @@ def share_of_paper(png: bytes) -> float:
         return sum(pixel == PAPER for pixel in small.get_flattened_data()) / (96 * 54)
 
 
-def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(demo):
-    demo.until(lambda parts: parts["dispenser"].get("papers"), "a ticket was printed")
-    with Image.open(io.BytesIO(demo.fetch(f"/paper/{demo.parts['dispenser']['papers'][0]}"))) as paper:
+def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(shared_demo):
+    shared_demo.until(lambda parts: parts["dispenser"].get("papers"), "a ticket was printed")
+    with Image.open(io.BytesIO(shared_demo.fetch(f"/paper/{shared_demo.parts['dispenser']['papers'][0]}"))) as paper:
         assert paper.width == 576
 
     frames = set()
@@ -35,17 +35,17 @@ def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(demo):
         if frame is None or frame in frames:
             return False
         frames.add(frame)
-        return share_of_paper(demo.fetch(f"/frame.png?{frame}")) > 0.3
+        return share_of_paper(shared_demo.fetch(f"/frame.png?{frame}")) > 0.3
 
-    demo.until(call_is_shown, "a call fills the display")
+    shared_demo.until(call_is_shown, "a call fills the display")
 
 
-def test_a_hand_on_a_button_of_the_page_moves_the_pin_of_the_real_node(demo):
-    demo.send(json.dumps({"node": "button-4", "pin": 17, "pressed": True}))
-    demo.until(lambda parts: 17 in parts["button-4"].get("pressed", ()), "the button is down")
-    demo.until(lambda parts: parts["button-4"].get("led"), "its lamp answers the hand")
-    demo.send(json.dumps({"node": "button-4", "pin": 17, "pressed": False}))
-    demo.until(lambda parts: 17 not in parts["button-4"]["pressed"], "the button is up")
+def test_a_hand_on_a_button_of_the_page_moves_the_pin_of_the_real_node(shared_demo):
+    shared_demo.send(json.dumps({"node": "button-4", "pin": 17, "pressed": True}))
+    shared_demo.until(lambda parts: 17 in parts["button-4"].get("pressed", ()), "the button is down")
+    shared_demo.until(lambda parts: parts["button-4"].get("led"), "its lamp answers the hand")
+    shared_demo.send(json.dumps({"node": "button-4", "pin": 17, "pressed": False}))
+    shared_demo.until(lambda parts: 17 not in parts["button-4"]["pressed"], "the button is up")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_hand_on_a_button_of_the_page_moves_the_pin_of_the_real_node(demo):
     ],
 )
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGKILL, "ended"), (signal.SIGSTOP, "frozen")])
-def test_a_program_that_stops_is_said_in_its_own_place_and_nowhere_else(demo_kept, words, part, number, said):
-    demo = demo_kept
+def test_a_program_that_stops_is_said_in_its_own_place_and_nowhere_else(shared_demo, words, part, number, said):
+    demo = shared_demo
     os.kill(demo.pid(words), number)
     demo.until(lambda parts: parts[part]["state"] == said, f"{part} is {said}")
     assert {name for name in demo.parts if demo.state(name) != "up"} == {part}
@@ -96,10 +96,10 @@ def test_a_speed_that_no_rule_could_follow_is_refused_in_a_sentence(tmp_path, sp
     assert output == f"demo: SPEED is '{speed}': it should be a whole number from 1 to 10.\n"
 
 
-def test_a_second_demo_in_the_same_folder_is_refused_in_a_sentence(demo):
-    folder = demo.output.split("Logs, database:")[1].split("\n")[0].strip().rstrip("/")
+def test_a_second_demo_in_the_same_folder_is_refused_in_a_sentence(shared_demo):
+    folder = shared_demo.output.split("Logs, database:")[1].split("\n")[0].strip().rstrip("/")
     second = subprocess.run(
-        [*demo.process.args],
+        [*shared_demo.process.args],
         env=os.environ | {"DEMO_DIR": folder},
         capture_output=True,
         text=True,
@@ -110,7 +110,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_a_sentence(demo):
     assert "another demo runs" in second.stderr
 
 
-def test_the_page_refuses_a_socket_that_another_page_opened(demo):
-    address = f"{demo.address.replace('http', 'ws')}/live"
+def test_the_page_refuses_a_socket_that_another_page_opened(shared_demo):
+    address = f"{shared_demo.address.replace('http', 'ws')}/live"
     with pytest.raises(InvalidStatus), connect(address, origin="http://elsewhere.example"):
         pass
