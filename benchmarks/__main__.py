@@ -1,41 +1,81 @@
-"""`make bench`: every figure against the floor of its own run; a table on the terminal."""
+"""`make bench`: every figure against the floor of its own run; a table on the terminal and a plot in docs/."""
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import presses
-from benchmarks.figures import Row, table
+from benchmarks import calls_by_http, growth, nodes, presses
+from benchmarks.figures import Row, Run, table
+from benchmarks.plot import draw
 from tests.databases import postgresql_server, sqlite_url
+
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+PARTS = ("presses", "http", "growth", "nodes")
+PLOT = Path(__file__).parents[1] / "docs" / "benchmarks.png"
+
+NewDatabase = Callable[[Path], str]
 
 
 @contextmanager
-def database(backend: str, folder: Path) -> Iterator[str]:
-    folder.mkdir(parents=True, exist_ok=True)
+def databases(backend: str) -> Iterator[NewDatabase]:
+    """Makes fresh databases that wait for the disk at each commit, each in the folder it is given."""
     if backend == "sqlite":
-        yield sqlite_url(folder)
+        yield _new_sqlite
         return
     with postgresql_server(durable=True) as server:
-        yield server.new_database()
+        yield lambda _folder: server.new_database()
+
+
+def _new_sqlite(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    return sqlite_url(folder)
+
+
+def measure(backend: str, folder: Path, options: argparse.Namespace) -> tuple[list[Row], dict[str, list[Run]]]:
+    name = NAMES[backend]
+    rows: list[Row] = []
+    drawn: dict[str, list[Run]] = {}
+    with databases(backend) as new_database:
+        if {"presses", "http"} & options.parts:
+            with presses.town(folder / "town", new_database(folder / "town")) as (hands, port):
+                if "presses" in options.parts:
+                    runs = presses.press_to_display(hands, options.runs)
+                    rows += presses.rows(backend, name, runs, presses.at_once(hands))
+                    drawn[f"press to display, {name}"] = runs
+                if "http" in options.parts:
+                    runs = calls_by_http.call_next(port, options.runs)
+                    rows += calls_by_http.rows(name, runs)
+                    drawn[f"call-next by HTTP, {name}"] = runs
+        if "growth" in options.parts:
+            with growth.desks(folder / "growth", new_database) as (few, many):
+                rows += growth.rows(name, growth.growth(few, many, options.runs))
+        if "nodes" in options.parts and backend == "sqlite":
+            rows += nodes.measure(folder / "nodes", new_database(folder / "nodes-database"))
+    return rows, drawn
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"))
-    parser.add_argument("--runs", type=int, default=presses.RUNS)
-    parser.add_argument("--presses", type=int, default=presses.PRESSES)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--database", choices=tuple(NAMES), help="one of the two alone")
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
+    parser.add_argument("--runs", type=int, default=presses.RUNS, help="interleaved runs whose median counts")
     options = parser.parse_args()
+    options.parts = {options.only} if options.only else set(PARTS)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="suivant-bench-", dir=Path.cwd()) as made:
-        for backend in [options.database] if options.database else ["sqlite", "postgresql"]:
-            folder = Path(made) / backend
-            with database(backend, folder) as url, presses.town(folder, url) as (_broker, hands, _port):
-                runs = presses.press_to_display(hands, options.runs, options.presses)
-                rows += presses.rows(backend, runs, presses.at_once(hands))
-            print(table(rows), flush=True)
+    drawn: dict[str, list[Run]] = {}
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as made:
+        for backend in [options.database] if options.database else list(NAMES):
+            new_rows, new_drawn = measure(backend, Path(made) / backend, options)
+            rows += new_rows
+            drawn |= new_drawn
+            print(table(new_rows), flush=True)
+    if len(options.parts) > 1 and not options.database:
+        print(f"\n{table(rows)}")
+        draw(drawn, PLOT)
+        print(f"\nplot: {PLOT}")
     return 0
 
 

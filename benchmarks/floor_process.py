@@ -22,20 +22,20 @@ SAID = "bench/floor/said"
 NAME = "floor"
 
 
-def committer(address: str) -> Callable[[bytes], None]:
-    """Commits one row durably each time it is called."""
+def committer(address: str, name: str) -> Callable[[bytes], None]:
+    """Commits one row durably each time it is called, on a connection of its own; `name`: of file and table."""
     url = make_url(address)
     connection: Any
     if url.get_backend_name() == "sqlite":
-        connection = sqlite3.connect(f"{url.database}.floor", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(f"{url.database}.{name}", isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode=wal")
         connection.execute("pragma synchronous=full")
-        begin, insert = "begin immediate", "insert into floor (payload) values (?)"
-        connection.execute("create table if not exists floor (id integer primary key, payload text)")
+        begin, insert = "begin immediate", f"insert into floor_{name} (payload) values (?)"  # noqa: S608
+        connection.execute(f"create table if not exists floor_{name} (id integer primary key, payload text)")
     else:
         connection = psycopg.connect(url.set(drivername="postgresql").render_as_string(False), prepare_threshold=0)
-        begin, insert = "", "insert into floor (payload) values (%s)"
-        connection.execute("create table if not exists floor (id bigserial primary key, payload text)")
+        begin, insert = "", f"insert into floor_{name} (payload) values (%s)"  # noqa: S608
+        connection.execute(f"create table if not exists floor_{name} (id bigserial primary key, payload text)")
         connection.commit()
     cursor = connection.cursor()
 
@@ -50,7 +50,7 @@ def committer(address: str) -> Callable[[bytes], None]:
 
 def main() -> None:
     settings = read_broker_settings(os.environ)
-    commit = committer(os.environ["SUIVANT_DATABASE_URL"])
+    commit = committer(os.environ["SUIVANT_DATABASE_URL"], "mqtt")
     client = Client(CallbackAPIVersion.VERSION2, client_id=NAME, protocol=MQTTProtocolVersion.MQTTv5)
     client.tls_set(str(settings.ca_file), str(settings.cert_file), str(settings.key_file))
     client.on_socket_open = lambda _c, _d, opened: opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -2,8 +2,10 @@
 
 import random
 import time
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Engine, insert, update
 
 from hub.database.migration import migrate
@@ -22,6 +24,8 @@ SERVICES = 20
 SERVED_BY_DESK = 5
 LETTERS = "ABCDEFGHJKLMNPRSTUVW"
 EARLY_PERCENT = 40
+# Beyond the ids that `fill` gives.
+MORE_FROM = 1_000_000
 
 _ticket: Any = TicketRow.__table__
 _desk: Any = DeskRow.__table__
@@ -73,16 +77,17 @@ def node_name(place: int) -> str:
     return f"button-{place + 1}"
 
 
-def fill(engine: Engine, site: Site, *, waiting: int, desks_hold: bool = True) -> None:
-    """All desks open, `waiting` tickets due in turn over the services, 40 % of them appointments that may be taken
-    already; and every desk holds a called ticket."""
+def fill(engine: Engine, site: Site, *, waiting: int, appointments_early: bool = False) -> None:
+    """All desks open, each holding a called ticket, and `waiting` tickets due in turn over the services.
+
+    40 % of them are appointments; `appointments_early`: whose time has not come, so that no desk may take them yet.
+    """
     now_ms = time.time_ns() // 1_000_000
     migrate(engine)
     adopt(engine, site, now_ms)
-    tickets = [_waiting(place, waiting, site, now_ms) for place in range(waiting)]
-    if desks_hold:
-        tickets += [_held(place, waiting, site, now_ms) for place in range(len(site.desks))]
-    rows = [{"site": site.name} | {name: getattr(ticket, name) for name in FIELDS} for ticket in tickets]
+    tickets = [_waiting(place, waiting, site, now_ms, appointments_early) for place in range(waiting)]
+    tickets += [_held(place, waiting, site, now_ms) for place in range(len(site.desks))]
+    rows = [_row(site, ticket) for ticket in tickets]
     with engine.execution_options(write=True).begin() as connection:
         connection.execute(update(_desk).values(mode=DeskMode.OPEN))
         for first in range(0, len(rows), 1_000):
@@ -94,11 +99,30 @@ def fill(engine: Engine, site: Site, *, waiting: int, desks_hold: bool = True) -
             connection.commit()
 
 
-def _waiting(place: int, of: int, site: Site, now_ms: int) -> Ticket:
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    table: Any
+    values: dict[str, Any]
+
+
+def more_waiting(site: Site, number: int, now_ms: int) -> NewRow:
+    """One walk-in more, at the end of the queue; `number` counts those that came before it."""
+    ticket = _waiting(number + MORE_FROM, 1, site, now_ms, appointments_early=False)
+    ticket = replace(ticket, kind=Kind.OPEN, appointment_ms=None, due_ms=now_ms, issued_ms=now_ms)
+    return NewRow(_ticket, _row(site, ticket))
+
+
+def _row(site: Site, ticket: Ticket) -> dict[str, Any]:
+    return {"site": site.name} | {name: getattr(ticket, name) for name in FIELDS}
+
+
+def _waiting(place: int, of: int, site: Site, now_ms: int, appointments_early: bool) -> Ticket:
     service = site.services[place % SERVICES]
     early = random.Random(place).random() * 100 < EARLY_PERCENT
     # Due one after the other over the last three hours: the next call is always the next service's.
     due_ms = now_ms - 180 * MINUTE_MS + place * 175 * MINUTE_MS // max(of, 1)
+    if early and appointments_early:
+        due_ms += 240 * MINUTE_MS
     return Ticket(
         id=place + 1,
         day=local_day(now_ms, site.zone),

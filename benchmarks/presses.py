@@ -11,7 +11,7 @@ from benchmarks.figures import Row, Run, median_of, ratio_row, spread
 from benchmarks.hall import DESKS, fill, large_site
 from benchmarks.load import Hands, bench_broker, program
 from hub.database.engine import open_engine
-from tests.broker import Broker, free_port
+from tests.broker import free_port
 
 WAITING = 10_000
 RUNS = 5
@@ -26,8 +26,8 @@ ALL_MOST_MS = {"sqlite": 100, "postgresql": 200}
 
 
 @contextmanager
-def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[Broker, Hands, int]]:
-    """Broker, hub and floor at work on a full hall; the hub's port."""
+def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[Hands, int]]:
+    """Broker, hub and floor at work on a full hall: the hands that press there, and the port of the hub's pages."""
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database)
     fill(engine, large_site(), waiting=waiting)
@@ -40,7 +40,7 @@ def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[
         with floor, hub, closing(Hands(broker)) as hands:
             hands.wait_for_beat()
             hands.wait_for_floor()
-            yield broker, hands, port
+            yield hands, port
 
 
 def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> list[Run]:
@@ -89,10 +89,9 @@ def at_once(hands: Hands, rounds: int = ROUNDS) -> list[float]:
     return times
 
 
-def rows(backend: str, runs: list[Run], times: list[float]) -> list[Row]:
+def rows(backend: str, name: str, runs: list[Run], times: list[float]) -> list[Row]:
     p99_ms = median_of(runs, "whole", 99)
     most = ALL_MOST_MS[backend]
-    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[backend]
     return [
         ratio_row(f"press to display, {name}", runs, 50, P50_MOST[backend]),
         ratio_row(f"press to display, {name}", runs, 99, 2),
