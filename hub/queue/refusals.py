@@ -51,16 +51,6 @@ class DeskNotOpen(Refusal):
         self.desk, self.mode, self.event = desk, mode, event
 
 
-class DeskHoldsTicket(Refusal):
-    """The desk must hold nobody for this."""
-
-    code = "desk_holds_ticket"
-
-    def __init__(self, desk: str, ticket: str, event: str) -> None:
-        super().__init__(f"desk {desk} holds ticket {ticket}: {event} needs a desk that holds nobody")
-        self.desk, self.ticket, self.event = desk, ticket, event
-
-
 class DeskHoldsNobody(Refusal):
     """The desk must hold a ticket for this."""
 

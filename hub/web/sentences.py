@@ -86,7 +86,6 @@ _STATES = {
 
 _REFUSALS = {
     "desk_not_open": "The desk is not open: open it first.",
-    "desk_holds_ticket": "%(ticket)s is still at the desk: finish it first.",
     "desk_holds_nobody": "Nobody is at the desk. This page is up to date.",
     "not_this_desk": "%(ticket)s is not for this desk.",
     "too_old": "Too late: a finished ticket can be reopened for ten minutes.",

@@ -177,7 +177,7 @@ def test_a_desk_can_t_pick_a_ticket_of_a_service_that_it_has_nothing_to_do_with(
     assert queue.snapshot() == before
 
 
-def test_a_desk_that_holds_somebody_takes_nobody_by_hand(queue):
+def test_a_desk_that_holds_somebody_takes_nobody_by_hand_and_says_who_was_faster(queue):
     queue.open("desk-1")
     first, second, third = queue.issue(), queue.issue(), queue.issue()
     queue.called()
@@ -187,7 +187,9 @@ def test_a_desk_that_holds_somebody_takes_nobody_by_hand(queue):
     queue.called()
     for kind, ticket in ((Pick, queue.issue()), (Resume, first), (Reopen, second)):
         before = queue.snapshot()
-        refused(queue.ask(kind, desk="desk-1", ticket=ticket), "desk_holds_ticket")
+        answer = queue.ask(kind, desk="desk-1", ticket=ticket)
+        refused(answer, "desk_moved_on")
+        assert (answer.facts["did"], answer.facts["ticket"]) == ("call", queue.ticket(third).label)
         assert queue.snapshot() == before
     assert queue.held("desk-1") == third
 

@@ -46,7 +46,7 @@ def next_(work: Work, command: Next, view: DeskView) -> DeskAnswer:
 def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
     """Call this waiting ticket, whoever is due."""
     need_open_desk(view, "pick")
-    need_free_desk(view, "pick")
+    need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CALL)
     if not _may_take(work, view, ticket):
@@ -57,7 +57,7 @@ def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
 def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
     """Call a ticket again that was set aside: by the same desk, or by any of its service while that one is away."""
     need_open_desk(view, "resume")
-    need_free_desk(view, "resume")
+    need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.RESUME)
     if ticket.desk != view.desk.name and not _stands_in(work, view, ticket, ticket.desk):

@@ -1,7 +1,7 @@
 """A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
 
 from hub.queue import store
-from hub.queue.refusals import DeskHoldsNobody, DeskHoldsTicket, DeskMovedOn, DeskNotOpen, Refusal, TooOld
+from hub.queue.refusals import DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
 from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
 from hub.queue.states import Event, State
 from hub.queue.tickets import from_row
@@ -82,9 +82,10 @@ def need_open_desk(view: DeskView, event: str) -> None:
         raise DeskNotOpen(view.desk.name, view.mode, event)
 
 
-def need_free_desk(view: DeskView, event: str) -> None:
+def need_free_desk(work: Work, view: DeskView) -> None:
+    """For what is only offered where nobody is held: whoever asks was shown that, and somebody was faster."""
     if view.held is not None:
-        raise DeskHoldsTicket(view.desk.name, view.held.label, event)
+        raise moved_on(work, view)
 
 
 def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> Brief:

@@ -18,7 +18,7 @@ from protocol.messages import DeskMode, DeskOutcome
 def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer:
     """Il est là: the absent visitor came after all and is served here at once, without an announcement."""
     need_open_desk(view, Event.START)
-    need_free_desk(view, Event.START)
+    need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     if ticket.state is not State.ABSENT or ticket.call is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.START)
@@ -39,7 +39,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
 def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
     """Rouvrir: finished by mistake, within 10 min."""
     need_open_desk(view, Event.REOPEN)
-    need_free_desk(view, Event.REOPEN)
+    need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.REOPEN)
     if ticket.desk != view.desk.name:
