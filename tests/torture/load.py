@@ -5,7 +5,10 @@ import random
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hub.site import Site
 from protocol.heartbeat import HubTime
@@ -26,7 +29,7 @@ from protocol.messages import (
     encode,
 )
 from protocol.topics import NodeTopic, Topics
-from tests.broker import Broker, Peer, Seen
+from tests.broker import Broker, Peer, Seen, make_broker
 
 HANDS, SCREEN = "hands", "screen"
 AGAIN_S = 0.7
@@ -71,6 +74,20 @@ class Screens:
         shown = self.halls.get(hall)
         if shown is None or picture.revision > shown.revision:
             self.halls[hall] = picture
+
+
+@contextmanager
+def open_broker(folder: Path, site: Site, names: Iterable[str] = (HANDS, SCREEN)) -> Iterator[Broker]:
+    """Plain; these clients may speak for every node."""
+    broker = make_broker(folder / "broker", site=site.name)
+    with (broker.config.parent / "acl").open("a", encoding="utf-8") as acl:
+        for name in names:
+            acl.write(f"\nuser {name}\ntopic readwrite {Topics(site.name).root}/#\n")
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
 
 
 class Load:

@@ -23,9 +23,9 @@ from hub.queue.states import Event, State
 from hub.queue.tickets import number_text
 from hub.site import Node, Site
 from protocol.messages import DeskOutcome, DeskReply, HallState, Refused, Role, TicketReply
-from tests.broker import Broker, make_broker
+from tests.broker import Broker
 from tests.checkers import Rows, check_all, check_order, read
-from tests.torture.load import HANDS, SCREEN, Load
+from tests.torture.load import Load, open_broker
 
 DESKS = 40
 LIMIT_S = 60
@@ -42,7 +42,7 @@ def test_a_hub_that_is_killed_under_load_loses_no_call_makes_none_twice_and_its_
     engine = open_engine(database_url)
     healed_s = []
     with (
-        a_broker(tmp_path, site) as broker,
+        open_broker(tmp_path, site) as broker,
         a_hub(database_url, broker, site, tmp_path) as hub,
         closing(Load(broker, site, dice)) as load,
     ):
@@ -199,20 +199,6 @@ def a_hub(url: str, broker: Broker, site: Site, folder: Path) -> Iterator[HubPro
         yield hub
     finally:
         hub.stop()
-
-
-@contextmanager
-def a_broker(folder: Path, site: Site) -> Iterator[Broker]:
-    """Plain; one client may speak for every node."""
-    broker = make_broker(folder / "broker", site=site.name)
-    with (broker.config.parent / "acl").open("a", encoding="utf-8") as acl:
-        for name in (HANDS, SCREEN):
-            acl.write(f"\nuser {name}\ntopic readwrite suivant/1/{site.name}/#\n")
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.stop()
 
 
 def a_site() -> Site:

@@ -1,0 +1,97 @@
+"""200 desks at once again, by way of a real broker and the whole hub."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hall import desk_name, large_site, node_name
+from hub.clock import Clock
+from hub.queue.requests import Issue, Origin, SetMode, Source
+from protocol.instants import Instant
+from protocol.messages import DeskMode, DeskOutcome, DeskReply, Parser, Press, Reply, encode
+from protocol.topics import NodeTopic
+from tests.broker import Peer, peer
+from tests.checkers import check_all, check_order, read
+from tests.hub.standing import Standing, new_id
+from tests.queue.harness import moment
+from tests.torture.load import open_broker
+
+CLIENTS = tuple(f"hands-{number}" for number in range(8))
+EAR = "ear"
+_replies: Parser[Reply] = Parser(Reply)
+
+
+class Wall:
+    """A clock on the wall that the test turns."""
+
+    def __init__(self) -> None:
+        self.now_ms = moment("2026-11-24 10:00")
+
+    def clock(self) -> Clock:
+        return Clock(wall_ns=lambda: self.now_ms * 1_000_000, monotonic_ns=lambda: 0)
+
+
+@contextmanager
+def a_hall(url: str, folder: Path, wall: Wall) -> Iterator[tuple[Standing, list[Peer], Peer]]:
+    """A hub with 200 desks, all open, eight clients that press for 25 of them each, and one that hears the answers."""
+    site = large_site()
+    with ExitStack() as stack:
+        broker = stack.enter_context(open_broker(folder, site, (*CLIENTS, EAR)))
+        hub = Standing(url, site, broker, wall.clock()).start()
+        stack.callback(hub.hub.stop)
+        hands = [stack.enter_context(peer(broker, name)) for name in CLIENTS]
+        ear = stack.enter_context(peer(broker, EAR))
+        ear.subscribe(hub.topics.every_node(NodeTopic.REPLY))
+        for desk in site.desks:
+            origin = Origin(Source.PAGE, "agent", new_id())
+            hub.do(SetMode(origin=origin, desk=desk.name, shown=None, mode=DeskMode.OPEN))
+        yield hub, hands, ear
+
+
+@pytest.mark.torture
+def test_200_buttons_pressed_at_once_call_200_visitors_in_their_order(database_url: str, tmp_path: Path, torture: bool):
+    wall = Wall()
+    with a_hall(database_url, tmp_path, wall) as (hub, hands, ear):
+        for _ in range(50 if torture else 5):
+            wall.now_ms += 10_000
+            for number in range(180):
+                service = hub.site.services[number % len(hub.site.services)].name
+                request = new_id()
+                hub.do(Issue(origin=Origin(Source.DISPENSER, "door", request), service=service, code=request))
+            replies = press_all(hub, hands, ear, wall.now_ms)
+            called = [reply.number for reply in replies.values() if reply.outcome is DeskOutcome.CALLED]
+            assert len(called) == len(set(called)) == 180
+        rows = read(hub.hub.engine, hub.site.name)
+        check_all(rows)
+        check_order(rows, hub.site)
+        held = {each["desk"] for each in rows.tickets if each["state"] == "called"}
+        assert held == {desk_name(place) for place, reply in replies.items() if reply.outcome is DeskOutcome.CALLED}
+
+
+def press_all(hub: Standing, hands: list[Peer], ear: Peer, now_ms: int) -> dict[int, DeskReply]:
+    """The answers, by desk."""
+    ids = {place: new_id() for place in range(len(hub.site.desks))}
+    gate = threading.Barrier(len(hands))
+
+    def press(number: int) -> None:
+        gate.wait()
+        for place in range(number, len(ids), len(hands)):
+            message = Press(id=ids[place], beat=Instant(now_ms), since_ms=0)
+            topic = hub.topics.node(node_name(place), NodeTopic.REQUEST)
+            hands[number].client.publish(topic, encode(message), 1)
+
+    threads = [threading.Thread(target=press, args=(number,)) for number in range(len(hands))]
+    for each in threads:
+        each.start()
+    places = {request: place for place, request in ids.items()}
+    replies: dict[int, DeskReply] = {}
+    while len(replies) < len(ids):
+        reply = _replies.parse(ear.seen.get(timeout=60).payload)
+        assert isinstance(reply, DeskReply), reply
+        replies[places[reply.id]] = reply
+    for each in threads:
+        each.join()
+    return replies
