@@ -109,7 +109,9 @@ def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
     process = start_demo(folder, **options)
     try:
         address, output = _address(process)
-        with connect(f"{address.replace('http', 'ws')}/live", origin=address) as socket:
+        # Nobody reads any more when it is closed, so there is no farewell to wait for.
+        live = connect(f"{address.replace('http', 'ws')}/live", origin=address, close_timeout=0.2)
+        with live as socket:
             demo = Demo(process, address, socket, output=output)
             demo.until(
                 lambda parts: len(parts) == 13 and all(part["state"] == "up" for part in parts.values()), "all is up"
