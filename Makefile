@@ -79,7 +79,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(BIN)/uv: | $(VENV)/.installed
 
-$(VENV)/.npm: package-lock.json $(VENV)/.installed
+$(VENV)/.npm: package-lock.json | $(VENV)/.installed
 	npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 

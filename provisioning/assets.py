@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -97,10 +99,10 @@ class AssetMissing(FileNotFoundError):
 
 def main() -> int:
     try:
-        copy_scripts()
-        copy_fonts()
-        draw_web_icons()
-        draw_node_icons()
+        build_vendor()
+        build_fonts()
+        build_web_icons()
+        build_node_icons()
     except AssetMissing as error:
         print(f"assets: {error}. `npm ci` fetches it; `make assets` runs both.", file=sys.stderr)
         return 1
@@ -115,55 +117,67 @@ def source(path: str) -> Path:
     return file
 
 
-def empty(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+@contextmanager
+def built(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of the old one once it is whole: programs may be running from it."""
+    new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new.mkdir(parents=True)
+    yield new
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def copy_scripts() -> None:
-    vendor = empty(WEB / "vendor")
-    for name in SCRIPTS:
-        shutil.copy(source(f"htmx.org/dist/{name}"), vendor)
-    copy_licence("htmx.org", vendor / "htmx.LICENSE")
+def build_vendor() -> None:
+    with built(WEB / "vendor") as vendor:
+        for name in SCRIPTS:
+            shutil.copy(source(f"htmx.org/dist/{name}"), vendor)
+        for weight in WEIGHTS:
+            shutil.copy(woff2(weight), vendor / f"lexend-{weight}.woff2")
+        copy_licence("htmx.org", vendor / "htmx.LICENSE")
+        copy_licence("@fontsource/lexend", vendor / "lexend.LICENSE")
+
+
+def build_fonts() -> None:
+    """pygame and Pillow take TTF, made from the web's own files so that all draw the same shapes."""
+    with built(NODES / "fonts") as fonts:
+        for weight in WEIGHTS:
+            # Without this a font holds the moment of its making, and no two builds are alike.
+            with TTFont(woff2(weight), recalcTimestamp=False) as font:
+                font.flavor = None
+                font.save(fonts / f"Lexend-{weight}.ttf")
+        copy_licence("@fontsource/lexend", fonts / "LICENSE")
+
+
+def woff2(weight: int) -> Path:
+    return source(f"@fontsource/lexend/files/lexend-latin-{weight}-normal.woff2")
 
 
 def copy_licence(package: str, into: Path) -> None:
     shutil.copy(source(f"{package}/LICENSE"), into)
 
 
-def copy_fonts() -> None:
-    """The web takes WOFF2; pygame and Pillow take TTF, made from the same files so that they draw the same shapes."""
-    vendor, fonts = WEB / "vendor", empty(NODES / "fonts")
-    for weight in WEIGHTS:
-        woff2 = source(f"@fontsource/lexend/files/lexend-latin-{weight}-normal.woff2")
-        shutil.copy(woff2, vendor / f"lexend-{weight}.woff2")
-        # Without this a font holds the moment of its making, and no two builds are alike.
-        with TTFont(woff2, recalcTimestamp=False) as font:
-            font.flavor = None
-            font.save(fonts / f"Lexend-{weight}.ttf")
-    copy_licence("@fontsource/lexend", vendor / "lexend.LICENSE")
-    copy_licence("@fontsource/lexend", fonts / "LICENSE")
+def build_web_icons() -> None:
+    with built(WEB / "icons") as icons:
+        for name in WEB_ICONS:
+            shutil.copy(source(f"lucide-static/icons/{name}.svg"), icons)
+        copy_licence("lucide-static", icons / "LICENSE")
 
 
-def draw_web_icons() -> None:
-    folder = empty(WEB / "icons")
-    for name in WEB_ICONS:
-        shutil.copy(source(f"lucide-static/icons/{name}.svg"), folder)
-    copy_licence("lucide-static", folder / "LICENSE")
-
-
-def draw_node_icons() -> None:
+def build_node_icons() -> None:
     # Before the import: pygame greets.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     import pygame
 
-    folder = empty(NODES / "icons")
-    for name in NODE_ICONS:
-        svg = source(f"lucide-static/icons/{name}.svg").read_text(encoding="utf-8")
-        drawn = pygame.image.load(BytesIO(for_display(svg).encode()), f"{name}.svg")
-        pygame.image.save(drawn, folder / f"{name}.png")
-    copy_licence("lucide-static", folder / "LICENSE")
+    with built(NODES / "icons") as icons:
+        for name in NODE_ICONS:
+            svg = source(f"lucide-static/icons/{name}.svg").read_text(encoding="utf-8")
+            drawn = pygame.image.load(BytesIO(for_display(svg).encode()), f"{name}.svg")
+            pygame.image.save(drawn, icons / f"{name}.png")
+        copy_licence("lucide-static", icons / "LICENSE")
 
 
 def for_display(svg: str) -> str:
