@@ -146,6 +146,7 @@ class Hub:
         return Health(
             database=self._database_fault(),
             broker=None if self.broker.link.connected else "the broker is not reached",
+            beat=self.broker.silence,
         )
 
     def _database_fault(self) -> str | None:

@@ -44,7 +44,7 @@ from protocol.link import (
     PublishRefused,
     monotonic_ms,
 )
-from protocol.messages import BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
+from protocol.messages import BEAT_LOST_MS, BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
 from protocol.topics import NodeTopic, Topics
 
 log = structlog.get_logger(__name__)
@@ -113,6 +113,7 @@ class Broker:
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
         self._beat_at_ms = 0
+        self._beaten_ms = monotonic_ms()
         self._request_suffix = f"/{NodeTopic.REQUEST}"
         will = Publication(self._topics.hub_status, encode(self._status(online=False)))
         self.link = Link(settings, "hub", self._deliver, will=will)
@@ -124,6 +125,14 @@ class Broker:
         self.link.subscribe([self._topics.hub_echo], qos=0)
         self._thread.start()
         self.link.start()
+
+    @property
+    def silence(self) -> str | None:
+        """What is wrong with the beat, in one sentence; None where it goes out."""
+        silent_ms = monotonic_ms() - self._beaten_ms
+        if silent_ms < BEAT_LOST_MS:
+            return None
+        return f"no beat was sent for {silent_ms // 1000} s, so nodes take the hub for away: start it anew"
 
     def stop(self) -> None:
         self.link.close(Publication(self._topics.hub_status, encode(self._status(online=False))))
@@ -139,7 +148,8 @@ class Broker:
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
             return
-        if self._inbox.qsize() < INBOX_MOST:
+        # That the link is up or down comes in however many messages stand before it.
+        if not isinstance(event, Incoming) or self._inbox.qsize() < INBOX_MOST:
             self._inbox.put(event)
 
     # --- requests: on the writer's thread -------------------------------------------------------------------------
@@ -243,18 +253,21 @@ class Broker:
 
     def _serve(self) -> None:
         while True:
+            event: LinkEvent | None = None
             try:
                 event = self._inbox.get(timeout=TICK_S)
-            except queue.Empty:
-                self._tick()
-                continue
-            if event is None:
-                return
-            try:
+                if event is None:
+                    return
                 self._handle(event)
+            except queue.Empty:
+                pass
             except Exception:
                 log.exception("broker.event_failed", event_kind=type(event).__name__)
-            self._tick()
+            try:
+                self._tick()
+            except Exception:
+                # Without this thread no node would hear a beat any more.
+                log.exception("broker.tick_failed")
 
     def _handle(self, event: LinkEvent) -> None:
         match event:
@@ -266,6 +279,9 @@ class Broker:
             case LinkDown(reason):
                 self._heartbeat.disconnected(monotonic_ms())
                 self._metrics.broker_connected(False)
+                # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
+                self._online.clear()
+                self._count_online()
                 log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
                 log.error("broker.refused_publication", reason=reason)
@@ -297,6 +313,9 @@ class Broker:
             self._online.pop(node.name, None)
         if known is not status.online:
             log.info("node.online" if status.online else "node.offline", node=node.name, role=node.role)
+        self._count_online()
+
+    def _count_online(self) -> None:
         counts: dict[str, int] = dict.fromkeys(Role, 0)
         for role in self._online.values():
             counts[role] += 1
@@ -320,6 +339,7 @@ class Broker:
     def _beat(self) -> None:
         beat = wire.Beat(at=Instant(self._now_ms()))
         self.link.publish(self._topics.hub_beat, encode(beat), qos=0)
+        self._beaten_ms = monotonic_ms()
 
     def _greet(self) -> None:
         """All that is retained of the hub: who it is, what each node is for; then the pictures."""

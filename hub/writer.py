@@ -1,7 +1,7 @@
 """One queue, one thread, one transaction: all that changes state goes through here.
 
-The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then answers, then
-hands on what follows. A commit that fails answers nobody with yes. One command that meets a database error takes its
+The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then hands on what
+follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets a database error takes its
 batch back, and the batch is run again one by one, so that its failure is its own.
 """
 

@@ -387,6 +387,18 @@ def test_the_hub_says_how_it_is(hub):
     hub.broker.stop()
     eventually(lambda: hub.hub.health().broker is not None)
     assert hub.hub.health().broker == "the broker is not reached"
+    assert hub.hub.health().beat is None
+
+
+def test_a_node_that_leaves_while_the_broker_is_away_is_not_counted_for_ever(hub):
+    status = NodeStatus(online=True, role=Role.DISPLAY, version="1", boot="b")
+    with node(hub, "screen-1") as screen:
+        screen.peer.publish(hub.topics.node("screen-1", NodeTopic.STATUS), encode(status))
+        eventually(lambda: hub.metric('suivant_nodes_online{role="display"}') == 1)
+        hub.broker.stop()
+    hub.broker.start()
+    eventually(lambda: hub.metric("suivant_broker_connected") == 1)
+    assert hub.metric('suivant_nodes_online{role="display"}') == 0
 
 
 def test_a_second_hub_on_the_same_database_is_refused(hub):

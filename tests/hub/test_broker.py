@@ -1,0 +1,67 @@
+"""What the hub's own end of the link holds to, without a broker."""
+
+import pytest
+
+from hub import broker
+from hub.broker import Broker
+from hub.metrics import Metrics
+from hub.site_index import SiteIndex
+from protocol.link import BrokerSettings, Incoming, LinkUp
+from protocol.messages import BEAT_LOST_MS
+from tests.hub.standing import a_town, eventually
+
+
+@pytest.fixture
+def connections():
+    """How often the broker was said to be there."""
+    return []
+
+
+@pytest.fixture
+def hub_broker(connections):
+    made = Broker(
+        settings=BrokerSettings(port=1),
+        index=SiteIndex(a_town()),
+        version="1",
+        boot="b",
+        now_ms=lambda: 0,
+        new_code=lambda: "code",
+        put=lambda entry: None,
+        connected=lambda: connections.append(1),
+        give_up=lambda reason: None,
+        metrics=Metrics("1"),
+    )
+    yield made
+    made.stop()
+
+
+def test_a_connection_is_heard_of_however_many_messages_stand_before_it(hub_broker, connections):
+    telemetry = Incoming("suivant/1/elsewhere/node/screen-1/telemetry", b"", False, 0)
+    for _ in range(broker.INBOX_MOST + 1):
+        hub_broker._deliver(telemetry)
+    hub_broker._deliver(LinkUp())
+    hub_broker._thread.start()
+    eventually(lambda: connections == [1])
+
+
+def test_a_beat_that_fails_once_does_not_end_the_beats(hub_broker, monkeypatch):
+    tried = []
+
+    def beat():
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError("no such thing")
+
+    monkeypatch.setattr(hub_broker, "_beat", beat)
+    monkeypatch.setattr(broker, "BEAT_PERIOD_MS", 0)
+    hub_broker._thread.start()
+    for _ in range(3):
+        hub_broker._deliver(LinkUp())
+    eventually(lambda: len(tried) >= 3)
+
+
+def test_a_hub_that_does_not_beat_any_more_says_so(hub_broker, monkeypatch):
+    assert hub_broker.silence is None
+    moment_ms = broker.monotonic_ms() + BEAT_LOST_MS
+    monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
+    assert hub_broker.silence == "no beat was sent for 15 s, so nodes take the hub for away: start it anew"
