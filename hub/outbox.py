@@ -9,19 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
-from sqlalchemy import Engine, Executable, bindparam, func, select
+from sqlalchemy import Engine
 
+from hub import untold
 from hub.database.engine import open_writer_connection
 from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, Base, OutboxRow, TicketEventRow, TicketRow
+from hub.database.tables import Base
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
-from hub.queue import store
 from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
 from hub.queue.transaction import GOES_OUT_MS, Announcement
 from hub.site_index import SiteIndex
@@ -41,31 +41,6 @@ SENT_REMEMBERED = 2_000
 # By this event there is something for a planner to count.
 STATISTICS_FIRST_AT = 64
 _JOB = Origin(Source.JOB, "outbox")
-
-_announcement: Any = AnnouncementRow.__table__
-_outbox: Any = OutboxRow.__table__
-_event: Any = TicketEventRow.__table__
-_ticket: Any = TicketRow.__table__
-
-_TO_SAY: Executable = (
-    select(
-        *(_announcement.c[name] for name in ("id", "call", "hall", "number", "desk", "play_ms", "length_ms")),
-    )
-    .where(
-        _announcement.c.site == store.SITE,
-        _announcement.c.play_ms > bindparam("after_ms"),
-        _announcement.c.play_ms <= bindparam("before_ms"),
-        _announcement.c.length_ms > 0,
-    )
-    .order_by(_announcement.c.play_ms, _announcement.c.id)
-)
-_LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
-_LAST_EVENT: Executable = select(func.max(_event.c.id)).where(_event.c.site == store.SITE)
-_COUNTS: Executable = (
-    select(_ticket.c.service, func.count())
-    .where(_ticket.c.site == store.SITE, store.IS_WAITING)
-    .group_by(_ticket.c.service)
-)
 
 
 class Publish(Protocol):
@@ -143,7 +118,7 @@ class Outbox:
         self._generation = generation
         connection = self._connect()
         self._count(connection)
-        left = connection.rows(_LEFT, {"site": self._index.site.name})[0][0]
+        left = untold.left_by_the_last_run(connection, self._index.site.name)
         log.info("outbox.start", left_by_the_last_run=left)
         self._thread.start()
 
@@ -201,10 +176,9 @@ class Outbox:
         self._later(Refresh(origin=_JOB, desks=desks, halls=halls), then=self._show_all)
 
     def _count(self, connection: Connection) -> None:
-        site = {"site": self._index.site.name}
-        waiting = {service.name: 0 for service in self._index.site.services}
-        waiting |= dict(connection.rows(_COUNTS, site))
-        last_event = connection.rows(_LAST_EVENT, site)[0][0] or 0
+        site = self._index.site
+        waiting = {service.name: 0 for service in site.services} | untold.waiting(connection, site.name)
+        last_event = untold.last_event(connection, site.name)
         with self._lock:
             self._waiting, self._last_event = waiting, last_event
 
@@ -321,10 +295,7 @@ class Outbox:
             self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
 
     def _say_what_is_due(self) -> None:
-        now_ms = self._now_ms()
-        after_ms, before_ms = now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS
-        rows = self._read().rows(_TO_SAY, {"site": self._index.site.name, "after_ms": after_ms, "before_ms": before_ms})
-        for announcement in (Announcement(*row) for row in rows):
+        for announcement in untold.to_say(self._read(), self._index.site.name, self._now_ms()):
             # One that is not noted yet is the writer's to send.
             if announcement.id <= self._last_event and announcement.id not in self._sent:
                 self._announce(announcement, announcement.id)
@@ -334,7 +305,8 @@ class Outbox:
         desk, place = shown_desk(self._index, announcement.desk, announcement.hall)
         message = Announce(
             revision=(self._generation, last_event),
-            id=str(announcement.id),
+            # A restored database counts on from its backup: a display must not take a new call for one it has said.
+            id=f"{self._generation}-{announcement.id}",
             call=str(announcement.call),
             number=announcement.number,
             desk=desk,

@@ -1,8 +1,8 @@
 """One queue, one thread, one transaction: all that changes state goes through here.
 
 The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then hands on what
-follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets a database error takes its
-batch back, and the batch is run again one by one, so that its failure is its own.
+follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets
+a database error takes its batch back, and the batch is run again one by one, so that its failure is its own.
 """
 
 import queue

@@ -389,6 +389,18 @@ def test_a_recall_is_an_announcement_of_its_own_for_the_same_call(told):
     assert (second.call, second.id != first.id) == (first.call, True)
 
 
+def test_after_a_restore_a_new_call_is_never_taken_for_one_that_a_display_has_said(told):
+    told.issue()
+    told.press()
+    before = told.last("hall/hall/announce")
+    told.outbox._generation += 1
+    told.outbox._sent.clear()
+    told.go_round()
+    after = told.last("hall/hall/announce")
+    assert after.call == before.call
+    assert after.id != before.id
+
+
 def test_a_desk_of_another_hall_is_named_with_its_place(told):
     told.issue("civil")
     told.do(set_mode(told, DeskMode.OPEN, None, "desk-4"))

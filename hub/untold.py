@@ -1,0 +1,57 @@
+"""What the database holds for the outbox: what is to be said, who waits, how far the journal has come."""
+
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, func, select
+
+from hub.database.statements import Connection
+from hub.database.tables import AnnouncementRow, OutboxRow, TicketEventRow, TicketRow
+from hub.queue import store
+from hub.queue.transaction import GOES_OUT_MS, Announcement
+from protocol.messages import ANNOUNCEMENT_LATE_MS
+
+_announcement: Any = AnnouncementRow.__table__
+_outbox: Any = OutboxRow.__table__
+_event: Any = TicketEventRow.__table__
+_ticket: Any = TicketRow.__table__
+
+_TO_SAY: Executable = (
+    select(
+        *(_announcement.c[name] for name in ("id", "call", "hall", "number", "desk", "play_ms", "length_ms")),
+    )
+    .where(
+        _announcement.c.site == store.SITE,
+        _announcement.c.play_ms > bindparam("after_ms"),
+        _announcement.c.play_ms <= bindparam("before_ms"),
+        _announcement.c.length_ms > 0,
+    )
+    .order_by(_announcement.c.play_ms, _announcement.c.id)
+)
+_LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
+_LAST_EVENT: Executable = select(func.max(_event.c.id)).where(_event.c.site == store.SITE)
+_COUNTS: Executable = (
+    select(_ticket.c.service, func.count())
+    .where(_ticket.c.site == store.SITE, store.IS_WAITING)
+    .group_by(_ticket.c.service)
+)
+
+
+def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
+    """What goes out now or should have and is still worth saying, in the order in which it is said."""
+    span = {"after_ms": now_ms - ANNOUNCEMENT_LATE_MS, "before_ms": now_ms + GOES_OUT_MS}
+    return [Announcement(*row) for row in connection.rows(_TO_SAY, {"site": site, **span})]
+
+
+def waiting(connection: Connection, site: str) -> dict[str, int]:
+    """How many tickets wait for each service that anybody waits for."""
+    return dict(connection.rows(_COUNTS, {"site": site}))
+
+
+def last_event(connection: Connection, site: str) -> int:
+    """The id of the last journal row, or 0."""
+    return connection.rows(_LAST_EVENT, {"site": site})[0][0] or 0
+
+
+def left_by_the_last_run(connection: Connection, site: str) -> int:
+    """How many rows of the outbox nobody has swept."""
+    return int(connection.rows(_LEFT, {"site": site})[0][0])
