@@ -33,6 +33,8 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 OTHERS_EVERY_S = 0.5
+# An announcement and its answer are on their way out when a picture is asked for; the interpreter is theirs first.
+ANSWERS_FIRST_S = 0.002
 # Announcements in their turn go out one second before they start; looking each 0.2 s keeps that within their lead.
 LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
@@ -204,7 +206,8 @@ class Outbox:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait(LOOK_EVERY_S)
+            if self._wake.wait(LOOK_EVERY_S):
+                self._stopping.wait(ANSWERS_FIRST_S)
             self._wake.clear()
             try:
                 self._go_round(time.monotonic())

@@ -7,6 +7,7 @@ a database error takes its batch back, and the batch is run again one by one, so
 
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections import deque
@@ -34,6 +35,9 @@ A = TypeVar("A")
 BATCH_MOST = 64
 # 200 desks and 300 nodes at once fill a twentieth of it; more means that the writer does not keep up.
 QUEUE_MOST = 10_000
+# Every statement and every message lets go of the interpreter and waits for it again: not for the 5 ms that a thread
+# which draws pictures or pages may keep it by default.
+SWITCH_S = 0.0002
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
 
@@ -102,6 +106,7 @@ class Writer:
     def start(self) -> None:
         """Raises a DatabaseFault where the database can't be opened."""
         self._connect()
+        sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 
     def stop(self) -> None:

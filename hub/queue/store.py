@@ -113,7 +113,6 @@ def _first_waiting(heads: Any) -> Select[Any]:
             heads.c.last_play_ms,
         )
         .select_from(heads.join(ticket, (ticket.c.site == SITE) & (ticket.c.id == heads.c.id)))
-        .where(heads.c.id.is_not(None))
     )
 
 
