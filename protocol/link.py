@@ -263,6 +263,8 @@ class Link:
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", False
         # Before its thread runs: whoever hears LinkUp may publish at once.
         self._connection = connection
+        if self._closing.is_set():  # meanwhile, and nobody could end a connection that was not there yet
+            connection.end("closed")
         connection.client.loop_start()
         if not connection.over.wait(CONNACK_TIMEOUT_S) and not connection.up:
             connection.end("the broker did not answer")

@@ -26,7 +26,8 @@ POOL_SIZE = 8
 
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
-# A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go.
+# A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go: by keepalives where
+# all is quiet, by the user timeout where something sent is not acknowledged (Linux would try for a quarter of an hour).
 _POSTGRESQL = {
     "prepare_threshold": 0,
     "connect_timeout": BUSY_TIMEOUT_S,
@@ -34,7 +35,10 @@ _POSTGRESQL = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
-    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2",
+    "tcp_user_timeout": 20_000,
+    "options": (
+        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20000"
+    ),
 }
 
 
@@ -61,7 +65,11 @@ def open_writer_connection(engine: Engine) -> DriverConnection:
         if not isinstance(engine.pool, StaticPool):
             pooled.detach()
         if isinstance(connection, psycopg.Connection):
-            _plan_once(connection)
+            try:
+                _plan_once(connection)
+            except psycopg.Error:
+                connection.close()
+                raise
         return connection
 
 
@@ -74,6 +82,16 @@ def _plan_once(connection: "psycopg.Connection[Any]") -> None:
     for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off"):
         connection.execute(f"set {setting}".encode())
     connection.commit()
+
+
+def of_one_moment(engine: Engine) -> Engine:
+    """The same database for reads of several statements: all of a transaction see what was committed at its start.
+
+    On PostgreSQL each statement would see a moment of its own, and a page would call an old picture by a new revision.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine  # a transaction that reads is one moment there
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def first_generation(engine: Engine, site: str, now_ms: int) -> int:

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Engine
 
 from hub.database.engine import open_writer_connection, require_folder, sqlite_file
-from hub.database.faults import DatabaseNotWritable, SiteTaken, place_of
+from hub.database.faults import DatabaseNotWritable, SiteTaken, fault_of, place_of
 
 
 class SiteLock(Protocol):
@@ -71,8 +71,12 @@ class _PostgresqlLock:
     def _take(self) -> "psycopg.Connection[Any]":
         connection = open_writer_connection(self._engine)
         assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the engine's dialect says so
-        connection.autocommit = True
-        row = connection.execute("select pg_try_advisory_lock(%s)", [site_key(self._site)]).fetchone()
+        try:
+            connection.autocommit = True
+            row = connection.execute("select pg_try_advisory_lock(%s)", [site_key(self._site)]).fetchone()
+        except psycopg.Error as error:
+            connection.close()
+            raise fault_of(error, place_of(self._engine.url)) from error
         if row is not None and row[0]:
             return connection
         connection.close()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import Client
 
 from protocol.environment import WrongSetting
 from protocol.link import (
@@ -192,6 +193,20 @@ def test_whoever_takes_leave_says_so_and_leaves_no_will(any_broker: Broker):
             again.link.publish(WILL.topic, b"back")
             assert observer.wait_for(WILL.topic).payload == b"goodbye"
             assert observer.wait_for(WILL.topic).payload == b"back"
+
+
+def test_a_link_that_is_closed_while_it_connects_ends_at_once(broker: Broker, monkeypatch):
+    desk, connect = Linked(broker), Client.connect
+
+    def closed_meanwhile(client: Client, *arguments, **options):
+        done = connect(client, *arguments, **options)
+        desk.link._closing.set()
+        return done
+
+    monkeypatch.setattr(Client, "connect", closed_meanwhile)
+    desk.link.start()
+    assert desk.next(LinkDown).reason == "closed"
+    desk.link.close()
 
 
 def test_a_message_the_broker_throws_away_is_told(broker: Broker):
