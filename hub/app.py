@@ -23,7 +23,7 @@ from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder
-from hub.database.faults import DatabaseFault, SiteTaken, fault_of, place_of
+from hub.database.faults import SiteTaken, fault_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
 from hub.figures.visits import Visits
@@ -132,6 +132,9 @@ class Hub:
         self.outbox.stop()
         self.broker.stop()
         if self._lock is not None:
+            # Released while it is looked at, it would be taken anew.
+            if self._guard.is_alive():
+                self._guard.join()
             self._lock.release()
         self.engine.dispose()
         log.info("hub.stopped", site=self.site.name)
@@ -166,8 +169,8 @@ class Hub:
             except SiteTaken as taken:
                 self._give_up(str(taken))
                 return
-            except DatabaseFault as fault:
-                log.warning("site.lock_not_checked", error=str(fault))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
+                log.warning("site.lock_not_checked", error=str(fault_of(error, place_of(self.engine.url))))
 
 
 class Ending:
@@ -225,6 +228,7 @@ def run(settings: Settings) -> int:
 async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     host, port = listening.getsockname()[:2]
     web = create_web(web_parts(hub))
+    hub.metrics.watch_readers(lambda: web.state.live.reader_count)
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
     config = uvicorn.Config(
         web,
@@ -252,6 +256,8 @@ def web_parts(hub: Hub) -> WebParts:
         health=hub.health,
         metrics=hub.metrics.text,
         mean_visit_ms=hub.visits.mean_ms,
+        request_done=hub.metrics.request,
+        reader_dropped=hub.metrics.reader_dropped,
     )
 
 

@@ -27,5 +27,7 @@ def openapi() -> str:
         health=nothing,
         metrics=nothing,
         mean_visit_ms=nothing,
+        request_done=nothing,
+        reader_dropped=nothing,
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

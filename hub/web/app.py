@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from hub.database.engine import of_one_moment
 from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web import problems
@@ -22,6 +24,7 @@ from hub.web.desk_reading import read_desk
 from hub.web.desk_view import DeskView
 from hub.web.guard import Guard
 from hub.web.live import Draw, Frames, Kind, Live
+from hub.web.measured import Measured
 from hub.web.pages import create_pages
 from hub.web.parts import WebParts
 
@@ -30,8 +33,9 @@ _STATIC = Path(__file__).parent / "static"
 
 def create_web(parts: WebParts) -> FastAPI:
     """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread."""
+    parts = replace(parts, reads=of_one_moment(parts.reads))
     view = DeskView(parts.site)
-    live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts))
+    live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts), parts.reader_dropped)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -53,6 +57,7 @@ def create_web(parts: WebParts) -> FastAPI:
     app.state.live = live
     problems.install(app)
     app.add_middleware(Guard)
+    app.add_middleware(Measured, done=parts.request_done)
     app.include_router(create_api(parts))
     app.include_router(create_watch(parts))
     _add_sockets(app, parts.site, live)

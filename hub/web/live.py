@@ -146,11 +146,13 @@ class Live:
         index: SiteIndex,
         draw: Draw,
         beat: Beat,
+        dropped: Callable[[], None] = lambda: None,
         *,
         beat_s: float = BEAT_S,
         send_limit_s: float = SEND_LIMIT_S,
     ) -> None:
-        self._draw, self._beat, self._beat_s, self._send_limit_s = draw, beat, beat_s, send_limit_s
+        self._draw, self._beat, self._dropped = draw, beat, dropped
+        self._beat_s, self._send_limit_s = beat_s, send_limit_s
         self._rooms: dict[str, Room] = {}
         self._desks_of = {
             service.name: [desk.name for desk in index.site.desks if service.name in served_by(desk)]
@@ -228,6 +230,7 @@ class Live:
                     await websocket.send_text(frame)
             except TimeoutError:
                 log.info("live.reader_dropped", desk=room.desk, limit_s=self._send_limit_s)
+                self._dropped()
                 return
             except (WebSocketDisconnect, RuntimeError):
                 return

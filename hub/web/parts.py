@@ -28,7 +28,8 @@ class WebParts:
     """`do` hands a command to the writer and waits for its answer, refusals included. `reads`: for short reads.
 
     `now_ms`: the hub's clock. `new_id`: a UUIDv7 for a request that came without one. `mean_visit_ms`: the measured
-    mean of a service, or None where too little was measured. `metrics`: what Prometheus reads.
+    mean of a service, or None where too little was measured. `metrics`: what Prometheus reads. `request_done` is told
+    the route, the status and the seconds of each request, `reader_dropped` each page that read too slowly.
     """
 
     site: Site
@@ -39,3 +40,5 @@ class WebParts:
     health: Callable[[], Health]
     metrics: Callable[[], bytes]
     mean_visit_ms: Callable[[str], int | None]
+    request_done: Callable[[str, int, float], None]
+    reader_dropped: Callable[[], None]

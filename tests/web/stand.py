@@ -145,6 +145,8 @@ class Stand:
             health=lambda: Health(**self.unwell),
             metrics=metrics.text,
             mean_visit_ms=self.means.get,
+            request_done=metrics.request,
+            reader_dropped=metrics.reader_dropped,
         )
 
     def stop(self) -> None:

@@ -147,3 +147,14 @@ def test_metrics_are_for_prometheus(client: httpx.Client) -> None:
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "suivant" in answer.text
+
+
+def test_requests_are_measured_by_the_pattern_of_their_route(client: httpx.Client) -> None:
+    client.get("/api/v1/desks/desk-3")
+    client.get("/no/such/page")
+    client.get("/api/v1/desks", headers={"host": "elsewhere.example"})
+    counted = client.get("/metrics").text
+    assert 'suivant_http_requests_total{route="/api/v1/desks/{desk}",status="200"} 1.0' in counted
+    assert 'suivant_http_requests_total{route="(none)",status="404"} 1.0' in counted
+    assert 'suivant_http_requests_total{route="(none)",status="403"} 1.0' in counted
+    assert "/no/such/page" not in counted

@@ -151,14 +151,14 @@ class StalledSocket:
 
 
 def test_a_slow_reader_is_dropped_and_others_are_not_held_up() -> None:
-    pictures = iter(range(1, 100))
+    pictures, dropped = iter(range(1, 100)), []
 
     async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
         count = next(pictures)
         return Frames((1, count), 60_000, dict.fromkeys(kinds, f"picture {count}"))
 
     async def serve() -> None:
-        live = Live(SiteIndex(a_site()), draw, lambda: "beat", send_limit_s=0.05)
+        live = Live(SiteIndex(a_site()), draw, lambda: "beat", lambda: dropped.append("once"), send_limit_s=0.05)
         live.start()
         slow = StalledSocket()
         serving = asyncio.create_task(live.serve(slow, "desk-3", Kind.PAGE))  # type: ignore[arg-type]
@@ -177,6 +177,7 @@ def test_a_slow_reader_is_dropped_and_others_are_not_held_up() -> None:
     with capture_logs() as logs:
         asyncio.run(serve())
     assert [entry["event"] for entry in logs] == ["live.reader_dropped"]
+    assert dropped == ["once"]
 
 
 def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
