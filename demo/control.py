@@ -16,8 +16,7 @@ class Control:
     """Keeps a connection to a node. `on_line` hears what the node shows, `on_up` whether the socket is there."""
 
     def __init__(self, folder: Path, on_line: Callable[[dict[str, Any]], None], on_up: Callable[[bool], None]) -> None:
-        # A Unix socket's path holds 107 bytes; a checkout may lie deep.
-        self._path = os.path.relpath(folder / "control.sock")
+        self._folder = folder
         self._on_line = on_line
         self._on_up = on_up
         self._writer: asyncio.StreamWriter | None = None
@@ -30,7 +29,7 @@ class Control:
         """Until cancelled."""
         while True:
             with contextlib.suppress(OSError, ValueError):
-                reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LINE_MOST)
+                reader, self._writer = await self._connect()
                 self._on_up(True)
                 while line := await reader.readline():
                     self._on_line(json.loads(line))
@@ -39,6 +38,14 @@ class Control:
                 self._writer = None
                 self._on_up(False)
             await asyncio.sleep(RETRY_S)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        # The path of a Unix socket holds 107 bytes; by way of an open folder a checkout may lie as deep as it likes.
+        opened = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            return await asyncio.open_unix_connection(f"/proc/self/fd/{opened}/control.sock", limit=LINE_MOST)
+        finally:
+            os.close(opened)
 
     def drive(self, pin: int, *, pressed: bool) -> bool:
         """A hand on a pin; False where there is no node to feel it."""

@@ -3,9 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 FAILED_STATUS = 1
 WRONG_START_STATUS = 2
@@ -105,40 +110,49 @@ def print_example(_options: argparse.Namespace) -> int:
 
 
 def upgrade_database(_options: argparse.Namespace) -> int:
-    from hub.database.engine import open_engine
     from hub.database.faults import place_of
     from hub.database.migration import migrate
-    from hub.settings import database_url, read_hub_settings
 
-    engine = open_engine(database_url(read_hub_settings(os.environ)))
-    print(f"the database {place_of(engine.url)} stands at revision {migrate(engine)}, as this version needs it.")
+    with _database() as engine:
+        print(f"the database {place_of(engine.url)} stands at revision {migrate(engine)}, as this version needs it.")
     return 0
 
 
 def check_database(_options: argparse.Namespace) -> int:
-    from hub.database.engine import open_engine
     from hub.database.faults import place_of
     from hub.database.migration import check
-    from hub.settings import database_url, read_hub_settings
 
-    engine = open_engine(database_url(read_hub_settings(os.environ)))
-    print(f"the database {place_of(engine.url)} is right: it stands at revision {check(engine)}.")
+    with _database() as engine:
+        print(f"the database {place_of(engine.url)} is right: it stands at revision {check(engine)}.")
     return 0
 
 
 def note_restore(_options: argparse.Namespace) -> int:
     import time
 
-    from hub.database.engine import open_engine, renew_generation
+    from hub.database.engine import renew_generation
     from hub.database.faults import place_of
     from hub.database.migration import check
+
+    with _database() as engine:
+        check(engine)
+        sites = renew_generation(engine, time.time_ns() // 1_000_000)
+        place = place_of(engine.url)
+    print(f"the database {place}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
+    return 0
+
+
+@contextmanager
+def _database() -> "Iterator[Engine]":
+    """The database that the settings name."""
+    from hub.database.engine import open_engine
     from hub.settings import database_url, read_hub_settings
 
     engine = open_engine(database_url(read_hub_settings(os.environ)))
-    check(engine)
-    sites = renew_generation(engine, time.time_ns() // 1_000_000)
-    print(f"the database {place_of(engine.url)}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
-    return 0
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def print_openapi(_options: argparse.Namespace) -> int:

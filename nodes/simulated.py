@@ -192,9 +192,12 @@ def _listen(folder: Path, path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
+    # The path of a Unix socket holds 107 bytes; by way of an open folder it may lie as deep as it likes.
+    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
-        listener.bind(str(path))
+        listener.bind(f"/proc/self/fd/{opened}/{path.name}")
     finally:
+        os.close(opened)
         os.umask(before)
     listener.listen(CLIENTS_MOST)
     return listener

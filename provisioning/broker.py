@@ -1,6 +1,8 @@
 """Writes mosquitto's configuration and its ACL from the templates in `mosquitto/`, for 2.0.11 and newer."""
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -66,7 +68,12 @@ def installed_version(program: str = "mosquitto") -> Version:
 def write(plan: BrokerPlan) -> Path:
     """Writes `mosquitto.conf` and `acl` into the plan's folder; the path of the first."""
     plan.folder.mkdir(parents=True, exist_ok=True)
-    (plan.folder / "acl").write_text(acl(plan), encoding="utf-8")
+    rights = plan.folder / "acl"
+    rights.write_text(acl(plan), encoding="utf-8")
+    # A broker from 2.0.16 on warns of rights that anybody may read, and a later one will refuse them.
+    rights.chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(rights, plan.user or "mosquitto")
     config = plan.folder / "mosquitto.conf"
     config.write_text(configuration(plan), encoding="utf-8")
     return config

@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 import stat
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ class Client:
     def __init__(self, folder: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(10)
-        self.socket.connect(str(folder / "control.sock"))
+        opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        self.socket.connect(f"/proc/self/fd/{opened}/control.sock")
+        os.close(opened)
         self._lines = self.socket.makefile("rb")
 
     def say(self, line: bytes) -> None:
@@ -175,3 +178,13 @@ def test_a_mock_pin_presses_a_real_button_object():
                 drive(PinInput(4_711, True))
     finally:
         Device.pin_factory.reset()
+
+
+def test_a_folder_may_lie_deeper_than_the_path_of_a_socket_is_long(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 20) / ("deeper" * 20)
+    control = ControlSocket(folder, lambda _: None)
+    client = Client(folder)
+    client.say(b'{"pin": 17, "pressed": true}')
+    client.close()
+    control.close()
+    assert len(str(folder)) > 107
