@@ -61,6 +61,15 @@ def test_a_button_needs_no_database_and_a_hub_no_screen():
     assert not {"pygame", "gpiozero", "python-escpos"} & pins(ROOT / "requirements/hub.txt").keys()
 
 
+def test_every_dependency_is_documented_with_its_reason_and_licence():
+    rows = [row.split("|") for row in (ROOT / "docs/dependencies.md").read_text(encoding="utf-8").splitlines()]
+    told = {
+        name.strip() for row in rows if len(row) > 4 for name in row[1].split(",") if all(map(str.strip, row[1:-1]))
+    }
+    asked = [*PROJECT["dependencies"], *(one for extra in EXTRAS.values() for one in extra)]
+    assert {plain(one) for one in asked} <= told
+
+
 def test_the_npm_lock_pins_what_package_json_asks_for_with_hashes():
     asked = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     locked = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
