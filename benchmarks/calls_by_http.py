@@ -13,7 +13,7 @@ from benchmarks.presses import BETWEEN_ROUNDS_S, PACE_S
 from protocol.ids import uuid7
 
 RUNS = 5
-CALLS = 80
+CALLS = 60
 P50_MOST = 1.3
 
 

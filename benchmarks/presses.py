@@ -15,7 +15,7 @@ from tests.broker import free_port
 
 WAITING = 10_000
 RUNS = 5
-PRESSES = 150
+PRESSES = 100
 # 20 halls take turns, and each says one call in 4 s: faster, a call would rightly wait for the one before it.
 PACE_S = 0.21
 # A desk's next press counts 3 s after its last call.

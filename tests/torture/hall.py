@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from benchmarks.hall import large_site
@@ -24,11 +25,11 @@ HANDS = 8
 
 
 class Hall:
-    """Its writer runs in a thread of its own, as in the hub."""
+    """Its writer runs in a thread of its own, as in the hub. Each seed is a site of its own."""
 
     def __init__(self, engine: Engine, seed: int) -> None:
         self.engine = engine
-        self.site = large_site()
+        self.site = replace(large_site(), name=f"hall-{seed}")
         self.dice = random.Random(seed)
         self.now_ms = moment("2026-11-24 10:00")
         self.batches: list[int] = []
