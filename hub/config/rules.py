@@ -21,6 +21,8 @@ from protocol.messages import Role
 RHYMING = "BCDGPTV"
 # The pins of the header that are free to use.
 PINS = range(28)
+# Who carries one of these names at the broker is the hub or the broker itself.
+NOT_FOR_NODES = ("hub", "broker")
 # So that a hall's picture stays below the broker's limit on a message, and a display's rows fit.
 SERVICES_OF_HALL_MOST = 20
 MESSAGES_OF_HALL_MOST = 4
@@ -74,6 +76,13 @@ def _names_are_given_once(draft: Draft) -> None:
     for kind in ("halls", "services", "desks", "nodes"):
         paths = [path for path in draft.document.names if path[0] == kind]
         _once(draft, ((path, draft.document.names[path]) for path in paths), "name")
+
+
+def _nodes_are_not_the_hub(draft: Draft) -> None:
+    for path, node in draft.nodes:
+        if node.name in NOT_FOR_NODES:
+            what = f"{node.name!r} is the {node.name}'s own at the broker: choose another"
+            draft.document.tell((*path, "name"), what)
 
 
 def _letters_and_numbers_are_given_once(draft: Draft) -> None:
@@ -303,6 +312,7 @@ Rule = Callable[[Draft], Any]
 
 EACH: tuple[Rule, ...] = (
     _names_are_given_once,
+    _nodes_are_not_the_hub,
     _letters_and_numbers_are_given_once,
     _references_exist,
     _hours_make_sense,
