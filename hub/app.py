@@ -38,6 +38,7 @@ from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
+from hub.web.serving import server_config
 from hub.writer import Task, Writer
 from protocol.ids import uuid7
 from protocol.link import BrokerSettings
@@ -46,8 +47,6 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 LOCK_CHECK_S = 1.0
-# A staff page is quiet for minutes; opening a connection anew would be felt at the next click.
-KEEP_ALIVE_S = 75
 
 
 class Hub:
@@ -230,17 +229,8 @@ async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     web = create_web(web_parts(hub))
     hub.metrics.watch_readers(lambda: web.state.live.reader_count)
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
-    config = uvicorn.Config(
-        web,
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-        date_header=False,
-    )
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
-    server = _Server(config)
+    server = _Server(server_config(web))
     ending.of(server)
     await server.serve(sockets=[listening])
 

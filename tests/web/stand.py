@@ -25,6 +25,7 @@ from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
+from hub.web.serving import server_config
 from hub.writer import Committed, Task, Writer
 from protocol.ids import uuid7
 from protocol.instants import from_wire
@@ -235,8 +236,7 @@ def served(stand: Stand, port: int = 0) -> Iterator[Served]:
         listening.bind(("127.0.0.1", port))
         listening.listen(64)
         port = listening.getsockname()[1]
-        config = uvicorn.Config(stand.web, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(stand.web))
         is_up = threading.Event()
         startup = server.startup
 

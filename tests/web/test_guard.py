@@ -99,6 +99,25 @@ def test_an_unsafe_request_without_origin_is_refused(server: Served, site: str |
     assert ask(server, "POST", "/api/v1/desks/desk-3/next", headers, "{}").status_code == 403
 
 
+def test_what_a_request_says_of_a_proxy_is_not_believed(server: Served) -> None:
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.0.0.1", **server.headers}
+    assert ask(server, "POST", "/api/v1/tickets", headers).status_code == 422
+    headers["Origin"] = headers["Origin"].replace("http:", "https:")
+    assert ask(server, "POST", "/api/v1/tickets", headers).status_code == 403
+
+
+def test_a_reader_that_sends_more_than_nothing_is_cut_off(server: Served) -> None:
+    async def talk() -> int:
+        address = f"ws://127.0.0.1:{server.port}/api/v1/desks/desk-3/live"
+        async with websockets.connect(address, origin=server.headers["Origin"], proxy=None) as reader:  # type: ignore[arg-type]
+            await reader.send("x" * 2_000)
+            async with asyncio.timeout(LIMIT_S):
+                await reader.wait_closed()
+            return reader.close_code or 0
+
+    assert asyncio.run(talk()) == 1009
+
+
 def test_an_unsafe_request_that_the_browser_calls_same_origin_is_taken(server: Served) -> None:
     server.stand.open("desk-3")
     headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
