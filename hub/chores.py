@@ -58,9 +58,7 @@ class Chores:
         day = last_ended_day(self._site, self._now_ms())
         if day <= self._ended_day:
             return
-        command = EndDay(origin=_JOB, day=day)
-        while self._count(command) == command.limit:
-            pass
+        self._slices(EndDay(origin=_JOB, day=day))
         self._ended_day = day
         log.info("day.ended", day=day)
 
@@ -68,7 +66,12 @@ class Chores:
         self._visits.read(self._now_ms())
 
     def forget(self) -> None:
-        self._count(ForgetRequests(origin=_JOB, before_ms=self._now_ms() - ANSWERS_KEPT_MS))
+        self._slices(ForgetRequests(origin=_JOB, before_ms=self._now_ms() - ANSWERS_KEPT_MS))
+
+    def _slices(self, command: EndDay | ForgetRequests) -> None:
+        """Again and again while a whole slice was done; people's commands go between."""
+        while self._count(command) == command.limit:
+            pass
 
     def _count(self, command: Command) -> int:
         answer = self._do(command).result(timeout=60)

@@ -241,9 +241,10 @@ class SweepOutbox(Command, frozen=True, kw_only=True):
 
 
 class ForgetRequests(Command, frozen=True, kw_only=True):
-    """Deletes the answers of requests before this moment: nobody repeats them any more."""
+    """Deletes at most `limit` answers of requests before this moment, the oldest: nobody repeats them any more."""
 
     before_ms: int
+    limit: int = 200
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

@@ -100,20 +100,17 @@ def _heads() -> Any:
 
 
 def _first_waiting(heads: Any) -> Select[Any]:
-    return (
-        select(
-            ticket.c.id,
-            ticket.c.service,
-            ticket.c.kind,
-            ticket.c.due_ms,
-            ticket.c.series,
-            ticket.c.number,
-            heads.c.handicap_ms,
-            heads.c.early_ms,
-            heads.c.last_play_ms,
-        )
-        .select_from(heads.join(ticket, (ticket.c.site == SITE) & (ticket.c.id == heads.c.id)))
-    )
+    return select(
+        ticket.c.id,
+        ticket.c.service,
+        ticket.c.kind,
+        ticket.c.due_ms,
+        ticket.c.series,
+        ticket.c.number,
+        heads.c.handicap_ms,
+        heads.c.early_ms,
+        heads.c.last_play_ms,
+    ).select_from(heads.join(ticket, (ticket.c.site == SITE) & (ticket.c.id == heads.c.id)))
 
 
 def _held_id() -> Any:
@@ -315,9 +312,14 @@ DELETE_CALL: Executable = sql_delete(announcement).where(
 DELETE_ANNOUNCEMENTS_BEFORE: Executable = sql_delete(announcement).where(
     announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")
 )
-DELETE_REQUESTS: Executable = sql_delete(request).where(
-    request.c.site == SITE, request.c.at_ms < bindparam("before_ms")
+# Each of them and what is as old as the last of a slice: a few more where some were answered at once.
+OLDEST_REQUESTS: Executable = (
+    select(request.c.at_ms)
+    .where(request.c.site == SITE, request.c.at_ms < bindparam("before_ms"))
+    .order_by(request.c.at_ms)
+    .limit(bindparam("limit"))
 )
+DELETE_REQUESTS: Executable = sql_delete(request).where(request.c.site == SITE, request.c.at_ms <= bindparam("last_ms"))
 DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
 # A name is kept until the end of its appointment's day.
 MOVE_NAME: Executable = (

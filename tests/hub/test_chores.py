@@ -118,6 +118,18 @@ def test_answers_are_kept_for_a_week_and_a_day(queue):
     assert isinstance(doing.done[-1], ForgetRequests)
 
 
+def test_answers_that_a_hub_left_alone_for_weeks_are_forgotten_in_slices(queue):
+    doing = Doing(queue)
+    many = ForgetRequests(origin=queue.origin(), before_ms=0).limit + 10
+    for _ in range(many):
+        queue.turn(SECOND)
+        queue.issue("civil")
+    queue.turn(20 * DAY)
+    doing.chores.forget()
+    assert queue.table("request") == []
+    assert len(doing.done) == 2
+
+
 # --- measured means -----------------------------------------------------------------------------------------------
 
 

@@ -69,8 +69,11 @@ def sweep_outbox(work: Work, command: SweepOutbox) -> DoneAnswer:
 
 
 def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
-    work.write(store.DELETE_REQUESTS, before_ms=command.before_ms)
-    return DoneAnswer()
+    """A slice, the oldest first: after weeks without a hub all of them would keep people waiting."""
+    oldest = work.rows(store.OLDEST_REQUESTS, before_ms=command.before_ms, limit=command.limit)
+    if oldest:
+        work.write(store.DELETE_REQUESTS, last_ms=oldest[-1][0])
+    return DoneAnswer(count=len(oldest))
 
 
 def _end(work: Work, ticket: Ticket) -> None:
