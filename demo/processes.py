@@ -26,12 +26,16 @@ class ProcessState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`stage`: lower ones are stopped first. `arguments` and `environ` as for exec; its output goes to `log`."""
+    """One to run in `folder`, with `arguments` and `environ` as for exec; its output goes to `log`.
+
+    `stage`: lower ones are stopped first.
+    """
 
     name: str
     arguments: Sequence[str]
     environ: Mapping[str, str]
     log: Path
+    folder: Path
     stage: int
 
 
@@ -53,6 +57,7 @@ class Crew:
         with program.log.open("ab") as log:
             process = subprocess.Popen(
                 program.arguments,
+                cwd=program.folder,
                 env=dict(program.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

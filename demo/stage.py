@@ -54,18 +54,22 @@ def programs(stage: Stage, hall: Hall, environ: Mapping[str, str]) -> list[Progr
     """In the order to start them in. Raises FileNotFoundError without mosquitto."""
     logs = stage.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
+
+    def program(name: str, arguments: list[str], settings: Mapping[str, str], order: int) -> Program:
+        # From the demo's own folder: the paths of the nodes' sockets, which hold 107 bytes, stay short.
+        return Program(name, arguments, settings, log=logs / f"{name}.log", folder=stage.folder, stage=order)
+
     search_path = f"{environ.get('PATH', '')}:{SBIN}"
     plain = {"PATH": search_path, "HOME": environ.get("HOME", "/"), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     broker = {"SUIVANT_BROKER_HOST": LOOPBACK, "SUIVANT_BROKER_PORT": str(stage.broker_port)}
     return [
-        Program("broker", _mosquitto(stage, hall, search_path), plain, logs / "broker.log", BROKER_STAGE),
-        Program("hub", [str(COMMANDS / "suivant"), "hub"], plain | broker | _hub(stage), logs / "hub.log", HUB_STAGE),
+        program("broker", _mosquitto(stage, hall, search_path), plain, BROKER_STAGE),
+        program("hub", [str(COMMANDS / "suivant"), "hub"], plain | broker | _hub(stage), HUB_STAGE),
         *(
-            Program(
+            program(
                 node.name,
-                [str(COMMANDS / "suivant-node"), ROLES[node.role], "--simulated", _short(stage.node_folder(node.name))],
+                [str(COMMANDS / "suivant-node"), ROLES[node.role], "--simulated", f"nodes/{node.name}"],
                 plain | broker | _node(stage, hall, node.name),
-                logs / f"{node.name}.log",
                 NODES_STAGE,
             )
             for node in hall.nodes
@@ -110,8 +114,3 @@ def _node(stage: Stage, hall: Hall, node: str) -> dict[str, str]:
         "SDL_VIDEODRIVER": "dummy",
         "SDL_AUDIODRIVER": "dummy",
     }
-
-
-def _short(folder: Path) -> str:
-    # A Unix socket's path holds 107 bytes; a checkout may lie deep.
-    return os.path.relpath(folder)
