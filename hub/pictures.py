@@ -20,6 +20,8 @@ from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Wa
 CALLS_SHOWN = 4
 # A call may stand several times among the latest sayings: each recall is one.
 _SAYINGS_READ = 24
+# With so many a hall's picture still fits a message. More at once would take seven minutes to say.
+_CALLS_MOST = 100
 # Up to here a statement or two a desk is less work than reading the whole site.
 _FEW_DESKS = 4
 
@@ -84,7 +86,7 @@ _SAYINGS: Executable = (
     )
     .where(_announcement.c.site == store.SITE, _announcement.c.hall == bindparam("hall"))
     .order_by(_announcement.c.id.desc())
-    .limit(_SAYINGS_READ)
+    .limit(bindparam("limit"))
 )
 
 # By service and kind: id, service, kind and due time of the first ticket that waits for any desk.
@@ -195,12 +197,22 @@ class Pictures:
     def _calls(self, hall: str, now_ms: int) -> tuple[Call, ...]:
         """The latest, and each one that is not said to its end: a call that is not listed counts as withdrawn."""
         calls: dict[int, Call] = {}
-        for call, number, desk_name, at_ms, ends_ms in self._rows(_SAYINGS, hall=hall):
+        for call, number, desk_name, at_ms, ends_ms in self._sayings(hall, now_ms):
             if call in calls or (len(calls) >= CALLS_SHOWN and ends_ms <= now_ms):
                 continue
             desk, place = shown_desk(self._index, desk_name, hall)
             calls[call] = Call(id=str(call), number=number, desk=desk, at=Instant(at_ms), place=place)
-        return tuple(calls.values())
+        listed = tuple(calls.values())
+        # Those that are said next stay: they wait longest.
+        return listed if len(listed) <= _CALLS_MOST else listed[:CALLS_SHOWN] + listed[CALLS_SHOWN - _CALLS_MOST :]
+
+    def _sayings(self, hall: str, now_ms: int) -> Sequence[tuple[Any, ...]]:
+        """The latest of the hall, and where many desks called at once, on to the one that is being said."""
+        read, limit = self._rows(_SAYINGS, hall=hall, limit=_SAYINGS_READ), _SAYINGS_READ
+        while len(read) == limit and read[-1][-1] > now_ms:
+            limit *= 4
+            read = self._rows(_SAYINGS, hall=hall, limit=limit)
+        return read
 
     def _rows(self, statement: Executable, **params: Any) -> Sequence[tuple[Any, ...]]:
         return self._connection.rows(statement, {"site": self._index.site.name, **params})

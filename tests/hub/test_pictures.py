@@ -7,8 +7,8 @@ from hub.pictures import _FEW_DESKS, Pictures
 from hub.queue.requests import CheckIn, Defer, Transfer
 from hub.queue.states import State
 from hub.site import Desk, Help
-from protocol.messages import DeskMode
-from tests.queue.harness import DESKS, MINUTE, Queue, round_the_clock, town
+from protocol.messages import MAX_PAYLOAD_BYTES, Call, DeskMode, HallState, encode
+from tests.queue.harness import DESKS, MINUTE, SECOND, Queue, round_the_clock, town
 
 MORE_DESKS = (
     Desk(name="desk-5", number="5", hall="hall", serves=("papers",), helps=(Help(service="social", delay_min=5),)),
@@ -35,6 +35,35 @@ def test_a_lamp_says_the_same_whether_its_desk_alone_acted_or_all_are_told_at_on
         assert together == alone
         said |= {(picture.mode, picture.callable) for picture in alone}
     assert {("open", True), ("open", False), ("paused", False)} <= said
+
+
+def test_what_many_desks_call_at_once_is_listed_until_it_is_said(new_queue: Callable[..., Queue]):
+    desks = tuple(
+        Desk(name=f"desk-{number}", number=str(number), hall="hall", serves=("civil",)) for number in range(1, 131)
+    )
+    queue = new_queue(round_the_clock(town(desks=desks)))
+    queue.open(*(desk.name for desk in desks))
+    tickets = [queue.issue() for _ in desks]
+    for place, desk in enumerate(desks, start=1):
+        queue.press(desk.name, after_ms=0)
+        if place in {30, 90}:
+            assert len(_listed(queue)) == place
+    numbers = [queue.ticket(ticket).label for ticket in tickets]
+    listed = _listed(queue)
+    assert [call.number for call in listed] == [*numbers[:-5:-1], *numbers[95::-1]]
+    assert len(encode(_hall(queue))) < MAX_PAYLOAD_BYTES
+    queue.turn(8 * SECOND + 250 + 4 * SECOND * (len(desks) - 1))
+    assert [call.number for call in _listed(queue)] == numbers[:-5:-1]
+
+
+def _listed(queue: Queue) -> tuple[Call, ...]:
+    return _hall(queue).calls
+
+
+def _hall(queue: Queue) -> HallState:
+    picture = Pictures(queue.connection, queue.index, lambda: queue.now_ms).hall("hall", (1, 1), {})
+    queue.connection.rollback()
+    return picture
 
 
 def _something(queue: Queue, dice: random.Random, names: list[str]) -> None:
