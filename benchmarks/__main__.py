@@ -34,27 +34,26 @@ def _new_sqlite(folder: Path) -> str:
     return sqlite_url(folder)
 
 
-def measure(backend: str, folder: Path, options: argparse.Namespace) -> tuple[list[Row], dict[str, list[Run]]]:
+def measure(
+    backend: str, folder: Path, options: argparse.Namespace
+) -> Iterator[tuple[list[Row], dict[str, list[Run]]]]:
+    """Part by part: its rows, and what is drawn of it."""
     name = NAMES[backend]
-    rows: list[Row] = []
-    drawn: dict[str, list[Run]] = {}
     with databases(backend) as new_database:
         if {"presses", "http"} & options.parts:
             with presses.town(folder / "town", new_database(folder / "town")) as (hands, port):
                 if "presses" in options.parts:
                     runs = presses.press_to_display(hands, options.runs)
-                    rows += presses.rows(backend, name, runs, presses.at_once(hands))
-                    drawn[f"press to display, {name}"] = runs
+                    times = presses.at_once(hands)
+                    yield presses.rows(backend, name, runs, times), {f"press to display, {name}": runs}
                 if "http" in options.parts:
                     runs = calls_by_http.call_next(port, options.runs)
-                    rows += calls_by_http.rows(name, runs)
-                    drawn[f"call-next by HTTP, {name}"] = runs
+                    yield calls_by_http.rows(name, runs), {f"call-next by HTTP, {name}": runs}
         if "growth" in options.parts:
             with growth.desks(folder / "growth", new_database) as (few, many):
-                rows += growth.rows(name, growth.growth(few, many, options.runs))
+                yield growth.rows(name, growth.growth(few, many, options.runs)), {}
         if "nodes" in options.parts and backend == "sqlite":
-            rows += nodes.measure(folder / "nodes", new_database(folder / "nodes-database"))
-    return rows, drawn
+            yield nodes.measure(folder / "nodes", new_database(folder / "nodes-database")), {}
 
 
 def main() -> int:
@@ -68,10 +67,10 @@ def main() -> int:
     drawn: dict[str, list[Run]] = {}
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as made:
         for backend in [options.database] if options.database else list(NAMES):
-            new_rows, new_drawn = measure(backend, Path(made) / backend, options)
-            rows += new_rows
-            drawn |= new_drawn
-            print(table(new_rows), flush=True)
+            for new_rows, new_drawn in measure(backend, Path(made) / backend, options):
+                rows += new_rows
+                drawn |= new_drawn
+                print(table(new_rows), flush=True)
     if len(options.parts) > 1 and not options.database:
         print(f"\n{table(rows)}")
         draw(drawn, PLOT)
