@@ -14,7 +14,6 @@ from sqlalchemy import create_engine
 from demo.options import Options
 from hub.__main__ import _parser as hub_parser
 from hub.config import read_site
-from hub.database.engine import open_engine
 from hub.metrics import Metrics
 from hub.settings import described_settings as hub_settings
 from hub.web.app import create_web
