@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.figures.visits import Visits
 from hub.queue.hours import last_ended_day
-from hub.queue.requests import Answer, Command, DoneAnswer, EndDay, ForgetRequests, Origin, Source
+from hub.queue.requests import Answer, CloseLostDesks, Command, DoneAnswer, EndDay, ForgetRequests, Origin, Source
 from hub.site import DAY_MS, Site
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,8 @@ class Chores:
         self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers")
 
     def start(self) -> None:
-        """What was missed while the hub was off is done now."""
+        """What was missed while the hub was off is done now, and what the site file changed meanwhile."""
+        self._count(CloseLostDesks(origin=_JOB))
         self.end_days()
         self.measure()
         self._scheduler.start()

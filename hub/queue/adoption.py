@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from hub.database.tables import DeskRow, DeskServiceRow, HallRow, TicketEventRow
 from hub.queue.order import STRICT_HEAD_START_MS, Kind
 from hub.site import MINUTE_MS, Desk, Service, Site
-from protocol.messages import DeskMode
 
 _desk: Any = DeskRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
@@ -16,7 +15,10 @@ _event: Any = TicketEventRow.__table__
 
 
 def adopt(engine: Engine, site: Site, now_ms: int) -> None:
-    """New desks start closed, known ones go on as they were; where each desk looks for tickets is written anew."""
+    """New desks start closed, known ones go on as they were; where each desk looks for tickets is written anew.
+
+    Desks that the site has no more are closed by a command of their own, `CloseLostDesks`.
+    """
     with engine.execution_options(write=True).begin() as connection:
         _add_missing(connection, _desk, site.name, [desk.name for desk in site.desks], mode="closed", since_ms=now_ms)
         _add_missing(connection, _hall, site.name, [hall.name for hall in site.halls])
@@ -24,11 +26,6 @@ def adopt(engine: Engine, site: Site, now_ms: int) -> None:
         rows = [row for desk in site.desks for row in look_ups(site, desk)]
         if rows:
             connection.execute(insert(_desk_service), rows)
-        # A desk that the site no longer has holds nobody's attention; its tickets are ended by the end of the day.
-        gone = _desk.c.name.not_in([desk.name for desk in site.desks])
-        connection.execute(
-            _desk.update().where(_desk.c.site == site.name, gone).values(mode=DeskMode.CLOSED, since_ms=now_ms)
-        )
 
 
 def last_moment_ms(engine: Engine, site: str) -> int:

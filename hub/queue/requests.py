@@ -227,6 +227,10 @@ class EndDay(Command, frozen=True, kw_only=True):
     limit: int = 20
 
 
+class CloseLostDesks(Command, frozen=True, kw_only=True):
+    """Closes the desks that the site file has no more, and sets free who waits for them alone."""
+
+
 class Refresh(Command, frozen=True, kw_only=True):
     """Publish these anew: the site's configuration or its hours changed what they show, no ticket did."""
 

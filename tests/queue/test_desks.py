@@ -1,10 +1,12 @@
 """A desk opens, pauses and closes; the ticket it holds is never touched by that."""
 
 import pytest
+from msgspec.structs import replace
 
 from hub.queue.requests import (
     ButtonMode,
     ButtonRecall,
+    CloseLostDesks,
     Finish,
     MarkAbsent,
     Park,
@@ -16,6 +18,7 @@ from hub.queue.requests import (
     Withdraw,
 )
 from hub.queue.states import State
+from hub.site_index import SiteIndex
 from protocol.messages import DeskMode, DeskOutcome
 from tests.queue.harness import SECOND, desk_answer, refused
 
@@ -130,6 +133,20 @@ def test_a_desk_that_closes_frees_the_tickets_that_waited_for_it_in_the_same_com
     assert [queue.ticket(ticket).bound_desk for ticket in bound] == [None, None, None]
     assert queue.events()[rows:] == ["desk_closed", "release", "release", "release"]
     assert queue.called("desk-1") == bound[0]
+
+
+def test_a_desk_that_left_the_site_file_is_closed_and_frees_who_waited_for_it(queue):
+    queue.open("desk-1", "desk-2")
+    bound = queue.issue()
+    queue.ask(Transfer, desk="desk-1", ticket=bound, to_desk="desk-2")
+    rows = len(queue.events())
+    queue.index = SiteIndex(replace(queue.site, desks=queue.site.desks[:1]))
+    queue.job(CloseLostDesks)
+    assert queue.events()[rows:] == ["desk_closed", "release"]
+    assert queue.effects.desks == set()
+    assert queue.called("desk-1") == bound
+    queue.job(CloseLostDesks)
+    assert queue.events()[-1] == "call"
 
 
 def test_a_close_that_waited_frees_them_with_the_command_that_ends_the_visit(queue):

@@ -4,7 +4,15 @@ from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import release_bound, settle
 from hub.queue.hours import day_end_ms, is_open
-from hub.queue.requests import DoneAnswer, EndDay, ExpireCalled, ForgetRequests, Refresh, SweepOutbox
+from hub.queue.requests import (
+    CloseLostDesks,
+    DoneAnswer,
+    EndDay,
+    ExpireCalled,
+    ForgetRequests,
+    Refresh,
+    SweepOutbox,
+)
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
@@ -51,6 +59,15 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     at_work = at_work or not _close_desks(work, day_end_ms(site, command.day))
     _empty_halls(work, work.now_ms - DAY_MS if at_work else work.now_ms + 1)
     return DoneAnswer(count=len(rows))
+
+
+def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
+    """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day."""
+    modes = work.rows(store.DESK_MODES)
+    lost = [name for name, mode in modes if mode != DeskMode.CLOSED and work.index.find_desk(name) is None]
+    for name in lost:
+        _close(work, name)
+    return DoneAnswer(count=len(lost))
 
 
 def refresh(work: Work, command: Refresh) -> DoneAnswer:
@@ -122,11 +139,16 @@ def _close_desks(work: Work, ended_ms: int) -> bool:
         if last_used_ms > ended_ms or held:
             all_closed = False
             continue
-        work.journal("desk_closed", desk=name)
-        work.set_desk(name, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
-        work.publish_desk(name)
-        release_bound(work, name)
+        _close(work, name)
     return all_closed
+
+
+def _close(work: Work, desk: str) -> None:
+    work.journal("desk_closed", desk=desk)
+    work.set_desk(desk, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
+    if work.index.find_desk(desk) is not None:
+        work.publish_desk(desk)
+    release_bound(work, desk)
 
 
 def _empty_halls(work: Work, before_ms: int) -> None:
