@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,3 @@ class Control:
             return False
         self._writer.write(json.dumps(line).encode() + b"\n")
         return True
-
-
-@contextlib.contextmanager
-def _short_path(folder: Path) -> Iterator[str]:
-    """A Unix socket's path holds 107 bytes, and a checkout may lie deep: the way there by an open folder is short."""
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{opened}"
-    finally:
-        os.close(opened)
