@@ -67,6 +67,13 @@ class PinChanged:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class PinsUnusable:
+    """The pins that the configuration names cannot be used here."""
+
+    reason: str
+
+
 # --- what a core asks for -----------------------------------------------------------------------------------------
 
 

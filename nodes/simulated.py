@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from protocol.environment import WrongSetting
+
 LINE_MOST = 1_024
 CLIENTS_MOST = 8
 # A client that reads so slowly is dropped; it connects again and is shown the whole.
@@ -176,6 +178,14 @@ class ControlSocket:
         except BadLine as error:
             with self._lock:
                 client.outgoing += msgspec.json.encode({"error": str(error)}) + b"\n"
+
+
+def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:
+    """Raises WrongSetting where there can be no socket."""
+    try:
+        return ControlSocket(folder, obey)
+    except OSError as error:
+        raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
 
 
 def _parse(line: bytes) -> Input:

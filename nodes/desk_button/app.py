@@ -6,14 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import structlog
-from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-untyped]
+from gpiozero import LED, Button, GPIOZeroError  # type: ignore[import-untyped]
 
 from nodes.desk_button.core import DeskButton, Light, UsePins
-from nodes.events import PinChanged
+from nodes.events import PinChanged, PinsUnusable
+from nodes.pins import require_pins
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
-from nodes.simulated import BadLine, ControlSocket, Input, PinInput, use_mock_pins
-from protocol.environment import WrongSetting
+from nodes.simulated import BadLine, ControlSocket, Input, PinInput, open_control, use_mock_pins
 from protocol.heartbeat import HubTime
 from protocol.link import monotonic_ms
 from protocol.messages import Role
@@ -57,6 +57,7 @@ class Pins:
             # The hub may send better pins; until then the node is there and says so.
             _log.exception("pins.unusable", button=button_pin, led=led_pin, reason=str(error))
             self.close()
+            self._put(PinsUnusable(str(error)))
             return
         self._button.when_pressed = lambda: self._put(PinChanged(button_pin, True, monotonic_ms()))
         self._button.when_released = lambda: self._put(PinChanged(button_pin, False, monotonic_ms()))
@@ -70,7 +71,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     inbox, hub_time = Inbox(), HubTime()
     control = None if simulated is None else _control(simulated)
     if control is None:
-        _require_pins()
+        require_pins()
     pins = Pins(inbox.put, _shown_on(control))
     core = DeskButton(settings.node.topics, settings.node.node, hub_time, os.urandom, monotonic_ms())
     runtime = Runtime(
@@ -100,21 +101,10 @@ def _control(folder: Path) -> ControlSocket:
             raise BadLine("a desk button has pins alone")
         drive(wanted)
 
-    try:
-        return ControlSocket(folder, obey)
-    except OSError as error:
-        raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+    return open_control(folder, obey)
 
 
 def _shown_on(control: ControlSocket | None) -> Callable[[int, bool], None]:
     if control is None:
         return lambda _pin, _lit: None
     return lambda pin, lit: control.show(f"led {pin}", {"led": pin, "on": lit})
-
-
-def _require_pins() -> None:
-    try:
-        Device.ensure_pin_factory()
-    except (GPIOZeroError, OSError, ImportError) as error:
-        wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
-        raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error

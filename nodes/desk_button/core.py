@@ -15,6 +15,7 @@ from nodes.events import (
     Identify,
     Message,
     PinChanged,
+    PinsUnusable,
     Publish,
     Tick,
 )
@@ -52,6 +53,7 @@ class DeskButton:
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
         self._connected = False
+        self._pins_unusable = False
         self._now_ms = self._started_ms = now_ms
         self._identify: tuple[int, int] | None = None
         self._rest = Moment.LOST, now_ms
@@ -71,7 +73,10 @@ class DeskButton:
 
     def condition(self) -> Condition:
         stuck = self._gestures.stuck(self._now_ms) and self._config is not None
-        return Condition(stuck=(self._config.button_pin,) if stuck and self._config else ())
+        return Condition(
+            stuck=(self._config.button_pin,) if stuck and self._config else (),
+            warnings=("pins_unusable",) if self._pins_unusable else (),
+        )
 
     def _happened(self, event: object, now_ms: int) -> list[object]:
         match event:
@@ -90,6 +95,8 @@ class DeskButton:
                 self._connected = False
             case Identify(until_ms):
                 self._identify = now_ms, until_ms
+            case PinsUnusable():
+                self._pins_unusable = True
         return []
 
     def _edge(self, pin: int, pressed: bool, at_ms: int, now_ms: int) -> list[object]:
@@ -131,6 +138,7 @@ class DeskButton:
         if before is None or (before.button_pin, before.led_pin) != (config.button_pin, config.led_pin):
             self._gestures = Gestures()
             self._lit = None
+            self._pins_unusable = False
             effects.append(UsePins(config.button_pin, config.led_pin))
         return effects
 

@@ -23,8 +23,8 @@ from nodes.display.window import DisplaySettings, Window, open_window, save_fram
 from nodes.display.words import Words, words_in
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
-from nodes.simulated import BadLine, ControlSocket, Input
-from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from nodes.simulated import BadLine, ControlSocket, Input, open_control
+from protocol.environment import PREFIX, Described, describe, read
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.link import monotonic_ms
@@ -183,10 +183,7 @@ def _control(folder: Path) -> ControlSocket:
     def obey(_wanted: Input) -> None:
         raise BadLine("a display has nothing to press")
 
-    try:
-        return ControlSocket(folder, obey)
-    except OSError as error:
-        raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+    return open_control(folder, obey)
 
 
 def _shown(simulated: Path | None, control: ControlSocket | None) -> Callable[[pygame.Surface, int], None]:

@@ -17,6 +17,7 @@ from nodes.events import (
     Identify,
     Message,
     PinChanged,
+    PinsUnusable,
     Publish,
 )
 from nodes.ticket_printer.buttons import Buttons
@@ -25,7 +26,6 @@ from nodes.ticket_printer.events import (
     Keep,
     Kept,
     Light,
-    PinsUnusable,
     Print,
     PrintEnded,
     PrinterLooked,

@@ -33,11 +33,6 @@ class PrinterLooked:
     condition: PrinterCondition
 
 
-@dataclass(frozen=True, slots=True)
-class PinsUnusable:
-    reason: str
-
-
 # --- what the core asks for ---
 
 

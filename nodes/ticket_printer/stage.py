@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import structlog
-from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-untyped]
+from gpiozero import LED, Button, GPIOZeroError  # type: ignore[import-untyped]
 
-from nodes.events import PinChanged
-from nodes.simulated import BadLine, ControlSocket, Input, PinInput, use_mock_pins
-from nodes.ticket_printer.events import PinsUnusable, PrinterLooked
+from nodes.events import PinChanged, PinsUnusable
+from nodes.pins import require_pins
+from nodes.simulated import BadLine, ControlSocket, Input, PinInput, open_control, use_mock_pins
+from nodes.ticket_printer.events import PrinterLooked
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
@@ -78,7 +79,7 @@ class Stage:
         else:
             self.open_wire = opener(place)
         if simulated is None:
-            _require_pins()
+            require_pins()
         else:
             self._control = self._open_control(simulated)
 
@@ -119,10 +120,7 @@ class Stage:
             else:
                 self._fail(wanted.fault)
 
-        try:
-            return ControlSocket(folder, obey)
-        except OSError as error:
-            raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+        return open_control(folder, obey)
 
     def _fail(self, name: str) -> None:
         from nodes.ticket_printer.virtual_printer.device import UnknownFault, fault_named
@@ -150,11 +148,3 @@ def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "Paired
 
 def _wire_to(served: "PairedPrinter") -> Callable[[], Wire]:
     return lambda: socket_wire(served.connect())
-
-
-def _require_pins() -> None:
-    try:
-        Device.ensure_pin_factory()
-    except (GPIOZeroError, OSError, ImportError) as error:
-        wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
-        raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error

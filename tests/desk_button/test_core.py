@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.desk_button.core import DeskButton, Light, UsePins
-from nodes.events import Configured, Connected, Disconnected, Follow, Identify, Message, PinChanged, Publish, Tick
+from nodes.events import (
+    Configured,
+    Connected,
+    Disconnected,
+    Follow,
+    Identify,
+    Message,
+    PinChanged,
+    PinsUnusable,
+    Publish,
+    Tick,
+)
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.messages import (
@@ -286,6 +297,14 @@ def test_a_stuck_button_goes_to_telemetry_and_sends_nothing():
     desk.turn(100)
     assert desk.core.condition().stuck == ()
     assert desk.sent == []
+
+
+def test_unusable_pins_are_told_until_the_hub_sends_better_ones():
+    desk = Desk()
+    desk.do(PinsUnusable("pin 99 is none"))
+    assert desk.core.condition().warnings == ("pins_unusable",)
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1", button_pin=5)))
+    assert desk.core.condition().warnings == ()
 
 
 def test_identify_flashes_for_its_time():

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from nodes.events import Commanded, Configured, Connected, Disconnected, Message, PinChanged, Publish
+from nodes.events import Commanded, Configured, Connected, Disconnected, Message, PinChanged, PinsUnusable, Publish
 from nodes.ticket_printer.core import PENDING_MOST
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
-    PinsUnusable,
     Print,
     PrintEnded,
     PrinterLooked,
