@@ -149,14 +149,20 @@ class Writer:
                 return
 
     def _take(self) -> list[Task]:
-        """Waits for the first entry, then takes what stands behind it."""
+        """Waits for the first entry, then takes what stands behind it, 64 at most.
+
+        Messages that ask for nothing count too: a node that floods the hub with nonsense must not keep it from those
+        that ask for something.
+        """
         tasks: list[Task] = []
+        taken = 0
         entry = None if self._later and self._queue.empty() else self._queue.get()
         while True:
             task = entry if entry is None or isinstance(entry, Task) else _read(entry)
             if task is not None:
                 tasks.append(task)
-            if len(tasks) == BATCH_MOST:
+            taken += entry is not None
+            if taken == BATCH_MOST:
                 return tasks
             try:
                 entry = self._queue.get_nowait()

@@ -410,6 +410,24 @@ def test_a_message_that_can_t_be_read_and_an_asker_who_is_gone_do_not_end_the_wr
     assert len(stand.codes()) == 3
 
 
+def test_a_flood_of_messages_that_ask_for_nothing_keeps_nobody_from_an_answer(stand):
+    asked, flood = stand.issue(), 0
+
+    def nonsense() -> Task | None:
+        # Each one read brings the next: the queue is never found empty while anybody waits.
+        nonlocal flood
+        flood += 1
+        if not asked.is_told and flood < 100_000:
+            stand.writer.put(nonsense)
+        return None
+
+    stand.writer.put(nonsense)
+    stand.put(asked)
+    stand.start()
+    assert isinstance(asked.outcome(), TicketAnswer)
+    assert flood < 100_000
+
+
 def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
     stand = Stand(engine)
     sent: list[str] = []
