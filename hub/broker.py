@@ -3,6 +3,7 @@
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import structlog
 
 from hub.metrics import BadReason, Metrics
+from hub.node_config import node_config
 from hub.queue.requests import (
     Abandon,
     Answer,
@@ -53,6 +55,8 @@ TICK_S = 1.0
 # An answer that comes later than this answers nobody.
 REPLY_EXPIRY_S = 30
 INBOX_MOST = 5_000
+# A node that sends nothing but nonsense fills a counter, and no disk.
+BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
 # What the hub hears of every node, its own echo, and nothing of other sites.
 HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
 
@@ -110,6 +114,7 @@ class Broker:
         self._metrics = metrics
         self._generation = 0
         self._online: dict[str, Role] = {}
+        self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
         self._beat_at_ms = 0
@@ -247,7 +252,11 @@ class Broker:
 
     def _bad(self, reason: BadReason, topic: str, why: str) -> None:
         self._metrics.bad_message(reason)
-        log.warning("message.refused", reason=reason, topic=topic, why=why[:200])
+        now_ms, said = monotonic_ms(), self._bad_lines_ms
+        if len(said) == BAD_LINES_MOST and now_ms - said[0] < BAD_LINES_WITHIN_MS:
+            return
+        said.append(now_ms)
+        log.warning("message.refused", reason=reason, topic=topic[:200], why=why[:200])
 
     # --- the rest: on the broker's own thread ---------------------------------------------------------------------
 
@@ -352,35 +361,6 @@ class Broker:
 
     def _status(self, *, online: bool) -> wire.HubStatus:
         return wire.HubStatus(online=online, version=self._version, boot=self._boot)
-
-
-def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.NodeConfig:
-    """What a node is told of its job."""
-    site = index.site
-    match node.role:
-        case Role.DESK_BUTTON:
-            return wire.DeskButtonConfig(
-                revision=revision, desk=node.desk or "", button_pin=node.button_pin, led_pin=node.led_pin
-            )
-        case Role.DISPLAY:
-            return wire.DisplayConfig(
-                revision=revision,
-                hall=node.hall or "",
-                town=site.town,
-                diagonal_in=node.diagonal_in,
-                farthest_m=node.farthest_m,
-                letters="".join(service.letter for service in site.services if service.hall == node.hall),
-            )
-        case Role.TICKET_PRINTER:
-            buttons = tuple(
-                wire.ServiceButton(
-                    service=name, letter=index.service(name).letter, name=index.service(name).title, pin=pin
-                )
-                for name, pin in node.pins.items()
-            )
-            return wire.TicketPrinterConfig(
-                revision=revision, town=site.town, zone=site.zone, buttons=buttons, follow_url=site.follow_url
-            )
 
 
 def _reason(payload: bytes, error: BadMessage) -> BadReason:

@@ -123,7 +123,8 @@ def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
     except ArgumentError:
-        raise WrongAddress(address, "it cannot be read") from None
+        # What stands before the last @ may hold a password.
+        raise WrongAddress(address[address.rfind("@") + 1 :], "it cannot be read") from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return url
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:

@@ -17,6 +17,9 @@ def test_an_address_of_another_kind_is_refused_with_what_would_be_right() -> Non
     assert "secret" not in str(caught.value)
     with pytest.raises(WrongAddress, match="cannot be read"):
         open_engine("suivant.db")
+    with pytest.raises(WrongAddress, match="cannot be read") as caught:
+        open_engine("suivant:secr/et@localhost/queue")
+    assert "secr" not in str(caught.value)
 
 
 def test_both_spellings_of_a_postgresql_address_mean_psycopg() -> None:

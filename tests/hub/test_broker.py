@@ -1,6 +1,7 @@
 """What the hub's own end of the link holds to, without a broker."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub import broker
 from hub.broker import Broker
@@ -58,6 +59,15 @@ def test_a_beat_that_fails_once_does_not_end_the_beats(hub_broker, monkeypatch):
     for _ in range(3):
         hub_broker._deliver(LinkUp())
     eventually(lambda: len(tried) >= 3)
+
+
+def test_a_node_that_sends_nothing_but_nonsense_is_counted_and_fills_no_log(hub_broker):
+    with capture_logs() as lines:
+        for _ in range(3 * broker.BAD_LINES_MOST):
+            hub_broker._hear(Incoming("suivant/1/elsewhere/node/screen-1/telemetry", b"", False, 0))
+    assert [line["event"] for line in lines] == ["message.refused"] * broker.BAD_LINES_MOST
+    counted = f'suivant_bad_messages_total{{reason="wrong_site"}} {3.0 * broker.BAD_LINES_MOST}'
+    assert counted in hub_broker._metrics.text().decode()
 
 
 def test_a_hub_that_does_not_beat_any_more_says_so(hub_broker, monkeypatch):
