@@ -25,6 +25,8 @@ WRONG_OPTION_STATUS = 2
 FAILED_STATUS = 1
 START_MOST_S = 60.0
 LOG_LINES = 8
+# All that a demo makes in its folder, beside its lock.
+OWN_FOLDERS = ("broker", "hub", "logs", "nodes")
 
 
 class DemoFailed(RuntimeError):
@@ -46,16 +48,26 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _own_folder(folder: Path) -> Iterator[None]:
-    """Emptied and locked: two demos in one folder would take each other's sockets away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    """Emptied of an earlier demo and locked: two demos in one folder would take each other's sockets away.
+
+    Whatever is not of a demo is never touched: the folder is refused.
+    """
+    lock_file = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = lock_file.open("w")
+    except OSError as error:
+        raise DemoFailed(f"DEMO_DIR is {folder}: {error.strerror}; name a folder that can be written") from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DemoFailed(f"another demo runs in {folder}; end that one, or set DEMO_DIR") from error
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
+        strange = [entry.name for entry in folder.iterdir() if entry.name not in {*OWN_FOLDERS, lock_file.name}]
+        if strange:
+            raise DemoFailed(f"{folder} holds {min(strange)}, which is not of a demo: set DEMO_DIR to an empty folder")
+        for name in OWN_FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
         yield
 
 
@@ -150,8 +162,9 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
-    except OSError:
+    except OSError as error:
         listener.bind((LOOPBACK, 0))
+        print(f"demo: port {port} is not free ({error.strerror}); another is taken.", file=sys.stderr)
     return listener
 
 

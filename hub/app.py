@@ -248,6 +248,7 @@ def web_parts(hub: Hub) -> WebParts:
         mean_visit_ms=hub.visits.mean_ms,
         request_done=hub.metrics.request,
         reader_dropped=hub.metrics.reader_dropped,
+        broker_reached=lambda: hub.broker.link.connected,
     )
 
 

@@ -29,5 +29,6 @@ def openapi() -> str:
         mean_visit_ms=nothing,
         request_done=nothing,
         reader_dropped=nothing,
+        broker_reached=nothing,
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

@@ -111,4 +111,4 @@ def _drawing(parts: WebParts, view: DeskView) -> Draw:
 
 
 def _beat(parts: WebParts) -> str:
-    return msgspec.json.encode({"now_ms": parts.now_ms()}).decode()
+    return msgspec.json.encode({"now_ms": parts.now_ms(), "screens": parts.broker_reached()}).decode()

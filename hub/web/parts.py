@@ -30,6 +30,7 @@ class WebParts:
     `now_ms`: the hub's clock. `new_id`: a UUIDv7 for a request that came without one. `mean_visit_ms`: the measured
     mean of a service, or None where too little was measured. `metrics`: what Prometheus reads. `request_done` is told
     the route, the status and the seconds of each request, `reader_dropped` each page that read too slowly.
+    `broker_reached`: whether screens and buttons hear the hub.
     """
 
     site: Site
@@ -42,3 +43,4 @@ class WebParts:
     mean_visit_ms: Callable[[str], int | None]
     request_done: Callable[[str, int, float], None]
     reader_dropped: Callable[[], None]
+    broker_reached: Callable[[], bool]

@@ -78,13 +78,15 @@ class Sound:
                 self._open()
             if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
                 self._chime.play()
-        pygame.mixer.quit()
+        if self._chime is not None:
+            pygame.mixer.quit()
 
     def _open(self) -> None:
         try:
             pygame.mixer.init(RATE_HZ, -16, CHANNELS, BUFFER_FRAMES, allowedchanges=0)
             self._chime = pygame.mixer.Sound(buffer=chime())
-        except pygame.error as error:
+        # pygame leaves the mixer out, and says so by NotImplementedError, where a library of the system is missing.
+        except (pygame.error, NotImplementedError) as error:
             _log.warning("sound.mute", reason=str(error))
             self._tell(True)
             return

@@ -230,6 +230,22 @@ def test_a_transfer_by_keys_to_a_service(page: Page, stand: Stand, clock: Turned
     assert (ticket.service, ticket.state) == ("identity", State.WAITING)
 
 
+def test_the_key_that_opens_the_panel_struck_twice_transfers_nobody(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("f")  # the letter of a service too
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    with stand.engine.connect() as connection:
+        ticket = read_ticket(connection, stand.site.name, ids["A012"])
+    assert ticket is not None
+    assert ticket.state == State.SERVING
+
+
 def test_a_transfer_by_a_digit_to_a_desk(page: Page, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.serving(stand, clock)
     show(page)
@@ -269,8 +285,7 @@ def test_a_transfer_to_a_service_without_an_open_desk_asks_once(page: Page, stan
             stand.do(q.Finish(origin=stand.origin(), desk=desk, shown=ticket.id))
     show(page)
     page.keyboard.press("f")
-    page.wait_for_selector("#panel .panel")
-    page.keyboard.press("f")
+    page.locator("#panel .choice", has_text="Famille").click()
     expect(page.locator(".ask")).to_contain_text("Aucun guichet ouvert pour Famille")
     assert held(stand) == "A012"
     page.get_by_role("button", name="Transférer quand même").click()
@@ -335,6 +350,17 @@ def test_a_link_that_only_went_silent_is_said_and_given_up(page: Page, stand: St
     page.clock.run_for(2_000)
     expect(page.locator(".chip-online")).to_be_visible()
     expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_a_call_that_no_screen_hears_is_said_to_the_agent(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    stand.hears_the_hub = False
+    show(page)
+    expect(page.locator(".chip-screens")).to_be_visible(timeout=15_000)
+    expect(page.locator(".chip-screens")).to_contain_text("appelez de vive voix")
+    expect(page.locator(".chip-online")).to_be_hidden()
+    stand.hears_the_hub = True
+    expect(page.locator(".chip-online")).to_be_visible(timeout=15_000)
 
 
 # --- without script -------------------------------------------------------------------------------------------------

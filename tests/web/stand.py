@@ -121,6 +121,8 @@ class Stand:
             after_commit=self._committed,
             metrics=metrics,
         )
+        # Whether screens and buttons would: this stand has no broker.
+        self.hears_the_hub = True
         self.outbox = Outbox(
             engine=engine,
             index=index,
@@ -148,6 +150,7 @@ class Stand:
             mean_visit_ms=self.means.get,
             request_done=metrics.request,
             reader_dropped=metrics.reader_dropped,
+            broker_reached=lambda: self.hears_the_hub,
         )
 
     def stop(self) -> None:

@@ -82,6 +82,7 @@ const hear = (message) => {
     ahead = message.now_ms - Date.now();
     heard = message.now_ms;
   }
+  if (message.screens !== undefined) root.toggleAttribute("data-screens-off", !message.screens);
   if (message.content === undefined || !lostSince) return;
   lostSince = 0;
   delete root.dataset.offline;
@@ -151,6 +152,9 @@ document.addEventListener("click", (event) => {
 let opener = null;
 let opening = false;
 let typed = "";
+/* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
+const PANEL_DEAF_MS = 700;
+let openedAt = 0;
 
 const leave = () => {
   document.getElementById("panel").replaceChildren();
@@ -172,6 +176,7 @@ document.addEventListener("htmx:finally:request", (event) => {
   if (event.detail.ctx.sourceElement.matches(".panel")) return;
   opening = false;
   typed = "";
+  openedAt = Date.now();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
   else if (document.activeElement === document.body) (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
 });
@@ -229,6 +234,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && typed) { event.preventDefault(); endNumber(); return; }
   if (/^[0-9]$/.test(event.key) && panel()) { typeDigit(event.key); return; }
   if (!/^[a-zA-Z?]$/.test(event.key)) return;
+  const opened = opener?.getAttribute("aria-keyshortcuts") === event.key.toUpperCase();
+  if (panel() && opened && Date.now() - openedAt < PANEL_DEAF_MS) return;
   const within = panel() ?? page;
   const control = within.querySelector(`[aria-keyshortcuts="${event.key.toUpperCase()}"]`);
   if (!control) return;
