@@ -33,8 +33,10 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 OTHERS_EVERY_S = 0.5
-# An announcement and its answer are on their way out when a picture is asked for; the interpreter is theirs first.
-ANSWERS_FIRST_S = 0.002
+# When a picture is asked for, announcements and answers are on their way out, and more presses may stand behind them:
+# the interpreter is theirs first, for so long a command of the batch, and a picture is at most so late.
+ANSWER_S = 0.002
+LATE_MOST_S = 0.1
 # Announcements in their turn go out one second before they start; looking each 0.2 s keeps that within their lead.
 LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
@@ -110,6 +112,7 @@ class Outbox:
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
         self._shown: dict[str, DeskState | HallState] = {}
         self._connection: Connection | None = None
+        self._answered_at_s = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="outbox", daemon=True)
@@ -153,6 +156,7 @@ class Outbox:
         with self._lock:
             for done in batch:
                 self._note(done)
+        self._answered_at_s = time.monotonic() + ANSWER_S * len(batch)
         self._wake.set()
 
     def _announce_what_is_due(self, batch: Sequence[Committed]) -> None:
@@ -207,12 +211,17 @@ class Outbox:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             if self._wake.wait(LOOK_EVERY_S):
-                self._stopping.wait(ANSWERS_FIRST_S)
+                self._let_answers_out(time.monotonic() + LATE_MOST_S)
             self._wake.clear()
             try:
                 self._go_round(time.monotonic())
             except Exception as error:  # noqa: BLE001 - pictures come again, whatever was wrong with this one
                 self._fail(error)
+
+    def _let_answers_out(self, until_s: float) -> None:
+        while (wait_s := min(self._answered_at_s, until_s) - time.monotonic()) > 0:
+            if self._stopping.wait(wait_s):
+                return
 
     def _go_round(self, now_s: float) -> None:
         """All that is due now. `now_s`: of a clock that never goes back."""
