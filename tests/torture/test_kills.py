@@ -102,7 +102,9 @@ def check_answers(load: Load, rows: Rows) -> None:
                 raise AssertionError(other)
     by_event = {str(each["id"]): each for each in rows.events}
     for said in load.screens.announced.values():
-        assert by_event[said.id]["event"] == Event.CALL, "a call was announced that was never committed"
+        assert by_event[said.id.rpartition("-")[2]]["event"] == Event.CALL, (
+            "a call was announced that was never committed"
+        )
 
 
 def settle(load: Load) -> None:
