@@ -93,8 +93,8 @@ class ControlSocket:
         self._wake_out.close()
 
     def _wake(self) -> None:
-        # A full pipe has woken it already.
-        with contextlib.suppress(BlockingIOError):
+        # A full pipe has woken it already; a closed one has nobody left to wake.
+        with contextlib.suppress(OSError):
             self._wake_out.send(b"!")
 
     def _serve(self) -> None:

@@ -162,6 +162,12 @@ def test_what_a_crash_left_behind_is_taken_over(tmp_path: Path):
     assert not (tmp_path / "control.sock").exists()
 
 
+def test_what_is_shown_after_its_end_disturbs_nobody(tmp_path: Path):
+    made = ControlSocket(tmp_path, lambda _wanted: None)
+    made.close()
+    made.show("paper", {"paper": "000001.png"})
+
+
 def test_a_mock_pin_presses_a_real_button_object():
     from gpiozero import LED, Button, Device
 
