@@ -225,6 +225,10 @@ class ServiceButton(Struct, frozen=True, kw_only=True):
     pin: Count
 
 
+# Of the lamp of a dispenser; its buttons have the other pins.
+DISPENSER_LED_PIN = 22
+
+
 class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="ticket_printer"):
     """`follow_url`: what the QR holds before the ticket's code. `zone`: IANA name, for the printed date."""
 
@@ -233,7 +237,7 @@ class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role",
     zone: Text
     buttons: tuple[ServiceButton, ...]
     follow_url: Text
-    led_pin: Count = 22
+    led_pin: Count = DISPENSER_LED_PIN
 
 
 NodeConfig = DeskButtonConfig | DisplayConfig | TicketPrinterConfig

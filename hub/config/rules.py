@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from hub.config.document import Document, Path, meant
 from hub.site import Desk, Hall, Node, Service, Site
-from protocol.messages import Role
+from protocol.messages import DISPENSER_LED_PIN, Role
 
 # Their French names rhyme (bé, cé, dé …): in a loud hall one is taken for another.
 RHYMING = "BCDGPTV"
@@ -181,7 +181,7 @@ def _nodes_say_what_their_role_needs(draft: Draft) -> None:
 
 def _pins_are_free(draft: Draft) -> None:
     for path, node in draft.nodes:
-        used: dict[int, str] = {}
+        used = {DISPENSER_LED_PIN: "the dispenser's lamp"} if node.role is Role.TICKET_PRINTER else {}
         pins = dict(node.pins)
         if node.role is Role.DESK_BUTTON:
             pins = {"button_pin": node.button_pin, "led_pin": node.led_pin}

@@ -129,6 +129,10 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((21, "    desk: desk-2"), "21: nodes.button-1.desk: this site has no desk 'desk-2'; did you mean 'desk-1'?"),
         ((24, "    desk: desk-1"), "22: nodes.screen-1: 'hall' is missing: a display needs it"),
         ((28, "      papers: 40"), "28: nodes.dispenser-1.pins.papers: 40 should be a BCM number from 0 to 27"),
+        (
+            (28, "      papers: 22"),
+            "28: nodes.dispenser-1.pins.papers: pin 22 is taken by the dispenser's lamp: choose another",
+        ),
         ((28, "      papers: five"), "28: nodes.dispenser-1.pins.papers: 'five' should be a whole number"),
         ((28, "      paper: 5"), "28: nodes.dispenser-1.pins.paper: this site has no service 'paper'"),
         ((22, "  - name: button-1"), "22: nodes.button-1.name: 'button-1' is taken by line 19: choose another"),
