@@ -6,6 +6,7 @@ from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
+from hub.queue.transaction import FULL_MS
 from hub.site import MINUTE_MS, Desk
 from hub.site_index import SiteIndex, served_by
 from hub.web.desk_picture import (
@@ -132,6 +133,7 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         service=service.title,
         state=held.state,
         timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
+        play_ms=_said_ms(held) - FULL_MS,
         waited_ms=max(0, (held.called_ms or rows.now_ms) - arrived_ms),
         arrived_ms=arrived_ms,
         due_ms=held.due_ms,

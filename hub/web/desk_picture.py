@@ -35,7 +35,10 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeldTicket:
-    """`timer_ms`: from where its timer counts. `absent_at_ms`: when it becomes absent by itself, if it does."""
+    """`timer_ms`: from where its timer counts. `play_ms`: when its announcement starts.
+
+    `absent_at_ms`: when it becomes absent by itself, if it does.
+    """
 
     id: int
     number: str
@@ -43,6 +46,7 @@ class HeldTicket:
     service: str
     state: State
     timer_ms: int
+    play_ms: int
     waited_ms: int
     arrived_ms: int
     due_ms: int

@@ -352,6 +352,23 @@ def test_a_link_that_only_went_silent_is_said_and_given_up(page: Page, stand: St
     expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
 
 
+def test_a_call_that_waits_for_its_announcement_says_when_it_comes(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    for desk in ("desk-3", "desk-1", "desk-5"):
+        stand.open(desk)
+        stand.issue("civil")
+    for desk in ("desk-1", "desk-5", DESK):
+        stand.next(desk)
+    show(page)
+    expect(page.locator(".until-said")).to_have_text("Annonce dans")
+    expect(page.locator(".until-said")).to_be_visible()
+    expect(page.locator(".when-said")).to_be_hidden()
+    clock.at_ms += 10_000
+    stand.issue("civil")
+    expect(page.locator(".when-said")).to_be_visible(timeout=15_000)
+
+
 def test_a_call_that_no_screen_hears_is_said_to_the_agent(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.called(stand, clock)
     stand.hears_the_hub = False

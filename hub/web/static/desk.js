@@ -35,9 +35,19 @@ const fillSlots = (element, text) => {
   });
 };
 
+/* An announcement starts so soon after its call where nothing else is said. */
+const UNSAID_MS = 1000;
+
 const tick = () => {
   const moment = now();
-  document.querySelectorAll(".slots").forEach((each) => fillSlots(each, timerText(moment - each.dataset.since)));
+  document.querySelectorAll(".slots").forEach((each) => {
+    /* A call may stand in the hall's queue for a while before it is said. */
+    const time = each.closest(".time");
+    const untilSaid = (time?.dataset.play ?? 0) - moment;
+    const unsaid = untilSaid > UNSAID_MS;
+    time?.toggleAttribute("data-unsaid", unsaid);
+    fillSlots(each, timerText(unsaid ? untilSaid : moment - each.dataset.since));
+  });
   document.querySelectorAll("progress").forEach((each) => { each.value = Math.max(0, moment - each.dataset.since); });
   document.querySelectorAll("[data-minutes-since]").forEach((each) => {
     setText(each, String(Math.max(0, Math.floor((moment - each.dataset.minutesSince) / 60000))));
