@@ -206,7 +206,7 @@ def a_hub(url: str, broker: Broker, site: Site, folder: Path) -> Iterator[HubPro
 def a_site() -> Site:
     """20 services in as many halls, 40 desks, one dispenser."""
     site = large_site(DESKS)
-    pins = {service.name: place + 4 for place, service in enumerate(site.services)}
+    pins = {service.name: place for place, service in enumerate(site.services)}
     return replace(site, nodes=(*site.nodes, Node(name="dispenser-1", role=Role.TICKET_PRINTER, pins=pins)))
 
 
