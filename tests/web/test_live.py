@@ -1,6 +1,7 @@
 """Live sockets: the whole at once, then each newer picture, for fast and slow readers."""
 
 import asyncio
+import itertools
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -11,8 +12,10 @@ import pytest
 import websockets
 from structlog.testing import capture_logs
 
+from hub.queue.requests import SetMode
 from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
+from protocol.messages import DeskMode
 from tests.web.stand import Served, Stand, TurnedClock, a_site
 
 LIMIT_S = 20
@@ -200,8 +203,12 @@ def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypat
         ) as connection:
             await next_of(connection)
             async with asyncio.timeout(LIMIT_S * 3):
-                while live.reader_count:
-                    await asyncio.to_thread(stand.issue, "civil")
+                # However many frames the buffers take: a desk can pause and open without end.
+                for mode in itertools.cycle((DeskMode.PAUSED, DeskMode.OPEN)):
+                    if not live.reader_count:
+                        return
+                    command = SetMode(origin=stand.origin(), desk="desk-3", shown=None, mode=mode)
+                    await asyncio.to_thread(stand.do, command)
 
     asyncio.run(stall())
 
