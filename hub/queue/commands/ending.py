@@ -1,5 +1,7 @@
 """What ends a desk's hold on a ticket: finish, start of the visit, absence, withdrawal, setting aside, undo."""
 
+from typing import Any
+
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import held_as_shown, mode_of, settle
@@ -146,15 +148,22 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
         State.WAITING,
         at_desk=view.desk.name,
         frees_desk=True,
-        desk=None,
-        bound_desk=still_bound(work, ticket.bound_desk),
-        kind=Kind.OPEN,
-        call=None,
-        called_ms=None,
-        said_ms=None,
-        absent_at_ms=None,
+        **back_in_line(still_bound(work, ticket.bound_desk)),
     )
     work.publish_desk(view.desk.name)
+
+
+def back_in_line(bound_desk: str | None) -> dict[str, Any]:
+    """A ticket that waits again, in its own place: like a walk-in, with no desk and no call."""
+    return {
+        "desk": None,
+        "bound_desk": bound_desk,
+        "kind": Kind.OPEN,
+        "call": None,
+        "called_ms": None,
+        "said_ms": None,
+        "absent_at_ms": None,
+    }
 
 
 def still_bound(work: Work, desk: str | None) -> str | None:

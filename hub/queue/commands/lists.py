@@ -3,7 +3,7 @@
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
-from hub.queue.commands.ending import need_recent, reopen_at, still_bound
+from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
 from hub.queue.commands.tickets import due_as_walk_in, number_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
@@ -86,13 +86,8 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None, *, priority:
             Event.READMIT,
             State.WAITING,
             at_desk=at_desk,
-            desk=None,
-            bound_desk=still_bound(work, ticket.bound_desk),
-            kind=Kind.OPEN,
-            call=None,
-            called_ms=None,
-            said_ms=None,
             ended_ms=None,
+            **back_in_line(still_bound(work, ticket.bound_desk)),
         )
         return ticket
     service = work.index.service(ticket.service)
@@ -145,14 +140,8 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
         at_desk=view.desk.name,
         frees_desk=True,
         service=service,
-        bound_desk=bound_desk,
-        kind=Kind.OPEN,
-        desk=None,
-        call=None,
-        called_ms=None,
-        said_ms=None,
-        absent_at_ms=None,
         serving_ms=None,
+        **back_in_line(bound_desk),
     )
     work.publish_desk(view.desk.name)
     work.publish_service(ticket.service)
