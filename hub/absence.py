@@ -11,9 +11,8 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.engine import open_writer_connection
 from hub.database.faults import fault_of, place_of
-from hub.database.statements import Connection
+from hub.database.statements import Connection, open_reading_connection
 from hub.queue import store
 from hub.queue.requests import Command, ExpireCalled, ExpireExpected, Origin, Source
 from hub.queue.states import State
@@ -48,7 +47,7 @@ class Absence:
         connection: Connection | None = None
         while not self._stopping.wait(EVERY_S):
             try:
-                connection = connection or self._connect()
+                connection = connection or open_reading_connection(self._engine)
                 for command in due(connection, self._site, self._now_ms()):
                     self._put_later(Task(command, answered=lambda _: None, failed=lambda _: None))
             except Busy:
@@ -60,13 +59,6 @@ class Absence:
                 connection = None
         if connection is not None:
             connection.close()
-
-    def _connect(self) -> Connection:
-        raw = open_writer_connection(self._engine)
-        connection = Connection(raw, self._engine.dialect)
-        if connection.on_postgresql:
-            raw.autocommit = True  # type: ignore[union-attr]
-        return connection
 
 
 def due(connection: Connection, site: str, now_ms: int) -> list[Command]:

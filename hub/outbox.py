@@ -16,9 +16,8 @@ import structlog
 from sqlalchemy import Engine
 
 from hub import untold
-from hub.database.engine import open_writer_connection
 from hub.database.faults import fault_of, place_of
-from hub.database.statements import Connection
+from hub.database.statements import Connection, open_reading_connection
 from hub.database.tables import Base
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
@@ -375,12 +374,8 @@ class Outbox:
         return self._connection or self._connect()
 
     def _connect(self) -> Connection:
-        raw = open_writer_connection(self._engine)
-        connection = Connection(raw, self._engine.dialect)
-        if connection.on_postgresql:
-            raw.autocommit = True  # type: ignore[union-attr]
-        self._connection = connection
-        return connection
+        self._connection = open_reading_connection(self._engine)
+        return self._connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

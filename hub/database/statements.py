@@ -11,8 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable
+import psycopg
+from sqlalchemy import Engine, Executable
 from sqlalchemy.engine.interfaces import Dialect
+
+from hub.database.engine import open_writer_connection
 
 Params = Mapping[str, Any]
 # A press is one statement; the end of a day in one was planned for half a second, and each of its shapes kept for ever.
@@ -127,3 +130,11 @@ class Connection:
         if self.on_postgresql:
             return {**compiled.defaults, **params}
         return [params[key] if key in params else compiled.defaults[key] for key in compiled.keys]
+
+
+def open_reading_connection(engine: Engine) -> Connection:
+    """A connection of its own for a thread that only reads, each statement by itself. Whoever opens it closes it."""
+    raw = open_writer_connection(engine)
+    if isinstance(raw, psycopg.Connection):
+        raw.autocommit = True
+    return Connection(raw, engine.dialect)
