@@ -1,7 +1,7 @@
 """The site as it is configured: halls, services, desks and nodes. Plain data; `hub.config` reads it from a file."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -82,7 +82,10 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One Raspberry Pi and what it is for. `pins`: service name to BCM pin of its button, on a dispenser."""
+    """One Raspberry Pi and what it is for. `pins`: service name to BCM pin of its button, on a dispenser.
+
+    `hall`: where it stands, for a dispenser too: who checks in there for another hall is told where to go.
+    """
 
     name: Name
     role: Role
@@ -93,6 +96,87 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     diagonal_in: float = 55.0
     farthest_m: float = 5.0
     pins: dict[Name, int] = {}
+
+
+# A slug of w.c.s. or Chrono: a form, an agenda, a trigger, a status.
+Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
+# Where a value stands in a form's JSON, keys joined by dots: `workflow.data.rdv_response.booking_id`.
+JsonPath = Annotated[str, Meta(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=200)]
+WebAddress = Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=300)]
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class BookingForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One appointment form of w.c.s., or a part of it, and the service its bookings are for.
+
+    `start` leads to a time, or to the id of a meeting slot, which carries the time. `code` leads to what stands on the
+    visitor's confirmation; without it that is the booking's id. `agenda` leads to the agenda's slug, for `agendas`.
+    Only bookings of `agendas`, `meeting_types` and form `statuses` count, where any are named; a form in one of
+    `cancelled_statuses` is a booking that was cancelled.
+    """
+
+    service: Name
+    form: Slug
+    booking: JsonPath
+    start: JsonPath
+    names: tuple[JsonPath, ...] = ()
+    code: JsonPath | None = None
+    agenda: JsonPath | None = None
+    agendas: tuple[Slug, ...] = ()
+    meeting_types: tuple[Slug, ...] = ()
+    statuses: tuple[str, ...] = ()
+    cancelled_statuses: tuple[str, ...] = ()
+
+
+class Triggers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What w.c.s. is told: the name of a trigger for each, none where it is not told.
+
+    `how`: jumps of the form's current status, or global actions, which any status knows.
+    """
+
+    how: Literal["jump", "action"] = "jump"
+    arrived: Slug | None = None
+    served: Slug | None = None
+    absent: Slug | None = None
+    cancelled: Slug | None = None
+
+
+class Chrono(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Chrono asked directly, where its host allows it. `presence`: arrived, served and absent are marked there."""
+
+    address: WebAddress
+    presence: bool = False
+
+
+class Publik(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Publik that keeps the appointments. Its key or password is no part of this: `hub.settings`.
+
+    `client`: the API client's identifier. `zone`: of the naive times in its answers; the site's unless named.
+    """
+
+    address: WebAddress
+    client: Annotated[str, Meta(min_length=1, max_length=200)]
+    login: Literal["signature", "basic"] = "signature"
+    forms: tuple[BookingForm, ...]
+    zone: str | None = None
+    triggers: Triggers = Triggers()
+    chrono: Chrono | None = None
+
+
+class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where bookings come from: Publik, or else a CSV file, looked for in the state folder.
+
+    Bookings count from today to `days_ahead` later, but not on `days_off`. `absence_final_after_min`: so long after
+    somebody was found absent, the source is told. Codes and bookings are forgotten `kept_days` after their day.
+    """
+
+    file: str = "appointments.csv"
+    publik: Publik | None = None
+    sync_every_s: Annotated[int, Meta(ge=10, le=3600)] = 60
+    days_ahead: Annotated[int, Meta(ge=0, le=90)] = 7
+    days_off: tuple[Day, ...] = ()
+    absence_final_after_min: Minutes = 60
+    kept_days: Annotated[int, Meta(ge=0, le=90)] = 1
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,3 +191,4 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nodes: tuple[Node, ...] = ()
     day_end_delay_min: Minutes = 60
     follow_url: str = "http://127.0.0.1/t/"
+    appointments: Appointments = Appointments()

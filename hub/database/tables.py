@@ -132,12 +132,42 @@ class TicketRow(Base):
             sqlite_where=text("state = 'expected'"),
             postgresql_where=text("state = 'expected'"),
         ),
-        Index("ticket_of_booking", "site", "booking", unique=True),
+        # A service without check-in: nobody becomes absent before the ticket was admitted.
+        Index(
+            "admission_due",
+            *("site", "service", "appointment_ms", "id"),
+            sqlite_where=text("state = 'expected' and absent_at_ms is null"),
+            postgresql_where=text("state = 'expected' and absent_at_ms is null"),
+        ),
+        # A booking that its source lost and found again gets another ticket.
+        Index(
+            "ticket_of_booking",
+            *("site", "booking"),
+            unique=True,
+            sqlite_where=text("booking is not null and state <> 'cancelled'"),
+            postgresql_where=text("booking is not null and state <> 'cancelled'"),
+        ),
         Index("ticket_of_request", "site", "request", unique=True),
         Index("ticket_by_code", "site", "code", unique=True),
-        Index("ticket_by_desk", "site", "desk", "state", "called_ms"),
-        Index("ticket_by_day", "site", "day", "state"),
-        Index("served_visit", "site", "service", "state", "ended_ms"),
+        # Partial, so that a press touches few of them: each more is a page of its commit, or two.
+        Index(
+            "parked_at_desk",
+            *("site", "desk"),
+            sqlite_where=text("state = 'parked'"),
+            postgresql_where=text("state = 'parked'"),
+        ),
+        Index(
+            "absent_by_day",
+            *("site", "day", "desk"),
+            sqlite_where=text("state = 'absent'"),
+            postgresql_where=text("state = 'absent'"),
+        ),
+        Index(
+            "served_visit",
+            *("site", "ended_ms"),
+            sqlite_where=text("state = 'served'"),
+            postgresql_where=text("state = 'served'"),
+        ),
     )
 
 
@@ -217,7 +247,11 @@ class AnnouncementRow(Base):
 
 
 class CounterRow(Base):
-    """The last number given in a series on a day; `day` and series `ticket` number the tickets themselves."""
+    """The last number given in a series on a day.
+
+    Without a day: `ticket` numbers the tickets themselves, `report` the reports, and `reported` is the last journal row
+    that was looked at for what the source of the bookings must be told.
+    """
 
     __tablename__ = "counter"
 
@@ -238,3 +272,73 @@ class VisitorNameRow(Base):
     delete_after_ms: Mapped[int]
 
     __table_args__ = (ForeignKeyConstraint(["site", "ticket"], ["ticket.site", "ticket.id"]),)
+
+
+class BookingRow(Base):
+    """A booking as its source told it last, whatever has become of its ticket since.
+
+    `id`: the source's own. `reference`: what the source calls the request it belongs to (a form), for telling it
+    back. `code`: what the visitor's confirmation says, capitals without spaces; not unique, a moved booking keeps it.
+    `gone`: cancelled there, or no longer there.
+    """
+
+    __tablename__ = "booking"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    ticket: Mapped[int]
+    reference: Mapped[str]
+    service: Mapped[str]
+    start_ms: Mapped[int]
+    day: Mapped[str]
+    code: Mapped[str]
+    gone: Mapped[bool]
+
+    __table_args__ = (
+        Index("booking_by_day", "site", "day"),
+        Index("booking_by_code", "site", "code"),
+        Index("booking_by_reference", "site", "reference"),
+        Index("booking_by_ticket", "site", "ticket"),
+    )
+
+
+class ReportRow(Base):
+    """What the source of a booking is to be told, in the order of `id`; one at a time for each booking.
+
+    `kind`: arrived, served, absent or cancelled. `event`: the journal row it tells of. `due_ms`: not before; an absence
+    may still turn out otherwise. `state`: waiting, trying (sent perhaps: a crash or a time-out leaves it open), done,
+    dropped (no longer true before it was sent) or failed (an agent must look). `status_before`: the form's status when
+    it was first tried. `error`: why it failed, or was not done yet.
+    """
+
+    __tablename__ = "report"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    booking: Mapped[str]
+    reference: Mapped[str]
+    ticket: Mapped[int]
+    kind: Mapped[str]
+    event: Mapped[int]
+    at_ms: Mapped[int]
+    due_ms: Mapped[int]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    status_before: Mapped[str | None]
+    error: Mapped[str | None]
+
+    __table_args__ = (
+        Index(
+            "report_to_send",
+            *("site", "due_ms", "id"),
+            sqlite_where=text("state in ('waiting', 'trying')"),
+            postgresql_where=text("state in ('waiting', 'trying')"),
+        ),
+        Index(
+            "report_failed",
+            *("site", "id"),
+            sqlite_where=text("state = 'failed'"),
+            postgresql_where=text("state = 'failed'"),
+        ),
+        Index("report_of_booking", "site", "booking", "id"),
+    )

@@ -81,6 +81,11 @@ def day_end_ms(site: Site, day: str) -> int:
     return _moment_ms(date.fromisoformat(day), last + site.day_end_delay_min, site.zone)
 
 
+def next_day_ms(day: str, zone: str) -> int:
+    """When the local day after `day` begins."""
+    return _moment_ms(date.fromisoformat(day), 1440, zone)
+
+
 def last_ended_day(site: Site, moment_ms: int) -> str:
     """The latest local day whose end has come."""
     day = local(moment_ms, site.zone).date()

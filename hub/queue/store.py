@@ -174,17 +174,20 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
-OPEN_UP_TO_DAY: Executable = (
+# Each by the partial index of its state; expected tickets of later days are not looked at.
+_OPEN: tuple[Any, ...] = (
+    literal_column("ticket.state = 'expected'") & (ticket.c.appointment_ms < bindparam("next_day_ms")),
+    IS_WAITING & IS_FREE,
+    IS_WAITING & IS_BOUND,
+    _IS_HELD,
+    literal_column("ticket.state = 'parked'"),
+)
+OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     select(*_TICKET_COLUMNS)
-    .where(
-        ticket.c.site == SITE,
-        ticket.c.day <= bindparam("day"),
-        ticket.c.state.in_(
-            [literal_column(f"'{state}'") for state in ("expected", "waiting", "called", "serving", "parked")]
-        ),
-    )
+    .where(ticket.c.site == SITE, is_open, ticket.c.day <= bindparam("day"))
     .order_by(ticket.c.id)
     .limit(bindparam("limit"))
+    for is_open in _OPEN
 )
 
 # (due_ms, id) of the waiting tickets of a service that stand before one: who is ahead of it.

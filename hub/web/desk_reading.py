@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from hub.database.tables import DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow, VisitorNameRow
-from hub.queue.hours import local_day
+from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
 from hub.queue.states import Event
 from hub.queue.tickets import FIELDS, Ticket, from_row
@@ -159,7 +159,7 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
             )
         ),
         absent_total=absent_total,
-        expected=tuple(_read_expected(connection, site, mine, today)),
+        expected=tuple(_read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))),
         events=tuple(_read_events(connection, site, desk.name)),
     )
 
@@ -239,10 +239,14 @@ def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> di
     return {row[0]: row[1] for row in rows}
 
 
-def _read_expected(connection: Connection, site: str, services: list[str], today: str) -> list[Ticket]:
+def _read_expected(
+    connection: Connection, site: str, services: list[str], today: str, tomorrow_ms: int
+) -> list[Ticket]:
     """Bookings of today that are not here: those still to come, and those that never came."""
     mine = (_ticket.c.site == site) & _ticket.c.service.in_(services) & (_ticket.c.day == today)
-    coming = select(*_COLUMNS).where(mine, _EXPECTED).order_by(_ticket.c.appointment_ms, _ticket.c.id).limit(SHOWN)
+    # Else every booking of later days would be read to find that no more is of today.
+    to_come = _EXPECTED & (_ticket.c.appointment_ms < tomorrow_ms)
+    coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id).limit(SHOWN)
     missed = (
         select(*_COLUMNS)
         .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None))

@@ -33,7 +33,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "suivant-test", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "suivant-test", str(folder)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("a small disk can only be mounted by root")
     yield folder
@@ -43,7 +43,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("free_kib", [4, 16, 32, 76])
 def test_a_full_disk_is_said_with_the_file(small_disk: Path, free_kib: int) -> None:
     file = small_disk / "suivant.db"
-    (small_disk / "rest").write_bytes(bytes((256 - free_kib) * 1024))
+    (small_disk / "rest").write_bytes(bytes((512 - free_kib) * 1024))
     engine = open_engine(f"sqlite:///{file}")
     with pytest.raises(DiskFull, match=rf"the disk of the database {file} is full .* free some space"):
         migrate(engine)

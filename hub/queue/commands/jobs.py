@@ -3,7 +3,7 @@
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import release_bound, settle
-from hub.queue.hours import day_end_ms, is_open
+from hub.queue.hours import day_end_ms, is_open, next_day_ms
 from hub.queue.requests import (
     CloseLostDesks,
     DoneAnswer,
@@ -48,17 +48,17 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     Desks at work stay open and their halls' lists stay: where a service is open right now (round the clock, or the hub
     was off for a day), and those that were opened after the end of that day.
     """
-    rows = work.rows(store.OPEN_UP_TO_DAY, day=command.day, limit=command.limit)
-    for ticket in map(from_row, rows):
-        _end(work, ticket)
-    if len(rows) == command.limit:
-        return DoneAnswer(count=len(rows))
     site = work.index.site
+    left = _open_up_to(work, command.day, command.limit)
+    for ticket in left:
+        _end(work, ticket)
+    if len(left) == command.limit:
+        return DoneAnswer(count=len(left))
     work.write(store.DELETE_NAMES, now_ms=work.now_ms)
     at_work = any(is_open(service, work.now_ms, site.zone) for service in site.services)
     at_work = at_work or not _close_desks(work, day_end_ms(site, command.day))
     _empty_halls(work, work.now_ms - DAY_MS if at_work else work.now_ms + 1)
-    return DoneAnswer(count=len(rows))
+    return DoneAnswer(count=len(left))
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
@@ -91,6 +91,15 @@ def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
     if oldest:
         work.write(store.DELETE_REQUESTS, last_ms=oldest[-1][0])
     return DoneAnswer(count=len(oldest))
+
+
+def _open_up_to(work: Work, day: str, limit: int) -> list[Ticket]:
+    next_ms = next_day_ms(day, work.index.site.zone)
+    tickets = []
+    for statement in store.OPEN_UP_TO_DAY:
+        rows = work.rows(statement, day=day, next_day_ms=next_ms, limit=limit - len(tickets))
+        tickets += map(from_row, rows)
+    return tickets
 
 
 def _end(work: Work, ticket: Ticket) -> None:
