@@ -18,6 +18,8 @@ from hub.queue.requests import (
     Answer,
     ButtonMode,
     ButtonRecall,
+    CheckInAnswer,
+    CheckInByCode,
     Command,
     DeskAnswer,
     DoneAnswer,
@@ -28,6 +30,7 @@ from hub.queue.requests import (
     RefusedAnswer,
     Source,
     TicketAnswer,
+    confirmation_code,
 )
 from hub.site import Node
 from hub.site_index import SiteIndex
@@ -81,6 +84,7 @@ _ROLE_OF_REQUEST: dict[type[Any], Role] = {
     wire.IssueTicket: Role.TICKET_PRINTER,
     wire.Printed: Role.TICKET_PRINTER,
     wire.Abandon: Role.TICKET_PRINTER,
+    wire.CheckIn: Role.TICKET_PRINTER,
 }
 
 
@@ -215,6 +219,13 @@ class Broker:
                 return NotePrinted(origin=origin, of=request.of, sure=request.sure)
             case wire.Abandon():
                 return Abandon(origin=origin, of=request.of)
+            case wire.CheckIn():
+                return CheckInByCode(
+                    origin=origin,
+                    confirmation=confirmation_code(request.code),
+                    hall=node.hall,
+                    priority=request.priority,
+                )
 
     def _answer(self, node: str, request: str, answer: Answer) -> None:
         self._reply(node, self._reply_of(request, answer))
@@ -234,10 +245,28 @@ class Broker:
                     wait_min=answer.wait_min,
                     appointment_at=None if answer.appointment_ms is None else Instant(answer.appointment_ms),
                 )
+            case CheckInAnswer():
+                return self._check_in_reply(request, answer)
             case DoneAnswer():
                 return wire.Done(id=request)
             case RefusedAnswer():
                 return wire.Refused(id=request, code=answer.code, detail=answer.detail)
+
+    def _check_in_reply(self, request: str, answer: CheckInAnswer) -> wire.CheckInReply:
+        ticket = answer.ticket
+        desk = self._index.find_desk(answer.desk)
+        return wire.CheckInReply(
+            id=request,
+            arrival=answer.arrival,
+            appointment_at=None if answer.appointment_ms is None else Instant(answer.appointment_ms),
+            service_name=self._index.service(answer.service).title if answer.service else None,
+            hall=self._index.hall(answer.hall).title if answer.hall else None,
+            desk=desk.number if desk else None,
+            number=ticket.number if ticket else None,
+            people_ahead=ticket.people_ahead if ticket else 0,
+            issued_at=Instant(ticket.issued_ms) if ticket else None,
+            code=ticket.code if ticket else None,
+        )
 
     def _reply(self, node: str, reply: wire.Reply) -> None:
         self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)

@@ -148,8 +148,16 @@ class Abandon(_Message, frozen=True, kw_only=True, tag_field="type", tag="abando
     of: RequestId
 
 
+class CheckIn(_Message, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
+    """A visitor with an appointment scanned or typed `code`, which stands on the confirmation."""
+
+    id: RequestId
+    code: Annotated[str, Meta(min_length=1, max_length=300)]
+    priority: bool = False
+
+
 DeskRequest = Press | Recall | Pause | Open
-NodeRequest = Press | Recall | Pause | Open | IssueTicket | Printed | Abandon
+NodeRequest = Press | Recall | Pause | Open | IssueTicket | Printed | Abandon | CheckIn
 
 
 # --- hub to node --------------------------------------------------------------------------------------------------
@@ -182,6 +190,41 @@ class TicketReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="ti
     appointment_at: Instant | None = None
 
 
+class Arrival(StrEnum):
+    """What a visitor who checks in is told; each is a sentence of its own on paper and screen."""
+
+    EARLY = "early"  # checked in, more than `early_call` before the appointment
+    ON_TIME = "on_time"  # checked in, up to the appointment's time
+    LATE = "late"  # checked in after it, within `absence_delay`: the appointment still counts
+    MISSED = "missed"  # after that, or found absent: waits like somebody without an appointment
+    AGAIN = "again"  # checked in before, and waits
+    CALLED = "called"  # is being called, or served, at this moment
+    ABSENT = "absent"  # was called and did not come: the reception decides
+    WRONG_DAY = "wrong_day"
+    CANCELLED = "cancelled"
+    ENDED = "ended"  # the visit is over
+    UNKNOWN = "unknown"  # no appointment has this code
+
+
+class CheckInReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
+    """All that the slip says. `number` and what follows: where the visitor has one.
+
+    `hall`: the title of the hall to wait in, where that is not the dispenser's. `desk`: the number on the plaque of the
+    desk that calls, where `arrival` is called.
+    """
+
+    id: RequestId
+    arrival: Arrival
+    appointment_at: Instant | None = None
+    service_name: Text | None = None
+    hall: Text | None = None
+    desk: Text | None = None
+    number: str | None = None
+    people_ahead: Count = 0
+    issued_at: Instant | None = None
+    code: Text | None = None
+
+
 class Done(_Message, frozen=True, kw_only=True, tag_field="type", tag="done"):
     """The answer to `printed` and `abandon`."""
 
@@ -196,7 +239,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag_field="type", tag="refuse
     detail: str
 
 
-Reply = DeskReply | TicketReply | Done | Refused
+Reply = DeskReply | TicketReply | CheckInReply | Done | Refused
 
 
 class DeskButtonConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="desk_button"):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from protocol.messages import DeskMode, DeskOutcome
+from protocol.messages import Arrival, DeskMode, DeskOutcome
 
 
 class Source(StrEnum):
@@ -183,22 +183,86 @@ class Defer(Command, frozen=True, kw_only=True):
 
 
 class Book(Command, frozen=True, kw_only=True):
-    """`booking`: the source's own id, unique in the site. `appointment_ms`: when it is."""
+    """`booking`: the source's own id, unique in the site; `reference`: the request it belongs to, for telling it back.
+
+    `appointment_ms`: when it is. `confirmation`: what the visitor's confirmation says (see `confirmation_code`).
+    `code`: the opaque word by which a phone follows the ticket.
+    """
 
     booking: str
+    reference: str
     service: str
     appointment_ms: int
+    confirmation: str
     code: str
     name: str | None = None
 
 
 class Move(Command, frozen=True, kw_only=True):
+    """A new time; `service`: where the source names another one now, for a ticket that is still expected."""
+
     booking: str
     appointment_ms: int
+    service: str | None = None
 
 
 class CancelBooking(Command, frozen=True, kw_only=True):
+    """Cancelled at its source, or no longer there."""
+
     booking: str
+
+
+BookingChange = Book | Move | CancelBooking
+
+
+class TakeBookings(Command, frozen=True, kw_only=True):
+    """A slice of what a sync found, each change done as the command it is; small enough not to keep people waiting."""
+
+    changes: tuple[BookingChange, ...]
+
+
+class CheckInByCode(Command, frozen=True, kw_only=True):
+    """A visitor with an appointment is at the dispenser. `confirmation`: the code read or typed, as `confirmation_code`
+    writes it. `hall`: where the dispenser stands, None where that is not known.
+    """
+
+    confirmation: str
+    hall: str | None = None
+    priority: bool = False
+
+
+class PlanReports(Command, frozen=True, kw_only=True):
+    """Looks at the next journal rows, at most `limit`, for what the sources of bookings must be told."""
+
+    limit: int = 200
+
+
+class BeginReport(Command, frozen=True, kw_only=True):
+    """The report is about to be sent: from here on a crash leaves open whether it was. `status_before`: the form's."""
+
+    report: int
+    status_before: str | None = None
+
+
+class EndReport(Command, frozen=True, kw_only=True):
+    """What became of a sending. Done without `error`; else tried again at `again_ms`, or failed for good without it."""
+
+    report: int
+    error: str | None = None
+    again_ms: int | None = None
+
+
+class RetryReport(Command, frozen=True, kw_only=True):
+    """An agent wants a report that failed for good to be sent once more."""
+
+    report: int
+
+
+class ForgetBookings(Command, frozen=True, kw_only=True):
+    """Deletes at most `limit` bookings of days before `day`, with their reports; one still to be told is kept."""
+
+    day: str
+    limit: int = 200
 
 
 class Admit(Command, frozen=True, kw_only=True):
@@ -251,6 +315,12 @@ class ForgetRequests(Command, frozen=True, kw_only=True):
     limit: int = 200
 
 
+def confirmation_code(text: str) -> str:
+    """What was typed, scanned or sent as one code: capitals and digits alone; of an address, its last part."""
+    last = text.strip().rstrip("/").rpartition("/")[2]
+    return "".join(sign for sign in last.upper() if sign.isalnum())
+
+
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +343,20 @@ class TicketAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="tic
     appointment_ms: int | None = None
 
 
+class CheckInAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
+    """`number` and what follows it: where the visitor has one. `hall`: where to wait, if that is not the dispenser's.
+
+    `desk`: who calls, where `arrival` is called.
+    """
+
+    arrival: Arrival
+    appointment_ms: int | None = None
+    service: str | None = None
+    hall: str | None = None
+    ticket: TicketAnswer | None = None
+    desk: str | None = None
+
+
 class DoneAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
     """`count`: how many tickets were ended, printed, cancelled …; what is left may be asked for again."""
 
@@ -287,4 +371,4 @@ class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="re
     facts: dict[str, str | int | None] = {}
 
 
-Answer = DeskAnswer | TicketAnswer | DoneAnswer | RefusedAnswer
+Answer = DeskAnswer | TicketAnswer | CheckInAnswer | DoneAnswer | RefusedAnswer

@@ -11,7 +11,17 @@ from starlette.responses import JSONResponse, Response
 
 from hub.follow_codes import follow_code
 from hub.queue.hours import issues_tickets
-from hub.queue.requests import Answer, DeskAnswer, DoneAnswer, Issue, Origin, RefusedAnswer, Source, TicketAnswer
+from hub.queue.requests import (
+    Answer,
+    CheckInAnswer,
+    DeskAnswer,
+    DoneAnswer,
+    Issue,
+    Origin,
+    RefusedAnswer,
+    Source,
+    TicketAnswer,
+)
 from hub.queue.tickets import Ticket
 from hub.site import Desk, Service
 from hub.site_index import SiteIndex
@@ -270,6 +280,8 @@ def _answered(origin: Origin, answer: Answer, *, created: bool = False) -> Respo
             return problems.of_refusal(answer)
         case DeskAnswer(outcome=outcome, ticket=ticket, number=number):
             return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})
+        case CheckInAnswer():
+            raise TypeError("only a dispenser checks in by code")
         case DoneAnswer(count=count):
             return JSONResponse({"id": origin.request, "count": count})
         case TicketAnswer():

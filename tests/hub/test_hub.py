@@ -353,6 +353,8 @@ def test_nothing_that_names_or_describes_a_person_goes_over_mqtt(hub):
         Book(
             origin=origin,
             booking="dossier-4711",
+            reference="dossiers/4711",
+            confirmation="DOSSIER4711",
             service="civil",
             appointment_ms=now_ms + MINUTE_MS,
             code="k7",

@@ -475,6 +475,8 @@ def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
         Book(
             origin=Origin(Source.SYNC, "sync", stand.new_id()),
             booking="b",
+            reference="form/b",
+            confirmation="C",
             service="civil",
             appointment_ms=TUESDAY_AT_TEN,
             code="c",

@@ -164,6 +164,8 @@ class Queue:
             Book(
                 origin=Origin(Source.SYNC, "sync"),
                 booking=booking,
+                reference=f"form/{booking}",
+                confirmation=booking.upper().replace("-", ""),
                 service=service,
                 appointment_ms=at_ms,
                 code=f"code-{booking}",

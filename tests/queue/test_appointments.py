@@ -35,7 +35,8 @@ def test_a_booking_that_is_known_already_changes_nothing(queue):
     queue.book(queue.now_ms + HOUR)
     booking = queue.tickets()[0].booking
     before = queue.snapshot()
-    queue.job(Book, booking=booking, service="papers", appointment_ms=queue.now_ms, code="other", name="Autre Nom")
+    told = {"booking": booking, "reference": "other", "service": "papers", "confirmation": "OTHER"}
+    queue.job(Book, **told, appointment_ms=queue.now_ms, code="other", name="Autre Nom")
     assert queue.snapshot() == before
 
 
@@ -252,5 +253,15 @@ def test_a_desk_that_wanted_to_pause_pauses_when_its_visitor_is_marked_absent(qu
 
 
 def test_the_request_s_sync_origin_is_in_the_journal(queue):
-    queue.do(Book(origin=Origin(Source.SYNC, "sync"), booking="b", service="civil", appointment_ms=0, code="c"))
+    queue.do(
+        Book(
+            origin=Origin(Source.SYNC, "sync"),
+            booking="b",
+            reference="b",
+            confirmation="B",
+            service="civil",
+            appointment_ms=0,
+            code="c",
+        )
+    )
     assert queue.table("ticket_event")[-1][7:9] == ("sync", "sync")

@@ -118,7 +118,13 @@ class Hall:
         at_ms = self.now_ms + self.dice.randrange(-4, 60) * MINUTE
         service = self.dice.choice(self.site.services).name
         return Book(
-            origin=Origin(Source.SYNC, "sync"), booking=number, service=service, appointment_ms=at_ms, code=number
+            origin=Origin(Source.SYNC, "sync"),
+            booking=number,
+            reference=number,
+            service=service,
+            appointment_ms=at_ms,
+            confirmation=number,
+            code=number,
         )
 
     def rows(self) -> Rows:

@@ -193,6 +193,8 @@ class Stand:
             q.Book(
                 origin=self.origin(Source.SYNC),
                 booking=booking,
+                reference=f"form/{booking}",
+                confirmation=code.upper(),
                 service=service,
                 appointment_ms=at_ms,
                 code=code,

@@ -95,7 +95,7 @@ def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
 
 def _open_up_to(work: Work, day: str, limit: int) -> list[Ticket]:
     next_ms = next_day_ms(day, work.index.site.zone)
-    tickets = []
+    tickets: list[Ticket] = []
     for statement in store.OPEN_UP_TO_DAY:
         rows = work.rows(statement, day=day, next_day_ms=next_ms, limit=limit - len(tickets))
         tickets += map(from_row, rows)

@@ -1,0 +1,111 @@
+"""What every source of bookings gives and takes. Publik's JSON, a file's columns: only the source itself knows them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ReportKind(StrEnum):
+    """What a source is told of a booking."""
+
+    ARRIVED = "arrived"
+    SERVED = "served"
+    ABSENT = "absent"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One appointment as its source tells it. `id` is unique in the source, `reference` what a report is addressed to.
+
+    `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it. `gone`: it
+    was cancelled.
+    """
+
+    id: str
+    reference: str
+    service: str
+    start_ms: int
+    code: str
+    name: str | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A booking that can't be shown: which, and why. Names nobody."""
+
+    about: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
+
+    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing.
+    """
+
+    bookings: tuple[Booking, ...]
+    flaws: tuple[Flaw, ...] = ()
+    complete: bool = False
+    as_of_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """That something changed with this request of the source: look it up. Nothing else in it is believed."""
+
+    reference: str
+
+
+class SourceAway(Exception):
+    """The source was not reached or gave no usable answer: ask again later. `str()` is one sentence, naming nobody.
+
+    `perhaps_done`: what was asked for may have been done all the same (a time-out, a connection cut).
+    """
+
+    def __init__(self, reason: str, *, perhaps_done: bool = False) -> None:
+        super().__init__(reason)
+        self.perhaps_done = perhaps_done
+
+
+class SourceRefuses(Exception):
+    """The source answered no, and will again: somebody must look.
+
+    `not_offered`: the request's status knows no such step, which is also what a step that was done already looks like.
+    """
+
+    def __init__(self, reason: str, *, not_offered: bool = False) -> None:
+        super().__init__(reason)
+        self.not_offered = not_offered
+
+
+class Source(Protocol):
+    """Where bookings come from. Called by one thread, one call at a time; each raises SourceAway or SourceRefuses."""
+
+    @property
+    def title(self) -> str:
+        """What staff call it: `Publik`, or the file's name."""
+
+    def list_all(self, first_day: str, last_day: str) -> Listing:
+        """Every booking of these local days, both included."""
+
+    def list_changed(self, since_ms: int) -> Listing | None:
+        """What changed since; None where the source can't tell, so that all must be listed."""
+
+    def look_up(self, hints: Sequence[Hint]) -> Listing:
+        """These requests as they are now."""
+
+    def tells(self, kind: ReportKind) -> bool:
+        """Whether it is to be told this at all."""
+
+    def status_of(self, reference: str) -> str | None:
+        """The status the request is in; None where telling twice does no harm."""
+
+    def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
+        """Tells what became of a booking."""
+
+    def close(self) -> None:
+        """Ends its connections."""
