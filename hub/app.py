@@ -18,6 +18,7 @@ import uvloop
 from sqlalchemy import Engine
 
 from hub.absence import Absence
+from hub.appointments.list_state import ListState
 from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
@@ -249,6 +250,8 @@ def web_parts(hub: Hub) -> WebParts:
         request_done=hub.metrics.request,
         reader_dropped=hub.metrics.reader_dropped,
         broker_reached=lambda: hub.broker.link.connected,
+        list_state=ListState,
+        push=lambda _query, _body: (404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}),
     )
 
 

@@ -30,5 +30,7 @@ def openapi() -> str:
         request_done=nothing,
         reader_dropped=nothing,
         broker_reached=nothing,
+        list_state=nothing,
+        push=nothing,
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

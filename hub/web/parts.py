@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 
+from hub.appointments.list_state import ListState
 from hub.queue.requests import Answer, Command
 from hub.site import Site
 
@@ -30,7 +32,9 @@ class WebParts:
     `now_ms`: the hub's clock. `new_id`: a UUIDv7 for a request that came without one. `mean_visit_ms`: the measured
     mean of a service, or None where too little was measured. `metrics`: what Prometheus reads. `request_done` is told
     the route, the status and the seconds of each request, `reader_dropped` each page that read too slowly.
-    `broker_reached`: whether screens and buttons hear the hub.
+    `broker_reached`: whether screens and buttons hear the hub. `list_state`: how old the list of bookings is; asked at
+    each drawing, so it must not wait. `push`: takes the query and the body of a request that says a booking changed,
+    as they came, and gives the status and the document to answer.
     """
 
     site: Site
@@ -44,3 +48,5 @@ class WebParts:
     request_done: Callable[[str, int, float], None]
     reader_dropped: Callable[[], None]
     broker_reached: Callable[[], bool]
+    list_state: Callable[[], ListState]
+    push: Callable[[bytes, bytes], tuple[int, dict[str, Any]]]

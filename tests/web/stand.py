@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from hub.appointments.list_state import ListState
 from hub.database.engine import first_generation
 from hub.metrics import Metrics
 from hub.outbox import Outbox
@@ -113,6 +114,10 @@ class Stand:
         index, metrics = SiteIndex(site), Metrics("test")
         adopt(engine, site, now_ms())
         self.means: dict[str, int] = {}
+        # What a source of bookings would say of itself, and what was pushed to the hub.
+        self.list_state = ListState()
+        self.pushed: list[tuple[bytes, bytes]] = []
+        self.push_answer: tuple[int, dict[str, Any]] = (200, {"err": 0})
         self.writer = Writer(
             engine=engine,
             index=index,
@@ -151,6 +156,8 @@ class Stand:
             request_done=metrics.request,
             reader_dropped=metrics.reader_dropped,
             broker_reached=lambda: self.hears_the_hub,
+            list_state=lambda: self.list_state,
+            push=self._push,
         )
 
     def stop(self) -> None:
@@ -162,6 +169,10 @@ class Stand:
 
     def _committed(self, batch: Sequence[Committed]) -> None:
         self.outbox.committed(batch)
+
+    def _push(self, query: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
+        self.pushed.append((query, body))
+        return self.push_answer
 
     def put(self, command: Command) -> "Future[Answer]":
         future: Future[Answer] = Future()
