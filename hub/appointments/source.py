@@ -34,10 +34,14 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A booking that can't be shown: which, and why. Names nobody."""
+    """A booking that can't be shown: which, and why. Names nobody.
+
+    `reference`: its request, where that much is known: what was told of it before is not taken to be gone.
+    """
 
     about: str
     why: str
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,168 @@
+"""What changed between what is known and what a source says now. Pure; the follow codes' chance is handed in.
+
+Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from hub.appointments.source import Booking, Flaw, Listing
+from hub.queue.hours import local_day
+from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source
+from hub.site import Site
+
+SYNC = Origin(Source.SYNC, "sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A booking as its source told it last. `gone`: cancelled there, or no longer there."""
+
+    id: str
+    reference: str
+    service: str
+    start_ms: int
+    day: str
+    code: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which bookings count: of these local days, both included, but for the days off, and of these services."""
+
+    zone: str
+    first_day: str
+    last_day: str
+    days_off: frozenset[str]
+    services: frozenset[str]
+
+    def counts(self, day: str) -> bool:
+        return self.first_day <= day <= self.last_day and day not in self.days_off
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The changes in the order in which they are to be made; and what can't be shown, and why."""
+
+    changes: tuple[BookingChange, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def window_of(site: Site, now_ms: int) -> Window:
+    """From today to `days_ahead` later: of today also what is past, for who comes late may still be served."""
+    today = local_day(now_ms, site.zone)
+    last = date.fromisoformat(today) + timedelta(days=site.appointments.days_ahead)
+    return Window(
+        zone=site.zone,
+        first_day=today,
+        last_day=last.isoformat(),
+        days_off=frozenset(site.appointments.days_off),
+        services=frozenset(service.name for service in site.services),
+    )
+
+
+def compare(known: Iterable[Known], listing: Listing, window: Window, new_code: Callable[[], str]) -> Found:
+    """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
+
+    A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
+    a move looks, a new booking and the old one cancelled.
+    """
+    by_id = {each.id: each for each in known}
+    told, flaws = _one_of_each(listing, by_id)
+    spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
+    dropped = _dropped(by_id, told, spared)
+    changes: list[BookingChange] = []
+    for booking in told.values():
+        if booking.service not in window.services:
+            flaws.append(Flaw(booking.id, f"the site has no service {booking.service!r}", booking.reference))
+            continue
+        # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
+        changes += [CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ())]
+        changes += _changes(by_id.get(booking.id), booking, window, new_code)
+    changes += [CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds]
+    if listing.complete:
+        gone_already = {change.booking for change in changes if isinstance(change, CancelBooking)}
+        vanished = _vanished(by_id.values(), told, spared, window)
+        changes += [CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone_already]
+    return Found(tuple(changes), (*listing.flaws, *flaws))
+
+
+def _changes(
+    known: Known | None, booking: Booking, window: Window, new_code: Callable[[], str]
+) -> Iterator[BookingChange]:
+    """What one booking asks for."""
+    wanted = not booking.gone and window.counts(local_day(booking.start_ms, window.zone))
+    if known is None or known.gone:
+        if wanted:
+            yield _book(booking, new_code)
+        return
+    if not wanted:
+        # One of yesterday's is over, whatever is said of it now.
+        if booking.gone or known.day >= window.first_day:
+            yield CancelBooking(origin=SYNC, booking=booking.id)
+        return
+    if (known.start_ms, known.service) != (booking.start_ms, booking.service):
+        service = booking.service if booking.service != known.service else None
+        yield Move(origin=SYNC, booking=booking.id, appointment_ms=booking.start_ms, service=service)
+
+
+def _book(booking: Booking, new_code: Callable[[], str]) -> Book:
+    return Book(
+        origin=SYNC,
+        booking=booking.id,
+        reference=booking.reference,
+        service=booking.service,
+        appointment_ms=booking.start_ms,
+        confirmation=booking.code,
+        code=new_code(),
+        name=booking.name,
+    )
+
+
+def _one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str, Booking], list[Flaw]]:
+    """A booking told twice counts once, as it was told last; but two requests can't both have it."""
+    told: dict[str, Booking] = {}
+    flaws: list[Flaw] = []
+    for booking in listing.bookings:
+        other = told.get(booking.id)
+        if other is None or other.reference == booking.reference:
+            told[booking.id] = booking
+            continue
+        kept, left = _preferred(other, booking, known.get(booking.id))
+        told[booking.id] = kept
+        if not left.gone:
+            flaws.append(Flaw(booking.id, f"{kept.reference} has this booking too", left.reference))
+    return told, flaws
+
+
+def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Booking, Booking]:
+    """Of two requests with one booking: the one that is not cancelled, then the one known already, then the first."""
+    if first.gone != second.gone:
+        return (second, first) if first.gone else (first, second)
+    second_known = known is not None and known.reference == second.reference
+    return (second, first) if second_known else (first, second)
+
+
+def _dropped(
+    known: Mapping[str, Known], told: Mapping[str, Booking], spared: Iterable[str]
+) -> dict[str, list[str]]:
+    """By request: the bookings it had and no longer names, though it is in the listing."""
+    named = {booking.reference for booking in told.values()}.difference(spared)
+    dropped: dict[str, list[str]] = {}
+    for each in known.values():
+        if not each.gone and each.reference in named and each.id not in told:
+            dropped.setdefault(each.reference, []).append(each.id)
+    return dropped
+
+
+def _vanished(
+    known: Iterable[Known], told: Mapping[str, Booking], spared: Iterable[str], window: Window
+) -> Iterator[str]:
+    """Those of the listed days that a complete listing lacks."""
+    left_alone = frozenset(spared)
+    for each in known:
+        listed = window.first_day <= each.day <= window.last_day
+        if listed and not each.gone and each.id not in told and each.reference not in left_alone:
+            yield each.id
