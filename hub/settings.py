@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hub.publik.secrets import Secrets
 from protocol.environment import PREFIX, Described, WrongSetting, describe, read
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 
@@ -27,6 +28,15 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     ] = None
     database_password_file: Annotated[
         Path | None, Meta(description="file whose first line is the password for PostgreSQL")
+    ] = None
+    publik_key_file: Annotated[
+        Path | None, Meta(description="file whose first line is the API client's key, for signatures out and in")
+    ] = None
+    publik_password_file: Annotated[
+        Path | None, Meta(description="file whose first line is the API client's password, for HTTP Basic")
+    ] = None
+    publik_ca_file: Annotated[
+        Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
     ] = None
     http_host: Annotated[
         str, Meta(description="address the pages and the API are served on, for now on this machine alone")
@@ -49,12 +59,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     hub: HubSettings
     broker: BrokerSettings
     database_url: str
+    publik: Secrets = Secrets()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Raises WrongSetting, which names the variable, its value and what would be right."""
     hub = read_hub_settings(environ)
-    return Settings(hub=hub, broker=read_broker_settings(environ), database_url=database_url(hub))
+    return Settings(
+        hub=hub, broker=read_broker_settings(environ), database_url=database_url(hub), publik=publik_secrets(hub)
+    )
 
 
 def read_hub_settings(environ: Mapping[str, str]) -> HubSettings:
@@ -71,15 +84,29 @@ def database_url(settings: HubSettings) -> str:
     file = settings.database_password_file
     if file is None:
         return settings.database_url
-    variable = f"{PREFIX}DATABASE_PASSWORD_FILE"
+    password = _first_line("DATABASE_PASSWORD_FILE", file)
     try:
-        password = file.read_text(encoding="utf-8").partition("\n")[0]
         url = make_url(settings.database_url).set(password=password)
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting(variable, str(file), f"a readable text file ({error})") from error
     except ArgumentError:
         return settings.database_url  # opening it says what is wrong
     return url.render_as_string(hide_password=False)
+
+
+def publik_secrets(settings: HubSettings) -> Secrets:
+    """Key and password out of their files. Raises WrongSetting."""
+    key_file, password_file = settings.publik_key_file, settings.publik_password_file
+    return Secrets(
+        key=_first_line("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
+        password=_first_line("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
+        ca_file=settings.publik_ca_file,
+    )
+
+
+def _first_line(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"{PREFIX}{name}", str(file), f"a readable text file ({error})") from error
 
 
 def described_settings() -> Iterator[Described]:

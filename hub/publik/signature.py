@@ -1,0 +1,127 @@
+"""Publik's signatures: of URLs the hub asks for, and of calls it receives.
+
+Signed are the bytes of the query as sent, up to but without `&signature=`: neither the method nor the host, path or
+body. The rules are those of w.c.s.'s own verifier.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
+
+TOLERANCE_MS = 30_000
+ALGORITHM = "sha256"
+# What a signature may be made with; of Python's list those that are still sound and have a fixed length.
+ALGORITHMS = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512"})
+NONCE_MOST = 128
+QUERY_MOST_BYTES = 8_192
+# Each is held for a minute at most: 160 signed calls a second would fill it.
+NONCES_MOST = 10_000
+_ONCE = ("orig", "algo", "timestamp", "nonce")
+_MARK = b"&signature="
+
+
+class SignatureRefused(Exception):
+    """A call that was not signed as it should be; `str()` says what was wrong, in words for whoever signs."""
+
+
+class TooManyCalls(Exception):
+    """More signed calls within a minute than are remembered: a replayed one could not be told from a new one."""
+
+
+def sign(query: Sequence[tuple[str, str]], *, key: bytes, client: str, now_ms: int, nonce: str) -> str:
+    """The whole query, ready to be sent as it stands: anything that writes it anew breaks the signature."""
+    timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = [("orig", client), ("algo", ALGORITHM), ("timestamp", timestamp), ("nonce", nonce)]
+    signed = urlencode([*query, *own])
+    return f"{signed}&signature={quote(base64.b64encode(_digest(key, ALGORITHM, signed.encode())), safe='')}"
+
+
+class Verifier:
+    """Checks calls of the peers whose keys it has, by `orig`; each call is accepted once. For one thread at a time."""
+
+    def __init__(self, keys: Mapping[str, bytes], nonces_most: int = NONCES_MOST) -> None:
+        self._keys = {orig: key for orig, key in keys.items() if key}
+        self._most = nonces_most
+        # Until when each is remembered, the oldest first: nearly in that order, and never kept much too long.
+        self._nonces: OrderedDict[str, int] = OrderedDict()
+
+    def verify(self, query: bytes, now_ms: int) -> list[tuple[str, str]]:
+        """The signed parameters. Raises SignatureRefused, or TooManyCalls where replays can no longer be told."""
+        if len(query) > QUERY_MOST_BYTES:
+            raise SignatureRefused("query too long")
+        signed, mark, signature = query.rpartition(_MARK)
+        if not mark or b"&" in signature or b"signature=" in signed:
+            raise SignatureRefused("no signature at the end of the query")
+        parameters = _parameters(signed)
+        once = _once(parameters)
+        key = self._keys.get(once["orig"])
+        if key is None:
+            raise SignatureRefused("unknown orig")
+        if once["algo"] not in ALGORITHMS:
+            raise SignatureRefused("unknown algo")
+        if not hmac.compare_digest(_digest(key, once["algo"], signed), _decoded(signature)):
+            raise SignatureRefused("wrong signature")
+        made_ms = _timestamp_ms(once["timestamp"])
+        if abs(now_ms - made_ms) > TOLERANCE_MS:
+            raise SignatureRefused(f"timestamp off by more than {TOLERANCE_MS // 1000} seconds")
+        # Without a nonce the signature itself is what comes only once.
+        self._remember(once["nonce"] or signature.decode("ascii", "replace"), made_ms, now_ms)
+        return parameters
+
+    def _remember(self, nonce: str, made_ms: int, now_ms: int) -> None:
+        while self._nonces and next(iter(self._nonces.values())) < now_ms:
+            self._nonces.popitem(last=False)
+        if self._nonces.get(nonce, -1) >= now_ms:
+            raise SignatureRefused("nonce seen before")
+        if len(self._nonces) >= self._most:
+            raise TooManyCalls
+        # After that its timestamp alone is refused.
+        self._nonces[nonce] = made_ms + TOLERANCE_MS
+        self._nonces.move_to_end(nonce)
+
+
+def _digest(key: bytes, algorithm: str, signed: bytes) -> bytes:
+    return hmac.new(key, signed, getattr(hashlib, algorithm)).digest()
+
+
+def _parameters(signed: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(signed.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError as error:
+        raise SignatureRefused("query not readable") from error
+
+
+def _once(parameters: list[tuple[str, str]]) -> dict[str, str]:
+    found = dict.fromkeys(_ONCE, "")
+    for name, value in parameters:
+        if name not in found:
+            continue
+        if found[name]:
+            raise SignatureRefused(f"{name} given twice")
+        found[name] = value
+    for name in _ONCE[:3]:
+        if not found[name]:
+            raise SignatureRefused(f"no {name}")
+    if len(found["nonce"]) > NONCE_MOST:
+        raise SignatureRefused("nonce too long")
+    return found
+
+
+def _decoded(signature: bytes) -> bytes:
+    try:
+        return base64.b64decode(unquote_to_bytes(signature), validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _timestamp_ms(text: str) -> int:
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise SignatureRefused("timestamp not readable") from error
+    return int(moment.timestamp()) * 1000
