@@ -1,0 +1,253 @@
+"""What the test Publik knows: the forms of w.c.s., the bookings of Chrono, and its own clock.
+
+No answer of a real Publik was ever recorded. The marks say where each behaviour is from: [code] read in w.c.s., [doc]
+Publik's documentation, [infer] deduced, [recall] only remembered: that is a switch, and tests try both ways.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+
+@dataclass
+class Switches:
+    """What is only remembered or deduced, and may be the other way in a real one."""
+
+    # [recall] The `id` of a list's entry: "12", or "rendez-vous/12".
+    id_with_slug: bool = False
+    # [recall] The order of a list that asks for none.
+    newest_first: bool = True
+    # [infer] Whether "changed since" compares local times as they stand, or the moments they are.
+    mtime_as_written: bool = True
+    # [recall] Business refusals of Chrono come with HTTP 200; else 400.
+    refuses_with_200: bool = True
+    # [recall] A form's page answers a browser that is not signed in with a redirection to a login page.
+    html_redirects: bool = False
+    # [doc] A client restricted to anonymised data sees no field but those marked "keep when anonymised".
+    anonymised: bool = False
+    # Whether the client has the role that the forms ask for. [code] 403 without.
+    has_role: bool = True
+    # [infer] w.c.s. asks Authentic for the client's roles at each call of ours: its outage is a 403 of ours.
+    authentic_away: bool = False
+    # [infer] An agenda whose checks are frozen for billing refuses a PATCH.
+    checks_locked: bool = False
+    # [doc] Says that Chrono is not opened to outside programs.
+    chrono_closed: bool = False
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status of the workflow. `triggers`: the name of each jump to the status it leads to."""
+
+    name: str
+    triggers: dict[str, str] = field(default_factory=dict)
+
+
+# [code] A status has an id, mostly a small number, and a name; a jump is offered by the statuses that have it alone.
+WORKFLOW = {
+    "new": Status("Nouveau"),
+    "1": Status(
+        "Réservé",
+        {
+            "suivant-arrive": "2",
+            "suivant-servi": "3",
+            "suivant-absent": "4",
+            "suivant-annule": "5",
+        },
+    ),
+    "2": Status("Arrivé", {"suivant-servi": "3", "suivant-absent": "4", "suivant-annule": "5"}),
+    "3": Status("Servi"),
+    # A workflow that knows a way back.
+    "4": Status("Absent", {"suivant-arrive": "2", "suivant-servi": "3"}),
+    "5": Status("Annulé"),
+    # Two jumps of one name in a row: [code] a repeated call jumps twice.
+    "6": Status("Réservé, prudent", {"suivant-arrive": "7"}),
+    "7": Status("Arrivé, à confirmer", {"suivant-arrive": "8"}),
+    "8": Status("Arrivé, confirmé"),
+}
+BOOKED, CANCELLED = "1", "5"
+# [code] Global actions lead there from any status.
+ACTIONS = {"suivant-arrive": "2", "suivant-servi": "3", "suivant-absent": "4", "suivant-annule": "5"}
+
+
+@dataclass
+class Form:
+    """One request of a form. `booking`: the id Chrono gave, None before or without it."""
+
+    slug: str
+    id: int
+    received_ms: int
+    changed_ms: int
+    status: str
+    fields: dict
+    data: dict
+    draft: bool = False
+    evolution: int = 1
+
+
+@dataclass
+class BookingKept:
+    id: int
+    slug: str
+    form: int
+    agenda: str
+    meeting_type: str
+    start: str
+    cancelled: bool = False
+    # [doc] null: not checked.
+    present: bool | None = None
+    reason: str = ""
+    extra_data: dict = field(default_factory=dict)
+    in_waiting_list: bool = False
+
+
+class Town:
+    """All of it, for several threads. `listeners` are told of each change, after it: the form, and what it was."""
+
+    def __init__(self, *, zone="Europe/Paris", now_ms=None):
+        self.zone = ZoneInfo(zone)
+        self.switches = Switches()
+        self.clock_off_ms = 0
+        self.lock = threading.RLock()
+        self.forms: dict[str, dict[int, Form]] = {}
+        self.bookings: dict[int, BookingKept] = {}
+        self.told: list[dict] = []
+        self.listeners = []
+        self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._last_form = 0
+        self._last_booking = 1000
+
+    def now_ms(self) -> int:
+        return self._now_ms() + self.clock_off_ms
+
+    def local(self, moment_ms: int) -> datetime:
+        return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(self.zone).replace(tzinfo=None)
+
+    # --- what people of the town do -----------------------------------------------------------------------------
+
+    def add_form(self, slug):
+        with self.lock:
+            self.forms.setdefault(slug, {})
+
+    def book(
+        self,
+        slug,
+        start,
+        *,
+        agenda="mairie",
+        meeting_type="30",
+        first_name="Zoé",
+        last_name="Exemple-Inventée",
+        code=None,
+        draft=False,
+        failed=False,
+        waiting=False,
+        status=BOOKED,
+        changed_ms=None,
+    ) -> Form:
+        """`start`: local, `2026-11-25 10:00`. `draft`: [pr] booked with a lease, the form not submitted yet. `failed`:
+        the call of the workflow to Chrono failed."""
+        with self.lock:
+            self.add_form(slug)
+            self._last_form += 1
+            now_ms = changed_ms or self.now_ms()
+            form = Form(slug, self._last_form, now_ms, now_ms, status, {}, {}, draft)
+            form.fields = {"prenom": first_name, "nom": last_name, "courriel": "personne@exemple.invalid"}
+            self.forms[slug][form.id] = form
+            if failed:
+                # [doc] The action keeps the answer's status beside it; [doc] Chrono's refusals have err and err_class.
+                form.data = {"rdv_status": 200, "rdv_response": {"err": 1, "err_class": "no more desk available"}}
+                form.fields["rdv_raw"] = self._slot(meeting_type, start)
+            else:
+                booking = self._new_booking(form, start, agenda, meeting_type, waiting)
+                form.fields["code_rdv"] = code if code is not None else f"{slug[0].upper()}{booking.id}"
+            form.fields["agenda_rdv"] = agenda
+        self._changed(form, "booked")
+        return form
+
+    def move(self, slug, id_, start) -> Form:
+        """[doc] `cancel_booking_id` books anew and cancels the old one: a new id."""
+        with self.lock:
+            form = self.forms[slug][id_]
+            old = self.bookings[form.data["rdv_response"]["booking_id"]]
+            old.cancelled = True
+            self._new_booking(form, start, old.agenda, old.meeting_type, waiting=False)
+            self.touch(form)
+        self._changed(form, "moved")
+        return form
+
+    def cancel(self, slug, id_) -> Form:
+        with self.lock:
+            form = self.forms[slug][id_]
+            booking = self.bookings.get(form.data.get("rdv_response", {}).get("booking_id"))
+            if booking:
+                booking.cancelled = True
+            form.status = CANCELLED
+            self.touch(form)
+        self._changed(form, "cancelled")
+        return form
+
+    def set_status(self, slug, id_, status) -> Form:
+        with self.lock:
+            form = self.forms[slug][id_]
+            form.status = status
+            self.touch(form)
+        self._changed(form, "status")
+        return form
+
+    def submit(self, slug, id_) -> Form:
+        """A draft is sent in."""
+        with self.lock:
+            form = self.forms[slug][id_]
+            form.draft = False
+            self.touch(form)
+        self._changed(form, "booked")
+        return form
+
+    def lose(self, slug, id_) -> None:
+        """[pr] An expired lease is deleted: the booking is nowhere, and nobody cancelled it."""
+        with self.lock:
+            form = self.forms[slug].pop(id_)
+            self.bookings.pop(form.data.get("rdv_response", {}).get("booking_id"), None)
+
+    def touch(self, form: Form) -> None:
+        form.changed_ms = self.now_ms()
+        form.evolution += 1
+
+    def jump(self, form: Form, status: str) -> None:
+        with self.lock:
+            form.status = status
+            self.touch(form)
+
+    def _new_booking(self, form, start, agenda, meeting_type, waiting):
+        self._last_booking += 1
+        booking = BookingKept(self._last_booking, form.slug, form.id, agenda, meeting_type, start)
+        booking.in_waiting_list = waiting
+        self.bookings[booking.id] = booking
+        # [code] The chosen slot's id stands under `_raw`, its text under the variable alone.
+        form.fields["rdv"] = f"le {start}"
+        form.fields["rdv_raw"] = self._slot(meeting_type, start)
+        # [doc] The workflow's action keeps answer and status under its own variable.
+        form.data = {
+            "rdv_status": 200,
+            "rdv_response": {
+                "err": 0,
+                "booking_id": booking.id,
+                "in_waiting_list": waiting,
+                "datetime": f"{start}:00",
+            },
+        }
+        return booking
+
+    @staticmethod
+    def _slot(meeting_type, start):
+        """[code] `<type>:<YYYY-MM-DD-HHMM>`, local."""
+        return f"{meeting_type}:{start[:10]}-{start[11:13]}{start[14:16]}"
+
+    def _changed(self, form, kind):
+        if form.draft:
+            return
+        for listener in list(self.listeners):
+            listener(form, kind)
