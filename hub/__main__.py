@@ -77,8 +77,10 @@ def _say(sentence: str, status: int) -> int:
 def run_hub(_options: argparse.Namespace) -> int:
     from hub.app import run
     from hub.logs import configure
-    from hub.settings import read_settings
+    from hub.settings import described_settings, read_settings
+    from protocol.environment import refuse_misspelt
 
+    refuse_misspelt(os.environ, described_settings())
     settings = read_settings(os.environ)
     configure(settings.hub.log, settings.hub.log_level)
     return run(settings) or 0

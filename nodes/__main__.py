@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nodes.settings import described_settings
-from protocol.environment import Described, WrongSetting
+from protocol.environment import Described, WrongSetting, refuse_misspelt
 
 WRONG_SETTING_STATUS = 2
 FAILED_STATUS = 1
@@ -41,8 +41,11 @@ ROLES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 after a signal, 1 where a part is missing, 2 for a wrong setting, 75 to be started again."""
     options = _parser().parse_args(arguments)
+    role = ROLES[options.role]
     try:
-        return _run(ROLES[options.role])(os.environ, options.simulated)
+        run = _run(role)
+        refuse_misspelt(os.environ, _all_settings(role))
+        return run(os.environ, options.simulated)
     except WrongSetting as error:
         print(f"suivant-node {options.role}: {error}.", file=sys.stderr)
         return WRONG_SETTING_STATUS

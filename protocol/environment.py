@@ -6,8 +6,9 @@ says what the field means stand beside it: `Annotated[int, Meta(ge=1, le=65535, 
 `extra={"wanted": "…"}` says what would be right in better words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -16,6 +17,8 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, inspect
 
 PREFIX = "SUIVANT_"
+# One slip in a name of six letters; no two settings of different programs are as near to each other.
+NEAR = 0.83
 
 S = TypeVar("S", bound=Struct)
 
@@ -29,6 +32,14 @@ class WrongSetting(ValueError):
         self.wanted = wanted
         found = f"{variable} is not set" if value is None else f"{variable} is {value!r}"
         super().__init__(f"{found}: it should be {wanted}")
+
+
+class MisspeltSetting(WrongSetting):
+    """A variable that no setting reads, with a name so near to one of them that it must be meant."""
+
+    def __init__(self, variable: str, meant: str) -> None:
+        super().__init__(variable, None, meant)
+        self.args = (f"{variable} is no setting: did you mean {meant}?",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,21 @@ def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> 
         elif field.required:
             raise WrongSetting(variable, None, wanted(field.type))
     return kind(**values)
+
+
+def refuse_misspelt(environ: Mapping[str, str], settings: Iterable[Described]) -> None:
+    """Raises MisspeltSetting for the first variable that is nearly, and not quite, one of `settings`.
+
+    Others that begin alike are let be: one file may hold the variables of several programs.
+    """
+    known = {each.variable.removeprefix(PREFIX): each.variable for each in settings}
+    for variable in environ:
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in known:
+            continue
+        meant = get_close_matches(name, known, n=1, cutoff=NEAR)
+        if meant:
+            raise MisspeltSetting(variable, known[meant[0]])
 
 
 def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]:

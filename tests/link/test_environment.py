@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 import pytest
 from msgspec import Meta, Struct
 
-from protocol.environment import WrongSetting, describe, read
+from hub.settings import described_settings as hub_settings
+from nodes.__main__ import ROLES, _all_settings
+from protocol.environment import WrongSetting, describe, read, refuse_misspelt
 
 
 class Mood(StrEnum):
@@ -76,3 +78,16 @@ def test_every_setting_can_be_described():
     assert (town.variable, town.default, town.meaning) == ("SUIVANT_TOWN", None, "name of the town")
     assert (port.default, port.wanted) == ("1883", "a whole number from 1 to 65535")
     assert (folder.default, folder.wanted) == ("/var/lib/example", "a path")
+
+
+@pytest.mark.parametrize("slip", ["BROKER_PROT", "BROKR_PORT", "STATE_DIRR", "QUIETT", "TOWNN"])
+def test_a_misspelt_variable_is_refused_with_the_one_that_is_meant(slip):
+    with pytest.raises(WrongSetting, match=rf"^SUIVANT_{slip} is no setting: did you mean SUIVANT_[A-Z_]+\?$"):
+        refuse_misspelt({f"SUIVANT_{slip}": "x"}, describe(Example))
+
+
+def test_variables_of_other_programs_are_let_be():
+    programs = [list(hub_settings()), *(list(_all_settings(role)) for role in ROLES.values())]
+    every = {each.variable: "x" for settings in programs for each in settings}
+    for settings in programs:
+        refuse_misspelt(every | {"SUIVANT_TORTURE": "1", "PATH": "/bin"}, settings)
