@@ -18,6 +18,7 @@ from demo.options import Options, read_options
 from demo.picture import render
 from demo.server import DemoPage, serving
 from demo.stage import LOOPBACK, SITE_FILE, Stage, free_port, programs
+from demo.terminal import alone_at_the_terminal
 from demo.watcher import Watcher
 from protocol.environment import WrongSetting
 
@@ -36,7 +37,7 @@ class DemoFailed(RuntimeError):
 def main() -> int:
     try:
         options = read_options(os.environ)
-        with _own_folder(options.demo_dir):
+        with _own_folder(options.demo_dir), alone_at_the_terminal():
             return asyncio.run(_run(options))
     except WrongSetting as error:
         print(f"demo: {error}.", file=sys.stderr)
