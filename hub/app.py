@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from socket import socket
+from typing import Any
 
 import structlog
 import uvicorn
@@ -18,7 +19,10 @@ import uvloop
 from sqlalchemy import Engine
 
 from hub.absence import Absence
-from hub.appointments.list_state import ListState
+from hub.appointments.file_source import FileSource
+from hub.appointments.nowhere import Nowhere
+from hub.appointments.source import Source
+from hub.appointments.worker import Worker
 from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
@@ -32,6 +36,9 @@ from hub.follow_codes import follow_code
 from hub.listening import listen
 from hub.metrics import Metrics
 from hub.outbox import Outbox
+from hub.publik.push import PushDoor
+from hub.publik.secrets import Secrets
+from hub.publik.source import PublikSource
 from hub.queue.adoption import adopt, last_moment_ms
 from hub.queue.requests import Answer, Command
 from hub.settings import Settings
@@ -51,7 +58,10 @@ LOCK_CHECK_S = 1.0
 
 
 class Hub:
-    """All that runs but the pages. `give_up` is called, from any thread, when only a new start can help."""
+    """All that runs but the pages. `give_up` is called, from any thread, when only a new start can help.
+
+    `source`: where bookings come from, none unless named. `secrets`: by which Publik's calls are known.
+    """
 
     def __init__(
         self,
@@ -61,6 +71,8 @@ class Hub:
         broker: BrokerSettings,
         give_up: Callable[[str], None],
         clock: Clock | None = None,
+        source: Source | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.engine = engine
         self.site = site
@@ -100,7 +112,24 @@ class Hub:
             metrics=self.metrics,
         )
         self.absence = Absence(engine, site.name, self.clock.now_ms, self.writer.put_later)
-        self.chores = Chores(site=site, visits=self.visits, now_ms=self.clock.now_ms, do=self.do_later)
+        self.appointments = Worker(
+            source=source or Nowhere(),
+            site=site,
+            engine=engine,
+            do=self.do_later,
+            now_ms=self.clock.now_ms,
+            new_code=follow_code,
+            metrics=self.metrics,
+        )
+        self._door = _door(site, secrets or Secrets(), self.appointments)
+        self._door_lock = threading.Lock()
+        self.chores = Chores(
+            site=site,
+            visits=self.visits,
+            now_ms=self.clock.now_ms,
+            do=self.do_later,
+            ask_pass=self.appointments.ask_pass,
+        )
         self._give_up = give_up
         self._lock: SiteLock | None = None
         self._stopping = threading.Event()
@@ -120,6 +149,7 @@ class Hub:
         self.outbox.start(generation)
         self.broker.start(generation)
         self.absence.start()
+        self.appointments.start()
         self.chores.start()
         self._guard.start()
         log.info("hub.started", site=self.site.name, version=self.version)
@@ -127,6 +157,7 @@ class Hub:
     def stop(self) -> None:
         self._stopping.set()
         self.chores.stop()
+        self.appointments.stop()
         self.absence.stop()
         self.writer.stop()
         self.outbox.stop()
@@ -144,6 +175,13 @@ class Hub:
         future: Future[Answer] = Future()
         self.writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
         return future
+
+    def push(self, query: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
+        """A call that says a booking changed: the status and the document to answer. Never waits for Publik."""
+        if self._door is None:
+            return 404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}
+        with self._door_lock:
+            return self._door.take(query, body, _system_ms())
 
     def health(self) -> Health:
         return Health(
@@ -215,7 +253,14 @@ def run(settings: Settings) -> int:
         status.append(reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    hub = Hub(engine=open_engine(settings.database_url), site=site, broker=settings.broker, give_up=give_up)
+    hub = Hub(
+        engine=open_engine(settings.database_url),
+        site=site,
+        broker=settings.broker,
+        give_up=give_up,
+        source=open_source(site, settings),
+        secrets=settings.publik,
+    )
     hub.start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -225,11 +270,31 @@ def run(settings: Settings) -> int:
     return 1 if status else 0
 
 
+def open_source(site: Site, settings: Settings) -> Source:
+    """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting where Publik's secret lacks."""
+    appointments = site.appointments
+    if appointments.publik is None:
+        return FileSource(settings.hub.state_dir / appointments.file, site.zone, _system_ms)
+    return PublikSource.open(appointments.publik, appointments, site, settings.publik, _system_ms)
+
+
+def _door(site: Site, secrets: Secrets, appointments: Worker) -> PushDoor | None:
+    publik = site.appointments.publik
+    return PushDoor(publik, secrets, appointments.hint) if publik else None
+
+
+def _system_ms() -> int:
+    """What others' clocks and files go by; the hub's own may be ahead of it for a while."""
+    return time.time_ns() // 1_000_000
+
+
 async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     host, port = listening.getsockname()[:2]
     web = create_web(web_parts(hub))
     hub.metrics.watch_readers(lambda: web.state.live.reader_count)
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
+    every_desk = frozenset(desk.name for desk in hub.site.desks)
+    hub.appointments.listen(lambda: web.state.changed(every_desk, frozenset()))
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
     server = _Server(server_config(web))
     ending.of(server)
@@ -250,8 +315,8 @@ def web_parts(hub: Hub) -> WebParts:
         request_done=hub.metrics.request,
         reader_dropped=hub.metrics.reader_dropped,
         broker_reached=lambda: hub.broker.link.connected,
-        list_state=ListState,
-        push=lambda _query, _body: (404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}),
+        list_state=lambda: hub.appointments.list_state,
+        push=hub.push,
     )
 
 

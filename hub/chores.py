@@ -1,4 +1,4 @@
-"""Coarse chores by APScheduler, rebuilt at each start: the end of the day, measured means, old answers.
+"""Coarse chores by APScheduler, rebuilt at each start: the end of the day, measured means, bookings, what is old.
 
 The body of each may run twice and come late; nothing that a stop or a step of the clock may lose is kept here.
 """
@@ -10,19 +10,35 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.figures.visits import Visits
-from hub.queue.hours import last_ended_day
-from hub.queue.requests import Answer, CloseLostDesks, Command, DoneAnswer, EndDay, ForgetRequests, Origin, Source
+from hub.queue.hours import last_ended_day, local_day
+from hub.queue.requests import (
+    Answer,
+    CloseLostDesks,
+    Command,
+    DoneAnswer,
+    EndDay,
+    ForgetBookings,
+    ForgetRequests,
+    Origin,
+    Source,
+)
 from hub.site import DAY_MS, Site
 
 log = structlog.get_logger(__name__)
 
 # The contract promises 7 days; one more, so that a request is never forgotten while it may still be repeated.
 ANSWERS_KEPT_MS = 8 * DAY_MS
+# A time that is there once on every night.
+FULL_PASS_AT = (3, 40)
+FULL_PASS_SPREAD_S = 1200
 _JOB = Origin(Source.JOB, "chores")
 
 
 class Chores:
-    """`do` hands a command to the writer's queue for jobs and gives its answer in time."""
+    """`do` hands a command to the writer's queue for jobs and gives its answer in time.
+
+    `ask_pass` says that the source of bookings is to be asked, `all_of_it=True` for all it has.
+    """
 
     def __init__(
         self,
@@ -31,6 +47,7 @@ class Chores:
         visits: Visits,
         now_ms: Callable[[], int],
         do: Callable[[Command], Future[Answer]],
+        ask_pass: Callable[..., None],
     ) -> None:
         self._site = site
         self._visits = visits
@@ -41,7 +58,12 @@ class Chores:
         self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
         self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
         self._scheduler.add_job(self.measure, "interval", minutes=1, name="measured means")
-        self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers")
+        self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers and bookings")
+        every_s = site.appointments.sync_every_s
+        self._scheduler.add_job(ask_pass, "interval", seconds=every_s, name="bookings that changed")
+        # Each night and not at once: one Publik has many towns.
+        night = {"hour": FULL_PASS_AT[0], "minute": FULL_PASS_AT[1], "jitter": FULL_PASS_SPREAD_S}
+        self._scheduler.add_job(ask_pass, "cron", kwargs={"all_of_it": True}, name="all bookings", **night)
 
     def start(self) -> None:
         """What was missed while the hub was off is done now, and what the site file changed meanwhile."""
@@ -67,9 +89,12 @@ class Chores:
         self._visits.read(self._now_ms())
 
     def forget(self) -> None:
-        self._slices(ForgetRequests(origin=_JOB, before_ms=self._now_ms() - ANSWERS_KEPT_MS))
+        now_ms = self._now_ms()
+        self._slices(ForgetRequests(origin=_JOB, before_ms=now_ms - ANSWERS_KEPT_MS))
+        first_kept = local_day(now_ms - self._site.appointments.kept_days * DAY_MS, self._site.zone)
+        self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
-    def _slices(self, command: EndDay | ForgetRequests) -> None:
+    def _slices(self, command: EndDay | ForgetRequests | ForgetBookings) -> None:
         """Again and again while a whole slice was done; people's commands go between."""
         while self._count(command) == command.limit:
             pass

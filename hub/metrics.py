@@ -27,6 +27,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # A commit takes 0.2 to 10 ms on most disks; a page is slow from 0.3 s on.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+# Publik's forms are read over the internet, one after the other.
+_LISTING_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -95,6 +97,19 @@ class Metrics:
         self._request = Histogram(
             "suivant_http_request_seconds", "an HTTP request", registry=registry, buckets=_SECONDS
         )
+        self._listings = Counter(
+            "suivant_listings", "times the source was asked for bookings", ["asked", "outcome"], registry=registry
+        )
+        self._listing = Histogram(
+            "suivant_listing_seconds", "a listing taken in", ["asked"], registry=registry, buckets=_LISTING_SECONDS
+        )
+        self._changes = Counter("suivant_booking_changes", "changes of bookings found", registry=registry)
+        self._bookings_age = Gauge(
+            "suivant_bookings_age_seconds", "how old the list of bookings is; -1 before the first", registry=registry
+        )
+        self._flaws = Gauge("suivant_bookings_flawed", "bookings that can't be shown", registry=registry)
+        self._told = Counter("suivant_reports", "reports to the source", ["kind", "outcome"], registry=registry)
+        self._failed = Gauge("suivant_reports_failed", "reports an agent must look at", registry=registry)
         # A counter that is there from the start shows the first error too as a rise.
         for reason in BadReason:
             self._bad.labels(reason)
@@ -158,3 +173,23 @@ class Metrics:
         """`route`: the pattern (`/api/v1/desks/{desk}`), never the path itself."""
         self._requests.labels(route, str(status)).inc()
         self._request.observe(seconds)
+
+    def listed(self, asked: str, outcome: str, seconds: float) -> None:
+        """`asked`: of `hub.appointments.pace.Ask`; `outcome`: `done`, `away`, `refused` or `failed`."""
+        self._listings.labels(asked, outcome).inc()
+        self._listing.labels(asked).observe(seconds)
+
+    def booking_changes(self, count: int) -> None:
+        self._changes.inc(count)
+
+    def watch_bookings(self, age_s: Callable[[], float]) -> None:
+        """`age_s` is asked whenever somebody reads the metrics."""
+        self._bookings_age.set_function(age_s)
+
+    def bookings(self, *, flaws: int, failed: int) -> None:
+        self._flaws.set(flaws)
+        self._failed.set(failed)
+
+    def told(self, kind: str, outcome: str) -> None:
+        """`kind`: of `hub.appointments.source.ReportKind`; `outcome`: `done`, `away` or `refused`."""
+        self._told.labels(kind, outcome).inc()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hub.appointments.source import Booking, Flaw, Listing
-from hub.queue.hours import local_day
+from hub.queue.bookings import Known
+from hub.queue.hours import local_day, next_day_ms
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source
 from hub.site import Site
 
@@ -16,30 +17,24 @@ SYNC = Origin(Source.SYNC, "sync")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A booking as its source told it last. `gone`: cancelled there, or no longer there."""
-
-    id: str
-    reference: str
-    service: str
-    start_ms: int
-    day: str
-    code: str
-    gone: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
-    """Which bookings count: of these local days, both included, but for the days off, and of these services."""
+    """Which bookings count: of these local days, both included, but for the days off, and of these services.
+
+    `first_ms`, `end_ms`: when the first day begins, and the one after the last.
+    """
 
     zone: str
     first_day: str
     last_day: str
+    first_ms: int
+    end_ms: int
     days_off: frozenset[str]
     services: frozenset[str]
 
-    def counts(self, day: str) -> bool:
-        return self.first_day <= day <= self.last_day and day not in self.days_off
+    def counts(self, start_ms: int) -> bool:
+        # The bounds first: a source may say a year that no calendar has.
+        within = self.first_ms <= start_ms < self.end_ms
+        return within and (not self.days_off or local_day(start_ms, self.zone) not in self.days_off)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +47,15 @@ class Found:
 
 def window_of(site: Site, now_ms: int) -> Window:
     """From today to `days_ahead` later: of today also what is past, for who comes late may still be served."""
-    today = local_day(now_ms, site.zone)
-    last = date.fromisoformat(today) + timedelta(days=site.appointments.days_ahead)
+    today = date.fromisoformat(local_day(now_ms, site.zone))
+    yesterday = today - timedelta(days=1)
+    last = today + timedelta(days=site.appointments.days_ahead)
     return Window(
         zone=site.zone,
-        first_day=today,
+        first_day=today.isoformat(),
         last_day=last.isoformat(),
+        first_ms=next_day_ms(yesterday.isoformat(), site.zone),
+        end_ms=next_day_ms(last.isoformat(), site.zone),
         days_off=frozenset(site.appointments.days_off),
         services=frozenset(service.name for service in site.services),
     )
@@ -93,7 +91,7 @@ def _changes(
     known: Known | None, booking: Booking, window: Window, new_code: Callable[[], str]
 ) -> Iterator[BookingChange]:
     """What one booking asks for."""
-    wanted = not booking.gone and window.counts(local_day(booking.start_ms, window.zone))
+    wanted = not booking.gone and window.counts(booking.start_ms)
     if known is None or known.gone:
         if wanted:
             yield _book(booking, new_code)
@@ -103,9 +101,20 @@ def _changes(
         if booking.gone or known.day >= window.first_day:
             yield CancelBooking(origin=SYNC, booking=booking.id)
         return
-    if (known.start_ms, known.service) != (booking.start_ms, booking.service):
-        service = booking.service if booking.service != known.service else None
-        yield Move(origin=SYNC, booking=booking.id, appointment_ms=booking.start_ms, service=service)
+    move = Move(
+        origin=SYNC,
+        booking=booking.id,
+        appointment_ms=booking.start_ms,
+        service=_other(booking.service, known.service),
+        reference=_other(booking.reference, known.reference),
+        confirmation=_other(booking.code, known.code),
+    )
+    if booking.start_ms != known.start_ms or move.service or move.reference or move.confirmation:
+        yield move
+
+
+def _other(told: str, known: str) -> str | None:
+    return told if told != known else None
 
 
 def _book(booking: Booking, new_code: Callable[[], str]) -> Book:
@@ -145,9 +154,7 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
     return (second, first) if second_known else (first, second)
 
 
-def _dropped(
-    known: Mapping[str, Known], told: Mapping[str, Booking], spared: Iterable[str]
-) -> dict[str, list[str]]:
+def _dropped(known: Mapping[str, Known], told: Mapping[str, Booking], spared: Iterable[str]) -> dict[str, list[str]]:
     """By request: the bookings it had and no longer names, though it is in the listing."""
     named = {booking.reference for booking in told.values()}.difference(spared)
     dropped: dict[str, list[str]] = {}

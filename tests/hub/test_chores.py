@@ -30,6 +30,7 @@ class Doing:
             visits=Visits(self.queue.engine, self.queue.site.name),
             now_ms=lambda: self.queue.now_ms,
             do=self._do,
+            ask_pass=lambda **_: None,
         )
 
     def _do(self, command):

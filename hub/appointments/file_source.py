@@ -1,0 +1,207 @@
+"""Bookings from a CSV file: the source of a hall without Publik. It is told nothing back.
+
+The first line names the columns, in any order, separated by `;` or `,`; docs/configuration.md says what each holds.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
+from hub.queue.requests import confirmation_code
+
+COLUMNS = ("id", "service", "start", "code", "name", "gone")
+NEEDED = frozenset({"id", "service", "start"})
+# A year of a large town hall; a file beyond it is another file.
+BYTES_MOST = 20_000_000
+WORD_MOST = 200
+# A file that was written just now may still be written: what it lacks is not taken to be gone.
+SETTLES_MS = 2_000
+# A year beyond was given by mistake, and may have no moment at all.
+_YEARS = range(2000, 2200)
+# As spreadsheets write them in France, beside ISO 8601.
+_FRENCH = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
+_GONE = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "cancelled": True}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """By which a changed file is known."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class FileSource:
+    """`zone`: of the times in the file. `now_ms`: the system's time, by which the file's own is judged."""
+
+    def __init__(self, path: Path, zone: str, now_ms: Callable[[], int]) -> None:
+        self._path = path
+        self._zone = ZoneInfo(zone)
+        self._now_ms = now_ms
+        self._read: _Stamp | None = None
+        self._was_there = False
+
+    @property
+    def title(self) -> str:
+        """The file's name; empty where there never was one, since nobody waits for it then."""
+        return self._path.name if self._was_there or self._path.exists() else ""
+
+    def list_all(self, _first_day: str, _last_day: str) -> Listing:
+        """All of the file. Raises SourceAway where it can't be read, or was there and is not."""
+        now_ms = self._now_ms()
+        self._read = None
+        stamp = self._stamp()
+        if stamp is None:
+            return Listing((), as_of_ms=now_ms)
+        text = self._text()
+        listing = read_listing(text, self._path.name, self._zone, now_ms)
+        settled = now_ms - stamp.mtime_ns // 1_000_000 >= SETTLES_MS and self._stamp() == stamp
+        if settled:
+            self._read = stamp
+        return Listing(listing.bookings, listing.flaws, listing.complete and settled, now_ms)
+
+    def list_changed(self, since_ms: int) -> Listing | None:
+        """Nothing, where the file is the one that was read last."""
+        stamp = self._stamp()
+        unchanged = stamp == self._read
+        return Listing((), as_of_ms=max(since_ms, self._now_ms())) if unchanged else None
+
+    def look_up(self, _hints: Sequence[Hint]) -> Listing:
+        return Listing((), as_of_ms=self._now_ms())
+
+    def tells(self, _kind: ReportKind) -> bool:
+        return False
+
+    def status_of(self, _reference: str) -> str | None:
+        return None
+
+    def tell(self, _reference: str, _booking: str, _kind: ReportKind) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+    def _stamp(self) -> _Stamp | None:
+        """None where there is no file and never was one."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            if self._was_there:
+                raise SourceAway(
+                    f"{self._path} is no longer there: put it back, or one with its first line alone"
+                ) from None
+            return None
+        except OSError as error:
+            raise SourceAway(
+                f"{self._path} can't be read ({error.strerror}): give the hub's user the right to"
+            ) from None
+        self._was_there = True
+        return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _text(self) -> str:
+        try:
+            # Anything else, a pipe for one, might never end.
+            if not self._path.is_file():
+                raise SourceAway(f"{self._path} is no file")
+            with self._path.open("rb") as file:
+                raw = file.read(BYTES_MOST + 1)
+        except OSError as error:
+            reason = error.strerror or os.strerror(error.errno or 0)
+            raise SourceAway(f"{self._path} can't be read ({reason}): give the hub's user the right to") from None
+        if len(raw) > BYTES_MOST:
+            raise SourceAway(
+                f"{self._path} has more than {BYTES_MOST // 1_000_000} MB: keep only the days to come in it"
+            )
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw[: error.start].count(b"\n") + 1
+            raise SourceAway(f"{self._path} is not UTF-8 in line {line}: save it as CSV in UTF-8") from None
+
+
+def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
+    """What a file says; complete where each line says at least which booking it is about. Raises SourceAway."""
+    head, _, _ = text.partition("\n")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") >= head.count(",") else ",")
+    try:
+        columns = [name.strip().lower() for name in next(rows, [])]
+        missing = NEEDED.difference(columns)
+        if missing:
+            raise SourceAway(f"{file} lacks the column {min(missing)!r} in its first line")
+        bookings: list[Booking] = []
+        flaws: list[Flaw] = []
+        for row in rows:
+            if not any(field.strip() for field in row):
+                continue
+            read = _booking(f"{file}, line {rows.line_num}", columns, row, zone)
+            (bookings if isinstance(read, Booking) else flaws).append(read)  # type: ignore[arg-type]
+    except csv.Error as error:
+        raise SourceAway(f"{file}, line {rows.line_num} can't be read ({error})") from None
+    complete = all(flaw.reference is not None for flaw in flaws)
+    return Listing(tuple(bookings), tuple(flaws), complete, now_ms)
+
+
+def _booking(about: str, columns: Sequence[str], row: Sequence[str], zone: ZoneInfo) -> Booking | Flaw:
+    if len(row) < len(columns):
+        return Flaw(about, f"it has {len(row)} fields, the first line {len(columns)}")
+    fields = {name: field.strip() for name, field in zip(columns, row, strict=False)}
+    booking = fields["id"]
+    if not booking or len(booking) > WORD_MOST:
+        return Flaw(about, f"its id is empty or longer than {WORD_MOST} signs")
+    why = next(_wrong(fields, zone), None)
+    if why is not None:
+        return Flaw(about, why, booking)
+    return Booking(
+        id=booking,
+        reference=booking,
+        service=fields["service"],
+        start_ms=_start_ms(fields["start"], zone) or 0,
+        code=_code(fields),
+        name=fields.get("name", "")[:WORD_MOST] or None,
+        gone=_GONE[fields.get("gone", "").lower()],
+    )
+
+
+def _wrong(fields: Mapping[str, str], zone: ZoneInfo) -> Iterator[str]:
+    """What is wrong with a line. What stands in a field is not repeated: a shifted one may hold a name."""
+    if _start_ms(fields["start"], zone) is None:
+        yield "its start is no time such as 2026-11-25 09:30 or 25/11/2026 09:30"
+    if fields.get("gone", "").lower() not in _GONE:
+        yield "its column gone is neither yes nor no"
+    if not _code(fields):
+        yield "neither its code nor its id has a letter or digit"
+
+
+def _code(fields: Mapping[str, str]) -> str:
+    """What the confirmation says; the id where it says nothing else."""
+    return confirmation_code(fields.get("code", "")) or confirmation_code(fields["id"])
+
+
+def _start_ms(text: str, zone: ZoneInfo) -> int | None:
+    """Local unless an offset says otherwise. A time that is there twice in autumn is the first of the two; one that a
+    spring night leaves out is as much later as the clock was put forward.
+    """
+    at = _moment(text) if ":" in text else None
+    if at is None or at.year not in _YEARS:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+def _moment(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, *(_reader(form) for form in _FRENCH)):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _reader(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - its zone is the file's

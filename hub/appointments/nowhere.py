@@ -1,0 +1,32 @@
+"""The source of a hub that has none."""
+
+from collections.abc import Sequence
+
+from hub.appointments.source import Hint, Listing, ReportKind
+
+
+class Nowhere:
+    """No bookings, and nobody to be told. It never says that anything is gone."""
+
+    title = ""
+
+    def list_all(self, _first_day: str, _last_day: str) -> Listing:
+        return Listing(())
+
+    def list_changed(self, since_ms: int) -> Listing | None:
+        return Listing((), as_of_ms=since_ms)
+
+    def look_up(self, _hints: Sequence[Hint]) -> Listing:
+        return Listing(())
+
+    def tells(self, _kind: ReportKind) -> bool:
+        return False
+
+    def status_of(self, _reference: str) -> str | None:
+        return None
+
+    def tell(self, _reference: str, _booking: str, _kind: ReportKind) -> None:
+        return
+
+    def close(self) -> None:
+        return

@@ -1,0 +1,104 @@
+"""From a source's listing to the queue: what changed, in slices of one command each."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from hub.appointments.comparing import SYNC, compare, window_of
+from hub.appointments.rows import known_to
+from hub.appointments.slices import FIRST, next_size
+from hub.appointments.source import Flaw, Hint, Listing, Source
+from hub.database.faults import DatabaseFault
+from hub.database.statements import Connection
+from hub.queue.requests import Answer, Book, BookingChange, Command, DoneAnswer, Move, TakeBookings
+from hub.site import Site
+
+log = structlog.get_logger(__name__)
+
+Ask = Callable[[Command], Answer]
+
+# A form whose mapping is wrong has a flaw in each of its bookings.
+LOGGED_MOST = 20
+
+
+class Sync:
+    """Keeps the bookings in step with their source; used by one thread.
+
+    `ask` hands a command to the writer's queue for jobs and waits for its answer. `new_code` makes the word by which a
+    phone follows a ticket.
+    """
+
+    def __init__(
+        self, source: Source, site: Site, ask: Ask, now_ms: Callable[[], int], new_code: Callable[[], str]
+    ) -> None:
+        self._source = source
+        self._site = site
+        self._ask = ask
+        self._now_ms = now_ms
+        self._new_code = new_code
+        self._since_ms: int | None = None
+        self._size = FIRST
+        self.flaws: tuple[Flaw, ...] = ()
+
+    def list_all(self, connection: Connection) -> int:
+        """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a DatabaseFault."""
+        window = window_of(self._site, self._now_ms())
+        listing = self._source.list_all(window.first_day, window.last_day)
+        return self._keep(connection, listing, whole=True)
+
+    def list_changed(self, connection: Connection) -> int:
+        """What changed since the last pass; all of it, where the source can't tell or there was none."""
+        listing = self._source.list_changed(self._since_ms) if self._since_ms is not None else None
+        if listing is None:
+            return self.list_all(connection)
+        return self._keep(connection, listing, whole=False)
+
+    def look_up(self, connection: Connection, hints: Sequence[Hint]) -> int:
+        """What these hints are about. The next pass looks from where it would have."""
+        listing = self._source.look_up(hints)
+        return self._take(connection, listing, whole=False)
+
+    def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
+        made = self._take(connection, listing, whole=whole)
+        # Only now: of a pass that failed half-way the rest must be told again.
+        self._since_ms = listing.as_of_ms
+        return made
+
+    def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
+        known = known_to(connection, self._site.name, listing)
+        found = compare(known, listing, window_of(self._site, self._now_ms()), self._new_code)
+        flaws = list(found.flaws)
+        rest = found.changes
+        while rest:
+            changes, rest = rest[: self._size], rest[self._size :]
+            started_s = time.perf_counter()
+            flaws += self._send(changes)
+            self._size = next_size(self._size, time.perf_counter() - started_s)
+        self._note_flaws(listing, flaws, whole=whole)
+        return len(found.changes)
+
+    def _send(self, changes: Sequence[BookingChange]) -> list[Flaw]:
+        """What was refused. One that the database can't take must not keep the others out: they are sent singly."""
+        try:
+            answer = self._ask(TakeBookings(origin=SYNC, changes=tuple(changes)))
+        except DatabaseFault:
+            if len(changes) == 1:
+                raise
+            return [flaw for change in changes for flaw in self._send((change,))]
+        refused = answer.refused if isinstance(answer, DoneAnswer) else ()
+        references = {change.booking: change.reference for change in changes if isinstance(change, Book | Move)}
+        return [Flaw(booking, why, references.get(booking)) for booking, why in refused]
+
+    def _note_flaws(self, listing: Listing, flaws: Sequence[Flaw], *, whole: bool) -> None:
+        """What was wrong with a booking stands until it is told again."""
+        told = {booking.reference for booking in listing.bookings}
+        about = {flaw.about for flaw in flaws}
+        kept = () if whole else self.flaws
+        kept = tuple(each for each in kept if each.about not in about and each.reference not in told)
+        new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)
+        for flaw in new[:LOGGED_MOST]:
+            log.warning("appointments.flaw", about=flaw.about, why=flaw.why)
+        if len(new) > LOGGED_MOST:
+            log.warning("appointments.more_flaws", more=len(new) - LOGGED_MOST)
+        self.flaws = (*kept, *flaws)

@@ -1,0 +1,68 @@
+"""Tells the source what became of a booking: once, whatever breaks in between.
+
+A trigger of w.c.s. fired twice may jump twice. So the request's status is kept before the first try; where a try may
+have been done all the same (a time-out, a crash), the status says whether it was.
+"""
+
+from collections.abc import Callable
+
+from hub.appointments.backoff import wait_s
+from hub.appointments.rows import TRYING, Due
+from hub.appointments.source import Source, SourceAway, SourceRefuses
+from hub.queue.requests import Answer, BeginReport, Command, EndReport, Origin
+from hub.queue.requests import Source as By
+
+_JOB = Origin(By.JOB, "appointments")
+
+
+class Teller:
+    """Sends one report at a time. `ask` hands a command to the writer's queue for jobs and waits for its answer."""
+
+    def __init__(
+        self,
+        source: Source,
+        ask: Callable[[Command], Answer],
+        now_ms: Callable[[], int],
+        chance: Callable[[], float],
+    ) -> None:
+        self._source = source
+        self._ask = ask
+        self._now_ms = now_ms
+        self._chance = chance
+
+    def send(self, due: Due) -> bool:
+        """False where the source refused it for good. Raises SourceAway once it is noted that it comes again."""
+        if not self._source.tells(due.kind):
+            return self._end(due)
+        try:
+            self._tell(due)
+        except SourceAway as away:
+            again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
+            self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms))
+            raise
+        except SourceRefuses as no:
+            self._ask(EndReport(origin=_JOB, report=due.id, error=str(no)))
+            return False
+        return self._end(due)
+
+    def _end(self, due: Due) -> bool:
+        self._ask(EndReport(origin=_JOB, report=due.id))
+        return True
+
+    def _tell(self, due: Due) -> None:
+        uncertain = due.state == TRYING
+        if uncertain and self._has_moved(due):
+            return
+        if not uncertain:
+            status = self._source.status_of(due.reference)
+            self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
+        try:
+            self._source.tell(due.reference, due.booking, due.kind)
+        except SourceRefuses as no:
+            # The status knows no such step: so looks, too, an earlier try that arrived after we had looked.
+            if not (uncertain and no.not_offered and self._has_moved(due)):
+                raise
+
+    def _has_moved(self, due: Due) -> bool:
+        """Whether the request has left the status it was in before the first try."""
+        return due.status_before is not None and self._source.status_of(due.reference) != due.status_before

@@ -1,0 +1,313 @@
+"""The one thread that asks the source for bookings and tells it what became of them.
+
+What it waits for is never waited for by anybody else: the writer gets small commands behind people's, pages read a
+state that is kept. It may be killed at any moment: what was told and what was taken stands in the database.
+"""
+
+import random
+import sqlite3
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import structlog
+from sqlalchemy import Engine
+
+from hub.appointments.list_state import ListState
+from hub.appointments.pace import Ask, Pace
+from hub.appointments.rows import failed_count, has_news, next_due
+from hub.appointments.source import Hint, Source, SourceAway, SourceRefuses
+from hub.appointments.sync import Sync
+from hub.appointments.telling import Teller
+from hub.database.faults import DatabaseFault, fault_of, place_of
+from hub.database.statements import Connection, open_reading_connection
+from hub.metrics import Metrics
+from hub.queue.requests import Answer, Command, Origin, PlanReports
+from hub.queue.requests import Source as By
+from hub.site import MINUTE_MS, Site
+from hub.writer import Busy
+
+log = structlog.get_logger(__name__)
+
+# How often the journal is asked for what is to be told; a hint is taken up sooner.
+LOOK_S = 1.0
+# A call to the source ends within its own time limits; who stops the hub does not wait for all of them.
+STOP_S = 5.0
+ANSWER_LOOK_S = 0.2
+PLAN_LIMIT = 200
+# Then the source is asked again; the rest of a long journal comes the next second.
+PLANS_MOST = 20
+# After so many intervals without an answer the list is late; half a minute for the pass itself.
+LATE_AFTER = 2
+GRACE_S = 30
+_JOB = Origin(By.JOB, "appointments")
+
+
+class Stopping(Exception):
+    """The hub stops: whatever is under way is left as it is."""
+
+
+class Worker:
+    """`do` hands a command to the writer's queue for jobs. `changed` is called, on the worker's own thread, when staff
+    would see another state of the list. `chance`: from 0 to 1, spreads what is tried again.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        site: Site,
+        engine: Engine,
+        do: Callable[[Command], Future[Answer]],
+        now_ms: Callable[[], int],
+        new_code: Callable[[], str],
+        metrics: Metrics,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._source = source
+        self._site = site
+        self._engine = engine
+        self._do = do
+        self._now_ms = now_ms
+        self._chance = chance
+        self._metrics = metrics
+        self._sync = Sync(source, site, self._ask, now_ms, new_code)
+        self._teller = Teller(source, self._ask, now_ms, chance)
+        self._changed: Callable[[], None] = lambda: None
+        self._pace = Pace()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="appointments", daemon=True)
+        self._connection: Connection | None = None
+        self._as_of_ms: int | None = None
+        self._late_from_ms = 0
+        self._reason: str | None = None
+        self._state = ListState(source=source.title)
+        self._seen: tuple[object, ...] = ()
+        metrics.watch_bookings(self._age_s)
+
+    # --- from any thread ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The first pass is a full one."""
+        self._late_from_ms = self._now_ms() + self._patience_ms
+        self.ask_pass(all_of_it=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """A call to the source that is under way is cut short where it can be."""
+        self._stopping.set()
+        self._wake.set()
+        with suppress(Exception):
+            self._source.close()
+        if self._thread.is_alive():
+            self._thread.join(STOP_S)
+        if self._thread.is_alive():
+            log.warning("appointments.left_behind", source=self._source.title)
+
+    def ask_pass(self, *, all_of_it: bool = False) -> None:
+        """A pass over what changed, or over all of it, as soon as the source may be asked."""
+        with self._lock:
+            self._pace.ask(all_of_it=all_of_it)
+        self._wake.set()
+
+    def hint(self, hint: Hint | None) -> None:
+        """The source says that something changed; None where it does not say with which request."""
+        with self._lock:
+            self._pace.hint(hint.reference if hint else None, time.monotonic())
+        self._wake.set()
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """`changed` is called on the worker's thread and must not block."""
+        self._changed = changed
+
+    @property
+    def list_state(self) -> ListState:
+        return self._state
+
+    # --- the worker's thread --------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            more = False
+            try:
+                more = self._go_round()
+            except Stopping:
+                break
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
+                self._lose_connection(error)
+            self._tell_state()
+            with self._lock:
+                wait_s = self._pace.wait_s(time.monotonic(), LOOK_S)
+            if not more:
+                self._wake.wait(wait_s)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _go_round(self) -> bool:
+        """What is due: a listing, then one report. True where there may be more at once."""
+        self._list_what_is_asked()
+        self._plan()
+        return self._tell_one()
+
+    def _list_what_is_asked(self) -> None:
+        with self._lock:
+            asked = self._pace.next(time.monotonic())
+        if asked is None:
+            return
+        ask, hints = asked
+        started_s = time.monotonic()
+        try:
+            self._list(ask, hints)
+        except Stopping:
+            raise
+        except Exception as error:  # noqa: BLE001 - the list is kept, and asked for again
+            self._not_listed(ask, error, time.monotonic() - started_s)
+        else:
+            self._listed(ask, time.monotonic() - started_s)
+
+    def _list(self, ask: Ask, hints: tuple[str, ...]) -> None:
+        connection, as_of_ms = self._read(), self._now_ms()
+        match ask:
+            case Ask.ALL:
+                changes = self._sync.list_all(connection)
+            case Ask.CHANGED:
+                changes = self._sync.list_changed(connection)
+            case Ask.HINTS:
+                changes = self._sync.look_up(connection, [Hint(reference) for reference in hints])
+        if ask is not Ask.HINTS:
+            self._as_of_ms, self._late_from_ms = as_of_ms, self._now_ms() + self._patience_ms
+        if changes:
+            log.info("appointments.changed", asked=ask.value, changes=changes)
+        self._metrics.booking_changes(changes)
+
+    def _listed(self, ask: Ask, seconds: float) -> None:
+        self._metrics.listed(ask.value, "done", seconds)
+        with self._lock:
+            self._pace.listed()
+        if self._reason is not None and ask is not Ask.HINTS:
+            log.info("appointments.source_back", source=self._source.title)
+            self._reason = None
+
+    def _not_listed(self, ask: Ask, error: Exception, seconds: float) -> None:
+        self._metrics.listed(ask.value, _outcome(error), seconds)
+        with self._lock:
+            self._pace.failed(ask, time.monotonic(), self._chance())
+            wait_s = self._pace.listing.opens_s - time.monotonic()
+        reason = self._sentence(error)
+        if reason != self._reason:
+            log.warning("appointments.not_listed", source=self._source.title, reason=reason, again_in_s=round(wait_s))
+        self._reason = reason
+        if not isinstance(error, SourceAway | SourceRefuses | Busy):
+            self._lose_connection(error)
+
+    def _plan(self) -> None:
+        """What the journal says of bookings becomes reports."""
+        for _ in range(PLANS_MOST):
+            if not has_news(self._read(), self._site.name, PLAN_LIMIT):
+                return
+            self._ask(PlanReports(origin=_JOB, limit=PLAN_LIMIT))
+
+    def _tell_one(self) -> bool:
+        with self._lock:
+            may_tell = self._pace.telling.is_open(time.monotonic())
+        due = next_due(self._read(), self._site.name, self._now_ms()) if may_tell else None
+        if due is None:
+            return False
+        try:
+            told = self._teller.send(due)
+        except SourceAway as away:
+            self._metrics.told(due.kind, "away")
+            with self._lock:
+                self._pace.telling.fail(time.monotonic(), self._chance())
+            log.warning("report.not_sent", report=due.id, reference=due.reference, reason=str(away))
+            return False
+        self._metrics.told(due.kind, "done" if told else "refused")
+        if not told:
+            log.error("report.failed", report=due.id, reference=due.reference, kind=due.kind.value)
+        with self._lock:
+            self._pace.telling.open()
+        return True
+
+    # --- what staff see -------------------------------------------------------------------------------------------
+
+    def _tell_state(self) -> None:
+        failed = self._state.failed
+        with suppress(Exception):  # without a database the last count stands
+            failed = failed_count(self._read(), self._site.name)
+        now_ms = self._now_ms()
+        state = ListState(
+            source=self._source.title,
+            as_of_ms=self._as_of_ms,
+            late=now_ms > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
+            reason=self._reason,
+            flaws=len(self._sync.flaws),
+            failed=failed,
+        )
+        seen, self._seen = self._seen, _seen(state, now_ms)
+        self._state = state
+        self._metrics.bookings(flaws=state.flaws, failed=state.failed)
+        if seen != self._seen:
+            with suppress(Exception):  # a page that is gone meanwhile
+                self._changed()
+
+    def _age_s(self) -> float:
+        return (self._now_ms() - self._as_of_ms) / 1000 if self._as_of_ms is not None else -1.0
+
+    @property
+    def _patience_ms(self) -> int:
+        return (LATE_AFTER * self._site.appointments.sync_every_s + GRACE_S) * 1000
+
+    # --- what it works with ---------------------------------------------------------------------------------------
+
+    def _ask(self, command: Command) -> Answer:
+        """Hands a command to the writer and waits for its answer. Raises Busy, a DatabaseFault, or Stopping."""
+        future = self._do(command)
+        while not future.done():
+            wait([future], timeout=ANSWER_LOOK_S)
+            if self._stopping.is_set():
+                raise Stopping
+        return future.result()
+
+    def _read(self) -> Connection:
+        if self._connection is None:
+            self._connection = open_reading_connection(self._engine)
+        return self._connection
+
+    def _lose_connection(self, error: Exception) -> None:
+        """The next second opens another one, and asks again."""
+        if not isinstance(error, Busy):
+            log.error("appointments.failed", error=self._sentence(error))
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+    def _sentence(self, error: Exception) -> str:
+        """Why, in one sentence that names nobody: of an error nobody foresaw, only its kind and its place."""
+        if isinstance(error, SourceAway | SourceRefuses | Busy):
+            return str(error)
+        if isinstance(error, DatabaseFault | sqlite3.Error | psycopg.Error):
+            return str(fault_of(error, place_of(self._engine.url)))
+        at = traceback.extract_tb(error.__traceback__)[-1:]
+        place = f" in {Path(at[0].filename).name}:{at[0].lineno}" if at else ""
+        return f"{type(error).__name__}{place}: this is a fault of the hub, please report it"
+
+
+def _seen(state: ListState, now_ms: int) -> tuple[object, ...]:
+    """What staff see of it: how old the list is only once it is late, by the minute."""
+    late_min = (now_ms - (state.as_of_ms or 0)) // MINUTE_MS if state.late else None
+    return state.source, state.reason, state.flaws, state.failed, late_min
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, SourceAway):
+        return "away"
+    return "refused" if isinstance(error, SourceRefuses) else "failed"
