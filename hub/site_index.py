@@ -36,6 +36,10 @@ class SiteIndex:
             raise Unknown("service", name)
         return self._services[name]
 
+    def find_service(self, name: str) -> Service | None:
+        """For a ticket of an earlier configuration: its service may be gone."""
+        return self._services.get(name)
+
     def hall_of(self, service: str) -> str | None:
         found = self._services.get(service)
         return found.hall if found else None

@@ -5,6 +5,7 @@ as the statements do (measured: docs/benchmarks.md). So the writer's statements 
 columns are checked, and executed as text. On PostgreSQL several writes whose rows nobody reads go in one round trip.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, Executable
+from sqlalchemy import Boolean, ColumnElement, Engine, Executable, bindparam
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.compiler import compiles
 
 from hub.database.engine import open_writer_connection
 
@@ -35,6 +37,28 @@ class Write:
     statement: Executable
     params: Params
     guarded: bool = False
+
+
+class one_of(ColumnElement[bool]):  # noqa: N801 - read like SQLAlchemy's own `and_` and `not_`
+    """Whether the column is one of the values given as the parameter `name`, which is made by `Connection.many`."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.values: Any = bindparam(name)
+
+
+@compiles(one_of, "sqlite")
+def _one_of_json(element: one_of, compiler: Any, **options: Any) -> str:
+    column, values = compiler.process(element.column, **options), compiler.process(element.values, **options)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - a column and a parameter's place
+
+
+@compiles(one_of, "postgresql")
+def _one_of_array(element: one_of, compiler: Any, **options: Any) -> str:
+    return f"{compiler.process(element.column, **options)} = ANY({compiler.process(element.values, **options)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +114,24 @@ class Connection:
             self._cursor.execute(compiled.sql, self._bind(compiled, write.params))
             if write.guarded and self._cursor.rowcount != 1:
                 raise LostUpdate(compiled.sql)
+
+    def write_many(self, writes: Sequence[Write]) -> None:
+        """The same for a whole slice: all writes of one statement at once, the statements in their first order.
+
+        No two may touch the same row or key here either. Raises LostUpdate as `write` does.
+        """
+        alike: dict[tuple[Executable, bool], list[Params]] = {}
+        for write in writes:
+            alike.setdefault((write.statement, write.guarded), []).append(write.params)
+        for (statement, guarded), each in alike.items():
+            compiled = self._compile(statement)
+            self._cursor.executemany(compiled.sql, [self._bind(compiled, params) for params in each])
+            if guarded and self._cursor.rowcount != len(each):
+                raise LostUpdate(compiled.sql)
+
+    def many(self, values: Sequence[str] | Sequence[int]) -> Any:
+        """The parameter of a `one_of`: as many values as there are, in one statement that is compiled once."""
+        return list(values) if self.on_postgresql else json.dumps(list(values))
 
     def _write_together(self, writes: Sequence[Write]) -> None:
         shape = tuple((write.statement, write.guarded) for write in writes)

@@ -129,3 +129,13 @@ class Abandoned(Refusal):
     def __init__(self, request: str) -> None:
         super().__init__(f"request {request} was abandoned by its dispenser")
         self.request = request
+
+
+class BadBooking(Refusal):
+    """The source says something of a booking that can't be kept."""
+
+    code = "bad_booking"
+
+    def __init__(self, booking: str, why: str) -> None:
+        super().__init__(f"booking {booking!r} is not taken: {why}")
+        self.booking, self.why = booking, why

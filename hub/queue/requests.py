@@ -199,11 +199,16 @@ class Book(Command, frozen=True, kw_only=True):
 
 
 class Move(Command, frozen=True, kw_only=True):
-    """A new time; `service`: where the source names another one now, for a ticket that is still expected."""
+    """A new time; `service`: where the source names another one now, for a ticket that is still expected.
+
+    `reference`, `confirmation`: where they are others now, whatever has become of the ticket.
+    """
 
     booking: str
     appointment_ms: int
     service: str | None = None
+    reference: str | None = None
+    confirmation: str | None = None
 
 
 class CancelBooking(Command, frozen=True, kw_only=True):
@@ -215,8 +220,15 @@ class CancelBooking(Command, frozen=True, kw_only=True):
 BookingChange = Book | Move | CancelBooking
 
 
+# A slice of so many is committed in a few milliseconds on both databases (measured: docs/benchmarks.md).
+BOOKINGS_A_SLICE = 32
+
+
 class TakeBookings(Command, frozen=True, kw_only=True):
-    """A slice of what a sync found, each change done as the command it is; small enough not to keep people waiting."""
+    """A slice of what a sync found, each change done as the command it is; small enough not to keep people waiting.
+
+    Answers how many changed anything, and which were refused: those never spoil the rest.
+    """
 
     changes: tuple[BookingChange, ...]
 
@@ -358,9 +370,13 @@ class CheckInAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="ch
 
 
 class DoneAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
-    """`count`: how many tickets were ended, printed, cancelled …; what is left may be asked for again."""
+    """`count`: how many tickets were ended, printed, cancelled …; what is left may be asked for again.
+
+    `refused`: of a slice of bookings those that could not be taken, each with the reason in one sentence.
+    """
 
     count: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"):

@@ -4,7 +4,7 @@ A command is handed a `Work`, reads through it, checks, then says its changes. `
 the ticket row, the outbox row and the answer's record that must go together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,9 @@ FULL_MS = 8_000
 KEPT_MS = 4_000
 # An announcement goes out to the displays this long before it starts; after that it can't be moved.
 GOES_OUT_MS = 1_000
+
+# A slice of bookings writes hundreds of rows, a person's command never so many.
+MANY_LEAST = 48
 
 _answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
@@ -88,7 +91,7 @@ class Effects:
     desks: set[str] = field(default_factory=set)
     halls: set[str] = field(default_factory=set)
     announcements: list[Announcement] = field(default_factory=list)
-    # Change of the number of people waiting, by service.
+    # Change of the number of people waiting, by service; 0 where only what is expected has changed.
     waiting: dict[str, int] = field(default_factory=dict)
 
 
@@ -135,6 +138,10 @@ class Work:
         """The first answer to this request, and the last journal row."""
         answer, last_event = self.rows(store.FIRST_ANSWER, request=self.origin.request)[0]
         return _answers.decode(answer) if answer else None, last_event or 0
+
+    def many(self, values: Sequence[str] | Sequence[int]) -> Any:
+        """The parameter of a `one_of`."""
+        return self._connection.many(values)
 
     def look(self, desk: Desk) -> tuple[DeskView, Answer | None]:
         """The desk, what it holds and whom it could call; and the answer this request was given before."""
@@ -235,6 +242,8 @@ class Work:
         )
         self._count(ticket, to_state, changes.get("service"))
         if isinstance(ticket, Ticket):
+            self._tell_of_expected(ticket.state, ticket.service, ticket.day)
+            self._tell_of_expected(to_state, changes.get("service", ticket.service), changes.get("day", ticket.day))
             # The one desk that may take it need not serve its service, so nothing else would tell it.
             bound = (self.index.find_desk(ticket.bound_desk), self.index.find_desk(changes.get("bound_desk")))
             self.effects.desks.update(desk.name for desk in bound if desk)
@@ -256,6 +265,7 @@ class Work:
         data = {name: getattr(ticket, name) for name in FIELDS}
         self.journal(event, ticket=ticket.id, to_state=ticket.state, data=data)
         self._add(store.INSERT_TICKET, data)
+        self._tell_of_expected(ticket.state, ticket.service, ticket.day)
         if ticket.state is State.WAITING:
             self._add_waiting(ticket.service, 1)
 
@@ -275,13 +285,19 @@ class Work:
         if hall is not None:
             self.effects.halls.add(hall)
 
+    def tell_pages(self, ticket: Ticket) -> None:
+        """A page that lists the ticket shows it otherwise now, though nobody more or less waits."""
+        self.effects.waiting.setdefault(ticket.service, 0)
+        desks = (self.index.find_desk(ticket.desk), self.index.find_desk(ticket.bound_desk))
+        self.effects.desks.update(desk.name for desk in desks if desk)
+
     def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
         self._add(statement, params, guarded)
 
-    def counter(self, day: str, series: str) -> int:
-        """Raises the counter by one, in this transaction; gives the new value."""
+    def counter(self, day: str, series: str, by: int = 1) -> int:
+        """Raises the counter, in this transaction; gives the new value."""
         rows = self.rows(store.COUNTER, day=day, series=series)
-        last = rows[0][0] + 1 if rows else 1
+        last = rows[0][0] + by if rows else by
         if rows:
             self._add(store.RAISE_COUNTER, {"of_day": day, "of_series": series, "last": last}, guarded=True)
         else:
@@ -314,7 +330,10 @@ class Work:
             return
         writes, self._writes = self._writes, []
         self._touched = True
-        self._connection.write(writes)
+        if len(writes) >= MANY_LEAST:
+            self._connection.write_many(writes)
+        else:
+            self._connection.write(writes)
 
     @property
     def has_written(self) -> bool:
@@ -342,6 +361,11 @@ class Work:
             self._add_waiting(ticket.service, -1)
         if to_state is State.WAITING:
             self._add_waiting(to_service or ticket.service, 1)
+
+    def _tell_of_expected(self, state: State, service: str, day: str) -> None:
+        """Pages of the service's desks list who is expected today."""
+        if state is State.EXPECTED and day == self.today:
+            self.effects.waiting.setdefault(service, 0)
 
     def _add_waiting(self, service: str, change: int) -> None:
         waiting = self.effects.waiting

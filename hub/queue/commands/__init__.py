@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub.queue.commands import appointments, calls, desks, ending, jobs, lists, tickets
+from hub.queue.commands import appointments, arrivals, bookings, calls, desks, ending, jobs, lists, tickets
 from hub.queue.refusals import Refusal
 from hub.queue.requests import (
     Abandon,
@@ -15,6 +15,7 @@ from hub.queue.requests import (
     Cancel,
     CancelBooking,
     CheckIn,
+    CheckInByCode,
     CloseLostDesks,
     Command,
     Defer,
@@ -43,6 +44,7 @@ from hub.queue.requests import (
     Start,
     StartAbsent,
     SweepOutbox,
+    TakeBookings,
     Transfer,
     Undo,
     Withdraw,
@@ -82,9 +84,11 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     NotePrinted: tickets.note_printed,
     Abandon: tickets.abandon,
     Defer: tickets.defer,
-    Book: appointments.book,
-    Move: appointments.move,
-    CancelBooking: appointments.cancel_booking,
+    Book: bookings.book,
+    Move: bookings.move,
+    CancelBooking: bookings.cancel_booking,
+    TakeBookings: bookings.take_bookings,
+    CheckInByCode: arrivals.check_in_by_code,
     CheckIn: appointments.check_in,
     Admit: appointments.admit,
     ExpireExpected: appointments.expire_expected,

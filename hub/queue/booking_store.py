@@ -1,0 +1,50 @@
+"""The SQL of bookings and of what their source is told."""
+
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, insert, literal_column, select, update
+
+from hub.database.statements import one_of
+from hub.database.tables import BookingRow
+from hub.queue.bookings import KNOWN_FIELDS
+from hub.queue.store import SITE, event, ticket
+from hub.queue.tickets import FIELDS
+
+booking: Any = BookingRow.__table__
+
+_TICKET = [ticket.c[name] for name in FIELDS]
+_KNOWN = [booking.c[name].label(f"booking_{name}") for name in KNOWN_FIELDS]
+
+_WITH_TICKET = select(*_KNOWN, *_TICKET).select_from(
+    booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket))
+)
+# Each of these bookings with its ticket.
+KNOWN: Executable = _WITH_TICKET.where(booking.c.site == SITE, one_of(booking.c.id, "ids"))
+# Tickets whose booking was forgotten since.
+TICKETS_OF_BOOKINGS: Executable = select(*_TICKET).where(
+    ticket.c.site == SITE,
+    one_of(ticket.c.booking, "ids"),
+    ticket.c.booking.is_not(None),
+    literal_column("ticket.state <> 'cancelled'"),
+)
+# More with one code than any visitor has: whoever chose such a code gets the first of them.
+BY_CODE: Executable = (
+    _WITH_TICKET.where(booking.c.site == SITE, booking.c.code == bindparam("code"))
+    .order_by(booking.c.start_ms, booking.c.id)
+    .limit(100)
+)
+# What people did to these tickets: an admission alone is nobody's doing.
+SEEN: Executable = select(event.c.ticket).where(
+    event.c.site == SITE,
+    one_of(event.c.ticket, "ids"),
+    literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived')"),
+)
+
+INSERT_BOOKING: Executable = (
+    insert(booking).values({column.name: bindparam(column.name) for column in booking.c}).inline()
+)
+UPDATE_BOOKING: Executable = (
+    update(booking)
+    .where(booking.c.site == SITE, booking.c.id == bindparam("of_id"))
+    .values({name: bindparam(f"to_{name}") for name in KNOWN_FIELDS if name != "id"})
+)

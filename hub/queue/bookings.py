@@ -1,0 +1,128 @@
+"""What a change of a booking means for its ticket. Pure: the rows and the time come in.
+
+Compared is always with what the source said last (`Known`), never with the ticket, whose life goes on by itself.
+"""
+
+import unicodedata
+from enum import StrEnum
+
+from msgspec import Struct
+
+from hub.queue.refusals import BadBooking
+from hub.queue.requests import Book, BookingChange, Move
+from hub.queue.states import OPEN, State
+from hub.queue.tickets import Ticket
+
+# The longest text that a source may give for an id, a request or a code; longer ones are no such thing.
+TEXT_MOST = 300
+NAME_MOST = 120
+# Year 2200: what lies beyond it was given in another unit, or as a joke.
+LATEST_MS = 7_258_118_400_000
+# Letters of some scripts and compound emoji are joined by these; other invisible signs only turn a line round.
+_JOINERS = "\u200c\u200d"
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A booking as its source told it last, and its ticket."""
+
+    id: str
+    ticket: int
+    reference: str
+    service: str
+    start_ms: int
+    day: str
+    code: str
+    gone: bool
+
+
+KNOWN_FIELDS = Known.__struct_fields__
+
+
+class Step(StrEnum):
+    """What is to be done to the ticket; the booking's own row is kept in any case."""
+
+    KEEP = "keep"
+    NEW = "new"  # another ticket; an ended one lets go of the booking
+    MOVE = "move"
+    CANCEL = "cancel"
+    MARK_MOVED = "moved"
+    MARK_CANCELLED = "cancelled"
+    UNMARK = "restored"
+
+
+def of_book(ticket: Ticket | None, start_ms: int, day: str, now_ms: int) -> Step:
+    """A booking that is new, or back again after it was gone."""
+    if ticket is None or ticket.state is State.CANCELLED:
+        return Step.NEW
+    if ticket.state is State.EXPECTED:
+        return Step.MOVE
+    if _is_another_visit(ticket, start_ms, day, now_ms):
+        return Step.NEW
+    return _marked(ticket, moved=start_ms != ticket.appointment_ms)
+
+
+def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int) -> Step:
+    """Another time, another service, or only another code. After check-in people decide."""
+    other_service = change.service is not None and change.service != known.service
+    if ticket.state is State.EXPECTED:
+        other = change.appointment_ms != ticket.appointment_ms or change.service not in (None, ticket.service)
+        return Step.MOVE if other else Step.KEEP
+    if change.appointment_ms == known.start_ms and not other_service:
+        return Step.KEEP
+    if ticket.state is State.CANCELLED:
+        return Step.NEW if change.appointment_ms > now_ms else Step.KEEP
+    if _is_another_visit(ticket, change.appointment_ms, day, now_ms):
+        return Step.NEW
+    return _marked(ticket, moved=other_service or change.appointment_ms != ticket.appointment_ms)
+
+
+def of_cancel(ticket: Ticket, was_seen: bool) -> Step:
+    """Cancelled at its source. `was_seen`: people have to do with a waiting ticket already."""
+    if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_seen):
+        return Step.CANCEL
+    if ticket.state in (State.CANCELLED, State.SERVED) or ticket.booking_note == Step.MARK_CANCELLED:
+        return Step.KEEP
+    return Step.MARK_CANCELLED
+
+
+def check(change: BookingChange) -> None:
+    """Raises BadBooking where a text or a time is none that a database keeps."""
+    if isinstance(change, Book | Move) and not 0 <= change.appointment_ms < LATEST_MS:
+        raise BadBooking(_shown(change.booking), "its time is none of this century or the next")
+    texts = {"booking": change.booking}
+    if isinstance(change, Book | Move):
+        texts |= {"reference": change.reference or "", "confirmation": change.confirmation or ""}
+    for name, text in texts.items():
+        if len(text) > TEXT_MOST:
+            raise BadBooking(_shown(change.booking), f"its {name} is longer than {TEXT_MOST} signs")
+        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
+            raise BadBooking(_shown(change.booking), f"its {name} holds a sign that no text has")
+
+
+def shown_name(text: str | None) -> str | None:
+    """A name on one line: any script, emoji and markup as they are; what is invisible and turns lines round goes."""
+    if text is None:
+        return None
+    kept = (
+        sign if sign in _JOINERS or not unicodedata.category(sign).startswith("C") else " "
+        for sign in unicodedata.normalize("NFC", text)
+    )
+    return " ".join("".join(kept).split())[:NAME_MOST].strip() or None
+
+
+def _shown(booking: str) -> str:
+    return booking.encode("ascii", "backslashreplace").decode()[:TEXT_MOST]
+
+
+def _is_another_visit(ticket: Ticket, start_ms: int, day: str, now_ms: int) -> bool:
+    """An ended ticket whose booking is still to come: the visitor comes again, under another ticket."""
+    if ticket.state in OPEN or start_ms <= now_ms:
+        return False
+    return ticket.state is State.ABSENT or day > ticket.day
+
+
+def _marked(ticket: Ticket, *, moved: bool) -> Step:
+    """What an agent is to see of a ticket that lives on."""
+    if moved and ticket.state is not State.SERVED:
+        return Step.KEEP if ticket.booking_note == Step.MARK_MOVED else Step.MARK_MOVED
+    return Step.UNMARK if ticket.booking_note is not None and not moved else Step.KEEP

@@ -1,0 +1,61 @@
+"""A visitor with an appointment says at the dispenser that they are here."""
+
+from hub.queue import booking_store
+from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose
+from hub.queue.bookings import Known
+from hub.queue.commands.appointments import let_wait
+from hub.queue.commands.bookings import with_ticket
+from hub.queue.commands.lists import readmit_ticket
+from hub.queue.commands.tickets import ticket_answer
+from hub.queue.requests import CheckInAnswer, CheckInByCode
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import Work
+from protocol.messages import Arrival
+
+
+def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
+    """Checks in whoever may be, in whichever hall the dispenser stands; the others are told how things are."""
+    moment = Moment(work.now_ms, work.today)
+    rows = work.rows(booking_store.BY_CODE, code=command.confirmation) if command.confirmation else []
+    found = choose(map(with_ticket, rows), moment)
+    if found is None:
+        return CheckInAnswer(arrival=Arrival.UNKNOWN)
+    booking, ticket = found
+    service = work.index.find_service(ticket.service)
+    arrival = arrival_of(booking, ticket, service, moment)
+    if arrival in CHECKS_IN:
+        ticket = _let_wait(work, ticket, command.priority)
+    elif arrival is Arrival.AGAIN and ticket.state is State.WAITING and not _was_seen(work, ticket):
+        arrival = _first_seen(work, booking, ticket)
+    return _answer(work, command, arrival, booking, ticket)
+
+
+def _let_wait(work: Work, ticket: Ticket, priority: bool) -> Ticket:
+    if ticket.state is State.ABSENT:
+        return readmit_ticket(work, ticket, at_desk=None, priority=priority)
+    return let_wait(work, ticket, Event.CHECK_IN, priority, None)
+
+
+def _first_seen(work: Work, booking: Known, ticket: Ticket) -> Arrival:
+    """An admitted one checks in: it waits already, but from now on people know that it is here."""
+    work.journal("arrived", ticket=ticket.id, from_state=ticket.state, to_state=ticket.state)
+    work.tell_pages(ticket)
+    return by_time_of(booking.start_ms, work.index.find_service(ticket.service), work.now_ms)
+
+
+def _was_seen(work: Work, ticket: Ticket) -> bool:
+    return bool(work.rows(booking_store.SEEN, ids=work.many([ticket.id])))
+
+
+def _answer(work: Work, command: CheckInByCode, arrival: Arrival, booking: Known, ticket: Ticket) -> CheckInAnswer:
+    is_here = arrival in CHECKS_IN or arrival in (Arrival.AGAIN, Arrival.CALLED)
+    hall = work.index.hall_of(ticket.service)
+    return CheckInAnswer(
+        arrival=arrival,
+        appointment_ms=booking.start_ms,
+        service=ticket.service if hall is not None else None,
+        hall=hall if is_here and hall != command.hall else None,
+        ticket=ticket_answer(work, ticket) if is_here else None,
+        desk=ticket.desk if arrival is Arrival.CALLED else None,
+    )

@@ -1,0 +1,299 @@
+"""What a source says of its bookings: one change, or a slice of them, by the same way.
+
+A slice looks at what is known once, raises the tickets' counter once, and writes each kind of row at once; each change
+still has its own journal row, and one that is refused leaves the others alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from msgspec.structs import replace
+
+from hub.queue import booking_store, store
+from hub.queue.bookings import (
+    KNOWN_FIELDS,
+    TEXT_MOST,
+    Known,
+    Step,
+    check,
+    of_book,
+    of_cancel,
+    of_move,
+    shown_name,
+)
+from hub.queue.commands.appointments import expires_ms
+from hub.queue.commands.tickets import TICKET_IDS
+from hub.queue.hours import day_end_ms, local_day
+from hub.queue.order import Kind
+from hub.queue.refusals import BadBooking, Refusal, Unknown
+from hub.queue.requests import Book, BookingChange, CancelBooking, DoneAnswer, Move, TakeBookings
+from hub.queue.states import Event, State
+from hub.queue.tickets import Ticket, from_row
+from hub.queue.transaction import Work
+from hub.site import Service
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is known of the bookings of a slice: their rows, their tickets, and which of these people saw already."""
+
+    known: dict[str, Known]
+    tickets: dict[str, Ticket]
+    seen: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What becomes of one booking: its row as it is told and as it was, the step of its ticket, the ticket it had.
+
+    `service`, `code`, `name`: of a new ticket.
+    """
+
+    step: Step
+    told: Known
+    was: Known | None
+    ticket: Ticket | None
+    service: Service | None = None
+    code: str = ""
+    name: str | None = None
+
+
+def book(work: Work, command: Book) -> DoneAnswer:
+    """A booking becomes an expected ticket; one that is known already changes nothing."""
+    return _take_one(work, command)
+
+
+def move(work: Work, command: Move) -> DoneAnswer:
+    """A new time. After check-in people decide: the ticket is only marked."""
+    return _take_one(work, command)
+
+
+def cancel_booking(work: Work, command: CancelBooking) -> DoneAnswer:
+    """Cancelled at its source: an expected one ends, an admitted one too until it is called; others are marked."""
+    return _take_one(work, command)
+
+
+def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
+    """Each change as the command it is; those that are refused are named in the answer."""
+    count = 0
+    refused: list[tuple[str, str]] = []
+    for changes in _distinct(command.changes):
+        plans = []
+        look = _look(work, [change for change in changes if _is_sound(change)])
+        for change in changes:
+            try:
+                plans.append(_plan(work, look, change))
+            except Refusal as refusal:
+                refused.append((change.booking[:TEXT_MOST], str(refusal)))
+        count += _do(work, plans)
+    return DoneAnswer(count=count, refused=tuple(refused))
+
+
+def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
+    """A row of `booking_store.KNOWN` or `BY_CODE`."""
+    values = dict(zip(KNOWN_FIELDS, row, strict=False))
+    return Known(**{**values, "gone": bool(values["gone"])}), from_row(row[len(KNOWN_FIELDS) :])
+
+
+def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
+    look = _look(work, [change] if _is_sound(change) else [])
+    return DoneAnswer(count=_do(work, [_plan(work, look, change)]))
+
+
+def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]:
+    """Runs in which no booking comes twice: the second change of one must find what the first has done."""
+    run: dict[str, BookingChange] = {}
+    for change in changes:
+        if change.booking in run:
+            yield list(run.values())
+            run = {}
+        run[change.booking] = change
+    if run:
+        yield list(run.values())
+
+
+def _is_sound(change: BookingChange) -> bool:
+    try:
+        check(change)
+    except BadBooking:
+        return False
+    return True
+
+
+# --- what is known ------------------------------------------------------------------------------------------------
+
+
+def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
+    known: dict[str, Known] = {}
+    tickets: dict[str, Ticket] = {}
+    for row in work.rows(booking_store.KNOWN, ids=work.many([change.booking for change in changes])):
+        booking, ticket = with_ticket(row)
+        known[booking.id], tickets[booking.id] = booking, ticket
+    forgotten = [change.booking for change in changes if isinstance(change, Book) and change.booking not in known]
+    if forgotten:
+        for row in work.rows(booking_store.TICKETS_OF_BOOKINGS, ids=work.many(forgotten)):
+            ticket = from_row(row)
+            tickets[str(ticket.booking)] = ticket
+    cancelled = {change.booking for change in changes if isinstance(change, CancelBooking)}
+    waiting = [each.id for name, each in tickets.items() if name in cancelled and each.state is State.WAITING]
+    seen = work.rows(booking_store.SEEN, ids=work.many(waiting)) if waiting else []
+    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen))
+
+
+# --- what is to be done -------------------------------------------------------------------------------------------
+
+
+def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
+    """Raises a Refusal; nothing is written yet."""
+    check(change)
+    known, ticket = look.known.get(change.booking), look.tickets.get(change.booking)
+    if isinstance(change, Book):
+        return _plan_book(work, known, ticket, change)
+    if known is None or ticket is None:
+        raise Unknown("booking", change.booking)
+    if isinstance(change, Move):
+        return _plan_move(work, known, ticket, change)
+    if known.gone:
+        return _Plan(Step.KEEP, known, known, ticket)
+    return _Plan(of_cancel(ticket, ticket.id in look.seen), replace(known, gone=True), known, ticket)
+
+
+def _plan_book(work: Work, known: Known | None, ticket: Ticket | None, change: Book) -> _Plan:
+    service = work.index.service(change.service)
+    if known is not None and not known.gone:
+        return _Plan(Step.KEEP, known, known, ticket)
+    day = local_day(change.appointment_ms, work.index.site.zone)
+    told = Known(
+        id=change.booking,
+        ticket=ticket.id if ticket else 0,
+        reference=change.reference,
+        service=change.service,
+        start_ms=change.appointment_ms,
+        day=day,
+        code=change.confirmation,
+        gone=False,
+    )
+    step = of_book(ticket, change.appointment_ms, day, work.now_ms)
+    return _Plan(step, told, known, ticket, service, change.code, shown_name(change.name))
+
+
+def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
+    if known.gone:
+        raise Unknown("booking", change.booking)
+    day = local_day(change.appointment_ms, work.index.site.zone)
+    told = replace(
+        known,
+        service=known.service if change.service is None else work.index.service(change.service).name,
+        start_ms=change.appointment_ms,
+        day=day,
+        reference=known.reference if change.reference is None else change.reference,
+        code=known.code if change.confirmation is None else change.confirmation,
+    )
+    step = of_move(known, ticket, change, day, work.now_ms)
+    if step is Step.MOVE:
+        # Reception may have sent the ticket elsewhere: only a service that the source names anew takes it there.
+        return _Plan(step, told, known, ticket, work.index.service(change.service or ticket.service))
+    service = work.index.service(told.service) if step is Step.NEW else None
+    return _Plan(step, told, known, ticket, service, _another_code(ticket))
+
+
+# --- doing it -----------------------------------------------------------------------------------------------------
+
+
+def _do(work: Work, plans: Sequence[_Plan]) -> int:
+    """Gives how many changed anything."""
+    plans = [plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was]
+    for plan in plans:
+        # A booking has one ticket that lives: the index on it is looked at row by row.
+        if plan.step is Step.NEW and plan.ticket is not None and plan.ticket.state is not State.CANCELLED:
+            work.note(plan.ticket, "booking_released", booking=None)
+    work.flush()
+    new = [plan for plan in plans if plan.step is Step.NEW]
+    next_id = work.counter("", TICKET_IDS, by=len(new)) - len(new) + 1 if new else 0
+    names = []
+    for plan in plans:
+        told = plan.told
+        if plan.step is Step.NEW:
+            told, next_id = replace(told, ticket=next_id), next_id + 1
+            work.insert(_expected(plan, told), Event.BOOK)
+            if plan.name is not None:
+                names.append((told, plan.name))
+        elif plan.ticket is not None:
+            _change(work, plan, plan.ticket)
+        _keep(work, told, plan.was)
+    work.flush()
+    for told, name in names:
+        delete_after_ms = day_end_ms(work.index.site, told.day)
+        work.write(store.INSERT_NAME, ticket=told.ticket, name=name, delete_after_ms=delete_after_ms)
+    return len(plans)
+
+
+def _keep(work: Work, told: Known, was: Known | None) -> None:
+    values = {name: getattr(told, name) for name in KNOWN_FIELDS}
+    if was is None:
+        work.write(booking_store.INSERT_BOOKING, **values)
+    elif told != was:
+        of_id = values.pop("id")
+        work.write(booking_store.UPDATE_BOOKING, guarded=True, of_id=of_id, **store.prefixed(values.items()))
+
+
+def _expected(plan: _Plan, told: Known) -> Ticket:
+    return Ticket(
+        id=told.ticket,
+        day=told.day,
+        service=told.service,
+        state=State.EXPECTED,
+        kind=Kind.TIMED,
+        due_ms=told.start_ms,
+        code=plan.code,
+        appointment_ms=told.start_ms,
+        booking=told.id,
+        absent_at_ms=_expires_ms(plan, told),
+    )
+
+
+def _change(work: Work, plan: _Plan, ticket: Ticket) -> None:
+    match plan.step:
+        case Step.MOVE:
+            _move(work, plan, ticket)
+        case Step.CANCEL:
+            work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None)
+        case Step.MARK_MOVED | Step.MARK_CANCELLED:
+            _mark(work, ticket, f"booking_{plan.step}", plan.step)
+        case Step.UNMARK:
+            _mark(work, ticket, f"booking_{plan.step}", None)
+
+
+def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:
+    told = plan.told
+    service = plan.service.name if plan.service else ticket.service
+    elsewhere: dict[str, Any] = {"service": service} if service != ticket.service else {}
+    if told.day != ticket.day:
+        work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=day_end_ms(work.index.site, told.day))
+    work.change(
+        ticket,
+        Event.MOVE,
+        State.EXPECTED,
+        at_desk=None,
+        appointment_ms=told.start_ms,
+        due_ms=told.start_ms,
+        day=told.day,
+        absent_at_ms=_expires_ms(plan, told),
+        **elsewhere,
+    )
+
+
+def _mark(work: Work, ticket: Ticket, event: str, note: str | None) -> None:
+    work.note(ticket, event, booking_note=note)
+    work.tell_pages(ticket)
+
+
+def _expires_ms(plan: _Plan, told: Known) -> int | None:
+    return expires_ms(plan.service, told.start_ms) if plan.service else None
+
+
+def _another_code(ticket: Ticket) -> str:
+    """For a second ticket where no follow code came with the change; as hard to guess as the first."""
+    return sha256(f"{ticket.code}:{ticket.id}".encode()).hexdigest()[: max(16, len(ticket.code))]
