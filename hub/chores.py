@@ -58,7 +58,8 @@ class Chores:
         self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
         self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
         self._scheduler.add_job(self.measure, "interval", minutes=1, name="measured means")
-        self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers and bookings")
+        self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers")
+        self._scheduler.add_job(self.forget_bookings, "interval", hours=1, name="old bookings")
         every_s = site.appointments.sync_every_s
         self._scheduler.add_job(ask_pass, "interval", seconds=every_s, name="bookings that changed")
         # Each night and not at once: one Publik has many towns.
@@ -89,9 +90,11 @@ class Chores:
         self._visits.read(self._now_ms())
 
     def forget(self) -> None:
-        now_ms = self._now_ms()
-        self._slices(ForgetRequests(origin=_JOB, before_ms=now_ms - ANSWERS_KEPT_MS))
-        first_kept = local_day(now_ms - self._site.appointments.kept_days * DAY_MS, self._site.zone)
+        self._slices(ForgetRequests(origin=_JOB, before_ms=self._now_ms() - ANSWERS_KEPT_MS))
+
+    def forget_bookings(self) -> None:
+        """Who once had an appointment is nobody's business any more."""
+        first_kept = local_day(self._now_ms() - self._site.appointments.kept_days * DAY_MS, self._site.zone)
         self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
     def _slices(self, command: EndDay | ForgetRequests | ForgetBookings) -> None:
