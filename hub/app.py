@@ -275,7 +275,7 @@ def open_source(site: Site, settings: Settings) -> Source:
     appointments = site.appointments
     if appointments.publik is None:
         return FileSource(settings.hub.state_dir / appointments.file, site.zone, _system_ms)
-    return PublikSource.open(appointments.publik, appointments, site, settings.publik, _system_ms)
+    return PublikSource.open(appointments.publik, site, settings.publik, _system_ms)
 
 
 def _door(site: Site, secrets: Secrets, appointments: Worker) -> PushDoor | None:

@@ -1,10 +1,26 @@
 """Publik as a source of bookings."""
 
+import secrets as dice
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
 
-from hub.appointments.source import Hint, Listing, ReportKind
+from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
+from hub.publik.chrono import Chrono
+from hub.publik.client import LIMITS, Client, Credentials, Limits
+from hub.publik.faults import Fault, FaultKind, for_source
+from hub.publik.mapping import read_entry
 from hub.publik.secrets import Secrets
-from hub.site import Appointments, Publik, Site
+from hub.publik.times import changed_since, local_day
+from hub.publik.wcs import Page, Wcs
+from hub.site import BookingForm, Publik, Site
+from protocol.environment import PREFIX, WrongSetting
+
+# A list keeps every request ever sent. Nobody books more than a year ahead, and each booking was sent or touched since.
+LOOKED_BACK = timedelta(days=400)
+_PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
 
 class PublikSource:
@@ -12,30 +28,162 @@ class PublikSource:
 
     title = "Publik"
 
+    def __init__(
+        self, publik: Publik, zone: ZoneInfo, wcs: Wcs, chrono: Chrono | None, close: Callable[[], None]
+    ) -> None:
+        self._wcs = wcs
+        # Asked directly only where it is told who came.
+        self._presence = chrono if publik.chrono and publik.chrono.presence else None
+        self._triggers = {kind: getattr(publik.triggers, kind.value) for kind in ReportKind}
+        self._tell_form = wcs.act if publik.triggers.how == "action" else wcs.jump
+        self._zone = zone
+        self._close = close
+        self._forms: dict[str, list[BookingForm]] = defaultdict(list)
+        for form in publik.forms:
+            self._forms[form.form].append(form)
+
     @classmethod
     def open(
-        cls, publik: Publik, appointments: Appointments, site: Site, secrets: Secrets, now_ms: Callable[[], int]
+        cls, publik: Publik, site: Site, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
     ) -> "PublikSource":
         """Reaches nothing yet. Raises WrongSetting where the key or password that `login` asks for is not there."""
-        raise NotImplementedError
+        client = open_client(publik.address, publik, secrets, now_ms, limits)
+        direct = open_client(publik.chrono.address, publik, secrets, now_ms, limits) if publik.chrono else None
+        chrono = Chrono(direct) if direct else None
+        return cls(publik, zone_of(publik, site), Wcs(client), chrono, partial(_close_all, client, direct))
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
-        raise NotImplementedError
+        """Every booking of these local days, both included."""
+        found = self._listing(str(date.fromisoformat(first_day) - LOOKED_BACK))
+        wanted = tuple(
+            each for each in found.bookings if not each.gone and first_day <= self._day(each.start_ms) <= last_day
+        )
+        return Listing(wanted, found.flaws, found.complete, found.as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
-        raise NotImplementedError
+        found = self._listing(changed_since(since_ms, self._zone))
+        return Listing(found.bookings, found.flaws, complete=False, as_of_ms=found.as_of_ms)
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
-        raise NotImplementedError
+        """A request that is gone is left out: only a complete listing tells that."""
+        gathered = _Gathered()
+        for reference in dict.fromkeys(hint.reference for hint in hints):
+            form, id_ = _parts(reference)
+            if form not in self._forms:
+                continue
+            try:
+                gathered.add(read_entry(self._forms[form], self._wcs.request(form, id_), self._zone))
+            except Fault as fault:
+                if fault.kind is not FaultKind.UNKNOWN:
+                    raise for_source(fault) from fault
+        return gathered.listing(complete=False)
 
     def tells(self, kind: ReportKind) -> bool:
-        raise NotImplementedError
+        return bool(self._triggers[kind]) or self._marks(kind)
 
     def status_of(self, reference: str) -> str | None:
-        raise NotImplementedError
+        if not any(self._triggers.values()):
+            return None  # a presence may be marked twice
+        try:
+            return self._wcs.status(*_parts(reference))
+        except Fault as fault:
+            raise for_source(fault) from fault
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
-        raise NotImplementedError
+        trigger = self._triggers[kind]
+        try:
+            if self._presence and self._marks(kind):
+                self._presence.mark(booking, present=_PRESENT[kind])
+            elif trigger:
+                self._tell_form(*_parts(reference), trigger)
+        except Fault as fault:
+            raise for_source(fault) from fault
 
     def close(self) -> None:
-        raise NotImplementedError
+        self._close()
+
+    def _marks(self, kind: ReportKind) -> bool:
+        return self._presence is not None and kind in _PRESENT
+
+    def _day(self, moment_ms: int) -> str:
+        return str(local_day(moment_ms, self._zone))
+
+    def _listing(self, since: str | None) -> Listing:
+        """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having."""
+        gathered, refused = _Gathered(), list[Fault]()
+        for form in self._forms:
+            try:
+                for page in self._wcs.pages(form, since):
+                    gathered.add_page(page, self._forms[form], self._zone)
+            except Fault as fault:
+                error = for_source(fault)
+                if isinstance(error, SourceAway) or len(self._forms) == 1:
+                    raise error from fault
+                refused.append(fault)
+                gathered.flaws.append(Flaw(f"form {form}", str(fault)))
+        if len(refused) == len(self._forms):
+            raise for_source(refused[0]) from refused[0]
+        return gathered.listing(complete=not refused)
+
+
+class _Gathered:
+    """What came so far."""
+
+    def __init__(self) -> None:
+        self.bookings: list[Booking] = []
+        self.flaws: list[Flaw] = []
+        self.linked = True
+        self.as_of_ms: int | None = None
+
+    def add_page(self, page: Page, maps: Sequence[BookingForm], zone: ZoneInfo) -> None:
+        self.linked = self.linked and page.linked
+        self.as_of_ms = page.as_of_ms if self.as_of_ms is None else min(page.as_of_ms, self.as_of_ms)
+        for entry in page.entries:
+            self.add(read_entry(maps, entry, zone))
+
+    def add(self, found: Booking | Flaw | None) -> None:
+        if isinstance(found, Flaw):
+            self.flaws.append(found)
+        elif found is not None:
+            self.bookings.append(found)
+
+    def listing(self, *, complete: bool) -> Listing:
+        return Listing(tuple(self.bookings), tuple(self.flaws), complete and self.linked, as_of_ms=self.as_of_ms or 0)
+
+
+def open_client(
+    address: str, publik: Publik, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
+) -> Client:
+    """Raises WrongSetting."""
+    if publik.login == "basic":
+        if not secrets.password:
+            raise WrongSetting(f"{PREFIX}PUBLIK_PASSWORD_FILE", None, "a file with the API client's password")
+        credentials = Credentials(publik.client, password=secrets.password)
+    else:
+        if not secrets.key:
+            raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file with the API client's key")
+        credentials = Credentials(publik.client, key=secrets.key)
+    try:
+        return Client(address, credentials, now_ms=now_ms, new_nonce=_nonce, ca_file=secrets.ca_file, limits=limits)
+    except OSError as error:
+        wanted = f"a PEM file of certificates ({error})"
+        raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from error
+
+
+def zone_of(publik: Publik, site: Site) -> ZoneInfo:
+    return ZoneInfo(publik.zone or site.zone)
+
+
+def _nonce() -> str:
+    return dice.token_hex(16)
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    form, _, id_ = reference.partition("/")
+    return form, id_
+
+
+def _close_all(*clients: Client | None) -> None:
+    for client in clients:
+        if client:
+            client.close()

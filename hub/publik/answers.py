@@ -1,0 +1,104 @@
+"""An answer of Publik: the body is read as JSON at any status, then judged by `err` and the status."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hub.publik.faults import Fault, FaultKind, clean
+
+# The one text a fault is told by: no waiting mends it, and all else w.c.s. says with 403 may be mended so.
+UNMET: Final = "Unmet condition"
+_NO_JSON: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`place`: what was asked, without the query. `as_of_ms`: by Publik's clock, or else the hub's, the moment before
+    which every change is in the answer. `date_ms`: Publik's clock as it answered, None where it did not say.
+    """
+
+    place: str
+    status: int
+    body: bytes
+    as_of_ms: int
+    date_ms: int | None = None
+    location: str = ""
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Raises Fault for anything but a success that is an object."""
+    value = _judged(answer)
+    if not isinstance(value, dict):
+        raise Fault(FaultKind.ODD, f"{answer.place} answered with no JSON object", status=answer.status)
+    return value
+
+
+def entries(answer: Answer) -> list[Any]:
+    """Of a bare list, or of `data` in an envelope. Raises Fault."""
+    value = _judged(answer)
+    if isinstance(value, dict):
+        value = value.get("data")
+    if not isinstance(value, list):
+        raise Fault(FaultKind.ODD, f"{answer.place} answered with no list", status=answer.status)
+    return value
+
+
+def says_no(said: dict[str, Any]) -> bool:
+    """An envelope without `err` is one without a fault."""
+    err = said.get("err")
+    return err is not None and err != 0
+
+
+def _judged(answer: Answer) -> Any:
+    said = _json(answer.body)
+    description = _description(said)
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise _by_status(answer, description, is_json=said is not _NO_JSON)
+    if said is _NO_JSON:
+        raise _no_json(answer)
+    if isinstance(said, dict) and says_no(said):
+        raise Fault(FaultKind.SAYS_NO, f"{answer.place} says no", status=answer.status, description=description)
+    return said
+
+
+def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
+    status = answer.status
+    said = f"{answer.place} answered HTTP {status}"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        host = urlsplit(answer.location).netloc or "another page"
+        sentence = f"{said}, a redirection to {clean(host)}: name the address it leads to in the site file"
+        return Fault(FaultKind.REDIRECTED, sentence, status=status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Fault(FaultKind.BROKEN, said, status=status, description=description)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        kind = FaultKind.UNMET if description.startswith(UNMET) else FaultKind.DENIED
+        return Fault(kind, f"{said}, access denied", status=status, description=description)
+    if not is_json:
+        return Fault(FaultKind.PAGE, f"{said} with a page instead of JSON: is the address right?", status=status)
+    if status == HTTPStatus.NOT_FOUND:
+        return Fault(FaultKind.UNKNOWN, f"{said}, not known there", status=status, description=description)
+    return Fault(FaultKind.INVALID, said, status=status, description=description)
+
+
+def _no_json(answer: Answer) -> Fault:
+    said = f"{answer.place} answered HTTP {answer.status}"
+    if answer.body.lstrip()[:1] == b"<":
+        sentence = f"{said} with a page instead of JSON: is the address right, and is there a maintenance?"
+        return Fault(FaultKind.PAGE, sentence, status=answer.status)
+    return Fault(FaultKind.CUT, f"{said} with JSON that is broken or cut short", status=answer.status)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_JSON
+
+
+def _description(said: Any) -> str:
+    if not isinstance(said, dict):
+        return ""
+    return clean(said.get("err_desc") or said.get("err_class"))

@@ -1,0 +1,172 @@
+"""The way to one program of Publik: signed or with a password, one call at a time, each within bounds."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from socket import gaierror
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from hub.publik.answers import Answer
+from hub.publik.deadline import Deadline, DeadlineTransport
+from hub.publik.faults import Fault, FaultKind
+from hub.publik.signature import sign
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """`key`: signs each call; without one `password` goes along by HTTP Basic."""
+
+    client: str
+    key: bytes = field(default=b"", repr=False)
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`whole_s`: of a call, from its first byte to the answer's last, a second try included.
+
+    500 requests of a form with all their fields are some 2 MB.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 10.0
+    whole_s: float = 30.0
+    answer_most_bytes: int = 32_000_000
+
+
+LIMITS = Limits()
+
+
+class Client:
+    """Calls one program of Publik, below `address`. For one thread."""
+
+    def __init__(
+        self,
+        address: str,
+        credentials: Credentials,
+        *,
+        now_ms: Callable[[], int],
+        new_nonce: Callable[[], str],
+        ca_file: Path | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.address = address.rstrip("/")
+        self._credentials = credentials
+        self._now_ms = now_ms
+        self._new_nonce = new_nonce
+        self._limits = limits
+        self._deadline = Deadline()
+        self._http = httpx.Client(
+            transport=DeadlineTransport(self._deadline, ssl.create_default_context(cafile=ca_file)),
+            timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
+            # A signature is for one address; a redirected call would come without it, or too late.
+            follow_redirects=False,
+            # Neither a proxy nor a password of the machine's environment.
+            trust_env=False,
+            # w.c.s. answers errors as pages unless JSON is asked for.
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "suivant"},
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, query: Query = ()) -> Answer:
+        """Whatever the status is. Raises Fault where there is no answer."""
+        self._deadline.begin(self._limits.whole_s)
+        try:
+            return self._call("GET", path, query, None)
+        except Fault as fault:
+            # The other side may close a connection that was kept, just as it is used again.
+            if fault.kind is not FaultKind.CUT:
+                raise
+            return self._call("GET", path, query, None)
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Once and never again by itself: what is sent may have been done. Raises Fault where there is no answer."""
+        self._deadline.begin(self._limits.whole_s)
+        return self._call(method, path, (), body)
+
+    def _call(self, method: str, path: str, query: Query, body: dict[str, Any] | None) -> Answer:
+        place = f"{self.address}{path}"
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        asked_ms, began_s = self._now_ms(), time.monotonic()
+        try:
+            # One ready string: httpx writes a query it is given in parts anew, and the signature would not hold.
+            with self._http.stream(
+                method, self._url(place, query), content=content, headers=headers, auth=self._auth()
+            ) as response:
+                date_ms = _date_ms(response.headers.get("Date", ""))
+                as_of_ms = asked_ms if date_ms is None else date_ms - int((time.monotonic() - began_s) * 1000)
+                whole = self._whole(place, response)
+        except httpx.TransportError as error:
+            raise self._fault(place, error) from error
+        except httpx.DecodingError as error:
+            raise Fault(FaultKind.CUT, f"{place} sent an answer that can't be unpacked") from error
+        return Answer(place, response.status_code, whole, as_of_ms, date_ms, response.headers.get("Location", ""))
+
+    def _url(self, place: str, query: Query) -> str:
+        own = self._credentials
+        if own.key:
+            signed = sign(query, key=own.key, client=own.client, now_ms=self._now_ms(), nonce=self._new_nonce())
+            return f"{place}?{signed}"
+        return f"{place}?{urlencode(query)}" if query else place
+
+    def _auth(self) -> httpx.BasicAuth | None:
+        own = self._credentials
+        return None if own.key else httpx.BasicAuth(own.client.encode(), own.password.encode())
+
+    def _whole(self, place: str, response: httpx.Response) -> bytes:
+        most = self._limits.answer_most_bytes
+        whole = bytearray()
+        for part in response.iter_bytes():
+            whole += part
+            if len(whole) > most:
+                raise Fault(FaultKind.TOO_BIG, f"{place} sent more than {most // 1_000_000} MB")
+        return bytes(whole)
+
+    def _fault(self, place: str, error: httpx.TransportError) -> Fault:
+        causes = tuple(_causes(error))
+        if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+            return _unconnected(place, causes, self._limits.connect_s)
+        if isinstance(error, httpx.TimeoutException):
+            return Fault(FaultKind.TIMEOUT, f"{place} gave no whole answer in time")
+        return Fault(FaultKind.CUT, f"{place} closed the connection before its answer was whole")
+
+
+def _unconnected(place: str, causes: Sequence[BaseException], connect_s: float) -> Fault:
+    """Nothing was asked yet: `sent` is false."""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            sentence = f"{place} shows a certificate that is not right: {cause.verify_message}"
+            return Fault(FaultKind.TLS, sentence, sent=False)
+        if isinstance(cause, ssl.SSLError):
+            return Fault(FaultKind.TLS, f"{place} speaks no TLS that the hub knows", sent=False)
+        if isinstance(cause, gaierror):
+            return Fault(FaultKind.UNREACHED, f"{place} is not reached: no machine of this name is known", sent=False)
+    if isinstance(causes[0], httpx.ConnectTimeout):
+        sentence = f"{place} is not reached: no connection within {connect_s:g} s"
+        return Fault(FaultKind.UNREACHED, sentence, sent=False)
+    return Fault(FaultKind.UNREACHED, f"{place} is not reached: no connection is taken there", sent=False)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _date_ms(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) * 1000
+    except (ValueError, OverflowError):
+        return None

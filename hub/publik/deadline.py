@@ -1,0 +1,82 @@
+"""A connection that keeps to one deadline for a whole call: a timeout alone begins anew with each byte that comes."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+
+class Deadline:
+    """Until when the call that is under way may last."""
+
+    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic_s = monotonic_s
+        self._until_s = 0.0
+
+    def begin(self, whole_s: float) -> None:
+        self._until_s = self._monotonic_s() + whole_s
+
+    def left_s(self, timeout_s: float | None) -> float:
+        """Of the timeout, what the deadline leaves. Raises httpcore.ReadTimeout where it has passed."""
+        left_s = self._until_s - self._monotonic_s()
+        if left_s <= 0:
+            raise httpcore.ReadTimeout("the deadline of the whole call has passed")
+        return left_s if timeout_s is None else min(left_s, timeout_s)
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """httpx's own transport over such connections."""
+
+    def __init__(self, deadline: Deadline, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, trust_env=False)
+        # httpx offers no place for a network backend. One call at a time needs one connection.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=1,
+            keepalive_expiry=5.0,
+            network_backend=_Network(deadline),
+        )
+
+
+class _Network(httpcore.NetworkBackend):
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._network = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left_s = self._deadline.left_s(timeout)
+        return _Stream(self._network.connect_tcp(host, port, left_s, local_address, socket_options), self._deadline)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left_s(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left_s(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left_s = self._deadline.left_s(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

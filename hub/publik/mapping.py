@@ -1,0 +1,134 @@
+"""A form's JSON to a booking, by the site file's paths. Pure; what it does not ask for, it ignores."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from http import HTTPStatus
+from typing import Any
+
+from hub.appointments.source import Booking, Flaw
+from hub.publik.answers import says_no
+from hub.publik.paths import above, text_at
+from hub.publik.slots import Slot, parse_slot
+from hub.publik.times import NotATime, local_time, moment_ms
+from hub.publik.wcs import request_id
+from hub.queue.requests import confirmation_code
+from hub.site import BookingForm
+
+NAME_MOST = 100
+ID_MOST = 100
+# w.c.s. leaves drafts out of its lists, and a booking made for one is a lease until the form is sent.
+DRAFT = "draft"
+_RESPONSE, _STATUS = "_response", "_status"
+# Signs that no name is written with and that turn the text after them round.
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> Booking | Flaw | None:
+    """What a request of a form is to the first of its mappings that it counts for; None where it is no appointment.
+
+    One that has a booking and counts for none of them is a booking that is gone.
+    """
+    request = request_id(entry)
+    if request is None:
+        return Flaw(f"a request of form {maps[0].form}", "it has no id")
+    reference = f"{maps[0].form}/{request}"
+    found = [_read(each, entry, reference, zone) for each in maps]
+    live: list[Booking] = []
+    flawed: list[Flaw] = []
+    gone: list[Booking] = []
+    for each in found:
+        if isinstance(each, Flaw):
+            flawed.append(each)
+        elif each is not None:
+            (gone if each.gone else live).append(each)
+    ordered: list[Booking | Flaw] = [*live, *flawed, *gone]
+    return ordered[0] if ordered else None
+
+
+def booking_id(form: BookingForm, entry: dict[str, Any]) -> str | None:
+    """None before a booking was made, where making it failed, and on a waiting list."""
+    for key, value, around in above(entry, form.booking):
+        if key.endswith(_RESPONSE) and not _was_well(around.get(key.removesuffix(_RESPONSE) + _STATUS)):
+            return None
+        if says_no(value) or value.get("in_waiting_list") is True:
+            return None
+    return text_at(entry, form.booking)
+
+
+def start_of(form: BookingForm, entry: dict[str, Any]) -> tuple[datetime, Slot | None] | None:
+    """The start as it is written, and the slot where the path leads to one. Raises NotATime; None where nothing is."""
+    text = text_at(entry, form.start)
+    if text is None:
+        return None
+    slot = parse_slot(text)
+    return (slot.start, slot) if slot else (local_time(text), None)
+
+
+def visitor_name(form: BookingForm, entry: dict[str, Any]) -> str | None:
+    """Any script, in one line; without control signs, not too long."""
+    words = " ".join(text_at(entry, path) or "" for path in form.names)
+    kept = "".join(_kept(sign) for sign in unicodedata.normalize("NFC", words))
+    return " ".join(kept.split())[:NAME_MOST].strip() or None
+
+
+def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str:
+    """What the confirmation says; the booking's id where the request has no code: it can still be found."""
+    return (confirmation_code(text_at(entry, form.code) or "") if form.code else "") or confirmation_code(booking)
+
+
+def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo) -> Booking | Flaw | None:
+    status = {text_at(entry, "workflow.status.id"), text_at(entry, "workflow.status.name")}
+    booking = booking_id(form, entry)
+    if booking is None or DRAFT in status:
+        return None
+    if len(booking) > ID_MOST or not booking.isprintable():
+        return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
+    start_ms, slot, why = _start(form, entry, zone)
+    gone = not status.isdisjoint(form.cancelled_statuses) or not _counts(form, entry, status, slot)
+    if not why and form.meeting_types and slot is None:
+        why = f"{form.start} holds no slot, so its meeting type is not known"
+    if why and not gone:
+        return Flaw(f"booking {booking} (request {reference})", why, reference)
+    name = None if gone else visitor_name(form, entry)
+    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone)
+
+
+def _counts(form: BookingForm, entry: dict[str, Any], status: set[str | None], slot: Slot | None) -> bool:
+    """Whether it is of the statuses, agendas and meeting types that are named, as far as that is known."""
+    if form.statuses and status.isdisjoint(form.statuses):
+        return False
+    if form.agendas and (text_at(entry, form.agenda) if form.agenda else None) not in form.agendas:
+        return False
+    return not form.meeting_types or slot is None or slot.meeting_type in form.meeting_types
+
+
+def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int, Slot | None, str]:
+    """In ms since 1970, 0 where it can't be read: then the last says why."""
+    try:
+        found = start_of(form, entry)
+    except NotATime:
+        return 0, None, f"{form.start} holds neither a time nor a slot"
+    if found is None:
+        return 0, None, f"{form.start} is missing"
+    moment, slot = found
+    try:
+        return moment_ms(moment, zone), slot, ""
+    except OverflowError:
+        return 0, None, f"{form.start} is no time of these centuries"
+
+
+def _was_well(status: Any) -> bool:
+    """Of a call the workflow made: an HTTP status, as a number or as text, or none kept."""
+    if status is None or status == "":
+        return True
+    text = str(status)
+    return text.isascii() and text.isdigit() and HTTPStatus.OK <= int(text) < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _kept(sign: str) -> str:
+    if sign in _TURNING:
+        return ""
+    category = unicodedata.category(sign)
+    # A joiner is Cf and belongs to some scripts and emoji; private and unassigned signs are shown as they may be.
+    return " " if category in {"Cc", "Cs", "Zl", "Zp"} else sign

@@ -1,0 +1,37 @@
+"""Where a value stands in a form's JSON: keys joined by dots, a number counts into a list from 0."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def value_at(document: Any, path: str) -> Any:
+    """None where there is nothing."""
+    value = document
+    for key in path.split("."):
+        value = _below(value, key)
+    return value
+
+
+def above(document: Any, path: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Each key of the path whose value is a table, with that value and the table around it, from the outside in."""
+    value = document
+    for key in path.split("."):
+        around, value = value, _below(value, key)
+        if isinstance(value, dict) and isinstance(around, dict):
+            yield key, value, around
+
+
+def text_at(document: Any, path: str) -> str | None:
+    """A text or whole number as text; None where there is none, or an empty one."""
+    value = value_at(document, path)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def _below(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(key)
+    if isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+        return value[int(key)]
+    return None

@@ -1,0 +1,89 @@
+"""w.c.s.: lists of a form's requests, one request, and what is told of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from hub.publik.answers import document, entries
+from hub.publik.client import Client
+from hub.publik.faults import Fault, FaultKind
+from hub.publik.paths import text_at
+
+# So many at once, so that w.c.s. answers in seconds; each page begins with the end of the one before it.
+PAGE = 500
+OVERLAP = 10
+# 200,000 requests of one form.
+PAGES_MOST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a form's requests. `linked`: it follows the one before it, so that nothing is missing between them."""
+
+    entries: list[dict[str, Any]]
+    as_of_ms: int
+    linked: bool = True
+
+
+class Wcs:
+    """Each call raises Fault."""
+
+    def __init__(self, client: Client, page: int = PAGE) -> None:
+        self._client = client
+        self._page = page
+
+    def pages(self, form: str, since: str | None = None) -> Iterator[Page]:
+        """All of a form's requests, drafts apart; `since`: what changed from that local minute on.
+
+        While people send and delete requests, places in the list shift: a page that does not meet the one before it
+        is not `linked`.
+        """
+        offset, tail = 0, frozenset[str]()
+        overlap = min(OVERLAP, self._page // 2)
+        for number in range(PAGES_MOST):
+            answer = self._client.get(f"/api/forms/{quote(form)}/list", self._query(offset, since))
+            found = [each for each in entries(answer) if isinstance(each, dict)]
+            ids = [request_id(each) or "" for each in found]
+            met = max((place for place, each in enumerate(ids) if each in tail), default=-1)
+            last = len(found) < self._page
+            # A page that brings nothing new is the same one again.
+            linked = number == 0 or (met >= 0 and (last or met + 1 < len(found)))
+            yield Page(found[met + 1 :], answer.as_of_ms, linked)
+            if last or not linked:
+                return
+            tail = frozenset(ids[-overlap:]) - {""}
+            offset += self._page - overlap
+        yield Page([], answer.as_of_ms, linked=False)
+
+    def request(self, form: str, id_: str) -> dict[str, Any]:
+        """One request with all its fields; a Fault of kind UNKNOWN where it is gone."""
+        return document(self._client.get(f"/api/forms/{quote(form)}/{quote(id_)}/"))
+
+    def status(self, form: str, id_: str) -> str:
+        """The id of the request's status."""
+        found = text_at(self.request(form, id_), "workflow.status.id")
+        if found is None:
+            raise Fault(FaultKind.ODD, f"request {form}/{id_} shows no workflow.status.id")
+        return found
+
+    def jump(self, form: str, id_: str, trigger: str) -> None:
+        """A jump that the request's status offers. Not idempotent: the next status may have one of the same name."""
+        self._tell(f"/{quote(form)}/{quote(id_)}/jump/trigger/{quote(trigger)}/")
+
+    def act(self, form: str, id_: str, action: str) -> None:
+        """A global action, which any status offers."""
+        self._tell(f"/api/forms/{quote(form)}/{quote(id_)}/hooks/{quote(action)}/")
+
+    def _tell(self, path: str) -> None:
+        document(self._client.send("POST", path))
+
+    def _query(self, offset: int, since: str | None) -> list[tuple[str, str]]:
+        changed = [("filter-start-mtime", "on"), ("filter-start-mtime-value", since)] if since else []
+        return [("filter", "all"), ("full", "on"), *changed, ("offset", str(offset)), ("limit", str(self._page))]
+
+
+def request_id(entry: dict[str, Any]) -> str | None:
+    """`12`, whether it is written so or as `form/12`."""
+    text = (text_at(entry, "id") or "").rpartition("/")[2]
+    return text if text.isascii() and text.isdigit() else None
