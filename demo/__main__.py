@@ -27,7 +27,7 @@ FAILED_STATUS = 1
 START_MOST_S = 60.0
 LOG_LINES = 8
 # All that a demo makes in its folder, beside its lock.
-OWN_FOLDERS = ("broker", "hub", "logs", "nodes")
+OWN_FOLDERS = ("broker", "hub", "logs", "nodes", "publik")
 
 
 class DemoFailed(RuntimeError):
@@ -83,7 +83,9 @@ async def _run(options: Options) -> int:
     hall = read_hall(SITE_FILE)
     listener = _listen(options.port)
     port = listener.getsockname()[1]
-    stage = Stage(options.demo_dir, broker_port=free_port(), hub_port=free_port(port + 1))
+    stage = Stage(
+        options.demo_dir, broker_port=free_port(), hub_port=free_port(port + 1), publik_port=free_port(port + 2)
+    )
     board = Board()
     watcher = Watcher(board, hall, stage)
     status = FAILED_STATUS
@@ -91,7 +93,7 @@ async def _run(options: Options) -> int:
         status = await _play(options, hall, stage, board, watcher, listener, stop)
     finally:
         left = await watcher.crew.stop()
-        print(_farewell(len(hall.nodes) + 2, left), flush=True)
+        print(_farewell(len(hall.nodes) + 3, left), flush=True)
     return FAILED_STATUS if left else status
 
 
@@ -115,6 +117,7 @@ async def _play(
         frame=stage.node_folder(hall.display.name) / "frame.png",
         papers=stage.node_folder(hall.dispenser.name) / "paper",
         pins=_pins(hall),
+        scan=watcher.scan,
         restart=watcher.restart,
     )
     async with serving(page.app(), listener):
@@ -124,18 +127,22 @@ async def _play(
                 watcher.crew.start(program)
             if await _until_up(board, hall, stop, stage):
                 print(_addresses(listener.getsockname()[1], stage, hall), flush=True)
-                tasks.append(asyncio.create_task(play_morning(options, hall, stage, board, watcher.hands)))
+                morning = play_morning(
+                    options, hall, stage, board, hands=watcher.hands, publik=watcher.publik, scan=watcher.scan
+                )
+                tasks.append(asyncio.create_task(morning))
                 await _until_ended(stop, tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await watcher.publik.close()
     return 0
 
 
 async def _until_up(board: Board, hall: Hall, stop: asyncio.Event, stage: Stage) -> bool:
     """False where the demo was stopped before. Raises DemoFailed for a program that does not come up."""
-    parts = ["broker", "hub", "display", "dispenser", *(node.name for node in hall.of_role("desk_button"))]
+    parts = ["broker", "publik", "hub", "display", "dispenser", *(node.name for node in hall.of_role("desk_button"))]
     deadline_s = asyncio.get_running_loop().time() + START_MOST_S
     while not stop.is_set():
         states = {part: board.part(part).get("state") for part in parts}

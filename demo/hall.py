@@ -36,6 +36,7 @@ class Hall(Struct, frozen=True, kw_only=True):
 
     name: str
     town: str
+    zone: str
     services: tuple[Service, ...]
     desks: tuple[Desk, ...]
     nodes: tuple[Node, ...]
@@ -59,3 +60,9 @@ class Hall(Struct, frozen=True, kw_only=True):
 
 def read_hall(path: Path) -> Hall:
     return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Hall)
+
+
+def read_forms(path: Path) -> dict[str, str]:
+    """The forms of Publik by which citizens book, each with the name of its service."""
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))["appointments"]["publik"]["forms"]
+    return {form["form"]: form["service"] for form in found}

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from random import Random
 
 from demo.board import Board
+from demo.citizens import play_bookings
 from demo.clicks import DeskNow, Screen
 from demo.hall import Desk, Hall, Node
 from demo.hands import Hands
 from demo.options import Options
+from demo.publik import Publik
 from demo.script import PAUSE_S, Ending, Visit, gaps, pick_letter, plan_visit
 from demo.stage import Stage
 
@@ -20,20 +22,33 @@ STEADY_S = 1.0
 STEADY_STEP_S = 0.05
 # A gesture travels to the hub and comes back as a new state within this.
 ANSWER_S = 3.0
+CALLS_SHOWN = 5
 # Nobody else comes in while so many wait: the hall is full.
 WAITING_MOST = 26
 # How often a desk that is free takes up what it set aside before it calls somebody else.
 RESUME_SHARE = 0.5
 
+Call = tuple[str, str]
 
-async def play_morning(options: Options, hall: Hall, stage: Stage, board: Board, hands: Hands) -> None:
-    """Until cancelled."""
+
+async def play_morning(
+    options: Options,
+    hall: Hall,
+    stage: Stage,
+    board: Board,
+    *,
+    hands: Hands,
+    publik: Publik,
+    scan: Callable[[str], None],
+) -> None:
+    """Until cancelled. `scan(code)` holds a confirmation before the dispenser."""
     screen = Screen(stage.hub_url)
-    look = Look(screen)
+    look = Look(screen, board, hall)
     try:
         async with asyncio.TaskGroup() as people:
             people.create_task(look.run())
             people.create_task(_visitors(Random(options.seed), options.speed, hall, hands, look))
+            people.create_task(play_bookings(Random(options.seed), options.speed, hall, publik, scan))
             for order, desk in enumerate(hall.desks):
                 dice = Random(f"{options.seed} {desk.name}")
                 agent = Agent(dice, options.speed, hall, desk, board=board, hands=hands, screen=screen, look=look)
@@ -45,19 +60,33 @@ async def play_morning(options: Options, hall: Hall, stage: Stage, board: Board,
 class Look:
     """What all agents see on their screens, asked once for all. `desks` is None while the hub is away."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, board: Board, hall: Hall) -> None:
         self._screen = screen
+        self._board = board
+        self._plaques = {desk.name: desk.number for desk in hall.desks}
+        self._calls: list[Call] = []
         self.desks: dict[str, DeskNow] | None = None
         self._waiting = 0
         self._looked = asyncio.Condition()
 
     async def run(self) -> None:
         while True:
-            self.desks = await self._screen.desks()
+            before, self.desks = self.desks, await self._screen.desks()
+            if self.desks is not None:
+                self._show(before or {}, self.desks)
             self._waiting = await self._screen.waiting() or 0
             async with self._looked:
                 self._looked.notify_all()
             await asyncio.sleep(LOOK_PERIOD_S)
+
+    def _show(self, before: dict[str, DeskNow], desks: dict[str, DeskNow]) -> None:
+        called = [
+            (now.held, self._plaques[desk])
+            for desk, now in desks.items()
+            if now.held is not None and (desk not in before or before[desk].held != now.held)
+        ]
+        self._calls = [*called, *(call for call in self._calls if call not in called)][:CALLS_SHOWN]
+        self._board.show("hub", calls=self._calls, desks={desk: (now.mode, now.held) for desk, now in desks.items()})
 
     async def until_room(self, most: int) -> None:
         async with self._looked:

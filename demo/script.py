@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-# Mean seconds between two visitors once the first ones are in, and how many stand at the door at opening. A call fills
-# the display for 8 s: with one in 15 s, half of the time the list of calls is seen.
-BETWEEN_VISITORS_S = 14.5
-AT_THE_DOOR = 24
+# Mean seconds between two who walk in, once the first ones are in, and how many stand at the door at opening. A call
+# fills the display for 8 s: with one in 15 s, appointments included, half of the time the list of calls is seen.
+BETWEEN_VISITORS_S = 17.5
+AT_THE_DOOR = 18
 BETWEEN_FIRST_S = 2.0
 # Share of visitors and mean length of a visit, by the letter of the service.
 SHARES = {"A": 0.30, "C": 0.34, "F": 0.16, "M": 0.20}

@@ -28,7 +28,10 @@ MESSAGE_MOST = 500
 
 
 class DemoPage:
-    """`pins`: what may be pressed, by node. `restart(name)` starts a part again that has stopped."""
+    """`pins`: what may be pressed, by node. `scan(code)` holds a code that the page shows before the dispenser.
+
+    `restart(name)` starts a part again that has stopped.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class DemoPage:
         frame: Path,
         papers: Path,
         pins: dict[str, frozenset[int]],
+        scan: Callable[[str], None],
         restart: Callable[[str], None],
     ) -> None:
         self._board = board
@@ -47,6 +51,7 @@ class DemoPage:
         self._frame = frame
         self._papers = papers
         self._pins = pins
+        self._scan = scan
         self._restart = restart
 
     def app(self) -> Starlette:
@@ -95,6 +100,9 @@ class DemoPage:
         node, pin = wanted.get("node"), wanted.get("pin")
         if "restart" in wanted:
             self._restart(str(wanted["restart"]))
+        elif "scan" in wanted:
+            if any(wanted["scan"] == booking["code"] for booking in self._board.part("publik").get("bookings", ())):
+                self._scan(wanted["scan"])
         elif isinstance(node, str) and isinstance(pin, int) and pin in self._pins.get(node, ()):
             (self._hands.press if wanted.get("pressed") is True else self._hands.release)(holder, node, pin)
 

@@ -1,25 +1,32 @@
 """Which programs the demo runs, with which settings: the same commands as in a town hall."""
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.hall import Hall
+from demo.hall import Hall, read_forms
 from demo.processes import Program
 from provisioning.broker import BrokerPlan, installed_version, write
 
-SITE_FILE = Path(__file__).parent / "town-hall.yaml"
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent
+SITE_FILE = HERE / "town-hall.yaml"
+# What the site file of a demo says more: where its bookings come from.
+APPOINTMENTS_FILE = HERE / "appointments.yaml"
+ADDRESS_THERE = "http://127.0.0.1:8480"
 COMMANDS = Path(sys.executable).parent
 LOOPBACK = "127.0.0.1"
+PUSH_PATH = "/api/v1/publik/push"
 # Debian keeps daemons off an ordinary user's path.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 ROLES = {"desk_button": "desk-button", "display": "display", "ticket_printer": "ticket-printer"}
 
-# The hub goes last but for the broker, so that it hears every node leave.
-NODES_STAGE, HUB_STAGE, BROKER_STAGE = range(3)
+# The hub goes after the nodes, so that it hears every one leave; what it speaks to goes after it.
+NODES_STAGE, HUB_STAGE, AROUND_STAGE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +36,20 @@ class Stage:
     folder: Path
     broker_port: int
     hub_port: int
+    publik_port: int
 
     @property
     def hub_url(self) -> str:
         return f"http://{LOOPBACK}:{self.hub_port}"
+
+    @property
+    def publik_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.publik_port}"
+
+    @property
+    def key_file(self) -> Path:
+        """The key that this demo's hub and Publik share."""
+        return self.folder.resolve() / "publik" / "key"
 
     def node_folder(self, node: str) -> Path:
         return self.folder / "nodes" / node
@@ -63,7 +80,8 @@ def programs(stage: Stage, hall: Hall, environ: Mapping[str, str]) -> list[Progr
     plain = {"PATH": search_path, "HOME": environ.get("HOME", "/"), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     broker = {"SUIVANT_BROKER_HOST": LOOPBACK, "SUIVANT_BROKER_PORT": str(stage.broker_port)}
     return [
-        program("broker", _mosquitto(stage, hall, search_path), plain, BROKER_STAGE),
+        program("broker", _mosquitto(stage, hall, search_path), plain, AROUND_STAGE),
+        program("publik", _publik(stage, hall), plain | {"PYTHONPATH": str(REPOSITORY)}, AROUND_STAGE),
         program("hub", [str(COMMANDS / "suivant"), "hub"], plain | broker | _hub(stage), HUB_STAGE),
         *(
             program(
@@ -91,14 +109,33 @@ def _mosquitto(stage: Stage, hall: Hall, search_path: str) -> list[str]:
     return ["mosquitto", "-c", str(write(plan))]
 
 
+def _publik(stage: Stage, hall: Hall) -> list[str]:
+    stage.key_file.parent.mkdir(parents=True, exist_ok=True)
+    stage.key_file.touch(mode=0o600)
+    stage.key_file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+    port, push_to = str(stage.publik_port), f"{stage.hub_url}{PUSH_PATH}"
+    options = ["--port", port, "--key-file", str(stage.key_file), "--zone", hall.zone, "--push-to", push_to]
+    forms = [word for form in read_forms(APPOINTMENTS_FILE) for word in ("--form", form)]
+    return [sys.executable, "-m", "tests.publik.server", *options, *forms]
+
+
+def _site_file(stage: Stage, folder: Path) -> Path:
+    """The site file of this demo: with where its Publik is, known only now."""
+    file = folder / "site.yaml"
+    appointments = APPOINTMENTS_FILE.read_text(encoding="utf-8").replace(ADDRESS_THERE, stage.publik_url)
+    file.write_text(f"{SITE_FILE.read_text(encoding='utf-8')}\n{appointments}", encoding="utf-8")
+    return file
+
+
 def _hub(stage: Stage) -> dict[str, str]:
     state = stage.folder.resolve() / "hub"
     state.mkdir(parents=True, exist_ok=True)
     return {
-        "SUIVANT_SITE_FILE": str(SITE_FILE),
+        "SUIVANT_SITE_FILE": str(_site_file(stage, state)),
         "SUIVANT_STATE_DIR": str(state),
         "SUIVANT_HTTP_HOST": LOOPBACK,
         "SUIVANT_HTTP_PORT": str(stage.hub_port),
+        "SUIVANT_PUBLIK_KEY_FILE": str(stage.key_file),
         "SUIVANT_LOG": "json",
     }
 

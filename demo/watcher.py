@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from demo.board import Board
 from demo.control import Control
-from demo.hall import Hall, Node
+from demo.hall import Hall, Node, read_forms
 from demo.hands import Hands
 from demo.processes import Crew, ProcessState
-from demo.stage import Stage
+from demo.publik import Publik, in_view
+from demo.stage import APPOINTMENTS_FILE, Stage
 
 HEALTH_PERIOD_S = 0.7
 HEALTH_TIMEOUT_S = 2.0
+LOOK_PERIOD_S = 1.0
 PAPERS_SHOWN = 4
 
 
@@ -29,8 +33,13 @@ class Watcher:
         self._answers: dict[str, bool] = {"broker": True}
         self._heard: set[str] = set()
         self._pressed: dict[str, set[int]] = {}
+        self._dispenser = hall.dispenser.name
         self._nodes = {node.name: node for node in hall.nodes}
         self._controls = {node.name: self._control(node) for node in hall.nodes}
+        self._zone = ZoneInfo(hall.zone)
+        letters = {service.name: service.letter for service in hall.services}
+        self._letters = {form: letters[service] for form, service in read_forms(APPOINTMENTS_FILE).items()}
+        self.publik = Publik(stage.publik_url)
         self.hands = Hands(self._drive)
         self.crew = Crew(self._process)
 
@@ -39,12 +48,17 @@ class Watcher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.crew.watch())
             tasks.create_task(self._ask_hub())
+            tasks.create_task(self._ask_publik())
             for control in self._controls.values():
                 tasks.create_task(control.run())
 
+    def scan(self, code: str) -> None:
+        """A confirmation held before the dispenser's reader."""
+        self._controls[self._dispenser].send({"type": "code", "code": code})
+
     def restart(self, part: str) -> None:
         """Starts the program behind a part again, where it has stopped."""
-        for name in {node.name for node in self._nodes.values()} | {"hub", "broker"}:
+        for name in {node.name for node in self._nodes.values()} | {"hub", "broker", "publik"}:
             if self._part(name) == part:
                 self.crew.restart(name)
 
@@ -112,3 +126,12 @@ class Watcher:
                     answers = True
                 self._answer("hub", answers)
                 await asyncio.sleep(HEALTH_PERIOD_S)
+
+    async def _ask_publik(self) -> None:
+        while True:
+            forms = await self.publik.forms()
+            if forms is not None:
+                now = datetime.now(self._zone).replace(tzinfo=None)
+                self._board.show("publik", bookings=in_view(forms, self._letters, now))
+            self._answer("publik", forms is not None)
+            await asyncio.sleep(LOOK_PERIOD_S)

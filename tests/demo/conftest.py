@@ -114,7 +114,7 @@ def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
         with live as socket:
             demo = Demo(process, address, socket, output=output)
             demo.until(
-                lambda parts: len(parts) == 13 and all(part["state"] == "up" for part in parts.values()), "all is up"
+                lambda parts: len(parts) == 14 and all(part["state"] == "up" for part in parts.values()), "all is up"
             )
             yield demo
     finally:

@@ -56,6 +56,7 @@ def test_a_hand_on_a_button_of_the_page_moves_the_pin_of_the_real_node(shared_de
         ("nodes/dispenser-1", "dispenser"),
         ("suivant hub", "hub"),
         ("mosquitto", "broker"),
+        ("tests.publik.server", "publik"),
     ],
 )
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGKILL, "ended"), (signal.SIGSTOP, "frozen")])
@@ -72,7 +73,7 @@ def test_a_program_that_stops_is_said_in_its_own_place_and_nowhere_else(shared_d
 
 def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
     started = children(demo.process.pid)
-    assert len(started) == 13
+    assert len(started) == 14
     os.kill(demo.pid("suivant hub"), signal.SIGKILL)
     os.kill(demo.pid("nodes/button-2"), signal.SIGSTOP)
 

@@ -7,12 +7,18 @@ let socket;
 
 function connect() {
   socket = new WebSocket(`ws://${location.host}/live`);
-  socket.onopen = () => { over.hidden = true; };
+  socket.onopen = () => ended(false);
   socket.onmessage = (event) => show(JSON.parse(event.data));
   socket.onclose = () => {
-    over.hidden = false;
+    ended(true);
     setTimeout(connect, 1000);
   };
+}
+
+// What is no longer live is pale and takes no hand.
+function ended(yes) {
+  over.hidden = !yes;
+  for (const place of document.querySelectorAll("main, .parts")) place.inert = yes;
 }
 
 function send(message) {
@@ -33,7 +39,10 @@ function show(part) {
   }
   if (part.part === "display" && part.state === "up" && part.frame) showFrame(part.frame);
   if (part.part === "dispenser") showPapers(part.papers ?? []);
+  if (part.part === "publik") showBookings(part.bookings ?? []);
   if (part.part === "hub") {
+    showDesks(part.desks ?? {});
+    showCalls(part.calls ?? []);
     for (const link of document.querySelectorAll("[data-needs-hub]")) link.toggleAttribute("inert", part.state !== "up");
   }
 }
@@ -73,6 +82,52 @@ function paper(name, alt) {
   picture.alt = alt;
   link.append(picture);
   return link;
+}
+
+function spaced(number) {
+  return `${number.slice(0, 1)}\u202f${number.slice(1)}`;
+}
+
+function showDesks(desks) {
+  for (const place of document.querySelectorAll("[data-desk]")) {
+    const [mode, held] = desks[place.dataset.desk] ?? ["", null];
+    place.textContent = held ? spaced(held) : words[mode === "open" ? "free" : mode] ?? "";
+    place.classList.toggle("held", Boolean(held));
+  }
+}
+
+function showCalls(calls) {
+  document.querySelector("[data-calls]").replaceChildren(...calls.map(([number, desk]) => {
+    const call = document.createElement("span");
+    const plaque = document.createElement("b");
+    plaque.textContent = desk;
+    call.append(spaced(number), plaque);
+    return call;
+  }));
+}
+
+// --- appointments ---
+
+const list = document.querySelector("[data-bookings]");
+
+function showBookings(bookings) {
+  const shown = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  list.replaceChildren(...bookings.map((booking) => filled(shown.get(booking.id) ?? row(booking.id), booking)));
+}
+
+function row(id) {
+  const made = document.getElementById("booking").content.firstElementChild.cloneNode(true);
+  made.dataset.id = id;
+  made.querySelector("[data-scan]").addEventListener("click", () => send({ scan: made.querySelector(".code").textContent }));
+  return made;
+}
+
+function filled(row, booking) {
+  for (const name of ["time", "letter", "code"]) row.querySelector(`.${name}`).textContent = booking[name];
+  const fate = row.querySelector(".fate");
+  if (row.dataset.fate !== booking.fate) fate.replaceChildren(document.getElementById(`fate-${booking.fate}`).content.cloneNode(true));
+  row.dataset.fate = booking.fate;
+  return row;
 }
 
 // --- hands ---

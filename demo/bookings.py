@@ -1,0 +1,162 @@
+"""The morning's appointments as they are written: who booked for when, and what each does. Pure but for its dice.
+
+Every clock is real, whatever SPEED is: an appointment's time, how late is late, when somebody is absent. SPEED shortens
+only how soon those at the door come in, and how far apart the bookings are.
+
+Minutes and seconds count from the whole minute in which the morning begins: appointments stand on whole minutes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+# For what there are appointments; for the rest everybody walks in.
+BOOKED_LETTERS = ("A", "C", "F")
+# A morning of a demo has no use for the bookings of the afternoon: each is made so long before its time.
+BOOKED_BEFORE_MIN = 20
+BETWEEN_BOOKINGS_S, BETWEEN_BOOKINGS_LEAST_S = 80.0, 20.0
+# Who has an appointment soon, or had one just now, comes in with those at the door.
+DOOR_S = 80.0
+EARLY_MOST_S = 12 * 60.0
+# A visitor is late until 5 min after, then found absent; 2 min later Publik is told, and nobody comes after that.
+LATE_S = (40.0, 250.0)
+MISSED_S = (310.0, 380.0)
+CHANGED_BEFORE_S = (240.0, 900.0)
+LATER_MIN = (5, 10, 15)
+A_DAY_MIN = 1440
+# Without the letters and digits that are taken for one another.
+CODE_SIGNS, CODE_LENGTH = "ABCDEFGHJKLMNPRSTUVWXYZ23456789", 6
+STRAY_CODE, STRAY_S = "PAGE2", 90.0
+
+FIRST_NAMES = ("Zoé", "Amadou", "Léa", "Nguyên", "Inès", "Bartłomiej", "Chloé", "Youssef", "Maëlle", "Tomáš", "İpek")
+LAST_NAMES = ("Exemple-Inventée", "de l’Exemple", "Fictif", "D’Imaginaire", "Personne", "Inventé", "Modèle-Exemple")
+
+
+class Fate(StrEnum):
+    """What becomes of an appointment."""
+
+    COMES = "comes"
+    TWICE = "twice"  # scans once more, to be sure
+    LATE = "late"
+    MISSED = "missed"  # so late that the time is lost: waits like a walk-in
+    NEVER = "never"
+    MOVES = "moves"
+    CANCELS = "cancels"
+    WRONG_DAY = "wrong_day"
+
+
+_SHARES = {
+    Fate.COMES: 0.62,
+    Fate.TWICE: 0.03,
+    Fate.LATE: 0.12,
+    Fate.MISSED: 0.05,
+    Fate.NEVER: 0.09,
+    Fate.MOVES: 0.04,
+    Fate.CANCELS: 0.05,
+}
+
+
+class Doing(StrEnum):
+    """What a citizen does: at the dispenser, or in Publik."""
+
+    SCAN = "scan"
+    MOVE = "move"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`to_min`: of a move, the new time."""
+
+    at_s: float
+    doing: Doing
+    to_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Citizen:
+    """One who booked. `booked_s`: when, `start_min`: for when. `code`: on the confirmation. All of it is made up."""
+
+    first_name: str
+    last_name: str
+    code: str
+    letter: str
+    start_min: int
+    booked_s: float
+    fate: Fate
+    steps: tuple[Step, ...]
+
+
+# What a newcomer should see in the first minutes: the time in minutes, for what, what becomes of it, and after how many
+# of the script's seconds.
+_OPENING = (
+    (-8, "A", Fate.NEVER, 0.0),
+    (-5, "C", Fate.MISSED, 24.0),
+    (-4, "A", Fate.NEVER, 0.0),
+    (-2, "A", Fate.LATE, 14.0),
+    (-1, "F", Fate.LATE, 50.0),
+    (2, "C", Fate.COMES, 6.0),
+    (3, "A", Fate.TWICE, 32.0),
+    (5, "F", Fate.MOVES, 42.0),
+    (6, "C", Fate.COMES, 64.0),
+    (7, "A", Fate.CANCELS, 56.0),
+    (A_DAY_MIN + 5, "C", Fate.WRONG_DAY, 72.0),
+)
+_FIRST_OF_DICE_MIN = 7
+
+
+def citizens(dice: Random, speed: int, begins_s: float) -> Iterator[Citizen]:
+    """In the order in which they book, for ever. The morning begins `begins_s` after its whole minute."""
+    for start_min, letter, fate, script_s in _OPENING:
+        steps = _opening_steps(fate, begins_s + script_s / speed, start_min)
+        yield _named(dice, letter, start_min, 0.0, fate, steps)
+    at_s = _FIRST_OF_DICE_MIN * 60.0
+    while True:
+        at_s += dice.uniform(0.6, 1.4) * max(BETWEEN_BOOKINGS_S / speed, BETWEEN_BOOKINGS_LEAST_S)
+        start_min = round(at_s / 60)
+        booked_s = max(0.0, (start_min - BOOKED_BEFORE_MIN) * 60.0)
+        fate = dice.choices(list(_SHARES), list(_SHARES.values()))[0]
+        door_s = begins_s + dice.uniform(0.0, DOOR_S) / speed
+        steps = _steps(dice, fate, start_min * 60.0, max(booked_s, door_s))
+        yield _named(dice, dice.choice(BOOKED_LETTERS), start_min, booked_s, fate, steps)
+
+
+def _named(dice: Random, letter: str, start_min: int, booked_s: float, fate: Fate, steps: tuple[Step, ...]) -> Citizen:
+    code = "".join(dice.choices(CODE_SIGNS, k=CODE_LENGTH))
+    return Citizen(dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES), code, letter, start_min, booked_s, fate, steps)
+
+
+def _opening_steps(fate: Fate, at_s: float, start_min: int) -> tuple[Step, ...]:
+    match fate:
+        case Fate.NEVER:
+            return ()
+        case Fate.CANCELS:
+            return (Step(at_s, Doing.CANCEL),)
+        case Fate.MOVES:
+            return (Step(at_s, Doing.MOVE, start_min + 10), Step(start_min * 60.0, Doing.SCAN))
+        case Fate.TWICE:
+            return (Step(at_s, Doing.SCAN), Step(at_s + 8.0, Doing.SCAN))
+        case _:
+            return (Step(at_s, Doing.SCAN),)
+
+
+def _steps(dice: Random, fate: Fate, start_s: float, not_before_s: float) -> tuple[Step, ...]:
+    """`not_before_s`: the first moment at which anything can happen."""
+    comes_s = max(not_before_s, start_s - dice.uniform(0.0, EARLY_MOST_S))
+    changes_s = max(not_before_s, start_s - dice.uniform(*CHANGED_BEFORE_S))
+    match fate:
+        case Fate.NEVER:
+            return ()
+        case Fate.CANCELS:
+            return (Step(changes_s, Doing.CANCEL),)
+        case Fate.MOVES:
+            to_s = start_s + dice.choice(LATER_MIN) * 60.0
+            return (Step(changes_s, Doing.MOVE, round(to_s / 60)), Step(to_s - dice.uniform(0.0, 200.0), Doing.SCAN))
+        case Fate.TWICE:
+            return (Step(comes_s, Doing.SCAN), Step(comes_s + dice.uniform(8.0, 20.0), Doing.SCAN))
+        case Fate.LATE:
+            comes_s = start_s + dice.uniform(*LATE_S)
+        case Fate.MISSED:
+            comes_s = start_s + dice.uniform(*MISSED_S)
+    return (Step(comes_s, Doing.SCAN),)

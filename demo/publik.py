@@ -1,0 +1,125 @@
+"""The test Publik as citizens use it, and what it says of its bookings, for the page."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+TIMEOUT_S = 5.0
+# The statuses of its workflow, as the page's words for them.
+FATES = {"1": "expected", "2": "arrived", "3": "served", "4": "absent", "5": "cancelled"}
+OPEN = ("expected", "arrived")
+# Of what is over, the page shows those who did not come until so long after their time, and the last ones of the rest.
+ABSENT_SHOWN = timedelta(minutes=10)
+OVER_SHOWN = 3
+SHOWN_MOST = 18
+# Beyond that it is another day's.
+AHEAD_MOST = timedelta(hours=12)
+
+Kept = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Which request of which form a citizen sent in."""
+
+    form: str
+    id: int
+
+
+class Publik:
+    """The test Publik's own control side. `bookings`: what it said last, as the page shows it; `up`: it answers.
+
+    One that was started again knows nothing. What citizens did before is then done again in the same order, which
+    gives everything the same ids, and the statuses are put back: as out of a backup.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._client = httpx.AsyncClient(base_url=f"{address}/control", timeout=TIMEOUT_S, trust_env=False)
+        # A booking must not be half made while it is looked whether one is missing.
+        self._one_at_a_time = asyncio.Lock()
+        self._done: list[tuple[str, Kept]] = []
+        self._forms: Sequence[Kept] = ()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def forms(self) -> Sequence[Kept] | None:
+        """Every request of a form as it is now; None where Publik does not answer."""
+        async with self._one_at_a_time:
+            try:
+                found = await self._ask()
+                if len(found) < sum(name == "book" for name, _ in self._done):
+                    await self._restore()
+                    found = await self._ask()
+            except (httpx.HTTPError, ValueError):
+                return None
+            self._forms = found
+            return found
+
+    async def book(self, form: str, start: str, *, code: str, first_name: str, last_name: str) -> Booked:
+        """`start`: local, `2026-11-25 10:00`."""
+        said = {"form": form, "start": start, "code": code, "first_name": first_name, "last_name": last_name}
+        answer = await self._until_done("book", said)
+        return Booked(answer["form"], answer["id"])
+
+    async def move(self, booked: Booked, start: str) -> None:
+        await self._until_done("move", {"form": booked.form, "id": booked.id, "start": start})
+
+    async def cancel(self, booked: Booked) -> None:
+        await self._until_done("cancel", {"form": booked.form, "id": booked.id})
+
+    async def _until_done(self, name: str, said: Kept) -> Kept:
+        """A citizen to whom Publik does not answer tries again later."""
+        while True:
+            async with self._one_at_a_time:
+                with suppress(httpx.HTTPError, ValueError):
+                    answer = await self._post(name, said)
+                    self._done.append((name, said))
+                    return answer
+            await asyncio.sleep(TIMEOUT_S)
+
+    async def _restore(self) -> None:
+        for name, said in self._done:
+            await self._post(name, said)
+        for form in self._forms:
+            await self._post("status", {name: form[name] for name in ("form", "id", "status")})
+
+    async def _ask(self) -> Sequence[Kept]:
+        answer = await self._client.get("/forms")
+        answer.raise_for_status()
+        found: Sequence[Kept] = answer.json()["forms"]
+        return found
+
+    async def _post(self, name: str, said: Kept) -> Kept:
+        answer = await self._client.post(f"/{name}", json=said)
+        answer.raise_for_status()
+        found: Kept = answer.json()
+        return found
+
+
+def in_view(forms: Sequence[Kept], letters: Mapping[str, str], now: datetime) -> list[dict[str, str]]:
+    """The bookings that the page shows, by time: who did not come, what is just over, what is open, what comes next.
+
+    `letters`: of each form's service. `now`: local and naive, as the times of the bookings are.
+    """
+    over, rest = [], []
+    for form in sorted(forms, key=lambda form: (form["start"], form["id"])):
+        start, fate = datetime.fromisoformat(form["start"]), FATES.get(form["status"], "expected")
+        row = {
+            "id": f"{form['form']}/{form['id']}",
+            "time": start.strftime("%H:%M"),
+            "letter": letters[form["form"]],
+            "code": form["code"],
+            "fate": fate,
+        }
+        if fate not in OPEN and fate != "absent" and start < now:
+            over.append((start, row))
+        elif start < now + AHEAD_MOST and (fate != "absent" or start > now - ABSENT_SHOWN):
+            rest.append((start, row))
+    shown = over[-OVER_SHOWN:] + rest[: SHOWN_MOST - OVER_SHOWN]
+    return [row for _, row in sorted(shown, key=lambda each: each[0])]
