@@ -11,8 +11,10 @@ from hub.appointments.backoff import wait_s
 
 # Beyond so many one pass costs the source less than a look-up of each.
 HINTS_MOST = 5
-# A workflow calls before its own change is stored, and often several times for one change.
+# A workflow calls before its own change is stored, and often several times for one change. But whoever calls without
+# end must not put off everything.
 HINT_SETTLES_S = 0.5
+HINT_SETTLES_MOST_S = 1.0
 
 
 class Ask(StrEnum):
@@ -48,6 +50,7 @@ class Pace:
     all: bool = False
     changed: bool = False
     hints: dict[str, None] = field(default_factory=dict)
+    hinted_s: float | None = None
     settled_s: float = 0.0
     listing: Gate = field(default_factory=Gate)
     telling: Gate = field(default_factory=Gate)
@@ -63,7 +66,8 @@ class Pace:
         It is there, then, so that nothing need wait any longer.
         """
         self.listing.opens_s = self.telling.opens_s = 0.0
-        self.settled_s = now_s + HINT_SETTLES_S
+        self.hinted_s = now_s if self.hinted_s is None else self.hinted_s
+        self.settled_s = min(now_s + HINT_SETTLES_S, self.hinted_s + HINT_SETTLES_MOST_S)
         if reference is None or len(self.hints) >= HINTS_MOST:
             self.hints.clear()
             self.changed = True
@@ -74,7 +78,7 @@ class Pace:
         """What to ask for now; it is taken as asked, see `failed`. A pass makes look-ups needless."""
         if not self.listing.is_open(now_s) or now_s < self.settled_s:
             return None
-        hints = tuple(self.hints)
+        hints, self.hinted_s = tuple(self.hints), None
         self.hints.clear()
         if self.all or self.changed:
             ask = Ask.ALL if self.all else Ask.CHANGED

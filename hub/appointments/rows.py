@@ -7,7 +7,7 @@ from msgspec import Struct
 from sqlalchemy import Executable, bindparam, func, literal_column, select
 
 from hub.appointments.source import Listing, ReportKind
-from hub.database.statements import Connection
+from hub.database.statements import Connection, one_of
 from hub.database.tables import BookingRow, CounterRow, ReportRow, TicketEventRow
 from hub.queue.bookings import KNOWN_FIELDS, Known
 
@@ -17,14 +17,11 @@ _event: Any = TicketEventRow.__table__
 _counter: Any = CounterRow.__table__
 _SITE: Any = bindparam("site")
 
-# Beyond so many bookings it is cheaper to read all that are known than each by itself.
-SINGLY_MOST = 50
-
 _KNOWN = [_booking.c[name] for name in KNOWN_FIELDS]
 _ALL_KNOWN: Executable = select(*_KNOWN).where(_booking.c.site == _SITE)
-_KNOWN_BY_ID: Executable = select(*_KNOWN).where(_booking.c.site == _SITE, _booking.c.id == bindparam("id"))
+_KNOWN_BY_ID: Executable = select(*_KNOWN).where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
 _KNOWN_BY_REFERENCE: Executable = select(*_KNOWN).where(
-    _booking.c.site == _SITE, _booking.c.reference == bindparam("reference")
+    _booking.c.site == _SITE, one_of(_booking.c.reference, "references")
 )
 
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
@@ -89,14 +86,15 @@ _OF_A_BOOKING: Executable = (
 
 def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]:
     """All bookings that a listing may be about: of its ids and references; all of the site for a complete one."""
-    if listing.complete or len(listing.bookings) > SINGLY_MOST:
+    if listing.complete:
         return _known(connection.rows(_ALL_KNOWN, {"site": site}))
-    found: dict[str, Known] = {}
-    for booking in listing.bookings:
-        rows = connection.rows(_KNOWN_BY_ID, {"site": site, "id": booking.id})
-        rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "reference": booking.reference})
-        found |= {each.id: each for each in _known(rows)}
-    return list(found.values())
+    if not listing.bookings:
+        return []
+    ids = connection.many([booking.id for booking in listing.bookings])
+    references = connection.many([booking.reference for booking in listing.bookings])
+    rows = connection.rows(_KNOWN_BY_ID, {"site": site, "ids": ids})
+    rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "references": references})
+    return list({each.id: each for each in _known(rows)}.values())
 
 
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:

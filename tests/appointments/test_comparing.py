@@ -1,0 +1,311 @@
+"""What a listing changes: each thing once, nothing lost, nothing doubled, whatever fails on the way."""
+
+from dataclasses import replace as with_
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hub.appointments.comparing import compare, window_of
+from hub.appointments.source import Booking, Flaw, Listing
+from hub.queue.bookings import Known
+from hub.queue.hours import local_day
+from hub.queue.requests import Book, CancelBooking, Move
+from hub.site import Appointments
+from tests.queue.harness import DAY, HOUR, MINUTE, TUESDAY_AT_TEN, ZONE, moment, only, town
+
+SITE = town(appointments=Appointments(days_ahead=7, days_off=("2026-11-27",)))
+NOW = TUESDAY_AT_TEN
+WINDOW = window_of(SITE, NOW)
+_codes = count(1)
+
+
+def booking(number=1, **facts):
+    return Booking(
+        **{
+            "id": f"b{number}",
+            "reference": f"rdv/{number}",
+            "service": "civil",
+            "start_ms": NOW + HOUR,
+            "code": f"R{number}",
+        }
+        | facts
+    )
+
+
+def known(number=1, **facts):
+    made = booking(number, **{name: value for name, value in facts.items() if name != "day"})
+    return Known(
+        id=made.id,
+        ticket=number,
+        reference=made.reference,
+        service=made.service,
+        start_ms=made.start_ms,
+        day=facts.get("day", local_day(made.start_ms, ZONE)),
+        code=made.code,
+        gone=made.gone,
+    )
+
+
+def found(rows, *bookings, complete=False, flaws=()):
+    return compare(rows, Listing(tuple(bookings), tuple(flaws), complete), WINDOW, lambda: f"code-{next(_codes)}")
+
+
+def changes(rows, *bookings, **how):
+    return found(rows, *bookings, **how).changes
+
+
+# --- what one booking asks for ------------------------------------------------------------------------------------
+
+
+def test_a_new_booking_is_booked_with_all_that_is_known_of_it():
+    change = only(changes([], booking(name="Zoé Exemple-Inventée")))
+    assert isinstance(change, Book)
+    assert (change.booking, change.reference, change.service) == ("b1", "rdv/1", "civil")
+    assert (change.appointment_ms, change.confirmation) == (NOW + HOUR, "R1")
+    assert change.name == "Zoé Exemple-Inventée"
+    assert change.code.startswith("code-")
+
+
+def test_a_booking_that_is_known_as_it_is_told_changes_nothing():
+    assert changes([known()], booking(), complete=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "moved"),
+    [
+        ({"start_ms": NOW + 2 * HOUR}, {"appointment_ms": NOW + 2 * HOUR}),
+        ({"service": "papers"}, {"service": "papers"}),
+        ({"reference": "rdv/9"}, {"reference": "rdv/9"}),
+        ({"code": "R9"}, {"confirmation": "R9"}),
+    ],
+)
+def test_what_is_told_otherwise_is_moved_and_nothing_else_is_said(told, moved):
+    change = only(changes([known()], booking(**told)))
+    assert isinstance(change, Move)
+    expected = {"appointment_ms": NOW + HOUR, "service": None, "reference": None, "confirmation": None} | moved
+    assert {name: getattr(change, name) for name in expected} == expected
+
+
+def test_a_cancelled_booking_is_cancelled_once():
+    assert isinstance(only(changes([known()], booking(gone=True))), CancelBooking)
+    assert changes([known(gone=True)], booking(gone=True)) == ()
+    assert changes([], booking(gone=True)) == ()
+
+
+def test_a_booking_that_was_gone_is_booked_again():
+    assert isinstance(only(changes([known(gone=True)], booking())), Book)
+
+
+@pytest.mark.parametrize("start_ms", [NOW - DAY, NOW + 8 * DAY, moment("2026-11-27 10:00"), -(10**15), 10**16])
+def test_bookings_of_other_days_and_of_days_off_are_passed_over(start_ms):
+    assert found([], booking(start_ms=start_ms)) == found([])
+
+
+def test_of_today_what_is_past_is_booked_too_and_of_the_last_day_the_last_minute():
+    assert changes([], booking(start_ms=moment("2026-11-24 00:00")))
+    assert changes([], booking(start_ms=moment("2026-12-01 23:59")))
+    assert not changes([], booking(start_ms=moment("2026-12-02 00:00")))
+
+
+def test_a_booking_moved_to_a_day_off_or_out_of_sight_has_no_ticket_any_more():
+    for start_ms in (moment("2026-11-27 10:00"), NOW + 30 * DAY):
+        rows = [known()]
+        assert isinstance(only(changes(rows, booking(start_ms=start_ms))), CancelBooking)
+        assert changes([known(gone=True)], booking(start_ms=start_ms)) == ()
+
+
+def test_yesterday_s_bookings_are_left_alone():
+    yesterday = NOW - DAY
+    rows = [known(start_ms=yesterday)]
+    assert changes(rows, booking(start_ms=yesterday)) == ()
+    assert changes(rows, complete=True) == ()
+
+
+def test_an_unknown_service_is_a_flaw_and_leaves_the_others_alone():
+    seen = found([], booking(1, service="nowhere"), booking(2))
+    assert [change.booking for change in seen.changes] == ["b2"]
+    assert only(seen.flaws).reference == "rdv/1"
+    assert "nowhere" in only(seen.flaws).why
+
+
+# --- what a listing lacks -----------------------------------------------------------------------------------------
+
+
+def test_only_a_complete_listing_says_that_something_is_gone():
+    assert changes([known(1), known(2)], booking(1)) == ()
+    assert only(changes([known(1), known(2)], booking(1), complete=True)).booking == "b2"
+
+
+def test_what_a_complete_listing_could_not_have_told_is_not_gone():
+    beyond = known(start_ms=NOW + 20 * DAY)
+    assert changes([beyond], complete=True) == ()
+
+
+def test_a_booking_with_a_flaw_is_not_taken_to_be_gone():
+    flaw = Flaw("request 2", "its start is missing", "rdv/2")
+    seen = found([known(1), known(2)], booking(1), complete=True, flaws=[flaw])
+    assert seen.changes == ()
+    assert seen.flaws == (flaw,)
+
+
+def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
+    old, new = known(1), booking(2, reference="rdv/1", start_ms=NOW + 3 * HOUR)
+    cancel, book = changes([old], new)
+    assert isinstance(cancel, CancelBooking)
+    assert cancel.booking == "b1"
+    assert isinstance(book, Book)
+    assert changes([old, known(2)], new, complete=True)[0] == cancel
+    assert len(changes([old], new, complete=True)) == 2, "cancelled once, though it vanished too"
+
+
+def test_a_request_with_two_bookings_keeps_both():
+    rows = [known(1), known(2, reference="rdv/1")]
+    assert changes(rows, booking(1), booking(2, reference="rdv/1")) == ()
+
+
+def test_of_two_requests_with_one_booking_the_known_one_has_it_and_the_other_is_a_flaw():
+    first, second = booking(1), booking(1, reference="rdv/7")
+    for order in ((first, second), (second, first)):
+        seen = found([known(1)], *order)
+        assert seen.changes == ()
+        assert only(seen.flaws).reference == "rdv/7"
+
+
+def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one():
+    first, second = booking(1, gone=True), booking(1, reference="rdv/7")
+    for order in ((first, second), (second, first)):
+        seen = found([known(1)], *order)
+        assert only(seen.changes).reference == "rdv/7"
+        assert seen.flaws == ()
+
+
+def test_a_booking_told_twice_in_one_listing_counts_as_it_was_told_last():
+    assert only(changes([], booking(start_ms=NOW + MINUTE), booking())).appointment_ms == NOW + HOUR
+
+
+# --- any town, any failure ----------------------------------------------------------------------------------------
+
+BOOKINGS = st.builds(
+    booking,
+    st.integers(1, 8),
+    start_ms=st.integers(-3, 12).map(lambda days: NOW + days * DAY),
+    service=st.sampled_from(["civil", "papers", "nowhere"]),
+    gone=st.booleans(),
+    code=st.sampled_from(["R1", "R2"]),
+    reference=st.integers(1, 5).map(lambda number: f"rdv/{number}"),
+)
+TOWNS = st.lists(BOOKINGS, max_size=8, unique_by=lambda each: each.id)
+
+
+class Table:
+    """The `booking` rows as the queue keeps them: what the source said last."""
+
+    def __init__(self):
+        self.rows = {}
+        self.tickets = count(1)
+
+    def apply(self, change):
+        row = self.rows.get(change.booking)
+        match change:
+            case Book():
+                assert row is None or row.gone, "booked twice"
+                self.rows[change.booking] = Known(
+                    id=change.booking,
+                    ticket=next(self.tickets),
+                    reference=change.reference,
+                    service=change.service,
+                    start_ms=change.appointment_ms,
+                    day=local_day(change.appointment_ms, ZONE),
+                    code=change.confirmation,
+                    gone=False,
+                )
+            case Move():
+                assert not row.gone, "moved, though it is gone"
+                changed = {
+                    "service": change.service,
+                    "reference": change.reference,
+                    "code": change.confirmation,
+                    "start_ms": change.appointment_ms,
+                    "day": local_day(change.appointment_ms, ZONE),
+                }
+                told = {name: value for name, value in changed.items() if value is not None}
+                self.rows[change.booking] = replace(row, **told)
+            case CancelBooking():
+                assert not row.gone, "cancelled twice"
+                self.rows[change.booking] = replace(row, gone=True)
+
+    def take(self, listing, done_most=None):
+        for change in compare(self.rows.values(), listing, WINDOW, lambda: "code").changes[:done_most]:
+            self.apply(change)
+
+    def alive(self):
+        return {
+            row.id: (row.reference, row.service, row.start_ms, row.code) for row in self.rows.values() if not row.gone
+        }
+
+
+def full(bookings):
+    return Listing(tuple(bookings), complete=True)
+
+
+def alive_in(bookings):
+    """What must be known of a town: nobody's but those that count."""
+    counted = [
+        each for each in bookings if not each.gone and each.service in WINDOW.services and WINDOW.counts(each.start_ms)
+    ]
+    return {each.id: (each.reference, each.service, each.start_ms, each.code) for each in counted}
+
+
+@given(TOWNS, TOWNS)
+def test_a_listing_taken_twice_changes_nothing_the_second_time(before, after):
+    table = Table()
+    table.take(full(before))
+    for listing in (Listing(tuple(after)), full(after)):
+        table.take(listing)
+        assert compare(table.rows.values(), listing, WINDOW, lambda: "code").changes == ()
+
+
+@given(TOWNS, TOWNS)
+def test_what_changed_and_then_all_of_it_is_the_same_as_all_of_it(before, after):
+    changed = [each for each in after if each not in before]
+    one, other = Table(), Table()
+    for table in (one, other):
+        table.take(full(before))
+    one.take(Listing(tuple(changed)))
+    one.take(full(after))
+    other.take(full(after))
+    assert one.alive() == other.alive()
+
+
+@given(st.lists(st.tuples(TOWNS, st.booleans(), st.integers(0, 6)), max_size=6), TOWNS)
+def test_no_booking_is_lost_or_doubled_however_often_a_pass_breaks_off(passes, last):
+    table, before = Table(), []
+    for bookings, whole, done_most in passes:
+        changed = [each for each in bookings if each not in before]
+        table.take(full(bookings) if whole else Listing(tuple(changed)), done_most)
+        before = bookings
+    table.take(full(last))
+    # What is told with a service that the site has not is kept as it was known.
+    strange = {each.id for each in last if each.service not in WINDOW.services}
+    known_now = {id_: row for id_, row in table.alive().items() if id_ not in strange}
+    assert known_now == alive_in(last)
+
+
+@given(TOWNS)
+def test_what_is_not_told_by_a_partial_listing_stays(bookings):
+    table = Table()
+    table.take(full(bookings))
+    before = table.alive()
+    table.take(Listing(()))
+    assert table.alive() == before
+
+
+def test_the_window_spans_the_days_ahead_in_the_site_s_own_zone_over_a_clock_change():
+    site = town(appointments=Appointments(days_ahead=1))
+    window = window_of(site, moment("2026-10-24 23:30"))
+    assert (window.first_day, window.last_day) == ("2026-10-24", "2026-10-25")
+    assert window.end_ms - window.first_ms == 49 * HOUR
+    assert with_(window, days_off=frozenset({"2026-10-25"})).counts(moment("2026-10-24 12:00"))
