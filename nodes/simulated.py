@@ -1,8 +1,9 @@
 """The control socket of a node without hardware: `DIR/control.sock`, JSON lines, for a demo page and for tests.
 
 It exists with `--simulated DIR` alone. In: `{"pin": 17, "pressed": true}` drives a mock pin, `{"fault": "paper_out"}` a
-virtual printer. Out, to each client: the whole present state when it connects, then what changes, such as
-`{"led": 27, "on": true}`; `{"error": "…"}` to who sent a line that was not understood.
+virtual printer, `{"type": "code", "code": "K7M2Q9"}` is what a scanner reads. Out, to each client: the whole present
+state when it connects, then what changes, such as `{"led": 27, "on": true}`; `{"error": "…"}` to who sent a line that
+was not understood.
 """
 
 import contextlib
@@ -13,10 +14,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from protocol.environment import WrongSetting
 
@@ -43,7 +44,15 @@ class FaultInput(Struct, frozen=True, forbid_unknown_fields=True):
     fault: str
 
 
-Input = PinInput | FaultInput
+class CodeInput(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="code"):
+    """What a visitor's confirmation says, as a scanner or a keypad would give it."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
+Input = PinInput | FaultInput | CodeInput
+# A line of none of these is a hand on a button.
+_KINDS: dict[bytes, type[Input]] = {b'"fault"': FaultInput, b'"code"': CodeInput}
 
 
 @dataclass(slots=True)
@@ -189,8 +198,8 @@ def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:
 
 
 def _parse(line: bytes) -> Input:
-    # msgspec tells classes of a union apart by a tag alone; two kinds of line need none.
-    kind: type[Input] = FaultInput if b'"fault"' in line else PinInput
+    # msgspec tells classes of a union apart by a tag alone; lines that share no key need none.
+    kind = next((kind for key, kind in _KINDS.items() if key in line), PinInput)
     try:
         return msgspec.json.decode(line, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ from nodes.runtime import Inbox, Runtime
 from nodes.settings import Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
 from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintEnded, PrintTest, UsePins
+from nodes.ticket_printer.keyboard import Keyboard
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
@@ -27,6 +28,7 @@ from protocol.link import monotonic_ms
 from protocol.messages import Role
 
 BOOT_BYTES = 8
+KEYBOARDS_MOST = 4
 # A paper that is being printed when the program is stopped may still come out whole.
 LAST_PAPER_S = 3.0
 
@@ -49,7 +51,18 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
     printer_profile: Annotated[
         str, Meta(description="the printer's profile in python-escpos, for its code page, columns and cut")
     ] = "TM-T20II"
+    scanners: Annotated[
+        str,
+        Meta(
+            description="scanner and keypad for the codes of appointments: paths of input devices, with commas "
+            "between them, such as /dev/input/by-id/usb-…-event-kbd"
+        ),
+    ] = ""
     language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="language of the tickets")] = "fr"
+
+    @property
+    def keyboards(self) -> tuple[Path, ...]:
+        return tuple(Path(path.strip()) for path in self.scanners.split(",") if path.strip())
 
 
 def described_settings() -> Iterator[Described]:
@@ -109,6 +122,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         printer = Printer(stage.open_wire, monotonic_ms)
         printing = Printing(printer, own.printer_paper, own.printer_profile, words, stage.watched(inbox.put))
         stage.changed = printing.look_now
+        stage.scanned = inbox.put
         core = TicketPrinter(
             settings.node.topics, settings.node.node, hub_time, os.urandom, spool.entries(), monotonic_ms()
         )
@@ -125,9 +139,12 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
             environ=environ,
         )
         printing.start()
+        keyboards = [Keyboard(path, inbox.put, monotonic_ms) for path in own.keyboards]
         try:
             return runtime.run()
         finally:
+            for keyboard in keyboards:
+                keyboard.close()
             printing.close(LAST_PAPER_S)
             _note_last_paper(inbox, core, shell)
             pins.close()
@@ -150,10 +167,18 @@ def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> Printer
             raise WrongSetting("SUIVANT_PRINTER", None, "where the printer is, such as file:/dev/usb/lp0")
         own = structs.replace(own, printer=f"virtual:{simulated / 'paper'}")
     place_named(own.printer)
+    _check_keyboards(own)
     wrong = fits(own.printer_profile, own.printer_paper)
     if wrong is not None:
         raise WrongSetting("SUIVANT_PRINTER_PROFILE", own.printer_profile, wrong)
     return own
+
+
+def _check_keyboards(own: PrinterSettings) -> None:
+    paths = own.keyboards
+    if len(paths) > KEYBOARDS_MOST or len(set(paths)) < len(paths) or not all(path.is_absolute() for path in paths):
+        wanted = f"at most {KEYBOARDS_MOST} paths, each once, such as /dev/input/by-id/usb-…-event-kbd"
+        raise WrongSetting("SUIVANT_SCANNERS", own.scanners, wanted)
 
 
 def _words(language: str) -> Words:

@@ -2,11 +2,12 @@
 
 A press goes down one line: on disk, asked of the hub, on disk that it is printed, printed, on disk what became of it,
 told to the hub until it says that it knows, forgotten. Wherever it is cut off, the next start goes on from the disk:
-what may have come out is told as unsure and never printed again; what has not is abandoned.
+what may have come out is told as unsure and never printed again; what has not is abandoned. A code of somebody with an
+appointment has a shorter way: asked of the hub, and what it says printed.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nodes.events import (
     Commanded,
@@ -21,6 +22,7 @@ from nodes.events import (
     Publish,
 )
 from nodes.ticket_printer.buttons import Buttons
+from nodes.ticket_printer.check_ins import Asked, CheckIns
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
@@ -32,7 +34,9 @@ from nodes.ticket_printer.events import (
     PrintTest,
     UsePins,
 )
-from nodes.ticket_printer.lights import Lamp, Moment, lamp
+from nodes.ticket_printer.keys import Keyboards
+from nodes.ticket_printer.lights import Moment, Shining
+from nodes.ticket_printer.presses import Press
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
@@ -41,12 +45,12 @@ from protocol.heartbeat import HubTime
 from protocol.ids import uuid7
 from protocol.messages import (
     TICKET_ANSWER_MS,
-    Abandon,
+    CheckIn,
+    CheckInReply,
     CommandKind,
     Done,
     IssueTicket,
     Parser,
-    Printed,
     Refused,
     Reply,
     TicketPrinterConfig,
@@ -63,24 +67,9 @@ TOLD_EXPIRY_S = 10
 # Somebody who got half a ticket waits for so long that the paper is changed.
 SECOND_PAPER_MS = 120_000
 ENTROPY_BYTES = 10
+STEP_AFTER = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
 
 _REPLY: Parser[Reply] = Parser(Reply)
-
-
-@dataclass(slots=True)
-class _Press:
-    """One press under way. `entry.step` is what is on the disk or on its way there, `kept` whether it is there."""
-
-    entry: Entry
-    pressed_ms: int
-    kept: bool = False
-    send_at_ms: int = 0
-    reply: TicketReply | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Its paper is not out yet."""
-        return self.entry.step in {Step.ASKED, Step.PRINTING}
 
 
 class TicketPrinter:
@@ -100,20 +89,20 @@ class TicketPrinter:
         self._hub_time = hub_time
         self._entropy = entropy
         self._now_ms = now_ms
-        self._presses = {entry.id: _Press(entry, now_ms, kept=True) for entry in left_over}
+        self._presses = {entry.id: Press(entry, now_ms, kept=True) for entry in left_over}
         self._to_resume = left_over
         self._config: TicketPrinterConfig | None = None
         self._buttons = Buttons(())
         self._connected = False
         self._printer = PrinterCondition()
         self._printing = False
-        self._second_paper: tuple[TicketReply, int] | None = None
+        self._second_paper: tuple[TicketReply | CheckInReply, int] | None = None
+        self._check_ins = CheckIns()
+        self._keyboards = Keyboards()
         self._spool_failed = False
         self._pins_unusable = False
         self._identify_until_ms = 0
-        self._flash: tuple[Moment, int] | None = None
-        self._moment = Moment.STARTING, now_ms
-        self._lamp_due_ms: int | None = None
+        self._shining = Shining(now_ms)
         self._lit: bool | None = None
 
     def handle(self, event: object, now_ms: int) -> list[object]:
@@ -124,8 +113,9 @@ class TicketPrinter:
     def due_ms(self) -> int | None:
         due = [
             self._buttons.due_ms(),
-            self._lamp_due_ms,
-            *(self._press_due_ms(each) for each in self._presses.values()),
+            self._shining.due_ms,
+            self._check_ins.due_ms(self._connected),
+            *(each.due_ms(self._connected) for each in self._presses.values()),
         ]
         return min((each for each in due if each is not None), default=None)
 
@@ -143,6 +133,8 @@ class TicketPrinter:
             yield "spool_failed"
         if self._pins_unusable:
             yield "pins_unusable"
+        if self._keyboards.away:
+            yield "scanner_away"
 
     # --- what happens ---
 
@@ -184,10 +176,11 @@ class TicketPrinter:
                 yield from self._print_test()
 
     def _noted(self, event: object) -> None:
-        """What is only remembered."""
+        """What is only remembered for now."""
         match event:
             case Connected():
                 self._connected = True
+                self._check_ins.connected(self._now_ms)
                 for press in self._presses.values():
                     press.send_at_ms = self._now_ms
             case Disconnected():
@@ -196,6 +189,10 @@ class TicketPrinter:
                 self._identify_until_ms = until_ms
             case PinsUnusable():
                 self._pins_unusable = True
+            case _:
+                code = self._keyboards.take(event)
+                if code is not None:
+                    self._scanned(code)
 
     def _configured(self, config: TicketPrinterConfig) -> Iterator[object]:
         before = self._config
@@ -212,20 +209,28 @@ class TicketPrinter:
             self._show(Moment.REFUSED)
             return
         entry = Entry(self._new_id(), self._new_id(), service, Step.ASKED)
-        self._presses[entry.id] = _Press(entry, self._now_ms)
+        self._presses[entry.id] = Press(entry, self._now_ms)
         yield Keep(entry)
+
+    def _scanned(self, code: str) -> None:
+        if self._check_ins.seen(code, self._now_ms):
+            return
+        if not code or not self._ready() or self._full():
+            self._show(Moment.REFUSED)
+            return
+        self._check_ins.ask(self._new_id(), code, self._now_ms)
 
     def _ready(self) -> bool:
         hub_there = self._connected and not self._hub_time.away(self._now_ms)
         return self._config is not None and hub_there and self._printer.fault is None
 
     def _full(self) -> bool:
-        pending = sum(press.pending for press in self._presses.values())
+        pending = len(self._check_ins) + sum(press.pending for press in self._presses.values())
         return pending >= PENDING_MOST or len(self._presses) >= ENTRIES_MOST
 
     def _new_id(self) -> str:
         # Presses are refused without a beat, so the hub's time is known; it only sorts.
-        return uuid7(self._hub_time.hub_now_ms(self._now_ms) or 0, self._entropy(ENTROPY_BYTES))
+        return uuid7(self._hub_now_ms() or 0, self._entropy(ENTROPY_BYTES))
 
     # --- down the line ---
 
@@ -261,6 +266,10 @@ class TicketPrinter:
                 if press is not None and press.entry.step is Step.ASKED and press.reply is None:
                     press.reply = reply
                     yield from self._print_next()
+            case CheckInReply() if self._check_ins.answered(reply):
+                yield from self._print_next()
+            case Refused(id=request_id) if self._check_ins.end(request_id):
+                self._show(Moment.REFUSED)
             case Refused(id=request_id) if request_id in self._presses:
                 # Nothing was issued, so nothing is to be abandoned.
                 if self._presses[request_id].entry.step is Step.ASKED:
@@ -276,19 +285,25 @@ class TicketPrinter:
         yield Forget(request_id)
 
     def _print_next(self) -> Iterator[object]:
-        """The answered tickets go to the printer one by one, in the order of their answers, or not at all."""
-        answered = [press for press in self._presses.values() if press.entry.step is Step.ASKED and press.reply]
+        """The answered go to the printer one by one, who came first first, or not at all."""
+        tickets = [press for press in self._presses.values() if press.answered]
+        slips = self._check_ins.to_print()
         if self._printer.fault is not None:
-            for press in answered:
+            for slip in slips:
+                self._check_ins.end(slip.id)
+            for press in tickets:
                 yield from self._keep(press.entry.id, Step.ABANDONED)
             return
         if self._printing or self._config is None:
             return
-        if answered:
+        if slips and (not tickets or slips[0].asked_ms < tickets[0].pressed_ms):
             self._printing = True
-            yield from self._keep(answered[0].entry.id, Step.PRINTING)
-            return
-        yield from self._print_second_paper()
+            yield Print(slips[0].id, slips[0].reply, self._config, self._hub_now_ms())
+        elif tickets:
+            self._printing = True
+            yield from self._keep(tickets[0].entry.id, Step.PRINTING)
+        else:
+            yield from self._print_second_paper()
 
     def _print_second_paper(self) -> Iterator[object]:
         """Whole, and marked as a duplicate, for who got half a ticket when the paper ended."""
@@ -298,29 +313,33 @@ class TicketPrinter:
         self._second_paper = None
         if self._now_ms < until_ms:
             self._printing = True
-            yield Print(None, reply, self._config, duplicate=True)
+            yield Print(None, reply, self._config, self._hub_now_ms(), duplicate=True)
 
     def _print_test(self) -> Iterator[object]:
-        if self._config is None or self._printing:
-            return
-        self._printing = True
-        yield PrintTest(self._config, self._hub_time.hub_now_ms(self._now_ms))
+        if self._config is not None and not self._printing:
+            self._printing = True
+            yield PrintTest(self._config, self._hub_now_ms())
+
+    def _hub_now_ms(self) -> int | None:
+        return self._hub_time.hub_now_ms(self._now_ms)
 
     def _print_ended(self, request_id: str | None, outcome: Outcome, fault: Fault | None) -> Iterator[object]:
         self._printing = False
         self._printer = replace(self._printer, fault=fault)
-        press = None if request_id is None else self._presses.get(request_id)
+        press = self._presses.get(request_id or "")
+        ended = press or self._check_ins.end(request_id or "")
+        if ended is not None:
+            self._note_paper(ended.reply, outcome, fault)
         if press is not None:
-            yield from self._settle(press, outcome, fault)
+            yield from self._keep(press.entry.id, STEP_AFTER[outcome])
         yield from self._print_next()
 
-    def _settle(self, press: _Press, outcome: Outcome, fault: Fault | None) -> Iterator[object]:
-        step = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
+    def _note_paper(self, reply: TicketReply | CheckInReply | None, outcome: Outcome, fault: Fault | None) -> None:
         if outcome is Outcome.NOT_PRINTED:
             self._show(Moment.NO_ANSWER)
-        if outcome is Outcome.UNKNOWN and fault in {Fault.PAPER_OUT, Fault.COVER_OPEN} and press.reply is not None:
-            self._second_paper = press.reply, self._now_ms + SECOND_PAPER_MS
-        yield from self._keep(press.entry.id, step[outcome])
+        half = outcome is Outcome.UNKNOWN and fault in {Fault.PAPER_OUT, Fault.COVER_OPEN}
+        if half and reply is not None and reply.number is not None:
+            self._second_paper = reply, self._now_ms + SECOND_PAPER_MS
 
     # --- as time passes ---
 
@@ -328,25 +347,16 @@ class TicketPrinter:
         for service in self._buttons.advance(self._now_ms):
             yield from self._pressed(service)
         for press in list(self._presses.values()):
-            due_ms = self._press_due_ms(press)
+            due_ms = press.due_ms(self._connected)
             if due_ms is not None and self._now_ms >= due_ms:
                 yield from self._due(press)
+        for asked in self._check_ins.due(self._connected, self._now_ms):
+            yield from self._ask_check_in(asked)
 
-    def _press_due_ms(self, press: _Press) -> int | None:
-        """When it is sent again, or given up; None while it waits for the disk, the printer or a connection."""
-        if not press.kept or press.entry.step is Step.PRINTING:
-            return None
-        if press.entry.step is not Step.ASKED:
-            return press.send_at_ms if self._connected else None
-        if press.reply is not None:
-            return None
-        given_up_ms = press.pressed_ms + TICKET_ANSWER_MS
-        return min(press.send_at_ms, given_up_ms) if self._connected else given_up_ms
-
-    def _due(self, press: _Press) -> Iterator[object]:
+    def _due(self, press: Press) -> Iterator[object]:
         entry = press.entry
         if entry.step is Step.ASKED:
-            if self._now_ms >= press.pressed_ms + TICKET_ANSWER_MS:
+            if self._now_ms >= press.given_up_ms:
                 self._show(Moment.NO_ANSWER)
                 yield from self._keep(entry.id, Step.ABANDONED)
                 return
@@ -355,45 +365,36 @@ class TicketPrinter:
             yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
             return
         press.send_at_ms = self._now_ms + TELL_AGAIN_MS
-        yield Publish(self._request, encode(_word_of(entry)), expiry_s=TOLD_EXPIRY_S)
+        yield Publish(self._request, encode(press.word()), expiry_s=TOLD_EXPIRY_S)
+
+    def _ask_check_in(self, asked: Asked) -> Iterator[object]:
+        if self._now_ms >= asked.given_up_ms:
+            self._check_ins.end(asked.id)
+            self._show(Moment.NO_ANSWER)
+            return
+        request = CheckIn(id=asked.id, code=asked.code)
+        yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
 
     # --- the lamp ---
 
     def _show(self, moment: Moment) -> None:
-        self._flash = moment, self._now_ms
+        self._shining.flash(moment, self._now_ms)
 
     def _shine(self) -> Iterator[object]:
-        shown = None
-        if self._flash is not None and self._now_ms >= self._identify_until_ms:
-            shown = lamp(*self._flash, self._now_ms)
-        if shown is None:
-            moment = self._at_rest()
-            # After a flash the rest begins anew, so that its own first flash does not come too soon.
-            if moment is not self._moment[0] or self._flash is not None:
-                self._moment = moment, self._now_ms
-            self._flash = None
-            # A moment at rest repeats, so it always shows something.
-            shown = lamp(*self._moment, self._now_ms) or Lamp(False, None)
-        self._lamp_due_ms = shown.until_ms
-        if shown.lit != self._lit and self._config is not None:
-            self._lit = shown.lit
-            yield Light(shown.lit)
+        lit = self._shining.lit(self._at_rest(), self._now_ms)
+        if lit != self._lit and self._config is not None:
+            self._lit = lit
+            yield Light(lit)
 
     def _at_rest(self) -> Moment:
         if self._now_ms < self._identify_until_ms:
             return Moment.IDENTIFY
         if self._config is None:
             return Moment.STARTING
-        if self._printing or any(press.pending for press in self._presses.values()):
+        if self._printing or len(self._check_ins) or any(press.pending for press in self._presses.values()):
             return Moment.BUSY
         if self._printer.fault is not None:
             return Moment.NO_PAPER
         if not self._connected or self._hub_time.away(self._now_ms):
             return Moment.AWAY
         return Moment.READY
-
-
-def _word_of(entry: Entry) -> Printed | Abandon:
-    if entry.step is Step.ABANDONED:
-        return Abandon(id=entry.follow_id, of=entry.id)
-    return Printed(id=entry.follow_id, of=entry.id, sure=entry.step is Step.PRINTED)

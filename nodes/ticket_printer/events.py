@@ -6,7 +6,7 @@ from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import Entry
 from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
-from protocol.messages import TicketPrinterConfig, TicketReply
+from protocol.messages import CheckInReply, TicketPrinterConfig, TicketReply
 
 # --- what happens ---
 
@@ -31,6 +31,42 @@ class PrintEnded:
 @dataclass(frozen=True, slots=True)
 class PrinterLooked:
     condition: PrinterCondition
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """A key of a scanner or keypad, by its code in linux/input-event-codes.h. `device`: its path."""
+
+    device: str
+    key: int
+    pressed: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysLost:
+    """The kernel had to drop keys of that device: nobody read them in time."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyboardThere:
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyboardAway:
+    """Unplugged, or it cannot be opened."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A whole code, of a scanner that is simulated."""
+
+    code: str
 
 
 # --- what the core asks for ---
@@ -61,11 +97,12 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """Answered by PrintEnded. At most one is under way."""
+    """Answered by PrintEnded. At most one is under way. `at_ms`: the hub's time, where it is known."""
 
     id: str | None
-    reply: TicketReply
+    reply: TicketReply | CheckInReply
     config: TicketPrinterConfig
+    at_ms: int | None = None
     duplicate: bool = False
 
 

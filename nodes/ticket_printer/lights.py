@@ -57,3 +57,29 @@ def lamp(moment: Moment, since_ms: int, now_ms: int) -> Lamp | None:
         place_ms -= step_ms
         lit = not lit
     raise AssertionError("the steps fill the pattern")
+
+
+class Shining:
+    """The lamp over time: what it shows at rest, and for a while a moment that passes. `due_ms`: its next change."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._flash: tuple[Moment, int] | None = None
+        self._rest = Moment.STARTING, now_ms
+        self.due_ms: int | None = None
+
+    def flash(self, moment: Moment, now_ms: int) -> None:
+        self._flash = moment, now_ms
+
+    def lit(self, at_rest: Moment, now_ms: int) -> bool:
+        shown = None
+        if self._flash is not None and at_rest is not Moment.IDENTIFY:
+            shown = lamp(*self._flash, now_ms)
+        if shown is None:
+            # After a flash the rest begins anew, so that its own first flash does not come too soon.
+            if at_rest is not self._rest[0] or self._flash is not None:
+                self._rest = at_rest, now_ms
+            self._flash = None
+            # A moment at rest repeats, so it always shows something.
+            shown = lamp(*self._rest, now_ms) or Lamp(False, None)
+        self.due_ms = shown.until_ms
+        return shown.lit

@@ -72,22 +72,25 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
     lines.write("-" * columns)
     if ticket.duplicate is not None:
         lines.write(ticket.duplicate, bold=True, wide=True, align="center")
-    lines.pair(ticket.service, ticket.appointment)
-    lines.number(ticket.number)
-    if ticket.wait_label is not None:
-        lines.write(ticket.wait_label)
-    lines.write(ticket.wait, bold=True, wide=True)
-    lines.write(ticket.ahead, bold=True)
-    lines.write(ticket.follow_hint)
-    printer.set(align="center")
-    printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
-    printer.qr(ticket.follow, native=True, size=picture.MODULE, ec=QR_LEVEL_M)
-    printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
-    printer.set(align="left")
-    lines.write(ticket.screens_hint)
+    if ticket.service is not None:
+        lines.pair(ticket.service, ticket.appointment)
+    if ticket.number is not None:
+        lines.number(ticket.number)
+    if ticket.label is not None:
+        lines.write(ticket.label)
+    lines.write(ticket.headline, bold=True, wide=True)
+    for note in ticket.notes:
+        lines.write(note)
+    if ticket.ahead is not None:
+        lines.write(ticket.ahead, bold=True)
+    if ticket.follow is not None:
+        lines.write(ticket.follow_hint)
+        lines.code(ticket.follow)
+        lines.write(ticket.screens_hint)
     lines.write("-" * columns)
     lines.write(ticket.date)
-    lines.write(ticket.absent_hint)
+    if ticket.absent_hint is not None:
+        lines.write(ticket.absent_hint)
     printer.cut()
     return bytes(printer.output)
 
@@ -116,6 +119,13 @@ class _Lines:
             self.write(right, bold=True)
             return
         self.write(left.ljust(self._columns - len(right)) + right, bold=True)
+
+    def code(self, text: str) -> None:
+        self._printer.set(align="center")
+        self._printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
+        self._printer.qr(text, native=True, size=picture.MODULE, ec=QR_LEVEL_M)
+        self._printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
+        self._printer.set(align="left")
 
     def number(self, number: tuple[str, str]) -> None:
         text = " ".join(part for part in number if part)

@@ -4,30 +4,39 @@
 vertical positions are baselines of capitals, as the house centres and stacks text by its capitals.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import segno
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from nodes.ticket_printer.lettering import (
+    BOLD,
+    LEAST_SIZE,
+    NUMBER_WEIGHT,
+    break_lines,
+    fit_lines,
+    fit_size,
+    font,
+    ink_edges,
+    ink_width,
+)
 from nodes.ticket_printer.ticket import Ticket
-
-FONTS = Path(__file__).parents[1] / "assets" / "fonts"
 
 WIDTH = 576
 LEFT, RIGHT = 24, 552
 # Beside the code a line may come this close to the paper's edge, which leaves it 'Suivez votre place'.
 HINT_RIGHT = 556
-BOLD, NUMBER_WEIGHT = 600, 700
-# Capitals of 2.5 mm: what an eye without its glasses still reads.
-LEAST_SIZE = 28
 NUMBER_SIZE, NUMBER_WIDTH = 196, 536
 # Between letter and digits, in em.
 NUMBER_GAP = 0.2
 LINE = 38
+# From line to line of larger text, in em.
+LEADING = 1.3
+# A headline that takes one line from here on takes one.
+HEADLINE_SIZE, HEADLINE_LEAST, NOTE_SIZE = 52, 42, 34
+# The longest title of a hall, at the least size.
+NOTE_LINES = 7
 MODULE, QUIET = 8, 4
 # Half a millimetre: below it a phone has to come closer than it can focus.
 LEAST_MODULE = 4
@@ -39,7 +48,6 @@ QR_GAP = 32
 # The town's mark: three lime leaves, each a pointed oval: centre, half length, half width, degrees from upright.
 _LEAVES = ((54.0, 39.0, 13.4, 10.0, 0.0), (40.0, 63.6, 13.4, 9.8, 240.0), (68.0, 63.6, 13.4, 9.8, 120.0))
 _MARK_OVERSAMPLE = 8
-_PARTS = re.compile(r"[^ -]*(?:-+| +|$)")
 
 
 class TooMuchForPaper(ValueError):
@@ -103,10 +111,13 @@ def arrange(ticket: Ticket) -> Arrangement:
     """
     pieces: list[Piece] = [Mark()]
     y = _head(ticket, pieces)
-    y = _service(ticket, pieces, y)
-    y = _number(ticket, pieces, y)
-    y = _wait(ticket, pieces, y)
-    y = _follow(ticket, pieces, y)
+    if ticket.service is not None:
+        y = _service(ticket.service, ticket.appointment, pieces, y)
+    if ticket.number is not None:
+        y = _number(ticket.number, pieces, y)
+    y = _told(ticket, pieces, y)
+    if ticket.follow is not None:
+        y = _follow(ticket, ticket.follow, pieces, y)
     y = _foot(ticket, pieces, y)
     return Arrangement(y + 36, tuple(pieces))
 
@@ -120,48 +131,6 @@ def draw(ticket: Ticket) -> Image.Image:
         _draw(canvas, pen, piece)
     # Printers know no grey; a threshold keeps stems straighter than the font's own 1-bit hints do.
     return canvas.point(_threshold()).convert("1", dither=Image.Dither.NONE)
-
-
-def ink_width(text: str, size: int, weight: int) -> int:
-    left, right = ink_edges(text, size, weight)
-    return right - left
-
-
-@lru_cache(maxsize=512)
-def ink_edges(text: str, size: int, weight: int) -> tuple[int, int]:
-    """Where the text's ink begins and ends, counted from where it is set; (0, 0) without ink.
-
-    Pillow's own box holds the white that a sign carries before and behind it: an F would stand 12 dots in.
-    """
-    mask, (left, _) = font(weight, size).getmask2(text, mode="L", anchor="ls")
-    box = mask.getbbox()
-    return (0, 0) if box is None else (round(left) + box[0], round(left) + box[2])
-
-
-@lru_cache(maxsize=32)
-def font(weight: int, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(FONTS / f"Lexend-{weight}.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def fit_size(text: str, size: int, weight: int, width: int) -> int | None:
-    """The largest size up to `size` at which the text is at most `width` wide; None where 28 dots are too wide."""
-    for smaller in range(size, LEAST_SIZE - 1, -1):
-        if ink_width(text, smaller, weight) <= width:
-            return smaller
-    return None
-
-
-def break_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple[str, ...]:
-    """The text in at most `most` lines of `width`, broken after spaces and hyphens, else inside a word."""
-    lines: list[str] = []
-    rest = text
-    while rest and len(lines) < most:
-        before = rest
-        line, rest = _first_line(rest, size, weight, width)
-        lines.append(line)
-    if rest:
-        lines[-1] = _shorten(before, size, weight, width)
-    return tuple(lines)
 
 
 def qr_rows(text: str) -> tuple[bytes, ...]:
@@ -203,24 +172,24 @@ def _head(ticket: Ticket, pieces: list[Piece]) -> int:
     return top + 48
 
 
-def _service(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+def _service(service: str, appointment: str | None, pieces: list[Piece], y: int) -> int:
     """Service left and appointment right on one line; each on its own where both are too wide."""
     baseline = y + 54
-    if ticket.appointment is None:
-        return _lines(pieces, ticket.service, baseline, 35, 3)
-    width = ink_width(ticket.appointment, 34, BOLD)
-    size = fit_size(ticket.service, 35, BOLD, RIGHT - LEFT - width - 24)
+    if appointment is None:
+        return _lines(pieces, service, baseline, 35, 3)
+    width = ink_width(appointment, 34, BOLD)
+    size = fit_size(service, 35, BOLD, RIGHT - LEFT - width - 24)
     if size is not None:
-        pieces.append(_text_at(LEFT, baseline, size, BOLD, ticket.service))
-        pieces.append(_text_at(RIGHT - width, baseline, 34, BOLD, ticket.appointment))
+        pieces.append(_text_at(LEFT, baseline, size, BOLD, service))
+        pieces.append(_text_at(RIGHT - width, baseline, 34, BOLD, appointment))
         return baseline
-    baseline = _lines(pieces, ticket.service, baseline, 35, 3) + 44
-    pieces.append(_text_at(LEFT, baseline, 34, BOLD, ticket.appointment))
+    baseline = _lines(pieces, service, baseline, 35, 3) + 44
+    pieces.append(_text_at(LEFT, baseline, 34, BOLD, appointment))
     return baseline
 
 
-def _number(ticket: Ticket, pieces: list[Piece], y: int) -> int:
-    letter, digits = ticket.number
+def _number(number: tuple[str, str], pieces: list[Piece], y: int) -> int:
+    letter, digits = number
     size = NUMBER_SIZE
     while size > LEAST_SIZE and number_width(letter, digits, size) > NUMBER_WIDTH:
         size -= 1
@@ -247,21 +216,27 @@ def number_width(letter: str, digits: str, size: int) -> int:
     return round(font(NUMBER_WEIGHT, size).getlength(letter) + NUMBER_GAP * size) + right - left
 
 
-def _wait(ticket: Ticket, pieces: list[Piece], y: int) -> int:
-    if ticket.wait_label is None:
-        baseline = _lines(pieces, ticket.wait, y + 58, 40, 2)
+def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+    """What matters after the number, in large, then sentences, then how many are before."""
+    if ticket.label is not None:
+        label = _lines(pieces, ticket.label, y + 47, LEAST_SIZE, 1)
+        baseline = _lines(pieces, ticket.headline, label + 62, 53, 2)
+    elif ticket.number is not None and not ticket.notes:
+        baseline = _lines(pieces, ticket.headline, y + 58, 40, 2)
     else:
-        label = _lines(pieces, ticket.wait_label, y + 47, LEAST_SIZE, 1)
-        baseline = _lines(pieces, ticket.wait, label + 62, 53, 2)
-    return _lines(pieces, ticket.ahead, baseline + 61, 36, 2)
+        size = fit_size(ticket.headline, HEADLINE_SIZE, BOLD, RIGHT - LEFT) or 0
+        baseline = _block(pieces, ticket.headline, y + 42, HEADLINE_SIZE, 1 if size >= HEADLINE_LEAST else 2)
+    for place, note in enumerate(ticket.notes):
+        baseline = _block(pieces, note, baseline + (26 if place else 34), NOTE_SIZE, NOTE_LINES)
+    return baseline if ticket.ahead is None else _lines(pieces, ticket.ahead, baseline + 61, 36, 2)
 
 
-def _follow(ticket: Ticket, pieces: list[Piece], y: int) -> int:
+def _follow(ticket: Ticket, follow: str, pieces: list[Piece], y: int) -> int:
     """The code with its quiet zone, and what it is for: beside it, below it where the code is wide."""
-    rows = qr_rows(ticket.follow)
+    rows = qr_rows(follow)
     module = min(MODULE, WIDTH // (len(rows) + 2 * QUIET))
     if module < LEAST_MODULE:
-        raise TooMuchForPaper(_too_long(ticket.follow))
+        raise TooMuchForPaper(_too_long(follow))
     side = module * len(rows)
     top = y + 57
     # The quiet zone is 4 modules wide, whatever the other lines' edge.
@@ -294,7 +269,9 @@ def _foot(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     rule = y + 40
     pieces.append(Bar(LEFT, rule, RIGHT, rule + 4))
     baseline = _lines(pieces, ticket.date, rule + 4 + 46, LEAST_SIZE, 2)
-    return _lines(pieces, ticket.absent_hint, baseline + LINE, LEAST_SIZE, 3)
+    return (
+        baseline if ticket.absent_hint is None else _lines(pieces, ticket.absent_hint, baseline + LINE, LEAST_SIZE, 3)
+    )
 
 
 def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) -> int:
@@ -309,6 +286,15 @@ def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) 
     return baseline + (len(lines) - 1) * LINE
 
 
+def _block(pieces: list[Piece], text: str, top: int, size: int, most: int) -> int:
+    """At most so many lines below `top`, as large as their words fit; gives the last baseline."""
+    size, lines = fit_lines(text, size, BOLD, RIGHT - LEFT, most)
+    first, leading = top + round(size * 0.7), round(size * LEADING)
+    for row, line in enumerate(lines):
+        pieces.append(_text_at(LEFT, first + row * leading, size, BOLD, line))
+    return first + (len(lines) - 1) * leading
+
+
 # --- text ---
 
 
@@ -319,29 +305,6 @@ def _text_at(ink_left: int, baseline: int, size: int, weight: int, text: str) ->
 def _origin(ink_left: int, text: str, size: int, weight: int) -> int:
     """Where to set the text so that its ink, not its slot, begins at `ink_left`."""
     return ink_left - ink_edges(text, size, weight)[0]
-
-
-def _first_line(text: str, size: int, weight: int, width: int) -> tuple[str, str]:
-    if ink_width(text, size, weight) <= width:
-        return text, ""
-    # After a space or a hyphen, which stay where they are.
-    parts = _PARTS.findall(text)
-    line = parts[0]
-    for part in parts[1:]:
-        if ink_width((line + part).rstrip(), size, weight) > width:
-            break
-        line += part
-    cut = len(line.rstrip())
-    while cut > 1 and ink_width(line[:cut], size, weight) > width:
-        cut -= 1
-    return line[:cut], text[cut:].lstrip(" ")
-
-
-def _shorten(text: str, size: int, weight: int, width: int) -> str:
-    kept = text
-    while kept and ink_width(kept.rstrip() + "…", size, weight) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
 
 
 # --- dots ---

@@ -1,14 +1,16 @@
-"""Draws sample tickets as PNG files, to be looked at."""
+"""Draws sample tickets and slips as PNG files, to be looked at."""
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from nodes.ticket_printer.picture import draw
-from nodes.ticket_printer.ticket import ticket_of
-from nodes.ticket_printer.words import words_in
+from nodes.ticket_printer.slip import slip_of
+from nodes.ticket_printer.ticket import Ticket, ticket_of
+from nodes.ticket_printer.words import Words, words_in
 from protocol.instants import from_wire
-from protocol.messages import TicketPrinterConfig, TicketReply
+from protocol.messages import Arrival, CheckInReply, TicketPrinterConfig, TicketReply
 
 _CONFIG = TicketPrinterConfig(
     revision=(1, 1),
@@ -33,26 +35,57 @@ _REPLY = TicketReply(
     code="k7m2q9xw",
     wait_min=(10, 20),
 )
+_NUMBERED = (Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED, Arrival.AGAIN, Arrival.CALLED)
+_LONG_SERVICE = "Cartes d’identité, passeports et attestations d’accueil"
+_LONG_HALL = "Rez-de-jardin de l’annexe, aile des Grandes-Œuvres, deuxième salle d’attente"
 
 
-def samples() -> dict[str, tuple[TicketReply, TicketPrinterConfig, bool]]:
-    """Name of the picture to answer, config and whether it is a duplicate."""
+def samples(words: Words) -> dict[str, Ticket]:
+    """The paper by the name of its picture."""
+    return dict([*_tickets(words), *_slips(words)])
+
+
+def _tickets(words: Words) -> Iterator[tuple[str, Ticket]]:
     fields = {name: getattr(_REPLY, name) for name in _REPLY.__struct_fields__}
     appointment = TicketReply(**{**fields, "appointment_at": from_wire("2026-11-24T09:25:00.000Z")})
+    unknown = TicketReply(**{**fields, "wait_min": None, "people_ahead": 0})
     long = {
         "number": "W000",
-        "service_name": "Cartes d’identité, passeports et attestations d’accueil",
+        "service_name": _LONG_SERVICE,
         "people_ahead": 137,
         "wait_min": (175, 465),
         "appointment_at": from_wire("2026-11-24T22:25:00.000Z"),
     }
-    return {
-        "ticket": (_REPLY, _CONFIG, False),
-        "ticket-rdv": (appointment, _CONFIG, False),
-        "ticket-sans-estimation": (TicketReply(**{**fields, "wait_min": None, "people_ahead": 0}), _CONFIG, False),
-        "ticket-duplicata": (appointment, _CONFIG, True),
-        "ticket-long": (TicketReply(**{**fields, **long}), _LONG_CONFIG, False),
-    }
+    yield "ticket", ticket_of(_REPLY, _CONFIG, words)
+    yield "ticket-rdv", ticket_of(appointment, _CONFIG, words)
+    yield "ticket-sans-estimation", ticket_of(unknown, _CONFIG, words)
+    yield "ticket-duplicata", ticket_of(appointment, _CONFIG, words, duplicate=True)
+    yield "ticket-long", ticket_of(TicketReply(**{**fields, **long}), _LONG_CONFIG, words)
+
+
+def _slips(words: Words) -> Iterator[tuple[str, Ticket]]:
+    """Each answer to a check-in: alone, in another hall, and with the longest names there may be."""
+    for arrival in Arrival:
+        reply = check_in_reply(arrival)
+        yield f"rdv-{arrival}", slip_of(reply, _CONFIG, words, _REPLY.issued_at)
+        elsewhere = check_in_reply(arrival, hall="Premier étage")
+        yield f"rdv-{arrival}-ailleurs", slip_of(elsewhere, _CONFIG, words, _REPLY.issued_at)
+        long = check_in_reply(arrival, hall=_LONG_HALL, service_name=_LONG_SERVICE, desk="99", people_ahead=137)
+        yield f"rdv-{arrival}-long", slip_of(long, _LONG_CONFIG, words, _REPLY.issued_at)
+
+
+def check_in_reply(arrival: Arrival, **changes: object) -> CheckInReply:
+    """As the hub would answer; a code that nobody has belongs to no appointment."""
+    fields: dict[str, object] = {"id": _REPLY.id, "arrival": arrival}
+    if arrival is not Arrival.UNKNOWN:
+        day = "2026-12-01" if arrival is Arrival.WRONG_DAY else "2026-11-24"
+        fields |= {"appointment_at": from_wire(f"{day}T09:35:00.000Z"), "service_name": _REPLY.service_name}
+    if arrival in _NUMBERED:
+        fields |= {"number": "A012", "people_ahead": 3, "issued_at": _REPLY.issued_at, "code": _REPLY.code}
+    if arrival is Arrival.CALLED:
+        fields |= {"desk": "3"}
+    known = {name: value for name, value in changes.items() if arrival is not Arrival.UNKNOWN}
+    return CheckInReply(**{**fields, **known})  # type: ignore[arg-type]
 
 
 def main() -> int:
@@ -60,9 +93,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where the PNG files go")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    words = words_in("fr")
-    for name, (reply, config, duplicate) in samples().items():
-        draw(ticket_of(reply, config, words, duplicate=duplicate)).save(folder / f"{name}.png")
+    for name, ticket in samples(words_in("fr")).items():
+        draw(ticket).save(folder / f"{name}.png")
     return 0
 
 

@@ -13,9 +13,11 @@ from nodes.ticket_printer.events import Print, PrintEnded, PrinterLooked, PrintT
 from nodes.ticket_printer.paper import Style, paper
 from nodes.ticket_printer.picture import TooMuchForPaper
 from nodes.ticket_printer.printer import Outcome, Printer, Result
+from nodes.ticket_printer.slip import slip_of
 from nodes.ticket_printer.status import Condition
 from nodes.ticket_printer.ticket import Ticket, test_ticket, ticket_of
 from nodes.ticket_printer.words import Words
+from protocol.messages import CheckInReply
 
 # The core has one paper under way at a time.
 JOBS_MOST = 8
@@ -95,6 +97,8 @@ class Printing:
     def _ticket(self, job: Print | PrintTest) -> Ticket:
         if isinstance(job, PrintTest):
             return test_ticket(job.config, job.at_ms, self._words)
+        if isinstance(job.reply, CheckInReply):
+            return slip_of(job.reply, job.config, self._words, job.at_ms, duplicate=job.duplicate)
         return ticket_of(job.reply, job.config, self._words, duplicate=job.duplicate)
 
     def _look(self) -> None:

@@ -9,8 +9,8 @@ from gpiozero import LED, Button, GPIOZeroError  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable
 from nodes.pins import require_pins
-from nodes.simulated import BadLine, ControlSocket, Input, PinInput, open_control, use_mock_pins
-from nodes.ticket_printer.events import PrinterLooked
+from nodes.simulated import BadLine, CodeInput, ControlSocket, Input, PinInput, open_control, use_mock_pins
+from nodes.ticket_printer.events import PrinterLooked, Scanned
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
@@ -73,6 +73,8 @@ class Stage:
         self._served: PairedPrinter | None = None
         # Called when the printer is told to fail, or to be well again.
         self.changed: Callable[[], None] = lambda: None
+        # Called with what somebody is said to have scanned.
+        self.scanned: Callable[[Scanned], None] = lambda _: None
         if isinstance(place, VirtualAt):
             self._served = _serve_virtual(place.folder, self._show_paper)
             self.open_wire = _wire_to(self._served)
@@ -115,10 +117,13 @@ class Stage:
         drive = use_mock_pins()
 
         def obey(wanted: Input) -> None:
-            if isinstance(wanted, PinInput):
-                drive(wanted)
-            else:
-                self._fail(wanted.fault)
+            match wanted:
+                case PinInput():
+                    drive(wanted)
+                case CodeInput(code):
+                    self.scanned(Scanned(code.strip()))
+                case _:
+                    self._fail(wanted.fault)
 
         return open_control(folder, obey)
 

@@ -37,36 +37,38 @@ _MONTHS = (
 class Ticket:
     """The words of one paper, in the order in which they stand on it; None where a line is left out.
 
-    `number` is letter and digits apart, `follow` what the QR holds.
+    `number` is letter and digits apart; `headline` is what matters most after it, `label` a word before that, `notes`
+    are sentences after it. `follow` is what the QR holds; without it there are no hints beside it either.
     """
 
     town: str
-    service: str
-    number: tuple[str, str]
+    service: str | None
+    number: tuple[str, str] | None
     appointment: str | None
-    wait_label: str | None
-    wait: str
-    ahead: str
-    follow: str
+    label: str | None
+    headline: str
+    ahead: str | None
+    follow: str | None
     follow_hint: str
     screens_hint: str
     date: str
-    absent_hint: str
+    absent_hint: str | None
+    notes: tuple[str, ...] = ()
     duplicate: str | None = None
 
 
 def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, duplicate: bool = False) -> Ticket:
     """The ticket that this answer of the hub asks for. Raises ZoneInfoNotFoundError where the zone is none."""
     zone = ZoneInfo(config.zone)
-    label, wait = _wait(reply.wait_min, words)
+    label, headline = _wait(reply.wait_min, words)
     return Ticket(
         town=printable(config.town),
         service=printable(reply.service_name),
         number=split_number(reply.number),
-        appointment=_appointment(reply.appointment_at, zone, words),
-        wait_label=label,
-        wait=wait,
-        ahead=_ahead(reply.people_ahead, words),
+        appointment=appointment_words(reply.appointment_at, zone, words),
+        label=label,
+        headline=headline,
+        ahead=people_words(reply.people_ahead, words),
         follow=config.follow_url + reply.code,
         follow_hint=words.one("Follow your place on your phone."),
         screens_hint=words.one("Or watch the screens."),
@@ -83,8 +85,8 @@ def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) ->
         service=words.one("Test of the ticket printer"),
         number=("", words.one("TEST")),
         appointment=None,
-        wait_label=None,
-        wait="éèàçùâêîôû ëïü œ Œ € « »",
+        label=None,
+        headline="éèàçùâêîôû ëïü œ Œ € « »",
         ahead="0123456789",
         follow=config.follow_url,
         follow_hint=words.one("Follow your place on your phone."),
@@ -113,8 +115,24 @@ def date_words(moment: datetime, words: Words) -> str:
         day=words.one("1st") if moment.day == 1 else moment.day,
         month=words.one(_MONTHS[moment.month - 1]),
         year=moment.year,
-        time=_clock(moment),
+        time=clock_words(moment),
     )
+
+
+def clock_words(moment: datetime) -> str:
+    return f"{moment.hour}:{moment.minute:02d}"
+
+
+def appointment_words(moment_ms: int | None, zone: ZoneInfo, words: Words) -> str | None:
+    if moment_ms is None:
+        return None
+    return words.one("APPT {time}").format(time=clock_words(local_time(moment_ms, zone)))
+
+
+def people_words(people: int, words: Words) -> str:
+    if people == 0:
+        return words.one("Nobody before you")
+    return words.many("{people} person before you", "{people} people before you", people).format(people=people)
 
 
 def printable(text: str) -> str:
@@ -145,16 +163,6 @@ def _in_code_page(sign: str) -> bool:
     return True
 
 
-def _clock(moment: datetime) -> str:
-    return f"{moment.hour}:{moment.minute:02d}"
-
-
-def _appointment(moment_ms: int | None, zone: ZoneInfo, words: Words) -> str | None:
-    if moment_ms is None:
-        return None
-    return words.one("APPT {time}").format(time=_clock(local_time(moment_ms, zone)))
-
-
 def _wait(wait_min: tuple[int, int] | None, words: Words) -> tuple[str | None, str]:
     if wait_min is None:
         return None, words.one("Wait: see the screens")
@@ -165,9 +173,3 @@ def _wait(wait_min: tuple[int, int] | None, words: Words) -> tuple[str | None, s
     if least >= most:
         return label, words.one("about {most} min").format(most=least)
     return label, words.one("between {least} and {most} min").format(least=least, most=most)
-
-
-def _ahead(people: int, words: Words) -> str:
-    if people == 0:
-        return words.one("Nobody before you")
-    return words.many("{people} person before you", "{people} people before you", people).format(people=people)

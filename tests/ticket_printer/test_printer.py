@@ -12,7 +12,6 @@ from nodes.ticket_printer.paper import as_text
 from nodes.ticket_printer.pictures import samples
 from nodes.ticket_printer.printer import Outcome, Printer, Result
 from nodes.ticket_printer.status import Fault
-from nodes.ticket_printer.ticket import ticket_of
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter, TerminalPrinter
@@ -31,8 +30,7 @@ from nodes.ticket_printer.words import words_in
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
 
-REPLY, CONFIG, _ = samples()["ticket"]
-TICKET = as_text(ticket_of(REPLY, CONFIG, words_in("fr")), "TM-T20II")
+TICKET = as_text(samples(words_in("fr"))["ticket"], "TM-T20II")
 PRINTED = Result(Outcome.PRINTED)
 UNKNOWN = Result(Outcome.UNKNOWN)
 

@@ -23,7 +23,7 @@ def test_a_ticket_speaks_french(french: Words) -> None:
     assert ticket.town == "Ville de Trois-Tilleuls"
     assert ticket.number == ("A", "012")
     assert ticket.appointment == "RDV 10:25"
-    assert (ticket.wait_label, ticket.wait) == ("Attente estimée", "entre 10 et 20 min")
+    assert (ticket.label, ticket.headline) == ("Attente estimée", "entre 10 et 20 min")
     assert ticket.ahead == "3 personnes avant vous"
     assert ticket.follow == "https://trois-tilleuls.example/t/k7m2q9xw"
     assert ticket.date == "mardi 24 novembre 2026, 10:22"
@@ -33,7 +33,7 @@ def test_a_ticket_speaks_french(french: Words) -> None:
 
 def test_without_enough_measured_visits_a_ticket_promises_nothing(french: Words) -> None:
     ticket = ticket_of(ticket_reply(ID, wait_min=None), CONFIG, french)
-    assert (ticket.wait_label, ticket.wait) == (None, "Attente\u00a0: voir les écrans")
+    assert (ticket.label, ticket.headline) == (None, "Attente\u00a0: voir les écrans")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_without_enough_measured_visits_a_ticket_promises_nothing(french: Words)
     ],
 )
 def test_a_range_is_said_as_a_person_would_say_it(french: Words, range_min: tuple[int, int], said: str) -> None:
-    assert ticket_of(ticket_reply(ID, wait_min=range_min), CONFIG, french).wait == said
+    assert ticket_of(ticket_reply(ID, wait_min=range_min), CONFIG, french).headline == said
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_name_is_shown_in_signs_the_paper_has(given: str, shown: str) -> None:
 
 
 def test_an_unknown_language_is_english() -> None:
-    assert ticket_of(ticket_reply(ID), CONFIG, words_in("en")).wait == "between 10 and 20 min"
+    assert ticket_of(ticket_reply(ID), CONFIG, words_in("en")).headline == "between 10 and 20 min"
 
 
 def test_a_test_paper_can_be_taken_for_no_ticket(french: Words) -> None:

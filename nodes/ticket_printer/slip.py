@@ -1,0 +1,113 @@
+"""What a visitor with an appointment reads after checking in: a ticket, or what to do instead. Pure."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from nodes.ticket_printer.ticket import (
+    Ticket,
+    appointment_words,
+    clock_words,
+    date_words,
+    local_time,
+    people_words,
+    printable,
+    split_number,
+)
+from nodes.ticket_printer.words import Words
+from protocol.messages import Arrival, CheckInReply, TicketPrinterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A note with `{time}` or `{date}` is left out where the appointment is not known."""
+
+    headline: str
+    notes: tuple[str, ...]
+
+
+# English for the catalogue's tools. Who waits has a number …
+_WAITS = {
+    Arrival.EARLY: _Told("You are early", ("You will be called at about {time}.",)),
+    Arrival.ON_TIME: _Told("You are on time", ("Please wait to be called.",)),
+    Arrival.LATE: _Told("Your appointment still holds", ("You are a little late. Please wait to be called.",)),
+    Arrival.MISSED: _Told("Your appointment is over", ("You now wait like visitors without an appointment.",)),
+    Arrival.AGAIN: _Told("You are checked in already", ("Your number stays the same. Please wait to be called.",)),
+}
+# … who is called has one too …
+_CALLED = _Told("You are called: desk {desk}", ("Go there now.",))
+_CALLED_SOMEWHERE = _Told("You are called", ("Look at the screens, or see the reception.",))
+# … and whom the dispenser cannot help reads what to do.
+_HELPLESS = {
+    Arrival.ABSENT: _Told("You were called", ("Nobody came to the desk.", "See the reception.")),
+    Arrival.WRONG_DAY: _Told("Not today", ("Your appointment: {date}", "Come back then, or see the reception.")),
+    Arrival.CANCELLED: _Told("Appointment cancelled", ("Your appointment: {date}", "See the reception.")),
+    Arrival.ENDED: _Told("Visit ended", ("Your appointment: {date}", "A question? See the reception.")),
+    Arrival.UNKNOWN: _Told(
+        "Unknown code",
+        ("No appointment has this code. Compare it with your confirmation and try again.", "Or see the reception."),
+    ),
+}
+_DAY_OVER = _Told("Not today", ("Your appointment: {date}", "That day is over. See the reception."))
+
+
+def slip_of(
+    reply: CheckInReply, config: TicketPrinterConfig, words: Words, at_ms: int | None, *, duplicate: bool = False
+) -> Ticket:
+    """The paper for this answer of the hub; `at_ms`: the hub's time, where it is known.
+
+    Raises ZoneInfoNotFoundError where the zone is none.
+    """
+    zone = ZoneInfo(config.zone)
+    told = _told(reply, at_ms)
+    holes = _holes(reply, zone, words)
+    number = None if reply.arrival in _HELPLESS else reply.number
+    waits = number is not None and reply.arrival in _WAITS
+    dated_ms = at_ms if number is None or reply.issued_at is None else reply.issued_at
+    return Ticket(
+        town=printable(config.town),
+        service=None if reply.service_name is None else printable(reply.service_name),
+        number=None if number is None else split_number(number),
+        appointment=None if number is None else appointment_words(reply.appointment_at, zone, words),
+        label=None,
+        headline=words.one(told.headline).format(**holes),
+        notes=(*_notes(told, holes, words), *_hall(reply, words)),
+        ahead=people_words(reply.people_ahead, words) if waits else None,
+        follow=config.follow_url + reply.code if waits and reply.code is not None else None,
+        follow_hint=words.one("Follow your place on your phone."),
+        screens_hint=words.one("Or watch the screens."),
+        date="" if dated_ms is None else date_words(local_time(dated_ms, zone), words),
+        absent_hint=words.one("Called while you were away? See the reception.") if waits else None,
+        duplicate=words.one("DUPLICATE") if waits and (duplicate or reply.arrival is Arrival.AGAIN) else None,
+    )
+
+
+def _told(reply: CheckInReply, at_ms: int | None) -> _Told:
+    if reply.arrival is Arrival.CALLED:
+        return _CALLED_SOMEWHERE if reply.desk is None else _CALLED
+    over = at_ms is not None and reply.appointment_at is not None and reply.appointment_at < at_ms
+    if reply.arrival is Arrival.WRONG_DAY and over:
+        return _DAY_OVER
+    return (_WAITS | _HELPLESS)[reply.arrival]
+
+
+def _holes(reply: CheckInReply, zone: ZoneInfo, words: Words) -> dict[str, str]:
+    """What is known to fill a line with."""
+    found = {} if reply.desk is None else {"desk": printable(reply.desk)}
+    if reply.appointment_at is not None:
+        moment = local_time(reply.appointment_at, zone)
+        # A date is not broken between two lines.
+        found |= {"time": clock_words(moment), "date": date_words(moment, words).replace(" ", "\u00a0")}
+    return found
+
+
+def _notes(told: _Told, holes: dict[str, str], words: Words) -> list[str]:
+    known = [note for note in told.notes if all(hole in holes for hole in ("time", "date") if f"{{{hole}}}" in note)]
+    return [words.one(note).format(**holes) for note in known]
+
+
+def _hall(reply: CheckInReply, words: Words) -> list[str]:
+    """Where to go, for who is to wait or is called in another hall than this one."""
+    if reply.hall is None or reply.arrival in _HELPLESS:
+        return []
+    sentence = "Hall: {hall}" if reply.arrival is Arrival.CALLED else "Wait in the hall: {hall}"
+    return [words.one(sentence).format(hall=printable(reply.hall))]
