@@ -197,7 +197,8 @@ class Api:
         configured = self._desk(desk)
         now_ms = self._parts.now_ms()
         rows = await self._read(lambda connection: read_desk(connection, self._index, configured, now_ms))
-        return desk_document(draw(rows, self._index, configured, self._parts.mean_visit_ms), configured)
+        picture = draw(rows, self._index, configured, self._parts.mean_visit_ms, self._parts.list_state())
+        return desk_document(picture, configured)
 
     async def waiting(
         self, service: Annotated[str, Query(), StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]

@@ -96,7 +96,7 @@ def _drawing(parts: WebParts, view: DeskView) -> Draw:
         now_ms = parts.now_ms()
         with parts.reads.connect() as connection:
             rows = read_desk(connection, index, desk, now_ms)
-        picture = draw(rows, index, desk, parts.mean_visit_ms)
+        picture = draw(rows, index, desk, parts.mean_visit_ms, parts.list_state())
         texts = {}
         if Kind.PAGE in kinds:
             texts[Kind.PAGE] = view.frame(picture)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from hub.appointments.list_state import ListState
 from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
@@ -43,7 +44,7 @@ _SILENT = frozenset({"announce_earlier", "booking_note"})
 MeanVisit = Callable[[str], int | None]
 
 
-def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit) -> DeskPicture:
+def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit, list_state: ListState) -> DeskPicture:
     """The page of one desk at the moment of its rows."""
     now_ms = rows.now_ms
     places = {place.ticket.id: place for place in rows.waiting}
@@ -80,7 +81,10 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit)
         parked=tuple(_aside(ticket, rows.parked_ms.get(ticket.id), index, desk) for ticket in rows.parked),
         absent=tuple(_aside(ticket, ticket.ended_ms, index, desk) for ticket in rows.absent),
         absent_total=rows.absent_total,
-        expected=tuple(_booking(ticket, index) for ticket in rows.expected),
+        expected=tuple(_booking(ticket, rows, index) for ticket in rows.expected),
+        more_expected=rows.more_expected,
+        list_state=list_state,
+        failed_reports=rows.failed_reports,
         last=last,
         undo=_undo(rows),
     )
@@ -141,7 +145,7 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         absent_at_ms=held.absent_at_ms,
         absence_delay_ms=service.absence_delay_min * MINUTE_MS,
         mean_ms=mean_visit_ms(held.service),
-        name=rows.name,
+        name=rows.names.get(held.id),
         booking_note=held.booking_note,
     )
 
@@ -191,17 +195,19 @@ def _aside(ticket: Ticket, since_ms: int | None, index: SiteIndex, desk: Desk) -
     return AsideTicket(ticket.id, ticket.label, since_ms or ticket.called_ms or 0, other)
 
 
-def _booking(ticket: Ticket, index: SiteIndex) -> Booking:
+def _booking(ticket: Ticket, rows: DeskRows, index: SiteIndex) -> Booking:
     service = index.service(ticket.service)
     at_ms = ticket.appointment_ms or 0
+    facts = rows.bookings.get(ticket.id)
     return Booking(
         id=ticket.id,
-        label=ticket.code[:4].upper(),
+        code=facts.code if facts else "",
         letter=service.letter,
         service=service.title,
         appointment_ms=at_ms,
         callable_ms=at_ms - service.early_call_min * MINUTE_MS,
         missed=ticket.state is State.ABSENT,
+        name=rows.names.get(ticket.id),
     )
 
 
@@ -212,7 +218,7 @@ def _last_action(events: Sequence[JournalRow]) -> LastAction | None:
         return None
     last = told[0]
     finished = next((event.label for event in told[1:] if _is_finish_with(event, last)), None)
-    return LastAction(last.at_ms, last.event, last.label, last.source, last.actor, finished)
+    return LastAction(last.at_ms, last.event, last.label, last.source, last.actor, finished, last.appointment_ms)
 
 
 def _is_finish_with(event: JournalRow, call: JournalRow) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hub.appointments.list_state import ListState
 from hub.queue.reasons import Reason
 from hub.queue.states import State
 from protocol.messages import DeskMode
@@ -113,20 +114,24 @@ class AsideTicket:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Somebody expected. `missed`: did not come within the service's delay."""
+    """Somebody expected. `code`: of the confirmation. `missed`: did not come within the service's delay."""
 
     id: int
-    label: str
+    code: str
     letter: str
     service: str
     appointment_ms: int
     callable_ms: int
     missed: bool
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LastAction:
-    """`event`: of the ticket's life, or `desk_open` and the like with an empty number."""
+    """`event`: of the ticket's life, or `desk_open` and the like with an empty number.
+
+    `appointment_ms`: of the ticket it was done to; names one that has no number.
+    """
 
     at_ms: int
     event: str
@@ -134,6 +139,7 @@ class LastAction:
     source: str
     actor: str
     finished: str | None = None
+    appointment_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ class DeskPicture:
     """Everything the page of a desk shows. Times in ms since 1970 UTC.
 
     `next_off_until_ms`: Suivant is off until then, right after a call. `redraw_ms`: when the picture changes by time
-    alone. `paused_ms`: since when the desk is paused or closed.
+    alone. `paused_ms`: since when the desk is paused or closed. `list_state`: how old the list of bookings is.
+    `failed_reports`: what its source could not be told.
     """
 
     revision: tuple[int, int]
@@ -171,12 +178,20 @@ class DeskPicture:
     absent: tuple[AsideTicket, ...]
     absent_total: int
     expected: tuple[Booking, ...]
+    more_expected: bool
+    list_state: ListState
+    failed_reports: int
     last: LastAction | None
     undo: UndoOffer | None
 
     @property
     def waiting(self) -> int:
         return sum(queue.waiting for queue in self.queues)
+
+    @property
+    def has_bookings(self) -> bool:
+        """Whether appointments are a matter here at all."""
+        return bool(self.expected or self.list_state.source or self.failed_reports)
 
     @property
     def is_open(self) -> bool:

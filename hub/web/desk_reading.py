@@ -6,17 +6,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
-from hub.database.tables import DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow, VisitorNameRow
+from hub.database.tables import DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
+from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
 from hub.queue.states import Event
-from hub.queue.tickets import FIELDS, Ticket, from_row
+from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
+from hub.web.booking_reading import read_bookings, read_failed_count, read_names
 from protocol.messages import DeskMode
 
 # A list shows so many and a total; nobody reads further at a desk.
 SHOWN = 50
+# Bookings that never came are shown until so many later ones did not come either.
+SHOWN_MISSED = 10
 # The last commands of a desk: enough to tell a finish and call from a call.
 LAST_EVENTS = 8
 
@@ -24,7 +28,6 @@ _ticket: Any = TicketRow.__table__
 _event: Any = TicketEventRow.__table__
 _desk: Any = DeskRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
-_name: Any = VisitorNameRow.__table__
 _COLUMNS = [_ticket.c[name] for name in FIELDS]
 
 # Literals: a bound state misses the partial indexes.
@@ -58,6 +61,8 @@ class DeskNow:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
+    """`label`: the ticket's number, empty where it has none: its appointment names it then."""
+
     id: int
     event: str
     ticket: int | None
@@ -66,13 +71,16 @@ class JournalRow:
     source: str
     actor: str
     request: str | None
+    appointment_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeskRows:
     """`waiting`: the first of each service and kind, and those bound to a desk. `counts`: all that wait, by service.
 
-    `parked_ms`: when each was set aside. `events`: the desk's last journal rows, newest first.
+    `parked_ms`: when each was set aside. `expected`: the bookings of today that are not here; there may be more.
+    `bookings`, `names`: of the expected ones and the held, by ticket. `events`: the desk's last journal rows, newest
+    first. `failed_reports`: what the source of bookings could not be told.
     """
 
     revision: tuple[int, int]
@@ -80,7 +88,6 @@ class DeskRows:
     desk: DeskNow
     desks: dict[str, DeskNow]
     held: Ticket | None
-    name: str | None
     waiting: tuple[Place, ...]
     counts: dict[str, int]
     parked: tuple[Ticket, ...]
@@ -88,7 +95,11 @@ class DeskRows:
     absent: tuple[Ticket, ...]
     absent_total: int
     expected: tuple[Ticket, ...]
+    more_expected: bool
+    bookings: dict[int, Known]
+    names: dict[int, str]
     events: tuple[JournalRow, ...]
+    failed_reports: int
 
 
 def read_revision(connection: Connection, site: str) -> tuple[int, int]:
@@ -141,6 +152,8 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         _ticket.c.site == site, _ticket.c.desk == desk.name, _ABSENT, _ticket.c.day == today
     )
     parked = _read_parked(connection, site, desk.name, away, mine)
+    expected, more_expected = _read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))
+    named = [ticket.id for ticket in (*expected, *([held] if held else ())) if ticket.booking]
     absent_total = connection.scalar(select(func.count()).select_from(absent.subquery())) or 0
     return DeskRows(
         revision=read_revision(connection, site),
@@ -148,7 +161,6 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         desk=desks[desk.name],
         desks=desks,
         held=held,
-        name=_read_name(connection, site, held, now_ms),
         waiting=(*_read_free(connection, site, desk.name), *_read_bound(connection, site, desk.name, away, mine)),
         counts=read_counts(connection, site),
         parked=tuple(parked),
@@ -159,8 +171,12 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
             )
         ),
         absent_total=absent_total,
-        expected=tuple(_read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))),
+        expected=tuple(expected),
+        more_expected=more_expected,
+        bookings=read_bookings(connection, site, named),
+        names=read_names(connection, site, named, now_ms),
         events=tuple(_read_events(connection, site, desk.name)),
+        failed_reports=read_failed_count(connection, site),
     )
 
 
@@ -187,17 +203,6 @@ def read_journal(connection: Connection, site: str, ticket_id: int) -> list[dict
     """The journal of one ticket, oldest first."""
     query = select(*_event.c).where(_event.c.site == site, _event.c.ticket == ticket_id).order_by(_event.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def read_name(connection: Connection, site: str, ticket_id: int, now_ms: int) -> str | None:
-    """The visitor's name where Publik gave one and it may still be kept. For the staff page alone."""
-    return connection.scalar(
-        select(_name.c.name).where(_name.c.site == site, _name.c.ticket == ticket_id, _name.c.delete_after_ms > now_ms)
-    )
-
-
-def _read_name(connection: Connection, site: str, held: Ticket | None, now_ms: int) -> str | None:
-    return read_name(connection, site, held.id, now_ms) if held else None
 
 
 def _read_free(connection: Connection, site: str, desk: str) -> Iterable[Place]:
@@ -241,36 +246,38 @@ def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> di
 
 def _read_expected(
     connection: Connection, site: str, services: list[str], today: str, tomorrow_ms: int
-) -> list[Ticket]:
-    """Bookings of today that are not here: those still to come, and those that never came."""
+) -> tuple[list[Ticket], bool]:
+    """Bookings of today that are not here, by time: the latest that never came, the next to come; and whether more."""
     mine = (_ticket.c.site == site) & _ticket.c.service.in_(services) & (_ticket.c.day == today)
     # Else every booking of later days would be read to find that no more is of today.
     to_come = _EXPECTED & (_ticket.c.appointment_ms < tomorrow_ms)
-    coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id).limit(SHOWN)
+    coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id)
     missed = (
         select(*_COLUMNS)
         .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None))
         .order_by(_ticket.c.appointment_ms.desc(), _ticket.c.id)
-        .limit(SHOWN)
     )
-    found = [*_tickets(connection, coming), *_tickets(connection, missed)]
-    return sorted(found, key=lambda ticket: (ticket.appointment_ms or 0, ticket.id))[:SHOWN]
+    late = _tickets(connection, missed.limit(SHOWN_MISSED + 1))
+    next_ = _tickets(connection, coming.limit(SHOWN - SHOWN_MISSED + 1))
+    shown = [*late[:SHOWN_MISSED], *next_[: SHOWN - SHOWN_MISSED]]
+    is_more = len(shown) < len(late) + len(next_)
+    return sorted(shown, key=lambda ticket: (ticket.appointment_ms or 0, ticket.id)), is_more
 
 
 def _read_events(connection: Connection, site: str, desk: str) -> Iterable[JournalRow]:
     query = (
         select(
             *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _event.c.actor),
-            *(_event.c.request, _ticket.c.series, _ticket.c.number, _ticket.c.code),
+            *(_event.c.request, _ticket.c.series, _ticket.c.number, _ticket.c.appointment_ms),
         )
         .select_from(_event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket)))
         .where(_event.c.site == site, _event.c.desk == desk)
         .order_by(_event.c.id.desc())
         .limit(LAST_EVENTS)
     )
-    for id_, event, ticket, at_ms, source, actor, request, series, number, code in connection.execute(query):
-        label = f"{series}{number:03d}" if series and number else (code or "")[:4]
-        yield JournalRow(id_, event, ticket, label, at_ms, source, actor, request)
+    for id_, event, ticket, at_ms, source, actor, request, series, number, appointment_ms in connection.execute(query):
+        label = number_text(series, number) if series and number else ""
+        yield JournalRow(id_, event, ticket, label, at_ms, source, actor, request, appointment_ms)
 
 
 def _tickets(connection: Connection, query: Select[Any]) -> list[Ticket]:

@@ -2,12 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 from markupsafe import Markup
 
 from hub.site import Site
+from hub.web.booking_sentences import (
+    arrival_of_panel,
+    booking_state,
+    date,
+    list_age,
+    moment,
+    report_title,
+    report_told,
+)
 from hub.web.desk_picture import AsideTicket, DeskPicture, Stage
 from hub.web.panels import Panel, ServiceChoice
 from hub.web.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
@@ -30,7 +40,18 @@ class DeskView:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._zone = site.zone
-        self._templates = environment({"clock": self._clock})
+        self._templates = environment(
+            {
+                "clock": self._clock,
+                "moment": partial(moment, zone=site.zone),
+                "date": partial(date, zone=site.zone),
+                "list_age": self._list_age,
+                "arrival": partial(arrival_of_panel, zone=site.zone),
+                "booking_state": booking_state,
+                "report_title": partial(report_title, zone=site.zone),
+                "report_told": report_told,
+            }
+        )
 
     def page(
         self,
@@ -51,12 +72,13 @@ class DeskView:
             panel=panel,
             panel_name=panel_name,
             confirm=confirm,
+            whole=True,
         )
 
     def live(self, picture: DeskPicture) -> str:
         """What changes on the page; the same for all who look at this desk."""
         return self._templates.get_template("desk_live.html").render(
-            **self._live_facts(picture), answer="", panel=None, panel_name="", confirm=None
+            **self._live_facts(picture), answer="", panel=None, panel_name="", confirm=None, whole=False
         )
 
     def frame(self, picture: DeskPicture) -> str:
@@ -70,11 +92,15 @@ class DeskView:
         """One panel alone. `picture_of`: name and number of the desk."""
         desk, number = picture_of
         template = self._templates.get_template(f"panels/{template_of(panel)}.html")
-        return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm)
+        return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm, whole=False)
 
     def said(self, sentence: str) -> str:
         """A refusal as it stands in the place of the last action; nothing where nothing is to be said."""
         return self._templates.get_template("said.html").render(sentence=sentence) if sentence else ""
+
+    def told(self, sentence: str) -> str:
+        """What was done, where the picture alone does not say it."""
+        return self._templates.get_template("told.html").render(sentence=sentence) if sentence else ""
 
     def start(self, desks: Sequence[dict[str, Any]]) -> str:
         return self._templates.get_template("start.html").render(site=self._site, desks=desks)
@@ -92,6 +118,10 @@ class DeskView:
             "then": then_sentence(reason, self._zone) if reason else "",
             "last": last_action_facts(picture.last, self._zone) if picture.last else [],
         }
+
+    def _list_age(self, picture: DeskPicture) -> str:
+        is_file = self._site.appointments.publik is None
+        return list_age(picture.list_state, self._zone, picture.now_ms, is_file)
 
     def _clock(self, moment_ms: int) -> str:
         return clock(moment_ms, self._zone)

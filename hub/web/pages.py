@@ -9,17 +9,27 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.queue.requests import Answer, Origin, RefusedAnswer, Source
+from hub.queue.requests import Answer, Origin, RefusedAnswer, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
 from hub.web.desk_reading import read_desk
 from hub.web.desk_view import AsidePanel, DeskView, template_of
 from hub.web.documents import UUID7
 from hub.web.live import Live
-from hub.web.panels import Panel, TransferPanel, read_ticket_panel, read_transfer
+from hub.web.panels import (
+    Panel,
+    SearchPanel,
+    TicketPanel,
+    TransferPanel,
+    read_reports,
+    read_search,
+    read_ticket_panel,
+    read_transfer,
+)
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
 from hub.web.sentences import refusal_sentence
@@ -33,6 +43,8 @@ TicketId = Annotated[int, Path(ge=1, le=2**53)]
 # A page drawn for all who look holds no id: its script makes one for each gesture.
 FormId = Annotated[str, Form(alias="id", pattern=f"^$|{UUID7}")]
 Shown = Annotated[str, Form(pattern=r"^[0-9]{0,16}$")]
+# More than any name or code; a page's field takes no more.
+SearchText = Annotated[str, Form(max_length=200)]
 ServiceName = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")]
 
 
@@ -41,6 +53,10 @@ def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
     pages = Pages(parts, view, live)
     router.add_api_route("/", pages.start, response_class=HTMLResponse)
     router.add_api_route("/desks/{desk}", pages.desk, response_class=HTMLResponse)
+    # Before the commands: it would be one of their words.
+    router.add_api_route("/desks/{desk}/search", pages.search, methods=["POST"], response_class=HTMLResponse)
+    router.add_api_route("/desks/{desk}/search", pages.search_again, methods=["GET"])
+    router.add_api_route("/desks/{desk}/reports/{report}/retry", pages.retry_report, methods=["POST"])
     router.add_api_route("/desks/{desk}/{word}", pages.desk_command, methods=["POST"])
     router.add_api_route("/desks/{desk}/tickets/{ticket}/{word}", pages.ticket_command, methods=["POST"])
     return router
@@ -76,18 +92,40 @@ class Pages:
     ) -> HTMLResponse:
         """The page of one desk; asked by htmx with a panel, that panel alone."""
         configured = self._desk(desk)
-        alone = panel is not None and request.headers.get("hx-request") == "true"
-        if panel is not None and alone:
+        if panel is not None and _by_script(request):
             content = await self._read(lambda connection: self._panel(connection, configured, panel, ticket))
             return HTMLResponse(self._view.panel(panel, content, (desk, configured.number)))
         return await self._page(configured, panel=panel, ticket=ticket)
 
+    async def search(self, request: Request, desk: DeskName, query: SearchText = "") -> HTMLResponse:
+        """The bookings that a name or a code finds.
+
+        By POST: an address stands in a browser's history and in every proxy's log, and a name must not.
+        """
+        configured = self._desk(desk)
+        now_ms = self._parts.now_ms()
+        found = await self._read(lambda connection: read_search(connection, self._index, configured, query, now_ms))
+        if _by_script(request):
+            return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number)))
+        return await self._page(configured, panel=Panel.SEARCH, content=found)
+
+    async def search_again(self, desk: DeskName) -> Response:
+        """Where a browser asks anew for the address of a search: what was looked for is not in it."""
+        return RedirectResponse(f"/desks/{self._desk(desk).name}?panel=search", 303)
+
     async def _page(
-        self, desk: Desk, *, answer: str = "", panel: Panel | None = None, ticket: int | None = None, status: int = 200
+        self,
+        desk: Desk,
+        *,
+        answer: str = "",
+        panel: Panel | None = None,
+        ticket: int | None = None,
+        content: object = None,
+        status: int = 200,
     ) -> HTMLResponse:
         def read(connection: Connection) -> tuple[DeskPicture, object]:
-            content = self._panel(connection, desk, panel, ticket) if panel else None
-            return self.picture(connection, desk), content
+            missing = panel is not None and content is None
+            return self.picture(connection, desk), self._panel(connection, desk, panel, ticket) if missing else content
 
         picture, content = await self._read(read)
         name = template_of(panel) if panel and content is not None else ""
@@ -97,21 +135,34 @@ class Pages:
 
     def picture(self, connection: Connection, desk: Desk) -> DeskPicture:
         rows = read_desk(connection, self._index, desk, self._parts.now_ms())
-        return draw(rows, self._index, desk, self._parts.mean_visit_ms)
+        return draw(rows, self._index, desk, self._parts.mean_visit_ms, self._parts.list_state())
 
-    def _panel(self, connection: Connection, desk: Desk, panel: Panel, ticket: int | None) -> object:
+    def _panel(self, connection: Connection, desk: Desk, panel: Panel | None, ticket: int | None) -> object:
+        now_ms = self._parts.now_ms()
+        content: object = panel
+        match panel:
+            case Panel.TRANSFER | Panel.TICKET:
+                content = self._known(self._ticket_panel(connection, desk, panel, ticket or 0, now_ms), ticket)
+            case Panel.SEARCH:
+                content = SearchPanel("", now_ms)
+            case Panel.REPORTS:
+                source = self._parts.list_state().source
+                content = read_reports(connection, self._index.site.name, source, now_ms)
+            case Panel.QUEUE:
+                content = self.picture(connection, desk)
+            case Panel.PARKED | Panel.ABSENT:
+                content = self._aside(self.picture(connection, desk), parked=panel is Panel.PARKED)
+            case _:
+                pass
+        return content
+
+    def _ticket_panel(self, connection: Connection, desk: Desk, panel: Panel, ticket: int, now_ms: int) -> object:
         if panel is Panel.TRANSFER:
-            return self._known(
-                read_transfer(connection, self._index, desk, ticket or 0, self._parts.mean_visit_ms), ticket
-            )
-        if panel is Panel.TICKET:
-            return self._known(read_ticket_panel(connection, self._index, desk, ticket or 0), ticket)
-        if panel in {Panel.CLOSE, Panel.KEYS}:
-            return panel
-        picture = self.picture(connection, desk)
-        if panel is Panel.QUEUE:
-            return picture
-        parked = panel is Panel.PARKED
+            return read_transfer(connection, self._index, desk, ticket, self._parts.mean_visit_ms)
+        return read_ticket_panel(connection, self._index, desk, ticket, now_ms)
+
+    @staticmethod
+    def _aside(picture: DeskPicture, *, parked: bool) -> AsidePanel:
         tickets = picture.parked if parked else picture.absent
         return AsidePanel(parked, tickets, len(tickets) if parked else picture.absent_total, picture.now_ms)
 
@@ -149,26 +200,66 @@ class Pages:
         asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
         return await self._done(request, asked, action)
 
+    async def retry_report(
+        self, request: Request, desk: DeskName, report: TicketId, request_id: FormId = ""
+    ) -> Response:
+        """Something that the source of bookings refused is to be told once more."""
+        configured = self._desk(desk)
+        answer = await self._parts.do(RetryReport(origin=self._origin(request_id), report=report))
+        self._live.nudge(desk)
+        if isinstance(answer, RefusedAnswer):
+            return await self._says(request, configured, answer_of=self._view.said(say("Told already.")), status=409)
+        if not _by_script(request):
+            return RedirectResponse(f"/desks/{desk}?panel=reports", 303)
+        content = await self._read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
+        panel = self._view.panel(Panel.REPORTS, content, (desk, configured.number))
+        return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
+
     async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
         """With htmx: what the page says under the actions, and the panel gone. Without: the page anew."""
         desk = self._desk(asked.desk)
-        by_script = request.headers.get("hx-request") == "true"
+        before = await self._booked(asked, desk)
         try:
             answer = await self._parts.do(action.command(asked))
         except Exception:  # the person who asked must read that nothing happened
             log.exception("page.command_failed", desk=asked.desk)
-            said, status = say("The hub could not do that. Nothing was changed; try again."), 500
-        else:
-            self._live.nudge(asked.desk)
-            if _asks_once(answer):
-                return await self._ask(asked, desk, by_script)
-            said = refusal_sentence(answer, self._parts.site.zone) if isinstance(answer, RefusedAnswer) else ""
-            status = status_of(answer) if isinstance(answer, RefusedAnswer) else 200
-        if by_script:
-            return HTMLResponse(_fragment(self._view.said(said)), status)
-        if said:
-            return await self._page(desk, answer=self._view.said(said), status=status)
-        return RedirectResponse(f"/desks/{asked.desk}", 303)
+            failed = self._view.said(say("The hub could not do that. Nothing was changed; try again."))
+            return await self._says(request, desk, answer_of=failed, status=500)
+        self._live.nudge(asked.desk)
+        if _asks_once(answer):
+            return await self._ask(asked, desk, _by_script(request))
+        if isinstance(answer, RefusedAnswer):
+            said = self._view.said(await self._refusal(asked, desk, answer, before))
+            return await self._says(request, desk, answer_of=said, status=status_of(answer))
+        told = checked_in_sentence(before, answer, self._parts.site.zone) if before else ""
+        return await self._says(request, desk, answer_of=self._view.told(told))
+
+    async def _says(self, request: Request, desk: Desk, *, answer_of: str, status: int = 200) -> Response:
+        """`answer_of`: what stands under the actions, as HTML; nothing where the page itself says it all."""
+        if _by_script(request):
+            return HTMLResponse(_fragment(answer_of), status)
+        if answer_of:
+            return await self._page(desk, answer=answer_of, status=status)
+        return RedirectResponse(f"/desks/{desk.name}", 303)
+
+    async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
+        """The ticket a command is for as it is now, where it is one with an appointment."""
+        if not asked.ticket:
+            return None
+        now_ms = self._parts.now_ms()
+        found = await self._read(
+            lambda connection: read_ticket_panel(connection, self._index, desk, asked.ticket, now_ms)
+        )
+        return found if found and found.booking else None
+
+    async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
+        """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
+        zone = self._parts.site.zone
+        if before is None or answer.code != "transition_refused":
+            return refusal_sentence(answer, zone, before.ticket if before else None)
+        now = await self._booked(asked, desk) or before
+        is_said = now.arrival is not None and not now.may_check_in
+        return arrival_of_panel(now, zone) if is_said else refusal_sentence(answer, zone, now.ticket)
 
     async def _ask(self, asked: Asked, desk: Desk, by_script: bool) -> Response:
         """No desk of the service is open: the transfer panel asks once."""
@@ -208,6 +299,10 @@ class Pages:
                 return read(connection)
 
         return await run_in_threadpool(in_transaction)
+
+
+def _by_script(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true"
 
 
 def _asks_once(answer: Answer) -> bool:

@@ -6,13 +6,25 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of
+from hub.queue.bookings import Known
 from hub.queue.estimate import wait_range_min
+from hub.queue.hours import local_day
 from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
-from hub.site import Desk
+from hub.site import MINUTE_MS, Desk, Service
 from hub.site_index import SiteIndex, served_by
+from hub.web.booking_reading import (
+    FailedReport,
+    Found,
+    read_bookings,
+    read_failed_count,
+    read_failed_reports,
+    read_names,
+    search,
+)
 from hub.web.desk_reading import DeskNow, read_counts, read_desks, read_held, read_ticket
-from protocol.messages import DeskMode
+from protocol.messages import Arrival, DeskMode
 
 
 class Panel(StrEnum):
@@ -23,6 +35,8 @@ class Panel(StrEnum):
     QUEUE = "queue"
     PARKED = "parked"
     ABSENT = "absent"
+    SEARCH = "search"
+    REPORTS = "reports"
 
 
 class Doing(StrEnum):
@@ -77,16 +91,69 @@ class TransferPanel:
 
 @dataclass(frozen=True, slots=True)
 class TicketPanel:
-    """One ticket of a list. `is_mine`: this desk may take it. `service`: its title."""
+    """One ticket of a list. `is_mine`: this desk may take it. `service`: its title.
+
+    `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
+    this desk's. `booking`, `arrival`, `name`: of a ticket with an appointment; `early_ms`: of its service.
+    """
 
     ticket: Ticket
     service: str
+    is_mine: bool
     desk_holds: bool
     desk_open: bool
+    number_of_desk: str
+    hall: str
+    now_ms: int
+    early_ms: int = 0
+    booking: Known | None = None
+    arrival: Arrival | None = None
+    name: str | None = None
 
     @property
     def state(self) -> State:
         return self.ticket.state
+
+    @property
+    def may_check_in(self) -> bool:
+        return self.arrival in CHECKS_IN
+
+    @property
+    def is_moved(self) -> bool:
+        """Its source moved the booking after people had to do with it."""
+        return self.booking is not None and self.ticket.booking_note == "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRow:
+    """`service`, `letter`: of its ticket. `desk`: number of the one that deals with it. `hall`: as in TicketPanel."""
+
+    found: Found
+    letter: str
+    service: str
+    desk: str
+    hall: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPanel:
+    """`rows` is None before anything was asked."""
+
+    query: str
+    now_ms: int
+    rows: tuple[SearchRow, ...] | None = None
+    total: int = 0
+    other_days: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsPanel:
+    """What the source of bookings could not be told: the first 50, and how many there are."""
+
+    reports: tuple[FailedReport, ...]
+    total: int
+    source: str
+    now_ms: int
 
 
 def read_transfer(
@@ -112,16 +179,58 @@ def read_transfer(
     )
 
 
-def read_ticket_panel(connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int) -> TicketPanel | None:
-    ticket = read_ticket(connection, index.site.name, ticket_id)
+def read_ticket_panel(
+    connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int, now_ms: int
+) -> TicketPanel | None:
+    site = index.site.name
+    ticket = read_ticket(connection, site, ticket_id)
     if ticket is None:
         return None
+    service = index.find_service(ticket.service)
+    booking = read_bookings(connection, site, [ticket.id]).get(ticket.id)
+    moment = Moment(now_ms, local_day(now_ms, index.site.zone))
     return TicketPanel(
         ticket=ticket,
-        service=index.service(ticket.service).title,
-        desk_holds=desk.name in read_held(connection, index.site.name),
+        service=service.title if service else ticket.service,
+        is_mine=ticket.service in served_by(desk),
+        desk_holds=desk.name in read_held(connection, site),
         desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
+        number_of_desk=_number_of(index, ticket.desk),
+        hall=_other_hall(index, service, desk),
+        now_ms=now_ms,
+        early_ms=service.early_call_min * MINUTE_MS if service else 0,
+        booking=booking,
+        arrival=arrival_of(booking, ticket, service, moment) if booking else None,
+        name=read_names(connection, site, [ticket.id], now_ms).get(ticket.id),
     )
+
+
+def read_search(connection: Connection, index: SiteIndex, desk: Desk, query: str, now_ms: int) -> SearchPanel:
+    """The bookings that a code or a name finds, of the whole site."""
+    found = search(connection, index.site.name, index.site.zone, query, now_ms)
+    rows = tuple(_search_row(index, desk, each) for each in found.rows)
+    return SearchPanel(query.strip(), now_ms, rows, found.total, found.other_days)
+
+
+def read_reports(connection: Connection, site: str, source: str, now_ms: int) -> ReportsPanel:
+    return ReportsPanel(read_failed_reports(connection, site), read_failed_count(connection, site), source, now_ms)
+
+
+def _search_row(index: SiteIndex, desk: Desk, found: Found) -> SearchRow:
+    service = index.find_service(found.ticket.service)
+    letter, title = (service.letter, service.title) if service else ("", found.ticket.service)
+    return SearchRow(found, letter, title, _number_of(index, found.ticket.desk), _other_hall(index, service, desk))
+
+
+def _number_of(index: SiteIndex, name: str | None) -> str:
+    """A desk's number; a desk that the site no longer has is called by its name."""
+    return next((desk.number for desk in index.site.desks if desk.name == name), name or "")
+
+
+def _other_hall(index: SiteIndex, service: Service | None, desk: Desk) -> str:
+    if service is None or service.hall == desk.hall:
+        return ""
+    return next((hall.title for hall in index.site.halls if hall.name == service.hall), service.hall)
 
 
 def _service_choice(

@@ -2,6 +2,7 @@
 
 from hub.queue.reasons import Reason, Why
 from hub.queue.requests import RefusedAnswer
+from hub.queue.tickets import Ticket
 from hub.web.desk_picture import DeskPicture, LastAction
 from hub.web.words import clock, minutes, say, spaced
 from protocol.messages import DeskMode
@@ -118,6 +119,8 @@ def then_sentence(reason: Reason, zone: str) -> str:
 def last_action_facts(last: LastAction, zone: str) -> list[str]:
     """When, what, from where: the facts of the last-action line."""
     number = spaced(last.number)
+    if not number and last.appointment_ms is not None:
+        number = say("The appointment at %(at)s", at=clock(last.appointment_ms, zone))
     what = say(_EVENTS.get(last.event, "%(number)s changed"), number=number)
     if last.finished is not None:
         what = say("%(finished)s finished, %(number)s called", finished=spaced(last.finished), number=number)
@@ -159,10 +162,12 @@ def headline(picture: DeskPicture, number: str) -> str:
     return say("Nobody waits")
 
 
-def refusal_sentence(refused: RefusedAnswer, zone: str) -> str:
-    """Why not, for the person who asked."""
+def refusal_sentence(refused: RefusedAnswer, zone: str, asked: Ticket | None = None) -> str:
+    """Why not, for the person who asked. `asked`: the ticket it was for, where that is known."""
     facts = refused.facts
     ticket = spaced(str(facts.get("ticket") or ""))
+    if asked is not None and asked.number is None and asked.appointment_ms is not None:
+        ticket = say("The appointment at %(at)s", at=clock(asked.appointment_ms, zone))
     if refused.code == "desk_moved_on":
         return _moved_on(refused, ticket, zone)
     if refused.code == "transition_refused":

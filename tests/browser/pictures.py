@@ -28,6 +28,8 @@ class State:
     desk: str = scenes.DESK
     offline: bool = False
     focus: str = ""
+    typed: str = ""
+    opens: str = ""
 
 
 STATES = {
@@ -45,6 +47,15 @@ STATES = {
     "sans-presence": State(scenes.unconfirmed, desk="desk-4"),
     "touches": State(scenes.called, keys="?"),
     "longue-file": State(scenes.crowded),
+    "rendez-vous": State(scenes.appointments),
+    "rendez-vous-ancien": State(scenes.away_source),
+    "rendez-vous-jamais": State(scenes.unreached_source),
+    "recherche-vide": State(scenes.appointments, keys="v"),
+    "recherche": State(scenes.appointments, keys="v", typed="exem"),
+    "recherche-rien": State(scenes.appointments, keys="v", typed="personne"),
+    "fiche-avance": State(scenes.appointments, opens=".expected .row-link >> text=11:05"),
+    "fiche-manque": State(scenes.appointments, opens=".expected .row-link >> text=10:05"),
+    "transmission": State(scenes.away_source, opens=".notice a"),
 }
 
 
@@ -78,6 +89,14 @@ def show(page: Page, state: State, address: str) -> None:
     page.wait_for_function(SETTLED)
     if state.keys:
         page.keyboard.press(state.keys)
+        page.wait_for_selector("#panel .panel")
+    if state.typed:
+        page.keyboard.type(state.typed)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".found")
+    if state.opens:
+        # In a small window the list is not there, but its links are.
+        page.locator(state.opens).evaluate("each => each.click()")
         page.wait_for_selector("#panel .panel")
     if state.focus:
         page.keyboard.press("Shift")  # so that focus is shown as to somebody who uses keys

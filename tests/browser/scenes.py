@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from hub.appointments.list_state import ListState
 from hub.database.tables import CounterRow
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
@@ -156,6 +157,56 @@ def unconfirmed(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     ids = morning(stand, clock)
     stand.press("desk-4")
     clock.turn(seconds=30)
+    return ids
+
+
+PEOPLE = (
+    ("11:05", "civil", "Zoé Exemple-Inventée"),
+    ("11:15", "civil", "Jean-Baptiste d’Œuvre-Factice"),
+    ("11:20", "identity", "Łukasz Przykładowy"),
+    ("11:25", "family", "Ange Exemple"),
+    ("11:30", "civil", "مثال تجريبي"),
+    ("11:35", "identity", None),
+)
+
+
+def appointments(stand: Stand, clock: TurnedClock) -> dict[str, int]:
+    """A morning with bookings from Publik: some to come, two that never came, one moved and one cancelled since."""
+    clock.set("9:00")
+    missed = [
+        stand.book("civil", _at(clock, "10:05"), name="Camille Exemple"),
+        stand.book("identity", _at(clock, "10:15")),
+    ]
+    stand.list_state = ListState(source="Publik", as_of_ms=clock.now_ms())
+    ids = called(stand, clock)
+    for moment, service, name in PEOPLE:
+        ids[moment] = stand.book(service, _at(clock, moment), name=name)
+    ids["10:05"], ids["10:15"] = missed
+    for ticket in missed:
+        stand.do(q.ExpireExpected(origin=Origin(Source.JOB), ticket=ticket))
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ids["A012"])))
+    moved = q.Move(
+        origin=stand.origin(Source.SYNC), booking=stand.booking_of(ids["A015"]), appointment_ms=_at(clock, "14:00")
+    )
+    stand.do(moved)
+    return ids
+
+
+def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
+    """Publik has not answered for a while, and has refused two reports before."""
+    ids = appointments(stand, clock)
+    stand.list_state = ListState(source="Publik", as_of_ms=_at(clock, "10:31"), late=True, flaws=1, failed=2)
+    stand.fail_report(
+        ids["10:05"], "absent", "Publik answered 404 to the step 'absent': the request knows no such step"
+    )
+    stand.fail_report(ids["A010"], "served", "Publik answered 403: the key is not accepted")
+    return ids
+
+
+def unreached_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
+    """The queue is empty, the source never answered."""
+    ids = nobody(stand, clock)
+    stand.list_state = ListState(source="Publik", late=True)
     return ids
 
 

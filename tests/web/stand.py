@@ -13,10 +13,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, insert, select
 
 from hub.appointments.list_state import ListState
 from hub.database.engine import first_generation
+from hub.database.tables import BookingRow, ReportRow, TicketRow
 from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue import requests as q
@@ -32,6 +33,10 @@ from protocol.ids import uuid7
 from protocol.instants import from_wire
 from protocol.messages import DeskMode
 from protocol.topics import Topics
+
+_ticket: Any = TicketRow.__table__
+_booking: Any = BookingRow.__table__
+_report: Any = ReportRow.__table__
 
 ANSWER_LIMIT_S = 20
 # A Tuesday, 8:30 in Paris.
@@ -196,7 +201,7 @@ class Stand:
         assert isinstance(answer, q.TicketAnswer), answer
         return answer
 
-    def book(self, service: str, at_ms: int, *, name: str | None = None) -> int:
+    def book(self, service: str, at_ms: int, *, name: str | None = None, confirmation: str | None = None) -> int:
         """The id of an expected ticket."""
         booking = new_id()
         code = new_code()
@@ -205,7 +210,7 @@ class Stand:
                 origin=self.origin(Source.SYNC),
                 booking=booking,
                 reference=f"form/{booking}",
-                confirmation=code.upper(),
+                confirmation=confirmation or new_confirmation(),
                 service=service,
                 appointment_ms=at_ms,
                 code=code,
@@ -215,6 +220,38 @@ class Stand:
         with self.engine.connect() as connection:
             found = connection.exec_driver_sql("select id from ticket where code = '%s'" % code)  # noqa: UP031 S608
             return int(found.scalar_one())
+
+    def booking_of(self, ticket: int) -> str:
+        """The source's id of the booking that a ticket was made for."""
+        with self.engine.connect() as connection:
+            return str(connection.scalar(select(_ticket.c.booking).where(_ticket.c.id == ticket)))
+
+    def code_of(self, ticket: int) -> str:
+        """What the confirmation of a ticket's appointment says."""
+        with self.engine.connect() as connection:
+            return str(connection.scalar(select(_booking.c.code).where(_booking.c.ticket == ticket)))
+
+    def fail_report(self, ticket: int, kind: str, error: str) -> int:
+        """As if the source had refused for good to be told this."""
+        with self.engine.execution_options(write=True).begin() as connection:
+            last = connection.scalar(select(func.max(_report.c.id))) or 0
+            row = {
+                "site": self.site.name,
+                "id": last + 1,
+                "booking": f"of-{ticket}",
+                "reference": f"form/{ticket}",
+                "ticket": ticket,
+                "kind": kind,
+                "event": 1,
+                "at_ms": self.now_ms(),
+                "due_ms": self.now_ms(),
+                "state": "failed",
+                "attempts": 3,
+                "status_before": None,
+                "error": error,
+            }
+            connection.execute(insert(_report), [row])
+        return last + 1
 
     def check_in(self, ticket: int, desk: str = "") -> q.TicketAnswer:
         answer = self.do(q.CheckIn(origin=self.origin(), desk=desk, ticket=ticket))
@@ -273,6 +310,11 @@ def served(stand: Stand, port: int = 0) -> Iterator[Served]:
 
 def new_id() -> str:
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def new_confirmation() -> str:
+    """Eight letters, like the tracking codes of w.c.s.; another one for each booking."""
+    return "".join("BCDFGHJKLMNPQRSTVWXZ"[byte % 20] for byte in os.urandom(8))
 
 
 def new_code() -> str:

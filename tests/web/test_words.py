@@ -22,13 +22,14 @@ MARKS = re.compile(r"^[\s·\d:.…/&;-]*$|^/api/v1/openapi.json$|^0:00$")
 
 def said_by_templates() -> Iterator[str]:
     for file in WEB.glob("templates/**/*.html"):
-        for _, _, message, _ in babel_extract(BytesIO(file.read_bytes()), ("_",), (), TRIMMED):
-            yield message[0] if isinstance(message, tuple) else message
+        for _, call, message, _ in babel_extract(BytesIO(file.read_bytes()), ("_", "ngettext"), (), TRIMMED):
+            texts = message if isinstance(message, tuple) else (message,)
+            yield from [text for text in texts if text] if call == "ngettext" else texts[:1]
 
 
 def said_by_code() -> Iterator[str]:
     """Texts handed to `say`, and those of the tables it is handed from."""
-    for name in ("sentences.py", "pages.py", "desk_view.py"):
+    for name in ("sentences.py", "booking_sentences.py", "pages.py", "desk_view.py"):
         for node in ast.walk(ast.parse((WEB / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
                 yield from _texts(node.args[0])

@@ -215,8 +215,10 @@ const endNumber = () => {
 
 const move = (step) => {
   const within = panel() ?? document.querySelector(".queue");
-  const stops = [...within.querySelectorAll(".row-link, .choice, .desk-choice, .panel .small")].filter((each) => each.offsetParent);
+  const stops = [...within.querySelectorAll(".row-link, .choice, .desk-choice, .panel .small:not([form])")].filter((each) => each.offsetParent);
   const place = stops.indexOf(document.activeElement);
+  const field = within.querySelector("[type=search]");
+  if (field && step < 0 && place < 1) { field.focus(); return; }
   stops[place < 0 ? (step > 0 ? 0 : stops.length - 1) : Math.min(Math.max(place + step, 0), stops.length - 1)]?.focus();
 };
 
@@ -233,7 +235,8 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || opening) return;
-  if (event.target.closest("input, select, textarea, [contenteditable]") && event.key !== "Escape") return;
+  const inSearch = event.target.matches("[type=search]") && /^Arrow(Down|Up)$/.test(event.key);
+  if (event.target.closest("input, select, textarea, [contenteditable]") && event.key !== "Escape" && !inSearch) return;
   if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();

@@ -1,0 +1,176 @@
+"""Bookings as staff look for them, and what their source could not be told: rows in, nothing kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import structs
+from sqlalchemy import Connection, Row, func, literal_column, select
+
+from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
+from hub.queue.bookings import KNOWN_FIELDS, Known
+from hub.queue.hours import local_day
+from hub.queue.requests import confirmation_code
+from hub.queue.tickets import FIELDS, Ticket, from_row
+from hub.web.names import folded, is_found
+
+# A list shows so many and a total.
+SHOWN = 50
+# Bookings a search by name looks through at most: those of a day of the largest site, several times.
+MOST_NAMES = 50_000
+
+_ticket: Any = TicketRow.__table__
+_booking: Any = BookingRow.__table__
+_report: Any = ReportRow.__table__
+_name: Any = VisitorNameRow.__table__
+_TICKET = [_ticket.c[name] for name in FIELDS]
+_BOOKING = [_booking.c[name] for name in KNOWN_FIELDS]
+_TICKET_OF_NAME = (_ticket.c.site == _name.c.site) & (_ticket.c.id == _name.c.ticket)
+
+# A literal: a bound state misses the partial index.
+_FAILED: Any = literal_column("report.state = 'failed'")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A booking with the ticket it has now, and the visitor's name while it is kept."""
+
+    ticket: Ticket
+    booking: Known
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBookings:
+    """The first 50 by time, and how many there are. `other_days`: none is of today, these are."""
+
+    rows: tuple[Found, ...]
+    total: int
+    other_days: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailedReport:
+    """Something a booking's source was to be told, and refused. `kind` and `error` as the report has them."""
+
+    id: int
+    booking: str
+    ticket: int
+    number: str | None
+    code: str
+    appointment_ms: int
+    kind: str
+    at_ms: int
+    attempts: int
+    error: str
+
+
+def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> dict[int, Known]:
+    """By ticket, for those that have a booking."""
+    if not tickets:
+        return {}
+    query = select(*_BOOKING).where(_booking.c.site == site, _booking.c.ticket.in_(tickets))
+    return {known.ticket: known for known in map(_known, connection.execute(query))}
+
+
+def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms: int) -> dict[int, str]:
+    """Visitors' names by ticket, where their source gave one and it may still be kept. For the staff page alone."""
+    if not tickets:
+        return {}
+    query = select(_name.c.ticket, _name.c.name).where(
+        _name.c.site == site, _name.c.ticket.in_(tickets), _name.c.delete_after_ms > now_ms
+    )
+    return {row.ticket: row.name for row in connection.execute(query)}
+
+
+def search(connection: Connection, site: str, zone: str, query: str, now_ms: int) -> FoundBookings:
+    """Bookings by the code of their confirmation, else by name: today's first, else those of other days.
+
+    Those that are checked in or over are found too: who comes twice is to be told so.
+    """
+    today = local_day(now_ms, zone)
+    code = confirmation_code(query)
+    by_code = _bookings(connection, site, _booking.c.code == code, now_ms) if code else ()
+    if by_code:
+        of_today = tuple(found for found in by_code if found.ticket.day == today)
+        return FoundBookings(of_today or by_code, len(of_today or by_code), other_days=not of_today)
+    asked = folded(query)
+    if not asked:
+        return FoundBookings((), 0)
+    named_today = _tickets_named(connection, site, asked, _ticket.c.day == today, now_ms)
+    tickets = named_today or _tickets_named(connection, site, asked, _ticket.c.day != today, now_ms)
+    rows = _bookings(connection, site, _booking.c.ticket.in_(tickets[:SHOWN]), now_ms)
+    return FoundBookings(rows, len(tickets), other_days=bool(tickets) and not named_today)
+
+
+def read_failed_count(connection: Connection, site: str) -> int:
+    """How many reports failed for good."""
+    return connection.scalar(select(func.count()).select_from(_report).where(_report.c.site == site, _FAILED)) or 0
+
+
+def read_failed_reports(connection: Connection, site: str) -> tuple[FailedReport, ...]:
+    """The first 50 of them, oldest first."""
+    ticket_of = (_ticket.c.site == _report.c.site) & (_ticket.c.id == _report.c.ticket)
+    booking_of = (_booking.c.site == _report.c.site) & (_booking.c.id == _report.c.booking)
+    columns = (_report.c.id, _report.c.booking, _report.c.ticket, _report.c.kind, _report.c.at_ms, _report.c.attempts)
+    query = (
+        select(*columns, _report.c.error, _booking.c.code.label("code"), _booking.c.start_ms, *_TICKET)
+        .select_from(_report.join(_ticket, ticket_of).outerjoin(_booking, booking_of))
+        .where(_report.c.site == site, _FAILED)
+        .order_by(_report.c.id)
+        .limit(SHOWN)
+    )
+    return tuple(_failed(row) for row in connection.execute(query))
+
+
+def _tickets_named(connection: Connection, site: str, asked: str, days: Any, now_ms: int) -> list[int]:
+    """The tickets, by the time of their booking. Names are folded here: no two databases fold alike."""
+    booking_of = (_booking.c.site == _name.c.site) & (_booking.c.ticket == _name.c.ticket)
+    query = (
+        select(_name.c.ticket, _name.c.name)
+        .select_from(_name.join(_ticket, _TICKET_OF_NAME).join(_booking, booking_of))
+        .where(_name.c.site == site, _name.c.delete_after_ms > now_ms, days)
+        .order_by(_booking.c.start_ms, _booking.c.id)
+        .limit(MOST_NAMES)
+    )
+    return [ticket for ticket, name in connection.execute(query) if is_found(asked, name)]
+
+
+def _bookings(connection: Connection, site: str, which: Any, now_ms: int) -> tuple[Found, ...]:
+    """The first 50 of these bookings by time."""
+    ticket_of = (_ticket.c.site == _booking.c.site) & (_ticket.c.id == _booking.c.ticket)
+    name_of = _TICKET_OF_NAME & (_name.c.delete_after_ms > now_ms)
+    query = (
+        select(_name.c.name, *_BOOKING, *_TICKET)
+        .select_from(_booking.join(_ticket, ticket_of).outerjoin(_name, name_of))
+        .where(_booking.c.site == site, which)
+        .order_by(_booking.c.start_ms, _booking.c.id)
+        .limit(SHOWN)
+    )
+    return tuple(map(_found, connection.execute(query)))
+
+
+def _found(row: Row[Any]) -> Found:
+    return Found(from_row(row[1 + len(_BOOKING) :]), _known(row[1 : 1 + len(_BOOKING)]), row[0])
+
+
+def _known(row: Sequence[Any]) -> Known:
+    known = Known(**dict(zip(KNOWN_FIELDS, row, strict=True)))
+    return structs.replace(known, gone=bool(known.gone))
+
+
+def _failed(row: Row[Any]) -> FailedReport:
+    ticket = from_row(row[-len(_TICKET) :])
+    id_, booking, of_ticket, kind, at_ms, attempts, error, code, start_ms = row[: -len(_TICKET)]
+    return FailedReport(
+        id=id_,
+        booking=booking,
+        ticket=of_ticket,
+        number=ticket.label if ticket.number else None,
+        code=code or "",
+        appointment_ms=ticket.appointment_ms or start_ms or at_ms,
+        kind=kind,
+        at_ms=at_ms,
+        attempts=attempts,
+        error=error or "",
+    )

@@ -1,0 +1,132 @@
+"""What staff read about appointments, in whole sentences: how old the list is, who arrives when, what was not told."""
+
+from hub.appointments.list_state import ListState
+from hub.queue.bookings import Known
+from hub.queue.hours import local
+from hub.queue.requests import Answer, TicketAnswer
+from hub.queue.states import State
+from hub.web.booking_reading import FailedReport
+from hub.web.panels import SearchRow, TicketPanel
+from hub.web.words import clock, say, spaced
+from protocol.messages import Arrival
+
+_ARRIVALS = {
+    Arrival.EARLY: "Early: the appointment is at %(at)s and can be called from %(early)s.",
+    Arrival.ON_TIME: "On time for the appointment at %(at)s.",
+    Arrival.LATE: "Late, but the appointment at %(at)s still counts.",
+    Arrival.MISSED: "Too late for the appointment at %(at)s: waits like somebody without one.",
+    Arrival.AGAIN: "Here already since %(since)s: %(number)s waits.",
+    Arrival.CALLED: "Here already: %(number)s is called to desk %(desk)s at this moment.",
+    Arrival.ABSENT: "%(number)s was called at %(called)s and did not come. Put it back in the queue.",
+    Arrival.WRONG_DAY: "Not today: this appointment is on %(day)s at %(at)s. Today takes a ticket without one.",
+    Arrival.CANCELLED: "This appointment was cancelled. The visitor needs a ticket without one.",
+    Arrival.ENDED: "This visit is over since %(ended)s.",
+    Arrival.UNKNOWN: "No appointment has this code.",
+}
+
+# What the state says better than the arrival does.
+_BY_STATE = {
+    State.PARKED: "Here already since %(since)s: %(number)s was set aside by desk %(desk)s.",
+}
+
+_STATES = {
+    State.EXPECTED: "is expected",
+    State.WAITING: "here, %(number)s waits",
+    State.CALLED: "%(number)s called to desk %(desk)s",
+    State.SERVING: "%(number)s at desk %(desk)s",
+    State.PARKED: "%(number)s set aside by desk %(desk)s",
+    State.SERVED: "visit over",
+    State.ABSENT: "%(number)s called, did not come",
+    State.CANCELLED: "is cancelled",
+}
+
+# Whether there ever was a list, and whether its source is a file.
+_SILENT = {
+    (False, False): "No list yet, %(source)s does not answer",
+    (False, True): "No list yet, %(source)s cannot be read",
+    (True, False): "List of %(at)s, %(source)s does not answer",
+    (True, True): "List of %(at)s, %(source)s cannot be read",
+}
+
+_TOLD = {
+    "arrived": "to tell: has arrived",
+    "served": "to tell: was received",
+    "absent": "to tell: did not come",
+    "cancelled": "to tell: cancelled at the desk",
+}
+
+
+def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
+    """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
+    if not state.late:
+        return say("The list is being read") if state.as_of_ms is None else say("up to date")
+    at = "" if state.as_of_ms is None else moment(state.as_of_ms, now_ms, zone)
+    return say(_SILENT[bool(at), is_file], at=at, source=state.source)
+
+
+def moment(moment_ms: int, now_ms: int, zone: str) -> str:
+    """A time of today, `10:41`; of another day with its date, `24/11 10:41`."""
+    if local(moment_ms, zone).date() == local(now_ms, zone).date():
+        return clock(moment_ms, zone)
+    return f"{date(moment_ms, zone)} {clock(moment_ms, zone)}"
+
+
+def date(moment_ms: int, zone: str) -> str:
+    return f"{local(moment_ms, zone):%d/%m}"
+
+
+def arrival_of_panel(panel: TicketPanel, zone: str) -> str:
+    """What the visitor is to be told, as things stand; empty for a ticket without an appointment."""
+    if panel.arrival is None or panel.booking is None:
+        return ""
+    return " ".join(filter(None, [_arrival(panel, panel.arrival, panel.booking, zone), _hall(panel)]))
+
+
+def checked_in_sentence(before: TicketPanel, answer: Answer, zone: str) -> str:
+    """After a check-in: the number, and what its visitor is to be told; empty after other commands."""
+    if not isinstance(answer, TicketAnswer) or not before.may_check_in:
+        return ""
+    number = say("%(number)s is checked in.", number=spaced(answer.number))
+    return f"{number} {arrival_of_panel(before, zone)}"
+
+
+def booking_state(row: SearchRow) -> str:
+    """What has become of a booking, in a few words."""
+    ticket = row.found.ticket
+    if ticket.state is State.ABSENT and ticket.call is None:
+        return say("did not come")
+    return say(_STATES[ticket.state], number=spaced(ticket.label), desk=row.desk)
+
+
+def _arrival(panel: TicketPanel, arrival: Arrival, booking: Known, zone: str) -> str:
+    ticket = panel.ticket
+    text = _BY_STATE.get(ticket.state, _ARRIVALS[arrival])
+    return say(
+        text,
+        at=clock(booking.start_ms, zone),
+        early=clock(booking.start_ms - panel.early_ms, zone),
+        day=date(booking.start_ms, zone),
+        number=spaced(ticket.label),
+        desk=panel.number_of_desk,
+        since=clock(ticket.issued_ms or booking.start_ms, zone),
+        called=clock(ticket.called_ms or booking.start_ms, zone),
+        ended=clock(ticket.ended_ms or booking.start_ms, zone),
+    )
+
+
+def _hall(panel: TicketPanel) -> str:
+    """Where to wait, if that is not this desk's hall."""
+    waits = panel.hall and (panel.may_check_in or panel.arrival is Arrival.AGAIN)
+    return say("Waits in “%(hall)s”.", hall=panel.hall) if waits else ""
+
+
+def report_title(report: FailedReport, now_ms: int, zone: str) -> str:
+    """The ticket's number, or when its appointment is and what its confirmation says."""
+    if report.number:
+        return spaced(report.number)
+    at = moment(report.appointment_ms, now_ms, zone)
+    return f"{at} {report.code}".rstrip()
+
+
+def report_told(report: FailedReport) -> str:
+    return say(_TOLD.get(report.kind, "to tell: a change"))
