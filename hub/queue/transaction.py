@@ -305,6 +305,11 @@ class Work:
         self.flush()
         return last
 
+    def counter_now(self, day: str, series: str) -> int:
+        """The counter's value, 0 before it was first raised."""
+        rows = self.rows(store.COUNTER, day=day, series=series)
+        return rows[0][0] if rows else 0
+
     def finish(self, answer: Answer) -> None:
         """Writes what is left, with the answer under the request's id."""
         for desk, changes in self._desk_changes.items():

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub.queue.commands import appointments, arrivals, bookings, calls, desks, ending, jobs, lists, tickets
+from hub.queue.commands import appointments, arrivals, bookings, calls, desks, ending, jobs, lists, reports, tickets
 from hub.queue.refusals import Refusal
 from hub.queue.requests import (
     Abandon,
     Admit,
     Answer,
+    BeginReport,
     Book,
     ButtonMode,
     ButtonRecall,
@@ -21,10 +22,12 @@ from hub.queue.requests import (
     Defer,
     DeskCommand,
     EndDay,
+    EndReport,
     ExpireCalled,
     ExpireExpected,
     Finish,
     FinishParked,
+    ForgetBookings,
     ForgetRequests,
     Issue,
     MarkAbsent,
@@ -33,6 +36,7 @@ from hub.queue.requests import (
     NotePrinted,
     Park,
     Pick,
+    PlanReports,
     Press,
     Readmit,
     Recall,
@@ -40,6 +44,7 @@ from hub.queue.requests import (
     RefusedAnswer,
     Reopen,
     Resume,
+    RetryReport,
     SetMode,
     Start,
     StartAbsent,
@@ -98,6 +103,11 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     Refresh: jobs.refresh,
     SweepOutbox: jobs.sweep_outbox,
     ForgetRequests: jobs.forget_requests,
+    PlanReports: reports.plan_reports,
+    BeginReport: reports.begin_report,
+    EndReport: reports.end_report,
+    RetryReport: reports.retry_report,
+    ForgetBookings: reports.forget_bookings,
 }
 
 

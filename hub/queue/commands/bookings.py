@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from hub.queue import booking_store, store
+from hub.queue import booking_store, report_store, store
 from hub.queue.bookings import (
     KNOWN_FIELDS,
     TEXT_MOST,
@@ -209,6 +209,7 @@ def _do(work: Work, plans: Sequence[_Plan]) -> int:
         # A booking has one ticket that lives: the index on it is looked at row by row.
         if plan.step is Step.NEW and plan.ticket is not None and plan.ticket.state is not State.CANCELLED:
             work.note(plan.ticket, "booking_released", booking=None)
+            work.write(report_store.DROP_ABSENCE, of_booking=plan.told.id)
     work.flush()
     new = [plan for plan in plans if plan.step is Step.NEW]
     next_id = work.counter("", TICKET_IDS, by=len(new)) - len(new) + 1 if new else 0

@@ -1,0 +1,119 @@
+"""What the source of the bookings is told: planned from the journal, sent by a thread of its own, kept here."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from hub.appointments.source import ReportKind
+from hub.queue import report_store
+from hub.queue.hours import day_end_ms
+from hub.queue.refusals import Unknown
+from hub.queue.reports import Happened, Report, Standing, plan
+from hub.queue.requests import BeginReport, DoneAnswer, EndReport, ForgetBookings, PlanReports, RetryReport
+from hub.queue.transaction import Work
+
+# Counters without a day: the reports' ids, and the last journal row that was looked at.
+REPORT_IDS, REPORTED = "report", "reported"
+# A report that an agent never looked at keeps its booking no longer than this.
+UNTOLD_KEPT_DAYS = 30
+
+
+def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
+    """Looks at the next journal rows once; `count`: how many, so that a whole slice is followed by another."""
+    after = work.counter_now("", REPORTED)
+    rows = work.rows(report_store.JOURNAL_AFTER, after=after, limit=command.limit)
+    if not rows:
+        return DoneAnswer(count=0)
+    journal = [_happened(work, row) for row in rows if row[5] is not None]
+    planned = plan(journal, _standing(work, journal), work.index.site.appointments.absence_final_after_min)
+    for dropped in planned.dropped:
+        work.write(report_store.DROP_REPORT, guarded=True, of_id=dropped)
+    last_id = work.counter("", REPORT_IDS, by=len(planned.new)) if planned.new else 0
+    for number, report in enumerate(planned.new, last_id - len(planned.new) + 1):
+        _insert(work, number, report)
+    work.counter("", REPORTED, by=rows[-1][0] - after)
+    return DoneAnswer(count=len(rows))
+
+
+def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
+    """Durable before it is sent. `count` is 0 where it is not to be sent any more."""
+    state, _ = _look(work, command.report)
+    if state not in ("waiting", "trying"):
+        return DoneAnswer(count=0)
+    work.write(report_store.BEGIN_REPORT, guarded=True, of_id=command.report, to_status_before=command.status_before)
+    return DoneAnswer(count=1)
+
+
+def end_report(work: Work, command: EndReport) -> DoneAnswer:
+    """Done, failed for good, or put off: then it stays as uncertain as it is."""
+    state, attempts = _look(work, command.report)
+    if state not in ("waiting", "trying"):
+        return DoneAnswer(count=0)
+    facts = {"of_id": command.report, "to_attempts": attempts + 1, "to_error": command.error}
+    if command.error is not None and command.again_ms is not None:
+        work.write(report_store.PUT_OFF_REPORT, guarded=True, to_due_ms=command.again_ms, **facts)
+    else:
+        state = "done" if command.error is None else "failed"
+        work.write(report_store.END_REPORT, guarded=True, to_state=state, **facts)
+    return DoneAnswer(count=1)
+
+
+def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
+    """At once, as if it had never been tried. `count` is 0 where it has not failed."""
+    state, _ = _look(work, command.report)
+    if state != "failed":
+        return DoneAnswer(count=0)
+    work.write(report_store.RETRY_REPORT, guarded=True, of_id=command.report, to_due_ms=work.now_ms)
+    return DoneAnswer(count=1)
+
+
+def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
+    """A slice, the oldest first; one whose ticket is open, or of which something is to be told, is kept."""
+    last_day = date.fromisoformat(command.day) - timedelta(days=UNTOLD_KEPT_DAYS)
+    rows = work.rows(report_store.PAST_BOOKINGS, day=command.day, last_day=last_day.isoformat(), limit=command.limit)
+    if rows:
+        ids = work.many([booking for (booking,) in rows])
+        work.write(report_store.DELETE_REPORTS, ids=ids)
+        work.write(report_store.DELETE_BOOKINGS, ids=ids)
+    return DoneAnswer(count=len(rows))
+
+
+def _happened(work: Work, row: tuple[Any, ...]) -> Happened:
+    number, event, to_state, at_ms, source, booking, reference, ticket, day = row
+    ends_ms = day_end_ms(work.index.site, day)
+    return Happened(number, event, to_state, at_ms, source, booking, reference, ticket, ends_ms)
+
+
+def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standing]]:
+    bookings = sorted({happened.booking for happened in journal})
+    standing: dict[int, list[Standing]] = {}
+    for number, ticket, kind, state in work.rows(report_store.STANDING, ids=work.many(bookings)) if bookings else ():
+        standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state == "waiting"))
+    return standing
+
+
+def _insert(work: Work, number: int, report: Report) -> None:
+    happened = report.happened
+    work.write(
+        report_store.INSERT_REPORT,
+        id=number,
+        booking=happened.booking,
+        reference=happened.reference,
+        ticket=happened.ticket,
+        kind=report.kind,
+        event=happened.id,
+        at_ms=happened.at_ms,
+        due_ms=report.due_ms,
+        state="waiting",
+        attempts=0,
+        status_before=None,
+        error=None,
+    )
+
+
+def _look(work: Work, report: int) -> tuple[str, int]:
+    rows = work.rows(report_store.STATE_OF_REPORT, id=report)
+    if not rows:
+        raise Unknown("report", str(report))
+    state, attempts = rows[0]
+    return state, attempts

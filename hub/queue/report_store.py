@@ -1,0 +1,107 @@
+"""The SQL of reports: what the source of a booking is to be told, and what has become of that."""
+
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, delete, insert, literal_column, null, select, update
+
+from hub.database.statements import one_of
+from hub.database.tables import ReportRow
+from hub.queue.booking_store import booking
+from hub.queue.store import SITE, event, ticket
+
+report: Any = ReportRow.__table__
+
+# The journal after a row, in its order; of tickets with a booking also whose, the others only to be counted.
+JOURNAL_AFTER: Executable = (
+    select(
+        event.c.id,
+        event.c.event,
+        event.c.to_state,
+        event.c.at_ms,
+        event.c.source,
+        booking.c.id.label("booking"),
+        booking.c.reference,
+        event.c.ticket,
+        ticket.c.day,
+    )
+    .select_from(
+        event.outerjoin(booking, (booking.c.site == event.c.site) & (booking.c.ticket == event.c.ticket)).outerjoin(
+            ticket, (ticket.c.site == event.c.site) & (ticket.c.id == booking.c.ticket)
+        )
+    )
+    .where(event.c.site == SITE, event.c.id > bindparam("after"))
+    .order_by(event.c.id)
+    .limit(bindparam("limit"))
+)
+STANDING: Executable = (
+    select(report.c.id, report.c.ticket, report.c.kind, report.c.state)
+    .where(report.c.site == SITE, one_of(report.c.booking, "ids"), literal_column("report.state <> 'dropped'"))
+    .order_by(report.c.id)
+)
+STATE_OF_REPORT: Executable = select(report.c.state, report.c.attempts).where(
+    report.c.site == SITE, report.c.id == bindparam("id")
+)
+
+INSERT_REPORT: Executable = insert(report).values({column.name: bindparam(column.name) for column in report.c}).inline()
+DROP_REPORT: Executable = (
+    update(report).where(report.c.site == SITE, report.c.id == bindparam("of_id")).values(state="dropped")
+)
+# The booking stands for another visit now: that nobody came to the first one is told no more.
+DROP_ABSENCE: Executable = (
+    update(report)
+    .where(
+        report.c.site == SITE,
+        report.c.booking == bindparam("of_booking"),
+        literal_column("state = 'waiting'"),
+        literal_column("kind = 'absent'"),
+    )
+    .values(state="dropped")
+)
+BEGIN_REPORT: Executable = (
+    update(report)
+    .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
+    .values(state="trying", status_before=bindparam("to_status_before"))
+)
+END_REPORT: Executable = (
+    update(report)
+    .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
+    .values({name: bindparam(f"to_{name}") for name in ("state", "attempts", "error")})
+)
+PUT_OFF_REPORT: Executable = (
+    update(report)
+    .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
+    .values({name: bindparam(f"to_{name}") for name in ("due_ms", "attempts", "error")})
+)
+RETRY_REPORT: Executable = (
+    update(report)
+    .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
+    .values(state="waiting", due_ms=bindparam("to_due_ms"), attempts=0, error=null(), status_before=null())
+)
+
+_untold: Any = (
+    select(literal_column("1"))
+    .select_from(report)
+    .where(
+        report.c.site == booking.c.site,
+        report.c.booking == booking.c.id,
+        literal_column("report.state in ('waiting', 'trying', 'failed')"),
+    )
+    .correlate(booking)
+    .exists()
+)
+_open: Any = literal_column("ticket.state in ('expected', 'waiting', 'called', 'serving', 'parked')")
+# Bookings of past days that nothing is to be told of any more, and after the longest time the others too.
+PAST_BOOKINGS: Executable = (
+    select(booking.c.id)
+    .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
+    .where(
+        booking.c.site == SITE,
+        booking.c.day < bindparam("day"),
+        ~_open,
+        ~_untold | (booking.c.day < bindparam("last_day")),
+    )
+    .order_by(booking.c.day, booking.c.id)
+    .limit(bindparam("limit"))
+)
+DELETE_REPORTS: Executable = delete(report).where(report.c.site == SITE, one_of(report.c.booking, "ids"))
+DELETE_BOOKINGS: Executable = delete(booking).where(booking.c.site == SITE, one_of(booking.c.id, "ids"))

@@ -1,0 +1,125 @@
+"""What the source of a booking is told, from the journal. Pure: journal rows and what was told before come in.
+
+| journal | is told | and takes back, if it was not sent yet |
+| --- | --- | --- |
+| check_in, arrived, readmit, start | arrived | absent |
+| finish; end_day to served | served | |
+| absent; end_day to absent | absent, once it is final | |
+| cancel, but not by the source itself; end_day to cancelled | cancelled | |
+| reopen | nothing | served |
+
+What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
+can't be taken back: a source that was told of an absence is told of the arrival after it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.appointments.source import ReportKind
+from hub.queue.requests import Source
+from hub.queue.states import Event, State
+from hub.site import MINUTE_MS
+
+# A journal row without a transition: an admitted visitor says at the dispenser that they are here.
+ARRIVED = "arrived"
+
+_KIND_OF_EVENT: dict[str, ReportKind] = {
+    Event.CHECK_IN: ReportKind.ARRIVED,
+    ARRIVED: ReportKind.ARRIVED,
+    Event.READMIT: ReportKind.ARRIVED,
+    Event.START: ReportKind.ARRIVED,
+    Event.FINISH: ReportKind.SERVED,
+    Event.ABSENT: ReportKind.ABSENT,
+    Event.CANCEL: ReportKind.CANCELLED,
+}
+_KIND_OF_END: dict[str, ReportKind] = {
+    State.SERVED: ReportKind.SERVED,
+    State.ABSENT: ReportKind.ABSENT,
+    State.CANCELLED: ReportKind.CANCELLED,
+}
+_TAKES_BACK: dict[str, ReportKind] = {
+    Event.CHECK_IN: ReportKind.ABSENT,
+    ARRIVED: ReportKind.ABSENT,
+    Event.READMIT: ReportKind.ABSENT,
+    Event.START: ReportKind.ABSENT,
+    Event.REOPEN: ReportKind.SERVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open."""
+
+    id: int
+    event: str
+    to_state: str | None
+    at_ms: int
+    source: str
+    booking: str
+    reference: str
+    ticket: int
+    day_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A report that stands. `unsent`: it was not tried yet, so it can be dropped."""
+
+    id: int
+    kind: ReportKind
+    unsent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A new report: what to tell, of which journal row, and not before when."""
+
+    happened: Happened
+    kind: ReportKind
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`new`: in the order of the journal. `dropped`: ids of reports that are no longer true and were not sent."""
+
+    new: tuple[Report, ...]
+    dropped: tuple[int, ...]
+
+
+def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], absence_final_after_min: int) -> Plan:
+    """`told`: by ticket, the reports that stand, in their order."""
+    reports: dict[int, list[Standing | Report]] = {ticket: list(standing) for ticket, standing in told.items()}
+    dropped: list[int] = []
+    for happened in journal:
+        of_ticket = reports.setdefault(happened.ticket, [])
+        untrue = [each for each in of_ticket if _is_taken_back(each, happened)]
+        dropped += [each.id for each in untrue if isinstance(each, Standing)]
+        of_ticket[:] = [each for each in of_ticket if each not in untrue]
+        kind = kind_of(happened)
+        if kind is not None and not (of_ticket and of_ticket[-1].kind is kind):
+            of_ticket.append(Report(happened, kind, _due_ms(happened, kind, absence_final_after_min)))
+    new = [each for of_ticket in reports.values() for each in of_ticket if isinstance(each, Report)]
+    return Plan(tuple(sorted(new, key=lambda each: each.happened.id)), tuple(dropped))
+
+
+def kind_of(happened: Happened) -> ReportKind | None:
+    """What a journal row is for the source of the booking; None where it is none of its business."""
+    if happened.event == Event.END_DAY:
+        return _KIND_OF_END.get(happened.to_state or "")
+    if happened.event == Event.CANCEL and happened.source == Source.SYNC:
+        return None
+    return _KIND_OF_EVENT.get(happened.event)
+
+
+def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:
+    unsent = isinstance(report, Report) or report.unsent
+    return unsent and report.kind is _TAKES_BACK.get(happened.event)
+
+
+def _due_ms(happened: Happened, kind: ReportKind, absence_final_after_min: int) -> int:
+    """At once; an absence when nobody can come any more, or so long after it that nobody is expected to."""
+    if kind is not ReportKind.ABSENT or happened.event == Event.END_DAY:
+        return happened.at_ms
+    final_ms = happened.at_ms + absence_final_after_min * MINUTE_MS
+    return max(happened.at_ms, min(final_ms, happened.day_end_ms))
