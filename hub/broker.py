@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import structlog
 
+from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.metrics import BadReason, Metrics
-from hub.node_config import node_config
+from hub.node_config import hall_of_node, node_config
 from hub.queue.requests import (
     Abandon,
     Answer,
@@ -21,17 +22,14 @@ from hub.queue.requests import (
     CheckInAnswer,
     CheckInByCode,
     Command,
-    DeskAnswer,
-    DoneAnswer,
     Issue,
     NotePrinted,
     Origin,
     Press,
-    RefusedAnswer,
     Source,
-    TicketAnswer,
     confirmation_code,
 )
+from hub.replies import reply_of
 from hub.site import Node
 from hub.site_index import SiteIndex
 from hub.writer import Busy, Entry, Task
@@ -108,6 +106,7 @@ class Broker:
         self._index = index
         self._topics = Topics(index.site.name)
         self._nodes = {node.name: node for node in index.site.nodes}
+        self._guesses = Guesses()
         self._version = version
         self._boot = boot
         self._now_ms = now_ms
@@ -181,12 +180,16 @@ class Broker:
             return None
         if isinstance(request, wire.IssueTicket) and self._index.hall_of(request.service) is None:
             self._bad(BadReason.UNKNOWN_SERVICE, event.topic, f"service {request.service!r}")
+        if isinstance(request, wire.CheckIn) and not self._guesses.may_ask(node.name, request.id, monotonic_ms()):
+            self._bad(BadReason.GUESSING, event.topic, f"{UNKNOWN_MOST} codes of nobody in {WITHIN_MS // 60_000} min")
+            self._reply(node.name, wire.Refused(id=request.id, code="too_many_codes", detail="wait some minutes"))
+            return None
         command = self._command(node, request)
         return Task(
             command,
-            answered=partial(self._answer, node.name, request.id),
+            answered=partial(self._answer, node, request.id),
             # No answer: the node asks again, and then either nothing was done or the first answer is repeated.
-            failed=lambda _: None,
+            failed=lambda _: self._guesses.clear(node.name, request.id),
         )
 
     def _sender(self, event: Incoming) -> Node | None:
@@ -223,50 +226,14 @@ class Broker:
                 return CheckInByCode(
                     origin=origin,
                     confirmation=confirmation_code(request.code),
-                    hall=node.hall,
+                    hall=hall_of_node(self._index.site, node),
                     priority=request.priority,
                 )
 
-    def _answer(self, node: str, request: str, answer: Answer) -> None:
-        self._reply(node, self._reply_of(request, answer))
-
-    def _reply_of(self, request: str, answer: Answer) -> wire.Reply:
-        match answer:
-            case DeskAnswer():
-                return wire.DeskReply(id=request, outcome=answer.outcome, number=answer.number)
-            case TicketAnswer():
-                return wire.TicketReply(
-                    id=request,
-                    number=answer.number,
-                    service_name=self._index.service(answer.service).title,
-                    people_ahead=answer.people_ahead,
-                    issued_at=Instant(answer.issued_ms),
-                    code=answer.code,
-                    wait_min=answer.wait_min,
-                    appointment_at=None if answer.appointment_ms is None else Instant(answer.appointment_ms),
-                )
-            case CheckInAnswer():
-                return self._check_in_reply(request, answer)
-            case DoneAnswer():
-                return wire.Done(id=request)
-            case RefusedAnswer():
-                return wire.Refused(id=request, code=answer.code, detail=answer.detail)
-
-    def _check_in_reply(self, request: str, answer: CheckInAnswer) -> wire.CheckInReply:
-        ticket = answer.ticket
-        desk = self._index.find_desk(answer.desk)
-        return wire.CheckInReply(
-            id=request,
-            arrival=answer.arrival,
-            appointment_at=None if answer.appointment_ms is None else Instant(answer.appointment_ms),
-            service_name=self._index.service(answer.service).title if answer.service else None,
-            hall=self._index.hall(answer.hall).title if answer.hall else None,
-            desk=desk.number if desk else None,
-            number=ticket.number if ticket else None,
-            people_ahead=ticket.people_ahead if ticket else 0,
-            issued_at=Instant(ticket.issued_ms) if ticket else None,
-            code=ticket.code if ticket else None,
-        )
+    def _answer(self, node: Node, request: str, answer: Answer) -> None:
+        if isinstance(answer, CheckInAnswer) and answer.arrival is not wire.Arrival.UNKNOWN:
+            self._guesses.clear(node.name, request)
+        self._reply(node.name, reply_of(self._index, hall_of_node(self._index.site, node), request, answer))
 
     def _reply(self, node: str, reply: wire.Reply) -> None:
         self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)

@@ -53,6 +53,7 @@ class BadReason(StrEnum):
     OVERSIZED = "oversized"
     OTHER_VERSION = "other_version"
     TOO_MANY = "too_many"
+    GUESSING = "guessing"
 
 
 class Metrics:
