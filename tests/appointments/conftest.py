@@ -1,5 +1,39 @@
 """Queues as in tests/queue: one database of each kind for all tests here, a site of its own for each."""
 
+import pytest
+
+from tests.appointments.office import Clock, Office, a_town, publik_of, publik_source
 from tests.queue.conftest import new_queue, queue, shared_engine
 
 __all__ = ["new_queue", "queue", "shared_engine"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Looks often, so that nobody waits for a second; and tries again soon."""
+    monkeypatch.setattr("hub.appointments.worker.LOOK_S", 0.02)
+    monkeypatch.setattr("hub.appointments.pace.HINT_SETTLES_S", 0.01)
+    monkeypatch.setattr("hub.appointments.backoff.FIRST_S", 0.05)
+    monkeypatch.setattr("hub.appointments.backoff.MOST_S", 0.2)
+
+
+@pytest.fixture
+def clock():
+    """A Tuesday at ten."""
+    return Clock()
+
+
+@pytest.fixture
+def publik(clock):
+    with publik_of(clock) as made:
+        yield made
+
+
+@pytest.fixture
+def office(quick, shared_engine, clock, publik):
+    """At work, its first pass done."""
+    site = a_town(publik.address)
+    made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
+    made.eventually(lambda: made.passes() == 1)
+    yield made
+    made.close()

@@ -1,0 +1,187 @@
+"""The appointments' thread at a real writer and database, and a Publik to test against; by a clock the test turns."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import Engine
+
+from hub.appointments.source import Source
+from hub.appointments.worker import Worker
+from hub.follow_codes import follow_code
+from hub.metrics import Metrics
+from hub.publik.client import Limits
+from hub.publik.secrets import Secrets
+from hub.publik.source import PublikSource
+from hub.queue.requests import Answer, Command
+from hub.queue.states import State
+from hub.queue.tickets import Ticket
+from hub.site import Appointments, BookingForm, Publik, Site, Triggers
+from hub.site_index import SiteIndex
+from hub.writer import Task, Writer
+from tests.publik.server import CLIENT, KEY, TestPublik
+from tests.publik.town import CANCELLED, Town
+from tests.queue.harness import TUESDAY_AT_TEN, Queue, town
+
+LIMIT_S = 30
+FORM = "rendez-vous"
+# A call that is not answered so soon is not answered.
+LIMITS = Limits(connect_s=2.0, read_s=0.5, whole_s=2.0)
+
+
+class Clock:
+    """Stands still until it is turned; also the clock of Publik, which looks at it from threads of its own."""
+
+    def __init__(self, now_ms: int = TUESDAY_AT_TEN) -> None:
+        self.ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def turn(self, by_ms: int) -> None:
+        self.ms += by_ms
+
+
+def with_publik(site: Site, address: str, **settings: Any) -> Site:
+    """The site, its civil service's bookings in a form of that Publik."""
+    form = BookingForm(
+        service="civil",
+        form=FORM,
+        booking="workflow.data.rdv_response.booking_id",
+        start="fields.rdv_raw",
+        code="fields.code_rdv",
+        names=("fields.prenom", "fields.nom"),
+        cancelled_statuses=(CANCELLED,),
+    )
+    triggers = Triggers(
+        arrived="suivant-arrive", served="suivant-servi", absent="suivant-absent", cancelled="suivant-annule"
+    )
+    publik = Publik(address=address, client=CLIENT, forms=(form,), triggers=triggers)
+    return replace(site, appointments=Appointments(publik=publik, **settings))
+
+
+@contextmanager
+def publik_of(clock: Clock) -> Iterator[TestPublik]:
+    made = Town(now_ms=clock.now_ms)
+    made.add_form(FORM)
+    with TestPublik(town=made) as publik:
+        yield publik
+
+
+class Office:
+    """A hub's writer and appointments' thread, and what became of the rows."""
+
+    def __init__(self, engine: Engine, site: Site, clock: Clock, new_source: Callable[[], Source]) -> None:
+        self.engine, self.site, self.clock = engine, site, clock
+        self._new_source = new_source
+        self.queue = Queue(engine, site, at_ms=clock.ms)
+        self.seen = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.metrics = Metrics("test")
+        self.writer = Writer(
+            engine=self.engine,
+            index=SiteIndex(self.site),
+            now_ms=self.clock.now_ms,
+            mean_visit_ms=lambda _: None,
+            after_commit=lambda _: None,
+            metrics=self.metrics,
+        )
+        self.source = self._new_source()
+        self.worker = Worker(
+            source=self.source,
+            site=self.site,
+            engine=self.engine,
+            do=self.do_later,
+            now_ms=self.clock.now_ms,
+            new_code=follow_code,
+            metrics=self.metrics,
+            chance=lambda: 0.5,
+        )
+        self.worker.listen(self._note)
+
+    def _note(self) -> None:
+        self.seen += 1
+
+    def start(self) -> "Office":
+        self.writer.start()
+        self.worker.start()
+        return self
+
+    def stop(self) -> None:
+        self.worker.stop()
+        self.writer.stop()
+
+    def restart(self) -> None:
+        self.stop()
+        self._begin()
+        self.start()
+
+    def close(self) -> None:
+        self.stop()
+        self.queue.close()
+
+    # --- doing ----------------------------------------------------------------------------------------------------
+
+    def do_later(self, command: Command) -> "Future[Answer]":
+        future: Future[Answer] = Future()
+        self.writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
+        return future
+
+    def ask(self, kind: type[Command], **facts: Any) -> Answer:
+        """A command of a page, among people's."""
+        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.writer.put(Task(kind(origin=self.queue.origin(), **facts), answered=told.put, failed=told.put))
+        answer = told.get(timeout=LIMIT_S)
+        assert not isinstance(answer, Exception), answer
+        return answer  # type: ignore[no-any-return]
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def tickets(self, *states: State) -> list[Ticket]:
+        """Of bookings, in these states, or in any."""
+        return [each for each in self.queue.tickets() if each.booking and (not states or each.state in states)]
+
+    def expected(self) -> list[Ticket]:
+        return self.tickets(State.EXPECTED)
+
+    def reports(self) -> list[tuple[str, str, str]]:
+        """Booking, kind and state of each, in order."""
+        rows = sorted(self.queue.table("report"), key=lambda row: row[1])
+        return [(row[2], row[5], row[9]) for row in rows]
+
+    def eventually(self, holds: Callable[[], bool]) -> None:
+        """Waits, within bounds, for what nobody tells."""
+        end, pause = time.monotonic() + LIMIT_S, threading.Event()
+        while not holds():
+            assert time.monotonic() < end, (self.worker.list_state, self.tickets(), self.reports())
+            pause.wait(0.01)
+
+    def passes(self, outcome: str = "done") -> float:
+        """How many listings ended so."""
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in self.metrics.text().decode().splitlines()
+            if line.startswith("suivant_listings_total{") and f'outcome="{outcome}"' in line
+        )
+
+    def pass_over(self, *, all_of_it: bool = False) -> None:
+        """A whole pass, from the question to its end."""
+        before = self.passes()
+        self.worker.ask_pass(all_of_it=all_of_it)
+        self.eventually(lambda: self.passes() > before)
+
+
+def publik_source(site: Site, clock: Clock) -> PublikSource:
+    assert site.appointments.publik
+    return PublikSource.open(site.appointments.publik, site, Secrets(key=KEY.encode()), clock.now_ms, LIMITS)
+
+
+def a_town(address: str, **settings: Any) -> Site:
+    return with_publik(town(), address, **settings)

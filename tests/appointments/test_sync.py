@@ -1,0 +1,187 @@
+"""A Publik and the queue in step, through whatever comes between."""
+
+import pytest
+
+from hub.appointments.source import Hint
+from hub.queue.requests import CheckIn
+from hub.queue.states import State
+from tests.appointments.office import FORM
+from tests.publik.faults import Fault
+from tests.queue.harness import DAY, HOUR, moment, only
+
+TODAY = "2026-11-24"
+
+
+def book(publik, at="11:00", **facts):
+    return publik.town.book(FORM, f"{TODAY} {at}", **facts)
+
+
+def booking_of(form):
+    return str(form.data["rdv_response"]["booking_id"])
+
+
+def test_what_publik_has_at_the_start_is_expected(office, publik):
+    form = book(publik)
+    office.pass_over(all_of_it=True)
+    ticket = only(office.expected())
+    assert ticket.booking == booking_of(form)
+    assert ticket.appointment_ms == moment(f"{TODAY} 11:00")
+    assert [row[2] for row in office.queue.table("visitor_name")] == ["Zoé Exemple-Inventée"]
+
+
+def test_what_is_booked_moved_and_cancelled_meanwhile_is_so_after_the_next_pass(office, publik):
+    office.pass_over()
+    moved, cancelled = book(publik), book(publik, "12:00")
+    office.pass_over()
+    assert len(office.expected()) == 2
+    publik.town.move(FORM, moved.id, f"{TODAY} 15:00")
+    publik.town.cancel(FORM, cancelled.id)
+    office.pass_over()
+    assert only(office.expected()).appointment_ms == moment(f"{TODAY} 15:00")
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 1
+    assert len(office.tickets(State.CANCELLED)) == 2
+
+
+def test_a_pass_over_what_changed_does_not_list_all(office, publik):
+    book(publik)
+    office.pass_over(all_of_it=True)
+    office.clock.turn(HOUR)
+    book(publik, "12:00")
+    publik.calls.clear()
+    office.pass_over()
+    assert len(office.expected()) == 2
+    assert all("filter-start-mtime-value=2026-11-24" in query for _, _, query in publik.calls)
+
+
+def test_a_lost_booking_is_gone_after_a_full_pass_alone_and_found_again_is_booked_again(office, publik):
+    form = book(publik)
+    office.pass_over(all_of_it=True)
+    kept = publik.town.forms[FORM].pop(form.id)
+    office.pass_over()
+    assert len(office.expected()) == 1
+    office.pass_over(all_of_it=True)
+    assert office.expected() == []
+    publik.town.forms[FORM][form.id] = kept
+    office.pass_over(all_of_it=True)
+    first, second = office.tickets()
+    assert (first.state, second.state) == (State.CANCELLED, State.EXPECTED)
+    assert first.booking == second.booking
+
+
+def test_a_push_is_looked_up_at_once(office, publik):
+    office.pass_over()
+    form = book(publik)
+    publik.calls.clear()
+    office.worker.hint(Hint(f"{FORM}/{form.id}"))
+    office.eventually(lambda: len(office.expected()) == 1)
+    assert all("list" not in path for _, path, _ in publik.calls)
+
+
+def test_many_pushes_and_one_that_says_nothing_are_one_pass(office, publik):
+    office.pass_over()
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
+    office.worker.hint(None)
+    for form in forms:
+        office.worker.hint(Hint(f"{FORM}/{form.id}"))
+    office.eventually(lambda: len(office.expected()) == len(forms))
+
+
+def test_after_check_in_people_decide(office, publik):
+    form = book(publik)
+    office.pass_over()
+    ticket = only(office.expected())
+    office.ask(CheckIn, desk="", ticket=ticket.id)
+    publik.town.cancel(FORM, form.id)
+    office.pass_over()
+    here = only(office.tickets())
+    assert (here.state, here.booking_note) == (State.WAITING, "cancelled")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "hang"},
+        {"kind": "drop"},
+        {"kind": "cut"},
+        {"kind": "html", "status": 502},
+        {"kind": "status", "status": 403},
+        {"kind": "status", "status": 500},
+        {"kind": "err"},
+        {"kind": "redirect"},
+    ],
+    ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}",
+)
+def test_publik_away_in_any_way_takes_nothing_and_is_asked_again(office, publik, fault):
+    book(publik)
+    office.pass_over(all_of_it=True)
+    publik.town.lose(FORM, 1)
+    other = book(publik, "12:00")
+    publik.faults.append(Fault(times=None, **fault))
+    before = office.passes()
+    office.worker.ask_pass(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.reason is not None)
+    assert office.passes() == before
+    assert len(office.expected()) == 1, "the last list stands"
+    publik.faults.clear()
+    office.eventually(lambda: office.worker.list_state.reason is None)
+    assert only(office.expected()).booking == booking_of(other)
+    assert office.seen >= 2, "staff were shown both"
+
+
+def test_a_hub_that_starts_without_publik_starts_and_says_how_old_its_list_is(office, publik):
+    book(publik)
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.as_of_ms is not None)
+    assert not office.worker.list_state.late
+    publik.faults.append(Fault("drop", times=None))
+    office.restart()
+    office.eventually(lambda: office.worker.list_state.late)
+    assert office.worker.list_state.as_of_ms is None
+    assert len(office.expected()) == 1
+    publik.faults.clear()
+    office.eventually(lambda: not office.worker.list_state.late)
+    assert len(office.tickets()) == 1, "booked once, over two runs"
+
+
+def test_a_list_gets_late_by_the_clock_alone(office):
+    office.eventually(lambda: office.worker.list_state.as_of_ms == office.clock.ms)
+    assert not office.worker.list_state.late
+    seen = office.seen
+    office.clock.turn(HOUR)
+    office.eventually(lambda: office.worker.list_state.late)
+    office.eventually(lambda: office.seen > seen)
+    office.pass_over()
+    office.eventually(lambda: not office.worker.list_state.late)
+
+
+def test_the_next_day_comes_into_sight_with_the_next_full_pass(office, publik):
+    publik.town.book(FORM, "2026-12-02 10:00")
+    office.pass_over(all_of_it=True)
+    assert office.tickets() == []
+    office.clock.turn(DAY)
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 1
+
+
+def test_a_booking_that_can_t_be_shown_is_a_flaw_until_it_is_told_right(office, publik):
+    form = book(publik)
+    form.fields["rdv_raw"] = "demain"
+    other = book(publik, "12:00")
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert only(office.expected()).booking == booking_of(other)
+    form.fields["rdv_raw"] = f"30:{TODAY}-1500"
+    publik.town.touch(form)
+    office.pass_over()
+    office.eventually(lambda: office.worker.list_state.flaws == 0)
+    assert len(office.expected()) == 2
+
+
+def test_hundreds_of_bookings_are_taken_in_slices(office, publik):
+    for number in range(300):
+        book(publik, f"{8 + number // 60:02}:{number % 60:02}")
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 300
+    office.pass_over(all_of_it=True)
+    assert len(office.tickets()) == 300
