@@ -35,6 +35,10 @@ _PATTERNS = {
     r"^[A-HJ-NPR-Z]$": "one capital letter, but not I, O or Q, which read as 1 and 0",
     r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time of day, such as 8:30, up to 24:00",
     r"^[1-9][0-9]?$": "a number from 1 to 99",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$": "a slug as Publik's addresses show it, such as rendez-vous-mairie",
+    r"^[^.\s]+(\.[^.\s]+)*$": "keys joined by dots, such as workflow.data.rdv_response.booking_id",
+    r"^https?://[^\s?#]+$": "an address without ? and #, such as https://demarches.example.fr",
+    r"^\d{4}-\d{2}-\d{2}$": "a day, such as 2026-12-25",
 }
 
 

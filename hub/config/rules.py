@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from hub.config.appointment_rules import check_appointments
 from hub.config.document import Document, Path, meant
 from hub.site import Desk, Hall, Node, Service, Site
 from protocol.messages import DISPENSER_LED_PIN, Role
@@ -49,6 +50,7 @@ def check(document: Document, *, complete: bool) -> None:
     rules = [*EACH, *WHOLE] if complete else EACH
     for rule in rules:
         rule(draft)
+    check_appointments(document, draft.known["services"])
 
 
 def _draft(document: Document) -> Draft:
