@@ -111,7 +111,7 @@ class Hub:
             put_later=self.writer.put_later,
             metrics=self.metrics,
         )
-        self.absence = Absence(engine, site.name, self.clock.now_ms, self.writer.put_later)
+        self.absence = Absence(engine, site, self.clock.now_ms, self.writer.put_later)
         self.appointments = Worker(
             source=source or Nowhere(),
             site=site,
@@ -293,8 +293,7 @@ async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     web = create_web(web_parts(hub))
     hub.metrics.watch_readers(lambda: web.state.live.reader_count)
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
-    every_desk = frozenset(desk.name for desk in hub.site.desks)
-    hub.appointments.listen(lambda: web.state.changed(every_desk, frozenset()))
+    hub.appointments.listen(web.state.list_changed)
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
     server = _Server(server_config(web))
     ending.of(server)

@@ -117,7 +117,7 @@ class Api:
         async def handle(desk: DeskName, asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked()) -> Response:  # noqa: B008
             origin = self._origin(asked.id)
             answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
-            return _answered(origin, answer)
+            return answered(origin, answer)
 
         return handle
 
@@ -126,7 +126,7 @@ class Api:
             given = asked.model_dump() if asked is not None else {}
             origin = self._origin(given.pop("id", None))
             answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
-            return _answered(origin, answer)
+            return answered(origin, answer)
 
         handle.__annotations__["asked"] = Annotated[model | None, Body()]
         return handle
@@ -135,7 +135,7 @@ class Api:
         origin = self._origin(asked.id)
         code = follow_code()
         answer = await self._parts.do(Issue(origin=origin, service=asked.service, code=code, priority=asked.priority))
-        return _answered(origin, answer, created=True)
+        return answered(origin, answer, created=True)
 
     def _origin(self, request: str | None) -> Origin:
         return Origin(Source.API, "", request or self._parts.new_id())
@@ -274,7 +274,7 @@ def _add(
     )
 
 
-def _answered(origin: Origin, answer: Answer, *, created: bool = False) -> Response:
+def answered(origin: Origin, answer: Answer, *, created: bool = False) -> Response:
     """The answer as a document. Built by hand: on the way of a call nothing is validated twice."""
     match answer:
         case RefusedAnswer():

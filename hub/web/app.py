@@ -1,6 +1,6 @@
 """The web side as one application: the guard, the API, the live sockets, the pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web import problems
 from hub.web.api import create_api, create_watch
+from hub.web.appointments_api import create_appointments_api
 from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import read_desk
@@ -32,7 +33,10 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def create_web(parts: WebParts) -> FastAPI:
-    """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread."""
+    """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread.
+
+    `app.state.list_changed()`: whenever the state of the list of bookings may be another, from one thread.
+    """
     parts = replace(parts, reads=of_one_moment(parts.reads))
     view = DeskView(parts.site)
     live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts), parts.reader_dropped)
@@ -54,16 +58,34 @@ def create_web(parts: WebParts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.changed = live.changed
+    app.state.list_changed = _list_watch(parts, live)
     app.state.live = live
     problems.install(app)
     app.add_middleware(Guard)
     app.add_middleware(Measured, done=parts.request_done)
     app.include_router(create_api(parts))
+    app.include_router(create_appointments_api(parts))
     app.include_router(create_watch(parts))
     _add_sockets(app, parts.site, live)
     app.include_router(create_pages(parts, view, live))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
+
+
+def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:
+    """Draws every page anew where it would say something else of the list: a fresh one only says that it is fresh."""
+    desks = [desk.name for desk in parts.site.desks]
+    said: list[object] = [None]
+
+    def list_changed() -> None:
+        state = parts.list_state()
+        age = state.as_of_ms if state.late else state.as_of_ms is None
+        now = (state.source, state.late, age, state.flaws, state.failed)
+        if said[0] != now:
+            said[0] = now
+            live.changed(desks, ())
+
+    return list_changed
 
 
 def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:

@@ -7,6 +7,10 @@ Until agents sign on, the hub binds to loopback alone, and this guard refuses wi
 
 An unsafe request without Origin is refused too, unless the browser says `Sec-Fetch-Site: same-origin`. A program that
 is no browser sends `Origin: http://127.0.0.1:PORT` like the pages do: one rule, and no header that opens a door.
+
+One address is outside of the Origin rule: where Publik says that a booking changed. Its calls are signed, no cookie or
+session counts there, and the most it does is to look a booking up. Whoever lets Publik in from elsewhere does so by a
+proxy on this machine that names loopback as its Host.
 """
 
 from ipaddress import ip_address
@@ -21,6 +25,8 @@ from hub.web.problems import problem
 # The longest form of a page is a tenth of it.
 MAX_BODY_BYTES = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# The door for Publik's calls.
+PUSH_PATH = "/api/v1/publik/push"
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 SECURITY_HEADERS = {
@@ -70,7 +76,7 @@ def why_foreign(scope: Scope, headers: Headers) -> str | None:
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not is_loopback(hosts[0], scope):
         return f"Host {', '.join(hosts) or '(none)'} is not this machine: use http://127.0.0.1:{_port(scope)}"
-    if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+    if scope["type"] == "http" and (scope["method"] in SAFE_METHODS or scope["path"] == PUSH_PATH):
         return None
     origins = headers.getlist("origin")
     if not origins and scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin":

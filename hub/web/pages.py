@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.queue.requests import Answer, Origin, RefusedAnswer, RetryReport, Source
+from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswer, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
@@ -205,10 +205,13 @@ class Pages:
     ) -> Response:
         """Something that the source of bookings refused is to be told once more."""
         configured = self._desk(desk)
-        answer = await self._parts.do(RetryReport(origin=self._origin(request_id), report=report))
+        answer = await self._do(RetryReport(origin=self._origin(request_id), report=report), desk)
+        if answer is None:
+            return await self._failed(request, configured)
         self._live.nudge(desk)
-        if isinstance(answer, RefusedAnswer):
-            return await self._says(request, configured, answer_of=self._view.said(say("Told already.")), status=409)
+        if not (isinstance(answer, DoneAnswer) and answer.count):
+            late = self._view.said(say("This was told already, or is being told again."))
+            return await self._says(request, configured, answer_of=late, status=409)
         if not _by_script(request):
             return RedirectResponse(f"/desks/{desk}?panel=reports", 303)
         content = await self._read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
@@ -219,12 +222,9 @@ class Pages:
         """With htmx: what the page says under the actions, and the panel gone. Without: the page anew."""
         desk = self._desk(asked.desk)
         before = await self._booked(asked, desk)
-        try:
-            answer = await self._parts.do(action.command(asked))
-        except Exception:  # the person who asked must read that nothing happened
-            log.exception("page.command_failed", desk=asked.desk)
-            failed = self._view.said(say("The hub could not do that. Nothing was changed; try again."))
-            return await self._says(request, desk, answer_of=failed, status=500)
+        answer = await self._do(action.command(asked), desk.name)
+        if answer is None:
+            return await self._failed(request, desk)
         self._live.nudge(asked.desk)
         if _asks_once(answer):
             return await self._ask(asked, desk, _by_script(request))
@@ -233,6 +233,18 @@ class Pages:
             return await self._says(request, desk, answer_of=said, status=status_of(answer))
         told = checked_in_sentence(before, answer, self._parts.site.zone) if before else ""
         return await self._says(request, desk, answer_of=self._view.told(told))
+
+    async def _do(self, command: Command, desk: str) -> Answer | None:
+        """None where the hub could not: the person who asked must read that nothing happened."""
+        try:
+            return await self._parts.do(command)
+        except Exception:
+            log.exception("page.command_failed", desk=desk)
+            return None
+
+    async def _failed(self, request: Request, desk: Desk) -> Response:
+        failed = self._view.said(say("The hub could not do that. Nothing was changed; try again."))
+        return await self._says(request, desk, answer_of=failed, status=500)
 
     async def _says(self, request: Request, desk: Desk, *, answer_of: str, status: int = 200) -> Response:
         """`answer_of`: what stands under the actions, as HTML; nothing where the page itself says it all."""

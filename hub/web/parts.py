@@ -34,7 +34,7 @@ class WebParts:
     the route, the status and the seconds of each request, `reader_dropped` each page that read too slowly.
     `broker_reached`: whether screens and buttons hear the hub. `list_state`: how old the list of bookings is; asked at
     each drawing, so it must not wait. `push`: takes the query and the body of a request that says a booking changed,
-    as they came, and gives the status and the document to answer.
+    as they came, and gives the status and the document to answer: at once, and asked by the loop alone.
     """
 
     site: Site

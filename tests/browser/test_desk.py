@@ -309,7 +309,7 @@ def test_a_booked_visitor_is_checked_in_from_the_list(page: Page, stand: Stand, 
     scenes.morning(stand, clock)
     show(page)
     page.locator(".is-expected .row-link").click()
-    page.get_by_role("button", name="Marquer comme arrivé").click()
+    page.get_by_role("button", name="Il est arrivé").click()
     expect(page.locator(".waiting").first).to_contain_text("A\u00a0018")
 
 

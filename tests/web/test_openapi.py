@@ -8,13 +8,13 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from hub.web import documents
+from hub.web import appointment_documents, documents
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from tests.web.stand import Served
 
 MODELS = [
     model
-    for model in vars(documents).values()
+    for model in {**vars(documents), **vars(appointment_documents)}.values()
     if isinstance(model, type) and issubclass(model, BaseModel) and "json_schema_extra" in model.model_config
 ]
 

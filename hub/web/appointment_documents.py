@@ -1,0 +1,73 @@
+"""The API's documents about appointments. Names of visitors are in none of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from hub.web.documents import EXAMPLE_AT, EXAMPLE_ID, Document, RequestId, Time, example
+
+
+class AppointmentsDocument(Document):
+    """How old the list of bookings is."""
+
+    model_config = example(source="Publik", as_of=EXAMPLE_AT, late=False, reason=None, flaws=0, failed=2)
+
+    source: Annotated[str, Field(description="What staff call it, empty where there is none.")]
+    as_of: Annotated[Time | None, Field(description="When the list was last brought up to date.")]
+    late: Annotated[bool, Field(description="Longer ago than it should be.")]
+    reason: Annotated[str | None, Field(description="Why it is late, in one English sentence.")]
+    flaws: Annotated[int, Field(description="Bookings that cannot be shown.")]
+    failed: Annotated[int, Field(description="Reports that the source refused for good.")]
+
+
+class ReportDocument(Document):
+    """`kind`: what the source was to be told. `error`: why it was refused, in one English sentence."""
+
+    report: int
+    booking: str
+    ticket: int
+    number: str | None
+    appointment_at: Time
+    kind: Literal["arrived", "served", "absent", "cancelled"]
+    since: Time
+    attempts: int
+    error: str
+
+
+class ReportsDocument(Document):
+    """The first 50 reports that failed for good, oldest first, and how many there are."""
+
+    model_config = example(
+        total=1,
+        reports=[
+            {
+                "report": 12,
+                "booking": "rendez-vous/47",
+                "ticket": 17,
+                "number": "A012",
+                "appointment_at": EXAMPLE_AT,
+                "kind": "served",
+                "since": EXAMPLE_AT,
+                "attempts": 1,
+                "error": "the request knows no such step",
+            }
+        ],
+    )
+
+    total: int
+    reports: tuple[ReportDocument, ...]
+
+
+class RetryAsked(Document):
+    model_config = example(id=EXAMPLE_ID)
+
+    id: RequestId | None = None
+
+
+class PushDocument(Document):
+    """As Publik itself answers: `err` is 0 where the call was taken."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra={"examples": [{"err": 0}]})
+
+    err: int
+    err_desc: str | None = None

@@ -1,0 +1,130 @@
+"""The API's addresses about appointments: how old their list is, what their source was not told, and its door."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Path, Request
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.queue.requests import Origin, RetryReport, Source
+from hub.web import appointment_documents as d
+from hub.web.api import PROBLEMS, answered
+from hub.web.booking_reading import FailedReport, read_failed_count, read_failed_reports
+from hub.web.documents import TicketDone
+from hub.web.guard import PUSH_PATH
+from hub.web.parts import WebParts
+from protocol.instants import to_wire
+
+ReportId = Annotated[int, Path(ge=1, le=2**53, examples=[12])]
+T = TypeVar("T")
+
+_PUSH_ANSWERS: dict[int | str, dict[str, Any]] = {
+    403: {"model": d.PushDocument, "description": "Not signed by the Publik of this site, too old, or sent twice"},
+    404: {"model": d.PushDocument, "description": "This site takes no bookings from Publik"},
+    413: {"description": "More than 64 KiB"},
+    429: {"model": d.PushDocument, "description": "Too many calls: one is enough, the hub looks what changed"},
+}
+_PUSH_TAKES: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "query", "required": True, "description": what, "schema": {"type": "string"}}
+        for name, what in {
+            "orig": "Who calls: the host name of Publik.",
+            "algo": "sha256.",
+            "timestamp": "When it was signed, UTC: at most 30 s ago.",
+            "nonce": "Taken once.",
+            "signature": "The HMAC of the query before it, Base64; the last parameter.",
+        }.items()
+    ],
+    "requestBody": {
+        "description": "What w.c.s. sends of a form. A hint where to look, nothing of it is believed.",
+        "content": {"application/json": {"schema": {"type": "object"}, "example": {"form_url": "…/rendez-vous/47/"}}},
+    },
+}
+
+
+def create_appointments_api(parts: WebParts) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+    api = AppointmentsApi(parts)
+    router.add_api_route("/appointments", api.appointments, response_model=d.AppointmentsDocument)
+    router.add_api_route("/appointments/reports", api.reports, response_model=d.ReportsDocument)
+    router.add_api_route(
+        "/appointments/reports/{report}/retry",
+        api.retry,
+        methods=["POST"],
+        operation_id="retry_report",
+        response_model=TicketDone,
+        responses=PROBLEMS,
+    )
+    router.add_api_route(
+        PUSH_PATH.removeprefix(router.prefix),
+        api.push,
+        methods=["POST"],
+        operation_id="push",
+        response_model=d.PushDocument,
+        responses=_PUSH_ANSWERS,
+        openapi_extra=_PUSH_TAKES,
+    )
+    return router
+
+
+class AppointmentsApi:
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+
+    async def appointments(self) -> d.AppointmentsDocument:
+        """Where appointments come from, how old their list is, and what is amiss."""
+        state = self._parts.list_state()
+        failed = await self._read(lambda connection: read_failed_count(connection, self._parts.site.name))
+        return d.AppointmentsDocument(
+            source=state.source,
+            as_of=None if state.as_of_ms is None else to_wire(state.as_of_ms),
+            late=state.late,
+            reason=state.reason,
+            flaws=state.flaws,
+            failed=failed,
+        )
+
+    async def reports(self) -> d.ReportsDocument:
+        """What the source of appointments refused to be told."""
+        site = self._parts.site.name
+        total, reports = await self._read(
+            lambda connection: (read_failed_count(connection, site), read_failed_reports(connection, site))
+        )
+        return d.ReportsDocument(total=total, reports=tuple(map(_report, reports)))
+
+    async def retry(self, report: ReportId, asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked()) -> Response:  # noqa: B008
+        """Tells the source once more what it refused."""
+        origin = Origin(Source.API, "", asked.id or self._parts.new_id())
+        return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)))
+
+    async def push(self, request: Request) -> Response:
+        """Publik says that a request changed. Signed by its query; no Origin is asked for, no cookie is looked at."""
+        body = await request.body()
+        # In the loop, not in a thread: its nonces are kept for one caller at a time.
+        status, document = self._parts.push(request.scope["query_string"], body)
+        return JSONResponse(document, status)
+
+    async def _read(self, read: Callable[[Connection], T]) -> T:
+        def in_transaction() -> T:
+            with self._parts.reads.connect() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(in_transaction)
+
+
+def _report(report: FailedReport) -> d.ReportDocument:
+    return d.ReportDocument.model_validate(
+        {
+            "report": report.id,
+            "booking": report.booking,
+            "ticket": report.ticket,
+            "number": report.number,
+            "appointment_at": to_wire(report.appointment_ms),
+            "kind": report.kind,
+            "since": to_wire(report.at_ms),
+            "attempts": report.attempts,
+            "error": report.error,
+        }
+    )
