@@ -1,8 +1,9 @@
-"""Who did not come: asks the database each second what is due, on the monotonic clock.
+"""What is due by a ticket's own time: asks the database each second, on the monotonic clock.
 
-A timer a ticket would be lost with the program and stand still when the clock is set back (measured with APScheduler:
-docs/decisions). The database is the only truth: a restart, a pause of the machine or a step of the clock only makes a
-mark late, never lost and never twice.
+Who did not come becomes absent; who need not check in is admitted to those who wait. A timer a ticket would be lost
+with the program and stand still when the clock is set back (measured with APScheduler: docs/decisions). The database is
+the only truth: a restart, a pause of the machine or a step of the clock only makes a mark late, never lost and never
+twice.
 """
 
 import threading
@@ -14,24 +15,34 @@ from sqlalchemy import Engine
 from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
 from hub.queue import store
-from hub.queue.requests import Command, ExpireCalled, ExpireExpected, Origin, Source
+from hub.queue.hours import last_ended_day, next_day_ms
+from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, Source
 from hub.queue.states import State
+from hub.site import MINUTE_MS, Site
 from hub.writer import Busy, Task
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
+# So many of each kind at a time: what is left is asked for as soon as these are done.
+AT_ONCE_MOST = 64
 _JOB = Origin(Source.JOB, "absence")
 
 
 class Absence:
     """One thread. `put_later` is the writer's queue for jobs."""
 
-    def __init__(self, engine: Engine, site: str, now_ms: Callable[[], int], put_later: Callable[[Task], None]) -> None:
+    def __init__(
+        self, engine: Engine, site: Site, now_ms: Callable[[], int], put_later: Callable[[Task], None]
+    ) -> None:
         self._engine = engine
         self._site = site
         self._now_ms = now_ms
         self._put_later = put_later
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._all_done = threading.Event()
+        self._all_done.set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="absence", daemon=True)
 
@@ -45,11 +56,17 @@ class Absence:
 
     def _serve(self) -> None:
         connection: Connection | None = None
-        while not self._stopping.wait(EVERY_S):
+        wait_s = EVERY_S
+        while not self._stopping.wait(wait_s):
+            wait_s = EVERY_S
+            # Asked again while the writer still has them, each would be done twice.
+            if not self._all_done.is_set():
+                continue
             try:
                 connection = connection or open_reading_connection(self._engine)
-                for command in due(connection, self._site, self._now_ms()):
-                    self._put_later(Task(command, answered=lambda _: None, failed=lambda _: None))
+                if self._put(due(connection, self._site, self._now_ms())) >= AT_ONCE_MOST:
+                    self._all_done.wait(EVERY_S)
+                    wait_s = 0
             except Busy:
                 continue
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
@@ -60,13 +77,49 @@ class Absence:
         if connection is not None:
             connection.close()
 
+    def _put(self, commands: list[Command]) -> int:
+        for command in commands:
+            self._put_later(Task(command, answered=self._done, failed=self._done))
+            self._count(1)
+        return len(commands)
 
-def due(connection: Connection, site: str, now_ms: int) -> list[Command]:
-    """The commands that are due now, 64 at most; those left are due the next second too."""
+    def _done(self, _: object) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._under_way += change
+            if self._under_way == 0:
+                self._all_done.set()
+            else:
+                self._all_done.clear()
+
+
+def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
+    """The commands that are due now, 64 at most of each kind; those left are due the next time too."""
+    return [*_absences(connection, site, now_ms), *_admissions(connection, site, now_ms)]
+
+
+def _absences(connection: Connection, site: Site, now_ms: int) -> list[Command]:
     commands: list[Command] = []
-    for ticket, state, call in connection.rows(store.DUE_ABSENCES, {"site": site, "now_ms": now_ms}):
+    rows = connection.rows(store.DUE_ABSENCES, {"site": site.name, "now_ms": now_ms, "limit": AT_ONCE_MOST})
+    for ticket, state, call in rows:
         if state == State.CALLED:
             commands.append(ExpireCalled(origin=_JOB, ticket=ticket, call=call))
         elif state == State.EXPECTED:
             commands.append(ExpireExpected(origin=_JOB, ticket=ticket))
+    return commands
+
+
+def _admissions(connection: Connection, site: Site, now_ms: int) -> list[Command]:
+    """Of days that have not ended: what is left of others is ended with them."""
+    after_ms = next_day_ms(last_ended_day(site, now_ms), site.zone)
+    commands: list[Command] = []
+    for service in site.services:
+        if service.checks_in:
+            continue
+        until_ms = now_ms + service.early_call_min * MINUTE_MS
+        facts = {"site": site.name, "service": service.name, "after_ms": after_ms, "until_ms": until_ms}
+        rows = connection.rows(store.DUE_ADMISSIONS, {**facts, "limit": AT_ONCE_MOST - len(commands)})
+        commands += [Admit(origin=_JOB, ticket=ticket) for (ticket,) in rows]
     return commands

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from hub.figures.visits import Visits
 from hub.queue.hours import last_ended_day, local_day
 from hub.queue.requests import (
+    AlignExpected,
     Answer,
     CloseLostDesks,
     Command,
@@ -70,6 +71,8 @@ class Chores:
         """What was missed while the hub was off is done now, and what the site file changed meanwhile."""
         self._count(CloseLostDesks(origin=_JOB))
         self.end_days()
+        for service in self._site.services:
+            self._slices(AlignExpected(origin=_JOB, service=service.name))
         self.measure()
         self._scheduler.start()
 
@@ -97,7 +100,7 @@ class Chores:
         first_kept = local_day(self._now_ms() - self._site.appointments.kept_days * DAY_MS, self._site.zone)
         self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
-    def _slices(self, command: EndDay | ForgetRequests | ForgetBookings) -> None:
+    def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetBookings) -> None:
         """Again and again while a whole slice was done; people's commands go between."""
         while self._count(command) == command.limit:
             pass

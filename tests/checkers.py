@@ -17,7 +17,10 @@ from hub.queue.tickets import FIELDS
 from hub.site import DAY_MS, MINUTE_MS, Desk, Site
 
 # Changes of a ticket that are no transition; they still carry every column they change.
-NOTES = {"announce_earlier", "booking_moved", "booking_cancelled", "printed", "perhaps_printed"}
+NOTES = {
+    *("announce_earlier", "printed", "perhaps_printed", "arrived", "rescheduled"),
+    *("booking_moved", "booking_cancelled", "booking_restored", "booking_released"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,6 +303,13 @@ class EndDay(Command, frozen=True, kw_only=True):
     limit: int = 20
 
 
+class AlignExpected(Command, frozen=True, kw_only=True):
+    """At most `limit` of a service's expected tickets, booked under other settings, are brought in step with them."""
+
+    service: str
+    limit: int = 50
+
+
 class CloseLostDesks(Command, frozen=True, kw_only=True):
     """Closes the desks that the site file has no more, and sets free who waits for them alone."""
 

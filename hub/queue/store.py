@@ -218,7 +218,6 @@ CALL_AND_BEFORE: Executable = (
     .order_by(event.c.id.desc())
     .limit(2)
 )
-EVENTS_OF_TICKET: Executable = select(event.c.event).where(event.c.site == SITE, event.c.ticket == bindparam("ticket"))
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
 # When each was last opened, paused, or called somebody; and the number of tickets it holds.
@@ -265,8 +264,34 @@ DUE_ABSENCES: Executable = (
     select(ticket.c.id, ticket.c.state, ticket.c.call)
     .where(ticket.c.site == SITE, ticket.c.absent_at_ms <= bindparam("now_ms"), ticket.c.absent_at_ms.is_not(None))
     .order_by(ticket.c.absent_at_ms, ticket.c.id)
-    .limit(64)
+    .limit(bindparam("limit"))
 )
+# Expected where nobody checks in, by the index of that name.
+_IS_TO_ADMIT: Any = literal_column("ticket.state = 'expected' and ticket.absent_at_ms is null")
+DUE_ADMISSIONS: Executable = (
+    select(ticket.c.id)
+    .where(
+        ticket.c.site == SITE,
+        ticket.c.service == bindparam("service"),
+        _IS_TO_ADMIT,
+        ticket.c.appointment_ms >= bindparam("after_ms"),
+        ticket.c.appointment_ms <= bindparam("until_ms"),
+    )
+    .order_by(ticket.c.appointment_ms, ticket.c.id)
+    .limit(bindparam("limit"))
+)
+# Expected tickets of a service that were booked under other settings: those that check in, and those that need not.
+_IS_EXPECTED: Any = literal_column("ticket.state = 'expected'")
+_EXPECTED_OF = (
+    select(*_TICKET_COLUMNS)
+    .where(ticket.c.site == SITE, ticket.c.service == bindparam("service"), _IS_EXPECTED)
+    .order_by(ticket.c.appointment_ms, ticket.c.id)
+    .limit(bindparam("limit"))
+)
+OUT_OF_STEP: Executable = _EXPECTED_OF.where(
+    ticket.c.absent_at_ms.is_(None) | (ticket.c.absent_at_ms != ticket.c.appointment_ms + bindparam("delay_ms"))
+)
+OUT_OF_STEP_WITHOUT_CHECK_IN: Executable = _EXPECTED_OF.where(ticket.c.absent_at_ms.is_not(None))
 
 COUNTER: Executable = select(counter.c.last).where(
     counter.c.site == SITE, counter.c.day == bindparam("day"), counter.c.series == bindparam("series")

@@ -179,16 +179,16 @@ def test_what_is_due_is_asked_of_the_database_also_after_a_restart_or_a_step_of_
     expected = queue.book(queue.now_ms + MINUTE)
     called = queue.issue()
     assert queue.called("desk-4") == called
-    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    assert due(queue.connection, queue.site, queue.now_ms) == []
     queue.turn(2 * HOUR)
-    commands = due(queue.connection, queue.site.name, queue.now_ms)
+    commands = due(queue.connection, queue.site, queue.now_ms)
     queue.connection.rollback()
     assert [type(command) for command in commands] == [ExpireCalled, ExpireExpected]
     for _ in range(2):
         for command in commands:
             queue.do(command)
     assert {queue.state(expected), queue.state(called)} == {State.ABSENT}
-    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    assert due(queue.connection, queue.site, queue.now_ms) == []
     assert queue.events(called).count("absent") == 1
 
 
@@ -196,12 +196,12 @@ def test_at_most_64_are_marked_in_a_second_and_the_rest_in_the_next(queue):
     for _ in range(70):
         queue.book(queue.now_ms)
     queue.turn(HOUR)
-    first = due(queue.connection, queue.site.name, queue.now_ms)
+    first = due(queue.connection, queue.site, queue.now_ms)
     queue.connection.rollback()
     assert len(first) == 64
     for command in first:
         queue.do(command)
-    assert len(due(queue.connection, queue.site.name, queue.now_ms)) == 6
+    assert len(due(queue.connection, queue.site, queue.now_ms)) == 6
 
 
 def test_the_loop_asks_each_second_and_goes_on_after_an_error(queue, monkeypatch):
@@ -218,7 +218,7 @@ def test_the_loop_asks_each_second_and_goes_on_after_an_error(queue, monkeypatch
             raise RuntimeError("something else")
         asked.set()
 
-    loop = Absence(queue.engine, queue.site.name, lambda: queue.now_ms, put_later)
+    loop = Absence(queue.engine, queue.site, lambda: queue.now_ms, put_later)
     loop.start()
     assert asked.wait(20)
     loop.stop()
@@ -234,6 +234,6 @@ def test_a_recalled_visitor_s_clock_runs_from_the_recall(queue):
     queue.turn(5 * MINUTE)
     queue.ask(Recall, desk="desk-4", shown=ticket)
     queue.turn(10 * SECOND)
-    assert due(queue.connection, queue.site.name, queue.now_ms) == []
+    assert due(queue.connection, queue.site, queue.now_ms) == []
     queue.turn(5 * MINUTE)
-    assert len(due(queue.connection, queue.site.name, queue.now_ms)) == 1
+    assert len(due(queue.connection, queue.site, queue.now_ms)) == 1

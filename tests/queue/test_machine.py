@@ -199,7 +199,7 @@ class Days(RuleBasedStateMachine):
         assert not self.due(), "stays due for ever"
 
     def due(self) -> list[Command]:
-        commands = due(self.reads, self.queue.site.name, self.queue.now_ms)
+        commands = due(self.reads, self.queue.site, self.queue.now_ms)
         self.reads.rollback()
         return commands
 

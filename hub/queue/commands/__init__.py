@@ -8,6 +8,7 @@ from hub.queue.refusals import Refusal
 from hub.queue.requests import (
     Abandon,
     Admit,
+    AlignExpected,
     Answer,
     BeginReport,
     Book,
@@ -96,6 +97,7 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     CheckInByCode: arrivals.check_in_by_code,
     CheckIn: appointments.check_in,
     Admit: appointments.admit,
+    AlignExpected: appointments.align_expected,
     ExpireExpected: appointments.expire_expected,
     ExpireCalled: jobs.expire_called,
     EndDay: jobs.end_day,

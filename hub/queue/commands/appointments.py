@@ -1,13 +1,14 @@
 """A booking's ticket: checked in, admitted, absent. Where bookings come from is not known here."""
 
+from hub.queue import store
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
 from hub.queue.hours import day_end_ms
 from hub.queue.order import Kind
 from hub.queue.refusals import TransitionRefused
-from hub.queue.requests import Admit, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
+from hub.queue.requests import Admit, AlignExpected, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
 from hub.queue.states import Event, State
-from hub.queue.tickets import Ticket
+from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import DeskView, Work
 from hub.site import MINUTE_MS, Service
 
@@ -44,6 +45,20 @@ def expire_expected(work: Work, command: ExpireExpected) -> DoneAnswer:
         return DoneAnswer(count=0)
     work.change(ticket, Event.ABSENT, State.ABSENT, at_desk=None, ended_ms=ticket.absent_at_ms, absent_at_ms=None)
     return DoneAnswer(count=1)
+
+
+def align_expected(work: Work, command: AlignExpected) -> DoneAnswer:
+    """When they become absent is what the service's settings say now, for those that were booked before too."""
+    service = work.index.service(command.service)
+    if service.checks_in:
+        delay_ms = service.absence_delay_min * MINUTE_MS
+        rows = work.rows(store.OUT_OF_STEP, service=service.name, delay_ms=delay_ms, limit=command.limit)
+    else:
+        rows = work.rows(store.OUT_OF_STEP_WITHOUT_CHECK_IN, service=service.name, limit=command.limit)
+    for ticket in map(from_row, rows):
+        appointment_ms = ticket.appointment_ms or 0
+        work.note(ticket, "rescheduled", absent_at_ms=expires_ms(service, appointment_ms))
+    return DoneAnswer(count=len(rows))
 
 
 def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str | None) -> Ticket:
