@@ -29,6 +29,11 @@ CHECK_TEXT = """\
 Names the line, the key and what would be right for everything that is wrong in a site file, all at once.
 Ends with status 1 where something is wrong; a warning is not.
 """
+PUBLIK_TEXT = """\
+Says in plain words whether the Publik that the site file names is reached, whether it lets the hub in, whether the
+clocks agree, and how many bookings the mapping finds in each form. Changes nothing, prints no name.
+Ends with status 1 where something is wrong.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,6 +162,28 @@ def _database() -> "Iterator[Engine]":
         engine.dispose()
 
 
+def check_publik(options: argparse.Namespace) -> int:
+    import time
+
+    from hub.config import read_site
+    from hub.publik.check import Level, check
+    from hub.settings import publik_secrets, read_hub_settings
+
+    settings = read_hub_settings(os.environ)
+    path: Path = options.file or settings.site_file
+    site = read_site(path).site
+    publik = site.appointments.publik
+    if publik is None:
+        return _say(f"{path} names no Publik: appointments come from {site.appointments.file}", FAILED_STATUS)
+    wrong = 0
+    for finding in check(site, publik, publik_secrets(settings), lambda: time.time_ns() // 1_000_000):
+        print(finding, flush=True)
+        wrong += finding.level is Level.WRONG
+    if wrong:
+        return _say(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; docs/publik.md says more", FAILED_STATUS)
+    return 0
+
+
 def print_openapi(_options: argparse.Namespace) -> int:
     from hub.openapi import openapi
 
@@ -191,6 +218,10 @@ def _parser() -> argparse.ArgumentParser:
     _add(database, "upgrade", "make or upgrade its tables, as the hub does at its start", upgrade_database)
     _add(database, "check", "does it stand at this version's tables? changes nothing", check_database)
     _add(database, "restored", "say, with the hub stopped, that a backup was put back", note_restore)
+
+    publik = _add_group(commands, "publik", "the appointments of Publik")
+    tried = _add(publik, "check", "is Publik reached, and is the mapping right?", check_publik, PUBLIK_TEXT)
+    tried.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
 
     _add(commands, "openapi", "print the API's OpenAPI document", print_openapi)
     return parser

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hub.publik.answers import document, entries
+from hub.publik.answers import Answer, document, entries
 from hub.publik.client import Client
 from hub.publik.faults import Fault, FaultKind
 from hub.publik.paths import text_at
@@ -42,7 +42,7 @@ class Wcs:
         offset, tail = 0, frozenset[str]()
         overlap = min(OVERLAP, self._page // 2)
         for number in range(PAGES_MOST):
-            answer = self._client.get(f"/api/forms/{quote(form)}/list", self._query(offset, since))
+            answer = self._list(form, since, self._page, offset)
             found = [each for each in entries(answer) if isinstance(each, dict)]
             ids = [request_id(each) or "" for each in found]
             met = max((place for place, each in enumerate(ids) if each in tail), default=-1)
@@ -55,6 +55,10 @@ class Wcs:
             tail = frozenset(ids[-overlap:]) - {""}
             offset += self._page - overlap
         yield Page([], answer.as_of_ms, linked=False)
+
+    def sample(self, form: str, count: int, since: str | None = None) -> Answer:
+        """The first few of a list, answered well or not."""
+        return self._list(form, since, count, 0)
 
     def request(self, form: str, id_: str) -> dict[str, Any]:
         """One request with all its fields; a Fault of kind UNKNOWN where it is gone."""
@@ -78,9 +82,10 @@ class Wcs:
     def _tell(self, path: str) -> None:
         document(self._client.send("POST", path))
 
-    def _query(self, offset: int, since: str | None) -> list[tuple[str, str]]:
+    def _list(self, form: str, since: str | None, limit: int, offset: int) -> Answer:
         changed = [("filter-start-mtime", "on"), ("filter-start-mtime-value", since)] if since else []
-        return [("filter", "all"), ("full", "on"), *changed, ("offset", str(offset)), ("limit", str(self._page))]
+        query = [("filter", "all"), ("full", "on"), *changed, ("offset", str(offset)), ("limit", str(limit))]
+        return self._client.get(f"/api/forms/{quote(form)}/list", query)
 
 
 def request_id(entry: dict[str, Any]) -> str | None:
