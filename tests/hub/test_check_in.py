@@ -1,0 +1,260 @@
+"""A visitor with an appointment at a dispenser: every answer there is, over the real broker, on a Tuesday at ten."""
+
+import time
+from itertools import count
+
+import pytest
+from msgspec.structs import replace
+
+from hub.clock import Clock
+from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
+from hub.node_config import hall_of_node
+from hub.queue.requests import Book, CancelBooking, Finish, MarkAbsent, Next, Origin, Source
+from hub.site import MINUTE_MS, Node
+from protocol.messages import Arrival, CheckIn, CheckInReply, Refused, Role
+from tests.databases import sqlite_url
+from tests.hub.standing import NODES, a_town, eventually, new_id, node, standing
+from tests.queue.harness import HALLS, TUESDAY_AT_TEN, moment
+
+DAY_MS = 24 * 60 * MINUTE_MS
+UPSTAIRS = Node(name="printer-2", role=Role.TICKET_PRINTER, hall="floor", pins={"social": 5})
+_codes = count(1)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """Its clock goes on from ten o'clock; one dispenser stands in the hall, one upstairs."""
+    started_ns = time.monotonic_ns()
+    clock = Clock(lambda: TUESDAY_AT_TEN * 1_000_000 + time.monotonic_ns() - started_ns)
+    folder = tmp_path_factory.mktemp("town-hall")
+    here = (replace(each, hall="hall") if each.name == "printer-1" else each for each in NODES)
+    with standing(sqlite_url(folder), folder, replace(a_town(), nodes=(*here, UPSTAIRS)), clock) as made:
+        made.open("desk-1", "desk-3")
+        yield made
+
+
+@pytest.fixture
+def printer(hub):
+    with node(hub, "printer-1") as made:
+        # What earlier tests asked here in vain is forgiven.
+        hub.hub.broker._guesses = Guesses()
+        yield made
+
+
+def book(hub, at_ms, service="civil"):
+    """The code of a new booking."""
+    name = f"booking-{next(_codes)}"
+    hub.do(
+        Book(
+            origin=Origin(Source.SYNC),
+            booking=name,
+            reference=f"form/{name}",
+            service=service,
+            appointment_ms=at_ms,
+            confirmation=name.replace("-", "").upper(),
+            code=f"follow-{name}",
+            name="Zoé Exemple-Inventée",
+        )
+    )
+    return name
+
+
+def at(hub, minutes):
+    return hub.clock.now_ms() + minutes * MINUTE_MS
+
+
+def check_in(printer, code):
+    reply = printer.ask(CheckIn(id=new_id(), code=code))
+    assert isinstance(reply, CheckInReply), reply
+    return reply
+
+
+def by_page(hub, kind, desk="desk-1", shown=None):
+    return hub.do(kind(origin=Origin(Source.PAGE, "agent-1", new_id()), desk=desk, shown=shown))
+
+
+def called(hub, desk="desk-1"):
+    """The id of the ticket that desk calls next."""
+    answer = by_page(hub, Next, desk)
+    return answer.ticket
+
+
+@pytest.mark.parametrize(
+    ("minutes", "arrival"),
+    [(60, Arrival.EARLY), (5, Arrival.ON_TIME), (-2, Arrival.LATE), (-30, Arrival.MISSED)],
+)
+def test_who_comes_today_gets_a_number(hub, printer, minutes, arrival):
+    moment_ms = at(hub, minutes)
+    code = book(hub, moment_ms)
+    reply = check_in(printer, code)
+    assert (reply.arrival, reply.appointment_at, reply.service_name) == (arrival, moment_ms, "État civil")
+    assert reply.number.startswith("A")
+    assert reply.code == f"follow-{code}"
+    assert abs(reply.issued_at - hub.clock.now_ms()) < 30_000
+    assert (reply.hall, reply.desk) == (None, None)
+
+
+def test_who_scans_once_more_gets_the_same_number(hub, printer):
+    code = book(hub, at(hub, 30))
+    first = check_in(printer, code)
+    again = check_in(printer, code.upper())
+    assert (again.arrival, again.number, again.code) == (Arrival.AGAIN, first.number, first.code)
+
+
+def test_a_request_that_is_delivered_twice_has_one_answer(hub, printer):
+    request = CheckIn(id=new_id(), code=book(hub, at(hub, 30)))
+    assert printer.ask(request) == printer.ask(request)
+
+
+def test_who_is_to_wait_upstairs_reads_it_below_and_not_upstairs(hub, printer):
+    code = book(hub, at(hub, 30), "social")
+    assert check_in(printer, code).hall == "Étage"
+    with node(hub, UPSTAIRS.name) as upstairs:
+        assert check_in(upstairs, code).hall is None
+
+
+def test_who_is_called_reads_where(hub, printer):
+    code = book(hub, at(hub, 0), "social")
+    check_in(printer, code)
+    ticket = called(hub, "desk-3")
+    below = check_in(printer, code)
+    with node(hub, UPSTAIRS.name) as upstairs:
+        above = check_in(upstairs, code)
+    by_page(hub, Finish, "desk-3", ticket)
+    assert (below.arrival, below.desk, below.hall) == (Arrival.CALLED, "3", "1er étage")
+    assert (above.arrival, above.desk, above.hall) == (Arrival.CALLED, "3", None)
+
+
+def test_who_was_called_and_did_not_come_gets_no_number(hub, printer):
+    code = book(hub, at(hub, 0), "social")
+    check_in(printer, code)
+    by_page(hub, MarkAbsent, "desk-3", called(hub, "desk-3"))
+    reply = check_in(printer, code)
+    assert (reply.arrival, reply.number, reply.service_name) == (Arrival.ABSENT, None, "Social")
+
+
+def test_who_was_served_reads_that_it_is_over(hub, printer):
+    code = book(hub, at(hub, 0), "social")
+    check_in(printer, code)
+    by_page(hub, Finish, "desk-3", called(hub, "desk-3"))
+    reply = check_in(printer, code)
+    assert (reply.arrival, reply.number, reply.code) == (Arrival.ENDED, None, None)
+
+
+def test_who_comes_on_the_wrong_day_reads_the_right_one(hub, printer):
+    moment_ms = moment("2026-11-27 15:00")
+    reply = check_in(printer, book(hub, moment_ms))
+    assert (reply.arrival, reply.appointment_at, reply.number) == (Arrival.WRONG_DAY, moment_ms, None)
+
+
+def test_who_cancelled_gets_no_number(hub, printer):
+    code = book(hub, at(hub, 30))
+    hub.do(CancelBooking(origin=Origin(Source.SYNC), booking=code))
+    reply = check_in(printer, code)
+    assert (reply.arrival, reply.number) == (Arrival.CANCELLED, None)
+
+
+def test_an_unknown_code_is_told_nothing_else(printer):
+    request = CheckIn(id=new_id(), code="NOBODYS1")
+    assert printer.ask(request) == CheckInReply(id=request.id, arrival=Arrival.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["/", " \t ", "-" * 300, "9" * 300, "'; drop table ticket; --", "\u0000", "\u202eEVIL", "😀" * 100, "ß" * 300, "%"],
+)
+def test_an_absurd_code_is_a_code_of_nobody(hub, printer, code):
+    assert check_in(printer, code).arrival is Arrival.UNKNOWN
+
+
+@pytest.mark.parametrize("code", ["", "x" * 301])
+def test_a_code_that_is_none_is_refused(printer, code):
+    request = CheckIn(id=new_id(), code=code)
+    assert printer.ask(request).code == "bad_message"
+
+
+def test_a_code_beyond_all_bounds_is_counted_and_stops_nothing(hub, printer):
+    oversized = 'suivant_bad_messages_total{reason="oversized"}'
+    before = hub.metric(oversized)
+    printer.request(CheckIn(id=new_id(), code="x" * 20_000))
+    eventually(lambda: hub.metric(oversized) == before + 1)
+    assert check_in(printer, "NOBODYS1").arrival is Arrival.UNKNOWN
+
+
+@pytest.mark.parametrize("sender", ["button-1", "screen-1"])
+def test_no_other_node_checks_anybody_in(hub, printer, sender):
+    code = book(hub, at(hub, 30))
+    with node(hub, sender) as stranger:
+        request = CheckIn(id=new_id(), code=code)
+        reply = stranger.ask(request)
+    assert (reply.id, reply.code) == (request.id, "wrong_role")
+    assert check_in(printer, code).arrival is Arrival.EARLY
+
+
+# --- guessing ---
+
+
+def test_who_tries_codes_is_refused_before_finding_one(hub, printer):
+    guessing = 'suivant_bad_messages_total{reason="guessing"}'
+    before = hub.metric(guessing)
+    code = book(hub, at(hub, 30))
+    for number in range(UNKNOWN_MOST):
+        assert check_in(printer, f"GUESS{number}").arrival is Arrival.UNKNOWN
+    request = CheckIn(id=new_id(), code=code)
+    reply = printer.ask(request)
+    assert isinstance(reply, Refused)
+    assert (reply.id, reply.code) == (request.id, "too_many_codes")
+    assert hub.metric(guessing) == before + 1
+    with node(hub, UPSTAIRS.name) as upstairs:
+        assert check_in(upstairs, code).arrival is Arrival.EARLY
+
+
+def test_a_dispenser_that_is_refused_codes_still_gives_tickets(printer):
+    for number in range(UNKNOWN_MOST + 1):
+        printer.ask(CheckIn(id=new_id(), code=f"GUESS{number}"))
+    assert printer.ticket("civil").number.startswith("A")
+
+
+def test_a_flood_of_guesses_finds_nobody(hub, printer):
+    code = book(hub, at(hub, 30))
+    for number in range(5 * UNKNOWN_MOST):
+        printer.request(CheckIn(id=new_id(), code=f"GUESS{number}"))
+    printer.request(CheckIn(id=new_id(), code=code))
+    replies = [printer.reply() for _ in range(5 * UNKNOWN_MOST + 1)]
+    assert sum(isinstance(reply, CheckInReply) for reply in replies) == UNKNOWN_MOST
+    assert isinstance(replies[-1], Refused)
+
+
+def test_visitors_who_are_found_are_no_guesses():
+    guesses = Guesses()
+    for number in range(10 * UNKNOWN_MOST):
+        assert guesses.may_ask("printer-1", str(number), number)
+        guesses.clear("printer-1", str(number))
+
+
+def test_a_request_that_is_sent_again_is_one_guess():
+    guesses = Guesses()
+    for _ in range(3 * UNKNOWN_MOST):
+        assert guesses.may_ask("printer-1", "the same", 0)
+    assert guesses.may_ask("printer-1", "another", 0)
+
+
+def test_guesses_are_forgotten_after_their_time_one_by_one():
+    guesses = Guesses()
+    for number in range(UNKNOWN_MOST):
+        assert guesses.may_ask("printer-1", str(number), number)
+    assert not guesses.may_ask("printer-1", "next", WITHIN_MS - 1)
+    assert guesses.may_ask("printer-1", "next", WITHIN_MS)
+    assert not guesses.may_ask("printer-1", "one more", WITHIN_MS)
+    assert guesses.may_ask("printer-1", "one more", WITHIN_MS + 1)
+
+
+# --- where a dispenser stands ---
+
+
+def test_the_dispenser_of_a_site_with_one_hall_stands_there():
+    alone = replace(a_town(), halls=HALLS[:1])
+    printer = next(each for each in NODES if each.role is Role.TICKET_PRINTER)
+    assert hall_of_node(alone, printer) == "hall"
+    assert hall_of_node(a_town(), printer) is None
+    assert hall_of_node(a_town(), UPSTAIRS) == "floor"
