@@ -64,13 +64,14 @@ class Verifier:
             raise SignatureRefused("unknown orig")
         if once["algo"] not in ALGORITHMS:
             raise SignatureRefused("unknown algo")
-        if not hmac.compare_digest(_digest(key, once["algo"], signed), _decoded(signature)):
+        made = _digest(key, once["algo"], signed)
+        if not hmac.compare_digest(made, _decoded(signature)):
             raise SignatureRefused("wrong signature")
         made_ms = _timestamp_ms(once["timestamp"])
         if abs(now_ms - made_ms) > TOLERANCE_MS:
             raise SignatureRefused(f"timestamp off by more than {TOLERANCE_MS // 1000} seconds")
-        # Without a nonce the signature itself is what comes only once.
-        self._remember(once["nonce"] or signature.decode("ascii", "replace"), made_ms, now_ms)
+        # Without a nonce the signature itself is what comes only once, however it is written.
+        self._remember(once["nonce"] or made.hex(), made_ms, now_ms)
         return parameters
 
     def _remember(self, nonce: str, made_ms: int, now_ms: int) -> None:

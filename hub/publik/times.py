@@ -4,10 +4,12 @@ Where clocks go forward, a time that does not exist is read as if they had not: 
 Where they go back, a time that is there twice is its first.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 # What was changed within the minute that the filter names, and while the last listing was made, is asked for again.
 OVERLAP_MS = 120_000
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -17,12 +19,12 @@ class NotATime(ValueError):
 
 def local_time(text: str) -> datetime:
     """The time as it is written; aware only where an offset stands there. Raises NotATime."""
-    text = text.strip()
     # A date alone is no time: whoever read it as midnight would call somebody then.
-    if len(text) < len("2026-11-25 10:00"):
+    found = _TIME.fullmatch(text.strip())
+    if not found:
         raise NotATime(text)
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(found[0])
     except ValueError as error:
         raise NotATime(text) from error
 
