@@ -9,6 +9,7 @@ Minutes and seconds count from the whole minute in which the morning begins: app
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import cycle
 from random import Random
 
 # For what there are appointments; for the rest everybody walks in.
@@ -18,6 +19,8 @@ BOOKED_BEFORE_MIN = 20
 BETWEEN_BOOKINGS_S, BETWEEN_BOOKINGS_LEAST_S = 80.0, 20.0
 # Who has an appointment soon, or had one just now, comes in with those at the door.
 DOOR_S = 80.0
+# Nobody is at the dispenser before the hub has heard of the first bookings.
+HEARD_S = 4.0
 EARLY_MOST_S = 12 * 60.0
 # A visitor is late until 5 min after, then found absent; 2 min later Publik is told, and nobody comes after that.
 LATE_S = (40.0, 250.0)
@@ -29,7 +32,8 @@ A_DAY_MIN = 1440
 CODE_SIGNS, CODE_LENGTH = "ABCDEFGHJKLMNPRSTUVWXYZ23456789", 6
 STRAY_CODE, STRAY_S = "PAGE2", 90.0
 
-FIRST_NAMES = ("Zoé", "Amadou", "Léa", "Nguyên", "Inès", "Bartłomiej", "Chloé", "Youssef", "Maëlle", "Tomáš", "İpek")
+# Eleven and seven, so that 77 in a row are all different.
+FIRST_NAMES = ("Zoé", "Amadou", "Léa", "Nguyên", "Inès", "Bartłomiej", "Chloé", "Youssef", "Maëlle", "Tomáš", "Björn")
 LAST_NAMES = ("Exemple-Inventée", "de l’Exemple", "Fictif", "D’Imaginaire", "Personne", "Inventé", "Modèle-Exemple")
 
 
@@ -108,23 +112,25 @@ _FIRST_OF_DICE_MIN = 7
 
 def citizens(dice: Random, speed: int, begins_s: float) -> Iterator[Citizen]:
     """In the order in which they book, for ever. The morning begins `begins_s` after its whole minute."""
+    names = zip(cycle(FIRST_NAMES), cycle(LAST_NAMES), strict=True)
+    heard_s = begins_s + HEARD_S
     for start_min, letter, fate, script_s in _OPENING:
-        steps = _opening_steps(fate, begins_s + script_s / speed, start_min)
-        yield _named(dice, letter, start_min, 0.0, fate, steps)
+        steps = _opening_steps(fate, heard_s + script_s / speed, start_min)
+        yield Citizen(*next(names), _code(dice), letter, start_min, 0.0, fate, steps)
     at_s = _FIRST_OF_DICE_MIN * 60.0
     while True:
         at_s += dice.uniform(0.6, 1.4) * max(BETWEEN_BOOKINGS_S / speed, BETWEEN_BOOKINGS_LEAST_S)
         start_min = round(at_s / 60)
         booked_s = max(0.0, (start_min - BOOKED_BEFORE_MIN) * 60.0)
         fate = dice.choices(list(_SHARES), list(_SHARES.values()))[0]
-        door_s = begins_s + dice.uniform(0.0, DOOR_S) / speed
+        door_s = heard_s + dice.uniform(0.0, DOOR_S) / speed
         steps = _steps(dice, fate, start_min * 60.0, max(booked_s, door_s))
-        yield _named(dice, dice.choice(BOOKED_LETTERS), start_min, booked_s, fate, steps)
+        letter = dice.choice(BOOKED_LETTERS)
+        yield Citizen(*next(names), _code(dice), letter, start_min, booked_s, fate, steps)
 
 
-def _named(dice: Random, letter: str, start_min: int, booked_s: float, fate: Fate, steps: tuple[Step, ...]) -> Citizen:
-    code = "".join(dice.choices(CODE_SIGNS, k=CODE_LENGTH))
-    return Citizen(dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES), code, letter, start_min, booked_s, fate, steps)
+def _code(dice: Random) -> str:
+    return "".join(dice.choices(CODE_SIGNS, k=CODE_LENGTH))
 
 
 def _opening_steps(fate: Fate, at_s: float, start_min: int) -> tuple[Step, ...]:

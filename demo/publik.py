@@ -14,7 +14,7 @@ TIMEOUT_S = 5.0
 FATES = {"1": "expected", "2": "arrived", "3": "served", "4": "absent", "5": "cancelled"}
 OPEN = ("expected", "arrived")
 # Of what is over, the page shows those who did not come until so long after their time, and the last ones of the rest.
-ABSENT_SHOWN = timedelta(minutes=10)
+ABSENT_SHOWN = timedelta(minutes=15)
 OVER_SHOWN = 3
 SHOWN_MOST = 18
 # Beyond that it is another day's.
@@ -74,14 +74,19 @@ class Publik:
         await self._until_done("cancel", {"form": booked.form, "id": booked.id})
 
     async def _until_done(self, name: str, said: Kept) -> Kept:
-        """A citizen to whom Publik does not answer tries again later."""
+        """A citizen to whom Publik does not answer tries again later, but does not book twice."""
+        tried = False
         while True:
             async with self._one_at_a_time:
                 with suppress(httpx.HTTPError, ValueError):
-                    answer = await self._post(name, said)
+                    answer = (tried and await self._booked_all_the_same(said)) or await self._post(name, said)
                     self._done.append((name, said))
                     return answer
+            tried = True
             await asyncio.sleep(TIMEOUT_S)
+
+    async def _booked_all_the_same(self, said: Kept) -> Kept | None:
+        return next((form for form in await self._ask() if form["code"] == said.get("code")), None)
 
     async def _restore(self) -> None:
         for name, said in self._done:
@@ -112,7 +117,7 @@ def in_view(forms: Sequence[Kept], letters: Mapping[str, str], now: datetime) ->
         start, fate = datetime.fromisoformat(form["start"]), FATES.get(form["status"], "expected")
         row = {
             "id": f"{form['form']}/{form['id']}",
-            "time": start.strftime("%H:%M"),
+            "time": f"{start.hour}:{start.minute:02}",
             "letter": letters[form["form"]],
             "code": form["code"],
             "fate": fate,
