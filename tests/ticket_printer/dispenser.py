@@ -12,6 +12,7 @@ from nodes.ticket_printer.events import (
     Print,
     PrintEnded,
     PrinterLooked,
+    Scanned,
 )
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import Entry, Step
@@ -19,6 +20,7 @@ from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
 from protocol.heartbeat import HubTime
 from protocol.messages import (
+    CheckIn,
     IssueTicket,
     NodeRequest,
     Parser,
@@ -78,6 +80,9 @@ class Dispenser:
         self.tell(PinChanged(pin, False, self.now_ms))
         self.wait(30)
 
+    def scan(self, code: str = "K7M2Q9") -> None:
+        self.tell(Scanned(code))
+
     def answer(self, message: Any) -> None:
         self.tell(Message(REPLY_TOPIC, encode(message), False, self.now_ms))
 
@@ -98,6 +103,10 @@ class Dispenser:
     def asked(self) -> list[IssueTicket]:
         """Each request once."""
         return list({each.id: each for each in self.sent(IssueTicket)}.values())
+
+    def checks_in(self) -> list[CheckIn]:
+        """Each request once."""
+        return list({each.id: each for each in self.sent(CheckIn)}.values())
 
     @property
     def lit(self) -> bool:

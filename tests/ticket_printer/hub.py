@@ -8,11 +8,15 @@ from itertools import count
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from protocol.instants import Instant, from_wire
 from protocol.messages import (
     Abandon,
+    Arrival,
     Beat,
+    CheckIn,
+    CheckInReply,
     Done,
     HubStatus,
     IssueTicket,
@@ -21,6 +25,7 @@ from protocol.messages import (
     Printed,
     Refused,
     ServiceButton,
+    Telemetry,
     TicketPrinterConfig,
     TicketReply,
     encode,
@@ -44,6 +49,7 @@ ISSUED_AT = from_wire("2026-11-24T09:22:00.000Z")
 TOPICS = Topics(SITE)
 
 _REQUEST: Parser[NodeRequest] = Parser(NodeRequest)
+_TELEMETRY: Parser[Telemetry] = Parser(Telemetry)
 
 
 def ticket_reply(request_id: str, number: str = "A012", **changes: Any) -> TicketReply:
@@ -59,6 +65,21 @@ def ticket_reply(request_id: str, number: str = "A012", **changes: Any) -> Ticke
     return TicketReply(**(fields | changes))
 
 
+def check_in_reply(request_id: str, arrival: Arrival = Arrival.ON_TIME, **changes: Any) -> CheckInReply:
+    """Of who may wait; the others have `number=None` and the like."""
+    fields: dict[str, Any] = {
+        "id": request_id,
+        "arrival": arrival,
+        "appointment_at": from_wire("2026-11-24T09:35:00.000Z"),
+        "service_name": "État civil",
+        "number": "A012",
+        "people_ahead": 3,
+        "issued_at": ISSUED_AT,
+        "code": "k7m2q9xw",
+    }
+    return CheckInReply(**(fields | changes))
+
+
 @dataclass(slots=True)
 class Ledger:
     """What the hub knows: number by request, and what it was told of each; `told_twice` holds contradictions."""
@@ -69,19 +90,24 @@ class Ledger:
 
 
 class ScriptedHub:
-    """Beats, configures, and answers as `answer` says; `silent` drops what is asked, by kind of request."""
+    """Beats, configures, and answers; `silent` drops what is asked, by kind of request.
+
+    `arrivals`: what is said of a code; all others are unknown. `warnings`: all that telemetry ever had.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self.ledger = Ledger()
         self.requests: list[NodeRequest] = []
         self.silent: set[type] = set()
         self.refuse_tickets = False
+        self.arrivals: dict[str, CheckInReply] = {}
+        self.warnings: set[str] = set()
         self._numbers = count(1)
         self._changed = threading.Condition()
         self._peer = Peer(broker, "hub")
-        self._peer.client.on_message = lambda _c, _d, message: self._take(bytes(message.payload))
+        self._peer.client.on_message = lambda _c, _d, message: self._heard(message.topic, bytes(message.payload))
         assert self._peer.connect() == "connected: Success"
-        self._peer.subscribe(TOPICS.every_node(NodeTopic.REQUEST))
+        self._peer.subscribe(TOPICS.every_node(NodeTopic.REQUEST), TOPICS.every_node(NodeTopic.TELEMETRY))
         self._beating = threading.Event()
         self._closing = threading.Event()
         self._beating.set()
@@ -111,6 +137,10 @@ class ScriptedHub:
         with self._changed:
             assert self._changed.wait_for(lambda: bool(found()), timeout_s), f"waited for {what}; {self.requests}"
 
+    def wait_warning(self, warning: str) -> None:
+        """The node says so in its telemetry."""
+        self.wait(lambda: warning in self.warnings, f"the warning {warning}")
+
     def close(self) -> None:
         self._closing.set()
         self._thread.join()
@@ -126,6 +156,14 @@ class ScriptedHub:
 
     def stop_beating(self) -> None:
         self._beating.clear()
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        if topic != TOPICS.node(NODE, NodeTopic.TELEMETRY):
+            self._take(payload)
+            return
+        with self._changed:
+            self.warnings |= set(_TELEMETRY.parse(payload).warnings)
+            self._changed.notify_all()
 
     def _take(self, payload: bytes) -> None:
         request = _REQUEST.parse(payload)
@@ -147,6 +185,9 @@ class ScriptedHub:
                 if not number:
                     number = self.ledger.numbers[request_id] = f"A{next(self._numbers):03d}"
                 self.reply(ticket_reply(request_id, number))
+            case CheckIn(id=request_id, code=code):
+                reply = self.arrivals.get(code, CheckInReply(id=request_id, arrival=Arrival.UNKNOWN))
+                self.reply(replace(reply, id=request_id))
             case Printed(id=request_id, of=of, sure=sure):
                 self.ledger.printed[of] = sure
                 self.reply(Done(id=request_id))

@@ -11,9 +11,10 @@ from PIL import Image
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import TcpPrinter
-from protocol.messages import Abandon, CommandKind, IssueTicket, NodeCommand, Printed
+from protocol.messages import Abandon, CheckIn, CommandKind, IssueTicket, NodeCommand, Printed
 from protocol.topics import NodeTopic
-from tests.ticket_printer.hub import NODE, TOPICS, ScriptedHub
+from tests.ticket_printer.hub import NODE, TOPICS, ScriptedHub, check_in_reply
+from tests.ticket_printer.keyboard import Scanner, scan
 from tests.ticket_printer.program import Program
 
 LED = 22
@@ -129,6 +130,44 @@ def test_paper_that_ends_in_the_middle_of_a_ticket_is_told_and_a_whole_one_follo
     first, second = (height(paper) for paper in program.papers)
     assert second == first + 64
     assert len(hub.asked(IssueTicket)) == 1
+
+
+def test_a_code_is_checked_in_and_its_slip_comes_out(hub: ScriptedHub, start: Start) -> None:
+    hub.arrivals["K7M2Q9"] = check_in_reply("")
+    program = ready(start)
+    program.say({"type": "code", "code": "K7M2Q9"})
+    program.wait_paper("000001.png")
+    [asked] = hub.asked(CheckIn)
+    assert asked.code == "K7M2Q9"
+    program.say({"type": "code", "code": "NOBODYS1"})
+    program.wait_paper("000002.png")
+    ticket, short = (height(paper) for paper in program.papers)
+    assert short < ticket * 0.6
+
+
+@pytest.mark.parametrize("line", [{"type": "code", "code": ""}, {"type": "code"}, {"type": "scan", "code": "K7M2Q9"}])
+def test_a_simulated_scan_that_is_none_is_answered_and_stops_nothing(
+    hub: ScriptedHub, start: Start, line: dict[str, str]
+) -> None:
+    program = ready(start)
+    program.say(line)
+    assert "not understood" in program.wait_shown_key("error")
+    program.press(A)
+    program.wait_paper("000001.png")
+
+
+def test_a_scanner_at_its_port_checks_in_and_may_be_plugged_out_and_in(
+    hub: ScriptedHub, start: Start, tmp_path: Path
+) -> None:
+    hub.arrivals["K7m2Q9"] = check_in_reply("")
+    scanner = Scanner(tmp_path / "event-kbd")
+    program = ready(start, SUIVANT_SCANNERS=str(scanner.path))
+    hub.wait_warning("scanner_away")
+    scanner.plug_in()
+    scanner.send(scan("K7m2Q9"))
+    program.wait_paper("000001.png")
+    assert [each.code for each in hub.asked(CheckIn)] == ["K7m2Q9"]
+    scanner.unplug()
 
 
 def test_a_fault_that_is_none_is_answered_and_stops_nothing(hub: ScriptedHub, start: Start) -> None:
@@ -282,6 +321,9 @@ def test_killed_at_random_no_number_is_printed_twice_and_none_is_lost(
         ("SUIVANT_PRINTER_PAPER", "papyrus", "it should be one of picture, text"),
         ("SUIVANT_PRINTER_PROFILE", "Teleprinter", "the name of a printer that python-escpos knows"),
         ("SUIVANT_PRINTER_PROFILE", "POS-5890", "SUIVANT_PRINTER_PAPER=text"),
+        ("SUIVANT_SCANNERS", "event0", "it should be at most 4 paths, each once"),
+        ("SUIVANT_SCANNERS", "/dev/a,/dev/a", "it should be at most 4 paths, each once"),
+        ("SUIVANT_SCANNERS", "/dev/a,/dev/b,/dev/c,/dev/d,/dev/e", "it should be at most 4 paths, each once"),
         ("SUIVANT_LANGUAGE", "xx", "a language with a built catalogue"),
     ],
 )
