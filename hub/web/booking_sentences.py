@@ -40,12 +40,17 @@ _STATES = {
     State.CANCELLED: "is cancelled",
 }
 
-# Whether there ever was a list, and whether its source is a file.
+# By whether the source is a file.
+_NEVER = {
+    False: "No list yet, %(source)s does not answer",
+    True: "No list yet, %(source)s cannot be read",
+}
+# By whether the list is of today, and whether its source is a file.
 _SILENT = {
-    (False, False): "No list yet, %(source)s does not answer",
-    (False, True): "No list yet, %(source)s cannot be read",
     (True, False): "List of %(at)s, %(source)s does not answer",
     (True, True): "List of %(at)s, %(source)s cannot be read",
+    (False, False): "List of %(day)s at %(at)s, %(source)s does not answer",
+    (False, True): "List of %(day)s at %(at)s, %(source)s cannot be read",
 }
 
 _TOLD = {
@@ -60,15 +65,22 @@ def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
     """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
     if not state.late:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
-    at = "" if state.as_of_ms is None else moment(state.as_of_ms, now_ms, zone)
-    return say(_SILENT[bool(at), is_file], at=at, source=state.source)
+    if state.as_of_ms is None:
+        return say(_NEVER[is_file], source=state.source)
+    day, at = date(state.as_of_ms, zone), clock(state.as_of_ms, zone)
+    is_today = _is_same_day(state.as_of_ms, now_ms, zone)
+    return say(_SILENT[is_today, is_file], day=day, at=at, source=state.source)
 
 
 def moment(moment_ms: int, now_ms: int, zone: str) -> str:
     """A time of today, `10:41`; of another day with its date, `24/11 10:41`."""
-    if local(moment_ms, zone).date() == local(now_ms, zone).date():
+    if _is_same_day(moment_ms, now_ms, zone):
         return clock(moment_ms, zone)
     return f"{date(moment_ms, zone)} {clock(moment_ms, zone)}"
+
+
+def _is_same_day(one_ms: int, other_ms: int, zone: str) -> bool:
+    return local(one_ms, zone).date() == local(other_ms, zone).date()
 
 
 def date(moment_ms: int, zone: str) -> str:

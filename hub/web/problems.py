@@ -23,7 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS_OF_REFUSAL = {"not_this_desk": 403, "unknown": 404, "too_old": 410, "numbers_used_up": 503}
 CONFLICT = 409
 # Unknown things that stand in a path; others came in a body.
-IN_PATH = frozenset({"desk", "ticket", "hall"})
+IN_PATH = frozenset({"desk", "ticket", "hall", "report"})
 
 
 class Problem(JSONResponse):

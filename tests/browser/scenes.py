@@ -199,7 +199,7 @@ def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     stand.fail_report(
         ids["10:05"], "absent", "Publik answered 404 to the step 'absent': the request knows no such step"
     )
-    stand.fail_report(ids["A010"], "served", "Publik answered 403: the key is not accepted")
+    stand.fail_report(ids["A012"], "arrived", "Publik answered 400: the form has no trigger of this name")
     return ids
 
 

@@ -238,7 +238,7 @@ class Stand:
             row = {
                 "site": self.site.name,
                 "id": last + 1,
-                "booking": f"of-{ticket}",
+                "booking": self.booking_of(ticket),
                 "reference": f"form/{ticket}",
                 "ticket": ticket,
                 "kind": kind,

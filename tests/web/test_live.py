@@ -12,6 +12,7 @@ import pytest
 import websockets
 from structlog.testing import capture_logs
 
+from hub.appointments.list_state import ListState
 from hub.queue.requests import SetMode
 from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
@@ -238,3 +239,37 @@ def test_a_room_that_cannot_read_is_not_well_and_recovers() -> None:
 
     with capture_logs():
         asyncio.run(look())
+
+
+def test_pages_are_drawn_anew_where_the_list_of_bookings_says_something_else_and_only_then(
+    server: Served, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.list_state = ListState("Publik", clock.at_ms)
+    stand.web.state.list_changed()
+    drawn = 0
+    draw = stand.web.state.live._draw
+
+    async def counted(desk: str, kinds: frozenset[Kind]) -> Frames:
+        nonlocal drawn
+        drawn += 1
+        frames: Frames = await draw(desk, kinds)
+        return frames
+
+    stand.web.state.live._draw = counted
+
+    async def read() -> None:
+        async with reader(server, PAGE) as connection:
+            while "à jour" not in (await next_of(connection)).get("content", ""):
+                pass
+            before = drawn
+            for _ in range(20):
+                clock.turn(seconds=1)
+                stand.list_state = ListState("Publik", clock.at_ms)
+                await asyncio.to_thread(stand.web.state.list_changed)
+            stand.list_state = ListState("Publik", clock.at_ms, late=True)
+            await asyncio.to_thread(stand.web.state.list_changed)
+            while "liste de 8:30" not in (await next_of(connection)).get("content", ""):
+                pass
+            assert drawn == before + 1
+
+    asyncio.run(read())

@@ -1,6 +1,5 @@
 """The pages as plain forms: what they say, what they take, and what a refusal reads like."""
 
-import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from hub.queue import requests as q
 from protocol.messages import DeskMode
 from tests.databases import sqlite_url
 from tests.web.stand import Stand, TurnedClock, new_id
+from tests.web.texts import text_of
 
 SCRIPT = {"HX-Request": "true"}
 
@@ -24,11 +24,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = open_engine(sqlite_url(tmp_path))
     yield engine
     engine.dispose()
-
-
-def text_of(page: str) -> str:
-    """What is read, spaces made one."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page))).strip()
 
 
 def shown(page: str) -> str:

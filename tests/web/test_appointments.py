@@ -1,0 +1,462 @@
+"""Appointments on the staff's pages and in the API: who is expected, who is found, what was not told."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import structs
+from structlog.testing import capture_logs
+
+from hub.appointments.list_state import ListState
+from hub.database.engine import open_engine
+from hub.queue import requests as q
+from hub.queue.requests import Origin, Source
+from hub.site import Hall
+from hub.web.booking_sentences import list_age
+from tests.databases import sqlite_url
+from tests.web.stand import Served, Stand, TurnedClock, a_site, new_id, served
+from tests.web.texts import text_of
+
+API = "/api/v1"
+SCRIPT = {"HX-Request": "true"}
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+NAME = "Zoé Exemple-Inventée"
+
+
+def at(clock_time: str) -> int:
+    other = TurnedClock()
+    other.set(clock_time)
+    return other.at_ms
+
+
+def search(client: httpx.Client, query: str, desk: str = "desk-3") -> str:
+    """What the panel says, read."""
+    answer = client.post(f"/desks/{desk}/search", data={"query": query}, headers=SCRIPT)
+    assert answer.status_code == 200
+    return text_of(re.sub(r"(?s).*?<p class=.found", "<p class=", answer.text, count=1))
+
+
+def check_in(client: httpx.Client, ticket: int, desk: str = "desk-3") -> httpx.Response:
+    path = f"/desks/{desk}/tickets/{ticket}/check-in"
+    return client.post(path, data={"shown": ""}, headers=SCRIPT)
+
+
+def never_came(stand: Stand, ticket: int) -> None:
+    stand.do(q.ExpireExpected(origin=Origin(Source.JOB), ticket=ticket))
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_expected_stands_with_time_code_service_and_name(client: httpx.Client, stand: Stand) -> None:
+    stand.book("civil", at("10:45"), name=NAME, confirmation="JTKVQDBZ")
+    page = client.get("/desks/desk-3").text
+    assert f"10:45 {NAME} A État civil · JTKVQDBZ" in text_of(page)
+
+
+def test_the_word_by_which_a_phone_follows_a_ticket_is_on_no_page(client: httpx.Client, stand: Stand) -> None:
+    ticket = stand.book("civil", at("10:45"), confirmation="JTKVQDBZ")
+    with stand.engine.connect() as connection:
+        word = connection.exec_driver_sql(f"select code from ticket where id = {ticket}").scalar_one()  # noqa: S608
+    pages = [
+        client.get("/desks/desk-3").text,
+        client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}").text,
+        client.post("/desks/desk-3/search", data={"query": "JTKVQDBZ"}).text,
+        client.post(f"/desks/desk-3/tickets/{ticket}/pick", data={"shown": ""}, headers=SCRIPT).text,
+    ]
+    client.post(f"/desks/desk-3/tickets/{ticket}/cancel", data={"shown": ""})
+    pages.append(client.get("/desks/desk-3").text)
+    assert [page for page in pages if word[:4] in page.lower()] == []
+    assert "Le rendez-vous de 10:45 annulé" in text_of(pages[-1])
+
+
+def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    late = stand.book("civil", at("8:35"))
+    stand.book("civil", at("11:15"))
+    stand.open("desk-3")
+    clock.set("10:00")
+    never_came(stand, late)
+    page = text_of(client.get("/desks/desk-3").text)
+    assert "8:35 A État civil" in page
+    assert "non venu" in page
+    assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05." in page
+
+
+def test_many_that_never_came_leave_room_for_those_to_come(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    for minute in range(12):
+        never = stand.book("civil", at("8:31") + minute * MINUTE_MS)
+        clock.set("9:30")
+        never_came(stand, never)
+        clock.set("8:30")
+    for minute in range(45):
+        stand.book("civil", at("10:00") + minute * MINUTE_MS)
+    page = client.get("/desks/desk-3").text
+    assert page.count("non venu") == 10
+    assert page.count('class="row-link"') == 50
+    assert "et d’autres : cherchez par nom ou par code" in text_of(page)
+
+
+def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client: httpx.Client, stand: Stand) -> None:
+    assert "Rendez-vous attendus" not in client.get("/desks/desk-3").text
+    stand.list_state = ListState(source="Publik")
+    page = text_of(client.get("/desks/desk-3").text)
+    assert "Rendez-vous attendus lecture de la liste en cours" in page
+    assert "Plus personne n’est attendu aujourd’hui" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "is_file", "said"),
+    [
+        (ListState("Publik", None), False, "lecture de la liste en cours"),
+        (ListState("Publik", at("8:29")), False, "à jour"),
+        (ListState("Publik", at("7:41"), late=True), False, "liste de 7:41, Publik ne répond pas"),
+        (ListState("Publik", at("7:41") - DAY_MS, late=True), False, "liste du 23/11 à 7:41, Publik ne répond pas"),
+        (ListState("Publik", late=True), False, "pas encore de liste, Publik ne répond pas"),
+        (ListState("rdv.csv", at("7:41"), late=True), True, "liste de 7:41, rdv.csv n’est pas lisible"),
+        (ListState("rdv.csv", late=True), True, "pas encore de liste, rdv.csv n’est pas lisible"),
+    ],
+)
+def test_the_list_says_how_old_it_is(state: ListState, is_file: bool, said: str) -> None:
+    assert list_age(state, "Europe/Paris", at("8:30"), is_file) == said
+
+
+def test_an_old_list_is_an_icon_and_words_a_fresh_one_is_calm(client: httpx.Client, stand: Stand) -> None:
+    for late, style in ((False, "age"), (True, "mark")):
+        stand.list_state = ListState("Publik", at("8:10"), late=late)
+        head = re.search(r'(?s)<div class="expected-head">(.*?)<a ', client.get("/desks/desk-3").text)
+        assert head
+        assert f'<span class="{style}"><svg' in head[1]
+
+
+def test_what_cannot_be_shown_is_counted(client: httpx.Client, stand: Stand) -> None:
+    stand.list_state = ListState(source="Publik", as_of_ms=stand.now_ms(), flaws=3)
+    assert "3 rendez-vous de Publik ne peuvent pas être affichés" in text_of(client.get("/desks/desk-3").text)
+
+
+@pytest.mark.parametrize(("change", "mark"), [("cancelled", "RDV annulé"), ("moved", "RDV déplacé")])
+def test_a_booking_that_changes_after_check_in_is_marked_wherever_its_ticket_stands(
+    client: httpx.Client, stand: Stand, change: str, mark: str
+) -> None:
+    ticket = stand.book("civil", at("8:40"), confirmation="JTKVQDBZ")
+    stand.check_in(ticket)
+    booking, origin = stand.booking_of(ticket), stand.origin(Source.SYNC)
+    changed: Any = q.CancelBooking(origin=origin, booking=booking)
+    if change == "moved":
+        changed = q.Move(origin=origin, booking=booking, appointment_ms=at("14:00"))
+    stand.do(changed)
+    assert mark in text_of(client.get("/desks/desk-3").text)
+    assert mark in search(client, "JTKVQDBZ")
+    panel = text_of(client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text)
+    assert f"{mark} à présent 14:00" in panel if change == "moved" else mark in panel
+    stand.open("desk-3")
+    stand.next("desk-3")
+    assert mark in text_of(client.get("/desks/desk-3").text)
+
+
+# --- search ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["zoe", "EXEMPLE inv", "inventée zoé", " jtk-vqd bz ", "https://publik.invalid/code/JTKVQDBZ/"]
+)
+def test_a_booking_is_found_by_name_or_code(client: httpx.Client, stand: Stand, query: str) -> None:
+    stand.book("family", at("10:45"), name=NAME, confirmation="JTKVQDBZ")
+    stand.book("family", at("10:50"), name="Ange Fictif")
+    found = search(client, query)
+    assert f"1 rendez-vous aujourd’hui 10:45 {NAME} F Famille · JTKVQDBZ attendu" in found
+    assert "Fictif" not in found
+
+
+@pytest.mark.parametrize("query", ["", "  ", "personne", "🎉", "JTKVQDB", "%", "_", "' or 1=1 --", "\x00"])
+def test_what_finds_nothing_says_what_to_do(client: httpx.Client, stand: Stand, query: str) -> None:
+    stand.book("civil", at("10:45"), name=NAME, confirmation="JTKVQDBZ")
+    assert "Rien de trouvé." in search(client, query)
+
+
+def test_a_search_shows_the_first_fifty_and_the_total(client: httpx.Client, stand: Stand) -> None:
+    for minute in range(53):
+        stand.book("civil", at("10:00") + minute * MINUTE_MS, name=f"Exemple Numéro{minute}")
+    found = search(client, "exem")
+    assert "53 rendez-vous aujourd’hui 10:00 Exemple Numéro0" in found
+    assert "Numéro49" in found
+    assert "Numéro50" not in found
+    assert "et 3 autres : précisez le nom" in found
+
+
+def test_a_booking_of_another_day_is_found_only_where_none_of_today_is(client: httpx.Client, stand: Stand) -> None:
+    stand.book("civil", at("10:45") + DAY_MS, name=NAME, confirmation="JTKVQDBZ")
+    for query in ("zoé", "JTKVQDBZ"):
+        assert f"Pas aujourd’hui : 1 rendez-vous d’un autre jour 25/11 10:45 {NAME}" in search(client, query)
+    stand.book("civil", at("11:00"), name="Zoé Fictive")
+    assert "Inventée" not in search(client, "zoé")
+
+
+def test_a_name_that_may_no_longer_be_kept_is_not_found(client: httpx.Client, stand: Stand) -> None:
+    stand.book("civil", at("10:45"), name=NAME)
+    with stand.engine.execution_options(write=True).begin() as connection:
+        connection.exec_driver_sql(f"update visitor_name set delete_after_ms = {stand.now_ms()}")  # noqa: S608
+    assert "Rien de trouvé." in search(client, "zoé")
+    assert "Zoé" not in client.get("/desks/desk-3").text
+
+
+def test_what_is_looked_for_stands_in_no_address_log_or_metric(client: httpx.Client, stand: Stand) -> None:
+    stand.book("civil", at("10:45"), name=NAME)
+    with capture_logs() as logs:
+        page = client.post("/desks/desk-3/search", data={"query": "exemple-inventée"})
+        assert client.get("/desks/desk-3/search?query=exemple").status_code == 303
+        client.post("/desks/desk-3/search", data={"query": "exemple" * 90})
+    assert NAME in page.text
+    assert not re.search(r"(href|action|hx-[a-z]+)=[^>]*exemple", page.text, re.IGNORECASE)
+    assert "exemple" not in str(logs).lower()
+    assert "exemple" not in client.get("/metrics").text.lower()
+
+
+def test_a_search_without_script_is_a_page_that_does_not_reload_itself(client: httpx.Client, stand: Stand) -> None:
+    stand.book("civil", at("10:45"), name=NAME)
+    page = client.post("/desks/desk-3/search", data={"query": "zoé"}).text
+    assert page.count('class="panel"') == 1
+    assert 'value="zoé"' in page
+    assert "http-equiv" not in page
+    assert "http-equiv" in client.get("/desks/desk-3").text
+
+
+# --- check-in -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ("9:00", "En avance : rendez-vous de 10:45, appel possible dès 10:35."),
+        ("10:40", "À l’heure pour le rendez-vous de 10:45."),
+        ("10:48", "En retard, mais le rendez-vous de 10:45 compte encore."),
+        ("11:30", "Trop tard pour le rendez-vous de 10:45 : attend comme sans rendez-vous."),
+    ],
+)
+def test_who_checks_in_is_told_before_and_after_how_the_appointment_stands(
+    client: httpx.Client, stand: Stand, clock: TurnedClock, now: str, said: str
+) -> None:
+    ticket = stand.book("family", at("10:45"), name=NAME)
+    clock.set(now)
+    assert said in text_of(client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text)
+    assert text_of(check_in(client, ticket).text) == f"F 001 est enregistré. {said}"
+
+
+def test_who_was_found_absent_waits_like_somebody_without_an_appointment(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    ticket = stand.book("civil", at("8:35"), confirmation="JTKVQDBZ")
+    clock.set("9:00")
+    never_came(stand, ticket)
+    assert "non venu" in search(client, "JTKVQDBZ")
+    said = "A 001 est enregistré. Trop tard pour le rendez-vous de 8:35 : attend comme sans rendez-vous."
+    assert text_of(check_in(client, ticket).text) == said
+
+
+def test_who_comes_twice_keeps_the_number(client: httpx.Client, stand: Stand, clock: TurnedClock) -> None:
+    ticket = stand.book("civil", at("10:45"), confirmation="JTKVQDBZ")
+    clock.set("10:20")
+    stand.check_in(ticket)
+    clock.set("10:25")
+    assert "arrivé, A 001 attend" in search(client, "JTKVQDBZ")
+    answer = check_in(client, ticket)
+    assert (answer.status_code, text_of(answer.text)) == (409, "Déjà arrivé à 10:20 : A 001 attend.")
+
+
+def test_who_is_called_set_aside_over_or_absent_is_told_so(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    ticket = stand.book("civil", at("8:40"), confirmation="JTKVQDBZ")
+    stand.check_in(ticket)
+    clock.set("8:41")
+    stand.next("desk-3")
+    assert "A 001 appelé, guichet 3" in search(client, "JTKVQDBZ")
+    assert text_of(check_in(client, ticket, "desk-6").text) == "Déjà arrivé : A 001 est au guichet 3 ou y est appelé."
+    stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=ticket))
+    assert "A 001 de côté, guichet 3" in search(client, "JTKVQDBZ")
+    assert "A 001 est mis de côté par le guichet 3." in text_of(check_in(client, ticket).text)
+    stand.do(q.Resume(origin=stand.origin(), desk="desk-3", ticket=ticket))
+    stand.do(q.MarkAbsent(origin=stand.origin(), desk="desk-3", shown=ticket))
+    assert "A 001 appelé et absent" in search(client, "JTKVQDBZ")
+    said = "Déjà absent : A 001 a été appelé à 8:41 et n’est pas venu. Remettez-le en file."
+    assert text_of(check_in(client, ticket).text) == said
+    clock.turn(minutes=1)
+    stand.do(q.StartAbsent(origin=stand.origin(), desk="desk-3", ticket=ticket))
+    stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=ticket))
+    assert "visite terminée" in search(client, "JTKVQDBZ")
+    assert text_of(check_in(client, ticket).text) == "Visite terminée à 8:42."
+
+
+def test_who_comes_on_another_day_is_told_which_and_may_not_be_checked_in(client: httpx.Client, stand: Stand) -> None:
+    ticket = stand.book("civil", at("10:45") + DAY_MS)
+    panel = client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text
+    assert "Pas aujourd’hui : ce rendez-vous est le 25/11 à 10:45." in text_of(panel)
+    assert "/check-in" not in panel
+
+
+def test_a_cancelled_appointment_says_so(client: httpx.Client, stand: Stand) -> None:
+    ticket = stand.book("civil", at("10:45"), confirmation="JTKVQDBZ")
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ticket)))
+    assert "10:45 A État civil · JTKVQDBZ annulé" in search(client, "JTKVQDBZ")
+    assert text_of(check_in(client, ticket).text) == "Rendez-vous annulé : il faut un ticket sans rendez-vous."
+
+
+@pytest.fixture
+def two_halls(tmp_path: Path, clock: TurnedClock) -> Iterator[Served]:
+    """Famille waits upstairs."""
+    site = a_site()
+    services = tuple(
+        structs.replace(each, hall="upstairs" if each.name == "family" else each.hall) for each in site.services
+    )
+    halls = (*site.halls, Hall(name="upstairs", title="Premier étage"))
+    engine = open_engine(sqlite_url(tmp_path))
+    stand = Stand(engine, structs.replace(site, services=services, halls=halls), clock.now_ms)
+    with served(stand) as server:
+        yield server
+    stand.stop()
+    engine.dispose()
+
+
+def test_who_waits_in_another_hall_is_told_which(two_halls: Served) -> None:
+    stand = two_halls.stand
+    ticket = stand.book("family", at("8:35"), confirmation="JTKVQDBZ")
+    with httpx.Client(base_url=two_halls.address, headers=two_halls.headers, trust_env=False) as client:
+        assert "F Famille · JTKVQDBZ · Premier étage" in search(client, "JTKVQDBZ")
+        said = text_of(check_in(client, ticket).text)
+    assert said.endswith("À l’heure pour le rendez-vous de 8:35. Attend en salle « Premier étage ».")
+
+
+def test_a_ticket_of_another_desks_service_offers_nothing_that_would_be_refused(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3")
+    ticket = stand.book("family", at("8:40"))
+    stand.check_in(ticket)
+    panel = client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text
+    assert panel.count("pas pour ce guichet") == 2
+    assert f"tickets/{ticket}/pick" not in panel
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }} %(x)s"])
+def test_a_name_is_never_markup(client: httpx.Client, stand: Stand, name: str) -> None:
+    ticket = stand.book("civil", at("8:40"), name=name, confirmation="JTKVQDBZ")
+    for page in (
+        client.get("/desks/desk-3").text,
+        client.post("/desks/desk-3/search", data={"query": "JTKVQDBZ"}).text,
+        client.post("/desks/desk-3/search", data={"query": name}).text,
+        client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}").text,
+    ):
+        assert name in text_of(page) or "alert(1)" in name
+        assert not re.search(r"<(script>|img)", page)
+
+
+# --- what was not told ----------------------------------------------------------------------------------------------
+
+
+def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.list_state = ListState(source="Publik", as_of_ms=stand.now_ms())
+    walked, never = stand.check_in(stand.book("civil", at("8:40"))).ticket, stand.book("civil", at("9:45"))
+    stand.fail_report(walked, "arrived", "the request knows no such step")
+    clock.set("10:50")
+    report = stand.fail_report(never, "absent", "the request knows no such step")
+    assert "2 rendez-vous n’ont pas pu être transmis à Publik" in text_of(client.get("/desks/desk-3").text)
+    panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
+    assert "A 001 arrivé depuis 8:30 the request knows no such step Réessayer" in panel
+    assert f"9:45 {stand.code_of(never)} non venu depuis 10:50" in panel
+    assert client.post(f"/desks/desk-3/reports/{report}/retry").headers["location"] == "/desks/desk-3?panel=reports"
+    assert "1 rendez-vous n’a pas pu être transmis" in text_of(client.get("/desks/desk-3").text)
+    again = client.post(f"/desks/desk-3/reports/{report}/retry", headers=SCRIPT)
+    assert (again.status_code, text_of(again.text)) == (409, "Déjà transmis, ou remis en attente d’envoi.")
+    assert "Ce ticket" not in client.post("/desks/desk-3/reports/99/retry", headers=SCRIPT).text
+
+
+def test_the_last_one_told_again_leaves_a_panel_that_says_so(client: httpx.Client, stand: Stand) -> None:
+    report = stand.fail_report(stand.book("civil", at("9:45")), "absent", "no")
+    answer = client.post(f"/desks/desk-3/reports/{report}/retry", headers=SCRIPT)
+    assert "Nouvel essai en cours." in text_of(answer.text)
+    assert "Tout est transmis." in text_of(answer.text)
+
+
+def test_the_api_says_how_old_the_list_is_and_what_was_refused(client: httpx.Client, stand: Stand) -> None:
+    stand.list_state = ListState("Publik", at("8:10"), late=True, reason="Publik was not reached", flaws=2)
+    ticket = stand.book("civil", at("9:45"), name=NAME)
+    report = stand.fail_report(ticket, "absent", "the request knows no such step")
+    assert client.get(f"{API}/appointments").json() == {
+        "source": "Publik",
+        "as_of": "2026-11-24T07:10:00.000Z",
+        "late": True,
+        "reason": "Publik was not reached",
+        "flaws": 2,
+        "failed": 1,
+    }
+    reports = client.get(f"{API}/appointments/reports")
+    assert reports.json()["total"] == 1
+    assert reports.json()["reports"][0] == {
+        "report": report,
+        "booking": stand.booking_of(ticket),
+        "ticket": ticket,
+        "number": None,
+        "appointment_at": "2026-11-24T08:45:00.000Z",
+        "kind": "absent",
+        "since": "2026-11-24T07:30:00.000Z",
+        "attempts": 3,
+        "error": "the request knows no such step",
+    }
+    assert "Zoé" not in reports.text + client.get(f"{API}/desks/desk-3").text
+    request = new_id()
+    for _ in range(2):
+        answer = client.post(f"{API}/appointments/reports/{report}/retry", json={"id": request})
+        assert answer.json() == {"id": request, "count": 1}
+    assert client.post(f"{API}/appointments/reports/{report}/retry").json()["count"] == 0
+    assert client.post(f"{API}/appointments/reports/4711/retry").status_code == 404
+
+
+# --- the door -------------------------------------------------------------------------------------------------------
+
+
+def test_a_push_is_handed_on_as_it_came_and_answered_with_what_is_said_of_it(server: Served) -> None:
+    query, body = "orig=publik.invalid&nonce=%2b&signature=a%2Bb%3D", b'{"form_url": "x"} \xff'
+    path = f"{server.address}{API}/publik/push?{query}"
+    answer = httpx.post(path, content=body, trust_env=False)
+    assert (answer.status_code, answer.json()) == (200, {"err": 0})
+    assert server.stand.pushed == [(query.encode(), body)]
+    server.stand.push_answer = (403, {"err": 1, "err_desc": "signature"})
+    answer = httpx.post(path, content=body, headers={"Origin": "http://evil.example"}, trust_env=False)
+    assert (answer.status_code, answer.json()) == (403, {"err": 1, "err_desc": "signature"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", f"{API}/publik/push", {"Host": "evil.example"}, 403),
+        ("POST", f"{API}/publik/push/", {}, 403),
+        ("POST", f"{API}/publik//push", {}, 403),
+        ("POST", f"{API}/publik/push/../../desks/desk-3/next", {}, 403),
+        ("GET", f"{API}/publik/push", {}, 405),
+        ("DELETE", f"{API}/publik/push", {}, 405),
+        ("POST", f"{API}/appointments/reports/1/retry", {}, 403),
+        ("POST", "/desks/desk-3/search", {}, 403),
+    ],
+)
+def test_only_the_door_itself_is_outside_of_the_origin_rule(
+    server: Served, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = httpx.request(method, f"{server.address}{path}", headers=headers, trust_env=False)
+    assert answer.status_code == status
+    assert server.stand.pushed == []
+
+
+def test_a_push_that_is_too_long_is_refused_before_it_is_read(server: Served) -> None:
+    answer = httpx.post(f"{server.address}{API}/publik/push", content=b" " * 70_000, trust_env=False)
+    assert answer.status_code == 413
+    assert server.stand.pushed == []
