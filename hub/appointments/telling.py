@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hub.appointments.backoff import wait_s
 from hub.appointments.rows import TRYING, Due
 from hub.appointments.source import Source, SourceAway, SourceRefuses
-from hub.queue.requests import Answer, BeginReport, Command, EndReport, Origin
+from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
 
 _JOB = Origin(By.JOB, "appointments")
@@ -53,15 +53,20 @@ class Teller:
         uncertain = due.state == TRYING
         if uncertain and self._has_moved(due):
             return
-        if not uncertain:
-            status = self._source.status_of(due.reference)
-            self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
+        if not uncertain and not self._begin(due):
+            return
         try:
             self._source.tell(due.reference, due.booking, due.kind)
         except SourceRefuses as no:
             # The status knows no such step: so looks, too, an earlier try that arrived after we had looked.
             if not (uncertain and no.not_offered and self._has_moved(due)):
                 raise
+
+    def _begin(self, due: Due) -> bool:
+        """False where it is no longer to be sent: an agent reopened the visit meanwhile."""
+        status = self._source.status_of(due.reference)
+        answer = self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
+        return isinstance(answer, DoneAnswer) and answer.count == 1
 
     def _has_moved(self, due: Due) -> bool:
         """Whether the request has left the status it was in before the first try."""

@@ -35,16 +35,17 @@ LIMITS = Limits(connect_s=2.0, read_s=0.5, whole_s=2.0)
 
 
 class Clock:
-    """Stands still until it is turned; also the clock of Publik, which looks at it from threads of its own."""
+    """Goes from a given moment on, and is turned; also Publik's clock."""
 
     def __init__(self, now_ms: int = TUESDAY_AT_TEN) -> None:
-        self.ms = now_ms
+        self._turned_ms = now_ms
+        self._since_s = time.monotonic()
 
     def now_ms(self) -> int:
-        return self.ms
+        return self._turned_ms + int((time.monotonic() - self._since_s) * 1000)
 
     def turn(self, by_ms: int) -> None:
-        self.ms += by_ms
+        self._turned_ms += by_ms
 
 
 def with_publik(site: Site, address: str, **settings: Any) -> Site:
@@ -79,7 +80,7 @@ class Office:
     def __init__(self, engine: Engine, site: Site, clock: Clock, new_source: Callable[[], Source]) -> None:
         self.engine, self.site, self.clock = engine, site, clock
         self._new_source = new_source
-        self.queue = Queue(engine, site, at_ms=clock.ms)
+        self.queue = Queue(engine, site, at_ms=clock.now_ms())
         self.seen = 0
         self._begin()
 

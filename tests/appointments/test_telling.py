@@ -1,0 +1,249 @@
+"""What Publik is told of its bookings: each thing once, in its order, whatever breaks in between."""
+
+import pytest
+
+from hub.queue.requests import (
+    Cancel,
+    CheckIn,
+    ExpireExpected,
+    Next,
+    Reopen,
+    RetryReport,
+    SetMode,
+)
+from hub.queue.states import State
+from protocol.messages import DeskMode
+from tests.appointments.office import FORM
+from tests.publik.faults import Fault
+from tests.queue.harness import HOUR, MINUTE
+
+TODAY = "2026-11-24"
+TRIGGER = "/jump/trigger/"
+
+
+class Visit:
+    """One booking at eleven, and what its visitor does."""
+
+    def __init__(self, office, publik, **facts):
+        self.office, self.publik = office, publik
+        self.form = publik.town.book(FORM, f"{TODAY} 11:00", **facts)
+        office.pass_over()
+        office.eventually(lambda: any(each.booking == self.booking for each in office.tickets()))
+
+    @property
+    def booking(self):
+        return str(self.form.data["rdv_response"]["booking_id"])
+
+    @property
+    def ticket(self):
+        return next(each for each in self.office.tickets() if each.booking == self.booking)
+
+    def check_in(self):
+        self.office.ask(CheckIn, desk="", ticket=self.ticket.id)
+
+    def open_desk(self):
+        self.office.ask(SetMode, desk="desk-1", shown=None, mode=DeskMode.OPEN)
+
+    def called(self):
+        self.office.clock.turn(HOUR)
+        self.office.ask(Next, desk="desk-1", shown=None)
+        assert self.ticket.state is State.CALLED
+
+    def finish(self):
+        self.office.ask(Next, desk="desk-1", shown=self.ticket.id)
+
+    def told(self):
+        """What Publik was told of it, in order, without the triggers' common prefix."""
+        with self.publik.town.lock:
+            return [
+                each["name"].removeprefix("suivant-") for each in self.publik.town.told if each["id"] == self.form.id
+            ]
+
+    def reports(self):
+        return [(kind, state) for booking, kind, state in self.office.reports() if booking == self.booking]
+
+    def wait_told(self, *names):
+        self.office.eventually(lambda: self.told() == list(names))
+        self.office.eventually(lambda: all(state in {"done", "dropped"} for _, state in self.reports()))
+        assert self.told() == list(names)
+
+
+@pytest.fixture
+def visit(office, publik):
+    return Visit(office, publik)
+
+
+def test_arrived_and_served_are_told_in_their_order(office, visit):
+    visit.check_in()
+    visit.wait_told("arrive")
+    visit.open_desk()
+    visit.called()
+    visit.finish()
+    visit.wait_told("arrive", "servi")
+    assert visit.form.status == "3"
+
+
+def test_what_happened_while_publik_was_away_is_told_in_its_order_once_it_is_back(office, publik, visit):
+    publik.faults.append(Fault("drop", times=None))
+    visit.check_in()
+    visit.open_desk()
+    visit.called()
+    visit.finish()
+    office.eventually(lambda: [kind for kind, _ in visit.reports()] == ["arrived", "served"])
+    assert visit.told() == []
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive", "servi")
+
+
+def test_a_cancellation_by_people_is_told_and_one_of_publik_s_own_is_not(office, publik, visit):
+    other = Visit(office, publik)
+    office.ask(Cancel, desk="desk-1", ticket=visit.ticket.id)
+    publik.town.cancel(FORM, other.form.id)
+    office.pass_over()
+    visit.wait_told("annule")
+    assert other.told() == []
+    assert other.ticket.state is State.CANCELLED
+
+
+def test_an_absence_is_told_once_it_is_final(office, visit):
+    office.clock.turn(HOUR + 5 * MINUTE)
+    office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=visit.ticket.id)).result(20)
+    office.eventually(lambda: visit.reports() == [("absent", "waiting")])
+    office.pass_over()
+    assert visit.told() == []
+    office.clock.turn(HOUR)
+    visit.wait_told("absent")
+
+
+def test_who_comes_late_was_never_absent_for_publik(office, visit):
+    office.clock.turn(HOUR + 5 * MINUTE)
+    office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=visit.ticket.id)).result(20)
+    office.eventually(lambda: visit.reports() == [("absent", "waiting")])
+    office.ask(CheckIn, desk="", ticket=visit.ticket.id)
+    visit.wait_told("arrive")
+    office.clock.turn(2 * HOUR)
+    office.pass_over()
+    assert visit.reports() == [("absent", "dropped"), ("arrived", "done")]
+
+
+def test_a_visit_finished_by_mistake_is_served_once(office, publik, visit):
+    visit.check_in()
+    visit.wait_told("arrive")
+    visit.open_desk()
+    visit.called()
+    publik.faults.append(Fault("drop", times=None))
+    visit.finish()
+    office.eventually(lambda: visit.reports()[-1][0] == "served")
+    office.ask(Reopen, desk="desk-1", ticket=visit.ticket.id)
+    office.eventually(lambda: visit.reports()[-1] == ("served", "dropped"))
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    visit.finish()
+    visit.wait_told("arrive", "servi")
+
+
+# --- a try that nobody knows of whether it was done ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["done", "not done"])
+@pytest.mark.parametrize("kind", ["hang", "drop", "cut", "html"])
+def test_after_a_try_without_an_answer_the_form_s_status_says_whether_it_was_done(office, publik, visit, kind, works):
+    publik.faults.append(Fault(kind, match=TRIGGER, works=works, status=502))
+    visit.check_in()
+    office.eventually(lambda: any(TRIGGER in path for _, path, _ in publik.calls))
+    visit.wait_told("arrive")
+    assert visit.form.status == "2"
+
+
+def test_a_trigger_that_the_next_status_knows_too_is_not_pulled_twice(office, publik):
+    visit = Visit(office, publik, status="6")
+    publik.faults.append(Fault("hang", match=TRIGGER, works=True))
+    visit.check_in()
+    office.eventually(lambda: visit.form.status == "7")
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive")
+    assert visit.form.status == "7"
+
+
+def test_a_hub_that_stops_in_the_middle_of_a_try_tells_it_once(office, publik, visit):
+    publik.faults.append(Fault("slow", match=TRIGGER, seconds=0.4))
+    visit.check_in()
+    office.eventually(lambda: visit.told() == ["arrive"])
+    office.restart()
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive")
+
+
+# --- refused ------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_the_form_does_not_know_stands_before_an_agent_and_holds_back_what_follows(office, publik, visit):
+    other = Visit(office, publik)
+    publik.town.set_status(FORM, visit.form.id, "3")
+    visit.check_in()
+    other.check_in()
+    office.eventually(lambda: visit.reports() == [("arrived", "failed")])
+    other.wait_told("arrive")
+    office.eventually(lambda: office.worker.list_state.failed == 1)
+    visit.open_desk()
+    visit.called()
+    visit.finish()
+    office.eventually(lambda: visit.reports() == [("arrived", "failed"), ("served", "waiting")])
+    office.pass_over()
+    assert visit.told() == []
+    publik.town.set_status(FORM, visit.form.id, "1")
+    office.ask(RetryReport, report=report_of(office, visit))
+    visit.wait_told("arrive", "servi")
+    office.eventually(lambda: office.worker.list_state.failed == 0)
+
+
+def report_of(office, visit):
+    return next(row[1] for row in office.queue.table("report") if row[2] == visit.booking and row[9] == "failed")
+
+
+def test_a_404_after_a_time_out_is_a_failure_while_the_status_says_so(office, publik, visit):
+    publik.town.set_status(FORM, visit.form.id, "3")
+    publik.faults.append(Fault("hang", match=TRIGGER))
+    visit.check_in()
+    office.eventually(lambda: visit.reports() == [("arrived", "failed")])
+    assert len([path for _, path, _ in publik.calls if TRIGGER in path]) == 2
+    assert visit.told() == []
+
+
+def test_a_form_that_is_gone_fails_and_the_others_are_told(office, publik, visit):
+    other = Visit(office, publik)
+    publik.town.lose(FORM, visit.form.id)
+    visit.check_in()
+    other.check_in()
+    office.eventually(lambda: visit.reports() == [("arrived", "failed")])
+    other.wait_told("arrive")
+
+
+# --- many ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_hour_without_publik_in_a_morning_loses_and_doubles_nothing(office, publik):
+    visits = [Visit(office, publik) for _ in range(12)]
+    visits[0].open_desk()
+    publik.faults.append(Fault("hang", match=TRIGGER, works=True, times=2))
+    publik.faults.append(Fault("drop", times=None))
+    booked_meanwhile = publik.town.book(FORM, f"{TODAY} 16:00")
+    for visit in visits:
+        visit.check_in()
+    office.clock.turn(HOUR)
+    for _ in visits[:6]:
+        shown = next((each.id for each in office.tickets(State.CALLED)), None)
+        office.ask(Next, desk="desk-1", shown=shown)
+        office.clock.turn(5 * MINUTE)
+    publik.faults.clear()
+    publik.faults.append(Fault("hang", match=TRIGGER, works=True, times=2))
+    for _ in range(8):
+        office.clock.turn(15 * MINUTE)
+        office.pass_over()
+    served = {each.booking for each in office.tickets(State.SERVED)}
+    assert len(served) == 5
+    for visit in visits:
+        visit.wait_told(*(["arrive", "servi"] if visit.booking in served else ["arrive"]))
+    assert [each.booking for each in office.expected()] == [str(booked_meanwhile.data["rdv_response"]["booking_id"])]
+    assert len(office.tickets()) == 13
