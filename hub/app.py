@@ -122,7 +122,6 @@ class Hub:
             metrics=self.metrics,
         )
         self._door = _door(site, secrets or Secrets(), self.appointments)
-        self._door_lock = threading.Lock()
         self.chores = Chores(
             site=site,
             visits=self.visits,
@@ -177,11 +176,10 @@ class Hub:
         return future
 
     def push(self, query: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
-        """A call that says a booking changed: the status and the document to answer. Never waits for Publik."""
+        """A call that says a booking changed: the status and the document to answer. For one thread at a time."""
         if self._door is None:
             return 404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}
-        with self._door_lock:
-            return self._door.take(query, body, _system_ms())
+        return self._door.take(query, body, _system_ms())
 
     def health(self) -> Health:
         return Health(
