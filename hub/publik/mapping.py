@@ -16,6 +16,8 @@ from hub.queue.requests import confirmation_code
 from hub.site import BookingForm
 
 NAME_MOST = 100
+# Further off, some zone would lead out of the calendar.
+YEARS = range(1971, 2200)
 ID_MOST = 100
 # w.c.s. leaves drafts out of its lists, and a booking made for one is a lease until the form is sent.
 DRAFT = "draft"
@@ -112,10 +114,9 @@ def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int,
     if found is None:
         return 0, None, f"{form.start} is missing"
     moment, slot = found
-    try:
-        return moment_ms(moment, zone), slot, ""
-    except OverflowError:
+    if moment.year not in YEARS:
         return 0, None, f"{form.start} is no time of these centuries"
+    return moment_ms(moment, zone), slot, ""
 
 
 def _was_well(status: Any) -> bool:

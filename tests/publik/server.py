@@ -19,6 +19,7 @@ from tests.publik import signing
 from tests.publik.chrono_side import chrono
 from tests.publik.control import control
 from tests.publik.faults import Fault, take
+from tests.publik.keeping import restore, save
 from tests.publik.pushing import Pushing
 from tests.publik.replies import Reply, Request, answer, denied, page
 from tests.publik.town import Town
@@ -43,6 +44,7 @@ class TestPublik:
         self.key, self.password, self.client = key, password, client
         self.calls: list[tuple[str, str, str]] = []
         self.faults: list[Fault] = []
+        self.kept_in: Path | None = None
         self.stopping = threading.Event()
         self.nonces = signing.Nonces()
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -64,6 +66,12 @@ class TestPublik:
         self._server.server_close()
 
     def reply(self, request: Request, raw_query: str, authorization: str) -> Reply:
+        reply = self._reply(request, raw_query, authorization)
+        if self.kept_in and request.method != "GET":
+            save(self.town, self.kept_in)
+        return reply
+
+    def _reply(self, request: Request, raw_query: str, authorization: str) -> Reply:
         if request.path.startswith("/control/"):
             return control(self, request)
         try:
@@ -202,13 +210,17 @@ def main():
     parser.add_argument("--zone", default="Europe/Paris", help="of its naive times")
     parser.add_argument("--form", action="append", default=[], help="slug of a form that is there from the start")
     parser.add_argument("--push-to", help="address of a hub that is called at each change")
+    parser.add_argument("--keep", type=Path, help="file that keeps what it knows from one start to the next")
     options = parser.parse_args()
     key = options.key_file.read_text(encoding="utf-8").partition("\n")[0] if options.key_file else KEY
     town = Town(zone=options.zone)
+    if options.keep:
+        restore(town, options.keep)
     for slug in options.form:
         town.add_form(slug)
     with TestPublik(port=options.port, key=key, client=options.client, town=town) as publik:
         publik.pushing.to = options.push_to
+        publik.kept_in = options.keep
         print(json.dumps({"address": publik.address}), flush=True)  # noqa: T201 - a program's one line
         try:
             publik.stopping.wait()

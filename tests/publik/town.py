@@ -127,6 +127,11 @@ class Town:
 
     # --- what people of the town do -----------------------------------------------------------------------------
 
+    def count_on(self):
+        """Ids go on behind those that are there."""
+        self._last_form = max((id_ for forms in self.forms.values() for id_ in forms), default=self._last_form)
+        self._last_booking = max(self.bookings, default=self._last_booking)
+
     def add_form(self, slug):
         with self.lock:
             self.forms.setdefault(slug, {})

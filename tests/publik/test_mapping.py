@@ -1,0 +1,237 @@
+"""A form's JSON to a booking: what is asked for, what is left aside, and what is said where it lacks."""
+
+import copy
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.appointments.source import Booking, Flaw
+from hub.publik.mapping import NAME_MOST, read_entry
+from hub.publik.paths import text_at, value_at
+from tests.publik.conftest import form
+
+PARIS = ZoneInfo("Europe/Paris")
+ENTRY = {
+    "id": "12",
+    "fields": {
+        "rdv_raw": "30:2026-11-25-1000",
+        "prenom": "Zoé",
+        "nom": "Exemple-Inventée",
+        "code_rdv": "ab-12 cd",
+        "agenda_rdv": "mairie",
+    },
+    "workflow": {
+        "status": {"id": "1", "name": "Réservé"},
+        "data": {"rdv_status": 200, "rdv_response": {"err": 0, "booking_id": 77, "in_waiting_list": False}},
+    },
+}
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """ENTRY with some of its places, `fields__nom`, set to other values, or taken out (...)."""
+    made = copy.deepcopy(ENTRY)
+    for place, value in changes.items():
+        *above, last = place.split("__")
+        around = value_at(made, ".".join(above)) if above else made
+        if value is ...:
+            del around[last]
+        else:
+            around[last] = value
+    return made
+
+
+def read(changed: dict[str, Any], **mapping: Any) -> Booking | Flaw | None:
+    return read_entry((form(**mapping),), changed, PARIS)
+
+
+def booking(changed: dict[str, Any], **mapping: Any) -> Booking:
+    found = read(changed, **mapping)
+    assert isinstance(found, Booking), found
+    return found
+
+
+def flaw(changed: dict[str, Any], **mapping: Any) -> Flaw:
+    found = read(changed, **mapping)
+    assert isinstance(found, Flaw), found
+    return found
+
+
+def test_a_request_becomes_a_booking():
+    assert read(ENTRY) == Booking(
+        id="77",
+        reference="rendez-vous/12",
+        service="identity",
+        start_ms=1_795_597_200_000,
+        code="AB12CD",
+        name="Zoé Exemple-Inventée",
+    )
+
+
+def test_what_nobody_asked_for_is_ignored():
+    assert read(entry(new_key={"a": [1]}, fields__autre=None)) == read(ENTRY)
+
+
+def test_the_form_may_stand_before_the_id():
+    assert booking(entry(id="rendez-vous/12")).reference == booking(entry(id=12)).reference == "rendez-vous/12"
+
+
+def test_a_request_without_an_id_can_only_be_counted():
+    assert flaw(entry(id=...)) == Flaw("a request of form rendez-vous", "it has no id")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        entry(workflow__data__rdv_response={"err": 1, "err_class": "no more desk available"}),
+        entry(workflow__data__rdv_response__err=1),
+        entry(workflow__data__rdv_response__err={"odd": 1}),
+        entry(workflow__data__rdv_status=500),
+        entry(workflow__data__rdv_status="502"),
+        entry(workflow__data__rdv_status=0),
+        entry(workflow__data__rdv_response__in_waiting_list=True),
+        entry(workflow__data__rdv_response__booking_id=None),
+        entry(workflow__data__rdv_response__booking_id=""),
+        entry(workflow__data__rdv_response__booking_id=True),
+        entry(workflow__data__rdv_response__booking_id={}),
+        entry(workflow__data__rdv_response="<html>"),
+        entry(workflow__data=None),
+        entry(workflow__status={"id": "draft", "name": "Brouillon"}),
+    ],
+)
+def test_a_request_without_a_booking_that_stands_is_no_appointment(changed: dict[str, Any]):
+    assert read(changed) is None
+
+
+@pytest.mark.parametrize("status", [200, "200", 201, None, ""])
+def test_a_booking_counts_whose_call_was_well_or_left_no_status(status: object):
+    assert booking(entry(workflow__data__rdv_status=status)).id == "77"
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (entry(fields__rdv_raw=...), "fields.rdv_raw is missing"),
+        (entry(fields__rdv_raw=None), "fields.rdv_raw is missing"),
+        (entry(fields__rdv_raw="demain"), "fields.rdv_raw holds neither a time nor a slot"),
+        (entry(fields__rdv_raw="conference-2026"), "fields.rdv_raw holds neither a time nor a slot"),
+        (entry(fields__rdv_raw="0001-01-01 00:00"), "fields.rdv_raw is no time of these centuries"),
+    ],
+)
+def test_a_booking_whose_start_lacks_is_named_by_its_id_alone(changed: dict[str, Any], why: str):
+    assert flaw(changed) == Flaw("booking 77 (request rendez-vous/12)", why, "rendez-vous/12")
+
+
+@pytest.mark.parametrize("id_", ["7" * 101, "7\n8", "\x00"])
+def test_a_bookings_id_that_is_no_id_is_refused(id_: str):
+    assert flaw(entry(workflow__data__rdv_response__booking_id=id_)).reference == "rendez-vous/12"
+
+
+def test_a_start_may_be_a_time():
+    found = booking(
+        entry(workflow__data__rdv_response__datetime="2026-11-25 10:00:00"), start="workflow.data.rdv_response.datetime"
+    )
+    assert found.start_ms == booking(ENTRY).start_ms
+
+
+def test_the_code_is_the_bookings_id_unless_named():
+    assert booking(ENTRY, code=None).code == "77"
+
+
+def test_a_request_from_before_the_form_had_a_code_can_still_be_found():
+    assert booking(entry(fields__code_rdv=...)).code == "77"
+    assert booking(entry(fields__code_rdv="–")).code == "77"
+
+
+def test_a_cancelled_status_is_a_booking_that_is_gone_and_names_nobody():
+    for status in ("1", "Réservé"):
+        found = booking(ENTRY, cancelled_statuses=(status,))
+        assert (found.gone, found.name) == (True, None)
+
+
+def test_a_cancelled_booking_needs_no_start():
+    assert booking(entry(fields__rdv_raw=...), cancelled_statuses=("1",)).gone
+
+
+@pytest.mark.parametrize(
+    ("mapping", "gone"),
+    [
+        ({"statuses": ("1",)}, False),
+        ({"statuses": ("Réservé",)}, False),
+        ({"statuses": ("2",)}, True),
+        ({"agenda": "fields.agenda_rdv", "agendas": ("mairie", "annexe")}, False),
+        ({"agenda": "fields.agenda_rdv", "agendas": ("annexe",)}, True),
+        ({"agenda": "fields.nowhere", "agendas": ("annexe",)}, True),
+        ({"meeting_types": ("30",)}, False),
+        ({"meeting_types": ("60",)}, True),
+    ],
+)
+def test_what_a_filter_leaves_out_is_gone_from_here(mapping: dict[str, Any], gone: bool):
+    assert booking(ENTRY, **mapping).gone is gone
+
+
+def test_a_meeting_type_that_cannot_be_known_is_told():
+    found = flaw(entry(fields__rdv_raw="2026-11-25 10:00"), meeting_types=("30",))
+    assert found.why == "fields.rdv_raw holds no slot, so its meeting type is not known"
+
+
+def test_of_several_mappings_the_one_that_a_request_counts_for_says_its_service():
+    maps = (form(service="housing", meeting_types=("60",)), form(meeting_types=("30",)))
+    found = read_entry(maps, ENTRY, PARIS)
+    assert isinstance(found, Booking)
+    assert (found.service, found.gone) == ("identity", False)
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("Zoé", "Exemple"), "Zoé Exemple"),
+        (("  Zoé \t", "Exemple\r\nInventée"), "Zoé Exemple Inventée"),
+        (("Zoe\u0301", "Exemple"), "Zoé Exemple"),
+        (("أمينة", "مثال"), "أمينة مثال"),
+        (("みほん", "太郎"), "みほん 太郎"),
+        (("Зоя", "👩‍🦰"), "Зоя 👩‍🦰"),
+        (("می‌نا", "x"), "می‌نا x"),
+        (("<b>Zoé</b>", "&amp;"), "<b>Zoé</b> &amp;"),
+        (("\u202eeoZ\u2066", "x"), "eoZ x"),
+        (("\x00\x07Zoé\x1b[31m", "\u2028x"), "Zoé [31m x"),
+        ((None, "Exemple"), "Exemple"),
+        ((12, "Exemple"), "12 Exemple"),
+        ((["Zoé"], {"a": 1}), None),
+        (("", " \n"), None),
+        (("Z" * 500, "x"), "Z" * NAME_MOST),
+    ],
+)
+def test_a_name_keeps_any_script_in_one_line(parts: tuple[Any, Any], name: str | None):
+    assert booking(entry(fields__prenom=parts[0], fields__nom=parts[1])).name == name
+
+
+def test_an_anonymised_client_gets_bookings_without_names():
+    assert booking(entry(fields__prenom=..., fields__nom=...)).name is None
+    assert booking(ENTRY, names=()).name is None
+
+
+def test_a_path_counts_into_a_list():
+    document = {"evolution": [{"status": "1"}, {"status": "2"}]}
+    assert text_at(document, "evolution.1.status") == "2"
+    assert text_at(document, "evolution.2.status") is None
+    assert text_at(document, "evolution.-1.status") is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=8,
+)
+PLACES = ("id", "fields", "fields__rdv_raw", "fields__nom", "fields__code_rdv", "workflow", "workflow__status")
+PLACES += ("workflow__status__id", "workflow__data", "workflow__data__rdv_status", "workflow__data__rdv_response")
+PLACES += ("workflow__data__rdv_response__booking_id", "workflow__data__rdv_response__err")
+
+
+@given(st.sampled_from(PLACES), json_values | st.text())
+def test_whatever_stands_in_a_request_it_is_a_booking_a_flaw_or_nothing(place: str, value: object):
+    changed = entry(**{place: value})
+    found = read_entry((form(statuses=("1",), agenda="fields.agenda_rdv", agendas=("mairie",)),), changed, PARIS)
+    assert found is None or isinstance(found, Booking | Flaw)
