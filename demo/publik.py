@@ -32,34 +32,20 @@ class Booked:
 
 
 class Publik:
-    """The test Publik's own control side. `bookings`: what it said last, as the page shows it; `up`: it answers.
-
-    One that was started again knows nothing. What citizens did before is then done again in the same order, which
-    gives everything the same ids, and the statuses are put back: as out of a backup.
-    """
+    """The test Publik's own control side."""
 
     def __init__(self, address: str) -> None:
         self._client = httpx.AsyncClient(base_url=f"{address}/control", timeout=TIMEOUT_S, trust_env=False)
-        # A booking must not be half made while it is looked whether one is missing.
-        self._one_at_a_time = asyncio.Lock()
-        self._done: list[tuple[str, Kept]] = []
-        self._forms: Sequence[Kept] = ()
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def forms(self) -> Sequence[Kept] | None:
         """Every request of a form as it is now; None where Publik does not answer."""
-        async with self._one_at_a_time:
-            try:
-                found = await self._ask()
-                if len(found) < sum(name == "book" for name, _ in self._done):
-                    await self._restore()
-                    found = await self._ask()
-            except (httpx.HTTPError, ValueError):
-                return None
-            self._forms = found
-            return found
+        try:
+            return await self._ask()
+        except (httpx.HTTPError, ValueError):
+            return None
 
     async def book(self, form: str, start: str, *, code: str, first_name: str, last_name: str) -> Booked:
         """`start`: local, `2026-11-25 10:00`."""
@@ -77,22 +63,13 @@ class Publik:
         """A citizen to whom Publik does not answer tries again later, but does not book twice."""
         tried = False
         while True:
-            async with self._one_at_a_time:
-                with suppress(httpx.HTTPError, ValueError):
-                    answer = (tried and await self._booked_all_the_same(said)) or await self._post(name, said)
-                    self._done.append((name, said))
-                    return answer
+            with suppress(httpx.HTTPError, ValueError):
+                return (tried and await self._booked_all_the_same(said)) or await self._post(name, said)
             tried = True
             await asyncio.sleep(TIMEOUT_S)
 
     async def _booked_all_the_same(self, said: Kept) -> Kept | None:
         return next((form for form in await self._ask() if form["code"] == said.get("code")), None)
-
-    async def _restore(self) -> None:
-        for name, said in self._done:
-            await self._post(name, said)
-        for form in self._forms:
-            await self._post("status", {name: form[name] for name in ("form", "id", "status")})
 
     async def _ask(self) -> Sequence[Kept]:
         answer = await self._client.get("/forms")

@@ -115,6 +115,7 @@ def _publik(stage: Stage, hall: Hall) -> list[str]:
     stage.key_file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
     port, push_to = str(stage.publik_port), f"{stage.hub_url}{PUSH_PATH}"
     options = ["--port", port, "--key-file", str(stage.key_file), "--zone", hall.zone, "--push-to", push_to]
+    options += ["--keep", str(stage.key_file.with_name("town.json"))]
     forms = [word for form in read_forms(APPOINTMENTS_FILE) for word in ("--form", form)]
     return [sys.executable, "-m", "tests.publik.server", *options, *forms]
 

@@ -13,9 +13,9 @@ from demo.publik import Booked, Publik
 
 
 @contextmanager
-def running_publik(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_publik() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program and its address."""
-    command = [sys.executable, "-m", "tests.publik.server", "--port", str(port), "--form", "rdv"]
+    command = [sys.executable, "-m", "tests.publik.server", "--form", "rdv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -26,29 +26,6 @@ def running_publik(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]
 
 async def book(citizen: Publik, place: int) -> Booked:
     return await citizen.book("rdv", f"2026-11-25 10:0{place}", code=f"A{place}", first_name="Zoé", last_name="Exemple")
-
-
-def test_a_publik_that_was_started_again_is_given_back_all_it_knew():
-    async def morning() -> None:
-        with running_publik() as (_, address):
-            citizen = Publik(address)
-            booked = [await book(citizen, place) for place in range(3)]
-            await citizen.move(booked[0], "2026-11-25 11:00")
-            await citizen.cancel(booked[1])
-            await citizen._post("status", {"form": "rdv", "id": booked[2].id, "status": "2"})
-            before = await citizen.forms()
-        assert await citizen.forms() is None
-        with running_publik(int(address.rpartition(":")[2])):
-            assert await citizen.forms() == before
-            assert await citizen.forms() == before
-        assert [(form["start"], form["status"]) for form in before or ()] == [
-            ("2026-11-25 11:00:00", "1"),
-            ("2026-11-25 10:01:00", "5"),
-            ("2026-11-25 10:02:00", "2"),
-        ]
-        await citizen.close()
-
-    asyncio.run(morning())
 
 
 def test_a_citizen_whose_booking_was_not_answered_has_one_appointment(monkeypatch):

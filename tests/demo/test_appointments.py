@@ -1,0 +1,132 @@
+"""Appointments in the demo: booked in the test Publik, scanned at the dispenser, seen by staff, told back."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.request import urlopen
+
+import pytest
+
+from demo.processes import ProcessState
+from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def slow_demo(tmp_path_factory) -> Iterator[Demo]:
+    """One in which a visit lasts long enough to be looked at."""
+    with running_demo(tmp_path_factory.mktemp("slow") / "demo", SPEED="1") as running:
+        yield running
+
+
+def fetch(address: str) -> str:
+    with urlopen(address, timeout=10) as answer:  # noqa: S310 - loopback
+        return answer.read().decode()
+
+
+def hub(demo: Demo) -> str:
+    (found,) = re.findall(r"Desk pages: +(http://\S+?)/desks/", demo.output)
+    return found
+
+
+def publik(demo: Demo) -> str:
+    (line,) = [line for line in children(demo.process.pid).values() if "tests.publik.server" in line]
+    return f"http://127.0.0.1:{re.findall(r'--port ([0-9]+)', line)[0]}"
+
+
+def told(demo: Demo) -> list[dict[str, Any]]:
+    return json.loads(fetch(f"{publik(demo)}/control/told"))["told"]
+
+
+def row(demo: Demo, code: str) -> dict[str, str]:
+    return next(each for each in demo.parts["publik"]["bookings"] if each["code"] == code)
+
+
+def last_expected(demo: Demo, letter: str) -> dict[str, str]:
+    """The one whose turn in the script comes last."""
+    demo.until(lambda parts: len(parts["publik"].get("bookings", ())) > 11, "the first bookings are made")
+    return [each for each in demo.parts["publik"]["bookings"] if each["letter"] == letter][-1]
+
+
+def within(look: Callable[[], T | None], what: str) -> T:
+    """What is found once there is something."""
+    until_s = time.monotonic() + PATIENCE_S
+    while (found := look()) is None:
+        assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.1)  # nothing tells when the hub's page changes but the page
+    return found
+
+
+def ticket_on_page(demo: Demo, desk: str, code: str) -> int | None:
+    """The id of the expected ticket that the desk's page names by this code."""
+    found = re.search(rf'id="row-([0-9]+)"(?:(?!</tr>).)*{code}', fetch(f"{hub(demo)}/desks/{desk}"), re.DOTALL)
+    return int(found[1]) if found else None
+
+
+def journal(demo: Demo, ticket: int) -> list[tuple[str, str]]:
+    return [
+        (entry["event"], entry["source"])
+        for entry in json.loads(fetch(f"{hub(demo)}/api/v1/tickets/{ticket}"))["journal"]
+    ]
+
+
+def shown_at_a_desk(demo: Demo, ticket: int) -> bool | None:
+    """Held, or in the queue with a number."""
+    for desk in ("desk-2", "desk-4", "desk-5", "desk-7"):
+        page = fetch(f"{hub(demo)}/desks/{desk}")
+        if f'name="shown" value="{ticket}"' in page:
+            return True
+        if re.search(rf'id="row-link-{ticket}"[^>]*>C [0-9]{{3}}</a>', page):
+            return True
+    return None
+
+
+def test_who_scans_a_confirmation_of_the_page_is_seen_at_the_desks_and_publik_is_told(slow_demo):
+    demo = slow_demo
+    booking = last_expected(demo, "C")
+    ticket = within(lambda: ticket_on_page(demo, "desk-5", booking["code"]), "staff see the booking")
+
+    demo.send(json.dumps({"scan": booking["code"]}))
+    within(lambda: shown_at_a_desk(demo, ticket), "the visitor waits or is called")
+    assert ticket_on_page(demo, "desk-5", booking["code"]) is None
+
+    demo.until(lambda _: row(demo, booking["code"])["fate"] != "expected", "the page shows that Publik knows")
+    form, _, number = booking["id"].partition("/")
+    arrived = {"how": "jump", "form": form, "id": int(number), "name": "suivant-arrive", "from": "1"}
+    assert told(demo).count(arrived) == 1
+
+
+def test_who_never_comes_is_absent_within_two_minutes(slow_demo):
+    demo = slow_demo
+    last_expected(demo, "A")
+    page = within(lambda: fetch(f"{hub(demo)}/desks/desk-1") or None, "the desk's page")
+    tickets = [int(found) for found in re.findall(r'id="row-([0-9]+)"', page)]
+    within(lambda: any(("absent", "job") in journal(demo, each) for each in tickets) or None, "one became absent")
+
+
+def test_only_a_code_that_the_page_shows_can_be_scanned_from_it(slow_demo):
+    demo = slow_demo
+    booking = last_expected(demo, "F")
+    demo.send(json.dumps({"scan": "NOBODYS"}))
+    demo.send(json.dumps({"scan": ["A"]}))
+    demo.send(json.dumps({"scan": booking["code"]}))
+    demo.until(lambda _: row(demo, booking["code"])["fate"] != "expected", "the next one is taken all the same")
+
+
+def test_check_in_goes_on_without_publik_which_is_told_once_it_is_back(demo):
+    booking = last_expected(demo, "C")
+    ticket = within(lambda: ticket_on_page(demo, "desk-5", booking["code"]), "staff see the booking")
+    os.kill(demo.pid("tests.publik.server"), signal.SIGKILL)
+    demo.until(lambda parts: parts["publik"]["state"] == ProcessState.ENDED, "the page says that Publik is away")
+
+    demo.send(json.dumps({"scan": booking["code"]}))
+    within(lambda: any(event == "check_in" for event, _ in journal(demo, ticket)) or None, "the visitor is checked in")
+    assert row(demo, booking["code"])["fate"] == "expected"
+
+    demo.send(json.dumps({"restart": "publik"}))
+    demo.until(lambda _: row(demo, booking["code"])["fate"] in {"arrived", "served"}, "Publik knows it now")
