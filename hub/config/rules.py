@@ -296,6 +296,17 @@ def _calls_are_seen(draft: Draft) -> None:
             draft.document.tell(path, "visitors wait here, and no display shows whom to call", warning=True)
 
 
+def _dispensers_say_where_they_stand(draft: Draft) -> None:
+    if len({service.hall for _path, service in draft.services}) < 2:  # noqa: PLR2004
+        return
+    for path, node in draft.nodes:
+        if node.role is Role.TICKET_PRINTER and node.hall is None:
+            what = (
+                "visitors wait in several halls: say in 'hall' where it stands, so that who checks in is sent to theirs"
+            )
+            draft.document.tell(path, what, warning=True)
+
+
 def _site(draft: Draft) -> Site:
     ((_path, site),) = _made(draft.document, Site)
     return site
@@ -331,4 +342,5 @@ WHOLE: tuple[Rule, ...] = (
     _at_most_one_letter_rhymes,
     _desks_elsewhere_say_where,
     _calls_are_seen,
+    _dispensers_say_where_they_stand,
 )

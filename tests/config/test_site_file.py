@@ -222,6 +222,31 @@ def test_a_hall_whose_calls_nobody_sees_is_a_warning(tmp_path: Path) -> None:
     assert told == "5: warning: halls.hall: visitors wait here, and no display shows whom to call"
 
 
+UPSTAIRS = (
+    (6, "    title: Hall\n  - {name: upstairs, title: Étage}"),
+    (12, "    hall: hall\n  - {name: other, letter: E, title: Autre, short: Autre, hall: upstairs}"),
+    (17, "    serves: [papers, other]\n    place: Rez-de-chaussée"),
+    (24, "    hall: upstairs\n  - {name: screen-2, role: display, hall: hall}"),
+)
+
+
+def test_a_dispenser_should_say_in_which_of_several_halls_it_stands(tmp_path: Path) -> None:
+    (told,) = problems(with_lines(*UPSTAIRS), tmp_path)
+    assert told.startswith("29: warning: nodes.dispenser-1: visitors wait in several halls: say in 'hall'")
+
+
+def test_a_dispenser_may_say_where_it_stands(tmp_path: Path) -> None:
+    text = with_lines(*UPSTAIRS, (26, "    role: ticket_printer\n    hall: upstairs"))
+    assert problems(text, tmp_path) == []
+    assert read(text, tmp_path).nodes[-1].hall == "upstairs"
+
+
+def test_the_hall_of_a_dispenser_is_one_of_the_site(tmp_path: Path) -> None:
+    text = with_lines((26, "    role: ticket_printer\n    hall: upstair"), *UPSTAIRS)
+    (told,) = problems(text, tmp_path)
+    assert told.endswith("nodes.dispenser-1.hall: this site has no hall 'upstair'; did you mean 'upstairs'?")
+
+
 def test_a_file_that_is_no_yaml_is_told_with_the_place(tmp_path: Path) -> None:
     (told,) = problems(with_lines((6, "    title: Hall: main")), tmp_path)
     assert told.startswith("6: this is no YAML, at column 16: mapping values are not allowed here")
