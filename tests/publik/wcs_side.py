@@ -130,6 +130,8 @@ def _told(town: Town, request: Request, how: str, slug: str, id_: str, name: str
         return refuse(request, 404, "Not found", "no such trigger")
     if not town.switches.has_role:
         return denied(request, "Unsufficient roles.")  # [code] so written
+    if not town.switches.condition_met:
+        return denied(request, "Unmet condition.")  # [code]
     if request.body:
         try:
             json.loads(request.body)

@@ -1,0 +1,508 @@
+"""Publik as a source of bookings, against a Publik that runs."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway, SourceRefuses
+from hub.publik.client import Client, Credentials
+from hub.publik.secrets import Secrets
+from hub.publik.source import PublikSource
+from hub.publik.wcs import Page, Wcs
+from hub.site import Triggers
+from protocol.environment import WrongSetting
+from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, form, system_ms
+from tests.publik.faults import Fault as Told
+from tests.publik.server import CLIENT, KEY, TestPublik
+from tests.publik.town import Town
+
+DAYS = ("2026-11-25", "2026-12-02")
+
+
+def ids(listing: Listing | None) -> set[str]:
+    assert listing is not None
+    return {booking.id for booking in listing.bookings}
+
+
+def booking_of(made) -> str:
+    return str(made.data["rdv_response"]["booking_id"])
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+def test_every_booking_of_the_days_is_listed(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 00:00", first_name="Zoé", last_name="Exemple-Inventée", code="ab 12")
+    publik.town.book(FORM, "2026-12-02 23:59")
+    publik.town.book(FORM, "2026-11-24 23:59")
+    publik.town.book(FORM, "2026-12-03 00:00")
+    listing = opened().list_all(*DAYS)
+    assert listing.complete
+    assert ids(listing) == {"1001", "1002"}
+    assert (
+        Booking(
+            id="1001",
+            reference=f"{FORM}/1",
+            service="identity",
+            start_ms=int(datetime(2026, 11, 24, 23, tzinfo=UTC).timestamp() * 1000),
+            code="AB12",
+            name="Zoé Exemple-Inventée",
+        )
+        in listing.bookings
+    )
+
+
+def test_an_empty_form_is_a_complete_listing(opened: Opened):
+    listing = opened().list_all(*DAYS)
+    assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
+
+
+@pytest.mark.parametrize("switch", ["id_with_slug", "newest_first", "mtime_as_written", "anonymised"])
+@pytest.mark.parametrize("on", [False, True])
+def test_what_is_only_remembered_of_lists_may_be_either_way(publik: TestPublik, opened: Opened, switch: str, on: bool):
+    setattr(publik.town.switches, switch, on)
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    source = opened()
+    listing = source.list_all(*DAYS)
+    assert {booking.reference for booking in listing.bookings} == {f"{FORM}/{id_}" for id_ in (1, 2, 3)}
+    publik.town.cancel(FORM, 2)
+    changed = source.list_changed(listing.as_of_ms)
+    assert changed is not None
+    assert any(booking.id == "1002" for booking in changed.bookings)
+    assert all((booking.name is None) == publik.town.switches.anonymised for booking in listing.bookings)
+
+
+def test_a_move_is_a_new_booking_of_the_same_request(publik: TestPublik, opened: Opened):
+    made = publik.town.book(FORM, "2026-11-25 10:00")
+    old = booking_of(made)
+    publik.town.move(FORM, made.id, "2026-11-26 09:30")
+    (found,) = opened().list_all(*DAYS).bookings
+    assert (found.id, found.reference) == (booking_of(made), f"{FORM}/{made.id}")
+    assert found.id != old
+
+
+def test_a_cancelled_request_is_told_gone_when_it_changes_and_left_out_of_a_full_listing(
+    publik: TestPublik, opened: Opened
+):
+    made = publik.town.book(FORM, "2026-11-25 10:00")
+    source = opened(forms=(form(cancelled_statuses=("Annulé",)),))
+    since_ms = source.list_all(*DAYS).as_of_ms
+    publik.town.cancel(FORM, made.id)
+    changed = source.list_changed(since_ms)
+    assert changed is not None
+    assert [(booking.id, booking.gone, booking.name) for booking in changed.bookings] == [
+        (booking_of(made), True, None)
+    ]
+    assert not changed.complete
+    assert source.list_all(*DAYS).bookings == ()
+
+
+def test_a_draft_a_failed_call_and_a_waiting_list_make_no_booking(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00", draft=True)
+    publik.town.book(FORM, "2026-11-25 10:30", failed=True)
+    publik.town.book(FORM, "2026-11-25 11:00", waiting=True)
+    listing = opened().list_all(*DAYS)
+    assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
+
+
+def test_a_draft_counts_once_it_is_sent(publik: TestPublik, opened: Opened):
+    made = publik.town.book(FORM, "2026-11-25 10:00", draft=True)
+    source = opened()
+    since_ms = source.list_all(*DAYS).as_of_ms
+    assert source.look_up([Hint(f"{FORM}/{made.id}")]).bookings == ()
+    publik.town.submit(FORM, made.id)
+    assert ids(source.list_changed(since_ms)) == {booking_of(made)}
+
+
+def test_one_request_that_lacks_something_leaves_the_others_alone(publik: TestPublik, opened: Opened):
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    del publik.town.forms[FORM][2].fields["rdv_raw"]
+    listing = opened().list_all(*DAYS)
+    assert ids(listing) == {"1001", "1003"}
+    why = "fields.rdv_raw is missing"
+    assert listing.flaws == (Flaw(f"booking 1002 (request {FORM}/2)", why, f"{FORM}/2"),)
+
+
+def test_a_lost_booking_is_just_no_longer_there(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.book(FORM, "2026-11-25 11:00")
+    publik.town.lose(FORM, 1)
+    source = opened()
+    listing = source.list_all(*DAYS)
+    assert (ids(listing), listing.complete) == ({"1002"}, True)
+    assert source.look_up([Hint(f"{FORM}/1"), Hint(f"{FORM}/2")]).bookings == listing.bookings
+
+
+def test_several_services_share_one_form_and_its_list_is_fetched_once(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00", meeting_type="30")
+    publik.town.book(FORM, "2026-11-25 10:00", meeting_type="60")
+    publik.town.book(FORM, "2026-11-25 10:00", meeting_type="90")
+    maps = (form(meeting_types=("30",)), form(service="housing", meeting_types=("60",)))
+    listing = opened(forms=maps).list_all(*DAYS)
+    assert {booking.id: booking.service for booking in listing.bookings} == {"1001": "identity", "1002": "housing"}
+    assert len(publik.calls) == 1
+
+
+def test_only_named_agendas_and_statuses_count(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00", agenda="mairie")
+    publik.town.book(FORM, "2026-11-25 10:00", agenda="annexe")
+    publik.town.book(FORM, "2026-11-25 10:00", status="new")
+    only = form(agenda="fields.agenda_rdv", agendas=("mairie",), statuses=("Réservé",))
+    assert ids(opened(forms=(only,)).list_all(*DAYS)) == {"1001"}
+
+
+def test_publiks_zone_is_that_of_its_times(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    (here,) = opened().list_all(*DAYS).bookings
+    (there,) = opened(zone="America/Martinique").list_all(*DAYS).bookings
+    assert there.start_ms - here.start_ms == 5 * 3_600_000
+
+
+def test_a_listing_is_as_old_as_publiks_own_clock_says(publik: TestPublik, opened: Opened):
+    publik.town.clock_off_ms = -25_000
+    now_ms = system_ms()
+    assert now_ms - 27_000 <= opened().list_all(*DAYS).as_of_ms <= system_ms() - 24_000
+
+
+def test_requests_that_nobody_touched_for_more_than_a_year_are_not_asked_for(publik: TestPublik, opened: Opened):
+    town = publik.town
+    town.book(FORM, "2026-11-25 10:00", changed_ms=int(datetime(2025, 10, 1, tzinfo=UTC).timestamp() * 1000))
+    town.book(FORM, "2026-11-25 10:00", changed_ms=int(datetime(2025, 12, 1, tzinfo=UTC).timestamp() * 1000))
+    assert ids(opened().list_all(*DAYS)) == {"1002"}
+
+
+def test_only_what_changed_is_listed_with_an_overlap_of_two_minutes(publik: TestPublik, opened: Opened):
+    now_ms = system_ms()
+    for minutes in (10, 4, 1):
+        publik.town.book(FORM, "2026-11-25 10:00", changed_ms=now_ms - minutes * 60_000)
+    # Cut to the minute, so up to one more.
+    assert ids(opened().list_changed(now_ms)) == {"1003"}
+
+
+@pytest.mark.parametrize("as_written", [False, True])
+def test_no_change_is_lost_in_the_hour_after_clocks_go_back(site, as_written: bool):
+    clock = {"ms": int(datetime(2026, 10, 25, 0, 50, tzinfo=UTC).timestamp() * 1000)}
+    town = Town(now_ms=lambda: clock["ms"])
+    town.switches.mtime_as_written = as_written
+    with TestPublik(town=town) as publik:
+        opened = Opened(publik, site, [])
+        source = opened(now_ms=lambda: clock["ms"])
+        town.book(FORM, "2026-10-26 10:00")
+        for minutes in range(10, 90, 10):
+            since_ms = source.list_changed(clock["ms"] - 60_000).as_of_ms
+            clock["ms"] += 600_000
+            made = town.book(FORM, "2026-10-26 11:00")
+            assert booking_of(made) in ids(source.list_changed(since_ms)), minutes
+        source.close()
+
+
+# --- long lists ---------------------------------------------------------------------------------------------------
+
+
+def wcs(publik: TestPublik, page: int) -> tuple[Wcs, Client]:
+    client = Client(
+        publik.address, Credentials(CLIENT, key=KEY.encode()), now_ms=system_ms, new_nonce=iter_nonce().__next__
+    )
+    return Wcs(client, page), client
+
+
+def iter_nonce():
+    number = 0
+    while True:
+        number += 1
+        yield f"n{number}"
+
+
+@pytest.mark.parametrize("many", [0, 1, 9, 10, 11, 14, 15, 16, 57])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_long_list_comes_in_pages_that_meet(publik: TestPublik, many: int, newest_first: bool):
+    publik.town.switches.newest_first = newest_first
+    for _ in range(many):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=10)
+    pages = list(asked.pages(FORM))
+    client.close()
+    found = [entry["id"] for page in pages for entry in page.entries]
+    assert sorted(found, key=int) == [str(number + 1) for number in range(many)]
+    assert all(page.linked for page in pages)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("lost", [0, 3])
+def test_requests_that_come_and_go_while_a_list_is_read_leave_no_gap_in_it(
+    publik: TestPublik, newest_first: bool, lost: int
+):
+    publik.town.switches.newest_first = newest_first
+    for _ in range(60):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=20)
+    found: list[str] = []
+    linked = True
+    for number, page in enumerate(asked.pages(FORM)):
+        found += [entry["id"] for entry in page.entries]
+        linked = linked and page.linked
+        if number == 0:
+            publik.town.book(FORM, "2026-11-25 10:00")
+            for entry in page.entries[5 : 5 + lost]:
+                publik.town.lose(FORM, int(entry["id"]))
+    client.close()
+    assert linked
+    # All that were there the whole time.
+    assert {str(number) for number in range(1, 61)} <= set(found)
+
+
+def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, opened: Opened):
+    for _ in range(60):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.switches.newest_first = False
+    asked, client = wcs(publik, page=20)
+    pages: list[Page] = []
+    for page in asked.pages(FORM):
+        pages.append(page)
+        if len(pages) == 1:
+            for id_ in range(1, 45):
+                publik.town.lose(FORM, id_)
+    client.close()
+    assert not all(page.linked for page in pages)
+
+
+def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: TestPublik):
+    for _ in range(30):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=10)
+    real = client.get
+    client.get = lambda path, query=(): real(path, [*query[:-2], ("limit", "10")])  # type: ignore[method-assign]
+    pages = list(asked.pages(FORM))
+    client.close()
+    assert [page.linked for page in pages] == [True, False]
+
+
+def test_ten_thousand_bookings_are_listed_whole(publik: TestPublik, opened: Opened):
+    for number in range(10_000):
+        publik.town.book(FORM, f"2026-11-{25 + number % 5} {8 + number % 8:02d}:00")
+    listing = opened().list_all(*DAYS)
+    assert (len(ids(listing)), listing.complete) == (10_000, True)
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Told("status", status=500),
+        Told("status", status=403),
+        Told("html", status=200),
+        Told("html", status=503),
+        Told("cut", times=2),
+        Told("cut_quietly"),
+        Told("drop", times=2),
+    ],
+    ids=lambda told: f"{told.kind}-{told.status}",
+)
+def test_a_fault_that_a_pause_mends_is_no_listing(publik: TestPublik, opened: Opened, told: Told):
+    publik.faults.append(told)
+    source = opened()
+    with pytest.raises(SourceAway) as away:
+        source.list_all(*DAYS)
+    assert "Exemple" not in str(away.value)
+    assert source.list_all(*DAYS).complete
+
+
+def test_a_role_that_lacks_and_an_authentic_that_is_away_are_no_revoked_key(publik: TestPublik, opened: Opened):
+    for switch in ("authentic_away", "has_role"):
+        setattr(publik.town.switches, switch, switch != "has_role")
+        with pytest.raises(SourceAway, match="HTTP 403, access denied"):
+            opened().list_all(*DAYS)
+        setattr(publik.town.switches, switch, switch == "has_role")
+
+
+def test_an_unknown_form_and_a_no_are_refusals(publik: TestPublik, opened: Opened):
+    with pytest.raises(SourceRefuses, match="api/forms/renamed/list answered HTTP 404, not known there"):
+        opened(forms=(form(form="renamed"),)).list_all(*DAYS)
+    publik.faults.append(Told("err"))
+    with pytest.raises(SourceRefuses, match="une erreur est survenue"):
+        opened().list_all(*DAYS)
+
+
+def test_one_form_that_is_refused_leaves_the_news_of_the_others(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    listing = opened(forms=(form(form="renamed"), form())).list_all(*DAYS)
+    assert (ids(listing), listing.complete) == ({"1001"}, False)
+    assert [flaw.about for flaw in listing.flaws] == ["form renamed"]
+
+
+def test_a_fault_in_the_midst_of_a_list_is_no_listing(publik: TestPublik, opened: Opened):
+    for _ in range(600):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    publik.faults += [Told("slow", times=1), Told("status", status=500)]
+    with pytest.raises(SourceAway):
+        opened().list_all(*DAYS)
+
+
+def test_a_hint_to_no_form_of_ours_is_not_followed(publik: TestPublik, opened: Opened):
+    assert opened().look_up([Hint("other/1"), Hint("api")]).bookings == ()
+    assert publik.calls == []
+
+
+def test_hints_to_one_request_are_one_call(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    assert ids(opened().look_up([Hint(f"{FORM}/1")] * 3)) == {"1001"}
+    assert len(publik.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("login", "variable"), [("signature", "SUIVANT_PUBLIK_KEY_FILE"), ("basic", "SUIVANT_PUBLIK_PASSWORD_FILE")]
+)
+def test_no_source_opens_without_what_its_login_asks_for(opened: Opened, login: str, variable: str):
+    with pytest.raises(WrongSetting, match=f"{variable} is not set"):
+        opened(secrets=Secrets(), login=login)
+
+
+def test_an_authority_that_cannot_be_read_is_told(opened: Opened, tmp_path):
+    with pytest.raises(WrongSetting, match="SUIVANT_PUBLIK_CA_FILE"):
+        opened(secrets=Secrets(key=b"x", ca_file=tmp_path / "away.pem"))
+
+
+def test_a_password_serves_as_well_as_a_key(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    assert ids(opened(login="basic").list_all(*DAYS)) == {"1001"}
+    assert "signature" not in publik.calls[0][2]
+
+
+# --- telling ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def booked(publik: TestPublik) -> str:
+    return f"{FORM}/{publik.town.book(FORM, '2026-11-25 10:00').id}"
+
+
+def test_only_what_has_a_trigger_is_told(opened: Opened):
+    source = opened(triggers=Triggers(served="suivant-servi"))
+    assert [kind for kind in ReportKind if source.tells(kind)] == [ReportKind.SERVED]
+    assert [kind for kind in ReportKind if opened().tells(kind)] == []
+
+
+@pytest.mark.parametrize("how", ["jump", "action"])
+def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how: str):
+    source = opened(triggers=Triggers(how=how, **{kind: getattr(TRIGGERS, kind) for kind in ReportKind}))
+    leads_to = {"arrived": "2", "served": "3", "absent": "4", "cancelled": "5"}
+    for kind, status in leads_to.items():
+        made = publik.town.book(FORM, "2026-11-25 10:00")
+        reference = f"{FORM}/{made.id}"
+        assert source.status_of(reference) == "1"
+        source.tell(reference, booking_of(made), ReportKind(kind))
+        assert source.status_of(reference) == status
+        assert publik.town.told[-1]["how"] == how
+
+
+def test_a_jump_that_the_status_does_not_offer_is_refused_as_such(opened: Opened, booked: str):
+    source = opened(triggers=TRIGGERS)
+    source.tell(booked, "1001", ReportKind.SERVED)
+    with pytest.raises(SourceRefuses) as refused:
+        source.tell(booked, "1001", ReportKind.ARRIVED)
+    assert refused.value.not_offered
+
+
+def test_a_page_with_404_is_no_answer_of_the_forms_status(publik: TestPublik, opened: Opened, booked: str):
+    publik.faults.append(Told("html", status=404))
+    with pytest.raises(SourceAway):
+        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
+
+
+@pytest.mark.parametrize("kind", ["drop", "hang", "cut", "cut_quietly", "status", "html"])
+def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Opened, booked: str, kind: str):
+    source = opened(triggers=TRIGGERS, limits=QUICK)
+    publik.faults.append(Told(kind, match="/jump/", works=True, status=502))
+    with pytest.raises(SourceAway) as away:
+        source.tell(booked, "1001", ReportKind.ARRIVED)
+    assert away.value.perhaps_done
+    # What the status says, and that it was sent once.
+    assert source.status_of(booked) == "2"
+    assert len(publik.town.told) == 1
+
+
+def test_a_repeated_jump_jumps_twice_where_the_next_status_has_one_of_the_same_name(
+    publik: TestPublik, opened: Opened, booked: str
+):
+    """Why the status is read before anything is told again."""
+    publik.town.set_status(FORM, 1, "6")
+    source = opened(triggers=TRIGGERS)
+    source.tell(booked, "1001", ReportKind.ARRIVED)
+    source.tell(booked, "1001", ReportKind.ARRIVED)
+    assert source.status_of(booked) == "8"
+
+
+def test_what_never_left_was_surely_not_done(publik: TestPublik, opened: Opened):
+    source = opened(triggers=TRIGGERS, address="http://127.0.0.1:1")
+    with pytest.raises(SourceAway) as away:
+        source.tell(f"{FORM}/1", "1001", ReportKind.ARRIVED)
+    assert not away.value.perhaps_done
+
+
+def test_a_403_to_a_trigger_is_tried_again(publik: TestPublik, opened: Opened, booked: str):
+    publik.town.switches.has_role = False
+    with pytest.raises(SourceAway, match=r"Unsufficient roles\.") as away:
+        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
+    assert not away.value.perhaps_done
+
+
+def test_a_condition_that_is_not_met_is_for_people_to_see(publik: TestPublik, opened: Opened, booked: str):
+    publik.town.switches.condition_met = False
+    with pytest.raises(SourceRefuses, match=r"Unmet condition\.") as refused:
+        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
+    assert not refused.value.not_offered
+
+
+def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):
+    publik.town.lose(FORM, 1)
+    with pytest.raises(SourceRefuses):
+        opened(triggers=TRIGGERS).status_of(booked)
+
+
+# --- Chrono -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def marking(opened: Opened) -> PublikSource:
+    return opened(presence=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "present"), [(ReportKind.ARRIVED, True), (ReportKind.SERVED, True), (ReportKind.ABSENT, False)]
+)
+def test_presence_is_marked_with_the_documented_key_alone(
+    publik: TestPublik, marking: PublikSource, booked: str, kind: ReportKind, present: bool
+):
+    assert marking.tells(kind)
+    assert marking.status_of(booked) is None
+    marking.tell(booked, "1001", kind)
+    marking.tell(booked, "1001", kind)
+    kept = publik.town.bookings[1001]
+    assert (kept.present, kept.extra_data, kept.reason) == (present, {}, "")
+
+
+def test_a_cancellation_is_nothing_that_presence_can_tell(marking: PublikSource):
+    assert not marking.tells(ReportKind.CANCELLED)
+
+
+@pytest.mark.parametrize("with_200", [False, True])
+@pytest.mark.parametrize("reason", ["cancelled", "locked", "waiting"])
+def test_what_chrono_refuses_is_refused(
+    publik: TestPublik, marking: PublikSource, booked: str, with_200: bool, reason: str
+):
+    publik.town.switches.refuses_with_200 = with_200
+    publik.town.switches.checks_locked = reason == "locked"
+    publik.town.bookings[1001].cancelled = reason == "cancelled"
+    publik.town.bookings[1001].in_waiting_list = reason == "waiting"
+    with pytest.raises(SourceRefuses, match=reason):
+        marking.tell(booked, "1001", ReportKind.ARRIVED)
+
+
+def test_a_chrono_that_lets_no_program_in_is_tried_again(publik: TestPublik, marking: PublikSource, booked: str):
+    publik.town.switches.chrono_closed = True
+    with pytest.raises(SourceAway, match="access denied"):
+        marking.tell(booked, "1001", ReportKind.ARRIVED)
