@@ -63,7 +63,7 @@ from protocol.topics import NodeTopic, Topics
 PENDING_MOST = 8
 ASK_AGAIN_MS = 2_000
 TELL_AGAIN_MS = 5_000
-TOLD_EXPIRY_S = 10
+ASKED_S, TOLD_S = TICKET_ANSWER_MS // 1000, 10
 # Somebody who got half a ticket waits for so long that the paper is changed.
 SECOND_PAPER_MS = 120_000
 ENTROPY_BYTES = 10
@@ -361,19 +361,17 @@ class TicketPrinter:
                 yield from self._keep(entry.id, Step.ABANDONED)
                 return
             press.send_at_ms = self._now_ms + ASK_AGAIN_MS
-            request = IssueTicket(id=entry.id, service=entry.service)
-            yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
+            yield Publish(self._request, encode(IssueTicket(id=entry.id, service=entry.service)), expiry_s=ASKED_S)
             return
         press.send_at_ms = self._now_ms + TELL_AGAIN_MS
-        yield Publish(self._request, encode(press.word()), expiry_s=TOLD_EXPIRY_S)
+        yield Publish(self._request, encode(press.word()), expiry_s=TOLD_S)
 
     def _ask_check_in(self, asked: Asked) -> Iterator[object]:
         if self._now_ms >= asked.given_up_ms:
             self._check_ins.end(asked.id)
             self._show(Moment.NO_ANSWER)
             return
-        request = CheckIn(id=asked.id, code=asked.code)
-        yield Publish(self._request, encode(request), expiry_s=TICKET_ANSWER_MS // 1000)
+        yield Publish(self._request, encode(CheckIn(id=asked.id, code=asked.code)), expiry_s=ASKED_S)
 
     # --- the lamp ---
 

@@ -152,8 +152,9 @@ def break_columns(text: str, columns: int) -> list[str]:
             lines.append("")
         rest = word
         while len(rest) > columns:
-            lines[-1] = rest[:columns]
+            cut = rest.rfind("-", 0, columns) + 1 or columns
+            lines[-1] = rest[:cut]
             lines.append("")
-            rest = rest[columns:]
+            rest = rest[cut:]
         lines[-1] = rest
     return [line.rstrip() for line in lines if line.strip()] or [""]

@@ -98,6 +98,7 @@ def test_a_style_is_chosen_by_its_name() -> None:
         ("", [""]),
         ("un deux trois", ["un deux", "trois"]),
         ("anticonstitutionnellement", ["anticonst", "itutionne", "llement"]),
+        ("Saint-Maur-des", ["Saint-", "Maur-des"]),
         ("il\u00a0est là", ["il\u00a0est là"]),
     ],
 )
