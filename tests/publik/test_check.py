@@ -1,0 +1,217 @@
+"""What an administrator reads from `suivant publik check`."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import hub
+from hub.__main__ import main
+from hub.publik.check import Finding, Level, check
+from hub.publik.secrets import Secrets
+from tests.publik.conftest import FORM, PATIENT, SECRETS, TRIGGERS, Opened, form, system_ms
+from tests.publik.faults import Fault as Told
+from tests.publik.server import KEY, TestPublik
+
+
+@pytest.fixture
+def checked(opened: Opened) -> Callable[..., list[Finding]]:
+    """The findings for a Publik described so."""
+
+    def run(secrets: Secrets = SECRETS, **changes: object) -> list[Finding]:
+        return list(check(opened.site, opened.described(**changes), secrets, system_ms, PATIENT))
+
+    return run
+
+
+def said(findings: list[Finding]) -> str:
+    return "\n".join(str(each) for each in findings)
+
+
+def wrong(findings: list[Finding]) -> list[str]:
+    return [each.words for each in findings if each.level is Level.WRONG]
+
+
+def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00", code="geheim99")
+    publik.town.book(FORM, "2026-11-25 10:00", failed=True)
+    findings = checked(triggers=TRIGGERS, chrono=True)
+    assert wrong(findings) == []
+    text = said(findings)
+    for words in (
+        "is reached, without TLS",
+        "clock and Publik's agree",
+        f"form {FORM}, service identity: a booking in 3 of 4 requests",
+        "a start in 3 of 3",
+        "a name in 3 of 3",
+        "a code in 3 of 3",
+        "statuses seen (id, name): 1, Réservé",
+        "not tried, since they would change requests: arrived suivant-arrive",
+        "Chrono agenda mairie (Agenda mairie), meetings: meeting types 30 (Rendez-vous 30)",
+        "Chrono: a single booking may be read",
+    ):
+        assert words in text
+    for private in ("Zoé", "Exemple", "exemple", "geheim99", "GEHEIM99", "personne"):
+        assert private not in text
+    # Nothing was changed.
+    assert publik.town.told == []
+    assert {method for method, _path, _query in publik.calls} == {"GET"}
+
+
+def test_a_form_without_a_request_can_only_be_said_to_be_there(checked):
+    findings = checked()
+    assert wrong(findings) == []
+    assert "there is no request yet, so the mapping can't be tried" in said(findings)
+
+
+def test_a_wrong_key_is_told(checked):
+    (told,) = wrong(checked(secrets=Secrets(key=b"another")))
+    assert "answered HTTP 403, access denied: invalid signature: is the key or password right" in told
+
+
+def test_a_wrong_password_is_told(checked):
+    (told,) = wrong(checked(secrets=Secrets(password="another"), login="basic"))
+    assert "access denied: User not authenticated." in told
+
+
+def test_a_clock_that_is_off_is_told_by_how_much(publik: TestPublik, checked):
+    publik.town.clock_off_ms = 100_000
+    first, _denied = wrong(checked())
+    assert re.fullmatch(
+        r"this machine's clock is (99|100|101) s behind Publik's: signatures are refused beyond 30 s, "
+        "so let both follow NTP",
+        first,
+    )
+
+
+def test_a_clock_that_is_a_little_off_is_only_noted(publik: TestPublik, checked):
+    publik.town.clock_off_ms = -20_000
+    findings = checked()
+    assert wrong(findings) == []
+    assert re.search(
+        r"note +this machine's clock is (19|20|21) s ahead of Publik's: let both follow NTP", said(findings)
+    )
+
+
+def test_a_password_needs_no_right_clock(publik: TestPublik, checked):
+    publik.town.clock_off_ms = 100_000
+    findings = checked(login="basic")
+    assert wrong(findings) == []
+    assert "s behind Publik's: let both follow NTP" in said(findings)
+
+
+def test_a_machine_that_is_not_reached_ends_it(checked):
+    findings = checked(address="http://127.0.0.1:1", forms=(form(), form(form="other")))
+    assert wrong(findings) == ["http://127.0.0.1:1/api/forms/other/list is not reached: no connection is taken there"]
+
+
+def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    findings = checked(forms=(form(form="away"), form()))
+    (told,) = wrong(findings)
+    assert told.startswith("form away: ")
+    assert told.endswith("HTTP 404, not known there: no such form: is the form's slug right?")
+    assert "a booking in 1 of 1 requests" in said(findings)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        (
+            {"booking": "workflow.data.reservation_response.booking_id"},
+            "no booking in 1 requests: nothing usable at workflow.data.reservation_response.booking_id; workflow",
+        ),
+        (
+            {"start": "fields.debut"},
+            "a start in 0 of 1: nothing usable at fields.debut; fields holds agenda_rdv, code_rdv, courriel, nom, pre",
+        ),
+        ({"start": "fields.rdv"}, "a start in 0 of 1: nothing usable at fields.rdv; fields holds agenda_rdv"),
+        ({"start": "champs.rdv"}, "a start in 0 of 1: nothing usable at champs.rdv; the request holds display_id, ev"),
+        ({"code": "fields.code"}, "a code in 0 of 1: nothing usable at fields.code; fields holds"),
+        (
+            {"agenda": "fields.agenda", "agendas": ("mairie",)},
+            "an agenda in 0 of 1: nothing usable at fields.agenda; fields holds",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_with_the_keys_that_are_there(publik: TestPublik, checked, mapping, words):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    (told,) = wrong(checked(forms=(form(**mapping),)))
+    assert told.startswith(f"form {FORM}, service identity: {words}")
+    assert "Exemple" not in told
+
+
+def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
+    publik.town.switches.anonymised = True
+    publik.town.book(FORM, "2026-11-25 10:00")
+    findings = checked()
+    assert wrong(findings) == []
+    assert "a name in 0 of 1, perhaps since the client sees anonymised data only" in said(findings)
+
+
+def test_a_filter_that_publik_no_longer_knows_is_told_in_its_own_words(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.faults += [Told("slow", times=2), Told("status", status=400)]
+    (told,) = wrong(checked())
+    assert "answered HTTP 400: something broke" in told
+
+
+def test_a_chrono_that_lets_no_program_in_is_told(publik: TestPublik, checked):
+    publik.town.switches.chrono_closed = True
+    (told,) = wrong(checked(chrono=True))
+    assert told.startswith("Chrono: ")
+    assert told.endswith("does its host let outside programs in?")
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site_file(publik: TestPublik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example with its commented Publik put in, on the running one."""
+    text = Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8")
+    head, mark, tail = text.partition("  # publik:\n")
+    written = head + (mark + tail).replace("\n  # ", "\n  ").replace("  # publik:", "  publik:", 1)
+    for name, address in (("demarches", publik.address), ("agendas", f"{publik.address}/chrono")):
+        written = written.replace(f"https://{name}.trois-tilleuls.example", address)
+    file = tmp_path / "site.yaml"
+    file.write_text(written.replace("rendez-vous-identite", FORM), encoding="utf-8")
+    key = tmp_path / "key"
+    key.write_text(f"{KEY}\n", encoding="utf-8")
+    monkeypatch.setenv("SUIVANT_PUBLIK_KEY_FILE", str(key))
+    return file
+
+
+def test_the_examples_publik_is_right(publik: TestPublik, site_file: Path, capsys: pytest.CaptureFixture[str]):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    assert main(["publik", "check", str(site_file)]) == 0
+    told = capsys.readouterr()
+    assert f"form {FORM}, service identity: an agenda in 1 of 1" in told.out
+    assert told.err == ""
+
+
+def test_something_wrong_is_status_1(publik: TestPublik, site_file: Path, capsys: pytest.CaptureFixture[str]):
+    publik.town.switches.has_role = False
+    assert main(["publik", "check", str(site_file)]) == 1
+    assert capsys.readouterr().err == "suivant: 1 thing is wrong; docs/publik.md says more\n"
+
+
+def test_a_key_that_lacks_is_a_wrong_setting(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("SUIVANT_PUBLIK_KEY_FILE")
+    assert main(["publik", "check", str(site_file)]) == 2
+    assert "SUIVANT_PUBLIK_KEY_FILE is not set" in capsys.readouterr().err
+    monkeypatch.setenv("SUIVANT_PUBLIK_KEY_FILE", "/nowhere/key")
+    assert main(["publik", "check", str(site_file)]) == 2
+
+
+def test_a_site_without_publik_says_where_its_appointments_come_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "site.yaml"
+    file.write_text(Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert main(["publik", "check", str(file)]) == 1
+    assert capsys.readouterr().err == f"suivant: {file} names no Publik: appointments come from appointments.csv\n"
