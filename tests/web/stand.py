@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, insert, select
 
 from hub.appointments.list_state import ListState
 from hub.database.engine import first_generation
-from hub.database.tables import BookingRow, ReportRow, TicketRow
+from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue import requests as q
@@ -36,6 +36,7 @@ from protocol.topics import Topics
 
 _ticket: Any = TicketRow.__table__
 _booking: Any = BookingRow.__table__
+_name: Any = VisitorNameRow.__table__
 _report: Any = ReportRow.__table__
 
 ANSWER_LIMIT_S = 20
@@ -230,6 +231,11 @@ class Stand:
         """What the confirmation of a ticket's appointment says."""
         with self.engine.connect() as connection:
             return str(connection.scalar(select(_booking.c.code).where(_booking.c.ticket == ticket)))
+
+    def name_of(self, ticket: int) -> str:
+        """The visitor's name as the hub keeps it."""
+        with self.engine.connect() as connection:
+            return str(connection.scalar(select(_name.c.name).where(_name.c.ticket == ticket)))
 
     def fail_report(self, ticket: int, kind: str, error: str) -> int:
         """As if the source had refused for good to be told this."""
