@@ -51,14 +51,15 @@ _beats: Parser[Beat] = Parser(Beat)
 
 
 class Program:
-    """A running `suivant hub`. `log`: its lines so far."""
+    """A running `suivant hub`. `log`: its lines so far. `more`: further settings."""
 
-    def __init__(self, broker, url, folder):
+    def __init__(self, broker, url, folder, **more):
         settings = {
             "SUIVANT_SITE_FILE": str(folder / "site.yaml"),
             "SUIVANT_HTTP_PORT": "0",
             "SUIVANT_DATABASE_URL": url,
             "SUIVANT_LOG": "json",
+            **more,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hub", "hub"],
