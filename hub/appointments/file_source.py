@@ -1,6 +1,6 @@
 """Bookings from a CSV file: the source of a hall without Publik. It is told nothing back.
 
-The first line names the columns, in any order, separated by `;` or `,`; docs/configuration.md says what each holds.
+The first line names the columns, in any order, separated by `;` or `,`; docs/operations.md says what each holds.
 """
 
 import csv
