@@ -16,6 +16,10 @@ from urllib.request import urlopen
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from nodes.ticket_printer.picture import draw
+from nodes.ticket_printer.pictures import samples
+from nodes.ticket_printer.words import words_in
+
 DOCS = Path(__file__).parent.parent / "docs/screenshots"
 WINDOW = {"width": 1366, "height": 768}
 PATIENCE_S = 180.0
@@ -25,10 +29,14 @@ PAPER = (0xFF, 0xFA, 0xF0)
 CALL_SHARE, REST_SHARE = 0.3, 0.2
 # By then all desks have called and the list is long.
 PAPERS_BEFORE = 28
+# Papers beside each other, on the grey of a counter.
+SLIPS = ("rdv-on_time", "rdv-missed-ailleurs", "rdv-again", "rdv-called", "rdv-wrong_day")
+SLIPS_GAP, SLIPS_GREY = 32, 0xC0
 
 
 def main() -> int:
     DOCS.mkdir(parents=True, exist_ok=True)
+    _slips().save(DOCS / "slips.png")
     with TemporaryDirectory() as folder, _demo(Path(folder)) as (address, hub), sync_playwright() as playwright:
         # Chromium's sandbox refuses root; the pages are our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -51,6 +59,19 @@ def main() -> int:
         browser.close()
     print("\n".join(f"docs/screenshots/{picture.name}" for picture in sorted(DOCS.glob("*.png"))))
     return 0
+
+
+def _slips() -> Image.Image:
+    """What visitors with an appointment are given."""
+    tickets = samples(words_in("fr"))
+    papers = [draw(tickets[name]).convert("L") for name in SLIPS]
+    width = sum(paper.width for paper in papers) + SLIPS_GAP * (len(papers) + 1)
+    sheet = Image.new("L", (width, max(paper.height for paper in papers) + 2 * SLIPS_GAP), SLIPS_GREY)
+    left = SLIPS_GAP
+    for paper in papers:
+        sheet.paste(paper, (left, SLIPS_GAP))
+        left += paper.width + SLIPS_GAP
+    return sheet
 
 
 @contextmanager

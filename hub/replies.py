@@ -52,6 +52,7 @@ def _check_in_reply(index: SiteIndex, hall: str | None, request: str, answer: Ch
         people_ahead=ticket.people_ahead if ticket else 0,
         issued_at=_instant(ticket.issued_ms if ticket else None),
         code=ticket.code if ticket else None,
+        wait_min=ticket.wait_min if ticket else None,
     )
 
 

@@ -223,6 +223,7 @@ class CheckInReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="c
     people_ahead: Count = 0
     issued_at: Instant | None = None
     code: Text | None = None
+    wait_min: tuple[Count, Count] | None = None
 
 
 class Done(_Message, frozen=True, kw_only=True, tag_field="type", tag="done"):

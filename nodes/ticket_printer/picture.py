@@ -33,8 +33,8 @@ NUMBER_GAP = 0.2
 LINE = 38
 # From line to line of larger text, in em.
 LEADING = 1.3
-# A headline that takes one line from here on takes one.
-HEADLINE_SIZE, HEADLINE_LEAST, NOTE_SIZE = 52, 42, 34
+# What takes one line at the second size or above takes one.
+HEADLINE_SIZES, NOTE_SIZES = (52, 42), (34, 29)
 # The longest title of a hall, at the least size.
 NOTE_LINES = 7
 MODULE, QUIET = 8, 4
@@ -224,10 +224,9 @@ def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
     elif ticket.number is not None and not ticket.notes:
         baseline = _lines(pieces, ticket.headline, y + 58, 40, 2)
     else:
-        size = fit_size(ticket.headline, HEADLINE_SIZE, BOLD, RIGHT - LEFT) or 0
-        baseline = _block(pieces, ticket.headline, y + 42, HEADLINE_SIZE, 1 if size >= HEADLINE_LEAST else 2)
+        baseline = _block(pieces, ticket.headline, y + 42, HEADLINE_SIZES, 2)
     for place, note in enumerate(ticket.notes):
-        baseline = _block(pieces, note, baseline + (26 if place else 34), NOTE_SIZE, NOTE_LINES)
+        baseline = _block(pieces, note, baseline + (26 if place else 34), NOTE_SIZES, NOTE_LINES)
     return baseline if ticket.ahead is None else _lines(pieces, ticket.ahead, baseline + 61, 36, 2)
 
 
@@ -286,9 +285,11 @@ def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) 
     return baseline + (len(lines) - 1) * LINE
 
 
-def _block(pieces: list[Piece], text: str, top: int, size: int, most: int) -> int:
+def _block(pieces: list[Piece], text: str, top: int, sizes: tuple[int, int], most: int) -> int:
     """At most so many lines below `top`, as large as their words fit; gives the last baseline."""
-    size, lines = fit_lines(text, size, BOLD, RIGHT - LEFT, most)
+    largest, least_of_one = sizes
+    alone = fit_size(text, largest, BOLD, RIGHT - LEFT) or 0
+    size, lines = fit_lines(text, largest, BOLD, RIGHT - LEFT, 1 if alone >= least_of_one else most)
     first, leading = top + round(size * 0.7), round(size * LEADING)
     for row, line in enumerate(lines):
         pieces.append(_text_at(LEFT, first + row * leading, size, BOLD, line))

@@ -82,6 +82,7 @@ def check_in_reply(arrival: Arrival, **changes: object) -> CheckInReply:
         fields |= {"appointment_at": from_wire(f"{day}T09:35:00.000Z"), "service_name": _REPLY.service_name}
     if arrival in _NUMBERED:
         fields |= {"number": "A012", "people_ahead": 3, "issued_at": _REPLY.issued_at, "code": _REPLY.code}
+        fields |= {"wait_min": _REPLY.wait_min}
     if arrival is Arrival.CALLED:
         fields |= {"desk": "3"}
     known = {name: value for name, value in changes.items() if arrival is not Arrival.UNKNOWN}

@@ -1,5 +1,6 @@
 """What a visitor with an appointment reads after checking in: a ticket, or what to do instead. Pure."""
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -11,15 +12,19 @@ from nodes.ticket_printer.ticket import (
     local_time,
     people_words,
     printable,
+    range_words,
     split_number,
 )
 from nodes.ticket_printer.words import Words
 from protocol.messages import Arrival, CheckInReply, TicketPrinterConfig
 
+_HOLE = re.compile(r"\{(\w+)\}")
+_RANGE = "Estimated wait: {range}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A note with `{time}` or `{date}` is left out where the appointment is not known."""
+    """A note with a hole is left out where nothing is known to fill it."""
 
     headline: str
     notes: tuple[str, ...]
@@ -28,9 +33,9 @@ class _Told:
 # English for the catalogue's tools. Who waits has a number …
 _WAITS = {
     Arrival.EARLY: _Told("You are early", ("You will be called at about {time}.",)),
-    Arrival.ON_TIME: _Told("You are on time", ("Please wait to be called.",)),
-    Arrival.LATE: _Told("Your appointment still holds", ("You are a little late. Please wait to be called.",)),
-    Arrival.MISSED: _Told("Your appointment is over", ("You now wait like visitors without an appointment.",)),
+    Arrival.ON_TIME: _Told("You are on time", ("Please wait to be called.", _RANGE)),
+    Arrival.LATE: _Told("Your appointment still holds", ("You are a little late. Please wait to be called.", _RANGE)),
+    Arrival.MISSED: _Told("Your appointment is over", ("You now wait like visitors without an appointment.", _RANGE)),
     Arrival.AGAIN: _Told("You are checked in already", ("Your number stays the same. Please wait to be called.",)),
 }
 # … who is called has one too …
@@ -93,16 +98,21 @@ def _told(reply: CheckInReply, at_ms: int | None) -> _Told:
 def _holes(reply: CheckInReply, zone: ZoneInfo, words: Words) -> dict[str, str]:
     """What is known to fill a line with."""
     found = {} if reply.desk is None else {"desk": printable(reply.desk)}
+    if reply.wait_min is not None:
+        found["range"] = _unbroken(range_words(reply.wait_min, words))
     if reply.appointment_at is not None:
         moment = local_time(reply.appointment_at, zone)
-        # A date is not broken between two lines.
-        found |= {"time": clock_words(moment), "date": date_words(moment, words).replace(" ", "\u00a0")}
+        found |= {"time": clock_words(moment), "date": _unbroken(date_words(moment, words))}
     return found
 
 
+def _unbroken(text: str) -> str:
+    """The text so that it stays on one line."""
+    return text.replace(" ", "\u00a0")
+
+
 def _notes(told: _Told, holes: dict[str, str], words: Words) -> list[str]:
-    known = [note for note in told.notes if all(hole in holes for hole in ("time", "date") if f"{{{hole}}}" in note)]
-    return [words.one(note).format(**holes) for note in known]
+    return [words.one(note).format(**holes) for note in told.notes if set(_HOLE.findall(note)) <= holes.keys()]
 
 
 def _hall(reply: CheckInReply, words: Words) -> list[str]:

@@ -135,6 +135,16 @@ def people_words(people: int, words: Words) -> str:
     return words.many("{people} person before you", "{people} people before you", people).format(people=people)
 
 
+def range_words(wait_min: tuple[int, int], words: Words) -> str:
+    """Least and most minutes as a person would say them."""
+    least, most = wait_min
+    if least == 0:
+        return words.one("less than {most} min").format(most=max(most, _LEAST_PROMISE_MIN))
+    if least >= most:
+        return words.one("about {most} min").format(most=least)
+    return words.one("between {least} and {most} min").format(least=least, most=most)
+
+
 def printable(text: str) -> str:
     """The text in signs that both the font and the printer's Western code page have, on one line.
 
@@ -166,10 +176,4 @@ def _in_code_page(sign: str) -> bool:
 def _wait(wait_min: tuple[int, int] | None, words: Words) -> tuple[str | None, str]:
     if wait_min is None:
         return None, words.one("Wait: see the screens")
-    least, most = wait_min
-    label = words.one("Estimated wait")
-    if least == 0:
-        return label, words.one("less than {most} min").format(most=max(most, _LEAST_PROMISE_MIN))
-    if least >= most:
-        return label, words.one("about {most} min").format(most=least)
-    return label, words.one("between {least} and {most} min").format(least=least, most=most)
+    return words.one("Estimated wait"), range_words(wait_min, words)

@@ -17,17 +17,18 @@ WAITS = (Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED, Arrival.A
 HELPLESS = (Arrival.ABSENT, Arrival.WRONG_DAY, Arrival.CANCELLED, Arrival.ENDED, Arrival.UNKNOWN)
 TUESDAY = f"mardi{N}24{N}novembre{N}2026,{N}10:35"
 NEXT_TUESDAY = f"mardi{N}1er{N}décembre{N}2026,{N}10:35"
+RANGE = f"Attente estimée{N}: entre{N}10{N}et{N}20{N}min"
 SAID = {
     Arrival.EARLY: ("Vous êtes en avance", ("Vous serez appelé vers 10:35.",)),
-    Arrival.ON_TIME: ("Vous êtes à l’heure", ("Attendez votre appel.",)),
-    Arrival.LATE: ("Votre rendez-vous est maintenu", ("Vous avez un peu de retard. Attendez votre appel.",)),
+    Arrival.ON_TIME: ("Vous êtes à l’heure", ("Attendez votre appel.", RANGE)),
+    Arrival.LATE: ("Votre rendez-vous est maintenu", ("Vous avez un peu de retard. Attendez votre appel.", RANGE)),
     Arrival.MISSED: (
         "L’heure de votre rendez-vous est passée",
-        ("Vous attendez maintenant comme les visiteurs sans rendez-vous.",),
+        ("Vous attendez maintenant comme les visiteurs sans rendez-vous.", RANGE),
     ),
     Arrival.AGAIN: ("Vous êtes déjà enregistré", ("Votre numéro ne change pas. Attendez votre appel.",)),
     Arrival.CALLED: (f"Vous êtes appelé{N}: guichet{N}3", ("Présentez-vous maintenant.",)),
-    Arrival.ABSENT: ("Vous avez été appelé", ("Personne ne s’est présenté au guichet.", RECEPTION)),
+    Arrival.ABSENT: ("Vous avez été appelé", ("Personne ne s’est présenté.", RECEPTION)),
     Arrival.WRONG_DAY: (
         "Ce n’est pas aujourd’hui",
         (f"Votre rendez-vous{N}: {NEXT_TUESDAY}", "Revenez ce jour-là, ou adressez-vous à l’accueil."),
@@ -116,6 +117,11 @@ def test_nobody_is_asked_to_come_back_on_a_day_that_is_over() -> None:
         f"Votre rendez-vous{N}: vendredi{N}20{N}novembre{N}2026,{N}9:00",
         "Ce jour est passé. Adressez-vous à l’accueil.",
     )
+
+
+@pytest.mark.parametrize("arrival", WAITS)
+def test_without_enough_measured_visits_no_range_is_promised(arrival: Arrival) -> None:
+    assert slip(arrival, wait_min=None).notes == tuple(note for note in SAID[arrival][1] if note != RANGE)
 
 
 def test_without_an_appointments_time_nothing_is_said_of_it() -> None:
