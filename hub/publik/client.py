@@ -47,7 +47,7 @@ LIMITS = Limits()
 
 
 class Client:
-    """Calls one program of Publik, below `address`. For one thread."""
+    """Calls one program of Publik, below `address`. For one thread, but for `close`."""
 
     def __init__(
         self,
@@ -65,8 +65,10 @@ class Client:
         self._new_nonce = new_nonce
         self._limits = limits
         self._deadline = Deadline()
+        self._closed = False
+        self._transport = DeadlineTransport(self._deadline, ssl.create_default_context(cafile=ca_file))
         self._http = httpx.Client(
-            transport=DeadlineTransport(self._deadline, ssl.create_default_context(cafile=ca_file)),
+            transport=self._transport,
             timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
             # A signature is for one address; a redirected call would come without it, or too late.
             follow_redirects=False,
@@ -77,6 +79,9 @@ class Client:
         )
 
     def close(self) -> None:
+        """From any thread: the call that is under way is cut short, and no other begins."""
+        self._closed = True
+        self._transport.cut()
         self._http.close()
 
     def get(self, path: str, query: Query = ()) -> Answer:
@@ -86,7 +91,7 @@ class Client:
             return self._call("GET", path, query, None)
         except Fault as fault:
             # The other side may close a connection that was kept, just as it is used again.
-            if fault.kind is not FaultKind.CUT:
+            if fault.kind is not FaultKind.CUT or self._closed:
                 raise
             return self._call("GET", path, query, None)
 
@@ -97,6 +102,8 @@ class Client:
 
     def _call(self, method: str, path: str, query: Query, body: dict[str, Any] | None) -> Answer:
         place = f"{self.address}{path}"
+        if self._closed:
+            raise Fault(FaultKind.UNREACHED, f"{place} is not asked any more: the hub ends", sent=False)
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         asked_ms, began_s = self._now_ms(), time.monotonic()

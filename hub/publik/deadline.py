@@ -1,8 +1,10 @@
 """A connection that keeps to one deadline for a whole call: a timeout alone begins anew with each byte that comes."""
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -32,18 +34,25 @@ class DeadlineTransport(httpx.HTTPTransport):
 
     def __init__(self, deadline: Deadline, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, trust_env=False)
+        self._network = _Network(deadline)
         # httpx offers no place for a network backend. One call at a time needs one connection.
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=1,
             keepalive_expiry=5.0,
-            network_backend=_Network(deadline),
+            network_backend=self._network,
         )
+
+    def cut(self) -> None:
+        """From any thread: the call that is under way ends now, as if the other side had gone."""
+        self._network.cut()
 
 
 class _Network(httpcore.NetworkBackend):
     def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+        self.deadline = deadline
+        # The connection in use, over TLS once that has begun.
+        self.last: httpcore.NetworkStream | None = None
         self._network = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -54,14 +63,22 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left_s = self._deadline.left_s(timeout)
-        return _Stream(self._network.connect_tcp(host, port, left_s, local_address, socket_options), self._deadline)
+        left_s = self.deadline.left_s(timeout)
+        return _Stream(self._network.connect_tcp(host, port, left_s, local_address, socket_options), self)
+
+    def cut(self) -> None:
+        wire = self.last.get_extra_info("socket") if self.last else None
+        # Closing a socket wakes nobody who reads from it.
+        if isinstance(wire, socket.socket):
+            with suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        self._stream = stream
-        self._deadline = deadline
+    def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
+        self._stream = network.last = stream
+        self._network = network
+        self._deadline = network.deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, self._deadline.left_s(timeout))
@@ -76,7 +93,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left_s = self._deadline.left_s(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._deadline)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._network)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -46,6 +46,8 @@ class TestPublik:
         self.faults: list[Fault] = []
         self.kept_in: Path | None = None
         self.stopping = threading.Event()
+        # Set once a call has come.
+        self.called = threading.Event()
         self.nonces = signing.Nonces()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.publik = self
@@ -135,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             with publik.town.lock:
                 publik.calls.append((self.command, path, raw_query))
                 fault = take(publik.faults, path)
+            publik.called.set()
         if fault is None:
             self._send(publik.reply(request, raw_query, self.headers.get("Authorization", "")))
             return

@@ -172,6 +172,27 @@ def test_what_is_sent_is_never_sent_twice_by_itself(publik: TestPublik, calls: C
     assert len(publik.calls) == 1
 
 
+def cut_short(publik: TestPublik, asked: Client) -> Fault:
+    """What a call that hangs tells once the client is closed from another thread."""
+    publik.faults.append(Told("hang"))
+    found: list[Fault] = []
+    calling = threading.Thread(target=lambda: found.append(fault(asked)))
+    calling.start()
+    assert publik.called.wait(10)
+    asked.close()
+    # Well before the 20 s that it may wait for an answer.
+    calling.join(10)
+    (told,) = found
+    return told
+
+
+def test_a_call_under_way_is_cut_short_where_the_hub_ends(publik: TestPublik):
+    asked = client(publik.address)
+    assert cut_short(publik, asked).kind is FaultKind.CUT
+    assert len(publik.calls) == 1
+    assert fault(asked).kind is FaultKind.UNREACHED
+
+
 def test_an_answer_that_is_too_big_is_not_taken(publik: TestPublik):
     for _ in range(30):
         publik.town.book(FORM, "2026-11-25 10:00")
@@ -319,6 +340,13 @@ def test_a_machine_that_speaks_no_tls_is_told_so(publik: TestPublik):
     found = fault(asked)
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.TLS, False)
+
+
+def test_a_tls_call_under_way_is_cut_short_too(secure: TestPublik, certificate: Path):
+    asked = client(secure.address, ca_file=certificate)
+    assert entries(asked.get(LIST)) == []
+    secure.called.clear()
+    assert cut_short(secure, asked).kind is FaultKind.CUT
 
 
 def test_no_server_holds_a_tls_call_beyond_its_deadline(secure: TestPublik, certificate: Path):
