@@ -53,6 +53,14 @@ _SILENT = {
     (False, True): "List of %(day)s at %(at)s, %(source)s cannot be read",
 }
 
+# The few ways in which a source refuses for good, by what it is that every such error says; the rest is a matter for
+# whoever reads the error itself.
+_REFUSED = {
+    "not known there": "Its request knows no such step in the state it is in.",
+    "Unmet condition": "The step is not open to its request now.",
+    "access denied": "The hub may not do this there.",
+}
+
 _TOLD = {
     "arrived": "to tell: has arrived",
     "served": "to tell: was received",
@@ -142,3 +150,8 @@ def report_title(report: FailedReport, now_ms: int, zone: str) -> str:
 
 def report_told(report: FailedReport) -> str:
     return say(_TOLD.get(report.kind, "to tell: a change"))
+
+
+def report_reason(report: FailedReport) -> str:
+    """Why it was refused, in plain words."""
+    return say(next((why for said, why in _REFUSED.items() if said in report.error), "It was refused."))

@@ -15,6 +15,7 @@ from hub.web.booking_sentences import (
     date,
     list_age,
     moment,
+    report_reason,
     report_title,
     report_told,
 )
@@ -50,6 +51,7 @@ class DeskView:
                 "booking_state": booking_state,
                 "report_title": partial(report_title, zone=site.zone),
                 "report_told": report_told,
+                "report_reason": report_reason,
             }
         )
 

@@ -23,7 +23,7 @@ from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Command, Origin, Source
-from hub.site import EVERY_DAY, Desk, Hall, Help, Service, Site
+from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Publik, Service, Site
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
@@ -45,7 +45,10 @@ MORNING_MS = int(from_wire("2026-11-24T07:30:00.000Z"))
 
 
 def a_site() -> Site:
-    """A town hall like in the pictures of the look: desk 3 confirms arrivals, the others do not."""
+    """A town hall like in the pictures of the look: desk 3 confirms arrivals, the others do not.
+
+    Its appointments would come from a Publik that nobody asks.
+    """
 
     def service(name: str, letter: str, title: str) -> Service:
         hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
@@ -82,6 +85,13 @@ def a_site() -> Site:
             desk(7, "identity", "civil"),
             desk(8, "civil"),
             desk(9, "family"),
+        ),
+        appointments=Appointments(
+            publik=Publik(
+                address="https://publik.invalid",
+                client="suivant",
+                forms=(BookingForm(service="civil", form="rendez-vous", booking="id", start="start"),),
+            )
         ),
     )
 

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
 from hub.appointments.list_state import ListState
 from hub.database.engine import open_engine
+from hub.publik.answers import Answer, document
+from hub.publik.faults import Fault
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.site import Hall
-from hub.web.booking_sentences import list_age
+from hub.web.booking_reading import FailedReport
+from hub.web.booking_sentences import list_age, report_reason
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, new_id, served
 from tests.web.texts import text_of
@@ -371,13 +375,29 @@ def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
     report = stand.fail_report(never, "absent", "the request knows no such step")
     assert "2 rendez-vous n’ont pas pu être transmis à Publik" in text_of(client.get("/desks/desk-3").text)
     panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
-    assert "A 001 arrivé depuis 8:30 the request knows no such step Réessayer" in panel
+    assert "A 001 arrivé depuis 8:30 Cela a été refusé. the request knows no such step Réessayer" in panel
     assert f"9:45 {stand.code_of(never)} non venu depuis 10:50" in panel
     assert client.post(f"/desks/desk-3/reports/{report}/retry").headers["location"] == "/desks/desk-3?panel=reports"
     assert "1 rendez-vous n’a pas pu être transmis" in text_of(client.get("/desks/desk-3").text)
     again = client.post(f"/desks/desk-3/reports/{report}/retry", headers=SCRIPT)
     assert (again.status_code, text_of(again.text)) == (409, "Déjà transmis, ou remis en attente d’envoi.")
     assert "Ce ticket" not in client.post("/desks/desk-3/reports/99/retry", headers=SCRIPT).text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, {"err": 1, "err_desc": "Page not found"}, "La demande ne connaît pas cette étape dans son état actuel."),
+        (403, {"err": 1, "err_desc": "Unmet condition"}, "Cette étape n’est pas ouverte à la demande pour le moment."),
+        (403, {"err": 1, "err_desc": "Unknown user"}, "Suivant n’en a pas le droit là-bas."),
+        (400, {"err": 1, "err_desc": "whatever"}, "Cela a été refusé."),
+    ],
+)
+def test_a_refusal_is_told_in_plain_words(status: int, body: dict[str, Any], said: str) -> None:
+    with pytest.raises(Fault) as refused:
+        document(Answer("https://publik.invalid/api/forms/x/1/", status, msgspec.json.encode(body), 0))
+    report = FailedReport(1, "b", 1, None, "", 0, "served", 0, 1, str(refused.value))
+    assert report_reason(report) == said
 
 
 def test_the_last_one_told_again_leaves_a_panel_that_says_so(client: httpx.Client, stand: Stand) -> None:
