@@ -4,7 +4,9 @@ import time
 from itertools import count
 
 import pytest
+import zxingcpp
 from msgspec.structs import replace
+from PIL import Image
 
 from hub.clock import Clock
 from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
@@ -15,6 +17,8 @@ from protocol.messages import Arrival, CheckIn, CheckInReply, Refused, Role
 from tests.databases import sqlite_url
 from tests.hub.standing import NODES, a_town, eventually, new_id, node, standing
 from tests.queue.harness import HALLS, TUESDAY_AT_TEN, moment
+from tests.ticket_printer.keyboard import Scanner, scan
+from tests.ticket_printer.program import Program
 
 DAY_MS = 24 * 60 * MINUTE_MS
 UPSTAIRS = Node(name="printer-2", role=Role.TICKET_PRINTER, hall="floor", pins={"social": 5})
@@ -189,6 +193,31 @@ def test_no_other_node_checks_anybody_in(hub, printer, sender):
         reply = stranger.ask(request)
     assert (reply.id, reply.code) == (request.id, "wrong_role")
     assert check_in(printer, code).arrival is Arrival.EARLY
+
+
+# --- from the scanner to the paper ---
+
+
+def test_a_confirmation_before_the_scanner_becomes_a_ticket_and_a_desk_calls_it(hub, tmp_path):
+    code = book(hub, at(hub, 3), "taxes")
+    scanner = Scanner(tmp_path / "event-kbd")
+    scanner.plug_in()
+    who = {"SUIVANT_NODE": "printer-1", "SUIVANT_SITE": hub.site.name, "SUIVANT_SCANNERS": str(scanner.path)}
+    program = Program(hub.broker, tmp_path / "node", **who)
+    try:
+        eventually(lambda: "hub.heard" in program.log())
+        scanner.send(scan(code.upper().replace("-", "")))
+        program.wait_paper("000001.png")
+        scanner.send(scan("NOBODYS1"))
+        program.wait_paper("000002.png")
+        with Image.open(program.papers[0]) as paper:
+            [read] = zxingcpp.read_barcodes(paper.convert("L"))
+        assert read.text == f"{hub.site.follow_url}follow-{code}"
+    finally:
+        assert program.stop() == 0
+        scanner.unplug()
+    ticket = called(hub, "desk-3")
+    assert by_page(hub, Finish, "desk-3", ticket).ticket == ticket
 
 
 # --- guessing ---
