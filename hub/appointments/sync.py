@@ -11,7 +11,7 @@ from hub.appointments.slices import FIRST, next_size
 from hub.appointments.source import Flaw, Hint, Listing, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
-from hub.queue.requests import Answer, Book, BookingChange, Command, DoneAnswer, Move, TakeBookings
+from hub.queue.requests import Answer, BookingChange, CancelBooking, Command, DoneAnswer, TakeBookings
 from hub.site import Site
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,7 @@ class Sync:
         self._new_code = new_code
         self._since_ms: int | None = None
         self._size = FIRST
+        self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
 
     def list_all(self, connection: Connection) -> int:
@@ -60,9 +61,10 @@ class Sync:
         return self._take(connection, listing, whole=False)
 
     def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
+        self._sure = True
         made = self._take(connection, listing, whole=whole)
-        # Only now: of a pass that failed half-way the rest must be told again.
-        self._since_ms = listing.as_of_ms
+        # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
+        self._since_ms = listing.as_of_ms if self._sure else None
         return made
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
@@ -79,16 +81,30 @@ class Sync:
         return len(found.changes)
 
     def _send(self, changes: Sequence[BookingChange]) -> list[Flaw]:
-        """What was refused. One that the database can't take must not keep the others out: they are sent singly."""
+        """What was refused."""
         try:
             answer = self._ask(TakeBookings(origin=SYNC, changes=tuple(changes)))
         except DatabaseFault:
             if len(changes) == 1:
                 raise
-            return [flaw for change in changes for flaw in self._send((change,))]
+            return self._send_singly(changes)
         refused = answer.refused if isinstance(answer, DoneAnswer) else ()
-        references = {change.booking: change.reference for change in changes if isinstance(change, Book | Move)}
+        references = {change.booking: _reference(change) for change in changes}
         return [Flaw(booking, why, references.get(booking)) for booking, why in refused]
+
+    def _send_singly(self, changes: Sequence[BookingChange]) -> list[Flaw]:
+        """One that the database can't take must not keep the others out. Raises its fault where it takes none."""
+        flaws, faults = list[Flaw](), list[DatabaseFault]()
+        for change in changes:
+            try:
+                flaws += self._send((change,))
+            except DatabaseFault as fault:
+                faults.append(fault)
+                flaws.append(Flaw(change.booking, str(fault), _reference(change)))
+        if len(faults) == len(changes):
+            raise faults[0]
+        self._sure = self._sure and not faults
+        return flaws
 
     def _note_flaws(self, listing: Listing, flaws: Sequence[Flaw], *, whole: bool) -> None:
         """What was wrong with a booking stands until it is told again."""
@@ -102,3 +118,7 @@ class Sync:
         if len(new) > LOGGED_MOST:
             log.warning("appointments.more_flaws", more=len(new) - LOGGED_MOST)
         self.flaws = (*kept, *flaws)
+
+
+def _reference(change: BookingChange) -> str | None:
+    return None if isinstance(change, CancelBooking) else change.reference

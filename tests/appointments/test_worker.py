@@ -1,0 +1,296 @@
+"""The appointments' thread goes on whatever breaks, holds nobody up, and ends when it is told to."""
+
+import threading
+import time
+from concurrent.futures import Future
+
+import pytest
+from structlog.testing import capture_logs
+
+from hub.appointments.nowhere import Nowhere
+from hub.appointments.rows import has_news, known_to, next_due
+from hub.appointments.source import Booking, Listing, ReportKind, SourceAway
+from hub.database.faults import DatabaseFault
+from hub.queue.requests import (
+    BeginReport,
+    Cancel,
+    CheckIn,
+    EndReport,
+    PlanReports,
+    TakeBookings,
+)
+from hub.writer import Busy
+from tests.appointments.office import Clock, Office
+from tests.queue.harness import HOUR, TUESDAY_AT_TEN, town
+
+NAME = "Zoé Exemple-Inventée"
+
+
+class Scripted(Nowhere):
+    """A source of a test's own: what it lists, and what it does instead, once each."""
+
+    title = "Essai"
+
+    def __init__(self, *bookings):
+        self.bookings = list(bookings)
+        self.errors = []
+        self.told = []
+        self.closed = threading.Event()
+
+    def list_all(self, _first_day, _last_day):
+        if self.errors:
+            raise self.errors.pop(0)
+        return Listing(tuple(self.bookings), complete=True, as_of_ms=1)
+
+    def list_changed(self, _since_ms):
+        return None
+
+    def tells(self, kind):
+        return kind is not ReportKind.CANCELLED
+
+    def status_of(self, _reference):
+        return "booked"
+
+    def tell(self, reference, booking, kind):
+        self.told.append((reference, booking, kind))
+
+    def close(self):
+        self.closed.set()
+
+
+def booking(number, **facts):
+    told = {"service": "civil", "start_ms": TUESDAY_AT_TEN + HOUR, "code": f"R{number}", "name": NAME}
+    return Booking(id=f"b{number}", reference=f"rdv/{number}", **told | facts)
+
+
+@pytest.fixture
+def source():
+    return Scripted(booking(1), booking(2), booking(3))
+
+
+@pytest.fixture
+def office(quick, shared_engine, source):
+    made = Office(shared_engine, town(), Clock(), lambda: source)
+    yield made
+    made.close()
+
+
+# --- what breaks --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError(f"invalid literal: {NAME!r}"), SourceAway("no connection is taken there"), RecursionError(NAME)],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_a_source_is_one_sentence_that_names_nobody_and_the_next_pass_comes(office, source, error):
+    source.errors = [error, error]
+    with capture_logs() as logs:
+        office.start()
+        office.eventually(lambda: len(office.expected()) == 3)
+        office.eventually(lambda: office.worker.list_state.reason is None)
+    said = [entry for entry in logs if entry["log_level"] in {"warning", "error"}]
+    assert len([entry for entry in said if entry["event"] == "appointments.not_listed"]) == 1, "once a reason"
+    assert NAME not in str(logs)
+    assert {entry["event"] for entry in logs} >= {"appointments.source_back"}
+
+
+def test_a_full_queue_of_the_writer_is_waited_for(office):
+    full = [Busy("the hub has too much to do: ask again")] * 3
+
+    def do(command):
+        if full:
+            raise full.pop()
+        return office.do_later(command)
+
+    office.worker._do = do
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+
+
+def test_a_booking_that_the_database_can_t_take_leaves_the_others_alone(office):
+    def do(command):
+        if isinstance(command, TakeBookings) and any(change.booking == "b2" for change in command.changes):
+            failed = Future()
+            failed.set_exception(DatabaseFault("suivant.db", "it does not like b2"))
+            return failed
+        return office.do_later(command)
+
+    office.worker._do = do
+    office.start()
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert {each.booking for each in office.expected()} == {"b1", "b3"}
+    office.worker._do = office.do_later
+    office.worker.ask_pass()
+    office.eventually(lambda: len(office.expected()) == 3)
+    assert len(office.tickets()) == 3
+
+
+def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
+    failures = [DatabaseFault("suivant.db", "the disk is full")] * 6
+
+    def do(command):
+        if isinstance(command, TakeBookings) and failures:
+            failed = Future()
+            failed.set_exception(failures.pop())
+            return failed
+        return office.do_later(command)
+
+    office.worker._do = do
+    office.start()
+    # The first pass takes none, the second leaves one out.
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert len(office.expected()) == 2
+    office.pass_over()
+    office.eventually(lambda: office.worker.list_state.flaws == 0)
+    assert len(office.expected()) == 3
+
+
+def test_a_lost_reading_connection_is_opened_anew(office, source):
+    office.start()
+    office.eventually(lambda: office.passes() == 1)
+    office.worker._connection.close()
+    source.bookings.append(booking(4))
+    office.worker.ask_pass()
+    office.eventually(lambda: len(office.expected()) == 4)
+
+
+def test_a_booking_that_the_queue_refuses_is_a_flaw(office, source):
+    source.bookings.append(booking(4, code="R\0"))
+    office.start()
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert len(office.expected()) == 3
+
+
+def test_a_page_that_fails_to_be_told_does_not_end_the_thread(office):
+    def fail():
+        raise RuntimeError("the loop is closed")
+
+    office.worker.listen(fail)
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+
+
+# --- ending -------------------------------------------------------------------------------------------------------
+
+
+def test_it_ends_while_the_writer_gives_no_answer(office):
+    asked = threading.Event()
+
+    def do(_command):
+        asked.set()
+        return Future()
+
+    office.worker._do = do
+    office.start()
+    assert asked.wait(20)
+    office.worker.stop()
+    assert not office.worker._thread.is_alive()
+
+
+def test_it_does_not_wait_for_a_source_that_never_answers(office, source, monkeypatch):
+    monkeypatch.setattr("hub.appointments.worker.STOP_S", 0.05)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hang(_first_day, _last_day):
+        asked.set()
+        go_on.wait(20)
+        raise SourceAway("at last")
+
+    source.list_all = hang
+    office.start()
+    assert asked.wait(20)
+    began_s = time.monotonic()
+    office.stop()
+    assert source.closed.is_set()
+    assert time.monotonic() - began_s < 15
+    go_on.set()
+    office.worker._thread.join(20)
+    assert not office.worker._thread.is_alive()
+
+
+# --- what it looks at ---------------------------------------------------------------------------------------------
+
+
+def test_what_the_source_does_not_want_to_know_is_ended_without_a_word(office, source):
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+    first, second, _ = office.expected()
+    office.ask(Cancel, desk="desk-1", ticket=first.id)
+    office.ask(CheckIn, desk="", ticket=second.id)
+    office.eventually(lambda: [state for _, _, state in office.reports()] == ["done", "done"])
+    assert [kind for _, _, kind in source.told] == [ReportKind.ARRIVED]
+
+
+def test_visitors_without_an_appointment_are_no_news(queue):
+    def news():
+        found = has_news(queue.connection, queue.site.name, 10)
+        queue.connection.rollback()
+        return found
+
+    assert not news()
+    for _ in range(5):
+        queue.issue()
+    assert not news()
+    booked = queue.book(queue.now_ms + HOUR)
+    assert news()
+    queue.job(PlanReports, limit=10)
+    assert not news()
+    queue.ask(CheckIn, desk="", ticket=booked)
+    assert news()
+    queue.job(PlanReports, limit=10)
+    for _ in range(10):
+        assert not news()
+        queue.issue()
+    assert news(), "so that they need not be looked through again and again"
+
+
+def test_reports_of_one_booking_come_in_their_order_and_a_failed_one_holds_them_back(queue):
+    def due():
+        found = next_due(queue.connection, queue.site.name, queue.now_ms)
+        queue.connection.rollback()
+        return found
+
+    queue.open("desk-1")
+    tickets = [queue.book(queue.now_ms), queue.book(queue.now_ms)]
+    queue.ask(CheckIn, desk="", ticket=tickets[0])
+    called = queue.called()
+    assert called == tickets[0]
+    queue.press()
+    queue.turn(1000)
+    queue.ask(CheckIn, desk="", ticket=tickets[1])
+    queue.job(PlanReports)
+    first = due()
+    assert (first.kind, first.state) == (ReportKind.ARRIVED, "waiting")
+    queue.job(BeginReport, report=first.id, status_before="1")
+    assert (due().id, due().state, due().status_before) == (first.id, "trying", "1")
+    queue.job(EndReport, report=first.id, error="away", again_ms=queue.now_ms + HOUR)
+    second = due()
+    assert second.booking != first.booking, "the served one waits behind the arrived one"
+    queue.job(EndReport, report=second.id)
+    assert due() is None
+    queue.turn(HOUR)
+    assert due().id == first.id
+    queue.job(EndReport, report=first.id, error="no such step")
+    assert due() is None
+
+
+def test_what_is_known_of_a_listing_is_read_by_id_and_by_request(queue):
+    for _ in range(3):
+        queue.book(queue.now_ms + HOUR)
+    rows = sorted(queue.table("booking"), key=lambda row: row[1])
+    ids, references = [row[1] for row in rows], [row[3] for row in rows]
+
+    def known(listing):
+        found = known_to(queue.connection, queue.site.name, listing)
+        queue.connection.rollback()
+        return sorted(each.id for each in found)
+
+    told = [booking(1), booking(2)]
+    of_both = [
+        Booking(ids[0], "other", told[0].service, 0, "R"),
+        Booking("new", references[1], told[1].service, 0, "R"),
+    ]
+    assert known(Listing(tuple(of_both))) == ids[:2]
+    assert known(Listing(())) == []
+    assert known(Listing((), complete=True)) == ids
