@@ -1,7 +1,7 @@
 """Codes that nobody has: how many a dispenser may ask about. Pure.
 
-Who finds a code checks somebody else in and learns the number. A visitor mistypes once or twice, and a whole morning's
-visitors do not mistype so often within the time; at 2 a minute six random signs outlast every keypad.
+Who finds a code checks somebody else in and learns the number. Visitors mistype once or twice, and seldom so many of
+them within the time; at 2 a minute, six random letters and digits outlast whoever tries.
 """
 
 from collections import defaultdict
