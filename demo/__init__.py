@@ -1,4 +1,5 @@
-"""A morning in a town hall with real programs: the hub, the broker and eleven nodes, and a page that shows them all.
+"""A morning in a town hall with real programs: the hub, the broker, eleven nodes, and a Publik to test against.
 
-It only presses pins of the nodes and clicks the hub's pages: it knows nothing of the hub's code or its database.
+A page shows them all. The demo only presses pins, holds codes before the dispenser, clicks the hub's pages and books as
+citizens do: it knows nothing of the hub's code or its database.
 """

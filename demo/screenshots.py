@@ -49,8 +49,7 @@ def main() -> int:
         # The page fetches a frame just after the display has drawn it.
         hall.wait_for_timeout(LOOK_PERIOD_MS * 3)
         hall.screenshot(path=DOCS / "demo.png")
-        ticket = hall.locator("[data-papers] a").first.get_attribute("href")
-        (DOCS / "ticket.png").write_bytes(_fetch(f"{address}{ticket}"))
+        _take_papers(hall, address)
         desk = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         desk.goto(f"{hub}/desks/desk-5")
         # Past the first 3 s of a call, in which Suivant is off.
@@ -101,6 +100,19 @@ def _take_display(hall: Page, address: str) -> None:
     }.items():
         _until(hall, lambda wanted=wanted: wanted(_share(address)))  # type: ignore[misc]
         (DOCS / f"{name}.png").write_bytes(_fetch(f"{address}/frame.png"))
+
+
+def _take_papers(hall: Page, address: str) -> None:
+    """What a button of the dispenser prints, and what a confirmation does. In a hall there are other visitors, too."""
+    for name, button in {
+        "ticket": hall.locator("button.service").first,
+        "check-in": hall.locator('[data-fate="expected"] [data-scan]').last,
+    }.items():
+        before = _printed(hall)
+        button.click(delay=250)
+        _until(hall, lambda before=before: _printed(hall) > before)  # type: ignore[misc]
+        paper = hall.locator("[data-papers] a").first.get_attribute("href")
+        (DOCS / f"{name}.png").write_bytes(_fetch(f"{address}{paper}"))
 
 
 def _printed(hall: Page) -> int:

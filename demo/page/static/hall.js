@@ -38,7 +38,10 @@ function show(part) {
     place.classList.toggle("lit", part.state === "up" && part.led === true);
   }
   if (part.part === "display" && part.state === "up" && part.frame) showFrame(part.frame);
-  if (part.part === "dispenser") showPapers(part.papers ?? []);
+  if (part.part === "dispenser") {
+    showPapers(part.papers ?? []);
+    showReader(part.state === "up");
+  }
   if (part.part === "publik") showBookings(part.bookings ?? []);
   if (part.part === "hub") {
     showDesks(part.desks ?? {});
@@ -109,6 +112,12 @@ function showCalls(calls) {
 // --- appointments ---
 
 const list = document.querySelector("[data-bookings]");
+let reads = false;
+
+function showReader(up) {
+  reads = up;
+  for (const button of list.querySelectorAll("[data-scan]")) button.disabled = !reads;
+}
 
 function showBookings(bookings) {
   const shown = new Map([...list.children].map((row) => [row.dataset.id, row]));
@@ -127,6 +136,9 @@ function filled(row, booking) {
   const fate = row.querySelector(".fate");
   if (row.dataset.fate !== booking.fate) fate.replaceChildren(document.getElementById(`fate-${booking.fate}`).content.cloneNode(true));
   row.dataset.fate = booking.fate;
+  const scan = row.querySelector("[data-scan]");
+  scan.disabled = !reads;
+  scan.ariaLabel = `${scan.textContent.trim()} ${booking.code}`;
   return row;
 }
 
