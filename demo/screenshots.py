@@ -16,10 +16,6 @@ from urllib.request import urlopen
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from nodes.ticket_printer.picture import draw
-from nodes.ticket_printer.pictures import samples
-from nodes.ticket_printer.words import words_in
-
 DOCS = Path(__file__).parent.parent / "docs/screenshots"
 WINDOW = {"width": 1366, "height": 768}
 PATIENCE_S = 180.0
@@ -29,14 +25,11 @@ PAPER = (0xFF, 0xFA, 0xF0)
 CALL_SHARE, REST_SHARE = 0.3, 0.2
 # By then all desks have called and the list is long.
 PAPERS_BEFORE = 28
-# Papers beside each other, on the grey of a counter.
-SLIPS = ("rdv-on_time", "rdv-missed-ailleurs", "rdv-again", "rdv-called", "rdv-wrong_day")
-SLIPS_GAP, SLIPS_GREY = 32, 0xC0
 
 
 def main() -> int:
     DOCS.mkdir(parents=True, exist_ok=True)
-    _slips().save(DOCS / "slips.png")
+    _draw_slips()
     with TemporaryDirectory() as folder, _demo(Path(folder)) as (address, hub), sync_playwright() as playwright:
         # Chromium's sandbox refuses root; the pages are our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -55,22 +48,17 @@ def main() -> int:
         # Past the first 3 s of a call, in which Suivant is off.
         desk.wait_for_timeout(4_500)
         desk.screenshot(path=DOCS / "desk.png")
+        _take_search(desk)
         browser.close()
     print("\n".join(f"docs/screenshots/{picture.name}" for picture in sorted(DOCS.glob("*.png"))))
     return 0
 
 
-def _slips() -> Image.Image:
+def _draw_slips() -> None:
     """What visitors with an appointment are given."""
-    tickets = samples(words_in("fr"))
-    papers = [draw(tickets[name]).convert("L") for name in SLIPS]
-    width = sum(paper.width for paper in papers) + SLIPS_GAP * (len(papers) + 1)
-    sheet = Image.new("L", (width, max(paper.height for paper in papers) + 2 * SLIPS_GAP), SLIPS_GREY)
-    left = SLIPS_GAP
-    for paper in papers:
-        sheet.paste(paper, (left, SLIPS_GAP))
-        left += paper.width + SLIPS_GAP
-    return sheet
+    with TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "nodes.ticket_printer.pictures", folder], check=True)
+        shutil.copy(Path(folder) / "slips.png", DOCS)
 
 
 @contextmanager
@@ -91,6 +79,15 @@ def _demo(folder: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.communicate()
+
+
+def _take_search(desk: Page) -> None:
+    """Somebody at the reception is looked for; half of the made-up names begin so."""
+    desk.keyboard.press("v")
+    desk.locator("#query").fill("mod")
+    desk.keyboard.press("Enter")
+    desk.locator(".found").wait_for()
+    desk.screenshot(path=DOCS / "desk-search.png")
 
 
 def _take_display(hall: Page, address: str) -> None:

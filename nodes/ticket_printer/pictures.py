@@ -2,8 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from nodes.ticket_printer.picture import draw
 from nodes.ticket_printer.slip import slip_of
@@ -36,6 +38,9 @@ _REPLY = TicketReply(
     wait_min=(10, 20),
 )
 _NUMBERED = (Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED, Arrival.AGAIN, Arrival.CALLED)
+# Papers beside each other, on the grey of a counter.
+_SHEET = ("rdv-on_time", "rdv-missed-ailleurs", "rdv-again", "rdv-called", "rdv-wrong_day")
+_GAP, _GREY = 32, 0xC0
 _LONG_SERVICE = "Cartes d’identité, passeports et attestations d’accueil"
 _LONG_HALL = "Rez-de-jardin de l’annexe, aile des Grandes-Œuvres, deuxième salle d’attente"
 
@@ -89,13 +94,25 @@ def check_in_reply(arrival: Arrival, **changes: object) -> CheckInReply:
     return CheckInReply(**{**fields, **known})  # type: ignore[arg-type]
 
 
+def sheet(papers: Sequence[Image.Image]) -> Image.Image:
+    """The papers beside each other."""
+    width = sum(paper.width for paper in papers) + _GAP * (len(papers) + 1)
+    made = Image.new("L", (width, max(paper.height for paper in papers) + 2 * _GAP), _GREY)
+    left = _GAP
+    for paper in papers:
+        made.paste(paper.convert("L"), (left, _GAP))
+        left += paper.width + _GAP
+    return made
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m nodes.ticket_printer.pictures", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the PNG files go")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    for name, ticket in samples(words_in("fr")).items():
-        draw(ticket).save(folder / f"{name}.png")
+    drawn = {name: draw(ticket) for name, ticket in samples(words_in("fr")).items()}
+    for name, picture in (drawn | {"slips": sheet([drawn[name] for name in _SHEET])}).items():
+        picture.save(folder / f"{name}.png")
     return 0
 
 
