@@ -22,7 +22,7 @@ NEVER_LOGGED = frozenset({"name", "visitor", "visitor_name", "first_name", "last
 _DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
 
 # What these say at `info` is each request, each job and each start once more.
-_QUIET = ("alembic", "apscheduler", "httpx", "uvicorn.access", "uvicorn.error")
+_QUIET = ("alembic", "apscheduler", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
 
 
 def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
