@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import calls_by_http, growth, nodes, presses
+from benchmarks import appointments, calls_by_http, growth, nodes, presses
 from benchmarks.figures import Row, Run, table
 from benchmarks.plot import draw
 from tests.databases import postgresql_server, sqlite_url
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-PARTS = ("presses", "http", "growth", "nodes")
+PARTS = ("presses", "http", "growth", "appointments", "nodes")
 PLOT = Path(__file__).parents[1] / "docs" / "benchmarks.png"
 
 NewDatabase = Callable[[Path], str]
@@ -52,6 +52,9 @@ def measure(
         if "growth" in options.parts:
             with growth.desks(folder / "growth", new_database) as (few, many):
                 yield growth.rows(name, growth.growth(few, many, options.runs)), {}
+        if "appointments" in options.parts:
+            for rows in appointments.measure(name, folder / "appointments", new_database):
+                yield rows, {}
         if "nodes" in options.parts and backend == "sqlite":
             yield nodes.measure(folder / "nodes", new_database(folder / "nodes-database")), {}
 

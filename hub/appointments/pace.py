@@ -7,7 +7,7 @@ failure, longer each time; whatever is asked for meanwhile waits behind it, once
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hub.appointments.backoff import wait_s
+from hub.appointments.backoff import MOST_S, wait_s
 
 # Beyond so many one pass costs the source less than a look-up of each.
 HINTS_MOST = 5
@@ -15,6 +15,8 @@ HINTS_MOST = 5
 # end must not put off everything.
 HINT_SETTLES_S = 0.5
 HINT_SETTLES_MOST_S = 1.0
+# One request that never answers must not hold back what is to be told of the others; itself it waits by its own tries.
+TELLING_MOST_S = 60.0
 
 
 class Ask(StrEnum):
@@ -27,14 +29,15 @@ class Ask(StrEnum):
 
 @dataclass(slots=True)
 class Gate:
-    """Shut until `opens_s` after `failures` one after the other."""
+    """Shut until `opens_s` after `failures` one after the other, each time for `most_s` at most."""
 
+    most_s: float = MOST_S
     failures: int = 0
     opens_s: float = 0.0
 
     def fail(self, now_s: float, chance: float) -> None:
         self.failures += 1
-        self.opens_s = now_s + wait_s(self.failures, chance)
+        self.opens_s = now_s + min(wait_s(self.failures, chance), self.most_s)
 
     def open(self) -> None:
         self.failures, self.opens_s = 0, 0.0
@@ -53,7 +56,7 @@ class Pace:
     hinted_s: float | None = None
     settled_s: float = 0.0
     listing: Gate = field(default_factory=Gate)
-    telling: Gate = field(default_factory=Gate)
+    telling: Gate = field(default_factory=lambda: Gate(TELLING_MOST_S))
 
     def ask(self, *, all_of_it: bool = False) -> None:
         """A pass is due."""

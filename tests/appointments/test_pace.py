@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
-from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, Ask, Pace
+from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
 from hub.appointments.slices import AIM_S, FIRST, MOST, next_size
 
 
@@ -114,6 +114,12 @@ def test_a_source_that_only_refuses_to_be_told_is_not_asked_more_often_for_that(
     pace.telling.fail(0, 1.0)
     pace.listed()
     assert not pace.telling.is_open(0)
+
+
+def test_a_request_that_never_answers_holds_back_the_others_for_a_minute_at_most(pace):
+    for _ in range(20):
+        pace.telling.fail(0, 1.0)
+    assert pace.telling.is_open(TELLING_MOST_S)
 
 
 def test_a_slice_grows_while_the_writer_is_quick_and_shrinks_on_a_slow_disk():

@@ -5,7 +5,10 @@ import signal
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +16,7 @@ from sqlalchemy import text
 
 from hub.database.engine import open_engine
 from tests.appointments.office import FORM
-from tests.broker import start_broker
+from tests.broker import Broker, start_broker
 from tests.databases import sqlite_url
 from tests.hub.test_program import LIMIT_S, SITE, SITE_FILE, Program
 from tests.publik.faults import Fault
@@ -43,42 +46,42 @@ appointments:
 class TownHall:
     """A hub's folder and database, and the programs started on it one after the other."""
 
-    def __init__(self, folder, broker, url):
+    def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         self.folder, self.broker, self.url = folder, broker, url
         self.engine = open_engine(url)
-        self.programs = []
+        self.programs: list[Any] = []
         self.site_file("")
 
-    def site_file(self, appointments, **changes):
+    def site_file(self, appointments: str, **changes: str) -> None:
         said = SITE_FILE + appointments
         for old, new in changes.items():
             said = said.replace(old, new)
         (self.folder / "site.yaml").write_text(said, encoding="utf-8")
         (self.folder / "key").write_text(KEY, encoding="utf-8")
 
-    def start(self):
+    def start(self) -> Any:
         settings = {"SUIVANT_PUBLIK_KEY_FILE": str(self.folder / "key"), "SUIVANT_STATE_DIR": str(self.folder)}
         program = Program(self.broker, self.url, self.folder, **settings)
         self.programs.append(program)
         program.wait_for("hub.serves")
         return program
 
-    def rows(self, statement):
+    def rows(self, statement: str) -> list[Any]:
         with self.engine.connect() as connection:
-            return connection.execute(text(statement)).all()
+            return list(connection.execute(text(statement)).all())
 
-    def until(self, holds):
+    def until(self, holds: Callable[[], Any]) -> Any:
         end, pause = time.monotonic() + LIMIT_S, threading.Event()
         while not (found := holds()):
             assert time.monotonic() < end, self.programs[-1].log[-20:]
             pause.wait(0.05)
         return found
 
-    def ticket(self, booking):
+    def ticket(self, booking: str) -> int:
         """The id of its ticket, once there is one."""
         return self.until(lambda: self.rows(f"select ticket from booking where id = '{booking}'"))[0][0]  # noqa: S608
 
-    def close(self):
+    def close(self) -> None:
         for program in self.programs:
             if program.process.poll() is None:
                 program.process.kill()

@@ -1,0 +1,366 @@
+"""Ten thousand bookings taken in while desks call; no-shows marked in time; a look each second; a push to the page."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert, select
+
+from benchmarks.figures import Row, Run, percentile, ratio_row, spread
+from benchmarks.growth import Desk
+from benchmarks.hall import SERVICES, large_site
+from hub.absence import Absence, due
+from hub.appointments.nowhere import Nowhere
+from hub.appointments.rows import failed_count, has_news, next_due
+from hub.appointments.source import Booking, Listing
+from hub.appointments.worker import PLAN_LIMIT, Worker
+from hub.database.engine import open_engine
+from hub.database.statements import open_reading_connection
+from hub.database.tables import BookingRow, TicketEventRow, TicketRow
+from hub.follow_codes import follow_code
+from hub.metrics import Metrics, Outcome
+from hub.queue.adoption import adopt
+from hub.queue.hours import local_day
+from hub.queue.order import Kind
+from hub.queue.requests import Answer, Command
+from hub.queue.states import State
+from hub.queue.tickets import FIELDS, Ticket
+from hub.site import MINUTE_MS, Site
+from hub.site_index import SiteIndex
+from hub.writer import Task, Writer
+from tests.appointments.office import FORM
+from tests.appointments.test_program import PUBLIK, TownHall
+from tests.broker import start_broker
+from tests.hub.test_program import SITE
+from tests.publik.server import CLIENT, TestPublik
+from tests.publik.town import Town
+
+_ticket: Any = TicketRow.__table__
+_booking: Any = BookingRow.__table__
+_event: Any = TicketEventRow.__table__
+
+# Seconds, and by which command.
+Held = tuple[float, str]
+
+BOOKINGS = 10_000
+WAITING = 3_000
+RUNS = 3
+# As many calls a second as a house has in an hour: enough of them for a p99 while a sync lasts.
+BETWEEN_CALLS_S = 0.01
+CALLS = 300
+EXPECTED = 5_000
+# So many appointments at one moment, at each of some seconds.
+AT_ONCE, MOMENTS = 200, 3
+FEW, MANY = 100, 100_000
+LOOKS = 300
+PUSHES = 10
+LIMIT_S = 120
+SYNC_MOST_S = {"SQLite": 5.0, "PostgreSQL": 3.0}
+CALL_MOST, HOLD_MOST_MS, MARK_MOST_S, LOOK_MOST, PUSH_MOST_S = 1.5, 20.0, 2.0, 1.2, 2.0
+
+
+class InMemory(Nowhere):
+    """A source that has its list in memory: what is measured is the hub's part."""
+
+    title = "bench"
+
+    def __init__(self, bookings: tuple[Booking, ...]) -> None:
+        self._bookings = bookings
+
+    def list_all(self, _first_day: str, _last_day: str) -> Listing:
+        return Listing(self._bookings, complete=True, as_of_ms=1)
+
+
+class Holds(Metrics):
+    """Keeps how long the sync's transactions held the writer."""
+
+    def __init__(self) -> None:
+        super().__init__("bench")
+        self.held: list[tuple[float, str]] = []
+        self.passed = threading.Event()
+        self._last_s = 0.0
+
+    def batch(self, commands: int, seconds: float) -> None:
+        super().batch(commands, seconds)
+        self._last_s = seconds
+
+    def command(self, kind: str, outcome: Outcome, seconds: float) -> None:
+        """Told after its batch; what is no person's command is alone in it."""
+        super().command(kind, outcome, seconds)
+        if kind != "Press":
+            self.held.append((self._last_s, kind))
+
+    def listed(self, asked: str, outcome: str, seconds: float) -> None:
+        super().listed(asked, outcome, seconds)
+        self.passed.set()
+
+
+def bookings(count: int, now_ms: int) -> tuple[Booking, ...]:
+    """Over the coming days, a name each."""
+    return tuple(
+        Booking(
+            id=f"b{place}",
+            reference=f"rdv/{place}",
+            service=f"service-{place % SERVICES}",
+            start_ms=now_ms + 30 * MINUTE_MS + place * 6 * 24 * 60 * MINUTE_MS // count,
+            code=f"C{place:05}",
+            name=f"Zoé Exemple-Inventée {place}",
+        )
+        for place in range(count)
+    )
+
+
+# --- a full sync --------------------------------------------------------------------------------------------------
+
+
+class House:
+    """Desks that call, and a sync on the same writer."""
+
+    def __init__(self, url: str) -> None:
+        self.desk = Desk(open_engine(url), WAITING)
+        self.holds = Holds()
+        self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
+        self._writer._metrics = self.holds  # noqa: SLF001
+        now_ms = time.time_ns() // 1_000_000
+        self.worker = Worker(
+            source=InMemory(bookings(BOOKINGS, now_ms)),
+            site=self.desk._site,  # noqa: SLF001
+            engine=self.desk._engine,  # noqa: SLF001
+            do=self._do,
+            now_ms=lambda: now_ms,
+            new_code=follow_code,
+            metrics=self.holds,
+        )
+
+    def _do(self, command: Command) -> Future[Answer]:
+        future: Future[Answer] = Future()
+        self._writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
+        return future
+
+    def close(self) -> None:
+        self.worker.stop()
+        self.desk.close()
+
+    def calls(self, more: Callable[[int], bool]) -> list[float]:
+        """At a steady pace, while `more` of so many: their ms."""
+        times: list[float] = []
+        pause = threading.Event()
+        while more(len(times)):
+            times.append(self.desk.call())
+            pause.wait(BETWEEN_CALLS_S)
+        return times
+
+
+def sync_alone(url: str) -> tuple[float, Held]:
+    """Seconds of hub time of a full sync while nobody calls, and the longest hold of the writer."""
+    with closing(House(url)) as house:
+        started_s = time.monotonic()
+        house.worker.start()
+        assert house.holds.passed.wait(LIMIT_S)
+        return time.monotonic() - started_s, max(house.holds.held)
+
+
+def calls_during_sync(url: str) -> tuple[Run, Held]:
+    """Calls without and with a full sync beside them, and the longest hold of the writer."""
+    with closing(House(url)) as house:
+        house.calls(lambda done: done < CALLS // 3)
+        floor = house.calls(lambda done: done < CALLS)
+        house.worker.start()
+        whole = house.calls(lambda done: not house.holds.passed.is_set() or done < CALLS // 3)
+        return Run(tuple(floor), tuple(whole)), max(house.holds.held)
+
+
+# --- who does not come --------------------------------------------------------------------------------------------
+
+
+def marks(url: str) -> list[float]:
+    """Seconds from each due moment to its mark in the journal, some at each of a few seconds of a large day."""
+    engine, site = open_engine(url), large_site()
+    now_ms = time.time_ns() // 1_000_000
+    adopt(engine, site, now_ms)
+    due_ms = [now_ms + 3_000 + place // AT_ONCE * 1_000 for place in range(AT_ONCE * MOMENTS)]
+    due_ms += [now_ms + 60 * MINUTE_MS + place * 100 for place in range(EXPECTED - len(due_ms))]
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(insert(_ticket), [_row(site, place, at_ms) for place, at_ms in enumerate(due_ms, 1)])
+    writer = Writer(
+        engine=engine,
+        index=SiteIndex(site),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        mean_visit_ms=lambda _: None,
+        after_commit=lambda _: None,
+        metrics=Metrics("bench"),
+    )
+    absence = Absence(engine, site, lambda: time.time_ns() // 1_000_000, writer.put_later)
+    writer.start()
+    absence.start()
+    marked = select(_event.c.at_ms, _ticket.c.ended_ms).where(
+        _event.c.ticket == _ticket.c.id, _event.c.event == "absent"
+    )
+    late_s: list[float] = []
+    end_s = time.monotonic() + LIMIT_S
+    while len(late_s) < AT_ONCE * MOMENTS and time.monotonic() < end_s:
+        time.sleep(0.5)
+        with engine.connect() as connection:
+            late_s = [(at_ms - was_due_ms) / 1000 for at_ms, was_due_ms in connection.execute(marked)]
+    absence.stop()
+    writer.stop()
+    engine.dispose()
+    return late_s
+
+
+# --- a look each second -------------------------------------------------------------------------------------------
+
+
+def looks(url: str, count: int) -> list[float]:
+    """ms of what is asked of the database each second, with so many bookings of coming days."""
+    engine, site = open_engine(url), large_site()
+    now_ms = time.time_ns() // 1_000_000
+    adopt(engine, site, now_ms)
+    starts = [now_ms + 60 * MINUTE_MS + place * 6_000 for place in range(count)]
+    with engine.execution_options(write=True).begin() as connection:
+        for first in range(0, count, 5_000):
+            part = range(first, min(first + 5_000, count))
+            connection.execute(insert(_ticket), [_row(site, place + 1, starts[place]) for place in part])
+            connection.execute(insert(_booking), [_booking_row(site, place + 1, starts[place]) for place in part])
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
+    reading = open_reading_connection(engine)
+    times = []
+    for _ in range(LOOKS):
+        started_s = time.perf_counter()
+        assert due(reading, site, now_ms) == []
+        assert not has_news(reading, site.name, PLAN_LIMIT)
+        assert next_due(reading, site.name, now_ms) is None
+        assert failed_count(reading, site.name) == 0
+        times.append((time.perf_counter() - started_s) * 1000)
+    reading.close()
+    engine.dispose()
+    return times
+
+
+def _row(site: Site, place: int, start_ms: int) -> dict[str, Any]:
+    ticket = Ticket(
+        id=place,
+        day=local_day(start_ms, site.zone),
+        service=f"service-{place % SERVICES}",
+        state=State.EXPECTED,
+        kind=Kind.TIMED,
+        due_ms=start_ms,
+        code=f"e{place:09}",
+        appointment_ms=start_ms,
+        booking=f"b{place}",
+        absent_at_ms=start_ms,
+    )
+    return {"site": site.name} | {name: getattr(ticket, name) for name in FIELDS}
+
+
+def _booking_row(site: Site, place: int, start_ms: int) -> dict[str, Any]:
+    return {
+        "site": site.name,
+        "id": f"b{place}",
+        "ticket": place,
+        "reference": f"rdv/{place}",
+        "service": f"service-{place % SERVICES}",
+        "start_ms": start_ms,
+        "day": local_day(start_ms, site.zone),
+        "code": f"C{place}",
+        "gone": False,
+    }
+
+
+# --- a push -------------------------------------------------------------------------------------------------------
+
+
+def pushes(url: str, folder: Path) -> list[float]:
+    """Seconds from a booking in a Publik that calls the hub until it stands on the desk's page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Town()  # type: ignore[no-untyped-call]
+    made.add_form(FORM)  # type: ignore[no-untyped-call]
+    times = []
+    with (
+        start_broker(folder / "broker", site=SITE) as broker,
+        TestPublik(town=made) as publik,
+        closing(TownHall(folder, broker, url)) as town,
+    ):
+        site_file = PUBLIK.format(address=publik.address, client=CLIENT, form=FORM)
+        town.site_file(site_file.replace("sync_every_s: 10", "sync_every_s: 3600"))
+        program = town.start()
+        town.until(lambda: 'asked="all",outcome="done"} 1.0' in program.get("/metrics"))
+        publik.pushing.to = program.wait_for("hub.serves")["address"].rstrip("/") + "/api/v1/publik/push"
+        for number in range(PUSHES):
+            name = f"Exemple-Inventée-{number:02}"
+            started_s = time.monotonic()
+            made.book(FORM, f"{datetime.now(ZoneInfo('Europe/Paris')):%Y-%m-%d %H:%M}", last_name=name)
+            town.until(lambda name=name: name in program.get("/desks/desk-1"))
+            times.append(time.monotonic() - started_s)
+    return times
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Iterator[list[Row]]:
+    """Part by part."""
+    alone = [sync_alone(new_database(folder / f"sync-{number}")) for number in range(RUNS)]
+    during = [calls_during_sync(new_database(folder / f"calls-{number}")) for number in range(RUNS)]
+    yield _sync_rows(name, alone, during)
+    late_s = marks(new_database(folder / "marks"))
+    whole = len(late_s) == AT_ONCE * MOMENTS and max(late_s) <= MARK_MOST_S
+    seen = f"{len(late_s)} of {AT_ONCE * MOMENTS} marks, {AT_ONCE} at once; p50 {percentile(late_s, 50):.2f} s"
+    yield [
+        Row(
+            f"no-show marked, {EXPECTED:,} expected, {name}",
+            f"{max(late_s):.2f} s",
+            f"≤ {MARK_MOST_S:g} s",
+            whole,
+            seen,
+        )
+    ]
+    few, many = (percentile(looks(new_database(folder / f"looks-{count}"), count), 50) for count in (FEW, MANY))
+    yield [
+        Row(
+            f"a look each second, {FEW} to {MANY:,} bookings, {name}",
+            f"{many / few:.2f} ×",
+            f"≤ {LOOK_MOST:g} ×",
+            many <= few * LOOK_MOST,
+            f"{many:.2f} ms with {MANY:,}",
+        )
+    ]
+    times = pushes(new_database(folder / "push-database"), folder / "push")
+    yield [
+        Row(
+            f"push to the desk's page, {name}",
+            f"{max(times):.2f} s",
+            f"≤ {PUSH_MOST_S:g} s",
+            max(times) <= PUSH_MOST_S,
+            f"the longest of {len(times)}; {spread(times)}",
+        )
+    ]
+
+
+def _sync_rows(name: str, alone: list[tuple[float, Held]], during: list[tuple[Run, Held]]) -> list[Row]:
+    seconds = [spent_s for spent_s, _ in alone]
+    held_s, kind = max(held for _, held in [*alone, *during])
+    runs = [run for run, _ in during]
+    most_s = SYNC_MOST_S[name]
+    what = f"full sync of {BOOKINGS:,} bookings, {name}"
+    return [
+        Row(what, f"{median(seconds):.2f} s", f"≤ {most_s:g} s", median(seconds) <= most_s, f"runs {spread(seconds)}"),
+        ratio_row(f"call during it over one without, {name}", runs, 99, CALL_MOST),
+        Row(
+            f"longest hold of the writer, {name}",
+            f"{held_s * 1000:.1f} ms",
+            f"≤ {HOLD_MOST_MS:g} ms",
+            held_s * 1000 <= HOLD_MOST_MS,
+            f"by {kind}",
+        ),
+    ]
