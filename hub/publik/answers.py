@@ -16,8 +16,9 @@ _NO_JSON: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`place`: what was asked, without the query. `as_of_ms`: by Publik's clock, or else the hub's, the moment before
-    which every change is in the answer. `date_ms`: Publik's clock as it answered, None where it did not say.
+    """`place`: what was asked, without the query. `as_of_ms`: by Publik's clock or the hub's, whichever is behind, the
+    moment before which every change is in the answer. `date_ms`: Publik's clock as it answered, None where it did not
+    say.
     """
 
     place: str

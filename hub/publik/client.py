@@ -113,7 +113,9 @@ class Client:
                 method, self._url(place, query), content=content, headers=headers, auth=self._auth()
             ) as response:
                 date_ms = _date_ms(response.headers.get("Date", ""))
-                as_of_ms = asked_ms if date_ms is None else date_ms - int((time.monotonic() - began_s) * 1000)
+                elapsed_ms = int((time.monotonic() - began_s) * 1000)
+                # The earlier of both: what is told twice does no harm, and a proxy's own clock may be ahead.
+                as_of_ms = asked_ms if date_ms is None else min(asked_ms, date_ms - elapsed_ms)
                 whole = self._whole(place, response)
         except httpx.TransportError as error:
             raise self._fault(place, error) from error

@@ -102,6 +102,13 @@ def test_publiks_time_comes_with_its_answer(publik: TestPublik, calls: Client):
     assert before - 21_500 <= answer.as_of_ms <= answer.date_ms <= system_ms() - 19_000
 
 
+def test_a_clock_ahead_of_the_hubs_leaves_no_change_out(publik: TestPublik, calls: Client):
+    publik.town.clock_off_ms = 20_000
+    answer = calls.get(LIST)
+    assert answer.date_ms is not None
+    assert answer.as_of_ms <= system_ms() < answer.date_ms
+
+
 def test_the_time_is_that_of_the_question_however_slow_the_answer_is(publik: TestPublik, calls: Client):
     publik.faults.append(Told("slow", seconds=0.4))
     before = system_ms()
