@@ -143,7 +143,8 @@ def _mapping(form: BookingForm, found: Sequence[dict[str, Any]]) -> Generator[Fi
     about = f"form {form.form}, service {form.service}"
     booked = [(booking, each) for each in found if (booking := booking_id(form, each))]
     if not booked:
-        yield Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{_keys(found, form.booking)}")
+        hint = _keys(found, form.booking) + _about_workflow_data(form.booking, found)
+        yield Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{hint}")
         return None
     yield Finding(Level.OK, f"{about}: a booking in {len(booked)} of {len(found)} requests")
     with_booking = [each for _booking, each in booked]
@@ -161,6 +162,12 @@ def _mapping(form: BookingForm, found: Sequence[dict[str, Any]]) -> Generator[Fi
             hint = "" if there else _keys(with_booking, path)
             yield _counted(about, what, there, many, needed=there == 0, hint=hint)
     return booked[0][0]
+
+
+def _about_workflow_data(path: str, found: Sequence[dict[str, Any]]) -> str:
+    if not path.startswith("workflow.data.") or any(value_at(each, "workflow.data") for each in found):
+        return ""
+    return "; a client that sees anonymised data only sees no workflow.data: let the workflow copy it to a field"
 
 
 def _counted(about: str, what: str, there: int, many: int, *, needed: bool, hint: str) -> Finding:

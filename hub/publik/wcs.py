@@ -15,6 +15,8 @@ PAGE = 500
 OVERLAP = 10
 # 200,000 requests of one form.
 PAGES_MOST = 400
+# A single request would come with its files, its citizen's account and its history.
+_WITHOUT = tuple((f"include-{part}", "off") for part in ("files-content", "user", "evolution", "roles", "submission"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Wcs:
 
     def request(self, form: str, id_: str) -> dict[str, Any]:
         """One request with all its fields; a Fault of kind UNKNOWN where it is gone."""
-        return document(self._client.get(f"/api/forms/{quote(form)}/{quote(id_)}/"))
+        return document(self._client.get(f"/api/forms/{quote(form)}/{quote(id_)}/", _WITHOUT))
 
     def status(self, form: str, id_: str) -> str:
         """The id of the request's status."""
@@ -89,6 +91,9 @@ class Wcs:
 
 
 def request_id(entry: dict[str, Any]) -> str | None:
-    """`12`, whether it is written so or as `form/12`."""
-    text = (text_at(entry, "id") or "").rpartition("/")[2]
-    return text if text.isascii() and text.isdigit() else None
+    """`12`, whether it is written so or as `form/12`; `id` itself may be a text of the town's own making."""
+    for key in ("id", "internal_id"):
+        text = (text_at(entry, key) or "").rpartition("/")[2]
+        if text.isascii() and text.isdigit():
+            return text
+    return None

@@ -146,9 +146,16 @@ def test_a_path_that_leads_nowhere_is_told_with_the_keys_that_are_there(publik: 
 def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
     publik.town.switches.anonymised = True
     publik.town.book(FORM, "2026-11-25 10:00")
-    findings = checked()
+    findings = checked(forms=(form(booking="workflow.fields.rdv_id"),))
     assert wrong(findings) == []
     assert "a name in 0 of 1, perhaps since the client sees anonymised data only" in said(findings)
+
+
+def test_workflow_data_that_an_anonymised_client_does_not_see_are_told(publik: TestPublik, checked):
+    publik.town.switches.anonymised = True
+    publik.town.book(FORM, "2026-11-25 10:00")
+    (told,) = wrong(checked())
+    assert "workflow holds fields, real_status, status; a client that sees anonymised data only sees no" in told
 
 
 def test_a_filter_that_publik_no_longer_knows_is_told_in_its_own_words(publik: TestPublik, checked):

@@ -57,7 +57,7 @@ def test_an_empty_form_is_a_complete_listing(opened: Opened):
     assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
 
 
-@pytest.mark.parametrize("switch", ["id_with_slug", "newest_first", "mtime_as_written", "anonymised"])
+@pytest.mark.parametrize("switch", ["id_with_slug", "id_by_template", "newest_first", "mtime_as_written"])
 @pytest.mark.parametrize("on", [False, True])
 def test_what_is_only_remembered_of_lists_may_be_either_way(publik: TestPublik, opened: Opened, switch: str, on: bool):
     setattr(publik.town.switches, switch, on)
@@ -70,7 +70,25 @@ def test_what_is_only_remembered_of_lists_may_be_either_way(publik: TestPublik, 
     changed = source.list_changed(listing.as_of_ms)
     assert changed is not None
     assert any(booking.id == "1002" for booking in changed.bookings)
-    assert all((booking.name is None) == publik.town.switches.anonymised for booking in listing.bookings)
+
+
+def test_a_client_that_sees_anonymised_data_alone_finds_the_booking_in_a_backoffice_field(
+    publik: TestPublik, opened: Opened
+):
+    """w.c.s. leaves the workflow's data out for it, so that no path below them leads anywhere."""
+    publik.town.switches.anonymised = True
+    publik.town.book(FORM, "2026-11-25 10:00")
+    assert opened().list_all(*DAYS).bookings == ()
+    (found,) = opened(forms=(form(booking="workflow.fields.rdv_id"),)).list_all(*DAYS).bookings
+    assert (found.id, found.name, found.code) == ("1001", None, "R1001")
+
+
+def test_a_single_request_comes_without_files_and_account(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    opened().look_up([Hint(f"{FORM}/1")])
+    ((_method, _path, query),) = publik.calls
+    for part in ("files-content", "user", "evolution", "roles", "submission"):
+        assert f"include-{part}=off" in query
 
 
 def test_a_move_is_a_new_booking_of_the_same_request(publik: TestPublik, opened: Opened):

@@ -17,6 +17,8 @@ class Switches:
 
     # [recall] The `id` of a list's entry: "12", or "rendez-vous/12".
     id_with_slug: bool = False
+    # [code] A form may make its requests' ids by a template; the number is then `internal_id` alone.
+    id_by_template: bool = False
     # [recall] The order of a list that asks for none.
     newest_first: bool = True
     # [infer] Whether "changed since" compares local times as they stand, or the moments they are.
@@ -25,7 +27,7 @@ class Switches:
     refuses_with_200: bool = True
     # [recall] A form's page answers a browser that is not signed in with a redirection to a login page.
     html_redirects: bool = False
-    # [doc] A client restricted to anonymised data sees no field but those marked "keep when anonymised".
+    # [code] A client restricted to anonymised data sees no field that is anonymised, and no workflow data at all.
     anonymised: bool = False
     # Whether the client has the role that the forms ask for. [code] 403 without.
     has_role: bool = True

@@ -75,36 +75,53 @@ def _in_group(form: Form, wanted: str) -> bool:
 
 
 def one_form(town: Town, request: Request, slug: str, id_: str) -> Reply:
+    """[code] With everything, files too, but for what is switched off by `include-…=off`."""
     if not town.switches.has_role:
         return denied(request, "unsufficient roles")
     form = town.forms.get(slug, {}).get(int(id_))
     if form is None:
         return refuse(request, 404, "Not found", "no such form data")
-    return answer(_export(town, form, full=True))
+    shown = _export(town, form, full=True)
+    if request.one("include-files-content") != "off":
+        shown["fields"]["piece_jointe"] = {"filename": "piece.pdf", "content": "UGllY2UgaW52ZW50w6ll" * 1000}
+    for part in ("user", "evolution", "roles", "submission"):
+        if request.one(f"include-{part}") == "off":
+            shown.pop(part, None)
+    return answer(shown)
 
 
 def _export(town: Town, form: Form, *, full: bool) -> dict:
     """[code] What `full=on` adds. Times are naive and local, with a T."""
+    switches = town.switches
     shown = {
-        "id": f"{form.slug}/{form.id}" if town.switches.id_with_slug else str(form.id),
+        "id": f"{form.slug}/{form.id}" if switches.id_with_slug else str(form.id),
+        "internal_id": str(form.id),
         "receipt_time": town.local(form.received_ms).isoformat(timespec="seconds"),
         "last_update_time": town.local(form.changed_ms).isoformat(timespec="seconds"),
         "display_id": f"7-{form.id}",
     }
+    if switches.id_by_template:
+        shown["id"] = f"rdv-{form.id}-{form.received_ms}"
     if not full:
         return shown
     status = {"id": "draft", "name": "Brouillon"} if form.draft else _status(form)
-    private = {} if town.switches.anonymised else form.fields
+    private = {} if switches.anonymised else form.fields
     kept = {each: form.fields[each] for each in ("rdv_raw", "code_rdv", "agenda_rdv") if each in form.fields}
-    return {
-        **shown,
+    # [code] Backoffice fields; here the booking's id, once the workflow has put it there.
+    backoffice = {"rdv_id": form.data.get("rdv_response", {}).get("booking_id")}
+    workflow = {"status": status, "real_status": status, "fields": backoffice, "data": form.data}
+    shown |= {
         "fields": {**private, **kept},
-        "user": None if town.switches.anonymised else {"name": form.fields.get("nom"), "id": 1},
+        "user": {"name": form.fields.get("nom"), "id": 1},
         "evolution": [{"time": shown["receipt_time"]}] * form.evolution,
         "submission": {"backoffice": False, "channel": "web"},
-        "workflow": {"status": status, "real_status": status, "data": form.data},
+        "workflow": workflow,
         "roles": {"_receiver": []},
     }
+    if switches.anonymised:
+        # [code] "Workflow data have unknown purpose": they are left out, and so is the citizen.
+        del shown["user"], workflow["data"]
+    return shown
 
 
 def _status(form: Form) -> dict:
