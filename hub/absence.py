@@ -51,6 +51,7 @@ class Absence:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._all_done.set()  # nobody waits for the writer any more
         if self._thread.is_alive():
             self._thread.join()
 
