@@ -3,12 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from http import HTTPStatus
 from typing import Any
 
 from hub.appointments.source import Booking, Flaw
 from hub.publik.answers import says_no
-from hub.publik.paths import above, text_at
+from hub.publik.paths import tables_above, text_at
 from hub.publik.slots import Slot, parse_slot
 from hub.publik.times import NotATime, local_time, moment_ms
 from hub.publik.wcs import request_id
@@ -21,7 +20,6 @@ YEARS = range(1971, 2200)
 ID_MOST = 100
 # w.c.s. leaves drafts out of its lists, and a booking made for one is a lease until the form is sent.
 DRAFT = "draft"
-_RESPONSE, _STATUS = "_response", "_status"
 # Signs that no name is written with and that turn the text after them round.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -49,11 +47,13 @@ def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo)
 
 
 def booking_id(form: BookingForm, entry: dict[str, Any]) -> str | None:
-    """None before a booking was made, where making it failed, and on a waiting list."""
-    for key, value, around in above(entry, form.booking):
-        if key.endswith(_RESPONSE) and not _was_well(around.get(key.removesuffix(_RESPONSE) + _STATUS)):
-            return None
-        if says_no(value) or value.get("in_waiting_list") is True:
+    """None before a booking was made, and on a waiting list.
+
+    w.c.s. keeps an action's answer as `…_response` only where the call was well; one that failed, be it a move of this
+    very booking, leaves the answer before it standing and says so beside it. What stands there is the last that worked.
+    """
+    for around in tables_above(entry, form.booking):
+        if says_no(around) or around.get("in_waiting_list") is True:
             return None
     return text_at(entry, form.booking)
 
@@ -117,14 +117,6 @@ def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int,
     if moment.year not in YEARS:
         return 0, None, f"{form.start} is no time of these centuries"
     return moment_ms(moment, zone), slot, ""
-
-
-def _was_well(status: Any) -> bool:
-    """Of a call the workflow made: an HTTP status, as a number or as text, or none kept."""
-    if status is None or status == "":
-        return True
-    text = str(status)
-    return text.isascii() and text.isdigit() and HTTPStatus.OK <= int(text) < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _kept(sign: str) -> str:

@@ -12,13 +12,13 @@ def value_at(document: Any, path: str) -> Any:
     return value
 
 
-def above(document: Any, path: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each key of the path whose value is a table, with that value and the table around it, from the outside in."""
+def tables_above(document: Any, path: str) -> Iterator[dict[str, Any]]:
+    """The tables that the path leads through, below the document itself."""
     value = document
     for key in path.split("."):
-        around, value = value, _below(value, key)
-        if isinstance(value, dict) and isinstance(around, dict):
-            yield key, value, around
+        value = _below(value, key)
+        if isinstance(value, dict):
+            yield value
 
 
 def text_at(document: Any, path: str) -> str | None:

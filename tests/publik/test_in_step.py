@@ -66,10 +66,10 @@ class InStep(RuleBasedStateMachine):
     def book(self, start: str, kind: str) -> int:
         return self.town.book(FORM, start, **({kind: True} if kind else {})).id
 
-    @rule(id_=forms, start=STARTS)
-    def move(self, id_: int, start: str) -> None:
-        if "booking_id" in self.town.forms[FORM][id_].data["rdv_response"]:
-            self.town.move(FORM, id_, start)
+    @rule(id_=forms, start=STARTS, failed=st.booleans())
+    def move(self, id_: int, start: str, failed: bool) -> None:
+        if "rdv_response" in self.town.forms[FORM][id_].data:
+            self.town.move(FORM, id_, start, failed=failed)
 
     @rule(id_=forms)
     def cancel(self, id_: int) -> None:
@@ -157,9 +157,8 @@ class InStep(RuleBasedStateMachine):
         window = self._window()
         found = {}
         for each in self.town.forms[FORM].values():
-            response = each.data["rdv_response"]
-            stands = response.get("booking_id") and not response["in_waiting_list"]
-            if stands and not each.draft and each.status != "5":
+            response = each.data.get("rdv_response")
+            if response and not response["in_waiting_list"] and not each.draft and each.status != "5":
                 start_ms = self._moment_ms(response["datetime"])
                 if window.counts(start_ms):
                     found[str(response["booking_id"])] = start_ms

@@ -88,9 +88,6 @@ def test_a_request_without_an_id_can_only_be_counted():
         entry(workflow__data__rdv_response={"err": 1, "err_class": "no more desk available"}),
         entry(workflow__data__rdv_response__err=1),
         entry(workflow__data__rdv_response__err={"odd": 1}),
-        entry(workflow__data__rdv_status=500),
-        entry(workflow__data__rdv_status="502"),
-        entry(workflow__data__rdv_status=0),
         entry(workflow__data__rdv_response__in_waiting_list=True),
         entry(workflow__data__rdv_response__booking_id=None),
         entry(workflow__data__rdv_response__booking_id=""),
@@ -98,6 +95,7 @@ def test_a_request_without_an_id_can_only_be_counted():
         entry(workflow__data__rdv_response__booking_id={}),
         entry(workflow__data__rdv_response="<html>"),
         entry(workflow__data=None),
+        entry(workflow__data={"rdv_status": 200, "rdv_error_response": {"err": 1}}),
         entry(workflow__status={"id": "draft", "name": "Brouillon"}),
     ],
 )
@@ -105,9 +103,10 @@ def test_a_request_without_a_booking_that_stands_is_no_appointment(changed: dict
     assert read(changed) is None
 
 
-@pytest.mark.parametrize("status", [200, "200", 201, None, ""])
-def test_a_booking_counts_whose_call_was_well_or_left_no_status(status: object):
-    assert booking(entry(workflow__data__rdv_status=status)).id == "77"
+def test_a_move_that_failed_leaves_the_booking_that_stands():
+    """w.c.s. keeps the answer of the last call that was well."""
+    failed = entry(workflow__data__rdv_status=400, workflow__data__rdv_error_response={"err": 1})
+    assert booking(failed).id == "77"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_trigger_takes_no_get(publik: TestPublik):
     """[code]"""
     publik.town.book(FORM, "2026-11-25 10:00")
     status, said = ask(signed(f"{publik.address}/{FORM}/1/jump/trigger/suivant-arrive/"), Accept="application/json")
-    assert (status, said["err_desc"]) == (403, "Wrong HTTP method")
+    assert (status, said["err_desc"]) == (403, "Wrong HTTP method (must be POST or PUT).")
 
 
 def test_chrono_keeps_keys_that_it_does_not_know(publik: TestPublik):

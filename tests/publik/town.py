@@ -76,6 +76,14 @@ BOOKED, CANCELLED = "1", "5"
 ACTIONS = {"suivant-arrive": "2", "suivant-servi": "3", "suivant-absent": "4", "suivant-annule": "5"}
 
 
+# [code] What an action keeps of a call that failed, an `err` that is not 0 included: no `rdv_response`.
+FAILED = {
+    "rdv_status": 200,
+    "rdv_app_error_code": 1,
+    "rdv_error_response": {"err": 1, "err_class": "no more desk available"},  # [doc]
+}
+
+
 @dataclass
 class Form:
     """One request of a form. `booking`: the id Chrono gave, None before or without it."""
@@ -166,8 +174,7 @@ class Town:
             form.fields = {"prenom": first_name, "nom": last_name, "courriel": "personne@exemple.invalid"}
             self.forms[slug][form.id] = form
             if failed:
-                # [doc] The action keeps the answer's status beside it; [doc] Chrono's refusals have err and err_class.
-                form.data = {"rdv_status": 200, "rdv_response": {"err": 1, "err_class": "no more desk available"}}
+                form.data = dict(FAILED)
                 form.fields["rdv_raw"] = self._slot(meeting_type, start)
             else:
                 booking = self._new_booking(form, start, agenda, meeting_type, waiting)
@@ -176,13 +183,17 @@ class Town:
         self._changed(form, "booked")
         return form
 
-    def move(self, slug, id_, start) -> Form:
-        """[doc] `cancel_booking_id` books anew and cancels the old one: a new id."""
+    def move(self, slug, id_, start, *, failed=False) -> Form:
+        """[doc] `cancel_booking_id` books anew and cancels the old one: a new id. `failed`: [code] the answer before it
+        stands, what went wrong is noted beside it."""
         with self.lock:
             form = self.forms[slug][id_]
-            old = self.bookings[form.data["rdv_response"]["booking_id"]]
-            old.cancelled = True
-            self._new_booking(form, start, old.agenda, old.meeting_type, waiting=False)
+            if failed:
+                form.data |= FAILED
+            else:
+                old = self.bookings[form.data["rdv_response"]["booking_id"]]
+                old.cancelled = True
+                self._new_booking(form, start, old.agenda, old.meeting_type, waiting=False)
             self.touch(form)
         self._changed(form, "moved")
         return form

@@ -140,7 +140,7 @@ def action(town: Town, request: Request, slug: str, id_: str, name: str) -> Repl
 
 def _told(town: Town, request: Request, how: str, slug: str, id_: str, name: str) -> Reply:
     if request.method not in {"POST", "PUT"}:
-        return denied(request, "Wrong HTTP method")
+        return denied(request, "Wrong HTTP method (must be POST or PUT).")
     form = town.forms.get(slug, {}).get(int(id_))
     leads_to = ACTIONS if how == "action" else WORKFLOW[form.status].triggers if form else {}
     if form is None or name not in leads_to:
