@@ -22,7 +22,7 @@ from hub.publik.secrets import Secrets
 from hub.publik.signature import TOLERANCE_MS
 from hub.publik.source import open_client, zone_of
 from hub.publik.times import NotATime, changed_since
-from hub.publik.wcs import Wcs, request_id
+from hub.publik.wcs import Wcs, request_id, status_of
 from hub.site import BookingForm, Publik, Site
 
 # So many requests of a form are looked at.
@@ -196,10 +196,10 @@ def _keys(found: Sequence[dict[str, Any]], path: str) -> str:
 
 
 def _statuses(found: Sequence[dict[str, Any]]) -> str:
-    seen = Counter(
-        (text_at(each, "workflow.status.id") or "?", text_at(each, "workflow.status.name") or "?") for each in found
+    seen = Counter(status_of(each) for each in found)
+    return "; ".join(
+        f"{clean(id_ or '?')}, {clean(name or '?')}" for (id_, name), _count in seen.most_common(KEYS_MOST)
     )
-    return "; ".join(f"{clean(id_)}, {clean(name)}" for (id_, name), _count in seen.most_common(KEYS_MOST))
 
 
 def _told(publik: Publik, secrets: Secrets) -> Iterator[Finding]:

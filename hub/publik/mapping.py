@@ -10,7 +10,7 @@ from hub.publik.answers import says_no
 from hub.publik.paths import tables_above, text_at
 from hub.publik.slots import Slot, parse_slot
 from hub.publik.times import NotATime, local_time, moment_ms
-from hub.publik.wcs import request_id
+from hub.publik.wcs import request_id, status_of
 from hub.queue.requests import confirmation_code
 from hub.site import BookingForm
 
@@ -18,7 +18,7 @@ NAME_MOST = 100
 # Further off, some zone would lead out of the calendar.
 YEARS = range(1971, 2200)
 ID_MOST = 100
-# w.c.s. leaves drafts out of its lists, and a booking made for one is a lease until the form is sent.
+# w.c.s. leaves drafts out of its lists, and shows one without a status; its booking is a lease until the form is sent.
 DRAFT = "draft"
 # Signs that no name is written with and that turn the text after them round.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -80,14 +80,14 @@ def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str:
 
 
 def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo) -> Booking | Flaw | None:
-    status = {text_at(entry, "workflow.status.id"), text_at(entry, "workflow.status.name")}
+    status = status_of(entry)
     booking = booking_id(form, entry)
-    if booking is None or DRAFT in status:
+    if booking is None or status[0] in {None, DRAFT}:
         return None
     if len(booking) > ID_MOST or not booking.isprintable():
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
-    gone = not status.isdisjoint(form.cancelled_statuses) or not _counts(form, entry, status, slot)
+    gone = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, status, slot)
     if not why and form.meeting_types and slot is None:
         why = f"{form.start} holds no slot, so its meeting type is not known"
     if why and not gone:
@@ -96,9 +96,9 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo
     return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone)
 
 
-def _counts(form: BookingForm, entry: dict[str, Any], status: set[str | None], slot: Slot | None) -> bool:
+def _counts(form: BookingForm, entry: dict[str, Any], status: tuple[str | None, str | None], slot: Slot | None) -> bool:
     """Whether it is of the statuses, agendas and meeting types that are named, as far as that is known."""
-    if form.statuses and status.isdisjoint(form.statuses):
+    if form.statuses and not any(each in form.statuses for each in status):
         return False
     if form.agendas and (text_at(entry, form.agenda) if form.agenda else None) not in form.agendas:
         return False

@@ -68,9 +68,9 @@ class Wcs:
 
     def status(self, form: str, id_: str) -> str:
         """The id of the request's status."""
-        found = text_at(self.request(form, id_), "workflow.status.id")
+        found, _name = status_of(self.request(form, id_))
         if found is None:
-            raise Fault(FaultKind.ODD, f"request {form}/{id_} shows no workflow.status.id")
+            raise Fault(FaultKind.ODD, f"request {form}/{id_} shows no status in its workflow")
         return found
 
     def jump(self, form: str, id_: str, trigger: str) -> None:
@@ -97,3 +97,9 @@ def request_id(entry: dict[str, Any]) -> str | None:
         if text.isascii() and text.isdigit():
             return text
     return None
+
+
+def status_of(entry: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Id and name of the status a request is in; none for a draft. `status` is only what its citizen is shown."""
+    place = next((each for each in ("real_status", "status") if text_at(entry, f"workflow.{each}.id")), "status")
+    return text_at(entry, f"workflow.{place}.id"), text_at(entry, f"workflow.{place}.name")

@@ -97,6 +97,7 @@ def test_a_request_without_an_id_can_only_be_counted():
         entry(workflow__data=None),
         entry(workflow__data={"rdv_status": 200, "rdv_error_response": {"err": 1}}),
         entry(workflow__status={"id": "draft", "name": "Brouillon"}),
+        entry(workflow__status=...),
     ],
 )
 def test_a_request_without_a_booking_that_stands_is_no_appointment(changed: dict[str, Any]):
@@ -148,6 +149,12 @@ def test_a_cancelled_status_is_a_booking_that_is_gone_and_names_nobody():
     for status in ("1", "Réservé"):
         found = booking(ENTRY, cancelled_statuses=(status,))
         assert (found.gone, found.name) == (True, None)
+
+
+def test_the_status_that_counts_is_the_true_one_and_not_what_its_citizen_is_shown():
+    hidden = entry(workflow__real_status={"id": "5", "name": "Annulé"})
+    assert booking(hidden, cancelled_statuses=("5",)).gone
+    assert not booking(hidden, cancelled_statuses=("1",)).gone
 
 
 def test_a_cancelled_booking_needs_no_start():

@@ -417,6 +417,14 @@ def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how
         assert publik.town.told[-1]["how"] == how
 
 
+def test_a_jump_is_seen_though_citizens_are_not_shown_its_status(publik: TestPublik, opened: Opened, booked: str):
+    publik.town.switches.hides_all_but_booked = True
+    source = opened(triggers=TRIGGERS)
+    assert source.status_of(booked) == "1"
+    source.tell(booked, "1001", ReportKind.ARRIVED)
+    assert source.status_of(booked) == "2"
+
+
 def test_a_jump_that_the_status_does_not_offer_is_refused_as_such(opened: Opened, booked: str):
     source = opened(triggers=TRIGGERS)
     source.tell(booked, "1001", ReportKind.SERVED)

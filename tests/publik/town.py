@@ -31,6 +31,8 @@ class Switches:
     anonymised: bool = False
     # Whether the client has the role that the forms ask for. [code] 403 without.
     has_role: bool = True
+    # [code] A status may be hidden from citizens: `status` is then the last they see, `real_status` the true one.
+    hides_all_but_booked: bool = False
     # [code] A trigger may have a condition; 403 where it is not met.
     condition_met: bool = True
     # [infer] w.c.s. asks Authentic for the client's roles at each call of ours: its outage is a 403 of ours.

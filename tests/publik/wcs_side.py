@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 
 from tests.publik.replies import Reply, Request, answer, denied, refuse
-from tests.publik.town import ACTIONS, WORKFLOW, Form, Town
+from tests.publik.town import ACTIONS, BOOKED, WORKFLOW, Form, Town
 
 # [code] What a list may be asked for; anything else is an unknown filter.
 KNOWN = {"filter", "filter-operator", "filter-start-mtime", "filter-start-mtime-value", "filter-end-mtime"}
@@ -104,12 +104,14 @@ def _export(town: Town, form: Form, *, full: bool) -> dict:
         shown["id"] = f"rdv-{form.id}-{form.received_ms}"
     if not full:
         return shown
-    status = {"id": "draft", "name": "Brouillon"} if form.draft else _status(form)
+    # [code] A draft has no status.
+    real = {} if form.draft else {"real_status": _status(form.status)}
+    seen = {} if form.draft else {"status": _status(BOOKED if switches.hides_all_but_booked else form.status)}
     private = {} if switches.anonymised else form.fields
     kept = {each: form.fields[each] for each in ("rdv_raw", "code_rdv", "agenda_rdv") if each in form.fields}
     # [code] Backoffice fields; here the booking's id, once the workflow has put it there.
     backoffice = {"rdv_id": form.data.get("rdv_response", {}).get("booking_id")}
-    workflow = {"status": status, "real_status": status, "fields": backoffice, "data": form.data}
+    workflow = {**seen, **real, "fields": backoffice, "data": form.data}
     shown |= {
         "fields": {**private, **kept},
         "user": {"name": form.fields.get("nom"), "id": 1},
@@ -124,8 +126,8 @@ def _export(town: Town, form: Form, *, full: bool) -> dict:
     return shown
 
 
-def _status(form: Form) -> dict:
-    return {"id": form.status, "name": WORKFLOW[form.status].name}
+def _status(status: str) -> dict:
+    return {"id": status, "name": WORKFLOW[status].name}
 
 
 def trigger(town: Town, request: Request, slug: str, id_: str, name: str) -> Reply:
