@@ -1,6 +1,9 @@
 """The door for Publik's own calls."""
 
+import base64
+import hmac
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -113,6 +116,15 @@ def test_a_callback_with_the_booking_in_its_address_asks_for_a_pass(door: Door):
 @pytest.mark.parametrize("orig", ["demarches.example.fr", "agendas.example.fr", "agendas.example.fr:8443"])
 def test_both_programs_of_the_configured_publik_are_let_in(door: Door, orig: str):
     assert door.take(orig=orig)[0] == 200
+
+
+def test_an_action_with_a_key_of_its_own_names_its_host_in_its_query(door: Door):
+    """[code] It signs what its designer wrote, and adds no `orig`."""
+    query = "orig=demarches.example.fr&algo=sha256&timestamp=2026-11-24T09%3A00%3A00Z&nonce=9f"
+    digest = base64.b64encode(hmac.new(b"secret", query.encode(), "sha256").digest()).decode()
+    raw = f"{query}&signature={quote(digest)}".encode()
+    assert door.door.take(raw, b'{"form_api_url": "https://x/api/forms/rendez-vous/12/"}', AT_MS)[0] == 200
+    assert door.put == [Hint(f"{FORM}/12")]
 
 
 @pytest.mark.parametrize(
