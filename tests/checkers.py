@@ -7,11 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Engine, select
 
-from hub.database.tables import DeskRow, RequestRow, TicketEventRow, TicketRow
+from hub.database.tables import BookingRow, DeskRow, ReportRow, RequestRow, TicketEventRow, TicketRow
 from hub.queue.states import HELD, TRANSITIONS, Event, State
 from hub.queue.tickets import FIELDS
 from hub.site import DAY_MS, MINUTE_MS, Desk, Site
@@ -48,6 +49,27 @@ def read(engine: Engine, site: str) -> Rows:
         return Rows(
             rows(ticket, ticket.c.id), rows(event, event.c.id), rows(desk, desk.c.name), rows(request, request.c.at_ms)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRows:
+    """What is known of a site's bookings, and what their source is told."""
+
+    bookings: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
+
+
+def read_bookings(engine: Engine, site: str) -> BookingRows:
+    booking, report = BookingRow.__table__, ReportRow.__table__
+    with engine.connect() as connection:
+        found = [
+            [
+                dict(row)
+                for row in connection.execute(select(table).where(table.c.site == site).order_by(table.c.id)).mappings()
+            ]
+            for table in (booking, report)
+        ]
+    return BookingRows(*found)
 
 
 def check_all(rows: Rows) -> None:
@@ -106,6 +128,24 @@ def rebuilt(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
             assert each["to_state"] in ends, f"{state} does not lead by {each['event']} to {each['to_state']}"
         ticket |= json.loads(each["data"])
     return {number: _values(ticket) for number, ticket in tickets.items()}
+
+
+def check_bookings(rows: Rows, bookings: BookingRows) -> None:
+    """No booking has two tickets that live, none that stands lacks its ticket, and nothing is told twice in a row."""
+    tickets = {each["id"]: each for each in rows.tickets}
+    living = Counter(each["booking"] for each in rows.tickets if each["booking"] and each["state"] != State.CANCELLED)
+    twice = [booking for booking, count in living.items() if count > 1]
+    assert not twice, f"have two tickets: {twice}"
+    for each in bookings.bookings:
+        ticket = tickets[each["ticket"]]
+        assert ticket["booking"] == each["id"], f"{each['id']} stands at a ticket that is not its own"
+        assert not each["gone"] or ticket["state"] != State.EXPECTED, f"{each['id']} is gone, and is expected"
+    told: dict[int, list[str]] = {}
+    for each in bookings.reports:
+        if each["state"] != "dropped":
+            told.setdefault(each["ticket"], []).append(each["kind"])
+    for ticket_id, kinds in told.items():
+        assert all(one != next_ for one, next_ in pairwise(kinds)), f"of ticket {ticket_id} is told {kinds}"
 
 
 def check_clocks(rows: Rows) -> None:
