@@ -117,6 +117,7 @@ class Hub:
             site=site,
             engine=engine,
             do=self.do_later,
+            quiet_s=lambda: self.writer.quiet_s,
             now_ms=self.clock.now_ms,
             new_code=follow_code,
             metrics=self.metrics,

@@ -102,6 +102,7 @@ class Writer:
         self._later: deque[tuple[float, Task]] = deque()
         self._connection: Connection | None = None
         self._lost = False
+        self._asked_s = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         metrics.watch_queue("people", self._queue.qsize)
@@ -130,7 +131,13 @@ class Writer:
         """Queues a person's command. Raises Busy where the queue is full or the hub is stopping."""
         if self._stopping.is_set() or self._queue.qsize() >= QUEUE_MOST:
             raise Busy("the hub has too much to do: ask again")
+        self._asked_s = time.monotonic()
         self._queue.put(entry)
+
+    @property
+    def quiet_s(self) -> float:
+        """How long no person's command has come."""
+        return time.monotonic() - self._asked_s
 
     def put_later(self, task: Task) -> None:
         """Queues a command of sync, jobs or retention, which lets people's commands go first."""

@@ -7,7 +7,7 @@ import structlog
 
 from hub.appointments.comparing import SYNC, compare, window_of
 from hub.appointments.rows import known_to
-from hub.appointments.slices import FIRST, next_size
+from hub.appointments.slices import AMONG_PEOPLE, next_size
 from hub.appointments.source import Flaw, Hint, Listing, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
@@ -25,20 +25,28 @@ LOGGED_MOST = 20
 class Sync:
     """Keeps the bookings in step with their source; used by one thread.
 
-    `ask` hands a command to the writer's queue for jobs and waits for its answer. `new_code` makes the word by which a
+    `ask` hands a command to the writer's queue for jobs and waits for its answer; `quiet_s`
+    says how long no person has asked it for anything. `new_code` makes the word by which a
     phone follows a ticket.
     """
 
     def __init__(
-        self, source: Source, site: Site, ask: Ask, now_ms: Callable[[], int], new_code: Callable[[], str]
+        self,
+        source: Source,
+        site: Site,
+        ask: Ask,
+        quiet_s: Callable[[], float],
+        now_ms: Callable[[], int],
+        new_code: Callable[[], str],
     ) -> None:
         self._source = source
         self._site = site
         self._ask = ask
+        self._quiet_s = quiet_s
         self._now_ms = now_ms
         self._new_code = new_code
         self._since_ms: int | None = None
-        self._size = FIRST
+        self._size = AMONG_PEOPLE.most
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
 
@@ -76,7 +84,7 @@ class Sync:
             changes, rest = rest[: self._size], rest[self._size :]
             started_s = time.perf_counter()
             flaws += self._send(changes)
-            self._size = next_size(self._size, time.perf_counter() - started_s)
+            self._size = next_size(self._size, time.perf_counter() - started_s, self._quiet_s())
         self._note_flaws(listing, flaws, whole=whole)
         return len(found.changes)
 

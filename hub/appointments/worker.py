@@ -53,7 +53,8 @@ class Stopping(Exception):
 
 
 class Worker:
-    """`do` hands a command to the writer's queue for jobs. `changed` is called, on the worker's own thread, when staff
+    """`do` hands a command to the writer's queue for jobs, `quiet_s` says how long no person has asked for anything.
+    `changed` is called, on the worker's own thread, when staff
     would see another state of the list. `chance`: from 0 to 1, spreads what is tried again.
     """
 
@@ -64,6 +65,7 @@ class Worker:
         site: Site,
         engine: Engine,
         do: Callable[[Command], Future[Answer]],
+        quiet_s: Callable[[], float],
         now_ms: Callable[[], int],
         new_code: Callable[[], str],
         metrics: Metrics,
@@ -76,7 +78,7 @@ class Worker:
         self._now_ms = now_ms
         self._chance = chance
         self._metrics = metrics
-        self._sync = Sync(source, site, self._ask, now_ms, new_code)
+        self._sync = Sync(source, site, self._ask, quiet_s, now_ms, new_code)
         self._teller = Teller(source, self._ask, now_ms, chance)
         self._changed: Callable[[], None] = lambda: None
         self._pace = Pace()

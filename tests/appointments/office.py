@@ -100,6 +100,7 @@ class Office:
             site=self.site,
             engine=self.engine,
             do=self.do_later,
+            quiet_s=lambda: self.writer.quiet_s,
             now_ms=self.clock.now_ms,
             new_code=follow_code,
             metrics=self.metrics,

@@ -4,7 +4,7 @@ import pytest
 
 from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
 from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
-from hub.appointments.slices import AIM_S, FIRST, MOST, next_size
+from hub.appointments.slices import AMONG_PEOPLE, AT_REST, QUIET_S, next_size
 
 
 @pytest.fixture
@@ -122,12 +122,17 @@ def test_a_request_that_never_answers_holds_back_the_others_for_a_minute_at_most
     assert pace.telling.is_open(TELLING_MOST_S)
 
 
-def test_a_slice_grows_while_the_writer_is_quick_and_shrinks_on_a_slow_disk():
-    size = FIRST
+def test_a_slice_grows_while_nobody_is_there_and_shrinks_on_a_slow_disk():
+    size = AMONG_PEOPLE.most
     for _ in range(100):
-        size = next_size(size, AIM_S / 2)
-    assert size == MOST
-    assert next_size(MOST, AIM_S * 1.5) == MOST - 1
+        size = next_size(size, AT_REST.spent_s / 2, QUIET_S)
+    assert size == AT_REST.most
+    assert next_size(size, AT_REST.spent_s * 1.5, QUIET_S) == AT_REST.most - 1
     for _ in range(20):
-        size = next_size(size, 1.0)
-    assert size == 1
+        size = next_size(size, 1.0, QUIET_S)
+    assert size == AT_REST.least
+
+
+def test_a_slice_is_small_as_soon_as_somebody_asks_for_something():
+    assert next_size(AT_REST.most, 0.0, 0.1) == AMONG_PEOPLE.most
+    assert next_size(AMONG_PEOPLE.most, AMONG_PEOPLE.spent_s * 3, 0.1) == AMONG_PEOPLE.least
