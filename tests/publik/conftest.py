@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 import hub
+from hub.appointments.source import Listing
 from hub.config import read_site
 from hub.publik.client import Limits
 from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource
 from hub.site import BookingForm, Chrono, Publik, Site, Triggers
 from tests.publik.server import CLIENT, KEY, PASSWORD, TestPublik
+from tests.publik.town import Form
 
 FORM = "rendez-vous"
+# Of the bookings that tests make: both are listed.
+DAYS = ("2026-11-25", "2026-12-02")
 # Short, for the faults that last until the hub gives up.
 QUICK = Limits(connect_s=2.0, read_s=0.3, whole_s=0.6)
 PATIENT = Limits(connect_s=5.0, read_s=20.0, whole_s=30.0)
@@ -48,6 +52,17 @@ def form(**changes: Any) -> BookingForm:
 TRIGGERS = Triggers(
     arrived="suivant-arrive", served="suivant-servi", absent="suivant-absent", cancelled="suivant-annule"
 )
+
+
+def ids(listing: Listing | None) -> set[str]:
+    """Of its bookings."""
+    assert listing is not None
+    return {booking.id for booking in listing.bookings}
+
+
+def booking_of(request: Form) -> str:
+    """The booking's id, as the hub knows it."""
+    return str(request.data["rdv_response"]["booking_id"])
 
 
 SECRETS = Secrets(KEY.encode(), PASSWORD)

@@ -1,34 +1,16 @@
-"""Publik as a source of bookings, against a Publik that runs."""
+"""What Publik's forms say of bookings, as a listing: against a Publik that runs."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway, SourceRefuses
-from hub.publik.client import Client, Credentials
+from hub.appointments.source import Booking, Flaw, Hint, SourceAway, SourceRefuses
 from hub.publik.secrets import Secrets
-from hub.publik.source import PublikSource
-from hub.publik.wcs import Page, Wcs
-from hub.site import Triggers
 from protocol.environment import WrongSetting
-from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, form, system_ms
+from tests.publik.conftest import DAYS, FORM, Opened, booking_of, form, ids, system_ms
 from tests.publik.faults import Fault as Told
-from tests.publik.server import CLIENT, KEY, TestPublik
+from tests.publik.server import TestPublik
 from tests.publik.town import Town
-
-DAYS = ("2026-11-25", "2026-12-02")
-
-
-def ids(listing: Listing | None) -> set[str]:
-    assert listing is not None
-    return {booking.id for booking in listing.bookings}
-
-
-def booking_of(made) -> str:
-    return str(made.data["rdv_response"]["booking_id"])
-
-
-# --- lists --------------------------------------------------------------------------------------------------------
 
 
 def test_every_booking_of_the_days_is_listed(publik: TestPublik, opened: Opened):
@@ -216,95 +198,7 @@ def test_no_change_is_lost_in_the_hour_after_clocks_go_back(site, as_written: bo
         source.close()
 
 
-# --- long lists ---------------------------------------------------------------------------------------------------
-
-
-def wcs(publik: TestPublik, page: int) -> tuple[Wcs, Client]:
-    client = Client(
-        publik.address, Credentials(CLIENT, key=KEY.encode()), now_ms=system_ms, new_nonce=iter_nonce().__next__
-    )
-    return Wcs(client, page), client
-
-
-def iter_nonce():
-    number = 0
-    while True:
-        number += 1
-        yield f"n{number}"
-
-
-@pytest.mark.parametrize("many", [0, 1, 9, 10, 11, 14, 15, 16, 57])
-@pytest.mark.parametrize("newest_first", [False, True])
-def test_a_long_list_comes_in_pages_that_meet(publik: TestPublik, many: int, newest_first: bool):
-    publik.town.switches.newest_first = newest_first
-    for _ in range(many):
-        publik.town.book(FORM, "2026-11-25 10:00")
-    asked, client = wcs(publik, page=10)
-    pages = list(asked.pages(FORM))
-    client.close()
-    found = [entry["id"] for page in pages for entry in page.entries]
-    assert sorted(found, key=int) == [str(number + 1) for number in range(many)]
-    assert all(page.linked for page in pages)
-
-
-@pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("lost", [0, 3])
-def test_requests_that_come_and_go_while_a_list_is_read_leave_no_gap_in_it(
-    publik: TestPublik, newest_first: bool, lost: int
-):
-    publik.town.switches.newest_first = newest_first
-    for _ in range(60):
-        publik.town.book(FORM, "2026-11-25 10:00")
-    asked, client = wcs(publik, page=20)
-    found: list[str] = []
-    linked = True
-    for number, page in enumerate(asked.pages(FORM)):
-        found += [entry["id"] for entry in page.entries]
-        linked = linked and page.linked
-        if number == 0:
-            publik.town.book(FORM, "2026-11-25 10:00")
-            for entry in page.entries[5 : 5 + lost]:
-                publik.town.lose(FORM, int(entry["id"]))
-    client.close()
-    assert linked
-    # All that were there the whole time.
-    assert {str(number) for number in range(1, 61)} <= set(found)
-
-
-def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, opened: Opened):
-    for _ in range(60):
-        publik.town.book(FORM, "2026-11-25 10:00")
-    publik.town.switches.newest_first = False
-    asked, client = wcs(publik, page=20)
-    pages: list[Page] = []
-    for page in asked.pages(FORM):
-        pages.append(page)
-        if len(pages) == 1:
-            for id_ in range(1, 45):
-                publik.town.lose(FORM, id_)
-    client.close()
-    assert not all(page.linked for page in pages)
-
-
-def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: TestPublik):
-    for _ in range(30):
-        publik.town.book(FORM, "2026-11-25 10:00")
-    asked, client = wcs(publik, page=10)
-    real = client.get
-    client.get = lambda path, query=(): real(path, [*query[:-2], ("limit", "10")])  # type: ignore[method-assign]
-    pages = list(asked.pages(FORM))
-    client.close()
-    assert [page.linked for page in pages] == [True, False]
-
-
-def test_ten_thousand_bookings_are_listed_whole(publik: TestPublik, opened: Opened):
-    for number in range(10_000):
-        publik.town.book(FORM, f"2026-11-{25 + number % 5} {8 + number % 8:02d}:00")
-    listing = opened().list_all(*DAYS)
-    assert (len(ids(listing)), listing.complete) == (10_000, True)
-
-
-# --- faults -------------------------------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -388,147 +282,3 @@ def test_a_password_serves_as_well_as_a_key(publik: TestPublik, opened: Opened):
     publik.town.book(FORM, "2026-11-25 10:00")
     assert ids(opened(login="basic").list_all(*DAYS)) == {"1001"}
     assert "signature" not in publik.calls[0][2]
-
-
-# --- telling ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def booked(publik: TestPublik) -> str:
-    return f"{FORM}/{publik.town.book(FORM, '2026-11-25 10:00').id}"
-
-
-def test_only_what_has_a_trigger_is_told(opened: Opened):
-    source = opened(triggers=Triggers(served="suivant-servi"))
-    assert [kind for kind in ReportKind if source.tells(kind)] == [ReportKind.SERVED]
-    assert [kind for kind in ReportKind if opened().tells(kind)] == []
-
-
-@pytest.mark.parametrize("how", ["jump", "action"])
-def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how: str):
-    source = opened(triggers=Triggers(how=how, **{kind: getattr(TRIGGERS, kind) for kind in ReportKind}))
-    leads_to = {"arrived": "2", "served": "3", "absent": "4", "cancelled": "5"}
-    for kind, status in leads_to.items():
-        made = publik.town.book(FORM, "2026-11-25 10:00")
-        reference = f"{FORM}/{made.id}"
-        assert source.status_of(reference) == "1"
-        source.tell(reference, booking_of(made), ReportKind(kind))
-        assert source.status_of(reference) == status
-        assert publik.town.told[-1]["how"] == how
-
-
-def test_a_jump_is_seen_though_citizens_are_not_shown_its_status(publik: TestPublik, opened: Opened, booked: str):
-    publik.town.switches.hides_all_but_booked = True
-    source = opened(triggers=TRIGGERS)
-    assert source.status_of(booked) == "1"
-    source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked) == "2"
-
-
-def test_a_jump_that_the_status_does_not_offer_is_refused_as_such(opened: Opened, booked: str):
-    source = opened(triggers=TRIGGERS)
-    source.tell(booked, "1001", ReportKind.SERVED)
-    with pytest.raises(SourceRefuses) as refused:
-        source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert refused.value.not_offered
-
-
-def test_a_page_with_404_is_no_answer_of_the_forms_status(publik: TestPublik, opened: Opened, booked: str):
-    publik.faults.append(Told("html", status=404))
-    with pytest.raises(SourceAway):
-        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
-
-
-@pytest.mark.parametrize("kind", ["drop", "hang", "cut", "cut_quietly", "status", "html"])
-def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Opened, booked: str, kind: str):
-    source = opened(triggers=TRIGGERS, limits=QUICK)
-    publik.faults.append(Told(kind, match="/jump/", works=True, status=502))
-    with pytest.raises(SourceAway) as away:
-        source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert away.value.perhaps_done
-    # What the status says, and that it was sent once.
-    assert source.status_of(booked) == "2"
-    assert len(publik.town.told) == 1
-
-
-def test_a_repeated_jump_jumps_twice_where_the_next_status_has_one_of_the_same_name(
-    publik: TestPublik, opened: Opened, booked: str
-):
-    """Why the status is read before anything is told again."""
-    publik.town.set_status(FORM, 1, "6")
-    source = opened(triggers=TRIGGERS)
-    source.tell(booked, "1001", ReportKind.ARRIVED)
-    source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked) == "8"
-
-
-def test_what_never_left_was_surely_not_done(publik: TestPublik, opened: Opened):
-    source = opened(triggers=TRIGGERS, address="http://127.0.0.1:1")
-    with pytest.raises(SourceAway) as away:
-        source.tell(f"{FORM}/1", "1001", ReportKind.ARRIVED)
-    assert not away.value.perhaps_done
-
-
-def test_a_403_to_a_trigger_is_tried_again(publik: TestPublik, opened: Opened, booked: str):
-    publik.town.switches.has_role = False
-    with pytest.raises(SourceAway, match=r"Unsufficient roles\.") as away:
-        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
-    assert not away.value.perhaps_done
-
-
-def test_a_condition_that_is_not_met_is_for_people_to_see(publik: TestPublik, opened: Opened, booked: str):
-    publik.town.switches.condition_met = False
-    with pytest.raises(SourceRefuses, match=r"Unmet condition\.") as refused:
-        opened(triggers=TRIGGERS).tell(booked, "1001", ReportKind.ARRIVED)
-    assert not refused.value.not_offered
-
-
-def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):
-    publik.town.lose(FORM, 1)
-    with pytest.raises(SourceRefuses):
-        opened(triggers=TRIGGERS).status_of(booked)
-
-
-# --- Chrono -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def marking(opened: Opened) -> PublikSource:
-    return opened(presence=True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "present"), [(ReportKind.ARRIVED, True), (ReportKind.SERVED, True), (ReportKind.ABSENT, False)]
-)
-def test_presence_is_marked_with_the_documented_key_alone(
-    publik: TestPublik, marking: PublikSource, booked: str, kind: ReportKind, present: bool
-):
-    assert marking.tells(kind)
-    assert marking.status_of(booked) is None
-    marking.tell(booked, "1001", kind)
-    marking.tell(booked, "1001", kind)
-    kept = publik.town.bookings[1001]
-    assert (kept.present, kept.extra_data, kept.reason) == (present, {}, "")
-
-
-def test_a_cancellation_is_nothing_that_presence_can_tell(marking: PublikSource):
-    assert not marking.tells(ReportKind.CANCELLED)
-
-
-@pytest.mark.parametrize("with_200", [False, True])
-@pytest.mark.parametrize("reason", ["cancelled", "locked", "waiting"])
-def test_what_chrono_refuses_is_refused(
-    publik: TestPublik, marking: PublikSource, booked: str, with_200: bool, reason: str
-):
-    publik.town.switches.refuses_with_200 = with_200
-    publik.town.switches.checks_locked = reason == "locked"
-    publik.town.bookings[1001].cancelled = reason == "cancelled"
-    publik.town.bookings[1001].in_waiting_list = reason == "waiting"
-    with pytest.raises(SourceRefuses, match=reason):
-        marking.tell(booked, "1001", ReportKind.ARRIVED)
-
-
-def test_a_chrono_that_lets_no_program_in_is_tried_again(publik: TestPublik, marking: PublikSource, booked: str):
-    publik.town.switches.chrono_closed = True
-    with pytest.raises(SourceAway, match="access denied"):
-        marking.tell(booked, "1001", ReportKind.ARRIVED)

@@ -1,0 +1,88 @@
+"""A form's list that is longer than a page, and changes while it is read."""
+
+import itertools
+
+import pytest
+
+from hub.publik.client import Client, Credentials
+from hub.publik.wcs import Page, Wcs
+from tests.publik.conftest import DAYS, FORM, Opened, ids, system_ms
+from tests.publik.server import CLIENT, KEY, TestPublik
+
+
+def wcs(publik: TestPublik, page: int) -> tuple[Wcs, Client]:
+    nonces = map(str, itertools.count())
+    credentials = Credentials(CLIENT, key=KEY.encode())
+    client = Client(publik.address, credentials, now_ms=system_ms, new_nonce=nonces.__next__)
+    return Wcs(client, page), client
+
+
+@pytest.mark.parametrize("many", [0, 1, 9, 10, 11, 14, 15, 16, 57])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_long_list_comes_in_pages_that_meet(publik: TestPublik, many: int, newest_first: bool):
+    publik.town.switches.newest_first = newest_first
+    for _ in range(many):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=10)
+    pages = list(asked.pages(FORM))
+    client.close()
+    found = [entry["id"] for page in pages for entry in page.entries]
+    assert sorted(found, key=int) == [str(number + 1) for number in range(many)]
+    assert all(page.linked for page in pages)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("lost", [0, 3])
+def test_requests_that_come_and_go_while_a_list_is_read_leave_no_gap_in_it(
+    publik: TestPublik, newest_first: bool, lost: int
+):
+    publik.town.switches.newest_first = newest_first
+    for _ in range(60):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=20)
+    found: list[str] = []
+    linked = True
+    for number, page in enumerate(asked.pages(FORM)):
+        found += [entry["id"] for entry in page.entries]
+        linked = linked and page.linked
+        if number == 0:
+            publik.town.book(FORM, "2026-11-25 10:00")
+            for entry in page.entries[5 : 5 + lost]:
+                publik.town.lose(FORM, int(entry["id"]))
+    client.close()
+    assert linked
+    # All that were there the whole time.
+    assert {str(number) for number in range(1, 61)} <= set(found)
+
+
+def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, opened: Opened):
+    for _ in range(60):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.switches.newest_first = False
+    asked, client = wcs(publik, page=20)
+    pages: list[Page] = []
+    for page in asked.pages(FORM):
+        pages.append(page)
+        if len(pages) == 1:
+            for id_ in range(1, 45):
+                publik.town.lose(FORM, id_)
+    client.close()
+    assert not all(page.linked for page in pages)
+
+
+def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: TestPublik):
+    for _ in range(30):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=10)
+    real = client.get
+    client.get = lambda path, query=(): real(path, [*query[:-2], ("limit", "10")])  # type: ignore[method-assign]
+    pages = list(asked.pages(FORM))
+    client.close()
+    assert [page.linked for page in pages] == [True, False]
+
+
+def test_ten_thousand_bookings_are_listed_whole(publik: TestPublik, opened: Opened):
+    for number in range(10_000):
+        publik.town.book(FORM, f"2026-11-{25 + number % 5} {8 + number % 8:02d}:00")
+    listing = opened().list_all(*DAYS)
+    assert (len(ids(listing)), listing.complete) == (10_000, True)
