@@ -28,10 +28,10 @@ from hub.site_index import SiteIndex
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.booking_reading import SHOWN
 from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import (
-    SHOWN,
     read_counts,
     read_desk,
     read_desks,

@@ -14,7 +14,7 @@ from hub.queue.requests import confirmation_code
 from hub.queue.tickets import FIELDS, Ticket, from_row
 from hub.web.names import folded, is_found
 
-# A list shows so many and a total.
+# A list shows so many and a total; nobody reads further at a desk.
 SHOWN = 50
 # Bookings a search by name looks through at most: those of a day of the largest site, several times.
 MOST_NAMES = 50_000

@@ -10,6 +10,7 @@ from hub.queue.tickets import Ticket
 from hub.queue.transaction import FULL_MS
 from hub.site import MINUTE_MS, Desk
 from hub.site_index import SiteIndex, served_by
+from hub.web.booking_reading import SHOWN
 from hub.web.desk_picture import (
     AsideTicket,
     Booking,
@@ -25,7 +26,7 @@ from hub.web.desk_picture import (
     Undo,
     UndoOffer,
 )
-from hub.web.desk_reading import SHOWN, DeskRows, JournalRow, Place
+from hub.web.desk_reading import DeskRows, JournalRow, Place
 from protocol.messages import DeskMode
 
 # Where arrivals are not confirmed, a called ticket is drawn as being served from here on.

@@ -14,11 +14,9 @@ from hub.queue.states import Event
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
-from hub.web.booking_reading import read_bookings, read_failed_count, read_names
+from hub.web.booking_reading import SHOWN, read_bookings, read_failed_count, read_names
 from protocol.messages import DeskMode
 
-# A list shows so many and a total; nobody reads further at a desk.
-SHOWN = 50
 # Bookings that never came are shown until so many later ones did not come either.
 SHOWN_MISSED = 10
 # The last commands of a desk: enough to tell a finish and call from a call.

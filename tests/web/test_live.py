@@ -13,7 +13,7 @@ import websockets
 from structlog.testing import capture_logs
 
 from hub.appointments.list_state import ListState
-from hub.queue.requests import SetMode
+from hub.queue.requests import CancelBooking, Move, SetMode, Source
 from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
 from protocol.messages import DeskMode
@@ -271,5 +271,27 @@ def test_pages_are_drawn_anew_where_the_list_of_bookings_says_something_else_and
             while "liste de 8:30" not in (await next_of(connection)).get("content", ""):
                 pass
             assert drawn == before + 1
+
+    asyncio.run(read())
+
+
+def test_a_booking_that_comes_moves_and_goes_shows_itself(server: Served, stand: Stand, clock: TurnedClock) -> None:
+    async def read() -> None:
+        async with reader(server, PAGE) as connection:
+
+            async def until(text: str, *, there: bool = True) -> None:
+                async with asyncio.timeout(LIMIT_S):
+                    while (shown := (await next_of(connection)).get("content")) is None or (text in shown) is not there:
+                        pass
+
+            await next_of(connection)
+            ticket = await asyncio.to_thread(stand.book, "civil", clock.at_ms + 3_600_000, name="Zoé Exemple")
+            await until("Zoé Exemple")
+            booking, later_ms = stand.booking_of(ticket), clock.at_ms + 7_200_000
+            later = Move(origin=stand.origin(Source.SYNC), booking=booking, appointment_ms=later_ms)
+            await asyncio.to_thread(stand.do, later)
+            await until(">10:30<")
+            await asyncio.to_thread(stand.do, CancelBooking(origin=stand.origin(Source.SYNC), booking=booking))
+            await until("Zoé Exemple", there=False)
 
     asyncio.run(read())
