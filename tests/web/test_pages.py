@@ -13,9 +13,7 @@ from hub.queue import requests as q
 from protocol.messages import DeskMode
 from tests.databases import sqlite_url
 from tests.web.stand import Stand, TurnedClock, new_id
-from tests.web.texts import text_of
-
-SCRIPT = {"HX-Request": "true"}
+from tests.web.texts import SCRIPT, text_of
 
 
 @pytest.fixture
