@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from socket import gaierror
 from typing import Any
@@ -72,6 +73,8 @@ class Client:
             timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
             # A signature is for one address; a redirected call would come without it, or too late.
             follow_redirects=False,
+            # With a session of its own, a call would no longer be judged by its signature alone.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             # Neither a proxy nor a password of the machine's environment.
             trust_env=False,
             # w.c.s. answers errors as pages unless JSON is asked for.

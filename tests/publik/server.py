@@ -44,6 +44,8 @@ class TestPublik:
         self.key, self.password, self.client = key, password, client
         self.calls: list[tuple[str, str, str]] = []
         self.faults: list[Fault] = []
+        # Those that came with calls.
+        self.cookies: list[str] = []
         self.kept_in: Path | None = None
         self.stopping = threading.Event()
         # Set once a call has come.
@@ -136,6 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.startswith("/control/"):
             with publik.town.lock:
                 publik.calls.append((self.command, path, raw_query))
+                publik.cookies += self.headers.get_all("Cookie", [])
                 fault = take(publik.faults, path)
             publik.called.set()
         if fault is None:
@@ -151,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply, *, length=None, body=None):
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
+        # [infer] As any site with sessions does.
+        self.send_header("Set-Cookie", "sessionid=made-up; Path=/")
         if length is None:
             length = len(reply.body)
         if length >= 0:

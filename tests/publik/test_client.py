@@ -83,7 +83,13 @@ def test_a_signed_query_arrives_as_it_was_signed(calls: Client, publik: TestPubl
         entries(calls.get(LIST, [("filter", value)]))
 
 
-def test_json_is_asked_for_and_nothing_tells_more_of_the_hub_than_its_name(publik: TestPublik, calls: Client):
+def test_no_session_is_kept_from_one_call_to_the_next(publik: TestPublik, calls: Client):
+    for _ in range(2):
+        assert entries(calls.get(LIST)) == []
+    assert publik.cookies == []
+
+
+def test_json_is_asked_for(calls: Client):
     assert calls.get("/api/forms/unknown/list").body.startswith(b"{")
 
 
