@@ -213,5 +213,18 @@ def test_the_name_of_who_is_held_breaks_nothing_either(page: Page, stand: Stand,
     assert ticket["height"] < 330
 
 
+def test_in_a_small_window_who_is_expected_stands_in_lines_too(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.appointments(stand, clock)
+    for width in (420, 320):
+        page.set_viewport_size({"width": width, "height": 640})
+        show(page)
+        page.locator(".more a", has_text="File d’attente").click()
+        rows = page.locator("#panel .is-expected .row")
+        expect(rows.last).to_be_visible()
+        heights = [box["height"] for row in rows.all() if (box := row.bounding_box())]
+        assert max(heights) < 110, heights
+        assert _fits(page), width
+
+
 def _fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
