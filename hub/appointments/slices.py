@@ -23,8 +23,8 @@ class Aim:
 
 # A call that comes just then waits half of it, more than twice of it hardly ever.
 AMONG_PEOPLE = Aim(0.002, 4, 8)
-# A third of what a slice may hold the writer, for machines that are suddenly slow.
-AT_REST = Aim(0.007, 4, BOOKINGS_A_SLICE)
+# Well below what a slice may hold the writer, for machines that are suddenly slow.
+AT_REST = Aim(0.012, 4, BOOKINGS_A_SLICE)
 
 
 def next_size(size: int, spent_s: float, quiet_s: float) -> int:
