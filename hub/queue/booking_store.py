@@ -19,9 +19,10 @@ _WITH_TICKET = select(*_KNOWN, *_TICKET).select_from(
     booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket))
 )
 # Each of these bookings with its ticket.
-KNOWN: Executable = _WITH_TICKET.where(one_of(booking.c.id, "ids"))
+KNOWN: Executable = _WITH_TICKET.where(booking.c.site == SITE, one_of(booking.c.id, "ids"))
 # Tickets whose booking was forgotten since.
 TICKETS_OF_BOOKINGS: Executable = select(*_TICKET).where(
+    ticket.c.site == SITE,
     one_of(ticket.c.booking, "ids"),
     ticket.c.booking.is_not(None),
     literal_column("ticket.state <> 'cancelled'"),
@@ -34,6 +35,7 @@ BY_CODE: Executable = (
 )
 # What people did to these tickets: an admission alone is nobody's doing.
 SEEN: Executable = select(event.c.ticket).where(
+    event.c.site == SITE,
     one_of(event.c.ticket, "ids"),
     literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived')"),
 )

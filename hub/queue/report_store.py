@@ -35,7 +35,7 @@ JOURNAL_AFTER: Executable = (
 )
 STANDING: Executable = (
     select(report.c.id, report.c.ticket, report.c.kind, report.c.state)
-    .where(one_of(report.c.booking, "ids"), literal_column("report.state <> 'dropped'"))
+    .where(report.c.site == SITE, one_of(report.c.booking, "ids"), literal_column("report.state <> 'dropped'"))
     .order_by(report.c.id)
 )
 STATE_OF_REPORT: Executable = select(report.c.state, report.c.attempts).where(
@@ -103,5 +103,5 @@ PAST_BOOKINGS: Executable = (
     .order_by(booking.c.day, booking.c.id)
     .limit(bindparam("limit"))
 )
-DELETE_REPORTS: Executable = delete(report).where(one_of(report.c.booking, "ids"))
-DELETE_BOOKINGS: Executable = delete(booking).where(one_of(booking.c.id, "ids"))
+DELETE_REPORTS: Executable = delete(report).where(report.c.site == SITE, one_of(report.c.booking, "ids"))
+DELETE_BOOKINGS: Executable = delete(booking).where(booking.c.site == SITE, one_of(booking.c.id, "ids"))

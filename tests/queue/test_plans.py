@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from hub.database.engine import open_engine
 from hub.queue import booking_store, report_store, store
 from hub.queue.requests import Origin, Source, TakeBookings
+from tests.databases import sqlite_url
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, Queue
 from tests.queue.test_bookings import book_of
 
@@ -96,13 +98,19 @@ def last(queue: Queue) -> int:
     return max(row[1] for row in queue.table("ticket_event"))
 
 
-@pytest.fixture(scope="module")
-def halls(shared_engine):
-    """A small and a large day, in one database."""
-    made = fill(Queue(shared_engine), SMALL), fill(Queue(shared_engine), LARGE)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def halls(request, tmp_path_factory):
+    """A small and a large day, each in a database of its own: what reads a whole table is to be seen."""
+    urls = [sqlite_url(tmp_path_factory.mktemp(name)) for name in ("small", "large")]
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        urls = [server.new_database(), server.new_database()]
+    engines = [open_engine(url) for url in urls]
+    made = [fill(Queue(engine), count) for engine, count in zip(engines, (SMALL, LARGE), strict=True)]
     yield made
-    for queue in made:
+    for queue, engine in zip(made, engines, strict=True):
         queue.close()
+        engine.dispose()
 
 
 @pytest.mark.parametrize(("_about", "statement", "params"), ASKED, ids=[each[0] for each in ASKED])
