@@ -22,6 +22,9 @@ CALLED_BY_NAME = {
     "_configure_usb",  # python-escpos
     "upgrade",  # Alembic
     "downgrade",
+    "self_group",  # SQLAlchemy
+    "_one_of_json",
+    "_one_of_array",
 }
 
 

@@ -205,13 +205,8 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
 def _do(work: Work, plans: Sequence[_Plan]) -> int:
     """Gives how many changed anything."""
     plans = [plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was]
-    for plan in plans:
-        # A booking has one ticket that lives: the index on it is looked at row by row.
-        if plan.step is Step.NEW and plan.ticket is not None and plan.ticket.state is not State.CANCELLED:
-            work.note(plan.ticket, "booking_released", booking=None)
-            work.write(report_store.DROP_ABSENCE, of_booking=plan.told.id)
-    work.flush()
     new = [plan for plan in plans if plan.step is Step.NEW]
+    _release(work, new)
     next_id = work.counter("", TICKET_IDS, by=len(new)) - len(new) + 1 if new else 0
     names = []
     for plan in plans:
@@ -229,6 +224,16 @@ def _do(work: Work, plans: Sequence[_Plan]) -> int:
         delete_after_ms = day_end_ms(work.index.site, told.day)
         work.write(store.INSERT_NAME, ticket=told.ticket, name=name, delete_after_ms=delete_after_ms)
     return len(plans)
+
+
+def _release(work: Work, new: Sequence[_Plan]) -> None:
+    """Ended tickets let go of bookings that get another one: a booking has one ticket, the cancelled ones aside."""
+    for plan in new:
+        if plan.ticket is not None and plan.ticket.state is not State.CANCELLED:
+            work.note(plan.ticket, "booking_released", booking=None)
+            work.write(report_store.DROP_ABSENCE, of_booking=plan.told.id)
+    # The index on it is looked at row by row.
+    work.flush()
 
 
 def _keep(work: Work, told: Known, was: Known | None) -> None:
