@@ -332,14 +332,12 @@ def disks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 
 @pytest.mark.torture
 def test_no_day_of_appointments_and_crashes_breaks_an_invariant(disks: tuple[str, Any], torture: bool):
-    """2,000 runs on SQLite; a quarter of them on PostgreSQL, which takes several times as long by the same rules."""
     kind, new_disk = disks
-    runs = 2_000 if kind == "sqlite" else 500
     few = 12 if kind == "sqlite" else 5
     run_state_machine_as_test(
         lambda: Appointments(new_disk()),
         settings=settings(
-            max_examples=runs if torture else few,
+            max_examples=2_000 if torture else few,
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
             deadline=None,
