@@ -11,27 +11,18 @@ from hub.queue.store import SITE, event, ticket
 
 report: Any = ReportRow.__table__
 
-# The journal after a row, in its order; of tickets with a booking also whose, the others only to be counted.
+# The journal after a row, in its order.
 JOURNAL_AFTER: Executable = (
-    select(
-        event.c.id,
-        event.c.event,
-        event.c.to_state,
-        event.c.at_ms,
-        event.c.source,
-        booking.c.id.label("booking"),
-        booking.c.reference,
-        event.c.ticket,
-        ticket.c.day,
-    )
-    .select_from(
-        event.outerjoin(booking, (booking.c.site == event.c.site) & (booking.c.ticket == event.c.ticket)).outerjoin(
-            ticket, (ticket.c.site == event.c.site) & (ticket.c.id == booking.c.ticket)
-        )
-    )
+    select(event.c.id, event.c.event, event.c.to_state, event.c.at_ms, event.c.source, event.c.ticket)
     .where(event.c.site == SITE, event.c.id > bindparam("after"))
     .order_by(event.c.id)
     .limit(bindparam("limit"))
+)
+# Whose these tickets are. By itself: joined to the journal, PostgreSQL read all bookings for it (75 ms of 10,000).
+BOOKINGS_OF_TICKETS: Executable = (
+    select(booking.c.ticket, booking.c.id, booking.c.reference, ticket.c.day)
+    .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
+    .where(booking.c.site == SITE, one_of(booking.c.ticket, "tickets"))
 )
 STANDING: Executable = (
     select(report.c.id, report.c.ticket, report.c.kind, report.c.state)

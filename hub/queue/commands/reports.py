@@ -24,7 +24,7 @@ def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
     rows = work.rows(report_store.JOURNAL_AFTER, after=after, limit=command.limit)
     if not rows:
         return DoneAnswer(count=0)
-    journal = [_happened(work, row) for row in rows if row[5] is not None]
+    journal = _of_bookings(work, rows)
     planned = plan(journal, _standing(work, journal), work.index.site.appointments.absence_final_after_min)
     for dropped in planned.dropped:
         work.write(report_store.DROP_REPORT, guarded=True, of_id=dropped)
@@ -78,10 +78,19 @@ def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
     return DoneAnswer(count=len(rows))
 
 
-def _happened(work: Work, row: tuple[Any, ...]) -> Happened:
-    number, event, to_state, at_ms, source, booking, reference, ticket, day = row
-    ends_ms = day_end_ms(work.index.site, day)
-    return Happened(number, event, to_state, at_ms, source, booking, reference, ticket, ends_ms)
+def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
+    """Those journal rows that are about a booking's ticket."""
+    tickets = sorted({ticket for *_, ticket in rows if ticket is not None})
+    found = work.rows(report_store.BOOKINGS_OF_TICKETS, tickets=work.many(tickets)) if tickets else []
+    bookings = {ticket: facts for ticket, *facts in found}
+    journal = []
+    for number, event, to_state, at_ms, source, ticket in rows:
+        if ticket not in bookings:
+            continue
+        booking, reference, day = bookings[ticket]
+        ends_ms = day_end_ms(work.index.site, day)
+        journal.append(Happened(number, event, to_state, at_ms, source, booking, reference, ticket, ends_ms))
+    return journal
 
 
 def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standing]]:
