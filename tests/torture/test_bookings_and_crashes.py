@@ -233,6 +233,23 @@ class Appointments(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([1, 3, 200]))
     def reports_are_planned(self, limit: int) -> None:
         self.do(PlanReports(origin=JOB, limit=limit))
+        if limit == 200:
+            self.nobody_here_is_still_to_be_told_absent()
+
+    @rule(desk=DESK)
+    def a_visit_is_told_step_by_step(self, desk: str) -> None:
+        ticket = self.queue.held(desk)
+        if ticket is None:
+            return
+        for kind in (Start, Finish) if self.queue.state(ticket) is State.CALLED else (Finish,):
+            self.do(PlanReports(origin=JOB))
+            self.do(kind(origin=self.queue.origin(), desk=desk, shown=ticket))
+        self.do(PlanReports(origin=JOB))
+
+    def nobody_here_is_still_to_be_told_absent(self) -> None:
+        for each in read_bookings(self.queue.engine, self.queue.site.name).reports:
+            if (each["kind"], each["state"]) == ("absent", "waiting"):
+                assert self.queue.state(each["ticket"]) is State.ABSENT, each
 
     @rule(ends=st.sampled_from(["done", "put off", "failed", "unknown"]))
     def a_report_is_sent(self, ends: str) -> None:
