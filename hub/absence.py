@@ -51,7 +51,8 @@ class Absence:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._all_done.set()  # nobody waits for the writer any more
+        with self._lock:
+            self._all_done.set()  # nobody waits for the writer any more
         if self._thread.is_alive():
             self._thread.join()
 
@@ -92,7 +93,7 @@ class Absence:
             self._under_way += change
             if self._under_way == 0:
                 self._all_done.set()
-            else:
+            elif not self._stopping.is_set():
                 self._all_done.clear()
 
 
