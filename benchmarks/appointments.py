@@ -26,10 +26,11 @@ from hub.database.statements import open_reading_connection
 from hub.database.tables import BookingRow, TicketEventRow, TicketRow
 from hub.follow_codes import follow_code
 from hub.metrics import Metrics, Outcome
+from hub.outbox import STATISTICS_FIRST_AT
 from hub.queue.adoption import adopt
 from hub.queue.hours import local_day
 from hub.queue.order import Kind
-from hub.queue.requests import Answer, Command
+from hub.queue.requests import Answer, Command, TakeBookings
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket
 from hub.site import MINUTE_MS, Site
@@ -59,7 +60,7 @@ EXPECTED = 5_000
 # So many appointments at one moment, at each of some seconds.
 AT_ONCE, MOMENTS = 200, 3
 FEW, MANY = 100, 100_000
-LOOKS = 300
+LOOKS = 1_500
 PUSHES = 10
 LIMIT_S = 120
 SYNC_MOST_S = {"SQLite": 5.0, "PostgreSQL": 3.0}
@@ -126,6 +127,7 @@ class House:
     def __init__(self, url: str) -> None:
         self.desk = Desk(open_engine(url), WAITING)
         self.holds = Holds()
+        self._journal, self._statistics_at = 0, STATISTICS_FIRST_AT
         self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
         self._writer._metrics = self.holds  # noqa: SLF001
         now_ms = time.time_ns() // 1_000_000
@@ -141,9 +143,21 @@ class House:
         )
 
     def _do(self, command: Command) -> Future[Answer]:
+        self._keep_statistics(len(command.changes) if isinstance(command, TakeBookings) else 0)
         future: Future[Answer] = Future()
         self._writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
         return future
+
+    def _keep_statistics(self, changes: int) -> None:
+        """Each time the journal has doubled, as the hub's outbox does: PostgreSQL plans for empty tables else."""
+        self._journal += changes
+        engine = self.desk._engine  # noqa: SLF001
+        if engine.dialect.name != "postgresql" or self._journal < self._statistics_at:
+            return
+        self._statistics_at = 2 * self._journal
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
 
     def close(self) -> None:
         self.worker.stop()
@@ -243,9 +257,9 @@ class _Days:
                     insert(_booking), [_booking_row(self._site, each + 1, starts[each]) for each in part]
                 )
         if self._engine.dialect.name == "postgresql":
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("ANALYZE")
-                connection.commit()
+            # Else its own daemon would come while the looks are measured.
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM ANALYZE")
         self._reading = open_reading_connection(self._engine)
 
     def look(self) -> float:
