@@ -424,6 +424,9 @@ class Once:
     def set(self):
         self._event.set()
 
+    def is_set(self):
+        return self._event.is_set()
+
 
 def test_a_full_queue_is_asked_again_the_next_second(queue, monkeypatch):
     monkeypatch.setattr("hub.absence.EVERY_S", 0.01)
