@@ -17,6 +17,7 @@ from benchmarks.figures import Row, Run, percentile, ratio_row, spread
 from benchmarks.growth import Desk
 from benchmarks.hall import SERVICES, large_site
 from hub.absence import Absence, due
+from hub.app import keep_what_stands
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import failed_count, has_news, next_due
 from hub.appointments.source import Booking, Listing
@@ -141,6 +142,7 @@ class House:
             new_code=follow_code,
             metrics=self.holds,
         )
+        keep_what_stands()
 
     def _do(self, command: Command) -> Future[Answer]:
         self._keep_statistics(len(command.changes) if isinstance(command, TakeBookings) else 0)

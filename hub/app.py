@@ -1,6 +1,7 @@
 """The one place that wires the hub together."""
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -296,7 +297,18 @@ async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
     server = _Server(server_config(web))
     ending.of(server)
+    keep_what_stands()
     await server.serve(sockets=[listening])
+
+
+def keep_what_stands() -> None:
+    """Takes all that was made so far out of the garbage collector's sight.
+
+    It stays until the end, and a full collection that looks at it stops every thread for 70 to 110 ms (measured during a
+    sync of 10,000 bookings, which is what brings one about).
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def web_parts(hub: Hub) -> WebParts:
