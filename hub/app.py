@@ -304,7 +304,7 @@ async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
 def keep_what_stands() -> None:
     """Takes all that was made so far out of the garbage collector's sight.
 
-    It stays until the end, and a full collection that looks at it stops every thread for 70 to 110 ms (measured during a
+    It stays until the end, and a full collection that looks at it stops every thread for 70 to 110 ms (measured amid a
     sync of 10,000 bookings, which is what brings one about).
     """
     gc.collect()
