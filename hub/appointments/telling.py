@@ -38,7 +38,8 @@ class Teller:
             self._tell(due)
         except SourceAway as away:
             again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
-            self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms))
+            undone = due.state != TRYING and not away.perhaps_done
+            self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms, undone=undone))
             raise
         except SourceRefuses as no:
             self._ask(EndReport(origin=_JOB, report=due.id, error=str(no)))

@@ -154,7 +154,11 @@ class Worker:
             self._connection.close()
 
     def _go_round(self) -> bool:
-        """What is due: a listing, then one report. True where there may be more at once."""
+        """What is due: a listing, then one report. True where there may be more at once.
+
+        Planned before: a listing may give a booking another ticket, and what became of the first is to be told too.
+        """
+        self._plan()
         self._list_what_is_asked()
         self._plan()
         return self._tell_one()

@@ -3,7 +3,8 @@
 import secrets as dice
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import Fault, FaultKind, for_source
 from hub.publik.mapping import read_entry
 from hub.publik.secrets import Secrets
-from hub.publik.times import changed_since, local_day
+from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting
@@ -54,14 +55,15 @@ class PublikSource:
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
         """Every booking of these local days, both included."""
-        found = self._listing(str(date.fromisoformat(first_day) - LOOKED_BACK))
+        back = date.fromisoformat(first_day) - LOOKED_BACK
+        found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
         wanted = tuple(
             each for each in found.bookings if not each.gone and first_day <= self._day(each.start_ms) <= last_day
         )
         return Listing(wanted, found.flaws, found.complete, found.as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
-        found = self._listing(changed_since(since_ms, self._zone))
+        found = self._listing(changed_since(since_ms, self._zone), since_ms)
         return Listing(found.bookings, found.flaws, complete=False, as_of_ms=found.as_of_ms)
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
@@ -108,8 +110,11 @@ class PublikSource:
     def _day(self, moment_ms: int) -> str:
         return str(local_day(moment_ms, self._zone))
 
-    def _listing(self, since: str | None) -> Listing:
-        """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having."""
+    def _listing(self, since: str, since_ms: int) -> Listing:
+        """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having.
+
+        What was left out has not been told: then the next listing starts where this one did.
+        """
         gathered, refused = _Gathered(), list[Fault]()
         for form in self._forms:
             try:
@@ -123,7 +128,8 @@ class PublikSource:
                 gathered.flaws.append(Flaw(f"form {form}", str(fault)))
         if len(refused) == len(self._forms):
             raise for_source(refused[0]) from refused[0]
-        return gathered.listing(complete=not refused)
+        found = gathered.listing(complete=not refused)
+        return found if found.complete else replace(found, as_of_ms=since_ms)
 
 
 class _Gathered:

@@ -61,7 +61,7 @@ END_REPORT: Executable = (
 PUT_OFF_REPORT: Executable = (
     update(report)
     .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
-    .values({name: bindparam(f"to_{name}") for name in ("due_ms", "attempts", "error")})
+    .values({name: bindparam(f"to_{name}") for name in ("state", "due_ms", "attempts", "error")})
 )
 RETRY_REPORT: Executable = (
     update(report)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Executable,
     Select,
     bindparam,
@@ -349,6 +350,20 @@ OLDEST_REQUESTS: Executable = (
 )
 DELETE_REQUESTS: Executable = sql_delete(request).where(request.c.site == SITE, request.c.at_ms <= bindparam("last_ms"))
 DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
+# Another visit for the same booking: the name goes with it.
+COPY_NAME: Executable = (
+    insert(visitor_name)
+    .from_select(
+        ["site", "ticket", "name", "delete_after_ms"],
+        select(
+            visitor_name.c.site,
+            bindparam("to_ticket", type_=BigInteger),
+            visitor_name.c.name,
+            bindparam("to_ms", type_=BigInteger),
+        ).where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket")),
+    )
+    .inline()
+)
 # A name is kept until the end of its appointment's day.
 MOVE_NAME: Executable = (
     update(visitor_name)

@@ -175,6 +175,16 @@ def test_a_hub_that_stops_in_the_middle_of_a_try_tells_it_once(office, publik, v
     visit.wait_told("arrive")
 
 
+def test_a_try_that_was_surely_refused_is_a_first_one_again_whatever_an_officer_does_meanwhile(office, publik, visit):
+    publik.faults.append(Fault("status", match=TRIGGER, status=403))
+    visit.check_in()
+    office.eventually(lambda: not publik.faults)
+    office.eventually(lambda: visit.reports() == [("arrived", "waiting")])
+    publik.town.set_status(FORM, visit.form.id, "6")
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive")
+
+
 # --- refused ------------------------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,21 @@ def test_an_empty_form_is_a_complete_listing(opened: Opened):
     assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
 
 
+def test_what_a_form_refused_once_had_to_say_is_in_the_next_listing(publik: TestPublik, opened: Opened):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.forms["other"] = {}
+    hours_ms = 7_200_000
+    for request in publik.town.forms[FORM].values():
+        request.changed_ms -= hours_ms
+    source = opened(forms=(form(), form(form="other")))
+    publik.faults.append(Told("err", match=f"/{FORM}/"))
+    listing = source.list_all(*DAYS)
+    assert (listing.complete, ids(listing)) == (False, set())
+    changed = source.list_changed(listing.as_of_ms)
+    assert changed is not None
+    assert ids(changed) == {"1001"}
+
+
 @pytest.mark.parametrize("switch", ["id_with_slug", "id_by_template", "newest_first", "mtime_as_written"])
 @pytest.mark.parametrize("on", [False, True])
 def test_what_is_only_remembered_of_lists_may_be_either_way(publik: TestPublik, opened: Opened, switch: str, on: bool):

@@ -400,3 +400,13 @@ def test_ten_thousand_bookings_are_taken_and_a_walk_in_gets_its_number_behind_th
     assert queue.ticket_answer("civil").number == "A001"
     origin = queue.origin(Source.DISPENSER)
     assert queue.do(Issue(origin=origin, service="civil", code="c")).ticket == 10_002
+
+
+def test_a_name_goes_with_its_booking_to_another_ticket(queue):
+    queue.do(book_of(name="Zoé Exemple-Inventée"))
+    queue.now_ms = TUESDAY_AT_TEN + HOUR + 10 * MINUTE
+    queue.job(ExpireExpected, ticket=queue.tickets()[0].id)
+    queue.do(move_of(at_ms=TUESDAY_AT_TEN + 3 * HOUR))
+    second = queue.tickets()[-1]
+    assert (len(queue.tickets()), second.state) == (2, "expected")
+    assert "Zoé Exemple-Inventée" in {row[2] for row in queue.table("visitor_name") if row[1] == second.id}

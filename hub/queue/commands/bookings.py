@@ -208,22 +208,29 @@ def _do(work: Work, plans: Sequence[_Plan]) -> int:
     new = [plan for plan in plans if plan.step is Step.NEW]
     _release(work, new)
     next_id = work.counter("", TICKET_IDS, by=len(new)) - len(new) + 1 if new else 0
-    names = []
+    made = []
     for plan in plans:
         told = plan.told
         if plan.step is Step.NEW:
             told, next_id = replace(told, ticket=next_id), next_id + 1
             work.insert(_expected(plan, told), Event.BOOK)
-            if plan.name is not None:
-                names.append((told, plan.name))
+            made.append((plan, told))
         elif plan.ticket is not None:
             _change(work, plan, plan.ticket)
         _keep(work, told, plan.was)
     work.flush()
-    for told, name in names:
-        delete_after_ms = day_end_ms(work.index.site, told.day)
-        work.write(store.INSERT_NAME, ticket=told.ticket, name=name, delete_after_ms=delete_after_ms)
+    for plan, told in made:
+        _name(work, plan, told)
     return len(plans)
+
+
+def _name(work: Work, plan: _Plan, told: Known) -> None:
+    """The visitor's, as the source told it, or else as the ticket before has it still."""
+    delete_after_ms = day_end_ms(work.index.site, told.day)
+    if plan.name is not None:
+        work.write(store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
+    elif plan.ticket is not None:
+        work.write(store.COPY_NAME, of_ticket=plan.ticket.id, to_ticket=told.ticket, to_ms=delete_after_ms)
 
 
 def _release(work: Work, new: Sequence[_Plan]) -> None:

@@ -45,13 +45,14 @@ def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
 
 
 def end_report(work: Work, command: EndReport) -> DoneAnswer:
-    """Done, failed for good, or put off: then it stays as uncertain as it is."""
+    """Done, failed for good, or put off: then it stays as uncertain as it is, unless it was surely not sent."""
     state, attempts = _look(work, command.report)
     if state not in ("waiting", "trying"):
         return DoneAnswer(count=0)
     facts = {"of_id": command.report, "to_attempts": attempts + 1, "to_error": command.error}
     if command.error is not None and command.again_ms is not None:
-        work.write(report_store.PUT_OFF_REPORT, guarded=True, to_due_ms=command.again_ms, **facts)
+        state = "waiting" if command.undone else state
+        work.write(report_store.PUT_OFF_REPORT, guarded=True, to_state=state, to_due_ms=command.again_ms, **facts)
     else:
         state = "done" if command.error is None else "failed"
         work.write(report_store.END_REPORT, guarded=True, to_state=state, **facts)
