@@ -5,7 +5,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import StringConstraints
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -151,7 +150,7 @@ class Api:
     async def halls(self) -> d.HallsDocument:
         """Every hall, and how many people wait in it."""
         site = self._parts.site
-        revision, counts = await self._read(
+        revision, counts = await self._parts.read(
             lambda connection: (read_revision(connection, site.name), read_counts(connection, site.name))
         )
         halls = tuple(
@@ -171,7 +170,7 @@ class Api:
     async def desks(self) -> d.DesksDocument:
         """Every desk, in the order of the site's configuration."""
         site = self._parts.site.name
-        revision, now, held = await self._read(
+        revision, now, held = await self._parts.read(
             lambda connection: (
                 read_revision(connection, site),
                 read_desks(connection, self._index),
@@ -196,7 +195,7 @@ class Api:
         """The whole state of one desk."""
         configured = self._desk(desk)
         now_ms = self._parts.now_ms()
-        rows = await self._read(lambda connection: read_desk(connection, self._index, configured, now_ms))
+        rows = await self._parts.read(lambda connection: read_desk(connection, self._index, configured, now_ms))
         picture = draw(rows, self._index, configured, self._parts.mean_visit_ms, self._parts.list_state())
         return desk_document(picture, configured)
 
@@ -207,7 +206,7 @@ class Api:
         if all(each.name != service for each in self._parts.site.services):
             raise problems.NoSuch("service", service)
         site = self._parts.site.name
-        revision, counts, tickets = await self._read(
+        revision, counts, tickets = await self._parts.read(
             lambda connection: (
                 read_revision(connection, site),
                 read_counts(connection, site),
@@ -224,7 +223,7 @@ class Api:
     async def ticket(self, ticket: TicketId) -> d.TicketDocument:
         """One visit, with its journal."""
         site = self._parts.site.name
-        found, journal = await self._read(
+        found, journal = await self._parts.read(
             lambda connection: (read_ticket(connection, site, ticket), read_journal(connection, site, ticket))
         )
         if found is None:
@@ -247,15 +246,6 @@ class Api:
             if desk.name == name:
                 return desk
         raise problems.NoSuch("desk", name)
-
-    async def _read(self, read: Callable[[Connection], T]) -> T:
-        """One short transaction in a thread: the loop never waits for the disk."""
-
-        def in_transaction() -> T:
-            with self._parts.reads.connect() as connection:
-                return read(connection)
-
-        return await run_in_threadpool(in_transaction)
 
 
 def _add(

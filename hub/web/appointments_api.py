@@ -1,11 +1,8 @@
 """The API's addresses about appointments: how old their list is, what their source was not told, and its door."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Path, Request
-from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from hub.queue.requests import Origin, RetryReport, Source
@@ -76,7 +73,7 @@ class AppointmentsApi:
     async def appointments(self) -> d.AppointmentsDocument:
         """Where appointments come from, how old their list is, and what is amiss."""
         state = self._parts.list_state()
-        failed = await self._read(lambda connection: read_failed_count(connection, self._parts.site.name))
+        failed = await self._parts.read(lambda connection: read_failed_count(connection, self._parts.site.name))
         return d.AppointmentsDocument(
             source=state.source,
             as_of=None if state.as_of_ms is None else to_wire(state.as_of_ms),
@@ -89,7 +86,7 @@ class AppointmentsApi:
     async def reports(self) -> d.ReportsDocument:
         """What the source of appointments refused to be told."""
         site = self._parts.site.name
-        total, reports = await self._read(
+        total, reports = await self._parts.read(
             lambda connection: (read_failed_count(connection, site), read_failed_reports(connection, site))
         )
         return d.ReportsDocument(total=total, reports=tuple(map(_report, reports)))
@@ -105,13 +102,6 @@ class AppointmentsApi:
         # In the loop, not in a thread: its nonces are kept for one caller at a time.
         status, document = self._parts.push(request.scope["query_string"], body)
         return JSONResponse(document, status)
-
-    async def _read(self, read: Callable[[Connection], T]) -> T:
-        def in_transaction() -> T:
-            with self._parts.reads.connect() as connection:
-                return read(connection)
-
-        return await run_in_threadpool(in_transaction)
 
 
 def _report(report: FailedReport) -> d.ReportDocument:

@@ -1,12 +1,10 @@
 """The staff's pages: the desks, and one page for each. They work by plain forms; htmx only saves the reload."""
 
-from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import structlog
 from fastapi import APIRouter, Form, Path, Query, Request
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswer, RetryReport, Source
@@ -93,7 +91,7 @@ class Pages:
         """The page of one desk; asked by htmx with a panel, that panel alone."""
         configured = self._desk(desk)
         if panel is not None and _by_script(request):
-            content = await self._read(lambda connection: self._panel(connection, configured, panel, ticket))
+            content = await self._parts.read(lambda connection: self._panel(connection, configured, panel, ticket))
             return HTMLResponse(self._view.panel(panel, content, (desk, configured.number)))
         return await self._page(configured, panel=panel, ticket=ticket)
 
@@ -104,7 +102,9 @@ class Pages:
         """
         configured = self._desk(desk)
         now_ms = self._parts.now_ms()
-        found = await self._read(lambda connection: read_search(connection, self._index, configured, query, now_ms))
+        found = await self._parts.read(
+            lambda connection: read_search(connection, self._index, configured, query, now_ms)
+        )
         if _by_script(request):
             return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number)))
         return await self._page(configured, panel=Panel.SEARCH, content=found)
@@ -127,7 +127,7 @@ class Pages:
             missing = panel is not None and content is None
             return self.picture(connection, desk), self._panel(connection, desk, panel, ticket) if missing else content
 
-        picture, content = await self._read(read)
+        picture, content = await self._parts.read(read)
         name = template_of(panel) if panel and content is not None else ""
         request_id = self._parts.new_id()
         html = self._view.page(picture, request_id=request_id, answer=answer, panel=content, panel_name=name)
@@ -214,7 +214,7 @@ class Pages:
             return await self._says(request, configured, answer_of=late, status=409)
         if not _by_script(request):
             return RedirectResponse(f"/desks/{desk}?panel=reports", 303)
-        content = await self._read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
+        content = await self._parts.read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
         panel = self._view.panel(Panel.REPORTS, content, (desk, configured.number))
         return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
 
@@ -259,7 +259,7 @@ class Pages:
         if not asked.ticket:
             return None
         now_ms = self._parts.now_ms()
-        found = await self._read(
+        found = await self._parts.read(
             lambda connection: read_ticket_panel(connection, self._index, desk, asked.ticket, now_ms)
         )
         return found if found and found.booking else None
@@ -279,12 +279,12 @@ class Pages:
         def read(connection: Connection) -> TransferPanel | None:
             return read_transfer(connection, self._index, desk, asked.ticket, self._parts.mean_visit_ms)
 
-        panel = self._known(await self._read(read), asked.ticket)
+        panel = self._known(await self._parts.read(read), asked.ticket)
         confirm = next((choice for choice in panel.services if choice.name == asked.service), None)
         html = self._view.panel(Panel.TRANSFER, panel, (desk.name, desk.number), confirm)
         if by_script:
             return HTMLResponse(_fragment("", html))
-        picture = await self._read(lambda connection: self.picture(connection, desk))
+        picture = await self._parts.read(lambda connection: self.picture(connection, desk))
         page = self._view.page(
             picture, request_id=self._parts.new_id(), panel=panel, panel_name="transfer", confirm=confirm
         )
@@ -304,13 +304,6 @@ class Pages:
             if desk.name == name:
                 return desk
         raise NoSuch("desk", name)
-
-    async def _read(self, read: Callable[[Connection], T]) -> T:
-        def in_transaction() -> T:
-            with self._parts.reads.connect() as connection:
-                return read(connection)
-
-        return await run_in_threadpool(in_transaction)
 
 
 def _by_script(request: Request) -> bool:

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from starlette.concurrency import run_in_threadpool
 
 from hub.appointments.list_state import ListState
 from hub.queue.requests import Answer, Command
 from hub.site import Site
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,12 @@ class WebParts:
     broker_reached: Callable[[], bool]
     list_state: Callable[[], ListState]
     push: Callable[[bytes, bytes], tuple[int, dict[str, Any]]]
+
+    async def read(self, read: Callable[[Connection], T]) -> T:
+        """One short transaction in a thread: the loop never waits for the disk."""
+
+        def in_transaction() -> T:
+            with self.reads.connect() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(in_transaction)
