@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
+from hub.appointments.nowhere import ToldNothing
+from hub.appointments.source import Booking, Flaw, Hint, Listing, SourceAway
 from hub.queue.requests import confirmation_code
 
 COLUMNS = ("id", "service", "start", "code", "name", "gone")
@@ -38,7 +39,7 @@ class _Stamp:
     mtime_ns: int
 
 
-class FileSource:
+class FileSource(ToldNothing):
     """`zone`: of the times in the file. `now_ms`: the system's time, by which the file's own is judged."""
 
     def __init__(self, path: Path, zone: str, now_ms: Callable[[], int]) -> None:
@@ -75,18 +76,6 @@ class FileSource:
 
     def look_up(self, _hints: Sequence[Hint]) -> Listing:
         return Listing((), as_of_ms=self._now_ms())
-
-    def tells(self, _kind: ReportKind) -> bool:
-        return False
-
-    def status_of(self, _reference: str) -> str | None:
-        return None
-
-    def tell(self, _reference: str, _booking: str, _kind: ReportKind) -> None:
-        return
-
-    def close(self) -> None:
-        return
 
     def _stamp(self) -> _Stamp | None:
         """None where there is no file and never was one."""

@@ -1,23 +1,12 @@
-"""The source of a hub that has none."""
+"""Sources that are told nothing, and the source of a hub that has none."""
 
 from collections.abc import Sequence
 
 from hub.appointments.source import Hint, Listing, ReportKind
 
 
-class Nowhere:
-    """No bookings, and nobody to be told. It never says that anything is gone."""
-
-    title = ""
-
-    def list_all(self, _first_day: str, _last_day: str) -> Listing:
-        return Listing(())
-
-    def list_changed(self, since_ms: int) -> Listing | None:
-        return Listing((), as_of_ms=since_ms)
-
-    def look_up(self, _hints: Sequence[Hint]) -> Listing:
-        return Listing(())
+class ToldNothing:
+    """The half of a source that nobody tells what became of its bookings."""
 
     def tells(self, _kind: ReportKind) -> bool:
         return False
@@ -30,3 +19,18 @@ class Nowhere:
 
     def close(self) -> None:
         return
+
+
+class Nowhere(ToldNothing):
+    """No bookings. It never says that anything is gone."""
+
+    title = ""
+
+    def list_all(self, _first_day: str, _last_day: str) -> Listing:
+        return Listing(())
+
+    def list_changed(self, since_ms: int) -> Listing | None:
+        return Listing((), as_of_ms=since_ms)
+
+    def look_up(self, _hints: Sequence[Hint]) -> Listing:
+        return Listing(())
