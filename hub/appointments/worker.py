@@ -29,7 +29,7 @@ from hub.database.statements import Connection, open_reading_connection
 from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command, Origin, PlanReports
 from hub.queue.requests import Source as By
-from hub.site import MINUTE_MS, Site
+from hub.site import Site
 from hub.writer import Busy
 
 log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ class Stopping(Exception):
 
 class Worker:
     """`do` hands a command to the writer's queue for jobs, `quiet_s` says how long no person has asked for anything.
-    `changed` is called, on the worker's own thread, when staff
-    would see another state of the list. `chance`: from 0 to 1, spreads what is tried again.
+
+    `chance`: from 0 to 1, spreads what is tried again.
     """
 
     def __init__(
@@ -91,7 +91,6 @@ class Worker:
         self._late_from_ms = 0
         self._reason: str | None = None
         self._state = ListState(source=source.title)
-        self._seen: tuple[object, ...] = ()
         metrics.watch_bookings(self._age_s)
 
     # --- from any thread ------------------------------------------------------------------------------------------
@@ -126,7 +125,7 @@ class Worker:
         self._wake.set()
 
     def listen(self, changed: Callable[[], None]) -> None:
-        """`changed` is called on the worker's thread and must not block."""
+        """`changed` is called after each round, on the worker's thread, and must not block: the list may be another."""
         self._changed = changed
 
     @property
@@ -156,11 +155,10 @@ class Worker:
     def _go_round(self) -> bool:
         """What is due: a listing, then one report. True where there may be more at once.
 
-        Planned before: a listing may give a booking another ticket, and what became of the first is to be told too.
+        Planned first: a listing may give a booking another ticket, and what became of the first is to be told too.
         """
         self._plan()
         self._list_what_is_asked()
-        self._plan()
         return self._tell_one()
 
     def _list_what_is_asked(self) -> None:
@@ -248,21 +246,17 @@ class Worker:
         failed = self._state.failed
         with suppress(Exception):  # without a database the last count stands
             failed = failed_count(self._read(), self._site.name)
-        now_ms = self._now_ms()
-        state = ListState(
+        self._state = ListState(
             source=self._source.title,
             as_of_ms=self._as_of_ms,
-            late=now_ms > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
+            late=self._now_ms() > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
             reason=self._reason,
             flaws=len(self._sync.flaws),
             failed=failed,
         )
-        seen, self._seen = self._seen, _seen(state, now_ms)
-        self._state = state
-        self._metrics.bookings(flaws=state.flaws, failed=state.failed)
-        if seen != self._seen:
-            with suppress(Exception):  # a page that is gone meanwhile
-                self._changed()
+        self._metrics.bookings(flaws=self._state.flaws, failed=failed)
+        with suppress(Exception):  # a page that is gone meanwhile
+            self._changed()
 
     def _age_s(self) -> float:
         return (self._now_ms() - self._as_of_ms) / 1000 if self._as_of_ms is not None else -1.0
@@ -305,12 +299,6 @@ class Worker:
         at = traceback.extract_tb(error.__traceback__)[-1:]
         place = f" in {Path(at[0].filename).name}:{at[0].lineno}" if at else ""
         return f"{type(error).__name__}{place}: this is a fault of the hub, please report it"
-
-
-def _seen(state: ListState, now_ms: int) -> tuple[object, ...]:
-    """What staff see of it: how old the list is only once it is late, by the minute."""
-    late_min = (now_ms - (state.as_of_ms or 0)) // MINUTE_MS if state.late else None
-    return state.source, state.reason, state.flaws, state.failed, late_min
 
 
 def _outcome(error: Exception) -> str:
