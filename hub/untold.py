@@ -5,14 +5,13 @@ from typing import Any
 from sqlalchemy import Executable, bindparam, func, select
 
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, OutboxRow, TicketEventRow, TicketRow
+from hub.database.tables import AnnouncementRow, OutboxRow, TicketRow
 from hub.queue import store
 from hub.queue.transaction import GOES_OUT_MS, Announcement
 from protocol.messages import ANNOUNCEMENT_LATE_MS
 
 _announcement: Any = AnnouncementRow.__table__
 _outbox: Any = OutboxRow.__table__
-_event: Any = TicketEventRow.__table__
 _ticket: Any = TicketRow.__table__
 
 _TO_SAY: Executable = (
@@ -28,7 +27,6 @@ _TO_SAY: Executable = (
     .order_by(_announcement.c.play_ms, _announcement.c.id)
 )
 _LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
-_LAST_EVENT: Executable = select(func.max(_event.c.id)).where(_event.c.site == store.SITE)
 _COUNTS: Executable = (
     select(_ticket.c.service, func.count())
     .where(_ticket.c.site == store.SITE, store.IS_WAITING)
@@ -49,7 +47,7 @@ def waiting(connection: Connection, site: str) -> dict[str, int]:
 
 def last_event(connection: Connection, site: str) -> int:
     """The id of the last journal row, or 0."""
-    return connection.rows(_LAST_EVENT, {"site": site})[0][0] or 0
+    return connection.rows(store.LAST_EVENT, {"site": site})[0][0] or 0
 
 
 def left_by_the_last_run(connection: Connection, site: str) -> int:

@@ -1,6 +1,5 @@
 """What the appointments' thread reads: the bookings known, and the reports that are due."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -8,14 +7,16 @@ from sqlalchemy import Executable, bindparam, func, literal_column, select
 
 from hub.appointments.source import Listing, ReportKind
 from hub.database.statements import Connection, one_of
-from hub.database.tables import BookingRow, CounterRow, ReportRow, TicketEventRow
-from hub.queue.bookings import KNOWN_FIELDS, Known
+from hub.database.tables import BookingRow, ReportRow, TicketEventRow
+from hub.queue import store
+from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
+from hub.queue.report_store import REPORTED
+from hub.queue.reports import ReportState
 
 _booking: Any = BookingRow.__table__
 _report: Any = ReportRow.__table__
 _event: Any = TicketEventRow.__table__
-_counter: Any = CounterRow.__table__
-_SITE: Any = bindparam("site")
+_SITE: Any = store.SITE
 
 _KNOWN = [_booking.c[name] for name in KNOWN_FIELDS]
 _ALL_KNOWN: Executable = select(*_KNOWN).where(_booking.c.site == _SITE)
@@ -40,18 +41,14 @@ _OPEN_BEFORE: Any = (
 )
 
 
-# Sent perhaps: a crash or a time-out left it open.
-TRYING = "trying"
-
-
 class Due(Struct, frozen=True):
-    """A report to be sent. `state`: waiting, or trying, where it is not known whether it was sent before."""
+    """A report to be sent. `state`: waiting or trying."""
 
     id: int
     booking: str
     reference: str
     kind: ReportKind
-    state: str
+    state: ReportState
     attempts: int
     status_before: str | None
 
@@ -64,10 +61,6 @@ _DUE: Executable = (
 )
 _FAILED: Executable = (
     select(func.count()).select_from(_report).where(_report.c.site == _SITE, literal_column("state = 'failed'"))
-)
-_LAST_EVENT: Executable = select(_event.c.id).where(_event.c.site == _SITE).order_by(_event.c.id.desc()).limit(1)
-_REPORTED: Executable = select(_counter.c.last).where(
-    _counter.c.site == _SITE, literal_column("day = ''"), literal_column("series = 'reported'")
 )
 _OF_A_BOOKING: Executable = (
     select(_event.c.id)
@@ -87,21 +80,21 @@ _OF_A_BOOKING: Executable = (
 def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]:
     """All bookings that a listing may be about: of its ids and references; all of the site for a complete one."""
     if listing.complete:
-        return _known(connection.rows(_ALL_KNOWN, {"site": site}))
+        return list(map(known_from_row, connection.rows(_ALL_KNOWN, {"site": site})))
     if not listing.bookings:
         return []
     ids = connection.many([booking.id for booking in listing.bookings])
     references = connection.many([booking.reference for booking in listing.bookings])
     rows = connection.rows(_KNOWN_BY_ID, {"site": site, "ids": ids})
     rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "references": references})
-    return list({each.id: each for each in _known(rows)}.values())
+    return list({each.id: each for each in map(known_from_row, rows)}.values())
 
 
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:
     """The first report that is due and before which nothing of its booking is open."""
     for row in connection.rows(_DUE, {"site": site, "now_ms": now_ms}):
         values = dict(zip(Due.__struct_fields__, row, strict=True))
-        return Due(**{**values, "kind": ReportKind(values["kind"])})
+        return Due(**{**values, "kind": ReportKind(values["kind"]), "state": ReportState(values["state"])})
     return None
 
 
@@ -115,15 +108,9 @@ def has_news(connection: Connection, site: str, limit: int) -> bool:
 
     So visitors without an appointment cost a look a second, and a commit in `limit` of their rows.
     """
-    last = connection.rows(_LAST_EVENT, {"site": site})
-    reported = connection.rows(_REPORTED, {"site": site})
+    up_to = connection.rows(store.LAST_EVENT, {"site": site})[0][0] or 0
+    reported = connection.rows(store.COUNTER, {"site": site, "day": "", "series": REPORTED})
     after = reported[0][0] if reported else 0
-    up_to = last[0][0] if last else 0
     if up_to - after >= limit:
         return True
     return up_to > after and bool(connection.rows(_OF_A_BOOKING, {"site": site, "after": after, "up_to": up_to}))
-
-
-def _known(rows: Iterable[tuple[Any, ...]]) -> list[Known]:
-    found = (dict(zip(KNOWN_FIELDS, row, strict=True)) for row in rows)
-    return [Known(**{**values, "gone": bool(values["gone"])}) for values in found]

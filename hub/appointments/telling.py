@@ -7,8 +7,9 @@ have been done all the same (a time-out, a crash), the status says whether it wa
 from collections.abc import Callable
 
 from hub.appointments.backoff import wait_s
-from hub.appointments.rows import TRYING, Due
+from hub.appointments.rows import Due
 from hub.appointments.source import Source, SourceAway, SourceRefuses
+from hub.queue.reports import ReportState
 from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
 
@@ -38,7 +39,7 @@ class Teller:
             self._tell(due)
         except SourceAway as away:
             again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
-            undone = due.state != TRYING and not away.perhaps_done
+            undone = due.state is not ReportState.TRYING and not away.perhaps_done
             self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms, undone=undone))
             raise
         except SourceRefuses as no:
@@ -51,7 +52,7 @@ class Teller:
         return True
 
     def _tell(self, due: Due) -> None:
-        uncertain = due.state == TRYING
+        uncertain = due.state is ReportState.TRYING
         if uncertain and self._has_moved(due):
             return
         if not uncertain and not self._begin(due):

@@ -4,7 +4,9 @@ Compared is always with what the source said last (`Known`), never with the tick
 """
 
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -36,6 +38,12 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 KNOWN_FIELDS = Known.__struct_fields__
+
+
+def known_from_row(row: Sequence[Any]) -> Known:
+    """A booking from its columns in the order of `KNOWN_FIELDS`; what stands behind them is not looked at."""
+    values = dict(zip(KNOWN_FIELDS, row, strict=False))
+    return Known(**{**values, "gone": bool(values["gone"])})
 
 
 class Step(StrEnum):

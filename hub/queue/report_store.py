@@ -11,6 +11,9 @@ from hub.queue.store import SITE, event, ticket
 
 report: Any = ReportRow.__table__
 
+# Counters without a day: the reports' ids, and the last journal row that was looked at.
+REPORT_IDS, REPORTED = "report", "reported"
+
 # The journal after a row, in its order.
 JOURNAL_AFTER: Executable = (
     select(event.c.id, event.c.event, event.c.to_state, event.c.at_ms, event.c.source, event.c.ticket)

@@ -14,11 +14,25 @@ can't be taken back: a source that was told of an absence is told of the arrival
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.appointments.source import ReportKind
 from hub.queue.requests import Source
 from hub.queue.states import Event, State
 from hub.site import MINUTE_MS
+
+
+class ReportState(StrEnum):
+    """What has become of a report."""
+
+    WAITING = "waiting"
+    TRYING = "trying"  # sent perhaps: a crash or a time-out left it open
+    DONE = "done"
+    DROPPED = "dropped"  # no longer true before it was sent
+    FAILED = "failed"  # for good: an agent must look
+
+
+TO_SEND = frozenset({ReportState.WAITING, ReportState.TRYING})
 
 # A journal row without a transition: an admitted visitor says at the dispenser that they are here.
 ARRIVED = "arrived"

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec import structs
 from sqlalchemy import Connection, Row, func, literal_column, select
 
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
-from hub.queue.bookings import KNOWN_FIELDS, Known
+from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.hours import local_day
 from hub.queue.requests import confirmation_code
 from hub.queue.tickets import FIELDS, Ticket, from_row
@@ -70,7 +69,7 @@ def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> 
     if not tickets:
         return {}
     query = select(*_BOOKING).where(_booking.c.site == site, _booking.c.ticket.in_(tickets))
-    return {known.ticket: known for known in map(_known, connection.execute(query))}
+    return {known.ticket: known for known in map(known_from_row, connection.execute(query))}
 
 
 def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms: int) -> dict[int, str]:
@@ -151,12 +150,7 @@ def _bookings(connection: Connection, site: str, which: Any, now_ms: int) -> tup
 
 
 def _found(row: Row[Any]) -> Found:
-    return Found(from_row(row[1 + len(_BOOKING) :]), _known(row[1 : 1 + len(_BOOKING)]), row[0])
-
-
-def _known(row: Sequence[Any]) -> Known:
-    known = Known(**dict(zip(KNOWN_FIELDS, row, strict=True)))
-    return structs.replace(known, gone=bool(known.gone))
+    return Found(from_row(row[1 + len(_BOOKING) :]), known_from_row(row[1:]), row[0])
 
 
 def _failed(row: Row[Any]) -> FailedReport:

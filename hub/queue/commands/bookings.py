@@ -18,6 +18,7 @@ from hub.queue.bookings import (
     Known,
     Step,
     check,
+    known_from_row,
     of_book,
     of_cancel,
     of_move,
@@ -93,8 +94,7 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
 
 def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
     """A row of `booking_store.KNOWN` or `BY_CODE`."""
-    values = dict(zip(KNOWN_FIELDS, row, strict=False))
-    return Known(**{**values, "gone": bool(values["gone"])}), from_row(row[len(KNOWN_FIELDS) :])
+    return known_from_row(row), from_row(row[len(KNOWN_FIELDS) :])
 
 
 def _take_one(work: Work, change: BookingChange) -> DoneAnswer:

@@ -8,12 +8,11 @@ from hub.appointments.source import ReportKind
 from hub.queue import report_store
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
-from hub.queue.reports import Happened, Report, Standing, plan
+from hub.queue.report_store import REPORT_IDS, REPORTED
+from hub.queue.reports import TO_SEND, Happened, Report, ReportState, Standing, plan
 from hub.queue.requests import BeginReport, DoneAnswer, EndReport, ForgetBookings, PlanReports, RetryReport
 from hub.queue.transaction import Work
 
-# Counters without a day: the reports' ids, and the last journal row that was looked at.
-REPORT_IDS, REPORTED = "report", "reported"
 # A report that an agent never looked at keeps its booking no longer than this.
 UNTOLD_KEPT_DAYS = 30
 
@@ -38,7 +37,7 @@ def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
 def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
     """Durable before it is sent. `count` is 0 where it is not to be sent any more."""
     state, _ = _look(work, command.report)
-    if state not in ("waiting", "trying"):
+    if state not in TO_SEND:
         return DoneAnswer(count=0)
     work.write(report_store.BEGIN_REPORT, guarded=True, of_id=command.report, to_status_before=command.status_before)
     return DoneAnswer(count=1)
@@ -47,14 +46,14 @@ def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
 def end_report(work: Work, command: EndReport) -> DoneAnswer:
     """Done, failed for good, or put off: then it stays as uncertain as it is, unless it was surely not sent."""
     state, attempts = _look(work, command.report)
-    if state not in ("waiting", "trying"):
+    if state not in TO_SEND:
         return DoneAnswer(count=0)
     facts = {"of_id": command.report, "to_attempts": attempts + 1, "to_error": command.error}
     if command.error is not None and command.again_ms is not None:
-        state = "waiting" if command.undone else state
+        state = ReportState.WAITING if command.undone else state
         work.write(report_store.PUT_OFF_REPORT, guarded=True, to_state=state, to_due_ms=command.again_ms, **facts)
     else:
-        state = "done" if command.error is None else "failed"
+        state = ReportState.DONE if command.error is None else ReportState.FAILED
         work.write(report_store.END_REPORT, guarded=True, to_state=state, **facts)
     return DoneAnswer(count=1)
 
@@ -62,7 +61,7 @@ def end_report(work: Work, command: EndReport) -> DoneAnswer:
 def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
     """At once, as if it had never been tried. `count` is 0 where it has not failed."""
     state, _ = _look(work, command.report)
-    if state != "failed":
+    if state is not ReportState.FAILED:
         return DoneAnswer(count=0)
     work.write(report_store.RETRY_REPORT, guarded=True, of_id=command.report, to_due_ms=work.now_ms)
     return DoneAnswer(count=1)
@@ -98,7 +97,7 @@ def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standin
     bookings = sorted({happened.booking for happened in journal})
     standing: dict[int, list[Standing]] = {}
     for number, ticket, kind, state in work.rows(report_store.STANDING, ids=work.many(bookings)) if bookings else ():
-        standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state == "waiting"))
+        standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state == ReportState.WAITING))
     return standing
 
 
@@ -114,16 +113,16 @@ def _insert(work: Work, number: int, report: Report) -> None:
         event=happened.id,
         at_ms=happened.at_ms,
         due_ms=report.due_ms,
-        state="waiting",
+        state=ReportState.WAITING,
         attempts=0,
         status_before=None,
         error=None,
     )
 
 
-def _look(work: Work, report: int) -> tuple[str, int]:
+def _look(work: Work, report: int) -> tuple[ReportState, int]:
     rows = work.rows(report_store.STATE_OF_REPORT, id=report)
     if not rows:
         raise Unknown("report", str(report))
     state, attempts = rows[0]
-    return state, attempts
+    return ReportState(state), attempts
