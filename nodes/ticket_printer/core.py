@@ -22,7 +22,7 @@ from nodes.events import (
     Publish,
 )
 from nodes.ticket_printer.buttons import Buttons
-from nodes.ticket_printer.check_ins import Asked, CheckIns
+from nodes.ticket_printer.check_ins import ASK_AGAIN_MS, Asked, CheckIns
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
@@ -61,7 +61,6 @@ from protocol.topics import NodeTopic, Topics
 
 # Tickets asked for and not out yet; whoever presses then waits longer than for the queue itself.
 PENDING_MOST = 8
-ASK_AGAIN_MS = 2_000
 TELL_AGAIN_MS = 5_000
 ASKED_S, TOLD_S = TICKET_ANSWER_MS // 1000, 10
 # Somebody who got half a ticket waits for so long that the paper is changed.
