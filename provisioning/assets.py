@@ -140,6 +140,8 @@ def build_vendor() -> None:
             shutil.copy(source(f"htmx.org/dist/{name}"), vendor)
         for weight in WEIGHTS:
             shutil.copy(woff2(weight), vendor / f"lexend-{weight}.woff2")
+            # For visitors' names: the latin file has no š or ł.
+            shutil.copy(woff2(weight, "latin-ext"), vendor / f"lexend-ext-{weight}.woff2")
         copy_licence("htmx.org", vendor / "htmx.LICENSE")
         copy_licence("@fontsource/lexend", vendor / "lexend.LICENSE")
 
@@ -155,8 +157,8 @@ def build_fonts() -> None:
         copy_licence("@fontsource/lexend", fonts / "LICENSE")
 
 
-def woff2(weight: int) -> Path:
-    return source(f"@fontsource/lexend/files/lexend-latin-{weight}-normal.woff2")
+def woff2(weight: int, subset: str = "latin") -> Path:
+    return source(f"@fontsource/lexend/files/lexend-{subset}-{weight}-normal.woff2")
 
 
 def copy_licence(package: str, into: Path) -> None:

@@ -228,3 +228,19 @@ def test_in_a_small_window_who_is_expected_stands_in_lines_too(page: Page, stand
 
 def _fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_names_of_other_latin_alphabets_are_in_the_page_s_own_letters(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    stand.book("civil", clock.at_ms + 60_000, name="Tomáš Łukasz Exemple-Inventé")
+    show(page)
+    page.keyboard.press("v")
+    page.wait_for_selector("#query")
+    page.locator("#query").fill("tomas")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".is-booking")
+    page.evaluate("document.fonts.ready")
+    loaded = "[...document.fonts].some(font => font.status === 'loaded' && font.unicodeRange.startsWith('U+100'))"
+    assert page.evaluate(loaded)

@@ -44,6 +44,7 @@ def test_the_wheel_holds_what_the_programs_open(held, pattern):
     [
         "hub/web/static/vendor/htmx.min.js",
         "hub/web/static/vendor/lexend-600.woff2",
+        "hub/web/static/vendor/lexend-ext-600.woff2",
         "nodes/assets/fonts/Lexend-700.ttf",
         "nodes/assets/icons/wifi-off.png",
     ],
