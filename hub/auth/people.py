@@ -1,0 +1,43 @@
+"""A person as a directory or a local account tells of them, and what may come of a login."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from hub.auth.roles import Role
+
+MAX_ACCOUNT, MAX_PASSWORD = 64, 256
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """`account`: the one spelling of what they log in with, small letters. `name`: as colleagues read it.
+
+    `local`: known by a local account, not by the directory.
+    """
+
+    account: str
+    name: str
+    roles: frozenset[Role]
+    local: bool = False
+
+
+class LoginRefused(Exception):
+    """Nobody came in. `reason` is for the log and the metric: the page says the same of every wrong one."""
+
+    def __init__(self, reason: "Reason") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Reason(StrEnum):
+    """Only the last two may be told to who tries: they say nothing of the account."""
+
+    WRONG = "wrong"
+    NO_ROLE = "no_role"
+    TOO_MANY = "too_many"
+    AWAY = "away"
+
+
+def one_spelling(account: str) -> str:
+    """What was typed as the one spelling of it: directories tell no capitals apart."""
+    return account.strip().casefold()

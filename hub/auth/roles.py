@@ -1,0 +1,19 @@
+"""What somebody may be. `hub.auth.access` says, for every address, which of these it lets in."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Those of people come from the directory's groups or a local account, those of machines from their token."""
+
+    AGENT = "agent"
+    RECEPTION = "reception"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+    PUBLIK = "publik"
+    METRICS = "metrics"
+    INTRANET = "intranet"
+
+
+STAFF = frozenset({Role.AGENT, Role.RECEPTION, Role.SUPERVISOR, Role.ADMINISTRATOR})
+MACHINES = frozenset(Role) - STAFF
