@@ -179,6 +179,56 @@ class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kept_days: Annotated[int, Meta(ge=0, le=90)] = 1
 
 
+# A server of the directory. Whether its way is TLS from the start or becomes so, it is never plain.
+LdapAddress = Annotated[str, Meta(pattern=r"^ldaps?://[^\s/?#@]+$", max_length=300)]
+# Where something stands in a directory: its parts from the inside out.
+DistinguishedName = Annotated[str, Meta(pattern=r"^[^=,+]+=.+$", max_length=500)]
+LdapAttribute = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+
+
+class RoleGroups(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For each role the groups of the directory whose members have it, of groups in them too."""
+
+    agent: tuple[DistinguishedName, ...] = ()
+    reception: tuple[DistinguishedName, ...] = ()
+    supervisor: tuple[DistinguishedName, ...] = ()
+    administrator: tuple[DistinguishedName, ...] = ()
+
+
+class LdapDirectory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The municipal directory. The service account's password is no part of this: `hub.settings`.
+
+    `servers` hold the same and are tried in this order. Who logs in is searched under `base` by `account_attribute`,
+    among those that match `filter`. `service_account` is who searches; without it, `bind_as` says what a person binds
+    as, `{account}` standing for what they typed. Attributes that are not named are those that `kind` uses by custom.
+    """
+
+    servers: tuple[LdapAddress, ...]
+    kind: Literal["openldap", "active_directory"] = "openldap"
+    base: DistinguishedName
+    groups: RoleGroups
+    service_account: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    bind_as: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    account_attribute: LdapAttribute | None = None
+    name_attribute: LdapAttribute | None = None
+    filter: Annotated[str, Meta(pattern=r"^\(.+\)$", max_length=1000)] | None = None
+
+
+class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How staff come in. Without a directory only by local accounts.
+
+    `button_acts_for`: whom the journal names for a desk's button: who is signed on there, or the desk alone.
+    A session ends after `idle_min` without use and after `absolute_h` in any case; `recheck_min`: how often the
+    directory is asked whether somebody still has their roles.
+    """
+
+    directory: LdapDirectory | None = None
+    button_acts_for: Literal["agent", "desk"] = "agent"
+    idle_min: Annotated[int, Meta(ge=5, le=1440)] = 60
+    absolute_h: Annotated[int, Meta(ge=1, le=24)] = 10
+    recheck_min: Annotated[int, Meta(ge=1, le=1440)] = 15
+
+
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One building. `zone`: IANA name. `day_end_delay_min`: from the last closing to the end of the day."""
 
@@ -192,3 +242,4 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     day_end_delay_min: Minutes = 60
     follow_url: str = "http://127.0.0.1/t/"
     appointments: Appointments = Appointments()
+    login: Login = Login()
