@@ -21,6 +21,13 @@ class Person(Struct, frozen=True, kw_only=True):
     local: bool = False
 
 
+class MachineToken(Struct, frozen=True, kw_only=True):
+    """A program that asks with a token of its own, and the one thing it may be."""
+
+    name: str
+    role: Role
+
+
 class LoginRefused(Exception):
     """Nobody came in. `reason` is for the log and the metric: the page says the same of every wrong one."""
 

@@ -1,0 +1,165 @@
+"""Who is logged in, in memory: asked at each request, so that none waits for the database or the directory.
+
+The database is the truth (`login_session`); the keeper reads it each second and lays it over this book. What a browser
+keeps is a random token of 256 bits, of which only the sha256 is stored: a stolen database opens no door. A session is
+looked up by that hash, so how long the look-up takes tells at most something of hashes, which lead back to no token;
+256 bits can't be tried out; and a hash without salt or stretching is enough where nothing can be guessed.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from msgspec import Struct
+
+from hub.auth.people import Person
+
+TOKEN_BYTES = 32
+Limit = Literal["idle", "absolute"]
+# Told the ids of sessions whose sockets are to be closed; from any thread, and must not block.
+OnEnd = Callable[[frozenset[int]], None]
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """`token_hash`: see `hash_token`. `seen_ms`: the last request that the database knows of. `checked_ms`: when the
+    directory, or the local account, last said who this is.
+    """
+
+    id: int
+    token_hash: str
+    person: Person
+    opened_ms: int
+    seen_ms: int
+    checked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`idle_ms`: since the last request of the person; a page that only listens is none. `absolute_ms`: since login.
+
+    `recheck_ms`: after so long the directory is asked again.
+    """
+
+    idle_ms: int
+    absolute_ms: int
+    recheck_ms: int
+
+
+def new_token() -> str:
+    """What a browser or a program is given, once."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def hash_token(token: str) -> str:
+    """What is kept of it."""
+    # Whatever a header holds: no token has such signs, so it is found nowhere.
+    return sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+class SessionBook:
+    """The open sessions. `find` takes no lock: those who write replace the whole dict."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._by_hash: Mapping[str, Session] = {}
+        self._seen: dict[int, int] = {}
+        self._writing = threading.Lock()
+        # Those dropped while `keep` reads: it must not bring them back.
+        self._dropped: set[int] = set()
+        self._told: list[OnEnd] = []
+
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
+    def on_end(self, told: OnEnd) -> None:
+        """`told` is given the ids of sessions that ended or may do less now: what hangs on them is judged anew."""
+        self._told.append(told)
+
+    def find(self, token: str, now_ms: int) -> Session | None:
+        """Whose request this is, noted as seen; None for an unknown token and for a session past its limits."""
+        session = self._by_hash.get(hash_token(token))
+        if session is None or self._limit_passed(session, now_ms):
+            return None
+        self._seen[session.id] = now_ms
+        return session
+
+    def stands(self, session: int) -> Session | None:
+        """The session of this id as it is now, for what is no request of the person: nothing is noted."""
+        return next((each for each in self._by_hash.values() if each.id == session), None)
+
+    def add(self, session: Session) -> None:
+        """Opened and committed a moment ago."""
+        with self._writing:
+            self._by_hash = {**self._by_hash, session.token_hash: session}
+
+    def drop(self, session: int) -> None:
+        """Ended in the database a moment ago."""
+        with self._writing:
+            self._dropped.add(session)
+            known = any(each.id == session for each in self._by_hash.values())
+            self._replace(each for each in self._by_hash.values() if each.id != session)
+        self._tell({session} if known else set())
+
+    def keep(self, read: Callable[[], Iterable[Session]]) -> frozenset[int]:
+        """Lays over the book what `read` finds open in the database; gives the ids of those that ended there.
+
+        A session added while `read` runs stays and one dropped meanwhile stays away, though the reading may not know
+        yet. For one thread at a time.
+        """
+        with self._writing:
+            before = {each.id: each for each in self._by_hash.values()}
+            self._dropped = set()
+        found = {each.id: each for each in read()}
+        with self._writing:
+            here = {each.id: each for each in self._by_hash.values()}
+            added = {number: each for number, each in here.items() if number not in before}
+            stay = {number: each for number, each in found.items() if number not in self._dropped}
+            self._replace({**stay, **added}.values())
+        ended = frozenset(here) - frozenset(stay) - frozenset(added)
+        less = {number for number in stay if number in before and _less(before[number].person, stay[number].person)}
+        self._tell(ended | less)
+        return ended
+
+    def due(self, now_ms: int) -> list[Session]:
+        """Those whose person is to be looked up again, the longest unchecked first."""
+        late = [each for each in self._by_hash.values() if now_ms - each.checked_ms >= self.limits.recheck_ms]
+        return sorted(late, key=lambda each: (each.checked_ms, each.id))
+
+    def over(self, now_ms: int) -> list[tuple[Session, Limit]]:
+        """Those past a limit, with which one."""
+        passed = [(each, self._limit_passed(each, now_ms)) for each in self._by_hash.values()]
+        return [(each, limit) for each, limit in passed if limit]
+
+    def seen(self) -> dict[int, int]:
+        """When each session was last seen, of those whose row in the database does not say so yet."""
+        seen = {each.id: self._last_seen_ms(each) for each in self._by_hash.values()}
+        rows = {each.id: each.seen_ms for each in self._by_hash.values()}
+        return {number: moment for number, moment in seen.items() if moment > rows[number]}
+
+    def _last_seen_ms(self, session: Session) -> int:
+        return max(session.seen_ms, self._seen.get(session.id, 0))
+
+    def _limit_passed(self, session: Session, now_ms: int) -> Limit | None:
+        if now_ms - session.opened_ms >= self.limits.absolute_ms:
+            return "absolute"
+        return "idle" if now_ms - self._last_seen_ms(session) >= self.limits.idle_ms else None
+
+    def _replace(self, sessions: Iterable[Session]) -> None:
+        self._by_hash = {each.token_hash: each for each in sessions}
+        still = {each.id for each in self._by_hash.values()}
+        # In place, since `find` writes into it at the same time.
+        for number in [number for number in list(self._seen) if number not in still]:
+            self._seen.pop(number, None)
+
+    def _tell(self, sessions: Iterable[int]) -> None:
+        ids = frozenset(sessions)
+        if ids:
+            for told in self._told:
+                told(ids)
+
+
+def _less(before: Person, now: Person) -> bool:
+    return not before.roles <= now.roles
