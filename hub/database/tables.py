@@ -37,6 +37,18 @@ class DeskRow(Base):
     since_ms: Mapped[int]
     # Of the last next, pick or resume: a press within 3 s of it is a bounce.
     last_call_ms: Mapped[int] = mapped_column(server_default=text("0"))
+    # The account of who is signed on there.
+    agent: Mapped[str | None]
+
+    __table_args__ = (
+        Index(
+            "one_desk_an_agent",
+            *("site", "agent"),
+            unique=True,
+            sqlite_where=text("agent is not null"),
+            postgresql_where=text("agent is not null"),
+        ),
+    )
 
 
 class DeskServiceRow(Base):
@@ -175,7 +187,8 @@ class TicketEventRow(Base):
     """The journal: one row a transition, and one for each change of a desk, a hall or the site (`ticket` is null).
 
     `data`: the ticket's columns that changed, as a JSON object; folded over a ticket's rows they give its row in
-    `ticket`. The id of the last row is the second half of every revision.
+    `ticket`. Of `sign_on` and `sign_off`: `agent`, who is at the desk now, and `before`, who was. The id of the last row
+    is the second half of every revision.
     """
 
     __tablename__ = "ticket_event"
@@ -249,8 +262,8 @@ class AnnouncementRow(Base):
 class CounterRow(Base):
     """The last number given in a series on a day.
 
-    Without a day: `ticket` numbers the tickets themselves, `report` the reports, and `reported` is the last journal row
-    that was looked at for what the source of the bookings must be told.
+    Without a day: `ticket` numbers the tickets themselves, `report` the reports, `session` the sessions, and `reported`
+    is the last journal row that was looked at for what the source of the bookings must be told.
     """
 
     __tablename__ = "counter"
@@ -342,3 +355,78 @@ class ReportRow(Base):
         ),
         Index("report_of_booking", "site", "booking", "id"),
     )
+
+
+class AccountRow(Base):
+    """A local account, for where there is no directory or it is away. `password`: hashed, see `hub.auth.passwords`.
+
+    `roles`: names of roles with a space between. Ended ones stay listed, until their name is given anew.
+    """
+
+    __tablename__ = "account"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    password: Mapped[str]
+    roles: Mapped[str]
+    created_ms: Mapped[int]
+    ended_ms: Mapped[int | None]
+
+
+class LoginSessionRow(Base):
+    """Somebody who logged in. `token_hash`: SHA-256 of the cookie's token, which is kept nowhere.
+
+    `name`, `roles`: as the directory or the local account told them last, at `checked_ms`. `end_reason`: logout, idle,
+    absolute, right_taken or ended.
+    """
+
+    __tablename__ = "login_session"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    token_hash: Mapped[str]
+    account: Mapped[str]
+    name: Mapped[str]
+    roles: Mapped[str]
+    local: Mapped[bool]
+    opened_ms: Mapped[int]
+    seen_ms: Mapped[int]
+    checked_ms: Mapped[int]
+    ended_ms: Mapped[int | None]
+    end_reason: Mapped[str | None]
+
+    __table_args__ = (
+        Index("session_by_token", "site", "token_hash", unique=True),
+        Index(
+            "open_session",
+            *("site", "account"),
+            sqlite_where=text("ended_ms is null"),
+            postgresql_where=text("ended_ms is null"),
+        ),
+    )
+
+
+class MachineTokenRow(Base):
+    """A program that may ask. `token_hash`: SHA-256 of its token, which was shown once. Ended ones stay listed."""
+
+    __tablename__ = "machine_token"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    token_hash: Mapped[str]
+    role: Mapped[str]
+    created_ms: Mapped[int]
+    ended_ms: Mapped[int | None]
+
+    __table_args__ = (Index("token_by_hash", "site", "token_hash", unique=True),)
+
+
+class AgentRow(Base):
+    """How each who ever logged in is shown: desks and the journal name the account alone."""
+
+    __tablename__ = "agent"
+
+    site: Mapped[str] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]

@@ -10,7 +10,14 @@ from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder
 from hub.database.migration import check, head, migrate
 from hub.database.tables import Base
 
-SQLITE_SCHEMA = "select type, name, sql from sqlite_master where name not like 'alembic%' and sql is not null"
+# Columns one by one: SQLite keeps a table's text as it was typed, and a column added later stands at its end.
+SQLITE_SCHEMA = """
+    select tables.name, columns.name, type || "notnull" || coalesce(dflt_value, '') || pk
+    from (select name from sqlite_master where type = 'table') as tables, pragma_table_info(tables.name) as columns
+    union all select tables.name, keys."from", keys."table" || keys."to"
+    from (select name from sqlite_master where type = 'table') as tables, pragma_foreign_key_list(tables.name) as keys
+    union all select type, name, sql from sqlite_master where type <> 'table' and sql is not null
+"""
 POSTGRESQL_SCHEMA = """
     select table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
     from information_schema.columns where table_schema = 'public'
