@@ -24,6 +24,9 @@ from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.source import Source
 from hub.appointments.worker import Worker
+from hub.auth.directory import NoDirectory
+from hub.auth.gate import Gate
+from hub.auth.sessions import Limits, SessionBook, new_token
 from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
@@ -124,6 +127,15 @@ class Hub:
             metrics=self.metrics,
         )
         self._door = _door(site, secrets or Secrets(), self.appointments)
+        limits = Limits.of(site.login)
+        self.book = SessionBook(limits)
+        self.gate = Gate(
+            book=self.book,
+            log_in=lambda account, password, _address: NoDirectory().log_in(account, password),
+            token=lambda _: None,
+            new_token=new_token,
+            limits=limits,
+        )
         self.chores = Chores(
             site=site,
             visits=self.visits,
@@ -327,6 +339,7 @@ def web_parts(hub: Hub) -> WebParts:
         broker_reached=lambda: hub.broker.link.connected,
         list_state=lambda: hub.appointments.list_state,
         push=hub.push,
+        gate=hub.gate,
     )
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import NoReturn
 
+from hub.auth.gate import Gate
+from hub.auth.sessions import Limits, SessionBook
 from hub.config import read_site
 from hub.database.engine import open_engine
 from hub.web.app import create_web
@@ -18,8 +20,10 @@ def openapi() -> str:
     def nothing(*_asked: object) -> NoReturn:
         raise AssertionError("a description asks for nothing")
 
+    site = read_site(EXAMPLE_SITE).site
+    limits = Limits.of(site.login)
     parts = WebParts(
-        site=read_site(EXAMPLE_SITE).site,
+        site=site,
         reads=open_engine("sqlite://"),
         do=nothing,
         now_ms=nothing,
@@ -32,5 +36,6 @@ def openapi() -> str:
         broker_reached=nothing,
         list_state=nothing,
         push=nothing,
+        gate=Gate(SessionBook(limits), log_in=nothing, token=nothing, new_token=nothing, limits=limits),
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

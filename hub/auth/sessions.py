@@ -16,6 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hub.auth.people import Person
+from hub.site import MINUTE_MS, Login
 
 TOKEN_BYTES = 32
 Limit = Literal["idle", "absolute"]
@@ -46,6 +47,14 @@ class Limits:
     idle_ms: int
     absolute_ms: int
     recheck_ms: int
+
+    @classmethod
+    def of(cls, login: Login) -> "Limits":
+        return cls(
+            idle_ms=login.idle_min * MINUTE_MS,
+            absolute_ms=login.absolute_h * 60 * MINUTE_MS,
+            recheck_ms=login.recheck_min * MINUTE_MS,
+        )
 
 
 def new_token() -> str:

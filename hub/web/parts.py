@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 from starlette.concurrency import run_in_threadpool
 
 from hub.appointments.list_state import ListState
+from hub.auth.gate import Gate
 from hub.queue.requests import Answer, Command
 from hub.site import Site
 
@@ -38,6 +39,7 @@ class WebParts:
     `broker_reached`: whether screens and buttons hear the hub. `list_state`: how old the list of bookings is; asked at
     each drawing, so it must not wait. `push`: takes the query and the body of a request that says a booking changed,
     as they came, and gives the status and the document to answer: at once, and asked by the loop alone.
+    `gate`: who may come in.
     """
 
     site: Site
@@ -53,6 +55,7 @@ class WebParts:
     broker_reached: Callable[[], bool]
     list_state: Callable[[], ListState]
     push: Callable[[bytes, bytes], tuple[int, dict[str, Any]]]
+    gate: Gate
 
     async def read(self, read: Callable[[Connection], T]) -> T:
         """One short transaction in a thread: the loop never waits for the disk."""

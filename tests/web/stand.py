@@ -16,6 +16,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, func, insert, select
 
 from hub.appointments.list_state import ListState
+from hub.auth.directory import NoDirectory
+from hub.auth.gate import Gate
+from hub.auth.sessions import Limits, SessionBook, new_token
 from hub.database.engine import first_generation
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.metrics import Metrics
@@ -134,6 +137,14 @@ class Stand:
         self.list_state = ListState()
         self.pushed: list[tuple[bytes, bytes]] = []
         self.push_answer: tuple[int, dict[str, Any]] = (200, {"err": 0})
+        limits = Limits.of(site.login)
+        self.gate = Gate(
+            book=SessionBook(limits),
+            log_in=lambda account, password, _address: NoDirectory().log_in(account, password),
+            token=lambda _: None,
+            new_token=new_token,
+            limits=limits,
+        )
         self.writer = Writer(
             engine=engine,
             index=index,
@@ -174,6 +185,7 @@ class Stand:
             broker_reached=lambda: self.hears_the_hub,
             list_state=lambda: self.list_state,
             push=self._push,
+            gate=self.gate,
         )
 
     def stop(self) -> None:
