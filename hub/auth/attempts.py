@@ -1,0 +1,162 @@
+"""How often a password may be tried, so that nobody guesses one and nobody locks a colleague out. Pure.
+
+A try counts as failed from its beginning, so that tries at the same moment count too, until it is said to have come in
+or not to have been judged. One that is refused is not counted: asking again does not lengthen the wait.
+
+Three counts: of an account from one address, of an address, and of an account from all the addresses where it has not
+logged in during the last 30 days. Where it has, only the first is asked and raised. So whoever tries a colleague's
+account from elsewhere, or many accounts from anywhere, never keeps that colleague from coming in where they always do.
+
+Where the numbers come from: NIST SP 800-63B-4, 3.2.2, allows at most 100 failed attempts on an account, and names
+growing waits and the addresses of earlier logins as ways not to shut its owner out; OWASP's Authentication Cheat Sheet
+asks for a threshold, a window and a wait, counted by account. Here an account stands 100 failures a day from unknown
+addresses. All of it is in memory: a restart forgets it, and beyond so many accounts and addresses it is forgotten too.
+"""
+
+import unicodedata
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Generic, TypeVar
+
+from hub.site import DAY_MS, MINUTE_MS
+
+# A town hall has hundreds of people; who floods this with others first meets the count of their own address.
+COUNTED_MOST = 10_000
+KNOWN_MOST = 10_000
+KNOWN_ADDRESSES_MOST = 20
+KNOWN_MS = 30 * DAY_MS
+# One line of the internet is given so many of IPv6's addresses, and may use any of them.
+IPV6_PREFIX = 64
+# No written address is longer.
+ADDRESS_SIGNS = 45
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """So many failures within a time that moves on with the clock."""
+
+    failures: int
+    within_ms: int
+
+
+# The second, longer time makes the wait grow.
+OF_PAIR = (Most(5, 15 * MINUTE_MS), Most(12, 60 * MINUTE_MS))
+OF_ADDRESS = (Most(30, 15 * MINUTE_MS), Most(200, DAY_MS))
+OF_ACCOUNT = (Most(20, 15 * MINUTE_MS), Most(100, DAY_MS))
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One that was allowed. `account` and `address` as they are counted; `known`: this one had logged in from there."""
+
+    account: str
+    address: str
+    at_ms: int
+    known: bool
+
+
+class Attempts:
+    """The tries of all accounts, each in any spelling. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._pairs: _Failures[tuple[str, str]] = _Failures(OF_PAIR)
+        self._addresses: _Failures[str] = _Failures(OF_ADDRESS)
+        self._accounts: _Failures[str] = _Failures(OF_ACCOUNT)
+        self._known: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
+
+    def begin(self, account: str, address: str, now_ms: int) -> Try | None:
+        """None where it is refused."""
+        key, place = one_account(account), one_address(address)
+        begun = Try(key, place, now_ms, known=self._knows(key, place, now_ms))
+        if self._pairs.full((key, place), now_ms):
+            return None
+        if not begun.known and (self._addresses.full(place, now_ms) or self._accounts.full(key, now_ms)):
+            return None
+        self._pairs.add((key, place), now_ms)
+        if not begun.known:
+            self._addresses.add(place, now_ms)
+            self._accounts.add(key, now_ms)
+        return begun
+
+    def came_in(self, begun: Try, now_ms: int) -> None:
+        """The password was right: what failed before from there is forgotten, and the address is known now."""
+        self.not_judged(begun)
+        self._pairs.forget((begun.account, begun.address))
+        addresses = self._known.get(begun.account, OrderedDict())
+        _put_last(addresses, begun.address, now_ms, KNOWN_ADDRESSES_MOST)
+        _put_last(self._known, begun.account, addresses, KNOWN_MOST)
+
+    def not_judged(self, begun: Try) -> None:
+        """Nobody said whether the password was right: the try counts no more."""
+        self._pairs.take_back((begun.account, begun.address), begun.at_ms)
+        if not begun.known:
+            self._addresses.take_back(begun.address, begun.at_ms)
+            self._accounts.take_back(begun.account, begun.at_ms)
+
+    def _knows(self, account: str, address: str, now_ms: int) -> bool:
+        at_ms = self._known.get(account, OrderedDict[str, int]()).get(address)
+        return at_ms is not None and now_ms - at_ms < KNOWN_MS
+
+
+class _Failures(Generic[K]):
+    """When each of many failed, the latest last. What is forgotten beyond COUNTED_MOST failed longest ago."""
+
+    def __init__(self, rule: tuple[Most, ...]) -> None:
+        self._rule = rule
+        self._kept_most = max(most.failures for most in rule)
+        self._at_ms: OrderedDict[K, deque[int]] = OrderedDict()
+
+    def full(self, key: K, now_ms: int) -> bool:
+        at_ms = self._at_ms.get(key, ())
+        return any(_count_since(at_ms, now_ms - most.within_ms) >= most.failures for most in self._rule)
+
+    def add(self, key: K, now_ms: int) -> None:
+        at_ms = self._at_ms.get(key) or deque[int](maxlen=self._kept_most)
+        at_ms.append(now_ms)
+        _put_last(self._at_ms, key, at_ms, COUNTED_MOST)
+
+    def take_back(self, key: K, at_ms: int) -> None:
+        with suppress(KeyError, ValueError):  # forgotten meanwhile
+            self._at_ms[key].remove(at_ms)
+
+    def forget(self, key: K) -> None:
+        self._at_ms.pop(key, None)
+
+
+def _count_since(at_ms: Iterable[int], since_ms: int) -> int:
+    return sum(1 for each in at_ms if each > since_ms)
+
+
+def one_account(account: str) -> str:
+    """What a directory may take for the same account: it tells neither capitals nor, at times, accents or signs apart.
+
+    Two accounts that come out alike only share a count.
+    """
+    letters = "".join(each for each in unicodedata.normalize("NFKD", account.casefold()) if each.isalnum())
+    return letters or account
+
+
+def one_address(address: str) -> str:
+    """One line's address: all that an IPv6 line has are one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:ADDRESS_SIGNS]
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> IPV6_PREFIX << IPV6_PREFIX)}/{IPV6_PREFIX}"
+
+
+def _put_last(into: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    into[key] = value
+    into.move_to_end(key)
+    if len(into) > most:
+        into.popitem(last=False)
