@@ -6,6 +6,7 @@ from hub.queue.requests import (
     DeskAnswer,
     DoneAnswer,
     RefusedAnswer,
+    SessionAnswer,
     TicketAnswer,
 )
 from hub.site import Desk
@@ -34,6 +35,8 @@ def reply_of(index: SiteIndex, hall: str | None, request: str, answer: Answer) -
             return _check_in_reply(index, hall, request, answer)
         case DoneAnswer():
             return wire.Done(id=request)
+        case SessionAnswer():
+            raise TypeError("no node opens a session")
         case RefusedAnswer():
             return wire.Refused(id=request, code=answer.code, detail=answer.detail)
 

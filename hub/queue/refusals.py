@@ -41,6 +41,16 @@ class DeskMovedOn(Refusal):
         self.desk, self.did, self.ticket, self.by, self.actor, self.at_ms = desk, did, ticket, by, actor, at_ms
 
 
+class NotSignedOn(Refusal):
+    """Only who is signed on at a desk may do this there. `agent`: the account of who is, and `at_ms` since when."""
+
+    code = "not_signed_on"
+
+    def __init__(self, desk: str, agent: str | None, at_ms: int | None) -> None:
+        super().__init__(f"desk {desk}: {agent or 'nobody'} is signed on there, and only who is may do this")
+        self.desk, self.agent, self.at_ms = desk, agent, at_ms
+
+
 class DeskNotOpen(Refusal):
     """A paused or closed desk takes nothing."""
 

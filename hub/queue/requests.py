@@ -22,11 +22,15 @@ class Source(StrEnum):
 
 
 class Origin(Struct, frozen=True):
-    """`actor`: a node's name, or an agent's; empty where nobody in person. `request`: the id, or None for a job."""
+    """`actor`: a node's name, or a person's account; empty where nobody in person. `request`: the id, None for a job.
+
+    `signed_on`: the actor must be who is signed on at the command's desk, else it is refused.
+    """
 
     source: Source
     actor: str = ""
     request: str | None = None
+    signed_on: bool = False
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -102,6 +106,14 @@ class SetMode(AtHeld, frozen=True, kw_only=True):
     """Pause, close or open. While a ticket is held, pause and close wait for its end; `open` takes them back."""
 
     mode: DeskMode
+
+
+class SignOn(DeskCommand, frozen=True, kw_only=True):
+    """The actor works at this desk from now on and at no other; whoever was signed on here no longer is."""
+
+
+class SignOff(DeskCommand, frozen=True, kw_only=True):
+    """Nobody is signed on at this desk any more."""
 
 
 class AtTicket(DeskCommand, frozen=True, kw_only=True):
@@ -338,6 +350,63 @@ class ForgetRequests(Command, frozen=True, kw_only=True):
     limit: int = 200
 
 
+# --- who is logged in ---------------------------------------------------------------------------------------------
+
+
+class OpenSession(Command, frozen=True, kw_only=True):
+    """Somebody logged in. `token_hash`: SHA-256 of the cookie's token. `local`: by a local account, not the directory.
+
+    Answers the session's id.
+    """
+
+    token_hash: str
+    account: str
+    name: str
+    roles: tuple[str, ...]
+    local: bool = False
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+    RIGHT_TAKEN = "right_taken"
+    ENDED = "ended"  # its local account was
+
+
+class EndSession(Command, frozen=True, kw_only=True):
+    """Answers 1, or 0 where it had ended already.
+
+    Any end but of an idle one signs its person off, unless they have another session; of one that had ended too, since
+    who ended it may not have been able to.
+    """
+
+    session: int
+    reason: EndReason
+
+
+# Of so many a keeper may tell in one command: people's commands wait behind it.
+SESSIONS_AT_ONCE = 64
+
+
+class NoteSessions(Command, frozen=True, kw_only=True):
+    """By session: when it was last seen, and when it was last checked that its person still has their roles."""
+
+    seen: tuple[tuple[int, int], ...] = ()
+    checked: tuple[tuple[int, int], ...] = ()
+
+
+class ChangeSession(Command, frozen=True, kw_only=True):
+    """What was answered for a session's person, at `checked_ms`. Answers 0 where it has ended meanwhile."""
+
+    session: int
+    name: str
+    roles: tuple[str, ...]
+    checked_ms: int
+
+
 def confirmation_code(text: str) -> str:
     """What was typed, scanned or sent as one code: capitals and digits alone; of an address, its last part."""
     last = text.strip().rstrip("/").rpartition("/")[2]
@@ -390,6 +459,10 @@ class DoneAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"
     refused: tuple[tuple[str, str], ...] = ()
 
 
+class SessionAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="session"):
+    session: int
+
+
 class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"):
     """A refusal as it is kept and repeated: `code`, one sentence, and the facts."""
 
@@ -398,4 +471,4 @@ class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="re
     facts: dict[str, str | int | None] = {}
 
 
-Answer = DeskAnswer | TicketAnswer | CheckInAnswer | DoneAnswer | RefusedAnswer
+Answer = DeskAnswer | TicketAnswer | CheckInAnswer | DoneAnswer | SessionAnswer | RefusedAnswer

@@ -140,6 +140,7 @@ DESK_VIEW: Executable = (
         desk.c.pausing,
         desk.c.closing,
         desk.c.last_call_ms,
+        desk.c.agent,
         _first_answer().label("answer"),
         _last_event().label("last_event"),
         *(_held.c[name].label(f"held_{name}") for name in HELD_FIELDS),
@@ -221,7 +222,7 @@ CALL_AND_BEFORE: Executable = (
 )
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
-# When each was last opened, paused, or called somebody; and the number of tickets it holds.
+# When each was last opened, paused, or called somebody; the number of tickets it holds; who is signed on there.
 DESKS_AT_WORK: Executable = select(
     desk.c.name,
     desk.c.mode,
@@ -231,6 +232,7 @@ DESKS_AT_WORK: Executable = select(
     .where(ticket.c.site == desk.c.site, ticket.c.desk == desk.c.name, _IS_HELD)
     .correlate(desk)
     .scalar_subquery(),
+    desk.c.agent,
 ).where(desk.c.site == SITE)
 
 HALL_LAST_PLAY: Executable = select(hall.c.last_play_ms).where(hall.c.site == SITE, hall.c.name == bindparam("hall"))

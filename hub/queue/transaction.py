@@ -66,6 +66,7 @@ class DeskView:
     pausing: bool
     closing: bool
     last_call_ms: int
+    agent: str | None
     held: Brief | None
     heads: tuple[Head, ...]
 
@@ -109,6 +110,8 @@ class Work:
         self.index = index
         self.now_ms = now_ms
         self.origin = origin
+        # Whom the journal names: the origin's actor, or the agent for whom a button acts.
+        self.actor = origin.actor
         self.mean_visit_ms = mean_visit_ms
         self.effects = Effects()
         # Whether the request was answered before, so that this run did nothing.
@@ -148,15 +151,16 @@ class Work:
         rows = self.rows(store.DESK_VIEW, desk=desk.name, request=self.origin.request)
         if not rows:
             raise Unknown("desk", desk.name)
-        mode, pausing, closing, last_call_ms, answer, last_event, *rest = rows[0]
+        mode, pausing, closing, last_call_ms, agent, answer, last_event, *rest = rows[0]
         self._last_event = last_event or 0
-        held, head_at = rest[: len(store.HELD_FIELDS)], 6 + len(store.HELD_FIELDS)
+        held, head_at = rest[: len(store.HELD_FIELDS)], 7 + len(store.HELD_FIELDS)
         view = DeskView(
             desk=desk,
             mode=DeskMode(mode),
             pausing=bool(pausing),
             closing=bool(closing),
             last_call_ms=last_call_ms,
+            agent=agent,
             held=None if held[0] is None else _held(held),
             heads=tuple(_head(row[head_at:]) for row in rows if row[head_at] is not None),
         )
@@ -202,7 +206,7 @@ class Work:
                 "to_state": to_state,
                 "at_ms": self.now_ms,
                 "source": self.origin.source,
-                "actor": self.origin.actor,
+                "actor": self.actor,
                 "desk": desk,
                 "request": self.origin.request,
                 "data": _encoder.encode(data).decode(),
@@ -312,6 +316,13 @@ class Work:
 
     def finish(self, answer: Answer) -> None:
         """Writes what is left, with the answer under the request's id."""
+        self.write_desks()
+        self._write_outbox()
+        self.record(answer)
+        self.flush()
+
+    def write_desks(self) -> None:
+        """Says the desks' changes so far now: another desk's are to come after them."""
         for desk, changes in self._desk_changes.items():
             self._add(
                 store.update_desk(tuple(sorted(changes))),
@@ -319,9 +330,6 @@ class Work:
                 guarded=True,
             )
         self._desk_changes.clear()
-        self._write_outbox()
-        self.record(answer)
-        self.flush()
 
     def record(self, answer: Answer) -> None:
         """Keeps the first answer to a request; a job has none to keep."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -18,6 +18,7 @@ from hub.queue.requests import (
     Issue,
     Origin,
     RefusedAnswer,
+    SessionAnswer,
     Source,
     TicketAnswer,
 )
@@ -27,6 +28,7 @@ from hub.site_index import SiteIndex
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.asking import origin_of
 from hub.web.booking_reading import SHOWN
 from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
@@ -51,7 +53,8 @@ T = TypeVar("T")
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": d.ProblemDocument, "description": why, "content": {problems.MEDIA_TYPE: {}}}
     for status, why in {
-        403: "Not this desk's ticket, or a request from elsewhere",
+        401: "Nobody is logged in, and no token came",
+        403: "Not this desk's ticket, a role is missing, or a request from elsewhere",
         404: "No such thing at this site",
         409: "The state of the ticket or of the desk says no",
         422: "The request cannot be read",
@@ -64,7 +67,8 @@ def create_api(parts: WebParts) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     api = Api(parts)
     for word, action in DESK_ACTIONS.items():
-        _add(router, f"/desks/{{desk}}/{word}", api.desk_command(action), f"desk_{word}", action.says, d.DeskDone)
+        name = f"desk_{word.replace('-', '_')}"
+        _add(router, f"/desks/{{desk}}/{word}", api.desk_command(action), name, action.says, d.DeskDone)
     for word, action in TICKET_ACTIONS.items():
         handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked))
         name = f"ticket_{word.replace('-', '_')}"
@@ -113,31 +117,35 @@ class Api:
     # --- commands -------------------------------------------------------------------------------------------------
 
     def desk_command(self, action: Action) -> Handler:
-        async def handle(desk: DeskName, asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked()) -> Response:  # noqa: B008
-            origin = self._origin(asked.id)
+        async def handle(
+            request: Request,
+            desk: DeskName,
+            asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked(),  # noqa: B008
+        ) -> Response:
+            origin = self._origin(request, asked.id, action)
             answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
             return answered(origin, answer)
 
         return handle
 
     def ticket_command(self, action: Action, model: type[d.Document]) -> Handler:
-        async def handle(desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
+        async def handle(request: Request, desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
             given = asked.model_dump() if asked is not None else {}
-            origin = self._origin(given.pop("id", None))
+            origin = self._origin(request, given.pop("id", None), action)
             answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
             return answered(origin, answer)
 
         handle.__annotations__["asked"] = Annotated[model | None, Body()]
         return handle
 
-    async def issue(self, asked: d.IssueAsked) -> Response:
-        origin = self._origin(asked.id)
+    async def issue(self, request: Request, asked: d.IssueAsked) -> Response:
+        origin = self._origin(request, asked.id)
         code = follow_code()
         answer = await self._parts.do(Issue(origin=origin, service=asked.service, code=code, priority=asked.priority))
         return answered(origin, answer, created=True)
 
-    def _origin(self, request: str | None) -> Origin:
-        return Origin(Source.API, "", request or self._parts.new_id())
+    def _origin(self, request: Request, request_id: str | None, action: Action | None = None) -> Origin:
+        return origin_of(request, Source.API, request_id or self._parts.new_id(), action)
 
     # --- reads ----------------------------------------------------------------------------------------------------
 
@@ -273,6 +281,8 @@ def answered(origin: Origin, answer: Answer, *, created: bool = False) -> Respon
             return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})
         case CheckInAnswer():
             raise TypeError("only a dispenser checks in by code")
+        case SessionAnswer():
+            raise TypeError("only a login opens a session")
         case DoneAnswer(count=count):
             return JSONResponse({"id": origin.request, "count": count})
         case TicketAnswer():

@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub.queue.commands import appointments, arrivals, bookings, calls, desks, ending, jobs, lists, reports, tickets
+from hub.queue.commands import (
+    appointments,
+    arrivals,
+    bookings,
+    calls,
+    desks,
+    ending,
+    jobs,
+    lists,
+    reports,
+    sessions,
+    signing,
+    tickets,
+)
 from hub.queue.refusals import Refusal
 from hub.queue.requests import (
     Abandon,
@@ -16,6 +29,7 @@ from hub.queue.requests import (
     ButtonRecall,
     Cancel,
     CancelBooking,
+    ChangeSession,
     CheckIn,
     CheckInByCode,
     CloseLostDesks,
@@ -24,6 +38,7 @@ from hub.queue.requests import (
     DeskCommand,
     EndDay,
     EndReport,
+    EndSession,
     ExpireCalled,
     ExpireExpected,
     Finish,
@@ -35,6 +50,8 @@ from hub.queue.requests import (
     Move,
     Next,
     NotePrinted,
+    NoteSessions,
+    OpenSession,
     Park,
     Pick,
     PlanReports,
@@ -47,6 +64,9 @@ from hub.queue.requests import (
     Resume,
     RetryReport,
     SetMode,
+    SignOff,
+    SignOn,
+    Source,
     Start,
     StartAbsent,
     SweepOutbox,
@@ -74,6 +94,8 @@ AT_DESK: dict[type[DeskCommand], AtDesk] = {
     Park: ending.park,
     Undo: ending.undo,
     SetMode: desks.set_mode,
+    SignOn: signing.sign_on,
+    SignOff: signing.sign_off,
     Pick: calls.pick,
     Resume: calls.resume,
     StartAbsent: lists.start_absent,
@@ -110,6 +132,10 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     EndReport: reports.end_report,
     RetryReport: reports.retry_report,
     ForgetBookings: reports.forget_bookings,
+    OpenSession: sessions.open_session,
+    EndSession: sessions.end_session,
+    NoteSessions: sessions.note_sessions,
+    ChangeSession: sessions.change_session,
 }
 
 
@@ -125,7 +151,7 @@ def _do(work: Work, command: Command) -> Answer:
     kind = type(command)
     if isinstance(command, DeskCommand) and command.desk and kind in AT_DESK:
         view, first = work.look(work.index.desk(command.desk))
-        answer = first or AT_DESK[kind](work, command, view)
+        answer = first or _at_desk(work, command, view)
     else:
         first = work.first_answer() if command.origin.request is not None else None
         answer = first or ANYWHERE[kind](work, command)
@@ -133,6 +159,13 @@ def _do(work: Work, command: Command) -> Answer:
     if first is None:
         work.finish(answer)
     return answer
+
+
+def _at_desk(work: Work, command: DeskCommand, view: DeskView) -> Answer:
+    signing.need_signed_on(work, view)
+    if work.origin.source is Source.BUTTON and work.index.site.login.button_acts_for == "agent":
+        work.actor = view.agent or work.origin.actor
+    return AT_DESK[type(command)](work, command, view)
 
 
 def _refuse(work: Work, refusal: Refusal) -> Answer:

@@ -1,6 +1,7 @@
 """A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
 
 from hub.queue import store
+from hub.queue.commands.signing import leave
 from hub.queue.refusals import DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
 from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
 from hub.queue.states import Event, State
@@ -69,6 +70,7 @@ def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
     work.set_desk(view.desk.name, **changes)
     work.publish_desk(view.desk.name)
     if mode is DeskMode.CLOSED:
+        leave(work, view.desk.name, view.agent)
         release_bound(work, view.desk.name)
 
 

@@ -1,8 +1,9 @@
 """What nobody asks for in person: absence of a called ticket, the end of a day, publication. Each may run twice."""
 
-from hub.queue import store
+from hub.queue import people_store, store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import release_bound, settle
+from hub.queue.commands.signing import leave, signed_on_ms
 from hub.queue.hours import day_end_ms, is_open, next_day_ms
 from hub.queue.requests import (
     CloseLostDesks,
@@ -46,7 +47,8 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     """Ends the tickets of a day and before, a slice at a time; with the last one desks close and halls are emptied.
 
     Desks at work stay open and their halls' lists stay: where a service is open right now (round the clock, or the hub
-    was off for a day), and those that were opened after the end of that day.
+    was off for a day), and those that were opened after the end of that day. Where a desk is left closed, nobody stays
+    signed on, but who came after the end of that day.
     """
     site = work.index.site
     left = _open_up_to(work, command.day, command.limit)
@@ -63,10 +65,10 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
     """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day."""
-    modes = work.rows(store.DESK_MODES)
-    lost = [name for name, mode in modes if mode != DeskMode.CLOSED and work.index.find_desk(name) is None]
-    for name in lost:
-        _close(work, name)
+    desks = [each for each in work.rows(people_store.AGENTS) if work.index.find_desk(each[0]) is None]
+    lost = [(name, agent) for name, mode, agent in desks if mode != DeskMode.CLOSED or agent is not None]
+    for name, agent in lost:
+        _close(work, name, agent)
     return DoneAnswer(count=len(lost))
 
 
@@ -140,19 +142,22 @@ def _end_of_called(work: Work, ticket: Ticket) -> State:
 
 def _close_desks(work: Work, ended_ms: int) -> bool:
     """Closes those that were left open at the end of the day; False where one is at work since."""
+    work.write_desks()
     work.flush()
     all_closed = True
-    for name, mode, last_used_ms, held in work.rows(store.DESKS_AT_WORK):
-        if mode == DeskMode.CLOSED:
-            continue
-        if last_used_ms > ended_ms or held:
-            all_closed = False
-            continue
-        _close(work, name)
+    for name, mode, last_used_ms, held, agent in work.rows(store.DESKS_AT_WORK):
+        came_ms = signed_on_ms(work, name) if agent is not None else 0
+        if max(last_used_ms, came_ms) > ended_ms or held:
+            all_closed = all_closed and mode == DeskMode.CLOSED
+        elif mode != DeskMode.CLOSED:
+            _close(work, name, agent)
+        else:
+            leave(work, name, agent)
     return all_closed
 
 
-def _close(work: Work, desk: str) -> None:
+def _close(work: Work, desk: str, agent: str | None) -> None:
+    leave(work, desk, agent)
     work.journal("desk_closed", desk=desk)
     work.set_desk(desk, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
     if work.index.find_desk(desk) is not None:

@@ -1,0 +1,101 @@
+"""Who is logged in: opened and ended by a person, noted and changed by the keeper."""
+
+from hub.queue import people_store
+from hub.queue.commands.signing import leave
+from hub.queue.refusals import Unknown
+from hub.queue.requests import (
+    ChangeSession,
+    DoneAnswer,
+    EndReason,
+    EndSession,
+    NoteSessions,
+    OpenSession,
+    SessionAnswer,
+)
+from hub.queue.transaction import Work
+
+
+def open_session(work: Work, command: OpenSession) -> SessionAnswer:
+    """A local account is for when the directory is away: each use of it stands in the journal."""
+    session = work.counter("", people_store.SESSION_IDS)
+    work.write(
+        people_store.INSERT_SESSION,
+        id=session,
+        token_hash=command.token_hash,
+        account=command.account,
+        name=command.name,
+        roles=" ".join(sorted(command.roles)),
+        local=command.local,
+        opened_ms=work.now_ms,
+        seen_ms=work.now_ms,
+        checked_ms=work.now_ms,
+        ended_ms=None,
+        end_reason=None,
+    )
+    _show_as(work, command.account, command.name)
+    if command.local:
+        work.actor = command.account
+        work.journal("login_local")
+    return SessionAnswer(session=session)
+
+
+def end_session(work: Work, command: EndSession) -> DoneAnswer:
+    """Whoever was only idle is still at the desk; any other end leaves it, with the person's last open session."""
+    account, ended_ms = _session(work, command.session)
+    if ended_ms is None:
+        work.write(
+            people_store.END_SESSION,
+            guarded=True,
+            of_id=command.session,
+            to_ended_ms=work.now_ms,
+            to_reason=command.reason,
+        )
+        work.flush()
+    if command.reason is not EndReason.IDLE and not work.rows(people_store.OPEN_OF_ACCOUNT, account=account):
+        for (desk,) in work.rows(people_store.DESKS_OF_AGENT, account=account):
+            leave(work, desk, account)
+    return DoneAnswer(count=int(ended_ms is None))
+
+
+def note_sessions(work: Work, command: NoteSessions) -> DoneAnswer:
+    """Nothing that anybody must be told: no journal row."""
+    for session, seen_ms in command.seen:
+        work.write(people_store.SEE_SESSION, of_id=session, to_ms=seen_ms)
+    # Both may be of one row, and two writes of one row can't go together.
+    work.flush()
+    for session, checked_ms in command.checked:
+        work.write(people_store.CHECK_SESSION, of_id=session, to_ms=checked_ms)
+    return DoneAnswer(count=len(command.seen) + len(command.checked))
+
+
+def change_session(work: Work, command: ChangeSession) -> DoneAnswer:
+    """A session that ended meanwhile stays as it was."""
+    account, ended_ms = _session(work, command.session)
+    if ended_ms is not None:
+        return DoneAnswer()
+    work.write(
+        people_store.CHANGE_SESSION,
+        guarded=True,
+        of_id=command.session,
+        to_name=command.name,
+        to_roles=" ".join(sorted(command.roles)),
+        to_ms=command.checked_ms,
+    )
+    _show_as(work, account, command.name)
+    return DoneAnswer(count=1)
+
+
+def _session(work: Work, session: int) -> tuple[str, int | None]:
+    rows = work.rows(people_store.SESSION_BY_ID, id=session)
+    if not rows:
+        raise Unknown("session", str(session))
+    account, ended_ms = rows[0]
+    return account, ended_ms
+
+
+def _show_as(work: Work, account: str, name: str) -> None:
+    known = work.rows(people_store.AGENT_NAME, account=account)
+    if not known:
+        work.write(people_store.INSERT_AGENT, account=account, name=name)
+    elif known[0][0] != name:
+        work.write(people_store.RENAME_AGENT, guarded=True, of_account=account, to_name=name)

@@ -1,0 +1,54 @@
+"""Who works at which desk: one agent at one desk, and one desk for one agent."""
+
+from hub.queue import people_store
+from hub.queue.refusals import NotSignedOn, Unknown
+from hub.queue.requests import DeskAnswer, SignOff, SignOn
+from hub.queue.transaction import DeskView, Work
+from protocol.messages import DeskOutcome
+
+
+def sign_on(work: Work, _command: SignOn, view: DeskView) -> DeskAnswer:
+    """Takes the desk over from whoever was signed on there; the actor's other desk is left in the same command."""
+    taken = DeskAnswer(outcome=DeskOutcome.TAKEN)
+    if not work.actor:
+        raise Unknown("agent", work.actor)
+    if view.agent == work.actor:
+        return taken
+    for (other,) in work.rows(people_store.DESKS_OF_AGENT, account=work.actor):
+        leave(work, other, work.actor)
+    # The index on one desk an agent is checked row by row: the old one must be gone before the new one.
+    work.write_desks()
+    work.flush()
+    work.journal("sign_on", desk=view.desk.name, data={"agent": work.actor, "before": view.agent})
+    work.set_desk(view.desk.name, agent=work.actor)
+    work.publish_desk(view.desk.name)
+    return taken
+
+
+def sign_off(work: Work, _command: SignOff, view: DeskView) -> DeskAnswer:
+    """Quitter le guichet; the desk stays as it is."""
+    leave(work, view.desk.name, view.agent)
+    return DeskAnswer(outcome=DeskOutcome.TAKEN)
+
+
+def leave(work: Work, desk: str, agent: str | None) -> None:
+    """Signs off who is signed on at the desk, if anybody is. The site file may have the desk no more."""
+    if agent is None:
+        return
+    work.journal("sign_off", desk=desk, data={"agent": None, "before": agent})
+    work.set_desk(desk, agent=None)
+    if work.index.find_desk(desk) is not None:
+        work.publish_desk(desk)
+
+
+def need_signed_on(work: Work, view: DeskView) -> None:
+    """For what only who is signed on at the desk may do: somebody who was may have been taken over, and is told."""
+    if not work.origin.signed_on or view.agent == work.origin.actor:
+        return
+    raise NotSignedOn(view.desk.name, view.agent, signed_on_ms(work, view.desk.name) if view.agent else None)
+
+
+def signed_on_ms(work: Work, desk: str) -> int:
+    """Since when who is signed on there is."""
+    rows = work.rows(people_store.LAST_SIGN_ON, desk=desk)
+    return rows[0][0] if rows else 0

@@ -1,0 +1,54 @@
+"""The SQL of who is logged in and who is signed on where."""
+
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, insert, literal_column, select, update
+
+from hub.database.tables import AgentRow, LoginSessionRow
+from hub.queue.store import DESK, ID, SITE, desk, event
+
+session: Any = LoginSessionRow.__table__
+agent: Any = AgentRow.__table__
+
+# The counter without a day of the sessions' ids.
+SESSION_IDS = "session"
+
+_ACCOUNT: Any = bindparam("account")
+_IS_OPEN: Any = literal_column("login_session.ended_ms is null")
+_OF_SESSION: Any = (session.c.site == SITE) & (session.c.id == bindparam("of_id")) & _IS_OPEN
+
+SESSION_BY_ID: Executable = select(session.c.account, session.c.ended_ms).where(
+    session.c.site == SITE, session.c.id == ID
+)
+OPEN_OF_ACCOUNT: Executable = select(session.c.id).where(
+    session.c.site == SITE, session.c.account == _ACCOUNT, _IS_OPEN
+)
+AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
+DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)
+AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
+# A desk that somebody is signed on at has such a row since the last one was signed off.
+LAST_SIGN_ON: Executable = (
+    select(event.c.at_ms)
+    .where(event.c.site == SITE, event.c.desk == DESK, literal_column("event = 'sign_on'"))
+    .order_by(event.c.id.desc())
+    .limit(1)
+)
+
+INSERT_SESSION: Executable = insert(session).values({each.name: bindparam(each.name) for each in session.c}).inline()
+END_SESSION: Executable = (
+    update(session).where(_OF_SESSION).values(ended_ms=bindparam("to_ended_ms"), end_reason=bindparam("to_reason"))
+)
+# Of one that has ended meanwhile nothing is noted.
+SEE_SESSION: Executable = update(session).where(_OF_SESSION).values(seen_ms=bindparam("to_ms"))
+CHECK_SESSION: Executable = update(session).where(_OF_SESSION).values(checked_ms=bindparam("to_ms"))
+CHANGE_SESSION: Executable = (
+    update(session)
+    .where(_OF_SESSION)
+    .values(name=bindparam("to_name"), roles=bindparam("to_roles"), checked_ms=bindparam("to_ms"))
+)
+INSERT_AGENT: Executable = insert(agent).values({each.name: bindparam(each.name) for each in agent.c}).inline()
+RENAME_AGENT: Executable = (
+    update(agent)
+    .where(agent.c.site == SITE, agent.c.account == bindparam("of_account"))
+    .values(name=bindparam("to_name"))
+)
