@@ -1,0 +1,99 @@
+"""The rows of local accounts. Written by `suivant admin` alone, in one short transaction each."""
+
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hub.auth.roles import Role
+from hub.database.tables import AccountRow, LoginSessionRow
+from hub.queue.requests import EndReason
+
+_account: Any = AccountRow.__table__
+_session: Any = LoginSessionRow.__table__
+
+
+class LocalAccount(Struct, frozen=True, kw_only=True):
+    """`password`: hashed, see `hub.auth.passwords`. `ended_ms`: nobody comes in by it since."""
+
+    account: str
+    name: str
+    password: str
+    roles: frozenset[Role]
+    created_ms: int
+    ended_ms: int | None = None
+
+
+def read_account(connection: Connection, site: str, account: str) -> LocalAccount | None:
+    """The account that somebody may log in with; None where there is none or it was ended."""
+    query = select(*_account.c).where(_account.c.site == site, _account.c.account == account)
+    row = connection.execute(query.where(_account.c.ended_ms.is_(None))).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def read_accounts(connection: Connection, site: str) -> list[LocalAccount]:
+    """All of them, ended ones too, by name of the account."""
+    query = select(*_account.c).where(_account.c.site == site).order_by(_account.c.account)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def create_account(connection: Connection, site: str, new: LocalAccount) -> bool:
+    """False where there is one of that name; an ended one gives its name away."""
+    if read_account(connection, site, new.account) is not None:
+        return False
+    connection.execute(delete(_account).where(_account.c.site == site, _account.c.account == new.account))
+    connection.execute(
+        insert(_account).values(
+            site=site,
+            account=new.account,
+            name=new.name,
+            password=new.password,
+            roles=roles_text(new.roles),
+            created_ms=new.created_ms,
+            ended_ms=None,
+        )
+    )
+    return True
+
+
+def end_account(connection: Connection, site: str, account: str, now_ms: int) -> int | None:
+    """Ends it with all its open sessions: how many those were, or None where there is no such account.
+
+    A running hub finds the sessions ended, and signs their person off.
+    """
+    ended = connection.execute(
+        update(_account)
+        .where(_account.c.site == site, _account.c.account == account, _account.c.ended_ms.is_(None))
+        .values(ended_ms=now_ms)
+    )
+    if not ended.rowcount:
+        return None
+    return connection.execute(
+        update(_session)
+        .where(
+            *(_session.c.site == site, _session.c.account == account, _session.c.local),
+            _session.c.ended_ms.is_(None),
+        )
+        .values(ended_ms=now_ms, end_reason=EndReason.ENDED)
+    ).rowcount
+
+
+def roles_text(roles: frozenset[Role]) -> str:
+    """As a column keeps them."""
+    return " ".join(sorted(roles))
+
+
+def roles_of(text: str) -> frozenset[Role]:
+    """From how a column keeps them."""
+    return frozenset(map(Role, text.split()))
+
+
+def _from_row(row: Any) -> LocalAccount:
+    return LocalAccount(
+        account=row.account,
+        name=row.name,
+        password=row.password,
+        roles=roles_of(row.roles),
+        created_ms=row.created_ms,
+        ended_ms=row.ended_ms,
+    )

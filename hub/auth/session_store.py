@@ -1,0 +1,32 @@
+"""The open sessions as the database has them; they are written by the writer's commands alone."""
+
+from typing import Any
+
+from sqlalchemy import Connection, literal_column, select
+
+from hub.auth.account_store import roles_of
+from hub.auth.people import Person
+from hub.auth.sessions import Session
+from hub.database.tables import LoginSessionRow
+
+_session: Any = LoginSessionRow.__table__
+# As it stands in the index of open ones.
+_IS_OPEN: Any = literal_column("login_session.ended_ms is null")
+
+
+def open_sessions(connection: Connection, site: str) -> list[Session]:
+    """All that have not ended, whatever their limits say."""
+    query = select(*_session.c).where(_session.c.site == site, _IS_OPEN).order_by(_session.c.id)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def _from_row(row: Any) -> Session:
+    person = Person(account=row.account, name=row.name, roles=roles_of(row.roles), local=bool(row.local))
+    return Session(
+        id=row.id,
+        token_hash=row.token_hash,
+        person=person,
+        opened_ms=row.opened_ms,
+        seen_ms=row.seen_ms,
+        checked_ms=row.checked_ms,
+    )
