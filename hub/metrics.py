@@ -20,6 +20,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from hub.auth.people import Reason
+
 # One more line a series, that nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -111,9 +113,19 @@ class Metrics:
         self._flaws = Gauge("suivant_bookings_flawed", "bookings that can't be shown", registry=registry)
         self._told = Counter("suivant_reports", "reports to the source", ["kind", "outcome"], registry=registry)
         self._failed = Gauge("suivant_reports_failed", "reports an agent must look at", registry=registry)
+        self._logins = Counter("suivant_logins", "logins by how they ended", ["result"], registry=registry)
+        self._sessions = Gauge("suivant_open_sessions", "people who are logged in", registry=registry)
+        self._lookups = Counter(
+            "suivant_directory_lookups",
+            "times the directory was asked anew for somebody",
+            ["outcome"],
+            registry=registry,
+        )
         # A counter that is there from the start shows the first error too as a rise.
         for reason in BadReason:
             self._bad.labels(reason)
+        for result in ("directory", "local", *Reason):
+            self._logins.labels(result)
 
     def text(self) -> bytes:
         """All of it as Prometheus reads it, of CONTENT_TYPE."""
@@ -194,3 +206,14 @@ class Metrics:
     def told(self, kind: str, outcome: str) -> None:
         """`kind`: of `hub.appointments.source.ReportKind`; `outcome`: `done`, `away` or `refused`."""
         self._told.labels(kind, outcome).inc()
+
+    def login(self, result: str) -> None:
+        """`result`: `directory` or `local` for who came in, else of `hub.auth.people.Reason`."""
+        self._logins.labels(result).inc()
+
+    def watch_sessions(self, count: Callable[[], int]) -> None:
+        self._sessions.set_function(count)
+
+    def looked_up(self, outcome: str) -> None:
+        """`outcome`: `known`, `gone` or `away`."""
+        self._lookups.labels(outcome).inc()

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+import structlog
 from msgspec import Struct
 
 from hub.auth.people import Person
 from hub.site import MINUTE_MS, Login
+
+log = structlog.get_logger(__name__)
 
 TOKEN_BYTES = 32
 Limit = Literal["idle", "absolute"]
@@ -99,6 +102,11 @@ class SessionBook:
         """The session of this id as it is now, for what is no request of the person: nothing is noted."""
         return next((each for each in self._by_hash.values() if each.id == session), None)
 
+    def of(self, account: str, *, local: bool) -> list[Session]:
+        """All open sessions of one person."""
+        sessions = self._by_hash.values()
+        return [each for each in sessions if (each.person.account, each.person.local) == (account, local)]
+
     def add(self, session: Session) -> None:
         """Opened and committed a moment ago."""
         with self._writing:
@@ -167,7 +175,10 @@ class SessionBook:
         ids = frozenset(sessions)
         if ids:
             for told in self._told:
-                told(ids)
+                try:
+                    told(ids)
+                except Exception:
+                    log.exception("session_end.not_taken")
 
 
 def _less(before: Person, now: Person) -> bool:
