@@ -199,13 +199,15 @@ class LdapDirectory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The municipal directory. The service account's password is no part of this: `hub.settings`.
 
     `servers` hold the same and are tried in this order. Who logs in is searched under `base` by `account_attribute`,
-    among those that match `filter`. `service_account` is who searches; without it, `bind_as` says what a person binds
-    as, `{account}` standing for what they typed. Attributes that are not named are those that `kind` uses by custom.
+    among those that match `filter`; groups under `group_base`, unless that is the same. `service_account` is who
+    searches; without it, `bind_as` says what a person binds as, `{account}` standing for what they typed. Attributes
+    that are not named are those that `kind` uses by custom.
     """
 
     servers: tuple[LdapAddress, ...]
     kind: Literal["openldap", "active_directory"] = "openldap"
     base: DistinguishedName
+    group_base: DistinguishedName | None = None
     groups: RoleGroups
     service_account: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
     bind_as: Annotated[str, Meta(min_length=1, max_length=500)] | None = None

@@ -1,0 +1,226 @@
+"""The municipal directory: OpenLDAP, Active Directory, or what speaks like one of them."""
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from hub.auth.directory import DirectoryAway, NoDirectory
+from hub.auth.ldap_entries import CUSTOMS, REFUSALS, Custom, Entry, account_of, name_of
+from hub.auth.ldap_faults import FaultKind, ServerFault
+from hub.auth.ldap_groups import FindGroups, groups_of, roles_by_group, roles_of
+from hub.auth.ldap_link import Bound, Link
+from hub.auth.ldap_names import bind_name, escaped, is_distinguished, parse_address
+from hub.auth.ldap_secrets import LdapSecrets
+from hub.auth.ldap_servers import WHOLE_S, Servers, ServerTalk, Service
+from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason, one_spelling
+from hub.site import LdapDirectory
+from protocol.environment import PREFIX, WrongSetting
+
+log = structlog.get_logger(__name__)
+
+# One is who was meant; a second one is enough to know that nobody can be sure.
+PEOPLE_MOST = 2
+# A group's own parents are few; a server's own limit is 500 by custom.
+GROUPS_OF_ONE_MOST = 500
+# Whom an unknown account is tried as, so that it takes as long as a known one.
+_NOBODY = "cn=suivant-unknown-account"
+
+NowS = Callable[[], float]
+# Either of them searches: the kept connection, or the person's own.
+Searcher = Service | Link
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who the directory says an account is."""
+
+    entry: Entry
+    person: Person
+    is_over: bool
+    groups: tuple[str, ...]
+
+
+def open_directory(
+    described: LdapDirectory | None, secrets: LdapSecrets, now_s: NowS = time.time, *, whole_s: float = WHOLE_S
+) -> "MunicipalDirectory | NoDirectory":
+    """Connects to nothing yet. `now_s`: seconds since 1970. Raises WrongSetting where password or authority lack."""
+    if described is None:
+        return NoDirectory()
+    return MunicipalDirectory(described, servers_of(described, secrets, whole_s), now_s)
+
+
+def servers_of(described: LdapDirectory, secrets: LdapSecrets, whole_s: float = WHOLE_S) -> Servers:
+    service = None
+    if described.service_account is not None:
+        if not secrets.password:
+            wanted = "a file with the password of the service account that the site file names"
+            raise WrongSetting(f"{PREFIX}LDAP_PASSWORD_FILE", "", wanted)
+        service = (described.service_account, secrets.password)
+    try:
+        context = ssl.create_default_context(cafile=secrets.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        wanted = f"a PEM file with the certificate of an authority ({error})"
+        raise WrongSetting(f"{PREFIX}LDAP_CA_FILE", str(secrets.ca_file), wanted) from error
+    return Servers([parse_address(each) for each in described.servers], context, service, whole_s=whole_s)
+
+
+class MunicipalDirectory:
+    def __init__(self, described: LdapDirectory, servers: Servers, now_s: NowS) -> None:
+        self._servers = servers
+        self._reader = Reader(described, now_s)
+        self.can_look_up = described.service_account is not None
+
+    def log_in(self, account: str, password: str, /) -> Person:
+        # A bind without a password succeeds as nobody: it must never be sent.
+        if not may_be_account(account) or not may_be_password(password):
+            raise LoginRefused(Reason.WRONG)
+        try:
+            known = self._servers.ask(partial(self._reader.log_in, account=account, password=password))
+        except DirectoryAway:
+            # Which server and why, the log says already.
+            raise LoginRefused(Reason.AWAY) from None
+        if known is None or known.is_over:
+            raise LoginRefused(Reason.WRONG)
+        if not known.person.roles:
+            raise LoginRefused(Reason.NO_ROLE)
+        return known.person
+
+    def look_up(self, account: str, /) -> Person | None:
+        if not may_be_account(account):
+            return None
+        known = self._servers.ask(partial(self._reader.look_up, account=account))
+        if known is None or known.is_over or not known.person.roles:
+            return None
+        return known.person
+
+    def close(self) -> None:
+        self._servers.close()
+
+
+class Reader:
+    """What is asked of one server, as the site file describes the directory. Raises ServerFault."""
+
+    def __init__(self, described: LdapDirectory, now_s: NowS) -> None:
+        self.described = described
+        self._now_s = now_s
+        self._custom: Custom = CUSTOMS[described.kind]
+        self.account_attribute = described.account_attribute or self._custom.account
+        self.name_attribute = described.name_attribute or self._custom.name
+        self._attributes = list(
+            dict.fromkeys([self.account_attribute, self.name_attribute, self._custom.account, *self._custom.state])
+        )
+        self._by_group = roles_by_group(described.groups)
+
+    def log_in(self, talk: ServerTalk, account: str, password: str) -> Known | None:
+        """None where account and password are not those of one person."""
+        if self.described.bind_as is not None:
+            return self._log_in_directly(talk, self.described.bind_as, account, password)
+        with talk.service() as service:
+            entry = self.find(service, account)
+            bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
+            if entry is None or not _let_in(bound):
+                return None
+            return self._known(service, entry)
+
+    def look_up(self, talk: ServerTalk, account: str) -> Known | None:
+        with talk.service() as service:
+            entry = self.find(service, account)
+            return None if entry is None else self._known(service, entry)
+
+    def find(self, searcher: Searcher, account: str) -> Entry | None:
+        """The one entry of that account."""
+        return self._one(searcher, self.described.base, account)
+
+    def _one(self, searcher: Searcher, base: str, account: str, *, below: bool = True) -> Entry | None:
+        matching = self.filter_for(account)
+        found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=below)
+        if found.more or len(found.entries) > 1:
+            log.warning("ldap.ambiguous", attribute=self.account_attribute, base=self.described.base)
+            return None
+        if found.entries:
+            return found.entries[0]
+        # Who may no longer look under the base finds nobody there; that says nothing of anybody.
+        if below and not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
+            raise ServerFault(FaultKind.BASE, _address(searcher), f"does not show the base {base}")
+        return None
+
+    def filter_for(self, account: str) -> str:
+        asked = f"({self.account_attribute}={escaped(one_spelling(account))})"
+        return f"(&{self.described.filter}{asked})" if self.described.filter else asked
+
+    def _log_in_directly(self, talk: ServerTalk, template: str, account: str, password: str) -> Known | None:
+        name = bind_name(template, one_spelling(account))
+        if name is None:
+            return None
+        link = talk.open()
+        if not _let_in(link.bind(name, password)):
+            return None
+        if is_distinguished(template):
+            entry = self._one(link, name, account, below=False)
+        else:
+            entry = self._one(link, self.described.base, account)
+            # Another person's name may be spelt like this one's account: only who bound may come in.
+            if entry is not None and not self._is_who_bound(entry, link.who_am_i()):
+                log.warning("ldap.another_bound", attribute=self.account_attribute)
+                return None
+        return None if entry is None else self._known(link, entry)
+
+    def _is_who_bound(self, entry: Entry, identity: str) -> bool:
+        """`u:DOMAIN\\account` is how Active Directory answers 'Who am I?'."""
+        kind, _colon, rest = identity.partition(":")
+        account = account_of(entry, self._custom.account)
+        return kind == "u" and account is not None and one_spelling(rest.rpartition("\\")[2]) == account
+
+    def _known(self, searcher: Searcher, entry: Entry) -> Known:
+        account = account_of(entry, self.account_attribute)
+        if account is None:
+            words = (
+                f"does not show {self.account_attribute} of an entry: the account that looks must be able to read it"
+            )
+            raise ServerFault(FaultKind.REFUSED, _address(searcher), words)
+        listed_as = entry.text(self.account_attribute) or account
+        groups = tuple(groups_of(self.described, entry.dn, listed_as, self._find_groups(searcher)))
+        name = name_of(entry, self.name_attribute) or account
+        person = Person(account=account, name=name, roles=roles_of(groups, self._by_group))
+        return Known(entry, person, self._custom.is_over(entry, self._now_s()), groups)
+
+    def _find_groups(self, searcher: Searcher) -> FindGroups:
+        base = self.described.group_base or self.described.base
+
+        def find(matching: str) -> list[str]:
+            found = searcher.search(base, matching, most=GROUPS_OF_ONE_MOST)
+            if found.more:
+                # Some of them would be some of the rights.
+                words = f"gives out too few of somebody's groups at once, under {base}"
+                raise ServerFault(FaultKind.REFUSED, _address(searcher), words)
+            return [each.dn for each in found.entries]
+
+        return find
+
+
+def may_be_account(account: str) -> bool:
+    return bool(one_spelling(account)) and len(account) <= MAX_ACCOUNT and account.strip().isprintable()
+
+
+def may_be_password(password: str) -> bool:
+    if not password or len(password) > MAX_PASSWORD or "\0" in password:
+        return False
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _let_in(bound: Bound) -> bool:
+    if not bound.ok and bound.data is not None:
+        log.info("ldap.refused", why=REFUSALS.get(bound.data, bound.data))
+    return bound.ok
+
+
+def _address(searcher: Searcher) -> str:
+    return str(searcher.address)

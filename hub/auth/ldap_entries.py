@@ -1,0 +1,99 @@
+"""What stands in a person's entry, and what each kind of directory calls it. Pure.
+
+Active Directory's attributes and codes are those of Microsoft's documentation, not tried against the real thing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hub.auth.people import one_spelling
+
+NAME_MOST = 100
+# Active Directory counts in 100 ns from 1601.
+_TICKS_A_SECOND = 10_000_000
+_FROM_1601_TO_1970_S = 11_644_473_600
+_DAY_S = 86_400
+# userAccountControl: ADS_UF_ACCOUNTDISABLE.
+_DISABLED = 0x2
+# accountExpires: never.
+_NEVER = frozenset({0, 0x7FFF_FFFF_FFFF_FFFF})
+# pwdAccountLockedTime of an account that an administrator locked. Any other time is that of too many wrong passwords,
+# which anybody can type: it must not end a colleague's session.
+_LOCKED_FOR_GOOD = "000001010000Z"
+
+# Why Active Directory refused a bind, by the number after `data` in its message.
+REFUSALS = {
+    "525": "unknown",
+    "52e": "wrong",
+    "530": "not at this hour",
+    "531": "not from this machine",
+    "532": "password expired",
+    "533": "disabled",
+    "568": "too many groups",
+    "701": "account expired",
+    "773": "password must be changed",
+    "775": "locked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`values`: by the attribute's name in small letters, as bytes."""
+
+    dn: str
+    values: Mapping[str, tuple[bytes, ...]]
+
+    def texts(self, attribute: str) -> list[str]:
+        return [each.decode(errors="replace") for each in self.values.get(attribute.lower(), ())]
+
+    def text(self, attribute: str) -> str | None:
+        return next(iter(self.texts(attribute)), None)
+
+    def number(self, attribute: str) -> int | None:
+        try:
+            return int(self.text(attribute) or "")
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """How a kind of directory does it. `state`: the attributes that `is_over` looks at, seconds since 1970 in hand."""
+
+    account: str
+    name: str
+    state: tuple[str, ...]
+    is_over: Callable[[Entry, float], bool]
+
+
+def account_of(entry: Entry, attribute: str) -> str | None:
+    """Always the same one, where an entry has several."""
+    return min((one_spelling(each) for each in entry.texts(attribute)), default=None)
+
+
+def name_of(entry: Entry, attribute: str) -> str | None:
+    """As colleagues read it: without what no screen can show."""
+    text = "".join(sign if sign.isprintable() else " " for sign in entry.text(attribute) or "")
+    return " ".join(text.split())[:NAME_MOST] or None
+
+
+def _is_over_openldap(entry: Entry, now_s: float) -> bool:
+    if entry.text("pwdAccountLockedTime") == _LOCKED_FOR_GOOD:
+        return True
+    last_day = entry.number("shadowExpire")
+    return last_day is not None and last_day >= 0 and now_s >= last_day * _DAY_S
+
+
+def _is_over_active_directory(entry: Entry, now_s: float) -> bool:
+    if (entry.number("userAccountControl") or 0) & _DISABLED:
+        return True
+    expires = entry.number("accountExpires")
+    return expires is not None and expires not in _NEVER and now_s >= expires / _TICKS_A_SECOND - _FROM_1601_TO_1970_S
+
+
+CUSTOMS = {
+    "openldap": Custom("uid", "cn", ("pwdAccountLockedTime", "shadowExpire"), _is_over_openldap),
+    "active_directory": Custom(
+        "sAMAccountName", "displayName", ("userAccountControl", "accountExpires"), _is_over_active_directory
+    ),
+}

@@ -1,0 +1,24 @@
+"""What may be wrong between the hub and a server of the directory, in words that name no person."""
+
+from enum import StrEnum
+
+
+class FaultKind(StrEnum):
+    UNREACHED = "unreached"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    ACCOUNT = "account"
+    BASE = "base"
+    REFERRAL = "referral"
+    REFUSED = "refused"
+
+
+class ServerFault(Exception):
+    """A server gave no answer that could be trusted. `str()` is a sentence: which server, and why."""
+
+    def __init__(self, kind: FaultKind, server: str, words: str) -> None:
+        super().__init__(f"{server} {words}")
+        self.kind = kind
+        self.server = server
+        self.words = words

@@ -1,0 +1,65 @@
+"""The groups a person is in, of groups in groups too. Pure: a function that searches is handed in."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from hub.auth.ldap_names import dn_key, escaped
+from hub.auth.roles import Role
+from hub.site import LdapDirectory, RoleGroups
+
+# Groups around groups around …, and how many of them all: a town's are a handful, a cycle has no end.
+DEPTH_MOST = 10
+GROUPS_MOST = 500
+# Names in one filter.
+TOGETHER_MOST = 50
+# LDAP_MATCHING_RULE_IN_CHAIN: Active Directory follows nested groups itself.
+IN_CHAIN = "1.2.840.113556.1.4.1941"
+
+# The names of the groups under the group base that match a filter.
+FindGroups = Callable[[str], Sequence[str]]
+
+
+def roles_by_group(groups: RoleGroups) -> dict[str, frozenset[Role]]:
+    """By the one spelling of the group's name."""
+    found: dict[str, frozenset[Role]] = {}
+    for role in (Role.AGENT, Role.RECEPTION, Role.SUPERVISOR, Role.ADMINISTRATOR):
+        for group in getattr(groups, role):
+            found[dn_key(group)] = found.get(dn_key(group), frozenset()) | {role}
+    return found
+
+
+def group_names(groups: RoleGroups) -> list[str]:
+    """As they stand in the site file, each once."""
+    return list(dict.fromkeys([*groups.agent, *groups.reception, *groups.supervisor, *groups.administrator]))
+
+
+def roles_of(groups: Iterable[str], by_group: Mapping[str, frozenset[Role]]) -> frozenset[Role]:
+    return frozenset(role for group in groups for role in by_group.get(dn_key(group), ()))
+
+
+def groups_of(directory: LdapDirectory, dn: str, account: str, find: FindGroups) -> list[str]:
+    if directory.kind == "active_directory":
+        return list(find(in_chain_filter(dn, group_names(directory.groups))))
+    return list(_up_from(dn, account, find))
+
+
+def in_chain_filter(dn: str, groups: Sequence[str]) -> str:
+    """Which of these groups hold the person, in whatever depth; asked of those alone, since the rule is slow."""
+    named = "".join(f"(distinguishedName={escaped(each)})" for each in groups)
+    return f"(&(objectClass=group)(|{named})(member:{IN_CHAIN}:={escaped(dn)}))"
+
+
+def _up_from(dn: str, account: str, find: FindGroups) -> Iterator[str]:
+    """Level by level: the groups that name the person, then those that name these groups …"""
+    seen: set[str] = set()
+    below = [f"(member={escaped(dn)})(uniqueMember={escaped(dn)})(memberUid={escaped(account)})"]
+    for _depth in range(DEPTH_MOST):
+        fresh: list[str] = []
+        for start in range(0, len(below), TOGETHER_MOST):
+            for group in find(f"(|{''.join(below[start : start + TOGETHER_MOST])})"):
+                if dn_key(group) not in seen and len(seen) < GROUPS_MOST:
+                    seen.add(dn_key(group))
+                    fresh.append(group)
+        if not fresh:
+            return
+        yield from fresh
+        below = [f"(member={escaped(group)})(uniqueMember={escaped(group)})" for group in fresh]

@@ -1,0 +1,227 @@
+"""One connection to one server of the directory. Alone knows ldap3, and sets each default that is wrong here."""
+
+import contextlib
+import math
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ldap3 import (
+    BASE,
+    DEREF_NEVER,
+    IP_SYSTEM_DEFAULT,
+    NO_ATTRIBUTES,
+    NONE,
+    SIMPLE,
+    SUBTREE,
+    SYNC,
+    Connection,
+    Server,
+    Tls,
+)
+
+from hub.auth.ldap_entries import Entry
+from hub.auth.ldap_faults import FaultKind, ServerFault
+from hub.auth.ldap_names import Address
+
+# Results of RFC 4511, and what they say of a password: wrong, or an account that may not come in.
+SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT = 0, 4, 10, 32
+CONSTRAINT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING = 19, 34, 48, 49, 53
+_NOT_LET_IN = frozenset({CONSTRAINT, NO_SUCH_OBJECT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING})
+
+_DATA = re.compile(r"\bdata ([0-9a-f]{1,8})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What came of a bind. `data`: Active Directory's own code for a refusal, where it gave one."""
+
+    ok: bool
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`more`: there are more than were asked for, or than the server gives out."""
+
+    entries: tuple[Entry, ...]
+    more: bool
+
+
+class _VerifiedTls(Tls):  # type: ignore[misc]  # ldap3 ships no types
+    """ldap3's own verifies nothing unless told, and reads the authorities anew for each connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = context
+        # ldap3 turns it into a text.
+        self.fault: Exception | None = None
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - always done
+        try:
+            # Nagle and delayed ACK would put 40 ms between the end of the handshake and what comes next.
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wrapped = self._context.wrap_socket(
+                connection.socket, server_hostname=connection.server.host, do_handshake_on_connect=False
+            )
+            # From here on it can be cut, in the middle of a handshake too.
+            connection.socket = wrapped
+            wrapped.do_handshake()
+        except Exception as error:
+            self.fault = error
+            raise
+
+
+class Link:
+    """For one thread at a time; `cut` alone may come from another. After a ServerFault it is closed."""
+
+    def __init__(self, address: Address, context: ssl.SSLContext, within_s: float) -> None:
+        """Opens nothing yet."""
+        self.address = address
+        self._whole_s = math.ceil(within_s)
+        self._tls = _VerifiedTls(context)
+        server = Server(
+            address.host,
+            port=address.port,
+            use_ssl=address.tls_first,
+            tls=self._tls,
+            allowed_referral_hosts=[],
+            get_info=NONE,
+            # A name may have two addresses, of which the first is dead.
+            connect_timeout=within_s / 2,
+            mode=IP_SYSTEM_DEFAULT,
+        )
+        self._connection = Connection(
+            server,
+            client_strategy=SYNC,
+            auto_bind=False,
+            auto_referrals=False,
+            auto_range=False,
+            auto_escape=False,
+            auto_encode=False,
+            check_names=False,
+            read_only=True,
+            raise_exceptions=False,
+            return_empty_attributes=False,
+            receive_timeout=self._whole_s,
+        )
+
+    def open(self) -> None:
+        """Connects; nothing is sent before TLS stands and the server's certificate is verified."""
+        with self._guarded(self._not_opened):
+            self._connection.open(read_server_info=False)
+            if not self.address.tls_first and not self._connection.start_tls(read_server_info=False):
+                raise ssl.SSLError("StartTLS was refused")
+
+    def bind(self, name: str, password: str) -> Bound:
+        connection = self._connection
+        with self._guarded(_lost):
+            # Bytes, since ldap3 would send another spelling of some passwords.
+            connection.user, connection.password, connection.authentication = name, password.encode(), SIMPLE
+            try:
+                connection.bind(read_server_info=False)
+            finally:
+                connection.user = connection.password = connection.request = None
+            result = connection.result
+            code, message = int(result["result"]), str(result["message"])
+        if code == SUCCESS:
+            return Bound(ok=True)
+        if code in _NOT_LET_IN:
+            data = _DATA.search(message)
+            return Bound(ok=False, data=data[1] if data else None)
+        raise self._refusal(code, str(result["description"]), "the bind")
+
+    def search(
+        self, base: str, matching: str, attributes: Sequence[str] = (), *, most: int, below: bool = True
+    ) -> Found:
+        """Entries at `base`, and `below` it. Raises ServerFault, also where the base is not there."""
+        connection = self._connection
+        with self._guarded(_lost):
+            connection.search(
+                base,
+                matching,
+                search_scope=SUBTREE if below else BASE,
+                dereference_aliases=DEREF_NEVER,
+                attributes=list(attributes) or [NO_ATTRIBUTES],
+                size_limit=most,
+                time_limit=self._whole_s,
+            )
+            code, description = int(connection.result["result"]), str(connection.result["description"])
+            entries = tuple(
+                Entry(each["dn"], {key.lower(): tuple(values or ()) for key, values in each["raw_attributes"].items()})
+                for each in connection.response or ()
+                # What stands elsewhere is answered as a reference: no referral is followed.
+                if each["type"] == "searchResEntry"
+            )
+            connection.response = connection.request = None
+        if code not in {SUCCESS, SIZE_LIMIT}:
+            raise self._refusal(code, description, "the search")
+        return Found(entries, more=code == SIZE_LIMIT)
+
+    def who_am_i(self) -> str:
+        """Who the server takes us for: `dn:…` or `u:DOMAIN\\name`, RFC 4532; empty for nobody."""
+        with self._guarded(_lost):
+            found = self._connection.extend.standard.who_am_i()
+            return found.decode() if isinstance(found, bytes) else str(found or "")
+
+    def cut(self) -> None:
+        opened = self._connection.socket
+        if opened is not None:
+            # Past ssl's own, which would take the session from under the thread that waits in it.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        opened = self._connection.socket
+        with contextlib.suppress(Exception):  # a polite good-bye, to a server that may be gone
+            self._connection.unbind()
+        if opened is not None:
+            opened.close()
+
+    @contextmanager
+    def _guarded(self, words: "Any") -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - ldap3 lets out whatever a broken answer makes of its decoder
+            self.close()
+            kind, told = words(error)
+            # Not `from error`: a request's values may stand in it.
+            raise ServerFault(kind, str(self.address), told) from None
+
+    def _not_opened(self, error: Exception) -> tuple[FaultKind, str]:
+        fault = self._tls.fault or error
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return FaultKind.TLS, f"shows a certificate that is not trusted: {fault.verify_message}"
+        if isinstance(fault, ssl.SSLError) or "startTLS" in str(fault):
+            return FaultKind.TLS, f"gives no TLS: {getattr(fault, 'reason', None) or fault}"
+        return _not_reached(fault)
+
+    def _refusal(self, code: int, description: str, what: str) -> ServerFault:
+        """Of a server that answered, but not with what was asked."""
+        self.close()
+        server = str(self.address)
+        if code == REFERRAL:
+            return ServerFault(FaultKind.REFERRAL, server, f"answers {what} by naming another server: none is followed")
+        if code == NO_SUCH_OBJECT:
+            return ServerFault(FaultKind.BASE, server, f"answers {what} with noSuchObject: that base is not there")
+        return ServerFault(FaultKind.REFUSED, server, f"answers {what} with {description} ({code})")
+
+
+def _not_reached(error: Exception) -> tuple[FaultKind, str]:
+    history = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], list) else None
+    text = str(history[-1][0] if history else error)
+    if "invalid server address" in text:
+        return FaultKind.UNREACHED, "is not reached: no address is known for its name"
+    if "timed out" in text:
+        return FaultKind.TIMEOUT, "is not reached in time"
+    return FaultKind.UNREACHED, f"is not reached: {text.rsplit('] ', maxsplit=1)[-1]}"
+
+
+def _lost(error: Exception) -> tuple[FaultKind, str]:
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return FaultKind.TIMEOUT, "gives no answer in time"
+    return FaultKind.LOST, f"broke the connection off ({type(error).__name__})"

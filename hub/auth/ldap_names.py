@@ -1,0 +1,90 @@
+"""Addresses, names and filters of a directory. Pure."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+LDAPS_PORT, LDAP_PORT = 636, 389
+ACCOUNT_HOLE = "{account}"
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+# Of names that Active Directory builds from an account, it lets none of these into the account.
+_NOT_IN_A_LOGIN_NAME = re.compile(r'["/\\\[\]:;|=,+*?<>@\s]')
+_HEX_PAIR = re.compile(rb"\\([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`tls_first`: TLS from the first byte; else StartTLS before anything else."""
+
+    host: str
+    port: int
+    tls_first: bool
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'ldaps' if self.tls_first else 'ldap'}://{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`ldaps://host`, `ldap://host:port`. Raises ValueError."""
+    parts = urlsplit(text)
+    if not parts.hostname:
+        raise ValueError(f"{text!r} names no machine")
+    tls_first = parts.scheme == "ldaps"
+    return Address(parts.hostname, parts.port or (LDAPS_PORT if tls_first else LDAP_PORT), tls_first)
+
+
+def escaped(text: str) -> str:
+    r"""Text as a value in a filter or in a distinguished name: RFC 4515 and 4514 both take any byte as `\xx`.
+
+    ldap3 strips the blanks around a filter's value and knows fewer signs, so all but letters and digits are written so.
+    """
+    return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:02x}" for byte in text.encode())
+
+
+def is_distinguished(template: str) -> bool:
+    return "=" in template
+
+
+def bind_name(template: str, account: str) -> str | None:
+    """Whom a person binds as; None for an account that can be nobody's."""
+    if is_distinguished(template):
+        return template.replace(ACCOUNT_HOLE, escaped(account))
+    if _NOT_IN_A_LOGIN_NAME.search(account):
+        return None
+    return template.replace(ACCOUNT_HOLE, account)
+
+
+def dn_key(name: str) -> str:
+    """One spelling of a distinguished name: capitals, blanks and ways of escaping told apart no more."""
+    parts = (_ava_key(part) for part in _split(name.encode(), b",;"))
+    return ",".join(parts)
+
+
+def _ava_key(rdn: bytes) -> str:
+    avas = []
+    for ava in _split(rdn, b"+"):
+        kind, _equals, value = ava.partition(b"=")
+        text = " ".join(_unescaped(value.strip()).split()).casefold()
+        # What is escaped here again can't be taken for a border between two parts.
+        avas.append(f"{kind.strip().decode(errors='replace').casefold()}={escaped(text)}")
+    return "+".join(sorted(avas))
+
+
+def _split(name: bytes, borders: bytes) -> list[bytes]:
+    parts, start, place = [], 0, 0
+    while place < len(name):
+        if name[place] == ord(b"\\"):
+            place += 2
+            continue
+        if name[place] in borders:
+            parts.append(name[start:place])
+            start = place + 1
+        place += 1
+    return [*parts, name[start:]]
+
+
+def _unescaped(value: bytes) -> str:
+    pairs = _HEX_PAIR.sub(lambda pair: bytes([int(pair[1], 16)]), value.replace(b"\\\\", b"\\5c"))
+    return re.sub(rb"\\(.)", rb"\1", pairs, flags=re.DOTALL).decode(errors="replace")

@@ -1,0 +1,192 @@
+"""The servers of a directory, one after the other, within one time for all; and the connections kept to them."""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from hub.auth.directory import DirectoryAway
+from hub.auth.ldap_bounds import Attempt, Bounds, TimeUp
+from hub.auth.ldap_faults import FaultKind, ServerFault
+from hub.auth.ldap_link import Bound, Found, Link
+from hub.auth.ldap_names import Address
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+# A login costs at most 5 s, however many servers hang: a little is kept for the way to here and back.
+WHOLE_S = 4.7
+# A server that failed is tried after the others for so long.
+LAST_FOR_S = 60.0
+# Kept for the next login, so many and so long: firewalls forget a silent connection and tell nobody.
+KEPT_MOST = 4
+KEPT_S = 60.0
+
+
+class ServerTalk:
+    """One server within one attempt, whose end closes all that is opened here."""
+
+    def __init__(self, server: "_Server", attempt: Attempt) -> None:
+        self._server = server
+        self._attempt = attempt
+
+    @property
+    def address(self) -> Address:
+        return self._server.address
+
+    def open(self) -> Link:
+        """A connection of its own, over TLS, as nobody yet."""
+        return self._server.open(self._attempt)
+
+    @contextmanager
+    def service(self) -> Iterator["Service"]:
+        """As the service account; kept afterwards, if nothing went wrong."""
+        service = Service(self._server, self._attempt)
+        yield service
+        service.keep()
+
+
+class Service:
+    """Searches by the service account, over a connection that an earlier login left, where there is one."""
+
+    def __init__(self, server: "_Server", attempt: Attempt) -> None:
+        self._server = server
+        self._attempt = attempt
+        kept = server.take_kept()
+        self._was_kept = kept is not None
+        if kept is not None:
+            attempt.take(kept)
+        self._link = kept or server.open_service(attempt)
+
+    @property
+    def address(self) -> Address:
+        return self._server.address
+
+    def search(
+        self, base: str, matching: str, attributes: Sequence[str] = (), *, most: int, below: bool = True
+    ) -> Found:
+        try:
+            return self._link.search(base, matching, attributes, most=most, below=below)
+        except ServerFault as fault:
+            # It may have been dropped while nobody used it; a search may be sent twice.
+            if not self._was_kept or fault.kind is not FaultKind.LOST:
+                raise
+        self._was_kept = False
+        self._link = self._server.open_service(self._attempt)
+        return self._link.search(base, matching, attributes, most=most, below=below)
+
+    def keep(self) -> None:
+        self._attempt.release(self._link)
+        self._server.keep(self._link)
+
+
+class _Server:
+    def __init__(self, address: Address, context: ssl.SSLContext, service: tuple[str, str] | None) -> None:
+        self.address = address
+        self.failed_s = float("-inf")
+        self._context = context
+        self._service = service
+        self._lock = threading.Lock()
+        self._kept: list[tuple[Link, float]] = []
+
+    def open(self, attempt: Attempt) -> Link:
+        link = Link(self.address, self._context, attempt.left_s())
+        attempt.take(link)
+        link.open()
+        attempt.left_s()
+        return link
+
+    def open_service(self, attempt: Attempt) -> Link:
+        if self._service is None:
+            raise ValueError("no service account is named")
+        link = self.open(attempt)
+        bound: Bound = link.bind(*self._service)
+        if not bound.ok:
+            raise ServerFault(FaultKind.ACCOUNT, str(self.address), "refuses the service account or its password")
+        return link
+
+    def take_kept(self) -> Link | None:
+        with self._lock:
+            while self._kept:
+                link, since_s = self._kept.pop()
+                if time.monotonic() - since_s < KEPT_S:
+                    return link
+                link.close()
+        return None
+
+    def keep(self, link: Link) -> None:
+        with self._lock:
+            if len(self._kept) < KEPT_MOST:
+                self._kept.append((link, time.monotonic()))
+                return
+        link.close()
+
+    def close(self) -> None:
+        with self._lock:
+            while self._kept:
+                self._kept.pop()[0].close()
+
+
+class Servers:
+    """`service`: name and password of the account that searches, where there is one."""
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        context: ssl.SSLContext,
+        service: tuple[str, str] | None,
+        *,
+        whole_s: float = WHOLE_S,
+    ) -> None:
+        self._servers = [_Server(address, context, service) for address in addresses]
+        self._bounds = Bounds()
+        self._whole_s = whole_s
+
+    def ask(self, work: Callable[[ServerTalk], T]) -> T:
+        """What the first server that can be asked gives or raises. Raises DirectoryAway where none can."""
+        until = time.monotonic() + self._whole_s
+        order = self._order()
+        faults: list[str] = []
+        for place, server in enumerate(order):
+            within_s = (until - time.monotonic()) / (len(order) - place)
+            try:
+                return self._ask(server, within_s, work)
+            except ServerFault as fault:
+                server.failed_s = time.monotonic()
+                faults.append(str(fault))
+                log.warning("ldap.server_away", server=fault.server, kind=fault.kind, why=fault.words)
+        raise DirectoryAway("; ".join(faults))
+
+    def ask_each(self, work: Callable[[ServerTalk], T]) -> Iterator[tuple[Address, T | ServerFault]]:
+        """What each server gives, in the order of the site file, each within the whole time."""
+        for server in self._servers:
+            try:
+                yield server.address, self._ask(server, self._whole_s, work)
+            except ServerFault as fault:
+                yield server.address, fault
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    def _ask(self, server: _Server, within_s: float, work: Callable[[ServerTalk], T]) -> T:
+        try:
+            return self._bounds.run(within_s, partial(_talk, server, work))
+        except TimeUp:
+            raise ServerFault(FaultKind.TIMEOUT, str(server.address), "gives no answer in time") from None
+
+    def _order(self) -> list[_Server]:
+        """As the site file has them; those that failed lately last, the one that failed longest ago first."""
+        now_s = time.monotonic()
+        lately = {id(each): each.failed_s for each in self._servers if now_s - each.failed_s < LAST_FOR_S}
+        return sorted(self._servers, key=lambda each: lately.get(id(each), float("-inf")))
+
+
+def _talk(server: _Server, work: Callable[[ServerTalk], T], attempt: Attempt) -> T:
+    return work(ServerTalk(server, attempt))

@@ -1,0 +1,70 @@
+"""The made-up people and groups of the test directory."""
+
+from collections.abc import Iterator
+
+from tests.auth.slapd import PEOPLE, entry, group, members, person, person_dn
+
+CROWD = 20_000
+# Nobody listens there unless a test does.
+REFERRED_PORT = 9
+
+
+def people(*, referred_port: int = REFERRED_PORT, crowd: int = 0) -> str:
+    return "".join(_entries(referred_port, crowd))
+
+
+def _entries(referred_port: int, crowd: int) -> Iterator[str]:
+    yield person("alix", "Alix Exemple")
+    yield person("basile", "Basile Exemple")
+    yield person("camille", "Camille Exemple")
+    yield person("dominique", "Dominique Exemple")
+    yield person("nobody-special", "Sans Groupe")
+    yield person("eloïse", "Éloïse Exemple")
+    yield person("odd,name+x", "Odd Name", dn=rf"uid=odd\2Cname\2Bx,{PEOPLE}")
+    yield person("renaud", "Renaud Exemple")
+    # Two people of one account.
+    yield person("twice", "Première Personne")
+    yield person("twice-2", "Seconde Personne", uid=["twice-2", "twice"])
+    # Who may not come in any more, each in another way.
+    yield person("expired", pwdChangedTime="20200101000000Z")
+    yield person("locked", pwdAccountLockedTime="000001010000Z")
+    yield person("shadow", classes=("shadowAccount",), shadowExpire="18262")
+    yield person("left", classes=("user",), sAMAccountName="left", userAccountControl="514")
+    yield person(
+        "contract",
+        classes=("user",),
+        sAMAccountName="contract",
+        userAccountControl="512",
+        accountExpires="132223104000000000",
+    )
+    yield person(
+        "stays",
+        classes=("user",),
+        sAMAccountName="stays",
+        userAccountControl="512",
+        accountExpires="9223372036854775807",
+    )
+
+    over = [person_dn(each) for each in ("expired", "locked", "shadow", "left", "contract", "stays")]
+    known = [person_dn("alix"), person_dn("eloïse"), rf"uid=odd\2Cname\2Bx,{PEOPLE}", person_dn("twice")]
+    yield members("agents", *known, *over)
+    # Basile: an agent through two groups; the outer one stands in the inner one too.
+    yield members("etat-civil", person_dn("basile"), group("services-population"))
+    yield members("services-population", group("etat-civil"))
+    yield members("accueil", group("services-population"))
+    yield entry(group("responsables"), "groupOfUniqueNames", cn="responsables", uniqueMember=person_dn("camille"))
+    yield entry(group("informatique"), "posixGroup", cn="informatique", gidNumber="4000", memberUid="dominique")
+    yield members("partants", person_dn("renaud"))
+    yield entry(
+        f"cn=elsewhere,{PEOPLE}",
+        "referral",
+        "extensibleObject",
+        cn="elsewhere",
+        ref=f"ldap://127.0.0.1:{referred_port}/{PEOPLE}",
+    )
+    yield entry(f"ou=crowd,{PEOPLE}", "organizationalUnit", ou="crowd")
+    for number in range(crowd):
+        uid = f"crowd{number:05}"
+        yield person(uid, f"Fictif {number}", dn=f"uid={uid},ou=crowd,{PEOPLE}")
+    if crowd:
+        yield members("crowd", *(f"uid=crowd{number:05},ou=crowd,{PEOPLE}" for number in range(crowd)))
