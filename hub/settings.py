@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hub.auth.ldap_secrets import LdapSecrets
 from hub.publik.secrets import Secrets
 from protocol.environment import PREFIX, Described, WrongSetting, describe, read
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
@@ -38,6 +39,13 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     publik_ca_file: Annotated[
         Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
     ] = None
+    ldap_password_file: Annotated[
+        Path | None, Meta(description="file whose first line is the password of the directory's service account")
+    ] = None
+    ldap_ca_file: Annotated[
+        Path | None,
+        Meta(description="PEM file of the authority that signed the directory, where the system knows it not"),
+    ] = None
     http_host: Annotated[
         str, Meta(description="address the pages and the API are served on, for now on this machine alone")
     ] = "127.0.0.1"
@@ -60,13 +68,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     broker: BrokerSettings
     database_url: str
     publik: Secrets = Secrets()
+    ldap: LdapSecrets = LdapSecrets()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Raises WrongSetting, which names the variable, its value and what would be right."""
     hub = read_hub_settings(environ)
     return Settings(
-        hub=hub, broker=read_broker_settings(environ), database_url=database_url(hub), publik=publik_secrets(hub)
+        hub=hub,
+        broker=read_broker_settings(environ),
+        database_url=database_url(hub),
+        publik=publik_secrets(hub),
+        ldap=ldap_secrets(hub),
     )
 
 
@@ -100,6 +113,12 @@ def publik_secrets(settings: HubSettings) -> Secrets:
         password=_first_line("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
         ca_file=settings.publik_ca_file,
     )
+
+
+def ldap_secrets(settings: HubSettings) -> LdapSecrets:
+    """The service account's password out of its file. Raises WrongSetting."""
+    file = settings.ldap_password_file
+    return LdapSecrets(password=_first_line("LDAP_PASSWORD_FILE", file) if file else "", ca_file=settings.ldap_ca_file)
 
 
 def _first_line(name: str, file: Path) -> str:
