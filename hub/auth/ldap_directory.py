@@ -129,7 +129,10 @@ class Reader:
     def look_up(self, talk: ServerTalk, account: str) -> Known | None:
         with talk.service() as service:
             entry = self.find(service, account)
-            return None if entry is None else self._known(service, entry)
+            if entry is None:
+                self._must_show_its_base(service)
+                return None
+            return self._known(service, entry)
 
     def find(self, searcher: Searcher, account: str) -> Entry | None:
         """The one entry of that account."""
@@ -141,12 +144,13 @@ class Reader:
         if found.more or len(found.entries) > 1:
             log.warning("ldap.ambiguous", attribute=self.account_attribute, base=self.described.base)
             return None
-        if found.entries:
-            return found.entries[0]
-        # Who may no longer look under the base finds nobody there; that says nothing of anybody.
-        if below and not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
+        return next(iter(found.entries), None)
+
+    def _must_show_its_base(self, searcher: Searcher) -> None:
+        """Who may no longer look under the base finds nobody there; that says nothing of anybody."""
+        base = self.described.base
+        if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
             raise ServerFault(FaultKind.BASE, _address(searcher), f"does not show the base {base}")
-        return None
 
     def filter_for(self, account: str) -> str:
         asked = f"({self.account_attribute}={escaped(one_spelling(account))})"
