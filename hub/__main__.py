@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.auth.roles import MACHINES, STAFF, Role
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -33,6 +35,16 @@ PUBLIK_TEXT = """\
 Says in plain words whether the Publik that the site file names is reached, whether it lets the hub in, whether the
 clocks agree, and how many bookings the mapping finds in each form. Changes nothing, prints no name.
 Ends with status 1 where something is wrong.
+"""
+ADMIN_TEXT = """\
+Local accounts let people in where there is no directory, or while it is away; each use of one stands in the journal.
+"""
+CREATE_TEXT = """\
+Makes a local account. Its password, of at least 12 signs, is asked for twice on the terminal, or is the first line of
+the file that --password-file names. The hub may run meanwhile.
+"""
+PROGRAM_TEXT = """\
+Prints the token, this once: only its SHA-256 is kept. The program sends it as Authorization: Bearer TOKEN.
 """
 
 
@@ -59,6 +71,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that a person can do something about; None for a bug."""
     from hub.config import WrongSiteFile
     from hub.database.faults import DatabaseFault
+    from hub.people_commands import NotDone
     from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
 
@@ -66,7 +79,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS
-    if isinstance(error, DatabaseFault | OSError | CatalogueMissing):
+    if isinstance(error, DatabaseFault | NotDone | OSError | CatalogueMissing):
         return str(error), FAILED_STATUS
     return None
 
@@ -162,6 +175,24 @@ def _database() -> "Iterator[Engine]":
         engine.dispose()
 
 
+def people(name: str) -> Callable[[argparse.Namespace], int]:
+    """The command of this name in `hub.people_commands`."""
+
+    def run(options: argparse.Namespace) -> int:
+        import time
+
+        from hub import people_commands
+        from hub.settings import read_hub_settings
+
+        settings, now_ms = read_hub_settings(os.environ), time.time_ns() // 1_000_000
+        with _database() as engine:
+            for line in people_commands.run(name, engine, settings, now_ms, options):
+                print(line, flush=True)
+        return 0
+
+    return run
+
+
 def check_publik(options: argparse.Namespace) -> int:
     import time
 
@@ -223,8 +254,34 @@ def _parser() -> argparse.ArgumentParser:
     tried = _add(publik, "check", "is Publik reached, and is the mapping right?", check_publik, PUBLIK_TEXT)
     tried.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
 
+    _add_people(commands)
     _add(commands, "openapi", "print the API's OpenAPI document", print_openapi)
     return parser
+
+
+def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    admin = _add_group(commands, "admin", "local accounts: make one, list them, end one", ADMIN_TEXT)
+    made = _add(admin, "create", "make a local account", people("admin create"), CREATE_TEXT)
+    made.add_argument("account", metavar="ACCOUNT", help="what the person logs in with")
+    made.add_argument("--name", required=True, help="how colleagues read it: Anna Martin")
+    made.add_argument(
+        "--role",
+        action="append",
+        choices=_words(STAFF),
+        help="what they may be; more than one may be named, administrator unless one is",
+    )
+    made.add_argument("--password-file", type=Path, metavar="FILE", help="a file whose first line is the password")
+    _add(admin, "list", "who has a local account, with which roles, since when", people("admin list"))
+    ended = _add(admin, "end", "end a local account and its open sessions", people("admin end"))
+    ended.add_argument("account", metavar="ACCOUNT", help="the account")
+
+    token = _add_group(commands, "token", "tokens of programs: make one, list them, end one")
+    made = _add(token, "create", "make a token for a program", people("token create"), PROGRAM_TEXT)
+    made.add_argument("name", metavar="NAME", help="which program, in small letters, digits and dashes")
+    made.add_argument("--role", required=True, choices=_words(MACHINES), help="what the program may be")
+    _add(token, "list", "which programs have a token, of which role, since when", people("token list"))
+    ended = _add(token, "end", "end a token", people("token end"))
+    ended.add_argument("name", metavar="NAME", help="the token's name")
 
 
 def _add(
@@ -243,10 +300,14 @@ def _add(
 
 
 def _add_group(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, description: str = ""
 ) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
-    group = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    group = commands.add_parser(name, help=summary, description=description or f"{summary[0].upper()}{summary[1:]}.")
     return group.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+
+def _words(roles: frozenset[Role]) -> list[str]:
+    return sorted(role.value for role in roles)
 
 
 def _settings_text() -> str:
