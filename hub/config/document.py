@@ -39,6 +39,10 @@ _PATTERNS = {
     r"^[^.\s]+(\.[^.\s]+)*$": "keys joined by dots, such as workflow.data.rdv_response.booking_id",
     r"^https?://[^\s?#]+$": "an address without ? and #, such as https://demarches.example.fr",
     r"^\d{4}-\d{2}-\d{2}$": "a day, such as 2026-12-25",
+    r"^ldaps?://[^\s/?#@]+$": "a server's address and no more, such as ldaps://ldap.example.fr",
+    r"^[^=,+]+=.+$": "a distinguished name, such as ou=people,dc=example,dc=fr",
+    r"^[A-Za-z][A-Za-z0-9-]{0,63}$": "an attribute's name, such as uid",
+    r"^\(.+\)$": "a filter in parentheses, such as (objectClass=person)",
 }
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from hub.config.appointment_rules import check_appointments
 from hub.config.document import Document, Path, meant
+from hub.config.login_rules import check_login
 from hub.site import Desk, Hall, Node, Service, Site
 from protocol.messages import DISPENSER_LED_PIN, Role
 
@@ -51,6 +52,7 @@ def check(document: Document, *, complete: bool) -> None:
     for rule in rules:
         rule(draft)
     check_appointments(document, draft.known["services"])
+    check_login(document)
 
 
 def _draft(document: Document) -> Draft:

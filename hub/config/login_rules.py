@@ -1,0 +1,126 @@
+"""Rules for the site file's `login`: what its types cannot say."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hub.auth.ldap_names import ACCOUNT_HOLE, dn_key, is_distinguished, parse_address
+from hub.config.document import Document, Path
+from hub.site import LdapDirectory, Login, RoleGroups
+
+ROLES = ("agent", "reception", "supervisor", "administrator")
+
+
+def check_login(document: Document) -> None:
+    """Tells the document every rule that is broken."""
+    for path, made in list(document.made.items()):
+        for kind, rules in _RULES:
+            if isinstance(made, kind):
+                for rule in rules:
+                    rule(document, path, made)
+
+
+def _limits_make_sense(document: Document, path: Path, login: Login) -> None:
+    if login.idle_min > login.absolute_h * 60:
+        what = f"this does nothing: every session ends after absolute_h, {login.absolute_h} h"
+        document.tell((*path, "idle_min"), what, warning=True)
+
+
+def _servers_have_addresses(document: Document, path: Path, directory: LdapDirectory) -> None:
+    if not directory.servers:
+        document.tell((*path, "servers"), "no server is named: take directory out, or name one")
+    seen = set()
+    for place, server in enumerate(directory.servers):
+        try:
+            address = parse_address(server)
+        except ValueError:
+            what = f"{server!r} names no machine: it should look like ldaps://ldap.example.fr or ldap://10.0.0.5:389"
+            document.tell((*path, "servers", place), what)
+            continue
+        if address in seen:
+            document.tell((*path, "servers", place), f"{server!r} stands here twice: keep one")
+        seen.add(address)
+
+
+def _names_are_distinguished(document: Document, path: Path, directory: LdapDirectory) -> None:
+    for key in ("base", "group_base"):
+        name = getattr(directory, key)
+        if name is not None and not _is_name(name):
+            document.tell((*path, key), _not_a_name(name))
+    account = directory.service_account
+    if account is not None and not _is_name(account) and directory.kind == "openldap":
+        document.tell((*path, "service_account"), _not_a_name(account))
+
+
+def _somebody_looks(document: Document, path: Path, directory: LdapDirectory) -> None:
+    if directory.service_account is None and directory.bind_as is None:
+        what = "'service_account' is missing, who searches; or else 'bind_as', what a person binds as"
+        document.tell(path, what)
+    elif directory.service_account is not None and directory.bind_as is not None:
+        what = "the service account finds out what a person binds as: take one of both out"
+        document.tell((*path, "bind_as"), what)
+
+
+def _people_bind_as_themselves(document: Document, path: Path, directory: LdapDirectory) -> None:
+    template = directory.bind_as
+    if template is None:
+        return
+    place = (*path, "bind_as")
+    if template.count(ACCOUNT_HOLE) != 1:
+        document.tell(place, f"{template!r} should hold {ACCOUNT_HOLE} once, where what was typed goes")
+    elif is_distinguished(template) and not _is_name(template):
+        document.tell(place, _not_a_name(template))
+    elif not is_distinguished(template) and directory.kind == "openldap":
+        what = f"{template!r} should be a distinguished name, such as uid={ACCOUNT_HOLE},ou=people,dc=example,dc=fr"
+        document.tell(place, what)
+
+
+def _filter_is_whole(document: Document, path: Path, directory: LdapDirectory) -> None:
+    if directory.filter is None:
+        return
+    depth = 0
+    for place, sign in enumerate(directory.filter):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth == 0 and place < len(directory.filter) - 1:
+            break
+    if depth != 0 or place < len(directory.filter) - 1:
+        what = f"{directory.filter!r} should be one filter, as many ( as ): (&(objectClass=person)(employeeType=agent))"
+        document.tell((*path, "filter"), what)
+
+
+def _groups_give_roles(document: Document, path: Path, groups: RoleGroups) -> None:
+    if not any(getattr(groups, role) for role in ROLES):
+        document.tell(path, f"no group is named, so nobody could come in: name one for {', '.join(ROLES)}")
+    for role in ROLES:
+        seen = set()
+        for place, group in enumerate(getattr(groups, role)):
+            if not _is_name(group):
+                document.tell((*path, role, place), _not_a_name(group))
+            elif dn_key(group) in seen:
+                document.tell((*path, role, place), f"{group!r} stands here twice: keep one")
+            seen.add(dn_key(group))
+
+
+def _is_name(name: str) -> bool:
+    return all(part.partition("=")[0] and part.partition("=")[2] for part in dn_key(name).split(","))
+
+
+def _not_a_name(name: str) -> str:
+    return f"{name!r} should be a whole distinguished name, such as cn=agents,ou=groups,dc=example,dc=fr"
+
+
+Rule = Callable[[Document, Path, Any], None]
+
+_RULES: tuple[tuple[type, tuple[Rule, ...]], ...] = (
+    (Login, (_limits_make_sense,)),
+    (
+        LdapDirectory,
+        (
+            _servers_have_addresses,
+            _names_are_distinguished,
+            _somebody_looks,
+            _people_bind_as_themselves,
+            _filter_is_whole,
+        ),
+    ),
+    (RoleGroups, (_groups_give_roles,)),
+)

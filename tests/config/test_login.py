@@ -1,0 +1,171 @@
+"""What somebody who writes the site file's `login` reads when something in it is not right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import hub
+from hub.config.site_file import check_text
+from hub.site import Login, Site
+
+SITE = """\
+name: annexe
+town: Ville de Trois-Tilleuls
+zone: Europe/Paris
+halls: [{name: hall, title: Hall}]
+services: [{name: papers, letter: A, title: Papiers, short: Papiers, hall: hall}]
+desks: [{name: desk-1, number: 1, hall: hall, serves: [papers]}]
+"""
+LOGIN = """\
+login:
+  directory:
+    servers: [ldaps://ldap1.example.fr, "ldap://10.0.0.5:1389"]
+    base: ou=people,dc=example,dc=fr
+    service_account: cn=suivant,dc=example,dc=fr
+    groups:
+      agent: ["cn=agents,dc=example,dc=fr"]
+"""
+SERVICE = "service_account: cn=suivant,dc=example,dc=fr"
+
+
+def read(text: str) -> tuple[Site | None, list[str]]:
+    site, problems = check_text(text, Path("site.yaml"))
+    return site, [f"{each.line}: {'warning: ' if each.warning else ''}{each}" for each in problems]
+
+
+def login(text: str) -> Login:
+    site, found = read(SITE + text)
+    assert site is not None, found
+    assert not any("login" in each for each in found), found
+    return site.login
+
+
+def test_a_site_without_a_directory_has_local_accounts_alone():
+    assert login("").directory is None
+    assert login("") == Login(idle_min=60, absolute_h=10, recheck_min=15, button_acts_for="agent")
+
+
+def test_a_right_directory_is_read_with_its_defaults():
+    directory = login(LOGIN).directory
+    assert directory is not None
+    assert (directory.kind, directory.group_base, directory.account_attribute) == ("openldap", None, None)
+    assert directory.groups.agent == ("cn=agents,dc=example,dc=fr",)
+
+
+def test_the_example_is_right_once_its_signs_of_comment_are_gone():
+    lines = Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("login:")
+    text = "\n".join([lines[start], *(re.sub("^  # ", "  ", line) for line in lines[start + 1 :])])
+    directory = login(text + "\n").directory
+    assert directory is not None
+    assert directory.groups.supervisor == ("cn=responsables,ou=groups,dc=trois-tilleuls,dc=example",)
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["bind_as: uid={account},dc=example,dc=fr", "kind: active_directory\n    bind_as: '{account}@example.fr'"],
+)
+def test_people_may_bind_as_themselves(template: str):
+    directory = login(LOGIN.replace(SERVICE, template)).directory
+    assert directory is not None
+    assert directory.service_account is None
+
+
+def test_in_active_directory_the_service_account_may_be_a_login_name():
+    account = "kind: active_directory\n    service_account: suivant@example.fr"
+    assert login(LOGIN.replace(SERVICE, account)).directory is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "ldaps://ldap1.example.fr, ",
+            "http://ldap1.example.fr, ",
+            "9: login.directory.servers.1: 'http://ldap1.example",
+        ),
+        (
+            "ldaps://ldap1.example.fr, ",
+            "ldaps://a:b@ldap1.fr, ",
+            "9: login.directory.servers.1: 'ldaps://a:b@ldap1.fr' sh",
+        ),
+        (
+            "ldaps://ldap1.example.fr, ",
+            "ldaps://:636, ",
+            "9: login.directory.servers.1: 'ldaps://:636' names no machine",
+        ),
+        (":1389", ":99999", "9: login.directory.servers.2: 'ldap://10.0.0.5:99999' names no machine"),
+        (
+            "ldaps://ldap1.example.fr, ",
+            "'ldap://10.0.0.5:1389', ",
+            "9: login.directory.servers.2: 'ldap://10.0.0.5:1389' sta",
+        ),
+        ('ldaps://ldap1.example.fr, "ldap://10.0.0.5:1389"', "", "9: login.directory.servers: no server is named"),
+        ("ou=people,", "people,", "10: login.directory.base: 'people,dc=example,dc=fr' should be a distin"),
+        (
+            ",dc=example,dc=fr\n    serv",
+            ",example\n    serv",
+            "10: login.directory.base: 'ou=people,example' should be a whole",
+        ),
+        (f"    {SERVICE}\n", "", "8: login.directory: 'service_account' is missing, who searches; or else 'bind_as'"),
+        (
+            SERVICE,
+            f"{SERVICE}\n    bind_as: uid={{account}},dc=fr",
+            "12: login.directory.bind_as: the service account fi",
+        ),
+        (
+            SERVICE,
+            "service_account: suivant@example.fr",
+            "11: login.directory.service_account: 'suivant@example.fr' sho",
+        ),
+        (SERVICE, "bind_as: uid=account,dc=fr", "11: login.directory.bind_as: 'uid=account,dc=fr' should hold {acc"),
+        (SERVICE, "bind_as: 'uid={account},fr'", "11: login.directory.bind_as: 'uid={account},fr' should be a whol"),
+        (SERVICE, "bind_as: '{account}@example.fr'", "11: login.directory.bind_as: '{account}@example.fr' should be"),
+        (
+            SERVICE,
+            f"{SERVICE}\n    filter: (a=b)(c=d)",
+            "12: login.directory.filter: '(a=b)(c=d)' should be one filter",
+        ),
+        (SERVICE, f"{SERVICE}\n    filter: ((a=b)", "12: login.directory.filter: '((a=b)' should be one filter"),
+        (SERVICE, f"{SERVICE}\n    filter: a=b", "12: login.directory.filter: 'a=b' should be a filter in parenth"),
+        (SERVICE, f"{SERVICE}\n    kind: novell", "12: login.directory.kind: 'novell' should be one of active_dir"),
+        (
+            SERVICE,
+            f"{SERVICE}\n    account_attribute: u id",
+            "12: login.directory.account_attribute: 'u id' should be an at",
+        ),
+        (
+            "agent: [",
+            "agents: [",
+            "13: login.directory.groups.agents: there is no such key here; did you mean 'agent'?",
+        ),
+        ('agent: ["cn=agents,dc=example,dc=fr"]', "agent: []", "12: login.directory.groups: no group is named, so nob"),
+        (
+            '["cn=agents,dc=example,dc=fr"]',
+            "['cn=agents,fr']",
+            "13: login.directory.groups.agent.1: 'cn=agents,fr' should",
+        ),
+        (
+            '"cn=agents,dc=example,dc=fr"',
+            '"cn=agents,dc=fr", "CN=Agents, dc=FR"',
+            "13: login.directory.groups.agent.2: 'CN=Agents, dc=FR' stands here twice",
+        ),
+        (
+            "login:",
+            "login:\n  idle_min: 700",
+            "8: warning: login.idle_min: this does nothing: every session ends after",
+        ),
+        ("login:", "login:\n  absolute_h: 100", "8: login.absolute_h: '100' should be a whole number from 1 to 24"),
+        (
+            "login:",
+            "login:\n  button_acts_for: nobody",
+            "8: login.button_acts_for: 'nobody' should be one of agent, de",
+        ),
+    ],
+)
+def test_a_slip_is_told_with_its_line_its_key_and_what_would_be_right(old: str, new: str, expected: str):
+    assert old in LOGIN
+    found = [each for each in read(SITE + LOGIN.replace(old, new, 1))[1] if "login" in each]
+    assert len(found) == 1, found
+    assert found[0].startswith(expected)
