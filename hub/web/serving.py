@@ -3,6 +3,8 @@
 import uvicorn
 from starlette.types import ASGIApp
 
+from hub.web.wire import BoundedHttp
+
 # A staff page is quiet for minutes; opening a connection anew would be felt at the next click.
 KEEP_ALIVE_S = 75
 GRACE_S = 2
@@ -13,6 +15,7 @@ SOCKET_MESSAGE_MOST_BYTES = 1_024
 def server_config(web: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         web,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         # Whoever is on this machine could say that the connection is another one than it is.

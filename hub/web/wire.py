@@ -1,0 +1,92 @@
+"""The head of a request, before any of our code sees it: bounded in length and in time.
+
+The server's own protocol reads a head of any length and waits for its end for ever: one client could fill the memory,
+or hold every connection. What it refuses by itself is a bare line of text; here it is a problem like any other.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from hub.web.guard import SECURITY_HEADERS
+from hub.web.problems import problem
+
+# What other servers and proxies take at most; a browser's own is a tenth of it.
+MAX_HEAD_BYTES = 16 * 1024
+# From the first byte, or from the connection where none comes. A browser opens some connections ahead of need.
+HEAD_LIMIT_S = 10.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Closes a connection whose next head is too long or does not come."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._head_bytes = 0
+        self._in_head = True
+        self._too_late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        # A head that came whole is judged in `on_headers_complete`: its last bytes may be a body's.
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        self._stop_waiting()
+        # A colon, a space and a line's end each.
+        length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if length > MAX_HEAD_BYTES:
+            self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
+            return
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head = True
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "bad_request", msg)
+
+    def _wait_for_head(self) -> None:
+        self._stop_waiting()
+        self._too_late = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None
+
+    def _give_up(self) -> None:
+        if self._head_bytes:
+            self._refuse(408, "head_refused", f"a request's head should come within {HEAD_LIMIT_S:g} s")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        response = problem(status, code, detail)
+        response.headers.update({**SECURITY_HEADERS, "cache-control": "no-store", "connection": "close"})
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        lines += [b"%s: %s" % header for header in response.raw_headers]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        self.transport.close()

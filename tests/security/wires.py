@@ -1,0 +1,45 @@
+"""Requests that no client library would send, byte by byte."""
+
+import select
+import socket
+from collections.abc import Iterable
+
+LIMIT_S = 20
+BETWEEN_DRIPS_S = 0.02
+
+
+def send(port: int, pieces: Iterable[bytes]) -> bytes:
+    """All that the server answers until it closes the connection; it may close it before everything was sent."""
+    with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return read_all(connection)
+
+
+def drip(port: int, start: bytes) -> bytes:
+    """Sends one byte after the other, never to an end, until the server closes; gives what it answered."""
+    with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
+        connection.sendall(start)
+        for _ in range(round(LIMIT_S / BETWEEN_DRIPS_S)):
+            if select.select([connection], [], [], BETWEEN_DRIPS_S)[0]:
+                break
+            connection.sendall(b"x")
+        return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Until the server closes. TimeoutError where it never does."""
+    parts = []
+    try:
+        while part := connection.recv(65_536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
