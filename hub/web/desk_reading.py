@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
-from hub.database.tables import DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
+from hub.database.tables import AgentRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
@@ -25,6 +25,7 @@ LAST_EVENTS = 8
 _ticket: Any = TicketRow.__table__
 _event: Any = TicketEventRow.__table__
 _desk: Any = DeskRow.__table__
+_agent: Any = AgentRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
 _COLUMNS = [_ticket.c[name] for name in FIELDS]
 
@@ -190,6 +191,14 @@ def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket
     bound = select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.service == service, _WAITING, _BOUND).limit(SHOWN)
     found = [ticket for query in (*first, bound) for ticket in _tickets(connection, query)]
     return sorted(found, key=lambda ticket: (ticket.due_ms, ticket.id))[:SHOWN]
+
+
+def read_agent_name(connection: Connection, site: str, account: str) -> str | None:
+    """How somebody is shown; None for who never logged in: a node, a job."""
+    name: str | None = connection.scalar(
+        select(_agent.c.name).where(_agent.c.site == site, _agent.c.account == account)
+    )
+    return name
 
 
 def read_ticket(connection: Connection, site: str, ticket_id: int) -> Ticket | None:

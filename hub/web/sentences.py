@@ -1,5 +1,7 @@
 """What the desk page says in whole sentences: reasons, the last action, refusals; each one entry of the catalogue."""
 
+from collections.abc import Mapping
+
 from hub.queue.reasons import Reason, Why
 from hub.queue.requests import RefusedAnswer
 from hub.queue.tickets import Ticket
@@ -39,6 +41,8 @@ _EVENTS = {
     "desk_pausing": "pause asked for",
     "desk_closed": "desk closed",
     "desk_closing": "closing asked for",
+    "sign_on": "agent signed on",
+    "sign_off": "agent signed off",
 }
 _SOURCES = {
     "button": "desk button",
@@ -162,28 +166,45 @@ def headline(picture: DeskPicture, number: str) -> str:
     return say("Nobody waits")
 
 
-def refusal_sentence(refused: RefusedAnswer, zone: str, asked: Ticket | None = None) -> str:
-    """Why not, for the person who asked. `asked`: the ticket it was for, where that is known."""
+def refusal_sentence(
+    refused: RefusedAnswer, zone: str, asked: Ticket | None = None, *, desk: str = "", who: str | None = None
+) -> str:
+    """Why not, for the person who asked. `asked`: the ticket it was for, where that is known.
+
+    `desk`: the number of the desk; `who`: how the person is shown that the refusal is about, where it is about one.
+    """
     facts = refused.facts
     ticket = spaced(str(facts.get("ticket") or ""))
     if asked is not None and asked.number is None and asked.appointment_ms is not None:
         ticket = say("The appointment at %(at)s", at=clock(asked.appointment_ms, zone))
     if refused.code == "desk_moved_on":
-        return _moved_on(refused, ticket, zone)
+        return _moved_on(refused, ticket, zone, who)
     if refused.code == "transition_refused":
         state = say(_STATES.get(str(facts.get("state")), "changed"))
         return say("%(ticket)s is %(state)s by now. This page is up to date.", ticket=ticket, state=state)
+    if refused.code == "not_signed_on":
+        return _not_signed_on(facts, zone, desk, who)
     return say(_REFUSALS.get(refused.code, "Not possible now. This page is up to date."), ticket=ticket)
 
 
-def _moved_on(refused: RefusedAnswer, ticket: str, zone: str) -> str:
+def _not_signed_on(facts: Mapping[str, object], zone: str, desk: str, who: str | None) -> str:
+    at_ms = facts.get("at_ms")
+    if who is None or not isinstance(at_ms, int):
+        return say("You are not signed on at desk %(desk)s.", desk=desk)
+    time = clock(at_ms, zone, seconds=True)
+    return say("Desk %(desk)s was taken over by %(who)s at %(time)s.", desk=desk, who=who, time=time)
+
+
+def _moved_on(refused: RefusedAnswer, ticket: str, zone: str, who: str | None) -> str:
     facts = refused.facts
-    did, who, at_ms = _DID.get(str(facts.get("did"))), _WHO.get(str(facts.get("by"))), facts.get("at_ms")
-    if did is None or who is None or not isinstance(at_ms, int):
+    did, by, at_ms = _DID.get(str(facts.get("did"))), _WHO.get(str(facts.get("by"))), facts.get("at_ms")
+    if did is None or by is None or not isinstance(at_ms, int):
         return say("The desk has moved on. This page is up to date.")
+    # Of the button it is known at the desk who pressed it.
+    is_named = who is not None and facts.get("by") in {"page", "api"}
     return say(
         "Already done: %(who)s %(did)s at %(time)s. This page is up to date.",
-        who=say(who),
+        who=who if is_named else say(by),
         did=say(did, number=ticket),
         time=clock(at_ms, zone, seconds=True),
     )
