@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,8 @@ from hub.auth.roles import MACHINES, STAFF, Role
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from hub.findings import Finding
 
 FAILED_STATUS = 1
 WRONG_START_STATUS = 2
@@ -30,6 +32,12 @@ It upgrades its database at the start, and ends by SIGTERM or Ctrl-C.
 CHECK_TEXT = """\
 Names the line, the key and what would be right for everything that is wrong in a site file, all at once.
 Ends with status 1 where something is wrong; a warning is not.
+"""
+LDAP_TEXT = """\
+Says in plain words whether the directory that the site file names is reached over TLS, whether its certificate is
+trusted, whether the service account is let in, whether base and groups are there, and, for a PERSON by the account they
+log in with, what they would be allowed. Changes nothing. Where people bind as themselves, their password is asked for.
+Ends with status 1 where something is wrong.
 """
 PUBLIK_TEXT = """\
 Says in plain words whether the Publik that the site file names is reached, whether it lets the hub in, whether the
@@ -197,7 +205,7 @@ def check_publik(options: argparse.Namespace) -> int:
     import time
 
     from hub.config import read_site
-    from hub.publik.check import Level, check
+    from hub.publik.check import check
     from hub.settings import publik_secrets, read_hub_settings
 
     settings = read_hub_settings(os.environ)
@@ -206,12 +214,36 @@ def check_publik(options: argparse.Namespace) -> int:
     publik = site.appointments.publik
     if publik is None:
         return _say(f"{path} names no Publik: appointments come from {site.appointments.file}", FAILED_STATUS)
+    return _print(check(site, publik, publik_secrets(settings), lambda: time.time_ns() // 1_000_000), "docs/publik.md")
+
+
+def check_ldap(options: argparse.Namespace) -> int:
+    import getpass
+    import time
+
+    from hub.auth.ldap_check import check
+    from hub.config import read_site
+    from hub.settings import ldap_secrets, read_hub_settings
+
+    settings = read_hub_settings(os.environ)
+    directory = read_site(settings.site_file).site.login.directory
+    if directory is None:
+        return _say(f"{settings.site_file} names no directory: staff log in by local accounts alone", FAILED_STATUS)
+    person: str | None = options.person
+    asks = person is not None and directory.bind_as is not None
+    password = getpass.getpass("Password: ") if asks else None
+    return _print(check(directory, ldap_secrets(settings), person, password, time.time), "docs/ldap.md")
+
+
+def _print(findings: "Iterable[Finding]", more: str) -> int:
+    from hub.findings import Level
+
     wrong = 0
-    for finding in check(site, publik, publik_secrets(settings), lambda: time.time_ns() // 1_000_000):
+    for finding in findings:
         print(finding, flush=True)
         wrong += finding.level is Level.WRONG
     if wrong:
-        return _say(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; docs/publik.md says more", FAILED_STATUS)
+        return _say(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; {more} says more", FAILED_STATUS)
     return 0
 
 
@@ -255,6 +287,10 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
 
     _add_people(commands)
+    ldap = _add_group(commands, "ldap", "the directory that staff log in by")
+    looked = _add(ldap, "check", "is the directory reached, and what may a person do?", check_ldap, LDAP_TEXT)
+    looked.add_argument("person", nargs="?", metavar="PERSON", help="an account, as it is typed to log in")
+
     _add(commands, "openapi", "print the API's OpenAPI document", print_openapi)
     return parser
 

@@ -22,7 +22,6 @@ from protocol.environment import PREFIX, WrongSetting
 
 log = structlog.get_logger(__name__)
 
-# One is who was meant; a second one is enough to know that nobody can be sure.
 PEOPLE_MOST = 2
 # A group's own parents are few; a server's own limit is 500 by custom.
 GROUPS_OF_ONE_MOST = 500
@@ -124,7 +123,7 @@ class Reader:
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
             if entry is None or not _let_in(bound):
                 return None
-            return self._known(service, entry)
+            return self.known(service, entry)
 
     def look_up(self, talk: ServerTalk, account: str) -> Known | None:
         with talk.service() as service:
@@ -132,28 +131,34 @@ class Reader:
             if entry is None:
                 self._must_show_its_base(service)
                 return None
-            return self._known(service, entry)
+            return self.known(service, entry)
 
-    def find(self, searcher: Searcher, account: str) -> Entry | None:
-        """The one entry of that account."""
-        return self._one(searcher, self.described.base, account)
-
-    def _one(self, searcher: Searcher, base: str, account: str, *, below: bool = True) -> Entry | None:
-        matching = self.filter_for(account)
-        found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=below)
-        if found.more or len(found.entries) > 1:
+    def find(self, searcher: Searcher, account: str, at: str | None = None) -> Entry | None:
+        """The one entry of that account: under the base, or `at` that very name."""
+        entries = self.matching(searcher, account, at)
+        if len(entries) > 1:
             log.warning("ldap.ambiguous", attribute=self.account_attribute, base=self.described.base)
             return None
-        return next(iter(found.entries), None)
+        return next(iter(entries), None)
+
+    def matching(self, searcher: Searcher, account: str, at: str | None = None) -> tuple[Entry, ...]:
+        """At most two: the second one says that nobody can be sure."""
+        base, matching = at or self.described.base, self.filter_for(account)
+        found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=at is None)
+        if found.more and len(found.entries) < PEOPLE_MOST:
+            words = f"gives out fewer than {PEOPLE_MOST} entries at once"
+            raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
+        return found.entries
 
     def _must_show_its_base(self, searcher: Searcher) -> None:
         """Who may no longer look under the base finds nobody there; that says nothing of anybody."""
         base = self.described.base
         if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
-            raise ServerFault(FaultKind.BASE, _address(searcher), f"does not show the base {base}")
+            raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
 
-    def filter_for(self, account: str) -> str:
-        asked = f"({self.account_attribute}={escaped(one_spelling(account))})"
+    def filter_for(self, account: str | None) -> str:
+        """Of whoever has an account, where none is named."""
+        asked = f"({self.account_attribute}={'*' if account is None else escaped(one_spelling(account))})"
         return f"(&{self.described.filter}{asked})" if self.described.filter else asked
 
     def _log_in_directly(self, talk: ServerTalk, template: str, account: str, password: str) -> Known | None:
@@ -164,14 +169,14 @@ class Reader:
         if not _let_in(link.bind(name, password)):
             return None
         if is_distinguished(template):
-            entry = self._one(link, name, account, below=False)
+            entry = self.find(link, account, at=name)
         else:
-            entry = self._one(link, self.described.base, account)
+            entry = self.find(link, account)
             # Another person's name may be spelt like this one's account: only who bound may come in.
             if entry is not None and not self._is_who_bound(entry, link.who_am_i()):
                 log.warning("ldap.another_bound", attribute=self.account_attribute)
                 return None
-        return None if entry is None else self._known(link, entry)
+        return None if entry is None else self.known(link, entry)
 
     def _is_who_bound(self, entry: Entry, identity: str) -> bool:
         """`u:DOMAIN\\account` is how Active Directory answers 'Who am I?'."""
@@ -179,13 +184,13 @@ class Reader:
         account = account_of(entry, self._custom.account)
         return kind == "u" and account is not None and one_spelling(rest.rpartition("\\")[2]) == account
 
-    def _known(self, searcher: Searcher, entry: Entry) -> Known:
+    def known(self, searcher: Searcher, entry: Entry) -> Known:
         account = account_of(entry, self.account_attribute)
         if account is None:
             words = (
                 f"does not show {self.account_attribute} of an entry: the account that looks must be able to read it"
             )
-            raise ServerFault(FaultKind.REFUSED, _address(searcher), words)
+            raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
         listed_as = entry.text(self.account_attribute) or account
         groups = tuple(groups_of(self.described, entry.dn, listed_as, self._find_groups(searcher)))
         name = name_of(entry, self.name_attribute) or account
@@ -200,7 +205,7 @@ class Reader:
             if found.more:
                 # Some of them would be some of the rights.
                 words = f"gives out too few of somebody's groups at once, under {base}"
-                raise ServerFault(FaultKind.REFUSED, _address(searcher), words)
+                raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
             return [each.dn for each in found.entries]
 
         return find
@@ -224,7 +229,3 @@ def _let_in(bound: Bound) -> bool:
     if not bound.ok and bound.data is not None:
         log.info("ldap.refused", why=REFUSALS.get(bound.data, bound.data))
     return bound.ok
-
-
-def _address(searcher: Searcher) -> str:
-    return str(searcher.address)

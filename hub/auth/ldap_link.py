@@ -77,7 +77,7 @@ class _VerifiedTls(Tls):  # type: ignore[misc]  # ldap3 ships no types
 
 
 class Link:
-    """For one thread at a time; `cut` alone may come from another. After a ServerFault it is closed."""
+    """For one thread at a time; `cut` alone may come from another. Once an answer failed to come it is closed."""
 
     def __init__(self, address: Address, context: ssl.SSLContext, within_s: float) -> None:
         """Opens nothing yet."""
@@ -202,7 +202,6 @@ class Link:
 
     def _refusal(self, code: int, description: str, what: str) -> ServerFault:
         """Of a server that answered, but not with what was asked."""
-        self.close()
         server = str(self.address)
         if code == REFERRAL:
             return ServerFault(FaultKind.REFERRAL, server, f"answers {what} by naming another server: none is followed")

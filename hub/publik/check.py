@@ -5,12 +5,11 @@ Nothing is changed in Publik, and no name, code or answer of a visitor is told: 
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
 from hub.appointments.source import ReportKind
+from hub.findings import Finding, Level
 from hub.publik.answers import Answer, entries
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Limits
@@ -31,21 +30,6 @@ KEYS_MOST = 20
 # So far off the clock works still, and somebody should look at it.
 CLOCK_WARNED_MS = 10_000
 _UNREACHED = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT, FaultKind.REDIRECTED})
-
-
-class Level(StrEnum):
-    OK = "ok"
-    NOTE = "note"
-    WRONG = "WRONG"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    level: Level
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.level:<7}{self.words}"
 
 
 def check(

@@ -8,7 +8,8 @@ import pytest
 
 import hub
 from hub.__main__ import main
-from hub.publik.check import Finding, Level, check
+from hub.findings import Finding, Level
+from hub.publik.check import check
 from hub.publik.secrets import Secrets
 from tests.publik.conftest import FORM, PATIENT, SECRETS, TRIGGERS, Opened, form, system_ms
 from tests.publik.faults import Fault as Told
