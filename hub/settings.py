@@ -1,9 +1,8 @@
 """Every setting of the hub: its variable, its default, its meaning. What a site is, its site file says."""
 
-import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 from sqlalchemy import make_url
@@ -11,8 +10,11 @@ from sqlalchemy.exc import ArgumentError
 
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.publik.secrets import Secrets
+from hub.reached import ON_THIS_MACHINE, Reached, is_loopback, parse_proxies, parse_public_url
 from protocol.environment import PREFIX, Described, WrongSetting, describe, read
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
+
+T = TypeVar("T")
 
 
 class HubSettings(Struct, frozen=True, kw_only=True):
@@ -47,11 +49,17 @@ class HubSettings(Struct, frozen=True, kw_only=True):
         Meta(description="PEM file of the authority that signed the directory, where the system knows it not"),
     ] = None
     http_host: Annotated[
-        str, Meta(description="address the pages and the API are served on, for now on this machine alone")
+        str, Meta(description="address the pages and the API are served on; another machine's only behind a proxy")
     ] = "127.0.0.1"
     http_port: Annotated[
         int, Meta(ge=0, le=65535, description="TCP port of the pages and the API; 0 takes any free one")
     ] = 8080
+    public_url: Annotated[
+        str | None, Meta(description="where browsers find the hub behind a proxy; this machine alone unless set")
+    ] = None
+    trusted_proxies: Annotated[
+        str | None, Meta(description="addresses of the proxies whose X-Forwarded-For is believed, commas between them")
+    ] = None
     log: Annotated[
         Literal["auto", "json", "console"],
         Meta(description="how the log on standard error is written; auto: console on a terminal, else json"),
@@ -69,6 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_url: str
     publik: Secrets = Secrets()
     ldap: LdapSecrets = LdapSecrets()
+    reached: Reached = ON_THIS_MACHINE
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -80,13 +89,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database_url=database_url(hub),
         publik=publik_secrets(hub),
         ldap=ldap_secrets(hub),
+        reached=reached(hub),
     )
 
 
 def read_hub_settings(environ: Mapping[str, str]) -> HubSettings:
     """The same without the broker's part, for commands that need no broker."""
     hub = read(HubSettings, environ)
-    _refuse_other_machines(hub.http_host)
+    reached(hub)
     return hub
 
 
@@ -134,12 +144,30 @@ def described_settings() -> Iterator[Described]:
     yield from describe(BrokerSettings, prefix=BROKER_PREFIX)
 
 
-def _refuse_other_machines(host: str) -> None:
+def reached(settings: HubSettings) -> Reached:
+    """Where browsers find the hub. Raises WrongSetting."""
+    address, named = settings.public_url, settings.trusted_proxies
+    if address is None and named is None:
+        _refuse_other_machines(settings.http_host)
+        return ON_THIS_MACHINE
+    if address is None:
+        raise WrongSetting(f"{PREFIX}PUBLIC_URL", None, "the address by which browsers reach the proxy")
+    if named is None:
+        raise WrongSetting(f"{PREFIX}TRUSTED_PROXIES", None, "the proxy's address, 127.0.0.1 where it runs here")
+    proxies = _parsed("TRUSTED_PROXIES", named, parse_proxies)
+    origin, path = _parsed("PUBLIC_URL", address, parse_public_url)
+    return Reached(origin=origin, path=path, proxies=proxies)
+
+
+def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if loopback:
+        return parse(text)
+    except ValueError as error:
+        raise WrongSetting(f"{PREFIX}{name}", text, str(error)) from None
+
+
+def _refuse_other_machines(host: str) -> None:
+    if is_loopback(host):
         return
-    wanted = "127.0.0.1: until there is a login, whoever reaches the pages may call visitors"
+    wanted = "127.0.0.1: passwords pass there, so other machines come by a proxy that SUIVANT_PUBLIC_URL names"
     raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted)

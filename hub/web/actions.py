@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hub.auth.roles import STAFF, Role
 from hub.queue import requests as q
 from hub.queue.requests import Command, Origin
 from protocol.messages import DeskMode
@@ -24,10 +25,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`says`: what it does, one sentence for the API's documentation."""
+    """`says`: what it does, one sentence for the API's documentation.
+
+    `without_sign_on`: roles that do it at a desk where they are not signed on.
+    """
 
     says: str
     command: Callable[[Asked], Command]
+    without_sign_on: frozenset[Role] = frozenset()
+
+
+_RECEPTION = frozenset({Role.RECEPTION})
+
+
+def _signing(kind: type[q.SignOn | q.SignOff]) -> Callable[[Asked], Command]:
+    return lambda asked: kind(origin=asked.origin, desk=asked.desk)
 
 
 def _at_held(kind: type[q.AtHeld]) -> Callable[[Asked], Command]:
@@ -58,6 +70,16 @@ def _transfer(asked: Asked) -> Command:
 
 
 DESK_ACTIONS: dict[str, Action] = {
+    "sign-on": Action(
+        "Work at this desk from now on, and at no other; whoever was signed on here no longer is.",
+        _signing(q.SignOn),
+        STAFF,
+    ),
+    "sign-off": Action(
+        "Work at this desk no more; a supervisor may sign others off.",
+        _signing(q.SignOff),
+        frozenset({Role.SUPERVISOR}),
+    ),
     "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
     "recall": Action("Say the called ticket again.", _at_held(q.Recall)),
     "start": Action("The called visitor is here.", _at_held(q.Start)),
@@ -79,10 +101,10 @@ TICKET_ACTIONS: dict[str, Action] = {
     "start": Action("An absent visitor came after all: served here at once, not announced.", _at_ticket(q.StartAbsent)),
     "reopen": Action("Finished by mistake, within ten minutes: the desk holds it again.", _at_ticket(q.Reopen)),
     "finish": Action("End a ticket that was set aside.", _at_ticket(q.FinishParked)),
-    "readmit": Action("An absent ticket waits again.", _at_ticket(q.Readmit)),
-    "check-in": Action("A booked visitor is here.", _check_in),
-    "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel)),
+    "readmit": Action("An absent ticket waits again.", _at_ticket(q.Readmit), _RECEPTION),
+    "check-in": Action("A booked visitor is here.", _check_in, _RECEPTION),
+    "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel), _RECEPTION),
     "transfer": Action(
-        "To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer
+        "To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer, _RECEPTION
     ),
 }

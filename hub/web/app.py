@@ -1,4 +1,4 @@
-"""The web side as one application: the guard, the API, the live sockets, the pages."""
+"""The web side as one application: the guard, the door, the API, the live sockets, the pages."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,13 +23,20 @@ from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import read_desk
 from hub.web.desk_view import DeskView
+from hub.web.door import Door, Rules
 from hub.web.guard import Guard
 from hub.web.live import Draw, Frames, Kind, Live
+from hub.web.login_pages import create_login_pages
 from hub.web.measured import Measured
 from hub.web.pages import create_pages
 from hub.web.parts import WebParts
 
 _STATIC = Path(__file__).parent / "static"
+_DESCRIPTION = (
+    "Calls, tickets and desks of one site. People come by the session of their login, programs with "
+    "`Authorization: Bearer TOKEN`; each address says 403 to a role that it is not for. Commands at a desk are for who "
+    "is signed on there."
+)
 
 
 def create_web(parts: WebParts) -> FastAPI:
@@ -38,7 +45,7 @@ def create_web(parts: WebParts) -> FastAPI:
     `app.state.list_changed()`: whenever the state of the list of bookings may be another, from one thread.
     """
     parts = replace(parts, reads=of_one_moment(parts.reads))
-    view = DeskView(parts.site)
+    view = DeskView(parts.site, parts.reached.path)
     live = Live(SiteIndex(parts.site), _drawing(parts, view), lambda: _beat(parts), parts.reader_dropped)
 
     @asynccontextmanager
@@ -50,25 +57,30 @@ def create_web(parts: WebParts) -> FastAPI:
     # No docs page: it would load its script from elsewhere. The description itself is served.
     app = FastAPI(
         title="Suivant",
-        description="Calls, tickets and desks of one site. Until agents sign on: from this machine alone.",
+        description=_DESCRIPTION,
         version="1",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # An address with another end is another address: the table of who may do what knows it not.
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.changed = live.changed
     app.state.list_changed = _list_watch(parts, live)
     app.state.live = live
     problems.install(app)
-    app.add_middleware(Guard)
-    app.add_middleware(Measured, done=parts.request_done)
     app.include_router(create_api(parts))
     app.include_router(create_appointments_api(parts))
     app.include_router(create_watch(parts))
     _add_sockets(app, parts.site, live)
+    app.include_router(create_login_pages(parts))
     app.include_router(create_pages(parts, view, live))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    # The last one added is asked first: how long it takes, whether it is from elsewhere, who it is.
+    app.add_middleware(Door, rules=Rules(app.routes), parts=parts, view=view)
+    app.add_middleware(Guard, reached=parts.reached)
+    app.add_middleware(Measured, done=parts.request_done)
     return app
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from hub.queue.requests import Origin, RetryReport, Source
+from hub.queue.requests import RetryReport, Source
 from hub.web import appointment_documents as d
 from hub.web.api import PROBLEMS, answered
+from hub.web.asking import origin_of
 from hub.web.booking_reading import FailedReport, read_failed_count, read_failed_reports
 from hub.web.documents import TicketDone
 from hub.web.guard import PUSH_PATH
@@ -91,9 +92,14 @@ class AppointmentsApi:
         )
         return d.ReportsDocument(total=total, reports=tuple(map(_report, reports)))
 
-    async def retry(self, report: ReportId, asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked()) -> Response:  # noqa: B008
+    async def retry(
+        self,
+        request: Request,
+        report: ReportId,
+        asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked(),  # noqa: B008
+    ) -> Response:
         """Tells the source once more what it refused."""
-        origin = Origin(Source.API, "", asked.id or self._parts.new_id())
+        origin = origin_of(request, Source.API, asked.id or self._parts.new_id())
         return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)))
 
     async def push(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
+from hub.auth.people import Person
 from hub.site import Site
 from hub.web.booking_sentences import (
     arrival_of_panel,
@@ -38,7 +39,7 @@ class AsidePanel:
 class DeskView:
     """Draws the desk pages of one site."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, base: str = "") -> None:
         self._site = site
         self._zone = site.zone
         self._templates = environment(
@@ -52,7 +53,8 @@ class DeskView:
                 "report_title": partial(report_title, zone=site.zone),
                 "report_told": report_told,
                 "report_reason": report_reason,
-            }
+            },
+            base,
         )
 
     def page(
@@ -104,8 +106,11 @@ class DeskView:
         """What was done, where the picture alone does not say it."""
         return self._templates.get_template("told.html").render(sentence=sentence) if sentence else ""
 
-    def start(self, desks: Sequence[dict[str, Any]]) -> str:
-        return self._templates.get_template("start.html").render(site=self._site, desks=desks)
+    def start(self, desks: Sequence[dict[str, Any]], person: Person) -> str:
+        return self._templates.get_template("start.html").render(site=self._site, desks=desks, person=person)
+
+    def forbidden(self, sentence: str) -> str:
+        return self._templates.get_template("forbidden.html").render(site=self._site, sentence=sentence)
 
     def _live_facts(self, picture: DeskPicture) -> dict[str, Any]:
         reason = picture.next.reason if picture.next else None

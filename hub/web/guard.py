@@ -1,33 +1,41 @@
-"""Loopback is no login: what a browser on this machine may be tricked into must be refused.
+"""What a browser may be tricked into, and what is too much, is refused before anybody asks who it is.
 
-Until agents sign on, the hub binds to loopback alone, and this guard refuses with 403
+A request must name the hub as its Host: on this machine by loopback with the port it came in by (DNS rebinding), else
+the public address, and then it must come from a proxy that the settings name. Each unsafe request and each WebSocket
+must have the hub's own page as its Origin. An unsafe request without Origin is refused too, unless the browser says
+`Sec-Fetch-Site: same-origin`. A program that is no browser sends Origin like the pages do: one rule, and no header that
+opens a door.
 
-- each request whose Host is not loopback with the port it came in by (DNS rebinding);
-- each unsafe request and each WebSocket whose Origin is not the page's own (any other page in the same browser).
-
-An unsafe request without Origin is refused too, unless the browser says `Sec-Fetch-Site: same-origin`. A program that
-is no browser sends `Origin: http://127.0.0.1:PORT` like the pages do: one rule, and no header that opens a door.
+With a public address, loopback is still taken from programs of this machine that ask the hub itself, no proxy between:
+an operator's checks. What comes by a proxy says so with a forwarded header.
 
 One address is outside of the Origin rule: where Publik says that a booking changed. Its calls are signed, no cookie or
-session counts there, and the most it does is to look a booking up. Whoever lets Publik in from elsewhere does so by a
-proxy on this machine that names loopback as its Host.
+session counts there, and the most it does is to look a booking up.
 """
 
-from ipaddress import ip_address
+import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub.reached import ON_THIS_MACHINE, Reached, address_of, is_loopback
 from hub.web.problems import problem
 
 # The longest form of a page is a tenth of it.
 MAX_BODY_BYTES = 64 * 1024
+MOST_DIGITS = 9
+# For the whole of a body. The server itself would wait for ever.
+BODY_LIMIT_S = 10.0
+# A request passes a few proxies at most.
+MOST_FORWARDED = 16
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # The door for Publik's calls.
 PUSH_PATH = "/api/v1/publik/push"
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded")
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -41,53 +49,119 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+# Half a year.
+ONLY_BY_TLS = {"strict-transport-security": "max-age=15768000"}
 
 
 class Guard:
-    """Pure ASGI, around everything else."""
+    """Pure ASGI, around everything else. What passes has the browser's own address as its `client`."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, reached: Reached = ON_THIS_MACHINE, body_limit_s: float = BODY_LIMIT_S) -> None:
+        self._app, self._reached, self._body_limit_s = app, reached, body_limit_s
+        self._headers = {**SECURITY_HEADERS, **(ONLY_BY_TLS if reached.by_tls else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = why_foreign(scope, headers)
+        refused = why_foreign(scope, headers, self._reached)
         if refused:
-            await _refuse(scope, receive, send, 403, "foreign_request", refused)
+            await self._refuse(scope, receive, send, 403, "foreign_request", refused)
+            return
+        scope = placed(scope, headers, self._reached)
+        path = path_of(scope)
+        if path is None:
+            await self._elsewhere(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
+        # What rarely changes is asked for anew, but sent only where it is another; all else is of this moment.
+        keep = "no-cache" if path.startswith("/static/") else "no-store"
+        await self._with_body(scope, receive, self._secured(send, keep), headers)
+
+    async def _with_body(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Reads the body before anything else is done: it is short, and whoever sends it slowly holds nothing."""
         too_much = why_body_refused(headers)
         if too_much:
             status, detail = too_much
-            await _refuse(scope, receive, send, status, "body_refused", detail)
+            await problem(status, "body_refused", detail)(scope, receive, send)
             return
-        # What rarely changes is asked for anew, but sent only where it is another; all else is of this moment.
-        keep = "no-cache" if scope["path"].startswith("/static/") else "no-store"
-        await self._app(scope, receive, _secured(send, keep))
+        if headers.get("content-length", "0") == "0":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._body_limit_s):
+                whole = await _read(receive)
+        except TimeoutError:
+            slow = problem(408, "body_refused", f"the body did not come within {self._body_limit_s:g} s")
+            slow.headers["connection"] = "close"
+            await slow(scope, receive, send)
+            return
+        if whole is not None:
+            await self._app(scope, _after(whole, receive), send)
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An address that does not begin like the public one."""
+        reached = self._reached
+        if scope["type"] == "http" and scope["path"] == reached.path:
+            await RedirectResponse(f"{reached.path}/", 308)(scope, receive, self._secured(send))
+            return
+        detail = f"the hub's addresses begin with {reached.origin}{reached.path}/"
+        await self._refuse(scope, receive, send, 404, "not_found", detail)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, code: str, detail: str) -> None:
+        response = problem(status, code, detail)
+        if scope["type"] == "http":
+            await response(scope, receive, self._secured(send))
+            return
+        await deny(scope, receive, send, response.status_code, response.raw_headers, bytes(response.body))
+
+    def _secured(self, send: Send, keep: str = "no-store") -> Send:
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", keep)
+            await send(message)
+
+        return send_secured
 
 
-def why_foreign(scope: Scope, headers: Headers) -> str | None:
-    """Why a request is not from a page of this hub on this machine, in one sentence; None where it is."""
+def why_foreign(scope: Scope, headers: Headers, reached: Reached) -> str | None:
+    """Why a request is not from a page of this hub, in one sentence; None where it is."""
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not is_loopback(hosts[0], scope):
-        return f"Host {', '.join(hosts) or '(none)'} is not this machine: use http://127.0.0.1:{_port(scope)}"
-    if scope["type"] == "http" and (scope["method"] in SAFE_METHODS or scope["path"] == PUSH_PATH):
+    if len(hosts) != 1:
+        return f"Host is named {len(hosts)} times"
+    origin, refused = _own_origin(scope, headers, hosts[0], reached)
+    if refused:
+        return refused
+    is_safe = scope["type"] == "http" and scope["method"] in SAFE_METHODS
+    if is_safe or (scope["type"] == "http" and scope["path"] == f"{reached.path}{PUSH_PATH}"):
         return None
     origins = headers.getlist("origin")
     if not origins and scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin":
         return None
-    own = f"{'https' if scope['scheme'] in {'https', 'wss'} else 'http'}://{hosts[0]}"
-    if origins != [own]:
-        return f"Origin {', '.join(origins) or '(none)'} is not {own}: only this hub's own pages may do that"
+    if origins != [origin]:
+        return f"Origin {', '.join(origins) or '(none)'} is not {origin}: only this hub's own pages may do that"
     return None
 
 
-def is_loopback(host: str, scope: Scope) -> bool:
+def _own_origin(scope: Scope, headers: Headers, host: str, reached: Reached) -> tuple[str, str | None]:
+    """The Origin of the hub's own pages for who comes this way; or why nobody may."""
+    peer = _peer(scope)
+    if reached.origin and host.lower() == reached.host:
+        is_known = reached.is_proxy(peer)
+        return reached.origin, None if is_known else f"{peer} is not one of the proxies that the hub is told to believe"
+    if names_this_machine(host, scope) and (not reached.origin or _is_direct(peer, headers)):
+        return f"{'https' if scope['scheme'] in {'https', 'wss'} else 'http'}://{host}", None
+    use = reached.origin or f"http://127.0.0.1:{_port(scope)}"
+    return "", f"Host {host or '(none)'} is not this hub: use {use}"
+
+
+def names_this_machine(host: str, scope: Scope) -> bool:
     """Whether a Host header names this machine by loopback, with the port the connection came in by."""
     try:
         parts = urlsplit(f"//{host}")
@@ -96,12 +170,45 @@ def is_loopback(host: str, scope: Scope) -> bool:
         return False
     if parts.netloc != host or parts.username is not None or (port or DEFAULT_PORTS[scope["scheme"]]) != _port(scope):
         return False
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name)
+
+
+def placed(scope: Scope, headers: Headers, reached: Reached) -> Scope:
+    """The request as it was before the proxy: the browser's address, the scheme, and where the hub's paths begin."""
+    if not reached.origin:
+        return scope
+    own: dict[str, Any] = {"root_path": reached.path}
+    if headers["host"].lower() == reached.host:
+        own["client"] = (behind(_peer(scope), headers.getlist("x-forwarded-for"), reached), 0)
+        if reached.by_tls:
+            own["scheme"] = {"http": "https", "ws": "wss"}.get(scope["scheme"], scope["scheme"])
+    return {**scope, **own}
+
+
+def behind(peer: str, forwarded: list[str], reached: Reached) -> str:
+    """Who asks by way of `peer`: the last address it names that is no proxy's. What stands before it anybody may write.
+
+    Something that is no address ends the list: then it is the nearest proxy that counts.
+    """
+    if not reached.is_proxy(peer):
+        return peer
+    nearest = peer
+    for each in [each.strip() for each in ",".join(forwarded).split(",")][: -MOST_FORWARDED - 1 : -1]:
+        found = address_of(each)
+        if found is None:
+            return nearest
+        nearest = str(found)
+        if not reached.is_proxy(nearest):
+            return nearest
+    return nearest
+
+
+def path_of(scope: Scope) -> str | None:
+    """The path as routes know it; None for one that does not begin like the public address."""
+    root, path = scope.get("root_path", ""), str(scope["path"])
+    if not root:
+        return path
+    return path.removeprefix(root) if path.startswith(f"{root}/") else None
 
 
 def why_body_refused(headers: Headers) -> tuple[int, str] | None:
@@ -109,37 +216,57 @@ def why_body_refused(headers: Headers) -> tuple[int, str] | None:
     if "transfer-encoding" in headers:
         return 411, "a body must say its Content-Length"
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+    if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MAX_BODY_BYTES:
         return 413, f"a body of {length} bytes is too long: at most {MAX_BODY_BYTES} bytes are read"
     return None
+
+
+async def deny(
+    scope: Scope, receive: Receive, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    """Answers a WebSocket's handshake with an HTTP response."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """A whole body; None where its sender went away."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _after(whole: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read, then what comes."""
+    given = False
+
+    async def receive_after() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": whole, "more_body": False}
+
+    return receive_after
+
+
+def _is_direct(peer: str, headers: Headers) -> bool:
+    return is_loopback(peer) and not any(name in headers for name in FORWARDED)
+
+
+def _peer(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
 def _port(scope: Scope) -> int:
     server = scope.get("server") or ("", 0)
     return int(server[1] or 0)
-
-
-def _secured(send: Send, keep: str = "no-store") -> Send:
-    async def send_secured(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("cache-control", keep)
-        await send(message)
-
-    return send_secured
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code: str, detail: str) -> None:
-    response = problem(status, code, detail)
-    if scope["type"] == "http":
-        await response(scope, receive, _secured(send))
-        return
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    await receive()
-    start: dict[str, Any] = {"status": status, "headers": response.raw_headers}
-    await send({"type": "websocket.http.response.start", **start})
-    await send({"type": "websocket.http.response.body", "body": response.body})

@@ -1,5 +1,6 @@
 """The staff's pages: the desks, and one page for each. They work by plain forms; htmx only saves the reload."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import structlog
@@ -11,10 +12,11 @@ from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswe
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.asking import origin_of, person_of
 from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
-from hub.web.desk_reading import read_desk
+from hub.web.desk_reading import read_agent_name, read_desk
 from hub.web.desk_view import AsidePanel, DeskView, template_of
 from hub.web.documents import UUID7
 from hub.web.live import Live
@@ -35,6 +37,7 @@ from hub.web.words import say
 
 log = structlog.get_logger()
 T = TypeVar("T")
+Handler = Callable[..., Awaitable[Response]]
 
 DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 TicketId = Annotated[int, Path(ge=1, le=2**53)]
@@ -51,12 +54,15 @@ def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
     pages = Pages(parts, view, live)
     router.add_api_route("/", pages.start, response_class=HTMLResponse)
     router.add_api_route("/desks/{desk}", pages.desk, response_class=HTMLResponse)
-    # Before the commands: it would be one of their words.
     router.add_api_route("/desks/{desk}/search", pages.search, methods=["POST"], response_class=HTMLResponse)
     router.add_api_route("/desks/{desk}/search", pages.search_again, methods=["GET"])
     router.add_api_route("/desks/{desk}/reports/{report}/retry", pages.retry_report, methods=["POST"])
-    router.add_api_route("/desks/{desk}/{word}", pages.desk_command, methods=["POST"])
-    router.add_api_route("/desks/{desk}/tickets/{ticket}/{word}", pages.ticket_command, methods=["POST"])
+    # One route each, so that the table of who may do what has a row for each.
+    for word, action in DESK_ACTIONS.items():
+        router.add_api_route(f"/desks/{{desk}}/{word}", pages.desk_command(action), methods=["POST"])
+    for word, action in TICKET_ACTIONS.items():
+        path = f"/desks/{{desk}}/tickets/{{ticket}}/{word}"
+        router.add_api_route(path, pages.ticket_command(action), methods=["POST"])
     return router
 
 
@@ -67,7 +73,7 @@ class Pages:
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
-    async def start(self) -> HTMLResponse:
+    async def start(self, request: Request) -> HTMLResponse:
         """The desks of this site, with links."""
         halls = {hall.name: hall.title for hall in self._parts.site.halls}
         desks = [
@@ -79,7 +85,7 @@ class Pages:
             }
             for desk in self._parts.site.desks
         ]
-        return HTMLResponse(self._view.start(desks))
+        return HTMLResponse(self._view.start(desks, person_of(request)))
 
     async def desk(
         self,
@@ -111,7 +117,7 @@ class Pages:
 
     async def search_again(self, desk: DeskName) -> Response:
         """Where a browser asks anew for the address of a search: what was looked for is not in it."""
-        return RedirectResponse(f"/desks/{self._desk(desk).name}?panel=search", 303)
+        return self._see(f"/desks/{self._desk(desk).name}?panel=search")
 
     async def _page(
         self,
@@ -174,38 +180,40 @@ class Pages:
 
     # --- commands -------------------------------------------------------------------------------------------------
 
-    async def desk_command(
-        self, request: Request, desk: DeskName, word: str, request_id: FormId = "", shown: Shown = ""
-    ) -> Response:
+    def desk_command(self, action: Action) -> Handler:
         """One of the desk's own commands: a form of the page."""
-        action = self._action(DESK_ACTIONS, word)
-        asked = Asked(self._origin(request_id), self._desk(desk).name, shown=int(shown) if shown else None)
-        return await self._done(request, asked, action)
 
-    async def ticket_command(
-        self,
-        request: Request,
-        desk: DeskName,
-        ticket: TicketId,
-        word: str,
-        service: ServiceName = None,
-        to_desk: ServiceName = None,
-        priority: bool = False,
-        confirmed: bool = False,
-        request_id: FormId = "",
-    ) -> Response:
+        async def handle(request: Request, desk: DeskName, request_id: FormId = "", shown: Shown = "") -> Response:
+            origin, held = self._origin(request, request_id, action), int(shown) if shown else None
+            return await self._done(request, Asked(origin, self._desk(desk).name, shown=held), action)
+
+        return handle
+
+    def ticket_command(self, action: Action) -> Handler:
         """A command to one ticket of a list or a panel."""
-        action = self._action(TICKET_ACTIONS, word)
-        origin, name = self._origin(request_id), self._desk(desk).name
-        asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
-        return await self._done(request, asked, action)
+
+        async def handle(
+            request: Request,
+            desk: DeskName,
+            ticket: TicketId,
+            service: ServiceName = None,
+            to_desk: ServiceName = None,
+            priority: bool = False,
+            confirmed: bool = False,
+            request_id: FormId = "",
+        ) -> Response:
+            origin, name = self._origin(request, request_id, action), self._desk(desk).name
+            asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
+            return await self._done(request, asked, action)
+
+        return handle
 
     async def retry_report(
         self, request: Request, desk: DeskName, report: TicketId, request_id: FormId = ""
     ) -> Response:
         """Something that the source of bookings refused is to be told once more."""
         configured = self._desk(desk)
-        answer = await self._do(RetryReport(origin=self._origin(request_id), report=report), desk)
+        answer = await self._do(RetryReport(origin=self._origin(request, request_id), report=report), desk)
         if answer is None:
             return await self._failed(request, configured)
         self._live.nudge(desk)
@@ -213,7 +221,7 @@ class Pages:
             late = self._view.said(say("This was told already, or is being told again."))
             return await self._says(request, configured, answer_of=late, status=409)
         if not _by_script(request):
-            return RedirectResponse(f"/desks/{desk}?panel=reports", 303)
+            return self._see(f"/desks/{desk}?panel=reports")
         content = await self._parts.read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
         panel = self._view.panel(Panel.REPORTS, content, (desk, configured.number))
         return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
@@ -252,7 +260,7 @@ class Pages:
             return HTMLResponse(_fragment(answer_of), status)
         if answer_of:
             return await self._page(desk, answer=answer_of, status=status)
-        return RedirectResponse(f"/desks/{desk.name}", 303)
+        return self._see(f"/desks/{desk.name}")
 
     async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
         """The ticket a command is for as it is now, where it is one with an appointment."""
@@ -268,10 +276,20 @@ class Pages:
         """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
         zone = self._parts.site.zone
         if before is None or answer.code != "transition_refused":
-            return refusal_sentence(answer, zone, before.ticket if before else None)
+            who, ticket = await self._who(answer), before.ticket if before else None
+            return refusal_sentence(answer, zone, ticket, desk=desk.number, who=who)
         now = await self._booked(asked, desk) or before
         is_said = now.arrival is not None and not now.may_check_in
         return arrival_of_panel(now, zone) if is_said else refusal_sentence(answer, zone, now.ticket)
+
+    async def _who(self, answer: RefusedAnswer) -> str | None:
+        """How the person is shown whose account the refusal names; no name is kept in it."""
+        account = answer.facts.get("agent") or answer.facts.get("actor")
+        if not account:
+            return None
+        return await self._parts.read(
+            lambda connection: read_agent_name(connection, self._parts.site.name, str(account))
+        )
 
     async def _ask(self, asked: Asked, desk: Desk, by_script: bool) -> Response:
         """No desk of the service is open: the transfer panel asks once."""
@@ -290,14 +308,11 @@ class Pages:
         )
         return HTMLResponse(page, 409)
 
-    @staticmethod
-    def _action(actions: dict[str, Action], word: str) -> Action:
-        if word not in actions:
-            raise NoSuch("action", word)
-        return actions[word]
+    def _origin(self, request: Request, request_id: str, action: Action | None = None) -> Origin:
+        return origin_of(request, Source.PAGE, request_id or self._parts.new_id(), action)
 
-    def _origin(self, request: str) -> Origin:
-        return Origin(Source.PAGE, "", request or self._parts.new_id())
+    def _see(self, path: str) -> RedirectResponse:
+        return RedirectResponse(f"{self._parts.reached.path}{path}", 303)
 
     def _desk(self, name: str) -> Desk:
         for desk in self._parts.site.desks:

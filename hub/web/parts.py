@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from hub.appointments.list_state import ListState
 from hub.auth.gate import Gate
 from hub.queue.requests import Answer, Command
+from hub.reached import ON_THIS_MACHINE, Reached
 from hub.site import Site
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class WebParts:
     list_state: Callable[[], ListState]
     push: Callable[[bytes, bytes], tuple[int, dict[str, Any]]]
     gate: Gate
+    reached: Reached = ON_THIS_MACHINE
 
     async def read(self, read: Callable[[Connection], T]) -> T:
         """One short transaction in a thread: the loop never waits for the disk."""

@@ -74,8 +74,8 @@ def icon(name: str) -> Markup:
     )
 
 
-def environment(filters: Mapping[str, Callable[..., object]]) -> Environment:
-    """Templates with every value escaped, and words from the catalogue."""
+def environment(filters: Mapping[str, Callable[..., object]], base: str) -> Environment:
+    """Templates with every value escaped, and words from the catalogue. `base`: what each path of ours begins with."""
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -87,6 +87,6 @@ def environment(filters: Mapping[str, Callable[..., object]]) -> Environment:
     made.install_gettext_callables(  # type: ignore[attr-defined]
         _translations(), lambda one, many, count: _translations()(one if count == 1 else many), newstyle=True
     )
-    made.globals["icon"] = icon
+    made.globals.update(icon=icon, base=base)
     made.filters.update({"spaced": spaced, "timer": timer, "span": span, "minutes": minutes, **filters})
     return made

@@ -63,7 +63,7 @@ def routes() -> set[str]:
     """Every address the hub serves, its sockets too."""
     site = read_site(ROOT / "hub/example-site.yaml").site
     # Building the application asks nothing of its other parts.
-    others = set(WebParts.__dataclass_fields__) - {"site", "reads"}
+    others = set(WebParts.__dataclass_fields__) - {"site", "reads", "reached"}
     parts = WebParts(site, create_engine("sqlite://"), **{name: cast(Any, None) for name in others})
     return {context.path for context in iter_route_contexts(create_web(parts).routes)} - {"/static"}
 

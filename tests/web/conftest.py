@@ -1,14 +1,16 @@
 """The web side behind a real server: on both databases, or, where the database says nothing, on SQLite alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
+from hub.auth.roles import Role
 from hub.database.engine import open_engine
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, served
 
 
 @pytest.fixture
@@ -42,6 +44,14 @@ def server(stand: Stand) -> Iterator[Served]:
 
 @pytest.fixture
 def client(server: Served) -> Iterator[httpx.Client]:
-    """A browser's requests from the hub's own page."""
-    with httpx.Client(base_url=server.address, headers=server.headers, trust_env=False, timeout=20) as client:
+    """A browser's requests from the hub's own page: of an agent who is signed on at desk 3."""
+    with client_of(server, Role.AGENT, Role.SUPERVISOR) as client:
+        server.stand.sign_on("desk-3")
         yield client
+
+
+@pytest.fixture
+def client_as(server: Served) -> Iterator[Callable[..., httpx.Client]]:
+    """A browser of somebody with these roles; with none of nobody who is in."""
+    with ExitStack() as opened:
+        yield lambda *roles: opened.enter_context(client_of(server, *roles))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, func, insert, select
@@ -18,7 +19,9 @@ from sqlalchemy import Engine, func, insert, select
 from hub.appointments.list_state import ListState
 from hub.auth.directory import NoDirectory
 from hub.auth.gate import Gate
-from hub.auth.sessions import Limits, SessionBook, new_token
+from hub.auth.people import Person
+from hub.auth.roles import Role
+from hub.auth.sessions import Limits, Session, SessionBook, hash_token, new_token
 from hub.database.engine import first_generation
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.metrics import Metrics
@@ -26,7 +29,7 @@ from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Command, Origin, Source
-from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Publik, Service, Site
+from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Login, Publik, Service, Site
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
@@ -43,6 +46,7 @@ _name: Any = VisitorNameRow.__table__
 _report: Any = ReportRow.__table__
 
 ANSWER_LIMIT_S = 20
+COOKIE = "suivant"
 # A Tuesday, 8:30 in Paris.
 MORNING_MS = int(from_wire("2026-11-24T07:30:00.000Z"))
 
@@ -69,6 +73,8 @@ def a_site() -> Site:
 
     return Site(
         name="town-hall",
+        # A test turns the clock by hours between two clicks.
+        login=Login(idle_min=1440, absolute_h=24),
         town="Ville de Trois-Tilleuls",
         zone="Europe/Paris",
         halls=(Hall(name="hall", title="Hall principal"),),
@@ -291,6 +297,34 @@ class Stand:
         assert isinstance(answer, q.DeskAnswer), answer
         return answer
 
+    def log_in(self, *roles: Role, account: str = "m.exemple", name: str = "Maude Exemple") -> str:
+        """Somebody with these roles comes in, as after a login: the token of their session."""
+        token = self.gate.new_token()
+        person = Person(account=account, name=name, roles=frozenset(roles))
+        opened = q.OpenSession(
+            origin=Origin(Source.PAGE, account, new_id()),
+            token_hash=hash_token(token),
+            account=account,
+            name=name,
+            roles=tuple(sorted(roles)),
+        )
+        now_ms = self.now_ms()
+        session = Session(
+            id=self.do(opened).session,
+            token_hash=opened.token_hash,
+            person=person,
+            opened_ms=now_ms,
+            seen_ms=now_ms,
+            checked_ms=now_ms,
+        )
+        self.gate.book.add(session)
+        return token
+
+    def sign_on(self, *desks: str, account: str = "m.exemple") -> None:
+        """The last one stays: nobody works at two desks."""
+        for desk in desks:
+            self.do(q.SignOn(origin=Origin(Source.PAGE, account, new_id()), desk=desk))
+
     def press(self, desk: str) -> Any:
         origin = Origin(Source.BUTTON, f"button-{desk}", new_id())
         return self.do(q.Press(origin=origin, desk=desk, at_ms=self.now_ms()))
@@ -334,6 +368,16 @@ def served(stand: Stand, port: int = 0) -> Iterator[Served]:
         finally:
             server.should_exit = True
             thread.join(ANSWER_LIMIT_S)
+
+
+@contextmanager
+def client_of(server: Served, *roles: Role, account: str = "m.exemple") -> Iterator[httpx.Client]:
+    """Requests of a browser from the hub's own page, in which somebody with these roles is in, if with any."""
+    cookies = {COOKIE: server.stand.log_in(*roles, account=account)} if roles else {}
+    with httpx.Client(
+        base_url=server.address, headers=server.headers, cookies=cookies, trust_env=False, timeout=ANSWER_LIMIT_S
+    ) as client:
+        yield client
 
 
 def new_id() -> str:

@@ -29,7 +29,14 @@ def said_by_templates() -> Iterator[str]:
 
 def said_by_code() -> Iterator[str]:
     """Texts handed to `say`, and those of the tables it is handed from."""
-    for name in ("sentences.py", "booking_sentences.py", "pages.py", "desk_view.py"):
+    for name in (
+        "sentences.py",
+        "booking_sentences.py",
+        "pages.py",
+        "desk_view.py",
+        "login_pages.py",
+        "turned_away.py",
+    ):
         for node in ast.walk(ast.parse((WEB / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
                 yield from _texts(node.args[0])

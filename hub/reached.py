@@ -1,0 +1,82 @@
+"""Where browsers reach the hub: on this machine alone, or at a public address behind proxies that are named."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+Network = IPv4Network | IPv6Network
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """`origin`: the public one, `https://accueil.ville.example`, empty for this machine alone. `path`: what each
+    address begins with there, `/suivant`. `proxies`: whose word counts for who is behind them.
+    """
+
+    origin: str = ""
+    path: str = ""
+    proxies: tuple[Network, ...] = ()
+
+    @property
+    def host(self) -> str:
+        return self.origin.partition("://")[2]
+
+    @property
+    def by_tls(self) -> bool:
+        return self.origin.startswith("https://")
+
+    def is_proxy(self, address: str) -> bool:
+        found = address_of(address)
+        return found is not None and any(found in network for network in self.proxies)
+
+
+ON_THIS_MACHINE = Reached()
+
+
+def parse_public_url(text: str) -> tuple[str, str]:
+    """Origin and path. Raises ValueError, whose text is what would be right."""
+    wanted = "an address such as https://accueil.ville.example or https://www.ville.example/suivant"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(wanted) from None
+    host, path = parts.hostname or "", parts.path.rstrip("/")
+    is_plain = host and not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in {"http", "https"} or not is_plain or not _PATH.fullmatch(path):
+        raise ValueError(wanted)
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError(wanted)
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"{wanted}: passwords pass there, so by https")
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{shown}{f':{port}' if port not in {None, default} else ''}", path
+
+
+def parse_proxies(text: str) -> tuple[Network, ...]:
+    """Addresses and networks with commas between them. Raises ValueError, whose text is what would be right."""
+    try:
+        networks = tuple(ip_network(each.strip()) for each in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"addresses or networks with commas between them, 10.1.2.3 or 10.1.2.0/28 ({error})") from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError("the proxies alone: this network is everybody")
+    return networks
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """An IP address as text; one of IPv4 in the clothes of IPv6 is what it is."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address means this machine."""
+    found = address_of(host)
+    return host == "localhost" or (found is not None and found.is_loopback)

@@ -1,0 +1,205 @@
+"""Who is asking, and may they? Asked at each request and at each socket, before any route sees it.
+
+Somebody is known by the session that their browser's cookie is of, a program by its bearer token: never by both. The
+table in `hub.auth.access` says whom an address lets in. An address of no row leads nowhere, and who is not known is not
+told which addresses there are. A socket ends with the session it was opened by, or with the right to it.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from fastapi.routing import iter_route_contexts
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hub.auth.access import ACCESS, WS, Allowed, Anyone
+from hub.auth.people import MachineToken
+from hub.auth.roles import Role
+from hub.auth.sessions import Session
+from hub.reached import Reached
+from hub.web.desk_view import DeskView
+from hub.web.guard import path_of
+from hub.web.parts import WebParts
+from hub.web.turned_away import RIGHT_TAKEN, SESSION_OVER, TurnedAway
+
+log = structlog.get_logger()
+
+# A socket whose reader takes nothing is not waited for.
+CLOSE_LIMIT_S = 2.0
+MAX_TOKEN = 200
+
+Who = Session | MachineToken
+
+
+class RouteWithoutAccess(Exception):
+    """A route that the table says nothing of: the hub does not start with it."""
+
+    def __init__(self, method: str, template: str) -> None:
+        super().__init__(f"{method} {template} has no row in hub.auth.access: say there whom it lets in")
+
+
+class Unclear(Exception):
+    """Who asks cannot be told from what came; one sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    template: str
+    path: re.Pattern[str]
+    allowed: Allowed
+
+
+class Rules:
+    """The routes of an application with what the table says of each. Matched like the router: the first that fits."""
+
+    def __init__(self, routes: Iterable[BaseRoute], access: Mapping[tuple[str, str], Allowed] = ACCESS) -> None:
+        """Raises RouteWithoutAccess."""
+        self._of: dict[str, list[Rule]] = {}
+        for method, template, path in asked_by(routes):
+            allowed = access.get(("GET" if method == "HEAD" else method, template))
+            if allowed is None:
+                raise RouteWithoutAccess(method, template)
+            self._of.setdefault(method, []).append(Rule(template, path, allowed))
+
+    def of(self, method: str, path: str) -> Rule | None:
+        return next((rule for rule in self._of.get(method, ()) if rule.path.match(path)), None)
+
+    def methods_of(self, path: str) -> list[str]:
+        """By which methods there is something at this path."""
+        return [method for method in self._of if method != WS and self.of(method, path)]
+
+
+def asked_by(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    """Method, or WS, and template of everything that can be asked."""
+    for context in iter_route_contexts(list(routes)):
+        template = context.path or ""
+        if isinstance(context.original_route, Mount):
+            path, methods = compile_path(f"{template}/{{path:path}}")[0], {"GET", "HEAD"}
+        else:
+            path, methods = compile_path(template)[0], context.methods or {WS}
+        for method in sorted(methods):
+            yield method, template, path
+
+
+@dataclass(eq=False, slots=True)
+class _Socket:
+    session: int
+    allowed: frozenset[Role]
+    over: "asyncio.Future[int]"
+
+
+class Door:
+    """Pure ASGI, behind the guard. A route finds who asks in `request.state`: `session` or `machine`, else None."""
+
+    def __init__(self, app: ASGIApp, rules: Rules, parts: WebParts, view: DeskView) -> None:
+        self._app, self._rules, self._view = app, rules, view
+        self._gate, self._reached, self._now_ms = parts.gate, parts.reached, parts.now_ms
+        self._sockets: set[_Socket] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._gate.book.on_end(self._ended)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        path = path_of(scope) or ""
+        rule = self._rules.of(scope["method"] if scope["type"] == "http" else WS, path)
+        state = scope.setdefault("state", {})
+        state["session"] = state["machine"] = None
+        if rule is not None and isinstance(rule.allowed, Anyone):
+            await self._app(scope, receive, send)
+            return
+        turned = TurnedAway(scope, receive, send, path, self._reached, self._view)
+        try:
+            who = await self._who(HTTPConnection(scope))
+        except Unclear as unclear:
+            await turned.refuse(400, "unclear_who", str(unclear))
+            return
+        if who is None:
+            await turned.unknown()
+        elif rule is None:
+            await turned.nowhere(self._rules.methods_of(path))
+        elif isinstance(rule.allowed, Anyone) or roles_of(who) & rule.allowed:
+            state["session" if isinstance(who, Session) else "machine"] = who
+            await self._let_in(scope, receive, send, who, rule)
+        else:
+            await turned.forbidden(rule.allowed)
+
+    async def _who(self, connection: HTTPConnection) -> Who | None:
+        """Raises Unclear."""
+        cookie = connection.cookies.get(cookie_name(self._reached))
+        given = connection.headers.getlist("authorization")
+        if not given:
+            return self._gate.book.find(cookie, self._now_ms()) if cookie else None
+        if cookie:
+            raise Unclear("a session's cookie and an Authorization at once: send one of them")
+        scheme, _, token = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer":
+            raise Unclear("Authorization should be given once, as: Bearer TOKEN")
+        if not 0 < len(token) <= MAX_TOKEN:
+            return None
+        return await run_in_threadpool(self._gate.token, token)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, who: Who, rule: Rule) -> None:
+        if scope["type"] == "http" or not isinstance(who, Session) or isinstance(rule.allowed, Anyone):
+            await self._app(scope, receive, send)
+            return
+        # Nothing is awaited between here and the look into the book: an end is either seen there or told here.
+        self._loop = asyncio.get_running_loop()
+        socket = _Socket(who.id, rule.allowed, self._loop.create_future())
+        self._sockets.add(socket)
+        serving = asyncio.ensure_future(self._app(scope, receive, send))
+        either: set[asyncio.Future[Any]] = {serving, socket.over}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                await _end(serving)
+                await _close(send, socket.over.result())
+                return
+            await serving
+        finally:
+            self._sockets.discard(socket)
+            if not serving.done():
+                await _end(serving)
+
+    def _ended(self, sessions: frozenset[int]) -> None:
+        """From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._judge, sessions)
+
+    def _judge(self, sessions: frozenset[int]) -> None:
+        """What hangs on these sessions stays only where it would be let in again."""
+        for socket in [each for each in self._sockets if each.session in sessions and not each.over.done()]:
+            session = self._gate.book.stands(socket.session)
+            if session is None:
+                socket.over.set_result(SESSION_OVER)
+            elif not session.person.roles & socket.allowed:
+                socket.over.set_result(RIGHT_TAKEN)
+
+
+def cookie_name(reached: Reached) -> str:
+    """By the prefix a browser takes it from this host alone, and by TLS alone."""
+    return "__Host-suivant" if reached.by_tls else "suivant"
+
+
+def roles_of(who: Who) -> frozenset[Role]:
+    return who.person.roles if isinstance(who, Session) else frozenset({who.role})
+
+
+async def _end(serving: "asyncio.Future[None]") -> None:
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _close(send: Send, code: int) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await send({"type": "websocket.close", "code": code})
+    except TimeoutError:
+        log.info("door.socket_cut_off", limit_s=CLOSE_LIMIT_S)

@@ -1,0 +1,166 @@
+"""Coming in by account and password, and going out. What is true of an account is told to nobody who tries."""
+
+from functools import partial
+from typing import Annotated
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Form, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason
+from hub.auth.sessions import Session, hash_token
+from hub.database.faults import DatabaseFault
+from hub.queue.requests import EndReason, EndSession, OpenSession, Origin, SessionAnswer, Source
+from hub.web.door import cookie_name
+from hub.web.parts import WebParts
+from hub.web.words import environment, say
+from hub.writer import Busy
+
+log = structlog.get_logger()
+
+# Apart from the threads that read for the pages: a directory that hangs takes none of those.
+LOGINS_AT_ONCE, LOGINS_IN_WAIT = 8, 64
+MAX_ADDRESS = 500
+
+STATUS_OF = {Reason.WRONG: 401, Reason.NO_ROLE: 401, Reason.TOO_MANY: 429, Reason.AWAY: 503}
+
+# Whatever comes in them is answered in words, not by the sentence for programs.
+Text = Annotated[str, Form()]
+
+
+def create_login_pages(parts: WebParts) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    pages = LoginPages(parts)
+    router.add_api_route("/login", pages.show, methods=["GET"], response_class=HTMLResponse)
+    router.add_api_route("/login", pages.log_in, methods=["POST"], response_class=HTMLResponse)
+    router.add_api_route("/logout", pages.log_out, methods=["POST"])
+    return router
+
+
+class LoginPages:
+    def __init__(self, parts: WebParts) -> None:
+        self._parts, self._gate, self._reached = parts, parts.gate, parts.reached
+        self._templates = environment({}, parts.reached.path)
+        self._threads = CapacityLimiter(LOGINS_AT_ONCE)
+
+    async def show(self, request: Request, to: str = "/") -> Response:
+        """The form; who is in already goes on."""
+        if self._session(request) is not None:
+            return self._see(to)
+        return self._page(to)
+
+    async def log_in(self, request: Request, account: Text = "", password: Text = "", to: Text = "/") -> Response:
+        """A session with a token of its own: one that somebody put into this browser before is worth nothing."""
+        address = request.client.host if request.client else ""
+        try:
+            person = await self._person(account, password, address)
+        except LoginRefused as refused:
+            return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason])
+        try:
+            token = await self._open(person)
+            await self._end(self._session(request))
+        except (Busy, DatabaseFault) as fault:
+            log.warning("login.no_session", error=str(fault))
+            return self._page(to, account, say("The hub could not let you in just now. Try again."), 503)
+        response = self._see(to)
+        name, secure = cookie_name(self._reached), self._reached.by_tls
+        # Ends with the browser; the limits of the session end it anyway.
+        response.set_cookie(name, token, path="/", secure=secure, httponly=True, samesite="lax")
+        return response
+
+    async def log_out(self, request: Request) -> Response:
+        """The session ends everywhere at once, sockets too."""
+        try:
+            await self._end(self._session(request))
+        except (Busy, DatabaseFault) as fault:
+            log.warning("login.not_ended", error=str(fault))
+            return self._page("/", "", say("You are not logged out yet: the hub could not note it. Try again."), 503)
+        login = f"{self._reached.path}/login"
+        by_script = request.headers.get("hx-request") == "true"
+        response = Response(headers={"hx-redirect": login}) if by_script else RedirectResponse(login, 303)
+        response.delete_cookie(
+            cookie_name(self._reached), path="/", secure=self._reached.by_tls, httponly=True, samesite="lax"
+        )
+        return response
+
+    async def _person(self, account: str, password: str, address: str) -> Person:
+        """Raises LoginRefused."""
+        if not 0 < len(account.strip()) <= MAX_ACCOUNT or not 0 < len(password) <= MAX_PASSWORD:
+            raise LoginRefused(Reason.WRONG)
+        if self._threads.statistics().tasks_waiting >= LOGINS_IN_WAIT:
+            raise LoginRefused(Reason.AWAY)
+        return await to_thread.run_sync(partial(self._gate.log_in, account, password, address), limiter=self._threads)
+
+    async def _open(self, person: Person) -> str:
+        """The new session's token."""
+        token = self._gate.new_token()
+        opened = OpenSession(
+            origin=self._origin(person.account),
+            token_hash=hash_token(token),
+            account=person.account,
+            name=person.name,
+            roles=tuple(sorted(person.roles)),
+            local=person.local,
+        )
+        answer = await self._parts.do(opened)
+        if not isinstance(answer, SessionAnswer):
+            raise TypeError(f"a session was not opened: {answer}")
+        now_ms = self._parts.now_ms()
+        session = Session(
+            id=answer.session,
+            token_hash=opened.token_hash,
+            person=person,
+            opened_ms=now_ms,
+            seen_ms=now_ms,
+            checked_ms=now_ms,
+        )
+        self._gate.book.add(session)
+        return token
+
+    async def _end(self, session: Session | None) -> None:
+        if session is None:
+            return
+        origin = self._origin(session.person.account)
+        await self._parts.do(EndSession(origin=origin, session=session.id, reason=EndReason.LOGOUT))
+        self._gate.book.drop(session.id)
+
+    def _session(self, request: Request) -> Session | None:
+        token = request.cookies.get(cookie_name(self._reached))
+        return self._gate.book.find(token, self._parts.now_ms()) if token else None
+
+    def _origin(self, account: str) -> Origin:
+        return Origin(Source.PAGE, account, self._parts.new_id())
+
+    def _page(self, to: str, account: str = "", refused: str = "", status: int = 200) -> HTMLResponse:
+        page = self._templates.get_template("login.html").render(
+            site=self._parts.site,
+            to=own_path(to),
+            account=account[:MAX_ACCOUNT],
+            refused=refused,
+            max_account=MAX_ACCOUNT,
+            max_password=MAX_PASSWORD,
+        )
+        return HTMLResponse(page, status)
+
+    def _see(self, to: str) -> RedirectResponse:
+        return RedirectResponse(f"{self._reached.path}{own_path(to)}", 303)
+
+
+def own_path(to: str) -> str:
+    """Where to go on after the login: a path of the hub, else its start.
+
+    Browsers read `//x` and `/\\x` as another host, and pass over tabs and line ends inside an address.
+    """
+    is_own = to.startswith("/") and not to.startswith("//") and len(to) <= MAX_ADDRESS
+    is_plain = to.isprintable() and "\\" not in to and " " not in to
+    leads_back = to.partition("?")[0] in {"/login", "/logout"}
+    return to if is_own and is_plain and not leads_back else "/"
+
+
+def _said(reason: Reason) -> str:
+    if reason is Reason.TOO_MANY:
+        return say("Too many tries. Wait some minutes, then try again.")
+    if reason is Reason.AWAY:
+        return say("The directory does not answer. Try again in a moment.")
+    return say("The account or the password is wrong, or the account has no role here.")
