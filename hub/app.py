@@ -45,6 +45,7 @@ from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource
 from hub.queue.adoption import adopt, last_moment_ms
 from hub.queue.requests import Answer, Command
+from hub.reached import ON_THIS_MACHINE, Reached
 from hub.settings import Settings
 from hub.site import Site
 from hub.site_index import SiteIndex
@@ -276,7 +277,7 @@ def run(settings: Settings) -> int:
     hub.start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(hub, listening, ending))
+            runner.run(_serve(hub, listening, ending, settings.reached))
     finally:
         hub.stop()
     return 1 if status else 0
@@ -300,13 +301,14 @@ def _system_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def _serve(hub: Hub, listening: socket, ending: Ending) -> None:
+async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached) -> None:
     host, port = listening.getsockname()[:2]
-    web = create_web(web_parts(hub))
+    web = create_web(web_parts(hub, reached))
     hub.metrics.watch_readers(lambda: web.state.live.reader_count)
     hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
     hub.appointments.listen(web.state.list_changed)
-    log.info("hub.serves", address=f"http://{host}:{port}/", reached_from="this machine only, until there is a login")
+    by = f"{reached.origin}{reached.path}/" if reached.origin else "this machine only"
+    log.info("hub.serves", address=f"http://{host}:{port}/", reached_by=by)
     server = _Server(server_config(web))
     ending.of(server)
     keep_what_stands()
@@ -323,7 +325,7 @@ def keep_what_stands() -> None:
     gc.freeze()
 
 
-def web_parts(hub: Hub) -> WebParts:
+def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
     """What the pages are given."""
     return WebParts(
         site=hub.site,
@@ -340,6 +342,7 @@ def web_parts(hub: Hub) -> WebParts:
         list_state=lambda: hub.appointments.list_state,
         push=hub.push,
         gate=hub.gate,
+        reached=reached,
     )
 
 

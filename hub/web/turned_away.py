@@ -18,6 +18,7 @@ from hub.web.words import say
 
 # What a socket is closed with, as its page's script reads it.
 SESSION_OVER, RIGHT_TAKEN = 4401, 4403
+START = "/"
 _DESK = re.compile(r"/desks/[a-z0-9-]{1,64}(?=/|$)")
 # As people read them; the words stand in the catalogue.
 NAME_OF = {
@@ -96,5 +97,5 @@ class TurnedAway:
         to = f"{self._path}?{query}" if query else self._path
         if self._scope["method"] not in {"GET", "HEAD"} or self._is_script:
             desk = _DESK.match(self._path)
-            to = desk[0] if desk else "/"
-        return "" if to == "/" else f"?to={quote(to, safe='/')}"
+            to = desk[0] if desk else START
+        return "" if to == START else f"?to={quote(to, safe='/')}"
