@@ -75,11 +75,6 @@ DESK_ACTIONS: dict[str, Action] = {
         _signing(q.SignOn),
         STAFF,
     ),
-    "sign-off": Action(
-        "Work at this desk no more; a supervisor may sign others off.",
-        _signing(q.SignOff),
-        frozenset({Role.SUPERVISOR}),
-    ),
     "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
     "recall": Action("Say the called ticket again.", _at_held(q.Recall)),
     "start": Action("The called visitor is here.", _at_held(q.Start)),
@@ -92,6 +87,11 @@ DESK_ACTIONS: dict[str, Action] = {
     "close": Action("Close the desk, once it holds nobody.", _mode(DeskMode.CLOSED)),
     "open": Action(
         "Open the desk, or take a pause or close back that waits for the end of a visit.", _mode(DeskMode.OPEN)
+    ),
+    "sign-off": Action(
+        "Work at this desk no more; a supervisor may sign others off.",
+        _signing(q.SignOff),
+        frozenset({Role.SUPERVISOR}),
     ),
 }
 

@@ -1,8 +1,11 @@
 """The HTTP API: each command at its address, each refusal a problem that names what it is about."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
+from hub.auth.roles import Role
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from tests.web.stand import Stand, new_id
 
@@ -82,6 +85,7 @@ def test_a_closed_desk_calls_nobody(client: httpx.Client, stand: Stand) -> None:
 def test_a_ticket_of_another_service_is_not_this_desks(client: httpx.Client, stand: Stand) -> None:
     stand.open("desk-6")
     ticket = stand.issue("civil").ticket
+    stand.sign_on("desk-6")
     answer = client.post(f"{API}/desks/desk-6/tickets/{ticket}/pick")
     assert (answer.status_code, answer.json()["code"]) == (403, "not_this_desk")
 
@@ -92,6 +96,7 @@ def test_every_command_has_its_address(client: httpx.Client, stand: Stand) -> No
     for word in DESK_ACTIONS:
         answer = client.post(f"{API}/desks/desk-3/{word}", json={})
         assert answer.status_code in {200, 409}, (word, answer.text)
+    stand.sign_on("desk-3")
     for word in TICKET_ACTIONS:
         answer = client.post(f"{API}/desks/desk-3/tickets/{ticket}/{word}", json={})
         assert answer.status_code in {200, 409, 410, 422}, (word, answer.text)
@@ -143,13 +148,14 @@ def test_health_says_what_is_away(client: httpx.Client, stand: Stand) -> None:
     assert answer.json() == {"status": "unwell", "reasons": {"broker": "the broker is not reached"}}
 
 
-def test_metrics_are_for_prometheus(client: httpx.Client) -> None:
-    answer = client.get("/metrics")
+def test_metrics_are_for_prometheus(client_as: Callable[..., httpx.Client]) -> None:
+    answer = client_as(Role.ADMINISTRATOR).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "suivant" in answer.text
 
 
-def test_requests_are_measured_by_the_pattern_of_their_route(client: httpx.Client) -> None:
+def test_requests_are_measured_by_the_pattern_of_their_route(client_as: Callable[..., httpx.Client]) -> None:
+    client = client_as(Role.ADMINISTRATOR)
     client.get("/api/v1/desks/desk-3")
     client.get("/no/such/page")
     client.get("/api/v1/desks", headers={"host": "elsewhere.example"})

@@ -11,13 +11,14 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from hub.appointments.list_state import ListState
+from hub.auth.roles import Role
 from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.site import Hall
 from hub.web.booking_sentences import list_age
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, served
 from tests.web.texts import SCRIPT, at, text_of
 
 MINUTE_MS = 60_000
@@ -271,7 +272,9 @@ def test_who_is_called_set_aside_over_or_absent_is_told_so(
     clock.set("8:41")
     stand.next("desk-3")
     assert "A 001 appelé, guichet 3" in search(client, "JTKVQDBZ")
+    stand.sign_on("desk-6")
     assert text_of(check_in(client, ticket, "desk-6").text) == "Déjà arrivé : A 001 est au guichet 3 ou y est appelé."
+    stand.sign_on("desk-3")
     stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=ticket))
     assert "A 001 de côté, guichet 3" in search(client, "JTKVQDBZ")
     assert "A 001 est mis de côté par le guichet 3." in text_of(check_in(client, ticket).text)
@@ -320,7 +323,7 @@ def two_halls(tmp_path: Path, clock: TurnedClock) -> Iterator[Served]:
 def test_who_waits_in_another_hall_is_told_which(two_halls: Served) -> None:
     stand = two_halls.stand
     ticket = stand.book("family", at("8:35"), confirmation="JTKVQDBZ")
-    with httpx.Client(base_url=two_halls.address, headers=two_halls.headers, trust_env=False) as client:
+    with client_of(two_halls, Role.RECEPTION) as client:
         assert "F Famille · JTKVQDBZ · Premier étage" in search(client, "JTKVQDBZ")
         said = text_of(check_in(client, ticket).text)
     assert said.endswith("À l’heure pour le rendez-vous de 8:35. Attend en salle « Premier étage ».")

@@ -118,8 +118,7 @@ def test_a_push_is_handed_on_as_it_came_and_answered_with_what_is_said_of_it(ser
         ("POST", f"{API}/publik/push/", {}, 403),
         ("POST", f"{API}/publik//push", {}, 403),
         ("POST", f"{API}/publik/push/../../desks/desk-3/next", {}, 403),
-        ("GET", f"{API}/publik/push", {}, 405),
-        ("DELETE", f"{API}/publik/push", {}, 405),
+        ("GET", f"{API}/publik/push", {}, 401),
         ("POST", f"{API}/appointments/reports/1/retry", {}, 403),
         ("POST", "/desks/desk-3/search", {}, 403),
     ],
@@ -130,6 +129,12 @@ def test_only_the_door_itself_is_outside_of_the_origin_rule(
     answer = httpx.request(method, f"{server.address}{path}", headers=headers, trust_env=False)
     assert answer.status_code == status
     assert server.stand.pushed == []
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_the_door_takes_calls_by_post_alone(client: httpx.Client, method: str) -> None:
+    answer = client.request(method, f"{API}/publik/push")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 def test_a_push_that_is_too_long_is_refused_before_it_is_read(server: Served) -> None:

@@ -1,4 +1,7 @@
-"""Loopback is no login: what a browser may be tricked into is refused, through a real server."""
+"""What a browser may be tricked into, and what is too much, is refused, through a real server.
+
+Each request here carries a session that may do all: it is the guard that refuses.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,8 @@ import pytest
 import websockets
 from websockets.exceptions import InvalidStatus
 
-from tests.web.stand import Served
+from hub.auth.roles import Role
+from tests.web.stand import COOKIE, Served, client_of
 
 LIMIT_S = 20
 
@@ -23,14 +27,20 @@ def server(one_server: Served) -> Served:
 
 @pytest.fixture
 def client(server: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address, headers=server.headers, trust_env=False, timeout=LIMIT_S) as client:
+    with client_of(server, Role.AGENT, Role.SUPERVISOR) as client:
         yield client
 
 
+def cookie_of(server: Served) -> dict[str, str]:
+    token = server.stand.log_in(Role.AGENT, Role.SUPERVISOR)
+    server.stand.sign_on("desk-3")
+    return {"Cookie": f"{COOKIE}={token}"}
+
+
 def ask(server: Served, method: str, path: str, headers: dict[str, str], body: str | None = None) -> httpx.Response:
-    """Exactly these headers: no Origin unless it is named."""
+    """Exactly these headers and the cookie: no Origin unless it is named."""
     with httpx.Client(base_url=server.address, trust_env=False, timeout=LIMIT_S) as client:
-        return client.request(method, path, headers=headers, content=body)
+        return client.request(method, path, headers={**headers, **cookie_of(server)}, content=body)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.9.1"])
@@ -90,7 +100,7 @@ def test_an_unsafe_request_of_another_origin_changes_nothing(server: Served, ori
     headers = {"Origin": origin.replace("PORT", str(server.port)), "Content-Type": "application/json"}
     answer = ask(server, "POST", path, headers, json.dumps({"service": "civil"}))
     assert (answer.status_code, answer.json()["code"]) == (403, "foreign_request")
-    assert httpx.get(f"{server.address}/api/v1/tickets/{ticket}", trust_env=False).json()["state"] == "waiting"
+    assert ask(server, "GET", f"/api/v1/tickets/{ticket}", {}).json()["state"] == "waiting"
 
 
 @pytest.mark.parametrize("site", [None, "none", "same-site", "cross-site"])
@@ -109,7 +119,9 @@ def test_what_a_request_says_of_a_proxy_is_not_believed(server: Served) -> None:
 def test_a_reader_that_sends_more_than_nothing_is_cut_off(server: Served) -> None:
     async def talk() -> int:
         address = f"ws://127.0.0.1:{server.port}/api/v1/desks/desk-3/live"
-        async with websockets.connect(address, origin=server.headers["Origin"], proxy=None) as reader:  # type: ignore[arg-type]
+        own: Any = server.headers["Origin"]
+        cookie = await asyncio.to_thread(cookie_of, server)
+        async with websockets.connect(address, origin=own, additional_headers=cookie, proxy=None) as reader:
             await reader.send("x" * 2_000)
             async with asyncio.timeout(LIMIT_S):
                 await reader.wait_closed()

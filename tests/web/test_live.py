@@ -13,11 +13,12 @@ import websockets
 from structlog.testing import capture_logs
 
 from hub.appointments.list_state import ListState
+from hub.auth.roles import Role
 from hub.queue.requests import CancelBooking, Move, SetMode, Source
 from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
 from protocol.messages import DeskMode
-from tests.web.stand import Served, Stand, TurnedClock, a_site
+from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site
 
 LIMIT_S = 20
 DOCUMENT, PAGE = "/api/v1/desks/desk-3/live", "/desks/desk-3/live"
@@ -26,7 +27,14 @@ DOCUMENT, PAGE = "/api/v1/desks/desk-3/live", "/desks/desk-3/live"
 @asynccontextmanager
 async def reader(server: Served, path: str, **options: Any) -> AsyncIterator[websockets.ClientConnection]:
     address, origin = f"ws://127.0.0.1:{server.port}{path}", f"http://127.0.0.1:{server.port}"
-    async with websockets.connect(address, origin=origin, proxy=None, **options) as connection:  # type: ignore[arg-type]
+    cookie = {"Cookie": f"{COOKIE}={await asyncio.to_thread(server.stand.log_in, Role.AGENT)}"}
+    async with websockets.connect(
+        address,
+        origin=origin,  # type: ignore[arg-type]
+        additional_headers=cookie,
+        proxy=None,
+        **options,
+    ) as connection:
         yield connection
 
 

@@ -8,9 +8,10 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from hub.auth.roles import Role
 from hub.web import appointment_documents, documents
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
-from tests.web.stand import Served
+from tests.web.stand import Served, client_of
 
 MODELS = [
     model
@@ -21,7 +22,7 @@ MODELS = [
 
 @pytest.fixture
 def client(one_server: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=one_server.address, trust_env=False) as client:
+    with client_of(one_server, Role.ADMINISTRATOR) as client:
         yield client
 
 

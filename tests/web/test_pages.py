@@ -86,6 +86,7 @@ def test_who_was_slower_reads_who_did_what_to_the_second(
 )
 def test_each_refusal_is_a_sentence(client: httpx.Client, stand: Stand, path: str, said: str) -> None:
     stand.issue("civil")
+    stand.sign_on(path.split("/")[2])
     assert text_of(client.post(path, data={"shown": ""}, headers=SCRIPT).text) == said
 
 
