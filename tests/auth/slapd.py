@@ -24,6 +24,8 @@ from tests.broker import free_port
 BASE = "dc=trois-tilleuls,dc=example"
 PEOPLE = f"ou=people,{BASE}"
 GROUPS = f"ou=groups,{BASE}"
+# The service account may not read there.
+HIDDEN = f"ou=hidden,{BASE}"
 SERVICE = f"cn=suivant,ou=services,{BASE}"
 SERVICE_PASSWORD = "service password"
 # Everybody's, unless said otherwise.
@@ -63,6 +65,7 @@ dbnosync
 index objectClass,uid,member,uniqueMember,memberUid,sAMAccountName eq
 access to attrs=userPassword by anonymous auth by * none
 access to attrs=pwdAccountLockedTime by dn.exact="{service}" read by * none
+access to dn.subtree="ou=hidden,{base}" by * search
 access to * by dn.exact="{service}" read by self read by dn.subtree="ou=people,{base}" read by * {others}
 overlay ppolicy
 ppolicy_default cn=default,ou=policies,{base}
@@ -191,7 +194,7 @@ def frame() -> str:
             entry(BASE, "dcObject", "organization", dc="trois-tilleuls", o="Trois-Tilleuls"),
             *(
                 entry(f"ou={each},{BASE}", "organizationalUnit", ou=each)
-                for each in ("people", "groups", "services", "policies")
+                for each in ("people", "groups", "services", "policies", "hidden")
             ),
             entry(SERVICE, "applicationProcess", "simpleSecurityObject", cn="suivant", userPassword=SERVICE_PASSWORD),
             entry(

@@ -28,6 +28,8 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     # Who may not come in any more, each in another way.
     yield person("expired", pwdChangedTime="20200101000000Z")
     yield person("locked", pwdAccountLockedTime="000001010000Z")
+    # Somebody typed wrong passwords for this one.
+    yield person("besieged", pwdAccountLockedTime="20260101000000Z")
     yield person("shadow", classes=("shadowAccount",), shadowExpire="18262")
     yield person("left", classes=("user",), sAMAccountName="left", userAccountControl="514")
     yield person(
@@ -45,7 +47,7 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
         accountExpires="9223372036854775807",
     )
 
-    over = [person_dn(each) for each in ("expired", "locked", "shadow", "left", "contract", "stays")]
+    over = [person_dn(each) for each in ("expired", "locked", "besieged", "shadow", "left", "contract", "stays")]
     known = [person_dn("alix"), person_dn("eloïse"), rf"uid=odd\2Cname\2Bx,{PEOPLE}", person_dn("twice")]
     yield members("agents", *known, *over)
     # Basile: an agent through two groups; the outer one stands in the inner one too.

@@ -1,0 +1,290 @@
+"""Who comes in by a real slapd, and who does not."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from hub.auth.directory import DirectoryAway
+from hub.auth.ldap_directory import MunicipalDirectory, open_directory
+from hub.auth.ldap_secrets import LdapSecrets
+from hub.auth.people import LoginRefused, Reason
+from hub.auth.roles import Role
+from hub.site import RoleGroups
+from protocol.environment import WrongSetting
+from tests.auth.conftest import Opened
+from tests.auth.slapd import BASE, HIDDEN, PASSWORD, PEOPLE, Slapd, group, person_dn, start_slapd
+from tests.auth.town_directory import CROWD, people
+
+TEMPLATE = f"uid={{account}},{PEOPLE}"
+# Both ways to come in: the service account finds who it is, or people bind as what their account makes of a template.
+WAYS = {"searched": {}, "direct": {"service_account": None, "bind_as": TEMPLATE}}
+
+
+@pytest.fixture(params=WAYS)
+def directory(slapd: Slapd, opened: Opened, request: pytest.FixtureRequest) -> MunicipalDirectory:
+    return opened(slapd, **WAYS[request.param])
+
+
+@contextmanager
+def refused(reason: Reason) -> Iterator[None]:
+    with pytest.raises(LoginRefused) as told:
+        yield
+    assert told.value.reason is reason
+
+
+@pytest.mark.parametrize("account", ["alix", "ALIX", " Alix "])
+def test_an_account_is_one_however_it_is_spelt(directory: MunicipalDirectory, account: str):
+    person = directory.log_in(account, PASSWORD)
+    assert (person.account, person.name, person.local) == ("alix", "Alix Exemple", False)
+    assert person.roles == {Role.AGENT}
+
+
+def test_starttls_is_as_good_as_ldaps(slapd: Slapd, opened: Opened):
+    assert opened(slapd, servers=(slapd.plain_address,)).log_in("alix", PASSWORD).account == "alix"
+
+
+@pytest.mark.parametrize("account", ["eloïse", "odd,name+x"])
+def test_any_sign_may_stand_in_an_account(directory: MunicipalDirectory, account: str):
+    assert directory.log_in(account, PASSWORD).account == account
+
+
+@pytest.mark.parametrize(
+    ("account", "role"),
+    [("basile", Role.RECEPTION), ("camille", Role.SUPERVISOR), ("dominique", Role.ADMINISTRATOR)],
+    ids=["groups that hold each other", "groupOfUniqueNames", "posixGroup"],
+)
+def test_a_role_comes_through_groups_of_every_kind(directory: MunicipalDirectory, account: str, role: Role):
+    assert directory.log_in(account, PASSWORD).roles == {role}
+
+
+def test_a_group_may_give_two_roles_and_two_groups_one(slapd: Slapd, opened: Opened):
+    groups = RoleGroups(agent=(group("agents"), group("responsables")), supervisor=(group("responsables").upper(),))
+    directory = opened(slapd, groups=groups)
+    assert directory.log_in("alix", PASSWORD).roles == {Role.AGENT}
+    assert directory.log_in("camille", PASSWORD).roles == {Role.AGENT, Role.SUPERVISOR}
+
+
+def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: MunicipalDirectory):
+    with refused(Reason.NO_ROLE):
+        directory.log_in("nobody-special", PASSWORD)
+    with refused(Reason.WRONG):
+        directory.log_in("nobody-special", "guessed")
+
+
+@pytest.mark.parametrize("account", ["alix", "unknown", "expired"])
+def test_a_wrong_password_and_an_unknown_account_are_refused_alike(directory: MunicipalDirectory, account: str):
+    with refused(Reason.WRONG):
+        directory.log_in(account, "guessed")
+
+
+@pytest.mark.parametrize("account", ["expired", "locked"])
+def test_an_account_that_is_over_does_not_come_in(directory: MunicipalDirectory, account: str):
+    with refused(Reason.WRONG):
+        directory.log_in(account, PASSWORD)
+
+
+def test_shadow_expire_ends_an_account_although_slapd_does_not_look_at_it(directory: MunicipalDirectory):
+    with refused(Reason.WRONG):
+        directory.log_in("shadow", PASSWORD)
+
+
+@pytest.mark.parametrize("password", ["", "\0", "correct\0horse", "x" * 257, "\ud800"])
+def test_what_can_be_no_password_is_never_sent(directory: MunicipalDirectory, password: str):
+    # This slapd would let an empty one in, as nobody.
+    for account in ("alix", "unknown"):
+        with refused(Reason.WRONG):
+            directory.log_in(account, password)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        "*",
+        "a*",
+        "alix)(uid=*",
+        "*)(objectClass=*",
+        "alix))(|(uid=*",
+        "alix\\2a",
+        "\\61lix",
+        f"alix,{PEOPLE}",
+        "alix,ou=x+uid=alix",
+        "alix#",
+        "",
+        " ",
+        "alix\0",
+        "al\nix",
+        "al\u00adix",
+        "x" * 65,
+    ],
+)
+def test_what_is_typed_as_an_account_never_becomes_part_of_a_filter_or_a_name(
+    directory: MunicipalDirectory, account: str
+):
+    with refused(Reason.WRONG):
+        directory.log_in(account, PASSWORD)
+
+
+def test_two_entries_of_one_account_let_nobody_in(slapd: Slapd, opened: Opened):
+    directory = opened(slapd)
+    with refused(Reason.WRONG):
+        directory.log_in("twice", PASSWORD)
+    assert directory.look_up("twice") is None
+    # The second entry's other account is still one person, always by the same name.
+    assert (
+        opened(slapd, groups=RoleGroups(agent=(group("agents"),)), filter="(cn=Seconde Personne)").look_up("twice")
+        is None
+    )
+
+
+def test_only_who_matches_the_filter_comes_in(slapd: Slapd, opened: Opened):
+    directory = opened(slapd, filter="(|(cn=Alix Exemple)(cn=Basile *))")
+    assert directory.log_in("alix", PASSWORD).account == "alix"
+    assert directory.log_in("basile", PASSWORD).account == "basile"
+    with refused(Reason.WRONG):
+        directory.log_in("camille", PASSWORD)
+
+
+def test_a_role_is_looked_up_without_a_password(slapd: Slapd, opened: Opened):
+    directory = opened(slapd)
+    assert directory.can_look_up
+    assert directory.look_up("alix") == directory.log_in("alix", PASSWORD)
+    for account in ("unknown", "nobody-special", "locked", "shadow", "*", ""):
+        assert directory.look_up(account) is None
+    assert not opened(slapd, **WAYS["direct"]).can_look_up
+
+
+def test_wrong_passwords_of_others_end_nobodys_session(slapd: Slapd, opened: Opened):
+    directory = opened(slapd)
+    with refused(Reason.WRONG):
+        directory.log_in("besieged", PASSWORD)
+    assert directory.look_up("besieged") is not None
+
+
+@pytest.mark.parametrize(
+    ("account", "comes_in"),
+    [("left", False), ("contract", False), ("stays", True)],
+    ids=["disabled", "expired", "never"],
+)
+def test_accounts_are_over_as_active_directory_says_it(slapd: Slapd, opened: Opened, account: str, comes_in: bool):
+    # slapd knows no matching rule for nested groups, so there is a role for nobody: what is left is who is found.
+    directory = opened(slapd, kind="active_directory", name_attribute="cn", filter="(objectClass=user)")
+    known = directory._servers.ask(lambda talk: directory._reader.look_up(talk, account))
+    assert known is not None
+    assert known.is_over is not comes_in
+
+
+def test_a_renamed_group_gives_no_role_any_more(own_slapd: Slapd, opened: Opened):
+    directory = opened(own_slapd)
+    assert directory.log_in("alix", PASSWORD).roles == {Role.AGENT}
+    own_slapd.modify(f"dn: {group('agents')}\nchangetype: modrdn\nnewrdn: cn=guichets\ndeleteoldrdn: 1\n")
+    with refused(Reason.NO_ROLE):
+        directory.log_in("alix", PASSWORD)
+    assert directory.look_up("alix") is None
+
+
+def test_a_change_of_groups_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):
+    directory = opened(own_slapd)
+    own_slapd.modify(f"dn: {group('accueil')}\nchangetype: modify\nadd: member\nmember: {person_dn('alix')}\n")
+    person = directory.look_up("alix")
+    assert person is not None
+    assert person.roles == {Role.AGENT, Role.RECEPTION}
+
+
+def test_who_left_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):
+    directory = opened(own_slapd)
+    assert directory.look_up("alix") is not None
+    own_slapd.modify(f"dn: {person_dn('alix')}\nchangetype: delete\n")
+    assert directory.look_up("alix") is None
+
+
+@pytest.mark.parametrize("base", [f"ou=gone,{BASE}", HIDDEN], ids=["gone", "hidden"])
+def test_a_base_that_can_not_be_seen_takes_nobodys_right(slapd: Slapd, opened: Opened, base: str):
+    with pytest.raises(DirectoryAway, match=rf"noSuchObject|does not show the base {base}"):
+        opened(slapd, base=base).look_up("alix")
+
+
+def test_among_twenty_thousand_the_right_one_is_found(tmp_path: Path, opened: Opened):
+    with start_slapd(tmp_path / "slapd", people(crowd=CROWD)) as crowded:
+        directory = opened(crowded, groups=RoleGroups(agent=(group("crowd"),)))
+        assert directory.log_in("crowd19999", PASSWORD).name == "Fictif 19999"
+        with refused(Reason.WRONG):
+            directory.log_in("crowd*", PASSWORD)
+
+
+def test_no_referral_is_followed(tmp_path: Path, opened: Opened):
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.setblocking(False)
+        with start_slapd(tmp_path / "slapd", people(referred_port=trap.getsockname()[1])) as referring:
+            directory = opened(referring)
+            # A part of the base stands elsewhere: who is here is found, the rest is left out.
+            assert directory.log_in("alix", PASSWORD).account == "alix"
+            with refused(Reason.WRONG):
+                directory.log_in("unknown", PASSWORD)
+            # All of the base stands elsewhere.
+            elsewhere = opened(referring, base=f"cn=elsewhere,{PEOPLE}")
+            with refused(Reason.AWAY):
+                elsewhere.log_in("alix", PASSWORD)
+            with pytest.raises(DirectoryAway, match="naming another server: none is followed"):
+                elsewhere.look_up("alix")
+            # So does who would bind; slapd says no more than that it is wrong.
+            direct = opened(referring, service_account=None, bind_as=f"uid={{account}},cn=elsewhere,{PEOPLE}")
+            with refused(Reason.WRONG):
+                direct.log_in("alix", PASSWORD)
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+
+def test_a_template_that_is_no_name_lets_only_the_one_who_bound_in(slapd: Slapd, opened: Opened):
+    # slapd takes a name for what is bound, and tells it by 'Who am I?': it is not the account's of Active Directory.
+    directory = opened(slapd, kind="active_directory", service_account=None, bind_as="{account}")
+    with refused(Reason.WRONG):
+        directory.log_in("alix", PASSWORD)
+    with refused(Reason.WRONG):
+        directory.log_in(person_dn("alix"), PASSWORD)
+
+
+def test_nobodys_name_or_password_is_logged(slapd: Slapd, opened: Opened):
+    with structlog.testing.capture_logs() as logs:
+        for account in ("twice", "alix", "unknown", "locked"):
+            for password in (PASSWORD, "guessed"):
+                with pytest.raises(LoginRefused) if account != "alix" or password == "guessed" else _nothing():
+                    opened(slapd).log_in(account, password)
+        with pytest.raises(LoginRefused):
+            opened(slapd, secrets=LdapSecrets("not this one", slapd.files.ca)).log_in("alix", PASSWORD)
+    said = str(logs)
+    assert "refuses the service account" in said
+    for private in ("twice", "alix", "Alix", "guessed", PASSWORD, "not this one"):
+        assert private not in said
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def test_a_service_account_without_a_password_is_told_at_the_start(slapd: Slapd):
+    with pytest.raises(WrongSetting, match="SUIVANT_LDAP_PASSWORD_FILE"):
+        open_directory(slapd.described(), LdapSecrets(ca_file=slapd.files.ca))
+
+
+def test_a_ca_file_that_holds_none_is_told_at_the_start(slapd: Slapd, tmp_path: Path):
+    for file in (tmp_path / "none.pem", slapd.files.key):
+        with pytest.raises(WrongSetting, match="SUIVANT_LDAP_CA_FILE"):
+            open_directory(slapd.described(), LdapSecrets("secret", file))
+
+
+def test_passwords_stand_in_no_repr():
+    assert "hidden" not in repr(LdapSecrets("hidden"))
+
+
+def test_without_a_directory_nobody_is_known():
+    nobody = open_directory(None, LdapSecrets())
+    with refused(Reason.WRONG):
+        nobody.log_in("alix", PASSWORD)
+    assert nobody.look_up("alix") is None
+    assert not nobody.can_look_up
+    nobody.close()
