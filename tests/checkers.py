@@ -79,6 +79,7 @@ def check_all(rows: Rows) -> None:
     check_requests(rows)
     check_journal(rows)
     check_clocks(rows)
+    check_agents(rows)
 
 
 def check_numbers(rows: Rows) -> None:
@@ -128,6 +129,21 @@ def rebuilt(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
             assert each["to_state"] in ends, f"{state} does not lead by {each['event']} to {each['to_state']}"
         ticket |= json.loads(each["data"])
     return {number: _values(ticket) for number, ticket in tickets.items()}
+
+
+def check_agents(rows: Rows) -> None:
+    """Nobody is signed on at two desks, and the journal alone says who is where."""
+    here = {each["name"]: each["agent"] for each in rows.desks if each["agent"] is not None}
+    assert len(set(here.values())) == len(here), f"signed on twice: {here}"
+    told: dict[str, str | None] = {}
+    for each in rows.events:
+        if each["event"] not in {"sign_on", "sign_off"}:
+            continue
+        data = json.loads(each["data"])
+        assert data["before"] == told.get(each["desk"]), f"event {each['id']} finds another one at {each['desk']}"
+        told[each["desk"]] = data["agent"]
+        assert data["agent"] in {None, each["actor"]}, f"event {each['id']} signs another one on"
+    assert {desk: agent for desk, agent in told.items() if agent is not None} == here
 
 
 def check_bookings(rows: Rows, bookings: BookingRows) -> None:

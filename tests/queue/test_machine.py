@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from hub.absence import due
@@ -42,6 +43,8 @@ from hub.queue.requests import (
     Reopen,
     Resume,
     SetMode,
+    SignOff,
+    SignOn,
     Source,
     Start,
     StartAbsent,
@@ -58,6 +61,7 @@ DESK = st.sampled_from([desk.name for desk in DESKS])
 SERVICE = st.sampled_from([service.name for service in SERVICES])
 HELD = st.sampled_from([Next, Recall, Start, Withdraw, MarkAbsent, Finish, Park, Undo])
 OF_LIST = st.sampled_from([Pick, Resume, StartAbsent, Reopen, FinishParked, Readmit, CheckIn, Cancel])
+AGENT = st.sampled_from(["anna", "boris"])
 MODE = st.sampled_from([*DeskMode, DeskMode.OPEN, DeskMode.OPEN])
 FITS = {
     Pick: {State.WAITING},
@@ -76,6 +80,7 @@ ACTS = [
     *["something_of_a_list"] * 6,
     *["transfer", "time_goes_by", "visitor_takes_a_ticket"] * 3,
     *["very_long_press", "mode_of_a_desk", "long_press", "source_of_bookings", "a_request_comes_again"] * 2,
+    *["agent_signs_on", "agent_signs_on", "agent_signs_off"],
     *["somebody_books", "visitor_asks_for_time", "dispenser_gives_up", "a_second_of_the_absence_loop", "end_of_day"],
 ]
 
@@ -143,11 +148,22 @@ class Days(RuleBasedStateMachine):
         desk = self.draw(DESK)
         self.do(SetMode(origin=self.queue.origin(), desk=desk, mode=self.draw(MODE), shown=self.queue.held(desk)))
 
+    def agent_signs_on(self) -> None:
+        origin = self.queue.origin(actor=self.draw(AGENT))
+        self.do(SignOn(origin=origin, desk=self.draw(DESK)))
+
+    def agent_signs_off(self) -> None:
+        origin = replace(self.queue.origin(actor=self.draw(AGENT)), signed_on=self.draw(st.booleans()))
+        self.do(SignOff(origin=origin, desk=self.draw(DESK)))
+
     def something_of_the_held(self) -> None:
         holding = [desk.name for desk in DESKS if self.queue.held(desk.name)]
         desk = self.draw(st.sampled_from(holding or [DESKS[0].name]))
         shown = None if self.draw(st.sampled_from([False] * 5 + [True])) else self.queue.held(desk)
-        self.do(self.draw(HELD)(origin=self.queue.origin(), desk=desk, shown=shown))
+        # Mostly not asked who is signed on, so that most commands do something.
+        signed_on = self.draw(st.sampled_from([False] * 5 + [True]))
+        origin = replace(self.queue.origin(actor=self.draw(AGENT)), signed_on=signed_on)
+        self.do(self.draw(HELD)(origin=origin, desk=desk, shown=shown))
 
     def something_of_a_list(self) -> None:
         """Mostly what the ticket's state knows, else anything."""

@@ -1,0 +1,180 @@
+"""Who is logged in: what the writer keeps of it, and when somebody leaves their desk by it."""
+
+import pytest
+
+from hub.auth.people import Person
+from hub.auth.roles import Role
+from hub.auth.session_store import open_sessions
+from hub.auth.sessions import Session
+from hub.queue.requests import (
+    ChangeSession,
+    DoneAnswer,
+    EndReason,
+    EndSession,
+    NoteSessions,
+    OpenSession,
+    Origin,
+    SessionAnswer,
+    SignOn,
+    Source,
+)
+from tests.checkers import check_all, read
+from tests.queue.harness import MINUTE, refused
+
+JOB = Origin(Source.JOB, "keeper")
+
+
+def log_in(queue, account="anna", name="Anna Martin", *, local=False, roles=(Role.AGENT,)):
+    """The session's id; its token's hash is `hash-{id}`."""
+    hashed = f"hash-{len(queue.table('login_session')) + 1}"
+    command = OpenSession(
+        origin=Origin(Source.PAGE, account), token_hash=hashed, account=account, name=name, roles=roles, local=local
+    )
+    answer = queue.do(command)
+    assert isinstance(answer, SessionAnswer)
+    return answer.session
+
+
+def end(queue, session, reason=EndReason.LOGOUT):
+    answer = queue.do(EndSession(origin=JOB, session=session, reason=reason))
+    assert isinstance(answer, DoneAnswer)
+    check_all(read(queue.engine, queue.site.name))
+    return answer.count
+
+
+def sessions(queue):
+    with queue.engine.connect() as connection:
+        return open_sessions(connection, queue.site.name)
+
+
+def at_desks(queue):
+    return {row[1]: row[7] for row in queue.table("desk") if row[7] is not None}
+
+
+def sign_on(queue, account, desk="desk-1"):
+    queue.do(SignOn(origin=Origin(Source.PAGE, account), desk=desk))
+
+
+def test_a_session_is_read_as_it_was_opened(queue):
+    first = log_in(queue, roles=(Role.SUPERVISOR, Role.AGENT))
+    queue.turn(MINUTE)
+    second = log_in(queue, "secours", "Secours", local=True, roles=(Role.ADMINISTRATOR,))
+    roles = frozenset({Role.AGENT, Role.SUPERVISOR})
+    anna = Person(account="anna", name="Anna Martin", roles=roles)
+    other = Person(account="secours", name="Secours", roles=frozenset({Role.ADMINISTRATOR}), local=True)
+    then, now = queue.now_ms - MINUTE, queue.now_ms
+    assert sessions(queue) == [
+        Session(id=first, token_hash="hash-1", person=anna, opened_ms=then, seen_ms=then, checked_ms=then),
+        Session(id=second, token_hash="hash-2", person=other, opened_ms=now, seen_ms=now, checked_ms=now),
+    ]
+
+
+def test_the_use_of_a_local_account_stands_in_the_journal_and_that_of_the_directory_does_not(queue):
+    log_in(queue)
+    assert queue.table("ticket_event") == []
+    log_in(queue, "secours", "Secours", local=True)
+    (row,) = queue.table("ticket_event")
+    assert (row[3], row[7], row[8]) == ("login_local", "page", "secours")
+
+
+def test_an_agent_is_shown_by_the_name_that_was_told_last(queue):
+    session = log_in(queue)
+    log_in(queue, name="Anna Martin-Roux")
+    assert queue.table("agent") == [(queue.site.name, "anna", "Anna Martin-Roux")]
+    queue.do(ChangeSession(origin=JOB, session=session, name="Anna Roux", roles=("agent",), checked_ms=1))
+    assert queue.table("agent") == [(queue.site.name, "anna", "Anna Roux")]
+
+
+def test_an_ended_session_is_open_no_more_and_ends_once(queue):
+    kept, ended = log_in(queue), log_in(queue)
+    queue.turn(MINUTE)
+    assert end(queue, ended, EndReason.ABSOLUTE) == 1
+    assert [each.id for each in sessions(queue)] == [kept]
+    queue.turn(MINUTE)
+    assert end(queue, ended) == 0
+    row = next(row for row in queue.table("login_session") if row[1] == ended)
+    assert row[-2:] == (queue.now_ms - MINUTE, "absolute")
+
+
+def test_a_session_that_never_was_cannot_be_ended_or_changed(queue):
+    refused(queue.do(EndSession(origin=JOB, session=9, reason=EndReason.IDLE)), "unknown")
+    refused(queue.do(ChangeSession(origin=JOB, session=9, name="-", roles=(), checked_ms=1)), "unknown")
+
+
+@pytest.mark.parametrize("reason", sorted(set(EndReason) - {EndReason.IDLE}))
+def test_who_logs_out_or_loses_their_rights_leaves_their_desk(queue, reason):
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    end(queue, session, reason)
+    assert at_desks(queue) == {}
+    assert queue.events()[-1] == "sign_off"
+    assert queue.effects.desks == {"desk-1"}
+
+
+def test_who_was_only_idle_is_still_at_the_desk(queue):
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    end(queue, session, EndReason.IDLE)
+    assert at_desks(queue) == {"desk-1": "anna"}
+
+
+def test_who_has_another_session_stays_at_the_desk_until_that_ends_too(queue):
+    first, second = log_in(queue), log_in(queue)
+    other = log_in(queue, "boris", "Boris Petit")
+    sign_on(queue, "anna")
+    sign_on(queue, "boris", "desk-2")
+    end(queue, first)
+    assert at_desks(queue) == {"desk-1": "anna", "desk-2": "boris"}
+    end(queue, second)
+    assert at_desks(queue) == {"desk-2": "boris"}
+    end(queue, other)
+    assert at_desks(queue) == {}
+
+
+def test_a_session_that_was_ended_past_the_writer_still_signs_its_person_off(queue):
+    """As `suivant admin end` does, which writes no journal."""
+    session = log_in(queue)
+    end(queue, session, EndReason.IDLE)
+    sign_on(queue, "anna")
+    assert end(queue, session, EndReason.ENDED) == 0
+    assert at_desks(queue) == {}
+
+
+def test_what_a_keeper_notes_is_no_event(queue):
+    first, second = log_in(queue), log_in(queue)
+    seen, checked = queue.now_ms + MINUTE, queue.now_ms + 2 * MINUTE
+    queue.do(NoteSessions(origin=JOB, seen=((first, seen), (second, seen)), checked=((first, checked),)))
+    assert [(each.seen_ms, each.checked_ms) for each in sessions(queue)] == [(seen, checked), (seen, queue.now_ms)]
+    assert queue.table("ticket_event") == []
+
+
+def test_of_many_sessions_each_is_noted(queue):
+    """More than go in one statement, and more than are written one by one."""
+    ids = [log_in(queue) for _ in range(60)]
+    noted = tuple((session, session * MINUTE) for session in ids)
+    queue.do(NoteSessions(origin=JOB, seen=noted, checked=noted))
+    assert [(each.seen_ms, each.checked_ms) for each in sessions(queue)] == [(ms, ms) for _, ms in noted]
+
+
+def test_of_a_session_that_ended_meanwhile_nothing_is_noted_or_changed(queue):
+    session = log_in(queue)
+    end(queue, session)
+    before = queue.snapshot()
+    queue.do(NoteSessions(origin=JOB, seen=((session, 1),), checked=((session, 1),)))
+    answer = queue.do(ChangeSession(origin=JOB, session=session, name="Anna Roux", roles=(), checked_ms=1))
+    assert answer == DoneAnswer(count=0)
+    assert queue.snapshot() == before
+
+
+def test_roles_that_were_changed_are_those_of_the_session(queue):
+    session = log_in(queue)
+    now = queue.now_ms + MINUTE
+    queue.do(
+        ChangeSession(
+            origin=JOB, session=session, name="Anna Martin", roles=("reception", "supervisor"), checked_ms=now
+        )
+    )
+    (kept,) = sessions(queue)
+    assert kept.person.roles == {Role.RECEPTION, Role.SUPERVISOR}
+    assert kept.checked_ms == now
+    assert queue.table("ticket_event") == []
