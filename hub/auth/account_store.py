@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
+from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.database.tables import AccountRow, LoginSessionRow
 from hub.queue.requests import EndReason
@@ -22,6 +23,10 @@ class LocalAccount(Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     created_ms: int
     ended_ms: int | None = None
+
+    @property
+    def person(self) -> Person:
+        return Person(account=self.account, name=self.name, roles=self.roles, local=True)
 
 
 def read_account(connection: Connection, site: str, account: str) -> LocalAccount | None:

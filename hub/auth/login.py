@@ -1,0 +1,131 @@
+"""Who comes in: the limiter first, then a local account of that name, else the directory.
+
+A local account decides alone: it is for when the directory is away, so it must not wait for it, and its password must
+not be sent there. Each login takes the time of a hashed password, whether the account has one here or not: how long it
+takes does not tell which local accounts there are.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unicodedata import category
+
+import structlog
+
+from hub.auth.account_store import LocalAccount
+from hub.auth.attempts import Attempts, Try
+from hub.auth.directory import Directory
+from hub.auth.passwords import matches
+from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason, one_spelling
+from hub.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+# They take turns anyway, each some 50 ms.
+HASHES_AT_ONCE = 1
+# A directory that hangs takes seconds, and each login a thread of the pages'.
+ASKED_AT_ONCE = 4
+WAITING_MOST = 8
+WAIT_S = 2.0
+
+
+class Login:
+    """`local`: the local account of that name that has not ended, read from the database. From any thread."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        local: Callable[[str], LocalAccount | None],
+        now_ms: Callable[[], int],
+        metrics: Metrics,
+    ) -> None:
+        self._directory = directory
+        self._local = local
+        self._now_ms = now_ms
+        self._metrics = metrics
+        self._attempts = Attempts()
+        self._counting = threading.Lock()
+        # By whether the account has logged in from that address before: who has never waits behind who has not.
+        self._hashing = {known: _Lane(HASHES_AT_ONCE) for known in (True, False)}
+        self._asking = {known: _Lane(ASKED_AT_ONCE) for known in (True, False)}
+
+    def log_in(self, account: str, password: str, address: str) -> Person:
+        """Blocks, while the directory is slow for seconds. Raises LoginRefused."""
+        try:
+            person = self._admit(one_spelling(account), password, address)
+        except LoginRefused as refused:
+            self._metrics.login(refused.reason)
+            log.info("login.refused", reason=refused.reason)
+            raise
+        self._metrics.login("local" if person.local else "directory")
+        log.info("login.done", local=person.local)
+        return person
+
+    def _admit(self, account: str, password: str, address: str) -> Person:
+        if not (_may_be_account(account) and _may_be_password(password)):
+            raise LoginRefused(Reason.WRONG)
+        with self._counting:
+            begun = self._attempts.begin(account, address, self._now_ms())
+        if begun is None:
+            raise LoginRefused(Reason.TOO_MANY)
+        with self._judged(begun):
+            person = self._judge(account, password, known=begun.known)
+        with self._counting:
+            self._attempts.came_in(begun, self._now_ms())
+        return person
+
+    @contextmanager
+    def _judged(self, begun: Try) -> Iterator[None]:
+        """A try counts only where somebody said no."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, LoginRefused) or error.reason in {Reason.AWAY, Reason.TOO_MANY}:
+                with self._counting:
+                    self._attempts.not_judged(begun)
+            raise
+
+    def _judge(self, account: str, password: str, *, known: bool) -> Person:
+        found = self._local(account)
+        with self._hashing[known].turn():
+            right = matches(found.password if found else None, password)
+        if found is None:
+            with self._asking[known].turn():
+                return self._directory.log_in(account, password)
+        if not right:
+            raise LoginRefused(Reason.WRONG)
+        return found.person
+
+
+def _may_be_account(text: str) -> bool:
+    return 0 < len(text) <= MAX_ACCOUNT and text.isprintable()
+
+
+def _may_be_password(text: str) -> bool:
+    """An empty one is none: a directory takes it for an anonymous login, which succeeds (RFC 4513, 5.1.2)."""
+    # Half of a pair of surrogates is no sign; it comes of a JSON document alone.
+    return 0 < len(text) <= MAX_PASSWORD and not any(category(sign) == "Cs" for sign in text)
+
+
+class _Lane:
+    """So many at once; so many more wait, a moment."""
+
+    def __init__(self, at_once: int) -> None:
+        self._places = threading.BoundedSemaphore(at_once + WAITING_MOST)
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Raises LoginRefused: TOO_MANY."""
+        if not self._places.acquire(blocking=False):
+            raise LoginRefused(Reason.TOO_MANY)
+        try:
+            if not self._turns.acquire(timeout=WAIT_S):
+                raise LoginRefused(Reason.TOO_MANY)
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self._places.release()
