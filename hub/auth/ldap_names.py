@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 LDAPS_PORT, LDAP_PORT = 636, 389
@@ -56,6 +57,8 @@ def bind_name(template: str, account: str) -> str | None:
     return template.replace(ACCOUNT_HOLE, account)
 
 
+# Groups' names, a site's few again and again.
+@lru_cache(maxsize=1024)
 def dn_key(name: str) -> str:
     """One spelling of a distinguished name: capitals, blanks and ways of escaping told apart no more."""
     parts = (_ava_key(part) for part in _split(name.encode(), b",;"))

@@ -1,0 +1,218 @@
+"""What an administrator reads from `suivant ldap check`."""
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import hub
+from hub.__main__ import main
+from hub.auth.ldap_check import check
+from hub.auth.ldap_secrets import LdapSecrets
+from hub.findings import Finding, Level
+from hub.site import LdapDirectory, RoleGroups
+from tests.auth.slapd import (
+    BASE,
+    GROUPS,
+    HIDDEN,
+    OTHER_LOOPBACK,
+    PASSWORD,
+    PEOPLE,
+    SERVICE_PASSWORD,
+    Slapd,
+    group,
+)
+
+NOW_S = 1_790_000_000.0
+DIRECT = {"service_account": None, "bind_as": f"uid={{account}},{PEOPLE}"}
+
+
+def findings(
+    slapd: Slapd,
+    person: str | None = None,
+    *,
+    password: str | None = None,
+    secrets: LdapSecrets | None = None,
+    **changes,
+) -> list[Finding]:
+    return list(check(slapd.described(**changes), secrets or slapd.secrets, person, password, lambda: NOW_S))
+
+
+def wrong(found: list[Finding]) -> list[str]:
+    return [each.words for each in found if each.level is Level.WRONG]
+
+
+def test_all_is_well(slapd: Slapd):
+    found = findings(slapd, "Basile", name_attribute="cn")
+    assert [each.level for each in found] == [Level.OK] * len(found)
+    assert [each.words for each in found] == [
+        f"{slapd.address} is reached over TLS, and its certificate is trusted",
+        "the service account is let in",
+        f"base {PEOPLE} is there",
+        f"group_base {GROUPS} is there",
+        "people are found by uid, and have cn to be shown by",
+        *(
+            f"group {group(each)} is there, and has members"
+            for each in ("agents", "accueil", "responsables", "informatique")
+        ),
+        "'Basile' may come in with the right password, as reception",
+    ]
+
+
+def test_each_server_is_looked_at(slapd: Slapd):
+    found = findings(slapd, servers=("ldaps://127.0.0.1:1", slapd.address, slapd.plain_address))
+    (told,) = wrong(found)
+    assert told.startswith(
+        "ldaps://127.0.0.1:1 is not reached: Connection refused: is the address right, and does a fi"
+    )
+    assert [each.words for each in found if "is reached" in each.words] == [
+        f"{address} is reached over TLS, and its certificate is trusted"
+        for address in (slapd.address, slapd.plain_address)
+    ]
+
+
+def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(slapd: Slapd):
+    (told,) = wrong(findings(slapd, secrets=LdapSecrets(SERVICE_PASSWORD)))
+    assert "shows a certificate that is not trusted: " in told
+    assert "SUIVANT_LDAP_CA_FILE names the authority that signed it" in told
+    (told,) = wrong(findings(slapd, servers=(slapd.address.replace("127.0.0.1", OTHER_LOOPBACK),)))
+    assert "IP address mismatch" in told
+
+
+def test_a_wrong_password_of_the_service_account_is_told_after_what_was_right(slapd: Slapd):
+    reached, told = findings(slapd, secrets=LdapSecrets("not this one", slapd.files.ca))
+    assert reached.level is Level.OK
+    assert told.words == (
+        f"{slapd.address} refuses the service account or its password: is service_account its whole name, "
+        "and does SUIVANT_LDAP_PASSWORD_FILE hold its password?"
+    )
+
+
+def test_a_base_that_is_not_there_is_told(slapd: Slapd):
+    found = wrong(findings(slapd, base=f"ou=gone,{BASE}"))
+    assert found == [
+        f"base ou=gone,{BASE} is not found: is it right, and may the account read it?",
+        "nobody is found, since the base is not",
+    ]
+
+
+def test_what_may_not_be_read_is_told(slapd: Slapd):
+    found = wrong(findings(slapd, base=HIDDEN, group_base=GROUPS))
+    assert found[0] == f"base {HIDDEN} is not found: is it right, and may the account read it?"
+    assert found[1].startswith("nobody ")
+
+
+def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
+    (told,) = wrong(findings(slapd, account_attribute="employeeNumber", filter="(objectClass=person)"))
+    assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): is acc")
+    (told,) = wrong(findings(slapd, name_attribute="displayName"))
+    assert told == "people are found, but displayName can't be read of them: let the account read it"
+
+
+def test_a_renamed_group_is_told(own_slapd: Slapd):
+    own_slapd.modify(f"dn: {group('agents')}\nchangetype: modrdn\nnewrdn: cn=guichets\ndeleteoldrdn: 1\n")
+    found = wrong(findings(own_slapd, "alix"))
+    assert found == [
+        f"group {group('agents')} is not found, so it gives no role: was it renamed, may the account read it?",
+        f"'alix' has no role, so may not come in: of these groups none gives one: {group('guichets')}",
+    ]
+
+
+def test_a_group_that_is_never_looked_at_is_told(slapd: Slapd):
+    groups = RoleGroups(agent=(f"ou=services,{BASE}", f"2.5.4.3=agents,{GROUPS}"))
+    outside, spelt = wrong(findings(slapd, groups=groups))
+    assert (
+        outside
+        == f"group ou=services,{BASE} stands outside of {GROUPS}, where groups are looked for: name another group_base"
+    )
+    assert spelt == f"group 2.5.4.3=agents,{GROUPS}: write it as the directory does, {group('agents')}"
+
+
+@pytest.mark.parametrize(
+    ("person", "words"),
+    [
+        ("unknown", f"'unknown': nobody matches (uid=unknown) under {PEOPLE}"),
+        ("twice", f"'twice': more than one entry matches, so neither may come in: (uid=twice) under {PEOPLE}"),
+        ("*", rf"'*': nobody matches (uid=\2a) under {PEOPLE}"),
+        ("", "'' can be nobody's account"),
+        ("locked", "'locked' is found, but the account is disabled, locked or expired: they may not come in"),
+        ("shadow", "'shadow' is found, but the account is disabled, locked or expired: they may not come in"),
+        ("nobody-special", "'nobody-special' has no role, so may not come in: they are in no group that gives one"),
+        ("renaud", f"'renaud' has no role, so may not come in: of these groups none gives one: {group('partants')}"),
+    ],
+)
+def test_what_a_person_may_not_do_is_told_with_the_reason(slapd: Slapd, person: str, words: str):
+    assert wrong(findings(slapd, person)) == [words]
+
+
+def test_no_name_and_no_password_is_told(slapd: Slapd):
+    text = "\n".join(str(each) for each in findings(slapd, "alix"))
+    for private in ("Alix", "Exemple", SERVICE_PASSWORD, PASSWORD):
+        assert private not in text
+
+
+def test_where_people_bind_as_themselves_their_password_shows_the_rest(slapd: Slapd):
+    words = [each.words for each in findings(slapd, "alix", password=PASSWORD, **DIRECT)]
+    assert "'alix' is let in" in words
+    assert f"base {PEOPLE} is there" in words
+    assert "'alix' may come in with the right password, as agent" in words
+    assert wrong(findings(slapd, "alix", password="guessed", **DIRECT)) == [
+        "'alix' is not let in: password wrong, account closed, or bind_as not right"
+    ]
+    assert wrong(findings(slapd, **DIRECT)) == []
+
+
+def test_a_hanging_server_is_told_in_its_time(own_slapd: Slapd):
+    own_slapd.hang()
+    (told,) = check(own_slapd.described(), own_slapd.secrets, None, None, lambda: NOW_S, whole_s=0.3)
+    assert told.words == (
+        f"{own_slapd.address} gives no answer in time: does the server run, and does a firewall let the hub through?"
+    )
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs `suivant ldap check` for a site file with such a directory."""
+
+    def run(*arguments: str, described: LdapDirectory | None = None) -> int:
+        example = Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8")
+        site = example.partition("\nlogin:")[0]
+        if described is not None:
+            told = {key: value for key, value in msgspec.to_builtins(described).items() if value is not None}
+            site += f"\nlogin: {msgspec.json.encode({'directory': told}).decode()}\n"
+        file = tmp_path / "site.yaml"
+        file.write_text(site, encoding="utf-8")
+        password = tmp_path / "password"
+        password.write_text(f"{SERVICE_PASSWORD}\n", encoding="utf-8")
+        monkeypatch.setenv("SUIVANT_SITE_FILE", str(file))
+        monkeypatch.setenv("SUIVANT_LDAP_PASSWORD_FILE", str(password))
+        monkeypatch.setenv("SUIVANT_LDAP_CA_FILE", str(slapd.files.ca))
+        return main(["ldap", "check", *arguments])
+
+    return run
+
+
+def test_the_command_says_what_a_person_may_do(slapd: Slapd, command, capsys: pytest.CaptureFixture[str]):
+    assert command("camille", described=slapd.described()) == 0
+    assert "ok     'camille' may come in with the right password, as supervisor" in capsys.readouterr().out
+
+
+def test_the_command_ends_with_status_1_where_something_is_wrong(slapd: Slapd, command, capsys):
+    assert command("unknown", described=slapd.described(base=f"ou=gone,{BASE}", group_base=GROUPS)) == 1
+    assert "things are wrong; docs/ldap.md says more" in capsys.readouterr().err
+
+
+def test_the_command_asks_for_the_password_of_who_binds_as_themselves(slapd: Slapd, command, capsys, monkeypatch):
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: PASSWORD)
+    assert command("alix", described=slapd.described(**DIRECT)) == 0
+    assert "'alix' is let in" in capsys.readouterr().out
+
+
+def test_the_command_says_that_there_is_no_directory(command, capsys):
+    assert command() == 1
+    assert "names no directory: staff log in by local accounts alone" in capsys.readouterr().err
