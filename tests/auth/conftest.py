@@ -1,10 +1,13 @@
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+import hub
 from hub.auth.directory import NoDirectory
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
 from hub.auth.ldap_secrets import LdapSecrets
@@ -47,3 +50,12 @@ def opened() -> Iterator[Opened]:
     yield opened
     for directory in opened.directories:
         directory.close()
+
+
+@pytest.fixture
+def hub_engine(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The database of a hub, as `suivant`'s commands find it: by the environment, beside the example's site file."""
+    shutil.copy(Path(hub.__file__).with_name("example-site.yaml"), tmp_path / "site.yaml")
+    monkeypatch.setenv("SUIVANT_SITE_FILE", str(tmp_path / "site.yaml"))
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", database_url)
+    return engine

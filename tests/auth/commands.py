@@ -1,0 +1,22 @@
+"""What the tests of `suivant admin` and `suivant token` share: a hub's settings, and a look into its database."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from hub.database.tables import Base
+
+# The example's own.
+SITE = "town-hall"
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    return capsys.readouterr()
+
+
+def everything_kept(engine: Engine) -> str:
+    """Each value of each row, as one text."""
+    with engine.connect() as connection:
+        rows = [row for table in Base.metadata.tables.values() for row in connection.execute(select(table))]
+    return "\n".join(str(value) for row in rows for value in row)

@@ -1,0 +1,233 @@
+"""`suivant admin` as an administrator meets it, and what the hub then knows of an account."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.__main__ import main
+from hub.auth.account_store import LocalAccount, read_account
+from hub.auth.passwords import matches
+from hub.auth.roles import Role
+from hub.auth.session_store import open_sessions
+from hub.database.engine import open_writer_connection
+from hub.database.statements import Connection
+from hub.queue.commands import run
+from hub.queue.requests import OpenSession, Origin, Source
+from hub.queue.transaction import Work
+from hub.site import Site
+from hub.site_index import SiteIndex
+from tests.auth.commands import SITE, everything_kept, said
+
+PASSWORD = "un guichet par personne"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\nwhat stands below is none of it\n", encoding="utf-8")
+    return str(file)
+
+
+def create(password: str, account: str = "secours", *more: str) -> int:
+    return main(["admin", "create", account, "--name", "Accès de secours", "--password-file", password, *more])
+
+
+def found(engine: Engine, account: str = "secours", site: str = SITE) -> LocalAccount | None:
+    with engine.connect() as connection:
+        return read_account(connection, site, account)
+
+
+def log_in(engine: Engine, account: str, *, local: bool = True) -> int:
+    """As the writer does it: the session's id."""
+    connection = Connection(open_writer_connection(engine), engine.dialect)
+    connection.begin()
+    origin = Origin(Source.PAGE, account)
+    site = Site(name=SITE, town="-", zone="Europe/Paris", halls=(), services=(), desks=())
+    hashed = f"{account}-{local}"
+    command = OpenSession(origin=origin, token_hash=hashed, account=account, name="-", roles=("agent",), local=local)
+    answer = run(Work(connection, SiteIndex(site), 1, origin, lambda _: None), command)
+    connection.commit()
+    connection.close()
+    return answer.session  # type: ignore[union-attr]
+
+
+def test_an_account_is_made_and_its_password_kept_as_a_hash(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    assert create(password) == 0
+    told = "Accès de secours may log in as secours, with the roles administrator.\n"
+    assert said(capsys).out == told
+    account = found(hub_engine)
+    assert account is not None
+    assert (account.name, account.roles) == ("Accès de secours", {Role.ADMINISTRATOR})
+    assert matches(account.password, PASSWORD)
+    assert PASSWORD not in everything_kept(hub_engine)
+    assert found(hub_engine, site="annexe") is None
+
+
+def test_an_account_has_the_roles_that_were_named(hub_engine: Engine, password: str) -> None:
+    assert create(password, "Agent.2", "--role", "agent", "--role", "reception") == 0
+    account = found(hub_engine, "agent.2")
+    assert account is not None
+    assert account.roles == {Role.AGENT, Role.RECEPTION}
+
+
+@pytest.mark.parametrize("account", ["", " ", "a b", "x" * 65, "a\tb", "a\u200bb"])
+def test_an_account_that_nobody_could_type_is_refused(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
+) -> None:
+    assert create(password, account) == 1
+    assert "is no account: at most 64 signs" in said(capsys).err
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines"])
+def test_a_name_is_one_line_that_colleagues_can_read(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
+) -> None:
+    assert main(["admin", "create", "secours", "--name", name, "--password-file", password]) == 1
+    assert "at most 100 signs on one line" in said(capsys).err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "fewer than 12 signs"),
+        (b"elevensigns\nand more below\n", "fewer than 12 signs"),
+        (b"x" * 257, "more than 256 signs"),
+        (b"\xff\xfe\xff", "no text in UTF-8"),
+    ],
+)
+def test_a_password_that_will_not_do_is_refused_and_not_shown(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: bytes, why: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(text)
+    assert create(str(file)) == 1
+    told = said(capsys)
+    assert why in told.err
+    assert "elevensigns" not in told.out + told.err
+    assert found(hub_engine) is None
+
+
+def test_a_password_file_that_is_not_there_is_said(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert create("/not/there") == 1
+    assert "/not/there" in said(capsys).err
+
+
+def test_without_a_terminal_a_password_file_is_asked_for(hub_engine: Engine) -> None:
+    command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "name a file that holds it by --password-file" in done.stderr
+
+
+@pytest.mark.parametrize(("second", "status"), [(PASSWORD, 0), ("something else", 1)])
+def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
+    hub_engine: Engine, second: str, status: int
+) -> None:
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-"]
+    child = subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True)
+    os.close(its_end)
+    shown = _until(terminal, b"Password, at least 12 signs: ")
+    os.write(terminal, f"{PASSWORD}\n".encode())
+    shown += _until(terminal, b"The same once more: ")
+    os.write(terminal, f"{second}\n".encode())
+    shown += _until(terminal, None)
+    os.close(terminal)
+    assert child.wait() == status
+    assert PASSWORD.encode() not in shown
+    assert (found(hub_engine) is not None) == (status == 0)
+    assert (b"the two passwords differ" in shown) == (status == 1)
+
+
+def _until(terminal: int, prompt: bytes | None) -> bytes:
+    """What the terminal shows until the prompt, or until its program ends."""
+    shown = b""
+    while prompt is None or prompt not in shown:
+        try:
+            read = os.read(terminal, 1024)
+        except OSError:  # how Linux says that nobody is at the other end any more
+            read = b""
+        if not read:
+            assert prompt is None, shown.decode()
+            return shown
+        shown += read
+    return shown
+
+
+def test_an_account_that_is_there_is_not_made_again_until_it_is_ended(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    create(password)
+    said(capsys)
+    assert create(password, "SECOURS") == 1
+    assert said(capsys).err == "suivant: there is an account secours already: end it first, or take another name\n"
+    assert main(["admin", "end", "secours"]) == 0
+    assert found(hub_engine) is None
+    assert create(password, "secours", "--role", "supervisor") == 0
+    account = found(hub_engine)
+    assert account is not None
+    assert account.roles == {Role.SUPERVISOR}
+
+
+def test_an_ended_account_takes_its_open_sessions_with_it_and_no_others(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    create(password)
+    create(password, "autre")
+    log_in(hub_engine, "secours")
+    others = [log_in(hub_engine, "secours", local=False), log_in(hub_engine, "autre")]
+    said(capsys)
+    assert main(["admin", "end", "secours"]) == 0
+    assert said(capsys).out == "nobody logs in as secours any more; 1 open session ended with it.\n"
+    with hub_engine.connect() as connection:
+        assert [each.id for each in open_sessions(connection, SITE)] == others
+    assert main(["admin", "end", "secours"]) == 1
+    told = "suivant: there is no account secours: suivant admin list shows those that there are\n"
+    assert said(capsys).err == told
+
+
+def test_accounts_are_listed_with_their_roles_and_times_and_no_hash(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    create(password)
+    create(password, "agent.2", "--role", "agent")
+    main(["admin", "end", "secours"])
+    said(capsys)
+    assert main(["admin", "list"]) == 0
+    head, first, second = said(capsys).out.splitlines()
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    assert head.split() == ["account", "name", "roles", "since", "ended"]
+    assert re.fullmatch(rf"agent\.2 +Accès de secours +agent +{moment}", first)
+    assert re.fullmatch(rf"secours +Accès de secours +administrator +({moment}) +\1", second)
+
+
+def test_a_database_of_another_version_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
+) -> None:
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    assert main(["admin", "list"]) == 1
+    assert "other.db is not there" in said(capsys).err
+
+
+def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
+) -> None:
+    """A writer's connection is open all along; what holds the database is a transaction that does not end."""
+    writer = Connection(open_writer_connection(hub_engine), hub_engine.dialect)
+    assert main(["token", "create", "one", "--role", "metrics"]) == 0
+    said(capsys)
+    if not writer.on_postgresql:
+        writer.begin()
+        assert main(["token", "create", "two", "--role", "metrics"]) == 1
+        assert "is locked by another program" in said(capsys).err
+        writer.rollback()
+        assert main(["token", "create", "two", "--role", "metrics"]) == 0
+    writer.close()
