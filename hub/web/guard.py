@@ -22,7 +22,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.reached import ON_THIS_MACHINE, Reached, address_of, is_loopback
-from hub.web.problems import problem
+from hub.web.problems import failed, problem
 
 # The longest form of a page is a tenth of it.
 MAX_BODY_BYTES = 64 * 1024
@@ -56,8 +56,8 @@ ONLY_BY_TLS = {"strict-transport-security": "max-age=15768000"}
 class Guard:
     """Pure ASGI, around everything else. What passes has the browser's own address as its `client`."""
 
-    def __init__(self, app: ASGIApp, reached: Reached = ON_THIS_MACHINE, body_limit_s: float = BODY_LIMIT_S) -> None:
-        self._app, self._reached, self._body_limit_s = app, reached, body_limit_s
+    def __init__(self, app: ASGIApp, reached: Reached = ON_THIS_MACHINE) -> None:
+        self._app, self._reached = app, reached
         self._headers = {**SECURITY_HEADERS, **(ONLY_BY_TLS if reached.by_tls else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,18 +89,35 @@ class Guard:
             await problem(status, "body_refused", detail)(scope, receive, send)
             return
         if headers.get("content-length", "0") == "0":
-            await self._app(scope, receive, send)
+            await self._ask(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._body_limit_s):
+            async with asyncio.timeout(BODY_LIMIT_S):
                 whole = await _read(receive)
         except TimeoutError:
-            slow = problem(408, "body_refused", f"the body did not come within {self._body_limit_s:g} s")
+            slow = problem(408, "body_refused", f"the body did not come within {BODY_LIMIT_S:g} s")
             slow.headers["connection"] = "close"
             await slow(scope, receive, send)
             return
         if whole is not None:
-            await self._app(scope, _after(whole, receive), send)
+            await self._ask(scope, _after(whole, receive), send)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A failure is answered here: around the guard it would go out without its headers."""
+        is_answered = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if not is_answered:
+                response = failed(scope["path"], error)
+                await response(scope, receive, send)
+            raise
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An address that does not begin like the public one."""

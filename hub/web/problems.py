@@ -74,7 +74,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(Busy)(_busy)
     app.exception_handler(DatabaseFault)(_busy)
-    app.exception_handler(Exception)(_failed)
+    # What else goes wrong, the guard answers by `failed`.
 
 
 async def _no_such(_request: Request, error: NoSuch) -> Response:
@@ -104,6 +104,6 @@ async def _busy(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    log.error("web.failed", path=request.url.path, error=type(error).__name__)
+def failed(path: str, error: Exception) -> Response:
+    log.error("web.failed", path=path, error=type(error).__name__)
     return problem(500, "hub_failed", "the hub failed at this request and said why in its log; nothing was changed")

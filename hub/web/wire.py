@@ -20,7 +20,7 @@ HEAD_LIMIT_S = 10.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Closes a connection whose next head is too long or does not come."""
+    """Closes a connection whose next head is too long or does not come in time."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -30,7 +30,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_head()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -46,7 +46,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._wait_for_head()
+        self._wait()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -63,10 +63,16 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._in_head and self.cycle.response_complete:
+            # The body of a request that was refused unread: its sender may finish, but not hold the connection by it.
+            self._wait()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "bad_request", msg)
 
-    def _wait_for_head(self) -> None:
+    def _wait(self) -> None:
         self._stop_waiting()
         self._too_late = self.loop.call_later(HEAD_LIMIT_S, self._give_up)
 

@@ -1,20 +1,49 @@
-"""The web side as whoever attacks it meets it: behind a real server."""
+"""The hub as whoever attacks it meets it: behind a real server, with somebody in it whose rights are worth having."""
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from hub.database.engine import open_engine
-from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+from hub.auth.roles import Role
+from tests.auth.small_directory import SmallDirectory
+from tests.security.town import Town, open_town
+
+PASSWORD = "bon mot de passe"
 
 
 @pytest.fixture(scope="module")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def directory() -> SmallDirectory:
+    made = SmallDirectory()
+    made.add("b.exemple", PASSWORD, Role.AGENT, name="Basile Exemple")
+    made.add("sans.role", PASSWORD, name="Sans Rôle")
+    return made
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, directory: SmallDirectory) -> Iterator[Town]:
     """One for a whole file of tests."""
-    engine = open_engine(sqlite_url(tmp_path_factory.mktemp("security")))
-    stand = Stand(engine, a_site(), TurnedClock().now_ms)
-    with served(stand) as running:
-        yield running
-    stand.stop()
-    engine.dispose()
+    with open_town(tmp_path_factory.mktemp("security"), directory) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def agent_token(town: Town) -> str:
+    """The cookie of somebody who may do all that is done at desks, and is signed on at desk 3."""
+    token = town.stand.log_in(Role.AGENT, Role.SUPERVISOR, Role.RECEPTION, Role.ADMINISTRATOR)
+    town.stand.open("desk-3")
+    town.stand.sign_on("desk-3")
+    return token
+
+
+@pytest.fixture
+def agent(town: Town, agent_token: str) -> Iterator[httpx.Client]:
+    with town.browser(agent_token) as browser:
+        yield browser
+
+
+@pytest.fixture
+def stranger(town: Town) -> Iterator[httpx.Client]:
+    """A browser in which nobody is logged in."""
+    with town.browser() as browser:
+        yield browser

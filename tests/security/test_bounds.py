@@ -1,27 +1,31 @@
 """Everything has a bound: what is too long or too slow is refused, and the hub goes on."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+import websockets
 
-from hub.web import wire
+from hub.web import guard, wire
 from hub.web.wire import MAX_HEAD_BYTES
-from tests.security.wires import LIMIT_S, drip, read_all, send, status_of
-from tests.web.stand import Served
+from tests.security.town import Town, log_in
+from tests.security.wires import LIMIT_S, drip, drip_on, read_all, send, status_of
+from tests.web.stand import COOKIE, Served
 
 
 @pytest.fixture
-def server(one_server: Served) -> Served:
-    return one_server
+def server(town: Town) -> Served:
+    return town.server
 
 
 @pytest.fixture(autouse=True)
-def still_there(server: Served) -> Iterator[None]:
+def still_there(town: Town) -> Iterator[None]:
     """Whatever a test sent, the next one is answered."""
     yield
-    assert httpx.get(f"{server.address}/healthz", trust_env=False).status_code == 200
+    assert town.ask("GET", "/healthz").status_code == 200
 
 
 def head(server: Served, first: bytes, *lines: bytes) -> bytes:
@@ -72,3 +76,139 @@ def test_a_slow_head_is_given_up_however_steadily_it_drips(server: Served, monke
 def test_a_connection_that_says_nothing_is_closed(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.1)
     assert send(server.port, []) == b""
+
+
+def test_the_body_of_a_request_that_was_refused_holds_no_connection(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
+    lines = [b"POST /login HTTP/1.1", b"Host: x", b"Content-Length: 60000", b"", b""]
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
+        connection.sendall(b"\r\n".join(lines))
+        assert status_of(connection.recv(65_536)) == 403
+        assert drip_on(connection) == b""
+
+
+def test_a_slow_body_is_given_up_however_steadily_it_drips(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_LIMIT_S", 0.3)
+    start = head(server, b"POST /login HTTP/1.1", b"Content-Length: 60000")
+    answer = drip(server.port, start)
+    assert status_of(answer) == 408
+    assert b"frame-ancestors 'none'" in answer
+
+
+@pytest.mark.parametrize("length", [b"65537", b"9" * 30, b"-1", b"1e3", b"0x10", b"\xb2"])
+def test_a_body_too_long_or_of_odd_length_is_refused_unread(server: Served, length: bytes) -> None:
+    answer = send(server.port, [head(server, b"POST /login HTTP/1.1", b"Content-Length: " + length)])
+    assert status_of(answer) in {400, 413}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+        (b"Transfer-Encoding: chunked", b"Content-Length: 5"),
+        (b"Content-Length: 5", b"Content-Length: 6"),
+        (b"Transfer-Encoding: identity",),
+        (b"Transfer-Encoding: xchunked",),
+        (b"Transfer-Encoding : chunked",),
+        (b"Content-Length: 5\n\tX: y",),
+    ],
+)
+def test_a_body_whose_end_two_programs_could_read_differently_is_refused(server: Served, lines: tuple[bytes]) -> None:
+    smuggled = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = send(server.port, [head(server, b"POST /login HTTP/1.1", *lines) + smuggled])
+    assert status_of(answer) in {400, 411}
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"service":' * 5_000 + b"1" + b"}" * 5_000,
+        b'{"service": "civil", "priority": ' + b"9" * 60_000 + b"}",
+        b'{"service": "' + b"x" * 60_000 + b'"}',
+        b'{"service": "\\ud800"}',
+        b'{"service": "civil", "id": "' + b"0" * 60_000 + b'"}',
+        b"\xff\xfe\x00",
+        b'{"service": NaN}',
+        b'{"service": "civil", ' + b", ".join(b'"x%d": 1' % number for number in range(4_000)) + b"}",
+    ],
+    ids=["deep list", "deep objects", "long number", "long name", "half a sign", "long id", "bytes", "nan", "many"],
+)
+def test_an_odd_document_is_refused_and_nothing_fails(town: Town, agent: httpx.Client, body: bytes) -> None:
+    before = town.journal()
+    answer = agent.post("/api/v1/tickets", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {400, 422}
+    assert town.journal() == before
+
+
+@pytest.mark.parametrize("shown", ["9" * 5_000, "1e999", "-1", str(2**70)])
+def test_a_number_that_no_ticket_has_is_refused_and_nothing_fails(agent: httpx.Client, shown: str) -> None:
+    body = f'{{"shown": {shown}}}'
+    answer = agent.post("/api/v1/desks/desk-3/next", content=body, headers={"Content-Type": "application/json"})
+    assert 400 <= answer.status_code < 500
+    assert agent.post("/desks/desk-3/next", data={"shown": shown}).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"&".join(b"x%d=1" % number for number in range(5_000))),
+        ("application/x-www-form-urlencoded", b"shown=" + b"1" * 60_000),
+        ("application/x-www-form-urlencoded", b"id=" + b"%00" * 10_000),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="y"\r\n\r\nz\r\n' * 1_000),
+        ("multipart/form-data", b"--x"),
+        ("multipart/form-data; boundary=" + "x" * 5_000, b"--x"),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"A" * 60_000),
+    ],
+)
+@pytest.mark.parametrize("path", ["/login", "/desks/desk-3/recall", "/desks/desk-3/search"])
+def test_an_odd_form_is_refused_and_nothing_fails(agent: httpx.Client, path: str, kind: str, body: bytes) -> None:
+    answer = agent.post(path, content=body, headers={"Content-Type": kind})
+    assert answer.status_code < 500 or answer.status_code == 503
+
+
+def test_a_password_longer_than_any_is_never_hashed(
+    town: Town, stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.auth.login.matches", lambda *_: pytest.fail("it was hashed"))
+    assert log_in(stranger, "b.exemple", "x" * 60_000).status_code == 401
+    assert log_in(stranger, "b" * 60_000, "x").status_code == 401
+
+
+def frames(town: Town, token: str, message: str, **options: Any) -> int:
+    """The code by which the hub closes a live page's socket that says something."""
+
+    async def talk() -> int:
+        address = f"ws://127.0.0.1:{town.server.port}/desks/desk-3/live"
+        origin: Any = town.own
+        cookie = {"Cookie": f"{COOKIE}={token}"}
+        async with websockets.connect(
+            address, origin=origin, additional_headers=cookie, proxy=None, **options
+        ) as socket:
+            await socket.send(message)
+            async with asyncio.timeout(LIMIT_S):
+                await socket.wait_closed()
+            return socket.close_code or 0
+
+    return asyncio.run(talk())
+
+
+def test_a_frame_too_long_closes_the_socket(town: Town, agent_token: str) -> None:
+    assert frames(town, agent_token, "x" * 2_000, compression=None) == 1009
+
+
+def test_a_frame_that_swells_when_it_is_unpacked_closes_the_socket(town: Town, agent_token: str) -> None:
+    assert frames(town, agent_token, "x" * 10_000_000, compression="deflate") == 1009
+
+
+def test_the_head_of_a_handshake_is_bounded_too(server: Served) -> None:
+    lines = [
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: " + b"x" * 20_000,
+    ]
+    assert status_of(send(server.port, [head(server, b"GET /desks/desk-3/live HTTP/1.1", *lines)])) == 431

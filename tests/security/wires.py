@@ -23,11 +23,15 @@ def drip(port: int, start: bytes) -> bytes:
     """Sends one byte after the other, never to an end, until the server closes; gives what it answered."""
     with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
         connection.sendall(start)
-        for _ in range(round(LIMIT_S / BETWEEN_DRIPS_S)):
-            if select.select([connection], [], [], BETWEEN_DRIPS_S)[0]:
-                break
-            connection.sendall(b"x")
-        return read_all(connection)
+        return drip_on(connection)
+
+
+def drip_on(connection: socket.socket) -> bytes:
+    for _ in range(round(LIMIT_S / BETWEEN_DRIPS_S)):
+        if select.select([connection], [], [], BETWEEN_DRIPS_S)[0]:
+            break
+        connection.sendall(b"x")
+    return read_all(connection)
 
 
 def read_all(connection: socket.socket) -> bytes:

@@ -1,0 +1,175 @@
+"""A hub with a real login behind a real server, and what an attacker may hold: a browser, a cookie, a token."""
+
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine, func, select, text
+
+from hub.auth.account_store import LocalAccount, create_account, read_account
+from hub.auth.directory import Directory
+from hub.auth.keeper import Keeper
+from hub.auth.login import Login
+from hub.auth.passwords import hash_password
+from hub.auth.people import MachineToken
+from hub.auth.recheck import Recheck
+from hub.auth.roles import Role
+from hub.auth.sessions import hash_token, new_token
+from hub.auth.token_store import create_token, end_token, read_token
+from hub.database.engine import open_engine
+from hub.metrics import Metrics
+from hub.queue.requests import Answer, Command
+from hub.site import Site
+from tests.databases import sqlite_url
+from tests.web.stand import ANSWER_LIMIT_S, COOKIE, Served, Stand, TurnedClock, a_site, served
+
+# Making one for each browser is what would take the longest.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+EMERGENCY_PASSWORD = "trois tilleuls et un banc"
+
+
+@dataclass
+class Town:
+    server: Served
+    clock: TurnedClock
+    keeper: Keeper
+    recheck: Recheck
+
+    @property
+    def stand(self) -> Stand:
+        return self.server.stand
+
+    @property
+    def own(self) -> str:
+        """The Origin of the hub's own pages."""
+        return self.server.headers["Origin"]
+
+    def look(self) -> None:
+        """What the hub's threads do each second."""
+        self.recheck.look()
+        self.keeper.look()
+
+    @contextmanager
+    def browser(self, token: str = "") -> Iterator[httpx.Client]:
+        """Requests of the hub's own pages, with the cookie of a session where there is one."""
+        cookies = {COOKIE: token} if token else {}
+        with httpx.Client(
+            base_url=self.server.address,
+            headers=self.server.headers,
+            cookies=cookies,
+            trust_env=False,
+            verify=NO_TLS,
+            timeout=ANSWER_LIMIT_S,
+        ) as client:
+            yield client
+
+    def ask(self, method: str, path: str, *, body: bytes | str = b"", **headers: str) -> httpx.Response:
+        """Exactly these headers: no Origin and no cookie unless they are named; `x_y` is `x-y`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        address = f"{self.server.address}{path}"
+        with httpx.Client(verify=NO_TLS, trust_env=False, timeout=ANSWER_LIMIT_S) as client:
+            return client.request(method, address, headers=named, content=body or None)
+
+    def new_machine(self, name: str, role: Role) -> str:
+        token = new_token()
+        with self.stand.engine.execution_options(write=True).begin() as connection:
+            made = create_token(
+                connection,
+                self.stand.site.name,
+                MachineToken(name=name, role=role),
+                hash_token(token),
+                self.clock.now_ms(),
+            )
+        assert made
+        return token
+
+    def end_machine(self, name: str) -> None:
+        with self.stand.engine.execution_options(write=True).begin() as connection:
+            assert end_token(connection, self.stand.site.name, name, self.clock.now_ms())
+
+    def add_local(self, account: str, *roles: Role) -> None:
+        """As `suivant admin create` does."""
+        new = LocalAccount(
+            account=account,
+            name="Compte de secours",
+            password=hash_password(EMERGENCY_PASSWORD),
+            roles=frozenset(roles or {Role.ADMINISTRATOR}),
+            created_ms=self.clock.now_ms(),
+        )
+        with self.stand.engine.execution_options(write=True).begin() as connection:
+            assert create_account(connection, self.stand.site.name, new)
+
+    def journal(self) -> list[tuple[object, ...]]:
+        """Everything that happened: an attack that did nothing leaves it as it was."""
+        with self.stand.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text("select * from ticket_event order by id"))]
+
+    def open_session_count(self) -> int:
+        with self.stand.engine.connect() as connection:
+            return int(
+                connection.scalar(
+                    select(func.count()).select_from(text("login_session")).where(text("ended_ms is null"))
+                )
+                or 0
+            )
+
+
+@contextmanager
+def open_town(folder: Path, directory: Directory, site: Site | None = None) -> Iterator[Town]:
+    engine = open_engine(sqlite_url(folder))
+    clock = TurnedClock()
+    stand = Stand(engine, site or a_site(), clock.now_ms)
+    _let_in_by(stand, directory, engine)
+    with served(stand) as server:
+        yield Town(server, clock, *_threads_of(stand, directory))
+    stand.stop()
+    engine.dispose()
+
+
+def _let_in_by(stand: Stand, directory: Directory, engine: Engine) -> None:
+    site = stand.site.name
+
+    def local(account: str) -> LocalAccount | None:
+        with engine.connect() as connection:
+            return read_account(connection, site, account)
+
+    def token(given: str) -> MachineToken | None:
+        with engine.connect() as connection:
+            return read_token(connection, site, hash_token(given))
+
+    login = Login(directory=directory, local=local, now_ms=stand.now_ms, metrics=Metrics("test"))
+    # The pages hold this gate already.
+    object.__setattr__(stand.gate, "log_in", login.log_in)
+    object.__setattr__(stand.gate, "token", token)
+
+
+def _threads_of(stand: Stand, directory: Directory) -> tuple[Keeper, Recheck]:
+    """Not started: a test lets them look when it likes."""
+
+    def do(command: Command) -> "Future[Answer]":
+        return stand.put(command)
+
+    def local_person(account: str):
+        with stand.engine.connect() as connection:
+            found = read_account(connection, stand.site.name, account)
+        return found.person if found else None
+
+    keeper = Keeper(stand.engine, stand.site.name, stand.gate.book, do, stand.now_ms)
+    recheck = Recheck(
+        directory=directory,
+        local=local_person,
+        book=stand.gate.book,
+        do=do,
+        now_ms=stand.now_ms,
+        metrics=Metrics("test"),
+        chance=lambda: 0.5,
+    )
+    return keeper, recheck
+
+
+def log_in(browser: httpx.Client, account: str, password: str, to: str = "/") -> httpx.Response:
+    return browser.post("/login", data={"account": account, "password": password, "to": to})
