@@ -19,9 +19,11 @@ from sqlalchemy import Engine, func, insert, select
 from hub.appointments.list_state import ListState
 from hub.auth.directory import NoDirectory
 from hub.auth.gate import Gate
-from hub.auth.people import Person
+from hub.auth.people import MachineToken, Person
 from hub.auth.roles import Role
+from hub.auth.session_store import open_sessions
 from hub.auth.sessions import Limits, Session, SessionBook, hash_token, new_token
+from hub.auth.token_store import create_token, read_token
 from hub.database.engine import first_generation
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.metrics import Metrics
@@ -147,7 +149,7 @@ class Stand:
         self.gate = Gate(
             book=SessionBook(limits),
             log_in=lambda account, password, _address: NoDirectory().log_in(account, password),
-            token=lambda _: None,
+            token=self._machine,
             new_token=new_token,
             limits=limits,
         )
@@ -319,6 +321,27 @@ class Stand:
         )
         self.gate.book.add(session)
         return token
+
+    def new_machine(self, role: Role) -> str:
+        """A program's token, as `suivant token create` makes one."""
+        token = new_token()
+        new = MachineToken(name=f"{role}-{new_code()}", role=role)
+        with self.engine.execution_options(write=True).begin() as connection:
+            assert create_token(connection, self.site.name, new, hash_token(token), self.now_ms())
+        return token
+
+    def look_at_sessions(self) -> None:
+        """What the hub does each second: the database says who is in."""
+
+        def read() -> list[Session]:
+            with self.engine.connect() as connection:
+                return open_sessions(connection, self.site.name)
+
+        self.gate.book.keep(read)
+
+    def _machine(self, token: str) -> MachineToken | None:
+        with self.engine.connect() as connection:
+            return read_token(connection, self.site.name, hash_token(token))
 
     def sign_on(self, *desks: str, account: str = "m.exemple") -> None:
         """The last one stays: nobody works at two desks."""
