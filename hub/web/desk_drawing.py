@@ -40,7 +40,7 @@ REOPEN_MS = 10 * MINUTE_MS
 REDRAW_MS = 60_000
 
 # Notes in a ticket's journal that no agent did.
-_SILENT = frozenset({"announce_earlier", "booking_note"})
+_SILENT = frozenset({"announce_earlier", "booking_note", "sign_on", "sign_off"})
 
 MeanVisit = Callable[[str], int | None]
 

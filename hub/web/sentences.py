@@ -41,8 +41,6 @@ _EVENTS = {
     "desk_pausing": "pause asked for",
     "desk_closed": "desk closed",
     "desk_closing": "closing asked for",
-    "sign_on": "agent signed on",
-    "sign_off": "agent signed off",
 }
 _SOURCES = {
     "button": "desk button",

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from hub.database.engine import open_engine
-from tests.browser.pictures import launch
+from tests.browser.pictures import enter, launch
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
@@ -45,10 +45,10 @@ def server(stand: Stand) -> Iterator[Served]:
 
 @pytest.fixture
 def page(browser: Browser, server: Served) -> Iterator[Page]:
-    """One agent's window, not opened on a desk yet; no error may stand in its console."""
+    """The window of one agent, who is in and signed on; not opened on a desk yet; no error may stand in its console."""
     context = browser.new_context(base_url=server.address, viewport={"width": 1366, "height": 768})
     context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
+    page = enter(context, server).new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from hub.auth.roles import Role
 from hub.database.engine import open_engine
 from protocol.messages import DeskMode
 from tests.browser import scenes
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site, served
 
 SIZES = {"guichet": (1366, 768), "fenetre": (420, 640), "etroit": (320, 640)}
 SETTLED = "document.fonts.status === 'loaded' && document.querySelector('[data-htmx-powered]')"
@@ -83,6 +84,14 @@ def scene(state: State, folder: Path) -> Iterator[Served]:
         engine.dispose()
 
 
+def enter(context: BrowserContext, server: Served, desk: str = scenes.DESK) -> BrowserContext:
+    """An agent has come in by this browser, and is signed on at the desk."""
+    token = server.stand.log_in(Role.AGENT)
+    server.stand.sign_on(desk)
+    context.add_cookies([{"name": COOKIE, "value": token, "url": server.address}])
+    return context
+
+
 def show(page: Page, state: State, address: str) -> None:
     """Opens the desk's page and brings it into the state."""
     page.goto(f"{address}/desks/{state.desk}")
@@ -108,7 +117,7 @@ def take(browser: Browser, folder: Path, name: str) -> None:
     with TemporaryDirectory() as data, scene(state, Path(data)) as server:
         for size, (width, height) in SIZES.items():
             context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-            page = context.new_page()
+            page = enter(context, server, state.desk).new_page()
             show(page, state, server.address)
             if state.offline:
                 page.evaluate("window.dispatchEvent(new Event('offline'))")

@@ -7,7 +7,7 @@ from hub.appointments.list_state import ListState
 from hub.queue.states import State
 from hub.web.desk_reading import read_ticket
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED
+from tests.browser.pictures import SETTLED, enter
 from tests.web.stand import Served, Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -156,7 +156,7 @@ def test_what_was_refused_is_told_again_by_keys_alone(page: Page, stand: Stand, 
 def test_it_all_works_without_script(browser: Browser, server: Served, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.away_source(stand, clock)
     context = browser.new_context(base_url=server.address, java_script_enabled=False)
-    page = context.new_page()
+    page = enter(context, server).new_page()
     page.goto(f"/desks/{DESK}")
     page.locator("#row-search").click()
     page.locator("#query").fill("zoé")

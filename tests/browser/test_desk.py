@@ -10,7 +10,7 @@ from hub.queue.states import State
 from hub.web.desk_reading import read_held, read_ticket
 from protocol.messages import DeskMode
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED
+from tests.browser.pictures import SETTLED, enter
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
 DESK = scenes.DESK
@@ -113,6 +113,8 @@ def test_no_key_closes_and_closing_asks(page: Page, stand: Stand, clock: TurnedC
     page.get_by_role("button", name="Fermer le guichet").click()
     expect(page.locator(".none-title")).to_have_text("Guichet fermé")
     expect(page.locator("#panel")).to_be_empty()
+    # Whoever closes a desk works there no more.
+    stand.sign_on(DESK)
     page.keyboard.press("u")
     expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
 
@@ -170,7 +172,7 @@ def test_a_finish_and_call_is_undone_as_one(page: Page, stand: Stand, clock: Tur
 @pytest.fixture
 def other(browser: Browser, server: Served) -> Iterator[Page]:
     context = browser.new_context(base_url=server.address)
-    yield context.new_page()
+    yield enter(context, server).new_page()
     context.close()
 
 
@@ -322,7 +324,7 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     scenes.called(stand, clock)
     context = browser.new_context()
     with served(stand) as server:
-        page = context.new_page()
+        page = enter(context, server).new_page()
         page.goto(f"{server.address}/desks/{DESK}")
         page.wait_for_function(SETTLED)
         expect(page.locator(".chip-online")).to_be_visible()
@@ -386,7 +388,7 @@ def test_a_call_that_no_screen_hears_is_said_to_the_agent(page: Page, stand: Sta
 def test_the_page_works_without_script(browser: Browser, server: Served, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.morning(stand, clock)
     context = browser.new_context(base_url=server.address, java_script_enabled=False)
-    page = context.new_page()
+    page = enter(context, server).new_page()
     page.goto(f"/desks/{DESK}")
     page.locator("#next").click()
     expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")

@@ -10,10 +10,15 @@ import uvicorn
 from playwright.sync_api import Browser, expect
 
 from hub.app import web_parts
+from hub.auth.people import Person
+from hub.auth.roles import Role
+from hub.auth.sessions import Session, hash_token
+from hub.queue.requests import OpenSession, Origin, SessionAnswer, SignOn, Source
 from hub.web.app import create_web
 from tests.browser.pictures import SETTLED
 from tests.databases import sqlite_url
-from tests.hub.standing import Standing, node, standing
+from tests.hub.standing import Standing, new_id, node, standing
+from tests.web.stand import COOKIE
 
 LIMIT_S = 20
 
@@ -40,9 +45,37 @@ def address(hub: Standing) -> Iterator[str]:
         thread.join(LIMIT_S)
 
 
+def log_in(hub: Standing) -> str:
+    """An agent comes in, and is signed on at desk 1: the token of their session."""
+    account, token = "m.exemple", hub.hub.gate.new_token()
+    origin = Origin(Source.PAGE, account, new_id())
+    opened = hub.do(
+        OpenSession(
+            origin=origin, token_hash=hash_token(token), account=account, name="Maude Exemple", roles=(Role.AGENT,)
+        )
+    )
+    assert isinstance(opened, SessionAnswer)
+    hub.do(SignOn(origin=Origin(Source.PAGE, account, new_id()), desk="desk-1"))
+    now_ms = hub.hub.clock.now_ms()
+    hub.hub.gate.book.add(
+        Session(
+            id=opened.session,
+            token_hash=hash_token(token),
+            person=Person(account=account, name="Maude Exemple", roles=frozenset({Role.AGENT})),
+            opened_ms=now_ms,
+            seen_ms=now_ms,
+            checked_ms=now_ms,
+        )
+    )
+    return token
+
+
 def test_a_press_on_the_button_shows_in_every_window_at_once(browser: Browser, hub: Standing, address: str) -> None:
     hub.open("desk-1")
     contexts = [browser.new_context(base_url=address) for _ in range(2)]
+    token = log_in(hub)
+    for context in contexts:
+        context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
     windows = [context.new_page() for context in contexts]
     for window in windows:
         window.goto("/desks/desk-1")
