@@ -1,0 +1,100 @@
+"""Looks each second at the sessions in the database, which is the truth: a session may have been ended by a command
+line, by another browser of its person or by a limit. What ended there leaves the book; what passed a limit is ended.
+
+A database that is away takes nobody's session: the book stays as it is, and knows the limits by itself.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import islice
+
+import structlog
+from sqlalchemy import Engine
+
+from hub.auth.session_store import open_sessions
+from hub.auth.sessions import Session, SessionBook
+from hub.database.faults import fault_of, place_of
+from hub.queue.requests import SESSIONS_AT_ONCE, Answer, Command, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.site import MINUTE_MS
+from hub.writer import Busy
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 1.0
+# What a crash may lose of it; the least idle limit is five minutes.
+SEEN_EVERY_MS = MINUTE_MS
+# A writer that does not answer for so long has a fault of its own, which it tells.
+ANSWER_LIMIT_S = 60
+_JOB = Origin(Source.JOB, "sessions")
+
+
+class Keeper:
+    """One thread. `do` hands a command to the writer's queue for jobs and gives its answer in time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        site: str,
+        book: SessionBook,
+        do: Callable[[Command], "Future[Answer]"],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._site = site
+        self._book = book
+        self._do = do
+        self._now_ms = now_ms
+        self._to_end: dict[int, EndReason] = {}
+        self._noted_ms = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="sessions", daemon=True)
+
+    def start(self) -> None:
+        """Sessions outlive the program: those of the database are in the book from here on."""
+        self._book.keep(self._read)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """One round. What could not be done is done in the next."""
+        ended = self._book.keep(self._read)
+        now_ms = self._now_ms()
+        # Whoever ended it there could not sign its person off the desk: that takes the writer.
+        self._to_end |= dict.fromkeys(ended, EndReason.ENDED)
+        for session, limit in self._book.over(now_ms):
+            self._to_end.setdefault(session.id, EndReason(limit))
+        self._end()
+        if now_ms - self._noted_ms >= SEEN_EVERY_MS:
+            self._note(self._book.seen())
+            self._noted_ms = now_ms
+
+    def _read(self) -> list[Session]:
+        with self._engine.connect() as connection:
+            return open_sessions(connection, self._site)
+
+    def _end(self) -> None:
+        some = islice(self._to_end.items(), SESSIONS_AT_ONCE)
+        asked = {id_: self._do(EndSession(origin=_JOB, session=id_, reason=reason)) for id_, reason in some}
+        for id_, answer in asked.items():
+            answer.result(ANSWER_LIMIT_S)
+            del self._to_end[id_]
+            self._book.drop(id_)
+
+    def _note(self, seen: dict[int, int]) -> None:
+        left = iter(seen.items())
+        while slice_ := tuple(islice(left, SESSIONS_AT_ONCE)):
+            self._do(NoteSessions(origin=_JOB, seen=slice_)).result(ANSWER_LIMIT_S)
+
+    def _serve(self) -> None:
+        while not self._stopping.wait(EVERY_S):
+            try:
+                self.look()
+            except Busy:
+                continue
+            except Exception as error:  # noqa: BLE001 - the next second looks again
+                log.error("sessions.not_kept", error=str(fault_of(error, place_of(self._engine.url))))  # noqa: TRY400 - one sentence says it

@@ -1,0 +1,147 @@
+"""Asks again who somebody is, while they are logged in: a right that was taken away must not last until the evening.
+
+Silence takes no right, an answer does. A directory that is away is asked again after waits that grow, and everybody
+stays logged in. One account is asked about at a time, so that a slow directory is never slowed down by us.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import NamedTuple
+
+import structlog
+
+from hub.appointments.backoff import wait_s
+from hub.auth.directory import Directory, DirectoryAway
+from hub.auth.people import Person
+from hub.auth.sessions import Session, SessionBook
+from hub.metrics import Metrics
+from hub.queue.requests import Answer, ChangeSession, Command, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.writer import Busy
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 1.0
+# Everybody logs in at half past eight, and so is due at the same time: the directory is asked a few times a second.
+ACCOUNTS_AT_ONCE = 4
+# A writer that does not answer for so long has a fault of its own, which it tells.
+ANSWER_LIMIT_S = 60
+# A directory that hangs may hold the thread for longer: it writes nothing then, and ends with the program.
+STOP_LIMIT_S = 2.0
+_JOB = Origin(Source.JOB, "sessions")
+
+
+class Who(NamedTuple):
+    """The one a session is of: a local account is another one than the directory's of that name."""
+
+    account: str
+    local: bool
+
+
+class Recheck:
+    """One thread. `local`: the person of a local account that has not ended. `do` hands a command to the writer's queue
+    for jobs and gives its answer in time. `chance`, from 0 to 1, spreads the waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        local: Callable[[str], Person | None],
+        book: SessionBook,
+        do: Callable[[Command], "Future[Answer]"],
+        now_ms: Callable[[], int],
+        metrics: Metrics,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._directory = directory
+        self._local = local
+        self._book = book
+        self._do = do
+        self._now_ms = now_ms
+        self._chance = chance
+        self._metrics = metrics
+        # The book learns of an answer with its next reading of the database.
+        self._asked_ms: dict[Who, int] = {}
+        self._failures = 0
+        self._ask_from_ms = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="recheck", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_S)
+
+    def look(self) -> None:
+        """One round: some of the accounts that are due."""
+        now_ms = self._now_ms()
+        fresh_ms = now_ms - self._book.limits.recheck_ms
+        self._asked_ms = {who: asked_ms for who, asked_ms in self._asked_ms.items() if asked_ms > fresh_ms}
+        due = [who for who in who_of(self._book.due(now_ms)) if who not in self._asked_ms and self._may_ask(who)]
+        for who in due[:ACCOUNTS_AT_ONCE]:
+            if self._stopping.is_set() or not self._may_ask(who):
+                return
+            self._ask(who)
+
+    def _may_ask(self, who: Who) -> bool:
+        return who.local or (self._directory.can_look_up and self._now_ms() >= self._ask_from_ms)
+
+    def _ask(self, who: Who) -> None:
+        try:
+            person = self._local(who.account) if who.local else self._directory.look_up(who.account)
+        except DirectoryAway as away:
+            self._wait(away)
+            return
+        now_ms = self._now_ms()
+        if not who.local:
+            self._failures = 0
+            self._metrics.looked_up("gone" if person is None else "known")
+        sessions = self._book.of(who.account, local=who.local)
+        answers = [self._do(consequence(each, person, now_ms)) for each in sessions]
+        for answer in answers:
+            answer.result(ANSWER_LIMIT_S)
+        self._asked_ms[who] = now_ms
+
+    def _wait(self, away: DirectoryAway) -> None:
+        self._failures += 1
+        pause_s = wait_s(self._failures, self._chance())
+        self._ask_from_ms = self._now_ms() + int(pause_s * 1000)
+        self._metrics.looked_up("away")
+        log.warning("directory.away", reason=str(away), again_s=round(pause_s))
+
+    def _serve(self) -> None:
+        failures = 0
+        pause_s = EVERY_S
+        while not self._stopping.wait(pause_s):
+            try:
+                self.look()
+            except Busy:
+                continue
+            except Exception:
+                failures += 1
+                pause_s = wait_s(failures, self._chance())
+                log.exception("recheck.failed", again_s=round(pause_s))
+            else:
+                failures, pause_s = 0, EVERY_S
+
+
+def who_of(sessions: Iterable[Session]) -> list[Who]:
+    """Each once. Local ones first: they take a look at the database, and never wait for a directory that hangs."""
+    found = dict.fromkeys(Who(each.person.account, each.person.local) for each in sessions)
+    return sorted(found, key=lambda who: not who.local)
+
+
+def consequence(session: Session, person: Person | None, now_ms: int) -> Command:
+    """What follows from an answer. `person`: who the session's person is by now, None for nobody any more."""
+    if person is None:
+        reason = EndReason.ENDED if session.person.local else EndReason.RIGHT_TAKEN
+        return EndSession(origin=_JOB, session=session.id, reason=reason)
+    if (person.name, person.roles) == (session.person.name, session.person.roles):
+        return NoteSessions(origin=_JOB, checked=((session.id, now_ms),))
+    roles = tuple(sorted(person.roles))
+    return ChangeSession(origin=_JOB, session=session.id, name=person.name, roles=roles, checked_ms=now_ms)
