@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ldap3 import NONE, Connection, Server
+
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.site import LdapDirectory, RoleGroups
 from provisioning.certificates import LOCAL_NAMES, Authority, PemFiles, write_pair
@@ -28,6 +30,8 @@ GROUPS = f"ou=groups,{BASE}"
 HIDDEN = f"ou=hidden,{BASE}"
 SERVICE = f"cn=suivant,ou=services,{BASE}"
 SERVICE_PASSWORD = "service password"
+ADMIN = f"cn=admin,{BASE}"
+ADMIN_PASSWORD = "admin password"
 # Everybody's, unless said otherwise.
 PASSWORD = "correct horse battery"
 START_TIMEOUT_S = 20.0
@@ -59,6 +63,8 @@ TLSCertificateKeyFile {key}
 allow bind_anon_cred bind_anon_dn
 database mdb
 suffix {base}
+rootdn {admin}
+rootpw "{admin_password}"
 directory {folder}/data
 maxsize 268435456
 dbnosync
@@ -146,14 +152,16 @@ class Slapd:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def modify(self, ldif: str) -> None:
-        """As the administrator of the directory does it, with ldif of RFC 2849."""
-        subprocess.run(
-            ["ldapmodify", "-x", "-H", self.plain_address, "-D", f"cn=admin,{BASE}", "-w", "admin"],
-            input=ldif.encode(),
-            capture_output=True,
-            check=True,
-        )
+    @contextmanager
+    def administrator(self) -> Iterator[Connection]:
+        """Changes the directory as its administrator does."""
+        server = Server("127.0.0.1", self.port, get_info=NONE)
+        connection = Connection(server, ADMIN, ADMIN_PASSWORD, raise_exceptions=True)
+        connection.bind()
+        try:
+            yield connection
+        finally:
+            connection.unbind()
 
 
 def group(name: str) -> str:
@@ -220,13 +228,14 @@ def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
         schemas="\n".join(f"include /etc/ldap/schema/{each}.schema" for each in SCHEMAS),
         folder=folder,
         base=BASE,
+        admin=ADMIN,
+        admin_password=ADMIN_PASSWORD,
         service=SERVICE,
         others=others,
         ca=files.ca,
         cert=files.cert,
         key=files.key,
     )
-    config = config.replace("directory ", f"rootdn cn=admin,{BASE}\nrootpw admin\ndirectory ")
     (folder / "slapd.conf").write_text(config, encoding="utf-8")
     (folder / "town.ldif").write_text(frame() + ldif, encoding="utf-8")
     subprocess.run(

@@ -112,7 +112,8 @@ def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
 
 
 def test_a_renamed_group_is_told(own_slapd: Slapd):
-    own_slapd.modify(f"dn: {group('agents')}\nchangetype: modrdn\nnewrdn: cn=guichets\ndeleteoldrdn: 1\n")
+    with own_slapd.administrator() as administrator:
+        administrator.modify_dn(group("agents"), "cn=guichets")
     found = wrong(findings(own_slapd, "alix"))
     assert found == [
         f"group {group('agents')} is not found, so it gives no role: was it renamed, may the account read it?",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from ldap3 import MODIFY_ADD
 
 from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
@@ -180,7 +181,8 @@ def test_accounts_are_over_as_active_directory_says_it(slapd: Slapd, opened: Ope
 def test_a_renamed_group_gives_no_role_any_more(own_slapd: Slapd, opened: Opened):
     directory = opened(own_slapd)
     assert directory.log_in("alix", PASSWORD).roles == {Role.AGENT}
-    own_slapd.modify(f"dn: {group('agents')}\nchangetype: modrdn\nnewrdn: cn=guichets\ndeleteoldrdn: 1\n")
+    with own_slapd.administrator() as administrator:
+        administrator.modify_dn(group("agents"), "cn=guichets")
     with refused(Reason.NO_ROLE):
         directory.log_in("alix", PASSWORD)
     assert directory.look_up("alix") is None
@@ -188,7 +190,8 @@ def test_a_renamed_group_gives_no_role_any_more(own_slapd: Slapd, opened: Opened
 
 def test_a_change_of_groups_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):
     directory = opened(own_slapd)
-    own_slapd.modify(f"dn: {group('accueil')}\nchangetype: modify\nadd: member\nmember: {person_dn('alix')}\n")
+    with own_slapd.administrator() as administrator:
+        administrator.modify(group("accueil"), {"member": [(MODIFY_ADD, [person_dn("alix")])]})
     person = directory.look_up("alix")
     assert person is not None
     assert person.roles == {Role.AGENT, Role.RECEPTION}
@@ -197,7 +200,8 @@ def test_a_change_of_groups_is_seen_at_the_next_look(own_slapd: Slapd, opened: O
 def test_who_left_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):
     directory = opened(own_slapd)
     assert directory.look_up("alix") is not None
-    own_slapd.modify(f"dn: {person_dn('alix')}\nchangetype: delete\n")
+    with own_slapd.administrator() as administrator:
+        administrator.delete(person_dn("alix"))
     assert directory.look_up("alix") is None
 
 

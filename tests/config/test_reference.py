@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hub.database import faults
 from hub.metrics import BadReason, Outcome
-from hub.site import Desk, Hall, Help, Node, Service, Site
+from hub.site import Desk, Hall, Help, LdapDirectory, Login, Node, RoleGroups, Service, Site
 from protocol import messages
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -21,7 +21,7 @@ def words(document: str) -> set[str]:
     return {word.strip("`, :") for code in re.findall(r"`([^`\n]+)`", text) for word in [code, *code.split(", ")]}
 
 
-@pytest.mark.parametrize("kind", [Site, Hall, Service, Desk, Help, Node])
+@pytest.mark.parametrize("kind", [Site, Hall, Service, Desk, Help, Node, Login, LdapDirectory, RoleGroups])
 def test_every_key_of_the_site_file_is_documented(kind: type[Struct]) -> None:
     assert {field.name for field in msgspec.structs.fields(kind)} <= words("configuration.md")
 
