@@ -1,13 +1,15 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from hub.database.engine import first_generation, open_engine, renew_generation
 from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder
-from hub.database.migration import check, head, migrate
+from hub.database.migration import check, config, head, migrate
 from hub.database.tables import Base
 
 # Columns one by one: SQLite keeps a table's text as it was typed, and a column added later stands at its end.
@@ -25,6 +27,17 @@ POSTGRESQL_SCHEMA = """
     union all select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
     where connamespace = 'public'::regnamespace
 """
+# A morning as the version before the login left it.
+OF_0002 = (
+    """insert into desk (site, name, mode, pausing, closing, since_ms, last_call_ms)
+    values ('mairie', 'desk-1', 'open', true, false, 5, 7), ('mairie', 'desk-2', 'closed', false, false, 1, 0)""",
+    """insert into ticket (site, id, day, service, series, number, state, kind, due_ms, priority, code, issued_ms,
+    desk, call, called_ms, end_known) values
+    ('mairie', 1, '2026-11-24', 'civil', 'A', 1, 'called', 'open', 3, false, 'code-1', 3, 'desk-1', 2, 7, true)""",
+    """insert into ticket_event (site, id, ticket, event, to_state, at_ms, source, actor, desk, data)
+    values ('mairie', 1, 1, 'issue', 'waiting', 3, 'dispenser', 'printer-1', null, '{}'),
+    ('mairie', 2, 1, 'call', 'called', 7, 'page', '', 'desk-1', '{"desk": "desk-1"}')""",
+)
 
 
 def schema(engine: Engine) -> set[tuple[str, str, str]]:
@@ -96,3 +109,30 @@ def test_after_a_restore_every_site_has_a_later_generation(engine: Engine) -> No
     first_generation(engine, "annexe", 2_000)
     assert renew_generation(engine, 5_000) == 2
     assert first_generation(engine, "mairie", 9_000) == first_generation(engine, "annexe", 9_000) == 5_000
+
+
+def test_a_database_of_0002_keeps_its_desks_tickets_and_journal_and_nobody_is_signed_on(empty_engine: Engine) -> None:
+    with empty_engine.execution_options(write=True).begin() as connection:
+        command.upgrade(config(connection), "0002")
+        for statement in OF_0002:
+            connection.execute(text(statement))
+    before = read(empty_engine)
+    assert migrate(empty_engine) == head()
+    after = read(empty_engine)
+    assert {name: [row[:-1] for row in rows] if name == "desk" else rows for name, rows in after.items()} == before
+    assert [row[-1] for row in after["desk"]] == [None, None]
+    with empty_engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    with empty_engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("update desk set agent = 'anna' where name = 'desk-1'"))
+
+
+def read(engine: Engine) -> dict[str, list[Any]]:
+    """Each row with its columns in the order of the database."""
+    queries = {
+        "desk": "select * from desk order by name",
+        "ticket": "select * from ticket order by id",
+        "ticket_event": "select * from ticket_event order by id",
+    }
+    with engine.connect() as connection:
+        return {name: [tuple(row) for row in connection.execute(text(query))] for name, query in queries.items()}
