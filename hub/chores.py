@@ -20,6 +20,7 @@ from hub.queue.requests import (
     EndDay,
     ForgetBookings,
     ForgetRequests,
+    ForgetSessions,
     Origin,
     Source,
 )
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 # The contract promises 7 days; one more, so that a request is never forgotten while it may still be repeated.
 ANSWERS_KEPT_MS = 8 * DAY_MS
+# As long: a complaint of last week can still be looked into.
+SESSIONS_KEPT_MS = 8 * DAY_MS
 # A time that is there once on every night.
 FULL_PASS_AT = (3, 40)
 FULL_PASS_SPREAD_S = 1200
@@ -60,6 +63,7 @@ class Chores:
         self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
         self._scheduler.add_job(self.measure, "interval", minutes=1, name="measured means")
         self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers")
+        self._scheduler.add_job(self.forget_sessions, "interval", hours=1, name="old sessions")
         self._scheduler.add_job(self.forget_bookings, "interval", hours=1, name="old bookings")
         every_s = site.appointments.sync_every_s
         self._scheduler.add_job(ask_pass, "interval", seconds=every_s, name="bookings that changed")
@@ -95,12 +99,15 @@ class Chores:
     def forget(self) -> None:
         self._slices(ForgetRequests(origin=_JOB, before_ms=self._now_ms() - ANSWERS_KEPT_MS))
 
+    def forget_sessions(self) -> None:
+        self._slices(ForgetSessions(origin=_JOB, before_ms=self._now_ms() - SESSIONS_KEPT_MS))
+
     def forget_bookings(self) -> None:
         """Who once had an appointment is nobody's business any more."""
         first_kept = local_day(self._now_ms() - self._site.appointments.kept_days * DAY_MS, self._site.zone)
         self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
-    def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetBookings) -> None:
+    def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetSessions | ForgetBookings) -> None:
         """Again and again while a whole slice was done; people's commands go between."""
         while self._count(command) == command.limit:
             pass

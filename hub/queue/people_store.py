@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, insert, literal_column, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, literal_column, select, update
 
 from hub.database.tables import AgentRow, LoginSessionRow
 from hub.queue.store import DESK, ID, SITE, desk, event
@@ -46,6 +46,9 @@ CHANGE_SESSION: Executable = (
     .where(_OF_SESSION)
     .values(name=bindparam("to_name"), roles=bindparam("to_roles"), checked_ms=bindparam("to_ms"))
 )
+_IS_OLD: Any = (session.c.site == SITE) & (session.c.ended_ms < bindparam("before_ms"))
+OLD_SESSIONS: Executable = select(session.c.id).where(_IS_OLD).order_by(session.c.id).limit(bindparam("limit"))
+DELETE_SESSIONS: Executable = delete(session).where(_IS_OLD, session.c.id <= bindparam("last_id"))
 INSERT_AGENT: Executable = insert(agent).values({each.name: bindparam(each.name) for each in agent.c}).inline()
 RENAME_AGENT: Executable = (
     update(agent)

@@ -407,6 +407,13 @@ class ChangeSession(Command, frozen=True, kw_only=True):
     checked_ms: int
 
 
+class ForgetSessions(Command, frozen=True, kw_only=True):
+    """Deletes at most `limit` sessions that ended before this moment: who was here when is nobody's business later."""
+
+    before_ms: int
+    limit: int = 200
+
+
 def confirmation_code(text: str) -> str:
     """What was typed, scanned or sent as one code: capitals and digits alone; of an address, its last part."""
     last = text.strip().rstrip("/").rpartition("/")[2]

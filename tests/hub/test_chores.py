@@ -6,9 +6,20 @@ from concurrent.futures import Future
 import pytest
 
 from hub.absence import Absence, due
-from hub.chores import ANSWERS_KEPT_MS, Chores
+from hub.chores import ANSWERS_KEPT_MS, SESSIONS_KEPT_MS, Chores
 from hub.figures.visits import Visits
-from hub.queue.requests import EndDay, ExpireCalled, ExpireExpected, Finish, ForgetRequests, Pick, Start
+from hub.queue.requests import (
+    EndDay,
+    EndReason,
+    EndSession,
+    ExpireCalled,
+    ExpireExpected,
+    Finish,
+    ForgetRequests,
+    OpenSession,
+    Pick,
+    Start,
+)
 from hub.queue.states import State
 from hub.writer import Busy
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, round_the_clock, town
@@ -129,6 +140,22 @@ def test_answers_that_a_hub_left_alone_for_weeks_are_forgotten_in_slices(queue):
     doing.chores.forget()
     assert queue.table("request") == []
     assert len(doing.done) == 2
+
+
+def test_sessions_are_kept_for_a_week_and_a_day_after_their_end(queue):
+    doing = Doing(queue)
+    origin = queue.origin()
+    opened = OpenSession(origin=origin, token_hash="hash", account="anna", name="Anna Martin", roles=("agent",))
+    session = queue.do(opened).session
+    queue.turn(20 * DAY)
+    doing.chores.forget_sessions()
+    queue.do(EndSession(origin=queue.origin(), session=session, reason=EndReason.ABSOLUTE))
+    queue.turn(SESSIONS_KEPT_MS)
+    doing.chores.forget_sessions()
+    assert len(queue.table("login_session")) == 1
+    queue.turn(1)
+    doing.chores.forget_sessions()
+    assert queue.table("login_session") == []
 
 
 # --- measured means -----------------------------------------------------------------------------------------------

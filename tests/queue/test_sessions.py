@@ -11,6 +11,7 @@ from hub.queue.requests import (
     DoneAnswer,
     EndReason,
     EndSession,
+    ForgetSessions,
     NoteSessions,
     OpenSession,
     Origin,
@@ -19,7 +20,7 @@ from hub.queue.requests import (
     Source,
 )
 from tests.checkers import check_all, read
-from tests.queue.harness import MINUTE, refused
+from tests.queue.harness import DAY, MINUTE, refused
 
 JOB = Origin(Source.JOB, "keeper")
 
@@ -178,3 +179,16 @@ def test_roles_that_were_changed_are_those_of_the_session(queue):
     assert kept.person.roles == {Role.RECEPTION, Role.SUPERVISOR}
     assert kept.checked_ms == now
     assert queue.table("ticket_event") == []
+
+
+def test_sessions_that_ended_long_ago_are_forgotten_slice_by_slice_and_open_ones_never(queue):
+    kept = log_in(queue)
+    old = [log_in(queue) for _ in range(3)]
+    for session in old:
+        end(queue, session)
+    queue.turn(8 * DAY)
+    recent = log_in(queue)
+    end(queue, recent)
+    assert [queue.job(ForgetSessions, before_ms=queue.now_ms, limit=2).count for _ in range(3)] == [2, 1, 0]
+    assert [row[1] for row in queue.table("login_session")] == [kept, recent]
+    assert log_in(queue, "boris", "Boris Petit") == recent + 1, "no id is given twice"

@@ -45,6 +45,7 @@ from hub.queue.requests import (
     FinishParked,
     ForgetBookings,
     ForgetRequests,
+    ForgetSessions,
     Issue,
     MarkAbsent,
     Move,
@@ -136,6 +137,7 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     EndSession: sessions.end_session,
     NoteSessions: sessions.note_sessions,
     ChangeSession: sessions.change_session,
+    ForgetSessions: sessions.forget_sessions,
 }
 
 

@@ -8,6 +8,7 @@ from hub.queue.requests import (
     DoneAnswer,
     EndReason,
     EndSession,
+    ForgetSessions,
     NoteSessions,
     OpenSession,
     SessionAnswer,
@@ -83,6 +84,14 @@ def change_session(work: Work, command: ChangeSession) -> DoneAnswer:
     )
     _show_as(work, account, command.name)
     return DoneAnswer(count=1)
+
+
+def forget_sessions(work: Work, command: ForgetSessions) -> DoneAnswer:
+    """A slice, the oldest first."""
+    old = work.rows(people_store.OLD_SESSIONS, before_ms=command.before_ms, limit=command.limit)
+    if old:
+        work.write(people_store.DELETE_SESSIONS, before_ms=command.before_ms, last_id=old[-1][0])
+    return DoneAnswer(count=len(old))
 
 
 def _session(work: Work, session: int) -> tuple[str, int | None]:
