@@ -1,0 +1,76 @@
+"""What a page and a program read where somebody else is at the desk: by name on the page, by account in the API."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine, select
+
+from hub.auth.roles import Role
+from hub.database.engine import open_engine
+from hub.database.tables import RequestRow
+from tests.databases import sqlite_url
+from tests.web.stand import Served, Stand, TurnedClock, client_of, new_id
+from tests.web.texts import text_of
+
+NEXT = "/desks/desk-3/next"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """SQLite alone: the commands' own tests run on both."""
+    engine = open_engine(sqlite_url(tmp_path))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def other(server: Served) -> Iterator[httpx.Client]:
+    """A colleague's browser."""
+    with client_of(server, Role.AGENT, account="p.exemple") as client:
+        yield client
+
+
+def come_in(stand: Stand, account: str, name: str) -> None:
+    stand.log_in(Role.AGENT, account=account, name=name)
+
+
+def test_who_is_signed_on_nowhere_reads_so(other: httpx.Client, stand: Stand) -> None:
+    answer = other.post(NEXT, data={"shown": ""})
+    assert answer.status_code == 409
+    assert "Vous n’êtes pas au guichet 3." in text_of(answer.text)
+
+
+def test_who_was_taken_over_reads_by_whom_and_when_to_the_second(
+    client: httpx.Client, other: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    come_in(stand, "p.exemple", "Paul <b>Exemple</b>")
+    clock.set("10:42:07")
+    assert other.post("/desks/desk-3/sign-on", data={}).status_code == 303
+    clock.set("10:43:00")
+    answer = client.post(NEXT, data={"shown": ""})
+    assert answer.status_code == 409
+    assert "Guichet 3 repris par Paul &lt;b&gt;Exemple&lt;/b&gt; à 10:42:07." in answer.text
+    problem = client.post(f"/api/v1{NEXT}", json={"shown": None}).json()
+    assert (problem["code"], problem["agent"]) == ("not_signed_on", "p.exemple")
+    assert problem["at"] == "2026-11-24T09:42:07.000Z"
+
+
+def test_who_was_slower_than_a_colleague_reads_their_name_and_no_answer_keeps_it(
+    client: httpx.Client, other: httpx.Client, stand: Stand, engine: Engine, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    clock.set("10:42:07")
+    assert client.post(NEXT, data={"id": new_id(), "shown": ""}).status_code == 303
+    stand.sign_on("desk-3", account="p.exemple")
+    late = other.post(NEXT, data={"id": new_id(), "shown": ""})
+    said = "Déjà fait : Maude Exemple a appelé A 001 à 10:42:07. Cette page est à jour."
+    assert said in text_of(late.text)
+    with engine.connect() as connection:
+        kept = "".join(connection.scalars(select(RequestRow.answer)))
+    assert "m.exemple" in kept
+    assert "Maude" not in kept
