@@ -24,9 +24,9 @@ from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.source import Source
 from hub.appointments.worker import Worker
-from hub.auth.directory import NoDirectory
-from hub.auth.gate import Gate
-from hub.auth.sessions import Limits, SessionBook, new_token
+from hub.auth.directory import Directory, NoDirectory
+from hub.auth.entrance import Entrance
+from hub.auth.ldap_directory import open_directory
 from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
@@ -66,6 +66,7 @@ class Hub:
     """All that runs but the pages. `give_up` is called, from any thread, when only a new start can help.
 
     `source`: where bookings come from, none unless named. `secrets`: by which Publik's calls are known.
+    `directory`: who knows the staff; nobody does unless it is given, but local accounts.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Hub:
         clock: Clock | None = None,
         source: Source | None = None,
         secrets: Secrets | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self.engine = engine
         self.site = site
@@ -128,14 +130,13 @@ class Hub:
             metrics=self.metrics,
         )
         self._door = _door(site, secrets or Secrets(), self.appointments)
-        limits = Limits.of(site.login)
-        self.book = SessionBook(limits)
-        self.gate = Gate(
-            book=self.book,
-            log_in=lambda account, password, _address: NoDirectory().log_in(account, password),
-            token=lambda _: None,
-            new_token=new_token,
-            limits=limits,
+        self.entrance = Entrance(
+            engine=engine,
+            site=site,
+            directory=directory or NoDirectory(),
+            do=self.do_later,
+            now_ms=self.clock.now_ms,
+            metrics=self.metrics,
         )
         self.chores = Chores(
             site=site,
@@ -165,11 +166,13 @@ class Hub:
         self.absence.start()
         self.appointments.start()
         self.chores.start()
+        self.entrance.start()
         self._guard.start()
         log.info("hub.started", site=self.site.name, version=self.version)
 
     def stop(self) -> None:
         self._stopping.set()
+        self.entrance.stop()
         self.chores.stop()
         self.appointments.stop()
         self.absence.stop()
@@ -273,6 +276,7 @@ def run(settings: Settings) -> int:
         give_up=give_up,
         source=open_source(site, settings),
         secrets=settings.publik,
+        directory=open_directory(site.login.directory, settings.ldap),
     )
     hub.start()
     try:
@@ -341,7 +345,7 @@ def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
         broker_reached=lambda: hub.broker.link.connected,
         list_state=lambda: hub.appointments.list_state,
         push=hub.push,
-        gate=hub.gate,
+        gate=hub.entrance.gate,
         reached=reached,
     )
 

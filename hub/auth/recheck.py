@@ -72,10 +72,12 @@ class Recheck:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
+        """Whether it has ended: False while it still hangs in the directory."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT_S)
+        return not self._thread.is_alive()
 
     def look(self) -> None:
         """One round: some of the accounts that are due."""

@@ -1,0 +1,69 @@
+"""All of login on its feet: what the pages' door is given, and the two threads that keep it true."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from sqlalchemy import Engine
+
+from hub.auth.account_store import LocalAccount, read_account
+from hub.auth.directory import Directory
+from hub.auth.gate import Gate
+from hub.auth.keeper import Keeper
+from hub.auth.login import Login
+from hub.auth.people import MachineToken, Person
+from hub.auth.recheck import Recheck
+from hub.auth.sessions import Limits, SessionBook, hash_token, new_token
+from hub.auth.token_store import read_token
+from hub.metrics import Metrics
+from hub.queue.requests import Answer, Command
+from hub.site import Site
+
+
+class Entrance:
+    """`do` hands a command to the writer's queue for jobs and gives its answer in time. It closes the directory."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        site: Site,
+        directory: Directory,
+        do: Callable[[Command], "Future[Answer]"],
+        now_ms: Callable[[], int],
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._site = site.name
+        self._directory = directory
+        limits = Limits.of(site.login)
+        book = SessionBook(limits)
+        login = Login(directory=directory, local=self._local, now_ms=now_ms, metrics=metrics)
+        self.gate = Gate(book=book, log_in=login.log_in, token=self._token, new_token=new_token, limits=limits)
+        self._keeper = Keeper(engine, site.name, book, do, now_ms)
+        self._recheck = Recheck(
+            directory=directory, local=self._local_person, book=book, do=do, now_ms=now_ms, metrics=metrics
+        )
+        metrics.watch_sessions(lambda: len(book))
+
+    def start(self) -> None:
+        """Raises a database error: nobody is let in by a book that was never read."""
+        self._keeper.start()
+        self._recheck.start()
+
+    def stop(self) -> None:
+        """Before the writer's end, which answers their last commands."""
+        if self._recheck.stop():
+            self._directory.close()
+        self._keeper.stop()
+
+    def _local(self, account: str) -> LocalAccount | None:
+        with self._engine.connect() as connection:
+            return read_account(connection, self._site, account)
+
+    def _local_person(self, account: str) -> Person | None:
+        found = self._local(account)
+        return found.person if found else None
+
+    def _token(self, token: str) -> MachineToken | None:
+        with self._engine.connect() as connection:
+            return read_token(connection, self._site, hash_token(token))
