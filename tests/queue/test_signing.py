@@ -293,6 +293,25 @@ def test_the_button_acts_for_the_desk_where_the_site_says_so(new_queue):
     assert actors(queue) == ("button", "button-1")
 
 
+def test_a_press_asks_the_database_nothing_more_where_somebody_is_signed_on(queue):
+    if queue.connection.on_postgresql:
+        pytest.skip("SQLite tells each statement, and the commands are the same")
+    queue.open("desk-1")
+    asked = []
+    queue.connection.raw.set_trace_callback(asked.append)
+    counts = []
+    for actor in ("", "anna"):
+        queue.issue()
+        if actor:
+            sign_on(queue, actor)
+        asked.clear()
+        assert desk_answer(queue.press()).outcome is DeskOutcome.CALLED
+        counts.append(len(asked))
+        queue.ask(Finish, desk="desk-1", shown=queue.held("desk-1"))
+    queue.connection.raw.set_trace_callback(None)
+    assert counts[0] == counts[1] > 0
+
+
 def test_a_page_that_was_late_reads_who_pressed_the_button(queue):
     queue.open("desk-1")
     queue.issue()
