@@ -138,6 +138,7 @@ class Hub:
             now_ms=self.clock.now_ms,
             metrics=self.metrics,
         )
+        self.gate = self.entrance.gate
         self.chores = Chores(
             site=site,
             visits=self.visits,
@@ -345,7 +346,7 @@ def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
         broker_reached=lambda: hub.broker.link.connected,
         list_state=lambda: hub.appointments.list_state,
         push=hub.push,
-        gate=hub.entrance.gate,
+        gate=hub.gate,
         reached=reached,
     )
 

@@ -43,7 +43,7 @@ class Entrance:
         self._recheck = Recheck(
             directory=directory, local=self._local_person, book=book, do=do, now_ms=now_ms, metrics=metrics
         )
-        metrics.watch_sessions(lambda: len(book))
+        metrics.watch_sessions(lambda: book.open_count)
 
     def start(self) -> None:
         """Raises a database error: nobody is let in by a book that was never read."""

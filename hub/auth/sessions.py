@@ -83,7 +83,8 @@ class SessionBook:
         self._dropped: set[int] = set()
         self._told: list[OnEnd] = []
 
-    def __len__(self) -> int:
+    @property
+    def open_count(self) -> int:
         return len(self._by_hash)
 
     def on_end(self, told: OnEnd) -> None:

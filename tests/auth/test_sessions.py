@@ -179,7 +179,7 @@ def test_a_person_has_a_session_in_each_browser(book):
         book.add(session)
     book.add(a_session(4))
     assert [each.id for each in book.of("b.exemple", local=False)] == [1, 4]
-    assert len(book) == 4
+    assert book.open_count == 4
 
 
 def test_nothing_is_kept_of_a_session_that_is_gone(book):
@@ -188,7 +188,7 @@ def test_nothing_is_kept_of_a_session_that_is_gone(book):
         book.find(f"token-{number}", MORNING)
         book.drop(number)
     book.keep(list)
-    assert (len(book), book._seen, book._dropped) == (0, {}, set())
+    assert (book.open_count, book._seen, book._dropped) == (0, {}, set())
 
 
 def test_finding_never_stumbles_over_those_who_write(book):

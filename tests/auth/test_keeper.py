@@ -1,0 +1,178 @@
+"""Sessions in the database and in memory stay the same, whoever ends them: on both databases, by the real writer."""
+
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from hub.auth.account_store import LocalAccount, create_account, end_account
+from hub.auth.keeper import Keeper
+from hub.auth.people import Person
+from hub.auth.roles import Role
+from hub.auth.sessions import Limits, SessionBook
+from hub.queue.requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.site import Login
+from tests.auth.at_work import LIMIT_S, at_work
+
+MINUTE, HOUR = 60_000, 3_600_000
+AGENT = Person(account="b.exemple", name="Basile Exemple", roles=frozenset({Role.AGENT}))
+LOCAL = Person(account="secours", name="Compte de secours", roles=frozenset({Role.AGENT}), local=True)
+
+
+@pytest.fixture
+def work(engine):
+    with at_work(engine) as made:
+        yield made
+
+
+def keeper_of(work, book=None):
+    return Keeper(work.engine, work.site.name, book or work.book, work.put, lambda: work.now_ms)
+
+
+@pytest.fixture
+def keeper(work):
+    return keeper_of(work)
+
+
+def test_a_session_that_was_idle_for_too_long_is_ended_and_its_person_stays_at_the_desk(work, keeper):
+    session = work.log_in(AGENT)
+    work.sign_on(AGENT, "desk-1")
+    work.now_ms += HOUR
+    keeper.look()
+    assert work.why_ended(session) == "idle"
+    assert work.told == [{session}]
+    keeper.look()
+    assert work.signed_on("desk-1") == AGENT.account
+    assert work.told == [{session}]
+    assert [type(each) for each in work.asked] == [EndSession]
+
+
+def test_a_session_ends_with_its_longest_time_and_its_person_leaves_the_desk(work, keeper):
+    session = work.log_in(AGENT)
+    work.sign_on(AGENT, "desk-1")
+    for _ in range(19):
+        work.now_ms += 30 * MINUTE
+        assert work.book.find("token", work.now_ms)
+        keeper.look()
+    work.now_ms += 30 * MINUTE
+    keeper.look()
+    assert work.why_ended(session) == "absolute"
+    assert work.signed_on("desk-1") is None
+
+
+def test_a_session_that_a_command_line_ended_is_dropped_and_its_person_leaves_the_desk(work, keeper):
+    new = LocalAccount(
+        account=LOCAL.account, name=LOCAL.name, password="unused", roles=LOCAL.roles, created_ms=work.now_ms
+    )
+    with work.engine.execution_options(write=True).begin() as connection:
+        create_account(connection, work.site.name, new)
+    session = work.log_in(LOCAL)
+    work.sign_on(LOCAL, "desk-1")
+    with work.engine.execution_options(write=True).begin() as connection:
+        end_account(connection, work.site.name, LOCAL.account, work.now_ms)
+    assert work.signed_on("desk-1") == LOCAL.account
+    keeper.look()
+    assert work.told == [{session}]
+    assert work.book.find("token", work.now_ms) is None
+    assert work.signed_on("desk-1") is None
+    assert work.why_ended(session) == "ended"
+
+
+def test_a_session_that_its_person_ended_is_not_ended_twice(work, keeper):
+    session = work.log_in(AGENT)
+    work.do(EndSession(origin=Origin(Source.PAGE, AGENT.account), session=session, reason=EndReason.LOGOUT))
+    work.book.drop(session)
+    work.asked.clear()
+    keeper.look()
+    assert work.asked == []
+    assert work.why_ended(session) == "logout"
+
+
+def test_when_somebody_was_last_seen_is_written_once_a_minute(work, keeper):
+    session = work.log_in(AGENT)
+    keeper.look()
+    for seconds in (10, 20, 59):
+        assert work.book.find("token", work.now_ms + seconds * 1000)
+    work.now_ms += MINUTE - 1
+    keeper.look()
+    assert work.row(session).seen_ms == work.now_ms + 1 - MINUTE
+    work.now_ms += 1
+    keeper.look()
+    assert work.row(session).seen_ms == work.now_ms - 1000
+    work.now_ms += MINUTE
+    keeper.look()
+    assert [type(each) for each in work.asked] == [NoteSessions]
+
+
+def test_many_are_noted_in_slices_that_keep_nobody_waiting(work, keeper):
+    for number in range(SESSIONS_AT_ONCE + 1):
+        work.log_in(AGENT, f"token-{number}")
+    work.asked.clear()
+    work.now_ms += MINUTE
+    for number in range(SESSIONS_AT_ONCE + 1):
+        assert work.book.find(f"token-{number}", work.now_ms)
+    keeper.look()
+    assert [len(each.seen) for each in work.asked] == [SESSIONS_AT_ONCE, 1]
+    assert {each.seen_ms for each in work.rows()} == {work.now_ms}
+
+
+def test_sessions_outlive_the_program(work):
+    session = work.log_in(AGENT)
+    after = SessionBook(Limits.of(Login()))
+    keeper = keeper_of(work, after)
+    keeper.start()
+    try:
+        assert after.find("token", work.now_ms).person == AGENT
+        assert after.find("token", work.now_ms).id == session
+    finally:
+        keeper.stop()
+
+
+def test_the_thread_finds_what_ended_and_is_over_when_it_is_stopped(work):
+    session = work.log_in(AGENT)
+    told = threading.Event()
+    work.book.on_end(lambda _: told.set())
+    keeper = keeper_of(work)
+    keeper.start()
+    work.do(EndSession(origin=Origin(Source.JOB), session=session, reason=EndReason.LOGOUT))
+    assert told.wait(LIMIT_S)
+    keeper.stop()
+    assert work.told == [{session}]
+
+
+def test_an_end_that_could_not_be_written_is_written_the_next_time(work, keeper):
+    session = work.log_in(AGENT)
+    work.now_ms += HOUR
+    failing = Keeper(work.engine, work.site.name, work.book, _refuse, lambda: work.now_ms)
+    with pytest.raises(OSError, match="away"):
+        failing.look()
+    # Nobody comes in by it meanwhile.
+    assert work.book.find("token", work.now_ms) is None
+    assert work.why_ended(session) is None
+    keeper.look()
+    assert work.why_ended(session) == "idle"
+
+
+def _refuse(_):
+    raise OSError("the database is away")
+
+
+def test_a_database_that_is_away_ends_nobodys_session(work):
+    work.log_in(AGENT)
+    reading = threading.Event()
+    real = work.book.keep
+
+    def away(_):
+        reading.set()
+        raise OSError("the database is away")
+
+    keeper = keeper_of(work)
+    with capture_logs() as logs:
+        keeper.start()
+        work.book.keep = away
+        assert reading.wait(LIMIT_S)
+        keeper.stop()
+    work.book.keep = real
+    assert work.book.find("token", work.now_ms)
+    assert {each["event"] for each in logs} == {"sessions.not_kept"}
+    assert "exemple" not in repr(logs)
