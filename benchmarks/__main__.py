@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import appointments, calls_by_http, growth, nodes, presses
+from benchmarks import appointments, calls_by_http, growth, login, nodes, presses
 from benchmarks.figures import Row, Run, table
 from benchmarks.plot import draw
 from tests.databases import postgresql_server, sqlite_url
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-PARTS = ("presses", "http", "growth", "appointments", "nodes")
+PARTS = ("presses", "http", "growth", "appointments", "nodes", "login")
 PLOT = Path(__file__).parents[1] / "docs" / "benchmarks.png"
 
 NewDatabase = Callable[[Path], str]
@@ -57,6 +57,9 @@ def measure(
                 yield rows, {}
         if "nodes" in options.parts and backend == "sqlite":
             yield nodes.measure(folder / "nodes", new_database(folder / "nodes-database")), {}
+        if "login" in options.parts and backend == "sqlite":
+            for rows in login.measure(folder / "login", options.runs):
+                yield rows, {}
 
 
 def main() -> int:
