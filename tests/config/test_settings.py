@@ -29,7 +29,7 @@ def test_the_database_stands_in_the_state_folder_unless_it_is_named() -> None:
         (
             "SUIVANT_HTTP_HOST",
             "0.0.0.0",
-            "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: until there is a",
+            "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there",
         ),
         ("SUIVANT_HTTP_HOST", "mairie.example", "SUIVANT_HTTP_HOST is 'mairie.example': it should be 127.0.0.1"),
         ("SUIVANT_LOG", "xml", "SUIVANT_LOG is 'xml': it should be one of auto, console, json"),
@@ -44,6 +44,51 @@ def test_a_wrong_setting_names_variable_value_and_what_would_be_right(variable: 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_this_machine_may_be_named_in_several_ways(host: str) -> None:
     assert read_settings({"SUIVANT_HTTP_HOST": host}).hub.http_host == host
+
+
+PROXIED = {"SUIVANT_PUBLIC_URL": "https://accueil.ville.example/suivant/", "SUIVANT_TRUSTED_PROXIES": "127.0.0.1"}
+
+
+def test_behind_a_proxy_the_public_address_is_read_in_its_parts() -> None:
+    reached = read_settings(PROXIED).reached
+    assert (reached.origin, reached.path, reached.by_tls) == ("https://accueil.ville.example", "/suivant", True)
+    assert (reached.is_proxy("127.0.0.1"), reached.is_proxy("127.0.0.2"), reached.is_proxy("")) == (True, False, False)
+    assert read_settings({**PROXIED, "SUIVANT_HTTP_HOST": "0.0.0.0"}).hub.http_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Accueil.Ville.example:443", "https://accueil.ville.example"),
+        ("https://accueil.ville.example:8443/", "https://accueil.ville.example:8443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("http://localhost:8080", "http://localhost:8080"),
+    ],
+)
+def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str) -> None:
+    assert read_settings({**PROXIED, "SUIVANT_PUBLIC_URL": url}).reached.origin == origin
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SUIVANT_PUBLIC_URL", "accueil.ville.example", "an address such as https://accueil.ville.example"),
+        ("SUIVANT_PUBLIC_URL", "http://accueil.ville.example", "passwords pass there, so by https"),
+        ("SUIVANT_PUBLIC_URL", "https://", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example:x", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://a@accueil.ville.example", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example/a/../b", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", 'https://accueil.ville.example/"x', "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example/?x", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "", "SUIVANT_PUBLIC_URL is not set"),
+        ("SUIVANT_TRUSTED_PROXIES", "", "SUIVANT_TRUSTED_PROXIES is not set: it should be the proxy's address"),
+        ("SUIVANT_TRUSTED_PROXIES", "proxy.ville.example", "addresses or networks with commas between them"),
+        ("SUIVANT_TRUSTED_PROXIES", "0.0.0.0/0", "this network is everybody"),
+    ],
+)
+def test_a_wrong_public_address_or_proxy_says_what_would_be_right(variable: str, value: str, told: str) -> None:
+    with pytest.raises(WrongSetting, match=re.escape(told)):
+        read_settings({**PROXIED, variable: value})
 
 
 def test_the_password_of_the_database_comes_from_a_file(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
     ("fault", "status", "told"),
     [
         (a_wrong_setting, 2, "SUIVANT_HTTP_PORT is 'many': it should be a whole number"),
-        (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: until there is a login"),
+        (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there"),
         (a_site_file_that_is_not_there, 2, "nowhere.yaml: the site file cannot be read"),
         (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 small letters"),
         (a_port_that_is_taken, 1, "another program has it: stop that one, or choose another port in SUIVANT_HTTP_PORT"),

@@ -17,8 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, func, insert, select
 
 from hub.appointments.list_state import ListState
-from hub.auth.directory import NoDirectory
+from hub.auth.account_store import LocalAccount, read_account
 from hub.auth.gate import Gate
+from hub.auth.login import Login
 from hub.auth.people import MachineToken, Person
 from hub.auth.roles import Role
 from hub.auth.session_store import open_sessions
@@ -31,7 +32,9 @@ from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
 from hub.queue.requests import Answer, Command, Origin, Source
-from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Login, Publik, Service, Site
+from hub.reached import ON_THIS_MACHINE, Reached
+from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Publik, Service, Site
+from hub.site import Login as LoginRules
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
@@ -41,6 +44,7 @@ from protocol.ids import uuid7
 from protocol.instants import from_wire
 from protocol.messages import DeskMode
 from protocol.topics import Topics
+from tests.auth.small_directory import SmallDirectory
 
 _ticket: Any = TicketRow.__table__
 _booking: Any = BookingRow.__table__
@@ -76,7 +80,7 @@ def a_site() -> Site:
     return Site(
         name="town-hall",
         # A test turns the clock by hours between two clicks.
-        login=Login(idle_min=1440, absolute_h=24),
+        login=LoginRules(idle_min=1440, absolute_h=24),
         town="Ville de Trois-Tilleuls",
         zone="Europe/Paris",
         halls=(Hall(name="hall", title="Hall principal"),),
@@ -132,9 +136,13 @@ class RealClock:
 
 
 class Stand:
-    """`do` runs a command and gives its answer; `web` is the application; `address` is where it is served, if it is."""
+    """`do` runs a command and gives its answer; `web` is the application. `directory`: who may log in, nobody at first;
+    `tried_from`: the addresses by which somebody tried.
+    """
 
-    def __init__(self, engine: Engine, site: Site, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, engine: Engine, site: Site, now_ms: Callable[[], int], reached: Reached = ON_THIS_MACHINE
+    ) -> None:
         self.engine, self.site, self.now_ms = engine, site, now_ms
         self.port = 0
         self.unwell: dict[str, str] = {}
@@ -145,10 +153,14 @@ class Stand:
         self.list_state = ListState()
         self.pushed: list[tuple[bytes, bytes]] = []
         self.push_answer: tuple[int, dict[str, Any]] = (200, {"err": 0})
+        self.reached = reached
+        self.directory = SmallDirectory()
+        self.tried_from: list[str] = []
+        self._login = Login(directory=self.directory, local=self._local, now_ms=now_ms, metrics=metrics)
         limits = Limits.of(site.login)
         self.gate = Gate(
             book=SessionBook(limits),
-            log_in=lambda account, password, _address: NoDirectory().log_in(account, password),
+            log_in=self._let_in,
             token=self._machine,
             new_token=new_token,
             limits=limits,
@@ -194,6 +206,7 @@ class Stand:
             list_state=lambda: self.list_state,
             push=self._push,
             gate=self.gate,
+            reached=self.reached,
         )
 
     def stop(self) -> None:
@@ -338,6 +351,14 @@ class Stand:
                 return open_sessions(connection, self.site.name)
 
         self.gate.book.keep(read)
+
+    def _let_in(self, account: str, password: str, address: str) -> Person:
+        self.tried_from.append(address)
+        return self._login.log_in(account, password, address)
+
+    def _local(self, account: str) -> LocalAccount | None:
+        with self.engine.connect() as connection:
+            return read_account(connection, self.site.name, account)
 
     def _machine(self, token: str) -> MachineToken | None:
         with self.engine.connect() as connection:

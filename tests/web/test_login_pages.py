@@ -1,0 +1,139 @@
+"""The login page and the way out, through a real server; what attackers try there is in `tests/security`."""
+
+import re
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from hub.auth.roles import Role
+from hub.web.login_pages import own_path
+from tests.web.stand import COOKIE, Served, Stand, client_of
+from tests.web.texts import SCRIPT, text_of
+
+ACCOUNT, PASSWORD = "b.exemple", "trois tilleuls"
+WRONG = "L’identifiant ou le mot de passe est faux, ou ce compte n’a aucun rôle ici."
+
+
+@pytest.fixture(autouse=True)
+def basile(stand: Stand) -> None:
+    stand.directory.add(ACCOUNT, PASSWORD, Role.AGENT, name="Basile Exemple")
+    stand.directory.add("sans.role", PASSWORD)
+
+
+@pytest.fixture
+def browser(client_as: Callable[..., httpx.Client]) -> httpx.Client:
+    """Nobody is in."""
+    return client_as()
+
+
+def log_in(browser: httpx.Client, account: str = ACCOUNT, password: str = PASSWORD, to: str = "/") -> httpx.Response:
+    return browser.post("/login", data={"account": account, "password": password, "to": to})
+
+
+def test_who_asks_for_a_page_logs_in_and_gets_it(browser: httpx.Client) -> None:
+    asked = browser.get("/desks/desk-3?panel=queue")
+    assert (asked.status_code, asked.headers["location"]) == (303, "/login?to=/desks/desk-3%3Fpanel%3Dqueue")
+    form = browser.get(asked.headers["location"]).text
+    assert 'name="to" value="/desks/desk-3?panel=queue"' in form
+    answer = log_in(browser, to="/desks/desk-3?panel=queue")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desks/desk-3?panel=queue")
+    assert browser.get(answer.headers["location"]).status_code == 200
+    assert "Basile Exemple" in text_of(browser.get("/").text)
+
+
+def test_a_form_that_was_sent_too_late_leads_back_to_its_page(browser: httpx.Client) -> None:
+    answer = browser.post("/desks/desk-3/tickets/1/pick", data={"shown": ""})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?to=/desks/desk-3")
+    by_script = browser.post("/desks/desk-3/next", data={"shown": ""}, headers=SCRIPT)
+    assert (by_script.status_code, by_script.headers["hx-redirect"]) == (401, "/login?to=/desks/desk-3")
+
+
+@pytest.mark.parametrize(
+    ("account", "password"),
+    [(ACCOUNT, "wrong"), ("nobody", PASSWORD), ("sans.role", PASSWORD), ("", ""), ("x" * 65, "y")],
+)
+def test_whatever_is_wrong_reads_the_same(browser: httpx.Client, account: str, password: str) -> None:
+    answer = log_in(browser, account, password)
+    assert answer.status_code == 401
+    assert WRONG in text_of(answer.text)
+    assert "set-cookie" not in answer.headers
+    assert f'value="{account[:64]}"' in answer.text
+    assert not re.search(r'name="password"[^>]*value', answer.text)
+
+
+def test_too_many_tries_and_a_directory_that_is_away_say_so(browser: httpx.Client, stand: Stand) -> None:
+    stand.directory.away = True
+    away = log_in(browser)
+    assert (away.status_code, "L’annuaire ne répond pas." in text_of(away.text)) == (503, True)
+    stand.directory.away = False
+    for _ in range(5):
+        log_in(browser, password="wrong")
+    refused = log_in(browser)
+    assert (refused.status_code, "Trop d’essais." in text_of(refused.text)) == (429, True)
+
+
+def test_a_directory_that_hangs_holds_up_no_page(server: Served, stand: Stand, browser: httpx.Client) -> None:
+    stand.directory.answering.clear()
+
+    def try_it() -> None:
+        with client_of(server) as other:
+            log_in(other)
+
+    tries = [threading.Thread(target=try_it) for _ in range(4)]
+    for each in tries:
+        each.start()
+    try:
+        with client_of(server, Role.AGENT) as inside:
+            assert [inside.get("/desks/desk-3").status_code for _ in range(20)] == [200] * 20
+    finally:
+        stand.directory.answering.set()
+        for each in tries:
+            each.join()
+
+
+def test_each_login_has_a_token_of_its_own_and_ends_the_one_before(browser: httpx.Client, stand: Stand) -> None:
+    log_in(browser)
+    first = browser.cookies[COOKIE]
+    log_in(browser)
+    assert browser.cookies[COOKIE] != first
+    assert stand.gate.book.find(first, stand.now_ms()) is None
+    assert stand.gate.book.open_count == 1
+
+
+def test_who_is_in_is_not_asked_again(browser: httpx.Client) -> None:
+    log_in(browser)
+    assert browser.get("/login", params={"to": "/desks/desk-3"}).headers["location"] == "/desks/desk-3"
+
+
+def test_who_logs_out_is_out_and_signed_off(browser: httpx.Client, stand: Stand) -> None:
+    log_in(browser)
+    token = browser.cookies[COOKIE]
+    assert browser.post("/desks/desk-3/sign-on", data={"shown": ""}).status_code == 303
+    answer = browser.post("/logout")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert COOKIE not in browser.cookies
+    assert browser.get("/").status_code == 303
+    assert browser.get("/", headers={"Cookie": f"{COOKIE}={token}"}).status_code == 303
+    with stand.engine.connect() as connection:
+        assert connection.exec_driver_sql("select agent from desk where name = 'desk-3'").scalar_one() is None
+
+
+def test_a_link_logs_nobody_out(browser: httpx.Client) -> None:
+    log_in(browser)
+    assert browser.get("/logout").status_code == 405
+    assert browser.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("to", ["/", "/desks/desk-3", "/desks/desk-3?panel=ticket&ticket=3"])
+def test_a_path_of_ours_is_where_a_login_leads(to: str) -> None:
+    assert own_path(to) == to
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/logout", "/login?to=/"],
+)
+def test_nothing_else_is(to: str) -> None:
+    assert own_path(to) == "/"
