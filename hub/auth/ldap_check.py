@@ -159,7 +159,7 @@ def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding
         many = "nobody matches" if not entries else "more than one entry matches, so neither may come in:"
         yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}")
         return
-    yield _allowed(person, reader.known(searcher, entries[0]))
+    yield _allowed(person, reader.known(searcher, entries[0], fresh=True))
 
 
 def _allowed(person: str, known: Known) -> Finding:

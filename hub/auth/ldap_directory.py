@@ -11,7 +11,7 @@ import structlog
 from hub.auth.directory import DirectoryAway, NoDirectory
 from hub.auth.ldap_entries import CUSTOMS, REFUSALS, Custom, Entry, account_of, name_of
 from hub.auth.ldap_faults import FaultKind, ServerFault
-from hub.auth.ldap_groups import FindGroups, groups_of, roles_by_group, roles_of
+from hub.auth.ldap_groups import Above, FindGroups, groups_of, roles_by_group, roles_of
 from hub.auth.ldap_link import Bound, Link
 from hub.auth.ldap_names import bind_name, escaped, is_distinguished, parse_address
 from hub.auth.ldap_secrets import LdapSecrets
@@ -113,6 +113,7 @@ class Reader:
             dict.fromkeys([self.account_attribute, self.name_attribute, self._custom.account, *self._custom.state])
         )
         self._by_group = roles_by_group(described.groups)
+        self._above = Above(now_s)
 
     def log_in(self, talk: ServerTalk, account: str, password: str) -> Known | None:
         """None where account and password are not those of one person."""
@@ -131,7 +132,7 @@ class Reader:
             if entry is None:
                 self._must_show_its_base(service)
                 return None
-            return self.known(service, entry)
+            return self.known(service, entry, fresh=True)
 
     def find(self, searcher: Searcher, account: str, at: str | None = None) -> Entry | None:
         """The one entry of that account: under the base, or `at` that very name."""
@@ -184,7 +185,8 @@ class Reader:
         account = account_of(entry, self._custom.account)
         return kind == "u" and account is not None and one_spelling(rest.rpartition("\\")[2]) == account
 
-    def known(self, searcher: Searcher, entry: Entry) -> Known:
+    def known(self, searcher: Searcher, entry: Entry, *, fresh: bool = False) -> Known:
+        """`fresh`: what groups are around the person's own is asked again, not remembered for a minute."""
         account = account_of(entry, self.account_attribute)
         if account is None:
             words = (
@@ -192,7 +194,8 @@ class Reader:
             )
             raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
         listed_as = entry.text(self.account_attribute) or account
-        groups = tuple(groups_of(self.described, entry.dn, listed_as, self._find_groups(searcher)))
+        find = self._find_groups(searcher)
+        groups = tuple(groups_of(self.described, entry.dn, listed_as, find, self._above, fresh=fresh))
         name = name_of(entry, self.name_attribute) or account
         person = Person(account=account, name=name, roles=roles_of(groups, self._by_group))
         return Known(entry, person, self._custom.is_over(entry, self._now_s()), groups)

@@ -11,6 +11,8 @@ DEPTH_MOST = 10
 GROUPS_MOST = 500
 # Names in one filter.
 TOGETHER_MOST = 50
+REMEMBERED_S = 60.0
+REMEMBERED_MOST = 256
 # LDAP_MATCHING_RULE_IN_CHAIN: Active Directory follows nested groups itself.
 IN_CHAIN = "1.2.840.113556.1.4.1941"
 
@@ -36,10 +38,14 @@ def roles_of(groups: Iterable[str], by_group: Mapping[str, frozenset[Role]]) -> 
     return frozenset(role for group in groups for role in by_group.get(dn_key(group), ()))
 
 
-def groups_of(directory: LdapDirectory, dn: str, account: str, find: FindGroups) -> list[str]:
+def groups_of(
+    directory: LdapDirectory, dn: str, account: str, find: FindGroups, above: "Above", *, fresh: bool = False
+) -> list[str]:
+    """`fresh`: nothing that is only remembered counts."""
     if directory.kind == "active_directory":
         return list(find(in_chain_filter(dn, group_names(directory.groups))))
-    return list(_up_from(dn, account, find))
+    direct = find(f"(|(member={escaped(dn)})(uniqueMember={escaped(dn)})(memberUid={escaped(account)}))")
+    return [*direct, *above.of(direct, find, fresh=fresh)]
 
 
 def in_chain_filter(dn: str, groups: Sequence[str]) -> str:
@@ -48,18 +54,46 @@ def in_chain_filter(dn: str, groups: Sequence[str]) -> str:
     return f"(&(objectClass=group)(|{named})(member:{IN_CHAIN}:={escaped(dn)}))"
 
 
-def _up_from(dn: str, account: str, find: FindGroups) -> Iterator[str]:
-    """Level by level: the groups that name the person, then those that name these groups …"""
-    seen: set[str] = set()
-    below = [f"(member={escaped(dn)})(uniqueMember={escaped(dn)})(memberUid={escaped(account)})"]
+class Above:
+    """The groups around some groups, remembered for a minute: most people stand in the same few, and searches cost.
+
+    `now_s`: any clock. Threads may share it: a table is replaced, never changed.
+    """
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._known: dict[frozenset[str], tuple[float, tuple[str, ...]]] = {}
+
+    def of(self, groups: Sequence[str], find: FindGroups, *, fresh: bool = False) -> tuple[str, ...]:
+        around = frozenset(map(dn_key, groups))
+        now_s = self._now_s()
+        since_s, found = self._known.get(around, (float("-inf"), ()))
+        # A clock that was set back remembers nothing.
+        if not fresh and 0 <= now_s - since_s < REMEMBERED_S:
+            return found
+        found = tuple(_up_from(groups, find))
+        kept = self._known if len(self._known) < REMEMBERED_MOST else {}
+        self._known = kept | {around: (now_s, found)}
+        return found
+
+
+def _up_from(groups: Sequence[str], find: FindGroups) -> Iterator[str]:
+    """Level by level: the groups that name these, then those that name them …"""
+    seen = set(map(dn_key, groups))
+    below = list(groups)
     for _depth in range(DEPTH_MOST):
         fresh: list[str] = []
         for start in range(0, len(below), TOGETHER_MOST):
-            for group in find(f"(|{''.join(below[start : start + TOGETHER_MOST])})"):
+            named = "".join(map(_named_in, below[start : start + TOGETHER_MOST]))
+            for group in find(f"(|{named})"):
                 if dn_key(group) not in seen and len(seen) < GROUPS_MOST:
                     seen.add(dn_key(group))
                     fresh.append(group)
         if not fresh:
             return
         yield from fresh
-        below = [f"(member={escaped(group)})(uniqueMember={escaped(group)})" for group in fresh]
+        below = fresh
+
+
+def _named_in(group: str) -> str:
+    return f"(member={escaped(group)})(uniqueMember={escaped(group)})"

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.auth.ldap_entries import CUSTOMS, Entry, account_of, name_of
-from hub.auth.ldap_groups import DEPTH_MOST, GROUPS_MOST, groups_of, in_chain_filter, roles_by_group, roles_of
+from hub.auth.ldap_groups import (
+    DEPTH_MOST,
+    GROUPS_MOST,
+    REMEMBERED_S,
+    Above,
+    groups_of,
+    in_chain_filter,
+    roles_by_group,
+    roles_of,
+)
 from hub.auth.ldap_names import Address, bind_name, dn_key, escaped, parse_address
 from hub.auth.roles import Role
 from hub.site import LdapDirectory, RoleGroups
@@ -103,14 +112,42 @@ def test_a_chain_of_groups_is_followed_so_far_and_no_farther():
         asked.append(matching)
         return [f"cn=level-{len(asked)},{TOWN}"]
 
-    assert len(groups_of(described(), "uid=a", "a", find)) == len(asked) == DEPTH_MOST
+    groups = groups_of(described(), "uid=a", "a", find, Above(lambda: 0.0))
+    assert len(groups) == len(asked) == 1 + DEPTH_MOST
 
 
 def test_a_crowd_of_groups_is_followed_so_far_and_no_farther():
     def find(matching: str) -> list[str]:
         return [f"cn={abs(hash(matching))}-{number},{TOWN}" for number in range(400)]
 
-    assert len(groups_of(described(), "uid=a", "a", find)) == GROUPS_MOST
+    assert len(groups_of(described(), "uid=a", "a", find, Above(lambda: 0.0))) == GROUPS_MOST
+
+
+def test_what_stands_around_a_group_is_remembered_for_a_minute():
+    now_s = 1000.0
+    around = [f"cn=outer,{TOWN}"]
+    asked: list[str] = []
+
+    def find(matching: str) -> list[str]:
+        asked.append(matching)
+        return list(around) if "outer" not in matching else []
+
+    def looked_up(*, fresh: bool = False) -> tuple[list[str], int]:
+        asked.clear()
+        return list(above.of([f"cn=inner,{TOWN}"], find, fresh=fresh)), len(asked)
+
+    above = Above(lambda: now_s)
+    outer = [f"cn=outer,{TOWN}"]
+    assert looked_up() == (outer, 2)
+    around.clear()
+    assert looked_up() == (outer, 0)
+    # Who asks whether a right is still there is told what holds now, and the next login knows it too.
+    assert looked_up(fresh=True) == ([], 1)
+    assert looked_up() == ([], 0)
+    now_s += REMEMBERED_S
+    assert looked_up() == ([], 1)
+    now_s -= 3600
+    assert looked_up() == ([], 1)
 
 
 def test_active_directory_is_asked_by_its_own_matching_rule_and_only_for_groups_that_count():
@@ -122,7 +159,7 @@ def test_active_directory_is_asked_by_its_own_matching_rule_and_only_for_groups_
         return [f"CN=Agents,{TOWN}"]
 
     directory = described(kind="active_directory")
-    groups = groups_of(directory, f"CN=Alix (mairie),{TOWN}", "alix", find)
+    groups = groups_of(directory, f"CN=Alix (mairie),{TOWN}", "alix", find, Above(lambda: 0.0))
     assert roles_of(groups, roles_by_group(directory.groups)) == {Role.AGENT}
     assert asked == [in_chain_filter(f"CN=Alix (mairie),{TOWN}", [f"cn=agents,{TOWN}"])]
     assert asked[0] == (
