@@ -1,7 +1,6 @@
 """One connection to one server of the directory. Alone knows ldap3, and sets each default that is wrong here."""
 
 import contextlib
-import math
 import re
 import socket
 import ssl
@@ -23,6 +22,7 @@ from ldap3 import (
     Server,
     Tls,
 )
+from ldap3.core.exceptions import LDAPInvalidFilterError
 
 from hub.auth.ldap_entries import Entry
 from hub.auth.ldap_faults import FaultKind, ServerFault
@@ -32,6 +32,9 @@ from hub.auth.ldap_names import Address
 SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT = 0, 4, 10, 32
 CONSTRAINT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING = 19, 34, 48, 49, 53
 _NOT_LET_IN = frozenset({CONSTRAINT, NO_SUCH_OBJECT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING})
+
+# Of one read, and for the server: whole seconds. What bounds a login is that its attempt is cut.
+ANSWER_S = 5
 
 _DATA = re.compile(r"\bdata ([0-9a-f]{1,8})\b")
 
@@ -82,7 +85,6 @@ class Link:
     def __init__(self, address: Address, context: ssl.SSLContext, within_s: float) -> None:
         """Opens nothing yet."""
         self.address = address
-        self._whole_s = math.ceil(within_s)
         self._tls = _VerifiedTls(context)
         server = Server(
             address.host,
@@ -107,7 +109,7 @@ class Link:
             read_only=True,
             raise_exceptions=False,
             return_empty_attributes=False,
-            receive_timeout=self._whole_s,
+            receive_timeout=ANSWER_S,
         )
 
     def open(self) -> None:
@@ -148,7 +150,7 @@ class Link:
                 dereference_aliases=DEREF_NEVER,
                 attributes=list(attributes) or [NO_ATTRIBUTES],
                 size_limit=most,
-                time_limit=self._whole_s,
+                time_limit=ANSWER_S,
             )
             code, description = int(connection.result["result"]), str(connection.result["description"])
             entries = tuple(
@@ -221,6 +223,8 @@ def _not_reached(error: Exception) -> tuple[FaultKind, str]:
 
 
 def _lost(error: Exception) -> tuple[FaultKind, str]:
+    if isinstance(error, LDAPInvalidFilterError):
+        return FaultKind.REFUSED, "is not asked: the filter in the site file is none"
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return FaultKind.TIMEOUT, "gives no answer in time"
     return FaultKind.LOST, f"broke the connection off ({type(error).__name__})"

@@ -111,6 +111,11 @@ def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
     assert told == "people are found, but displayName can't be read of them: let the account read it"
 
 
+def test_a_filter_that_is_none_is_told(slapd: Slapd):
+    (told,) = wrong(findings(slapd, filter="(objectClass)"))
+    assert told == f"{slapd.address} is not asked: the filter in the site file is none"
+
+
 def test_a_renamed_group_is_told(own_slapd: Slapd):
     with own_slapd.administrator() as administrator:
         administrator.modify_dn(group("agents"), "cn=guichets")
