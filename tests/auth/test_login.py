@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from hub.auth.account_store import LocalAccount, create_account, end_account, read_account
 from hub.auth.directory import NoDirectory
-from hub.auth.login import ASKED_AT_ONCE, WAITING_MOST, Login
+from hub.auth.login import ASKED_AT_ONCE, NOBODY, WAITING_MOST, Login
 from hub.auth.passwords import hash_password
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason
 from hub.auth.roles import Role
@@ -152,7 +152,16 @@ def test_nobody_of_the_directory_comes_in_by_the_name_of_a_local_account(login, 
     add_local("b.exemple")
     assert reason(login, "b.exemple", "bon mot de passe") is Reason.WRONG
     assert login.log_in("b.exemple", EMERGENCY, DESK_PC).local
-    assert directory.asked == []
+    assert "b.exemple" not in directory.asked
+
+
+def test_the_wrong_password_of_a_local_account_costs_a_question_too(login, directory, add_local):
+    """Else how long a refusal takes would tell which local accounts there are."""
+    add_local()
+    assert reason(login, "secours", "mauvais") is Reason.WRONG
+    assert directory.asked == [NOBODY]
+    directory.away = True
+    assert reason(login, "secours", "mauvais") is Reason.WRONG
 
 
 def test_a_local_account_that_was_ended_decides_no_more(login, engine, directory, add_local):

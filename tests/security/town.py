@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 from sqlalchemy import Engine, func, select, text
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from hub.auth.account_store import LocalAccount, create_account, read_account
 from hub.auth.directory import Directory
@@ -29,6 +31,8 @@ from tests.web.stand import ANSWER_LIMIT_S, COOKIE, Served, Stand, TurnedClock, 
 
 # Making one for each browser is what would take the longest.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# Of those in the small directory.
+PASSWORD = "bon mot de passe"
 EMERGENCY_PASSWORD = "trois tilleuls et un banc"
 
 
@@ -102,6 +106,13 @@ class Town:
         )
         with self.stand.engine.execution_options(write=True).begin() as connection:
             assert create_account(connection, self.stand.site.name, new)
+
+    def listen(self, token: str, path: str = "/desks/desk-3/live") -> ClientConnection:
+        """A page's socket."""
+        address = f"{self.server.address}{path}".replace("http:", "ws:")
+        origin = Origin(self.own)
+        cookie = {"Cookie": f"{COOKIE}={token}"}
+        return connect(address, origin=origin, additional_headers=cookie, proxy=None, open_timeout=ANSWER_LIMIT_S)
 
     def journal(self) -> list[tuple[object, ...]]:
         """Everything that happened: an attack that did nothing leaves it as it was."""
