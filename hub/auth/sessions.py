@@ -91,12 +91,16 @@ class SessionBook:
         """`told` is given the ids of sessions that ended or may do less now: what hangs on them is judged anew."""
         self._told.append(told)
 
-    def find(self, token: str, now_ms: int) -> Session | None:
-        """Whose request this is, noted as seen; None for an unknown token and for a session past its limits."""
+    def find(self, token: str, now_ms: int, *, by_hand: bool = True) -> Session | None:
+        """Whose request this is; None for an unknown token and for a session past its limits.
+
+        Noted as seen, unless it was made by no hand: a page left open must not keep its session for ever.
+        """
         session = self._by_hash.get(hash_token(token))
         if session is None or self._limit_passed(session, now_ms):
             return None
-        self._seen[session.id] = now_ms
+        if by_hand:
+            self._seen[session.id] = now_ms
         return session
 
     def stands(self, session: int) -> Session | None:

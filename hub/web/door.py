@@ -33,6 +33,8 @@ log = structlog.get_logger()
 # A socket whose reader takes nothing is not waited for.
 CLOSE_LIMIT_S = 2.0
 MAX_TOKEN = 200
+# Sent by a page's script where nobody did anything: an open panel asks for itself anew.
+KEPT_NEW = "x-kept-new"
 
 Who = Session | MachineToken
 
@@ -136,7 +138,8 @@ class Door:
         cookie = connection.cookies.get(cookie_name(self._reached))
         given = connection.headers.getlist("authorization")
         if not given:
-            return self._gate.book.find(cookie, self._now_ms()) if cookie else None
+            by_hand = connection.scope["type"] == "http" and KEPT_NEW not in connection.headers
+            return self._gate.book.find(cookie, self._now_ms(), by_hand=by_hand) if cookie else None
         if cookie:
             raise Unclear("a session's cookie and an Authorization at once: send one of them")
         scheme, _, token = given[0].partition(" ")

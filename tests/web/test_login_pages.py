@@ -9,7 +9,7 @@ import pytest
 
 from hub.auth.roles import Role
 from hub.web.login_pages import own_path
-from tests.web.stand import COOKIE, Served, Stand, client_of
+from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
 from tests.web.texts import SCRIPT, text_of
 
 ACCOUNT, PASSWORD = "b.exemple", "trois tilleuls"
@@ -124,6 +124,16 @@ def test_a_link_logs_nobody_out(browser: httpx.Client) -> None:
     log_in(browser)
     assert browser.get("/logout").status_code == 405
     assert browser.get("/").status_code == 200
+
+
+def test_a_page_that_is_only_open_keeps_nobody_in(browser: httpx.Client, stand: Stand, clock: TurnedClock) -> None:
+    log_in(browser)
+    idle_min = stand.site.login.idle_min
+    clock.turn(minutes=idle_min - 1)
+    kept = browser.get("/desks/desk-3?panel=queue", headers={**SCRIPT, "X-Kept-New": "1"})
+    assert (kept.status_code, 'hx-headers=\'{"X-Kept-New": "1"}\'' in kept.text) == (200, True)
+    clock.turn(minutes=1)
+    assert browser.get("/").status_code == 303
 
 
 @pytest.mark.parametrize("to", ["/", "/desks/desk-3", "/desks/desk-3?panel=ticket&ticket=3"])
