@@ -1,0 +1,83 @@
+"""Whatever the API's description lets somebody send, and much that it does not: no answer is a failure of the hub."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+
+from hub.auth.roles import STAFF, Role
+from hub.openapi import openapi
+from tests.security.town import Town
+from tests.web.stand import COOKIE
+
+# So many for each operation, where the caller may ask it and where the door stands before it.
+EXAMPLES, SHUT_OUT = 8, 2
+# What is there: most of what is made up is not.
+THERE = {"desk": "desk-3", "ticket": 1, "report": 1}
+
+schema = schemathesis.openapi.from_dict(json.loads(openapi()))
+schema.config.seed = 1
+schema.config.phases.coverage.enabled = False
+
+
+@pytest.fixture(scope="module")
+def callers(town: Town) -> Iterator[dict[str, requests.Session]]:
+    """A browser in which somebody with every role is in, programs of each kind, and nobody."""
+    every = town.stand.log_in(*STAFF)
+    town.stand.open("desk-3", "desk-4")
+    town.stand.sign_on("desk-3")
+    for _ in range(3):
+        town.stand.issue("civil")
+    given = {
+        "every role": {"Cookie": f"{COOKIE}={every}"},
+        **{
+            str(role): {"Authorization": f"Bearer {town.new_machine(role, role)}"}
+            for role in (Role.INTRANET, Role.METRICS)
+        },
+        "nobody": {},
+    }
+    made = {who: requests.Session() for who in given}
+    for who, session in made.items():
+        session.trust_env = False
+        session.headers.update({"Origin": town.own, **given[who]})
+    yield made
+    for session in made.values():
+        session.close()
+
+
+def bounded(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        phases=[Phase.explicit, Phase.generate],
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@schema.parametrize()
+@bounded(EXAMPLES)
+def test_nothing_that_is_sent_makes_the_hub_fail(
+    case: schemathesis.Case, town: Town, callers: dict[str, requests.Session]
+) -> None:
+    ask(case, town, callers["every role"])
+    if case.path_parameters:
+        case.path_parameters = {name: THERE[name] for name in case.path_parameters}
+        ask(case, town, callers["every role"])
+
+
+@schema.parametrize()
+@bounded(SHUT_OUT)
+def test_nothing_that_others_send_makes_the_hub_fail(
+    case: schemathesis.Case, town: Town, callers: dict[str, requests.Session]
+) -> None:
+    for who in callers.keys() - {"every role"}:
+        ask(case, town, callers[who])
+
+
+def ask(case: schemathesis.Case, town: Town, session: requests.Session) -> None:
+    answer = case.call(base_url=town.server.address, session=session)
+    case.validate_response(answer, checks=[not_a_server_error])
