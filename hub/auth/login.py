@@ -91,15 +91,26 @@ class Login:
 
     def _judge(self, account: str, password: str, *, known: bool) -> Person:
         found = self._local(account)
-        with self._hashing[known].turn():
-            right = matches(found.password if found else None, password)
         if found is None:
-            with self._asking[known].turn():
-                return self._directory.log_in(account, password)
-        if not right:
+            return self._ask(account, password, known=known)
+        if not self._matches(found.password, password, known=known):
             self._ask_in_vain(known=known)
             raise LoginRefused(Reason.WRONG)
         return found.person
+
+    def _ask(self, account: str, password: str, *, known: bool) -> Person:
+        """Who is let in waits for the directory alone."""
+        try:
+            with self._asking[known].turn():
+                return self._directory.log_in(account, password)
+        except LoginRefused as refused:
+            if refused.reason in {Reason.WRONG, Reason.NO_ROLE}:
+                self._matches(None, password, known=known)
+            raise
+
+    def _matches(self, stored: str | None, password: str, *, known: bool) -> bool:
+        with self._hashing[known].turn():
+            return matches(stored, password)
 
     def _ask_in_vain(self, *, known: bool) -> None:
         """What a wrong password of anybody else takes, too; neither the account nor the password is sent."""

@@ -276,7 +276,8 @@ def test_who_would_wait_behind_too_many_is_told_so_soon(small_login, directory, 
     assert {each.result(LIMIT_S) for each in others} == {Reason.TOO_MANY}
     assert len(directory.asked) == ASKED_AT_ONCE
     directory.answering.set()
-    assert {each.exception(LIMIT_S).reason for each in hanging} == {Reason.WRONG}
+    # Refused, they take turns at the hash; here nobody waits long for a turn.
+    assert Reason.WRONG in {each.exception(LIMIT_S).reason for each in hanging} <= {Reason.WRONG, Reason.TOO_MANY}
 
 
 def test_those_who_were_told_to_wait_have_not_failed(small_login, directory, pool):
