@@ -131,6 +131,7 @@ class Door:
             state["session" if isinstance(who, Session) else "machine"] = who
             await self._let_in(scope, receive, send, who, rule)
         else:
+            log.info("door.role_missing", method=scope.get("method", WS), route=rule.template)
             await turned.forbidden(rule.allowed)
 
     async def _who(self, connection: HTTPConnection) -> Who | None:

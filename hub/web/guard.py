@@ -49,8 +49,8 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-# Half a year.
-ONLY_BY_TLS = {"strict-transport-security": "max-age=15768000"}
+# A year: from then on a browser asks for no page of this name without TLS.
+ONLY_BY_TLS = {"strict-transport-security": "max-age=31536000"}
 
 
 class Guard:

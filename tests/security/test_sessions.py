@@ -5,6 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
@@ -133,6 +134,14 @@ def test_a_right_that_is_given_is_there_without_a_new_login(town: Town, director
         town.look()
         town.look()
         assert browser.post("/api/v1/desks/desk-4/sign-on", json={}).status_code == 200
+
+
+def test_who_asks_for_what_they_may_not_do_is_logged_without_their_name(town: Town) -> None:
+    with town.browser(town.stand.log_in(Role.RECEPTION)) as browser, capture_logs() as logs:
+        assert browser.post("/api/v1/desks/desk-4/next", json={}).status_code == 403
+    told = [each for each in logs if each["event"] == "door.role_missing"]
+    assert [(each["method"], each["route"]) for each in told] == [("POST", "/api/v1/desks/{desk}/next")]
+    assert "exemple" not in repr(told)
 
 
 def test_who_left_is_out_and_hears_nothing_any_more(town: Town, directory: SmallDirectory) -> None:

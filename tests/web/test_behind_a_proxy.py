@@ -54,7 +54,7 @@ def log_in(outside: httpx.Client) -> str:
 def test_the_cookie_is_of_this_host_and_of_tls_alone(outside: httpx.Client) -> None:
     cookie = log_in(outside)
     assert re.fullmatch(r"__Host-suivant=[\w-]{43}; HttpOnly; Path=/; SameSite=lax; Secure", cookie)
-    assert outside.get(f"{BASE}/login").headers["strict-transport-security"] == "max-age=15768000"
+    assert outside.get(f"{BASE}/login").headers["strict-transport-security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize(
