@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from hub.appointments.backoff import wait_s
+from hub.auth.access import CALLERS
 from hub.auth.directory import Directory, DirectoryAway
 from hub.auth.people import Person
 from hub.auth.sessions import Session, SessionBook
@@ -146,4 +147,5 @@ def consequence(session: Session, person: Person | None, now_ms: int) -> Command
     if (person.name, person.roles) == (session.person.name, session.person.roles):
         return NoteSessions(origin=_JOB, checked=((session.id, now_ms),))
     roles = tuple(sorted(person.roles))
-    return ChangeSession(origin=_JOB, session=session.id, name=person.name, roles=roles, checked_ms=now_ms)
+    calls = bool(person.roles & CALLERS)
+    return ChangeSession(origin=_JOB, session=session.id, name=person.name, roles=roles, checked_ms=now_ms, calls=calls)

@@ -399,12 +399,16 @@ class NoteSessions(Command, frozen=True, kw_only=True):
 
 
 class ChangeSession(Command, frozen=True, kw_only=True):
-    """What was answered for a session's person, at `checked_ms`. Answers 0 where it has ended meanwhile."""
+    """What was answered for a session's person, at `checked_ms`. Answers 0 where it has ended meanwhile.
+
+    `calls`: whether these roles may still call visitors; else the person leaves the desk.
+    """
 
     session: int
     name: str
     roles: tuple[str, ...]
     checked_ms: int
+    calls: bool = True
 
 
 class ForgetSessions(Command, frozen=True, kw_only=True):

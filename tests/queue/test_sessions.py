@@ -181,6 +181,17 @@ def test_roles_that_were_changed_are_those_of_the_session(queue):
     assert queue.table("ticket_event") == []
 
 
+def test_who_may_call_visitors_no_more_leaves_the_desk_though_the_session_stays(queue):
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    change = {"origin": JOB, "session": session, "name": "Anna Martin", "checked_ms": queue.now_ms}
+    queue.do(ChangeSession(roles=("reception", "supervisor"), **change))
+    assert at_desks(queue) == {"desk-1": "anna"}
+    queue.do(ChangeSession(roles=("reception",), calls=False, **change))
+    assert at_desks(queue) == {}
+    assert len(sessions(queue)) == 1
+
+
 def test_sessions_that_ended_long_ago_are_forgotten_slice_by_slice_and_open_ones_never(queue):
     kept = log_in(queue)
     old = [log_in(queue) for _ in range(3)]

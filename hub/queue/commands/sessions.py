@@ -53,8 +53,7 @@ def end_session(work: Work, command: EndSession) -> DoneAnswer:
         )
         work.flush()
     if command.reason is not EndReason.IDLE and not work.rows(people_store.OPEN_OF_ACCOUNT, account=account):
-        for (desk,) in work.rows(people_store.DESKS_OF_AGENT, account=account):
-            leave(work, desk, account)
+        _leave_desk(work, account)
     return DoneAnswer(count=int(ended_ms is None))
 
 
@@ -83,6 +82,8 @@ def change_session(work: Work, command: ChangeSession) -> DoneAnswer:
         to_ms=command.checked_ms,
     )
     _show_as(work, account, command.name)
+    if not command.calls:
+        _leave_desk(work, account)
     return DoneAnswer(count=1)
 
 
@@ -100,6 +101,11 @@ def _session(work: Work, session: int) -> tuple[str, int | None]:
         raise Unknown("session", str(session))
     account, ended_ms = rows[0]
     return account, ended_ms
+
+
+def _leave_desk(work: Work, account: str) -> None:
+    for (desk,) in work.rows(people_store.DESKS_OF_AGENT, account=account):
+        leave(work, desk, account)
 
 
 def _show_as(work: Work, account: str, name: str) -> None:
