@@ -4,7 +4,6 @@ import json
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,10 +82,7 @@ class TownHall:
 
     def close(self) -> None:
         for program in self.programs:
-            if program.process.poll() is None:
-                program.process.kill()
-                program.process.wait()
-            program.process.stderr.close()
+            program.close()
         self.engine.dispose()
 
 
@@ -113,16 +109,8 @@ def book(publik):
     return form, str(form.data["rdv_response"]["booking_id"]), form.fields["code_rdv"]
 
 
-def post(program, path):
-    address = program.wait_for("hub.serves")["address"].rstrip("/")
-    headers = {"Content-Type": "application/json", "Origin": address}
-    request = urllib.request.Request(f"{address}{path}", b"{}", headers, method="POST")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:  # noqa: S310
-        return json.load(answer)
-
-
 def check_in(program, ticket):
-    post(program, f"/api/v1/desks/desk-1/tickets/{ticket}/check-in")
+    program.post(f"/api/v1/desks/desk-1/tickets/{ticket}/check-in")
 
 
 def test_a_change_in_publik_stands_on_the_staff_page_after_the_next_pass_and_names_nobody_in_the_log(town, publik):
@@ -170,7 +158,7 @@ def test_killed_between_the_try_and_its_end_the_next_run_tells_it_once(town, pub
 def test_without_publik_it_starts_calls_visitors_and_ends_in_order(town, publik):
     publik.faults.append(Fault("hang", times=None))
     program = town.start()
-    post(program, "/api/v1/desks/desk-1/open")
+    program.post("/api/v1/desks/desk-1/open")
     assert json.loads(program.get("/healthz"))
     town.until(lambda: publik.calls)
     assert program.end() == 0

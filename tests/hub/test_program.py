@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from protocol.instants import Instant
@@ -46,6 +46,7 @@ nodes:
   - {{name: {PRINTER}, role: ticket_printer, pins: {{civil: 5}}}}
 """
 LIMIT_S = 60
+ACCOUNT, PASSWORD = "secours", "trois tilleuls et un banc"
 _status: Parser[HubStatus] = Parser(HubStatus)
 _beats: Parser[Beat] = Parser(Beat)
 
@@ -61,9 +62,12 @@ class Program:
             "SUIVANT_LOG": "json",
             **more,
         }
+        self._environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings | broker.environ("hub")
+        self._folder = folder
+        self._browser = None
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hub", "hub"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings | broker.environ("hub"),
+            env=self._environ,
             cwd=folder,
             stderr=subprocess.PIPE,
             text=True,
@@ -90,9 +94,48 @@ class Program:
             return found()
 
     def get(self, path):
-        address = self.wait_for("hub.serves")["address"]
-        with urllib.request.urlopen(f"{address.rstrip('/')}{path}", timeout=LIMIT_S) as answer:  # noqa: S310
-            return answer.read().decode()
+        answer = self._in().get(path)
+        answer.raise_for_status()
+        return answer.text
+
+    def post(self, path):
+        answer = self._in().post(path, json={})
+        answer.raise_for_status()
+        return answer.json()
+
+    def _in(self):
+        """The browser of somebody with every role, who came in by a local account and is signed on at desk 1."""
+        if self._browser is None:
+            address = self.wait_for("hub.serves")["address"].rstrip("/")
+            self._browser = httpx.Client(
+                base_url=address, headers={"Origin": address}, trust_env=False, timeout=LIMIT_S
+            )
+            self._make_account()
+            form = {"account": ACCOUNT, "password": PASSWORD}
+            assert self._browser.post("/login", data=form).status_code == 303
+            self.post("/api/v1/desks/desk-1/sign-on")
+        return self._browser
+
+    def _make_account(self):
+        """Where an earlier run has made it, this one refuses."""
+        (self._folder / "password").write_text(PASSWORD, encoding="utf-8")
+        command = [sys.executable, "-m", "hub", "admin", "create", ACCOUNT, "--name", "Compte de secours"]
+        roles = [part for role in ("administrator", "agent") for part in ("--role", role)]
+        subprocess.run(
+            [*command, *roles, "--password-file", "password"],
+            env=self._environ,
+            cwd=self._folder,
+            check=False,
+            capture_output=True,
+        )
+
+    def close(self):
+        if self._browser is not None:
+            self._browser.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
 
     def end(self, number=signal.SIGTERM):
         """Its exit status."""
@@ -121,10 +164,7 @@ def start(broker, database_url, tmp_path):
 
     yield begin
     for program in started:
-        if program.process.poll() is None:
-            program.process.kill()
-            program.process.wait()
-        program.process.stderr.close()
+        program.close()
 
 
 @contextmanager
