@@ -118,7 +118,8 @@ class FileSource(ToldNothing):
 def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
     """What a file says; complete where each line says at least which booking it is about. Raises SourceAway."""
     head, _, _ = text.partition("\n")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") >= head.count(",") else ",")
+    separator = ";" if head.count(";") >= head.count(",") else ","
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         columns = [name.strip().lower() for name in next(rows, [])]
         missing = NEEDED.difference(columns)
@@ -126,18 +127,27 @@ def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
             raise SourceAway(f"{file} lacks the column {min(missing)!r} in its first line")
         bookings: list[Booking] = []
         flaws: list[Flaw] = []
+        line = rows.line_num + 1
         for row in rows:
-            if not any(field.strip() for field in row):
-                continue
-            read = _booking(f"{file}, line {rows.line_num}", columns, row, zone)
-            (bookings if isinstance(read, Booking) else flaws).append(read)  # type: ignore[arg-type]
+            if any(field.strip() for field in row):
+                read = _booking(f"{file}, line {line}", columns, row, separator, zone)
+                (bookings if isinstance(read, Booking) else flaws).append(read)  # type: ignore[arg-type]
+            line = rows.line_num + 1
     except csv.Error as error:
         raise SourceAway(f"{file}, line {rows.line_num} can't be read ({error})") from None
     complete = all(flaw.reference is not None for flaw in flaws)
     return Listing(tuple(bookings), tuple(flaws), complete, now_ms)
 
 
-def _booking(about: str, columns: Sequence[str], row: Sequence[str], zone: ZoneInfo) -> Booking | Flaw:
+def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:
+    """Whether it is several lines in one, by their separators: what the others say would be missed, and be gone."""
+    broken = any("\n" in field or "\r" in field for field in row)
+    return broken and len(row) - 1 + sum(field.count(separator) for field in row) >= 2 * (columns - 1)
+
+
+def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: str, zone: ZoneInfo) -> Booking | Flaw:
+    if _swallows(row, len(columns), separator):
+        return Flaw(about, "a quote in it is not closed, so that it runs into the lines after it")
     if len(row) < len(columns):
         return Flaw(about, f"it has {len(row)} fields, the first line {len(columns)}")
     fields = {name: field.strip() for name, field in zip(columns, row, strict=False)}

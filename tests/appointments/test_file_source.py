@@ -120,6 +120,33 @@ def test_a_line_that_does_not_say_which_booking_it_is_about_makes_the_file_no_co
     assert read(HEAD, "7;civil;nonsense;A7;;").complete, "its booking is known to be there"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['7;civil;2026-11-24 09:00;A7;"Exemple;', "8;civil;2026-11-24 09:10;A8;;"],
+        ['7;civil;2026-11-24 09:00;A7;"Exemple;', "8;civil;2026-11-24 09:10;A8;;", '9;civil;2026-11-24 09:20;A9;Mo"e;'],
+        ['"7";"civil";"2026-11-24 09:00";"A7";"Exemple;""', '"8";"civil";"2026-11-24 09:10";"A8";"";""'],
+    ],
+)
+def test_a_quote_that_is_not_closed_takes_no_other_booking_with_it(lines):
+    listing = read(HEAD, *lines, "")
+    assert not listing.complete, "what stands in the lines after it is not gone"
+    assert listing.bookings == ()
+    assert only(listing.flaws).about == "appointments.csv, line 2"
+    assert "Exemple" not in only(listing.flaws).why
+
+
+def test_a_cell_of_several_lines_is_one_cell():
+    listing = read(
+        f"{HEAD};remark",
+        '7;civil;2026-11-24 09:00;A7;;;"calls back;',
+        'in the afternoon"',
+        "8;civil;24/11/2026 9:10;;;;",
+    )
+    assert [each.id for each in listing.bookings] == ["7", "8"]
+    assert listing.complete
+
+
 def test_a_file_that_was_written_just_now_may_still_be_written(file):
     file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;", age_ms=0)
     assert not file.list().complete
