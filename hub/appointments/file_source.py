@@ -148,7 +148,7 @@ def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:
 def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: str, zone: ZoneInfo) -> Booking | Flaw:
     if _swallows(row, len(columns), separator):
         return Flaw(about, "a quote in it is not closed, so that it runs into the lines after it")
-    if len(row) < len(columns):
+    if len(row) < len(columns) or any(field.strip() for field in row[len(columns) :]):
         return Flaw(about, f"it has {len(row)} fields, the first line {len(columns)}")
     fields = {name: field.strip() for name, field in zip(columns, row, strict=False)}
     booking = fields["id"]

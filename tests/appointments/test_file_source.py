@@ -99,6 +99,7 @@ def test_a_cancelled_booking_is_gone(word):
         ("1;civil;2026-11-24 09:00;;;perhaps", "gone"),
         ("—;civil;2026-11-24 09:00;;;", "code"),
         ("1;civil;2026-11-24 0", "3 fields"),
+        ("Exemple;1;civil;2026-11-24 09:00;A1;;no", "7 fields"),
         (";civil;2026-11-24 09:00;;;", "id"),
     ],
 )
@@ -117,6 +118,8 @@ def test_what_a_shifted_line_holds_is_not_repeated():
 
 def test_a_line_that_does_not_say_which_booking_it_is_about_makes_the_file_no_complete_list():
     assert not read(HEAD, "7;civil;2026-11-24 09:00;A7;;", "8;ci").complete
+    assert not read("name,id,service,start", "Exemple, Zoé,8,civil,2026-11-24 09:00").complete, "a name with a comma"
+    assert read(HEAD, "7;civil;2026-11-24 09:00;A7;;;; ").complete, "a spreadsheet goes on with empty cells"
     assert read(HEAD, "7;civil;nonsense;A7;;").complete, "its booking is known to be there"
 
 
