@@ -47,6 +47,7 @@ class FileSource(ToldNothing):
         self._zone = ZoneInfo(zone)
         self._now_ms = now_ms
         self._read: _Stamp | None = None
+        self._seen: tuple[_Stamp, int] | None = None
         self._was_there = False
 
     @property
@@ -61,9 +62,9 @@ class FileSource(ToldNothing):
         stamp = self._stamp()
         if stamp is None:
             return Listing((), as_of_ms=now_ms)
-        text = self._text()
-        listing = read_listing(text, self._path.name, self._zone, now_ms)
-        settled = now_ms - stamp.mtime_ns // 1_000_000 >= SETTLES_MS and self._stamp() == stamp
+        raw = self._bytes()
+        settled = self._stamp() == stamp and self._is_settled(stamp, now_ms)
+        listing = read_listing(self._text(raw if settled else _whole_lines(raw)), self._path.name, self._zone, now_ms)
         if settled:
             self._read = stamp
         return Listing(listing.bookings, listing.flaws, listing.complete and settled, now_ms)
@@ -94,7 +95,14 @@ class FileSource(ToldNothing):
         self._was_there = True
         return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
 
-    def _text(self) -> str:
+    def _is_settled(self, stamp: _Stamp, now_ms: int) -> bool:
+        """By the file's own time; where that lies ahead, by how long it has been the same."""
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, now_ms
+        written_ms = stamp.mtime_ns // 1_000_000
+        return now_ms - (written_ms if written_ms <= now_ms else self._seen[1]) >= SETTLES_MS
+
+    def _bytes(self) -> bytes:
         try:
             # Anything else, a pipe for one, might never end.
             if not self._path.is_file():
@@ -108,11 +116,19 @@ class FileSource(ToldNothing):
             raise SourceAway(
                 f"{self._path} has more than {BYTES_MOST // 1_000_000} MB: keep only the days to come in it"
             )
+        return raw
+
+    def _text(self, raw: bytes) -> str:
         try:
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw[: error.start].count(b"\n") + 1
             raise SourceAway(f"{self._path} is not UTF-8 in line {line}: save it as CSV in UTF-8") from None
+
+
+def _whole_lines(raw: bytes) -> bytes:
+    """Of a file that may still be written: half a time or half a code would be read as another."""
+    return raw[: raw.rfind(b"\n") + 1]
 
 
 def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:

@@ -158,6 +158,32 @@ def test_a_file_that_was_written_just_now_may_still_be_written(file):
     assert file.list().complete
 
 
+@pytest.mark.parametrize("torn", ["25/11/2026 1", "25/11/2026 11:3", "25/11/2026 11:30;é"])
+def test_half_a_last_line_of_a_file_that_is_being_written_is_not_read(file, torn):
+    raw = f"id;service;start;code\n7;civil;24/11/2026 9:00;A7\n8;civil;{torn}".encode()
+    file.path.write_bytes(raw[:-1] if torn.endswith("é") else raw)
+    file.age(0)
+    assert [each.id for each in file.list().bookings] == ["7"]
+    assert file.list().flaws == ()
+
+
+def test_the_last_line_needs_no_end_once_the_file_is_whole(file):
+    file.path.write_bytes(b"id;service;start\n7;civil;2026-11-24 09:00")
+    file.age(0)
+    assert file.list().bookings == ()
+    file.now_ms += SETTLES_MS
+    assert only(file.list().bookings).id == "7"
+
+
+def test_a_file_from_a_machine_whose_clock_is_ahead_is_whole_once_it_stays_the_same(file):
+    file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;", age_ms=-DAY)
+    assert not file.list().complete
+    file.now_ms += SETTLES_MS
+    assert file.list().complete
+    file.write(HEAD, age_ms=-DAY)
+    assert not file.list().complete, "it has just changed"
+
+
 def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(file):
     file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;")
     file.list()
