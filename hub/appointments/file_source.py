@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hub.appointments.nowhere import ToldNothing
 from hub.appointments.source import Booking, Flaw, Hint, Listing, SourceAway
+from hub.queue.bookings import shown_name
 from hub.queue.requests import confirmation_code
 
 COLUMNS = ("id", "service", "start", "code", "name", "gone")
@@ -53,7 +54,8 @@ class FileSource(ToldNothing):
     @property
     def title(self) -> str:
         """The file's name; empty where there never was one, since nobody waits for it then."""
-        return self._path.name if self._was_there or self._path.exists() else ""
+        # Not `Path.exists`, which raises where a folder above may not be looked into.
+        return self._path.name if self._was_there or os.path.exists(self._path) else ""  # noqa: PTH110
 
     def list_all(self, _first_day: str, _last_day: str) -> Listing:
         """All of the file. Raises SourceAway where it can't be read, or was there and is not."""
@@ -89,6 +91,7 @@ class FileSource(ToldNothing):
                 ) from None
             return None
         except OSError as error:
+            self._was_there = True
             raise SourceAway(
                 f"{self._path} can't be read ({error.strerror}): give the hub's user the right to"
             ) from None
@@ -179,7 +182,7 @@ def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: 
         service=fields["service"],
         start_ms=_start_ms(fields["start"], zone) or 0,
         code=_code(fields),
-        name=fields.get("name", "")[:WORD_MOST] or None,
+        name=shown_name(fields.get("name")),
         gone=_GONE[fields.get("gone", "").lower()],
     )
 

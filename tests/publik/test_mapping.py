@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.appointments.source import Booking, Flaw
-from hub.publik.mapping import NAME_MOST, read_entry
+from hub.publik.mapping import read_entry
 from hub.publik.paths import text_at, value_at
+from hub.queue.bookings import NAME_MOST
 from tests.publik.conftest import form
 
 PARIS = ZoneInfo("Europe/Paris")
