@@ -232,6 +232,15 @@ def test_a_file_that_is_none_of_ours_says_why(file, raw, why):
         file.list()
 
 
+def test_a_file_that_may_not_be_looked_at_is_named_and_waited_for(tmp_path):
+    # Whoever runs the tests may look everywhere; a name that is too long fails in the same way.
+    source = FileSource(tmp_path / ("a" * 300), ZONE, lambda: TUESDAY_AT_TEN)
+    assert source.title == ""
+    with pytest.raises(SourceAway, match="can't be read"):
+        source.list_all("2026-11-24", "2026-12-01")
+    assert source.title == "a" * 300
+
+
 def test_a_folder_in_its_place_says_so(file):
     file.path.mkdir()
     with pytest.raises(SourceAway, match="no file"):
