@@ -28,7 +28,11 @@ SETTLES_MS = 2_000
 _YEARS = range(2000, 2200)
 # As spreadsheets write them in France, beside ISO 8601.
 _FRENCH = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
-_GONE = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "cancelled": True}
+# A spreadsheet in French makes VRAI of what was typed as true.
+_GONE = {
+    **dict.fromkeys(("", "no", "0", "false", "non", "faux"), False),
+    **dict.fromkeys(("yes", "1", "true", "cancelled", "oui", "vrai", "annulé"), True),
+}
 
 
 @dataclass(frozen=True, slots=True)

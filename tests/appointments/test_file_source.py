@@ -85,9 +85,14 @@ def test_a_time_that_is_there_twice_is_the_first_and_one_that_is_not_there_is_an
     assert spring == moment("2026-03-29 03:30")
 
 
-@pytest.mark.parametrize("word", ["yes", "1", "TRUE", "cancelled"])
+@pytest.mark.parametrize("word", ["yes", "1", "TRUE", "cancelled", "oui", "VRAI", "Annulé"])
 def test_a_cancelled_booking_is_gone(word):
     assert only(read(HEAD, f"1;civil;2026-11-24 09:00;;;{word}").bookings).gone
+
+
+@pytest.mark.parametrize("word", ["", "no", "0", "FALSE", "non", "FAUX"])
+def test_a_booking_that_stands_is_not(word):
+    assert not only(read(HEAD, f"1;civil;2026-11-24 09:00;;;{word}").bookings).gone
 
 
 @pytest.mark.parametrize(
