@@ -148,18 +148,31 @@ def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
         missing = NEEDED.difference(columns)
         if missing:
             raise SourceAway(f"{file} lacks the column {min(missing)!r} in its first line")
-        bookings: list[Booking] = []
-        flaws: list[Flaw] = []
+        twice = [name for name in COLUMNS if columns.count(name) > 1]
+        if twice:
+            raise SourceAway(f"{file} has the column {twice[0]!r} twice in its first line: keep one of them")
+        read: list[tuple[str, Booking | Flaw]] = []
         line = rows.line_num + 1
         for row in rows:
             if any(field.strip() for field in row):
-                read = _booking(f"{file}, line {line}", columns, row, separator, zone)
-                (bookings if isinstance(read, Booking) else flaws).append(read)  # type: ignore[arg-type]
+                about = f"{file}, line {line}"
+                read.append((about, _booking(about, columns, row, separator, zone)))
             line = rows.line_num + 1
     except csv.Error as error:
         raise SourceAway(f"{file}, line {rows.line_num} can't be read ({error})") from None
+    bookings = [(about, each) for about, each in read if isinstance(each, Booking)]
+    flaws = [*(each for _, each in read if isinstance(each, Flaw)), *_twice(bookings)]
     complete = all(flaw.reference is not None for flaw in flaws)
-    return Listing(tuple(bookings), tuple(flaws), complete, now_ms)
+    return Listing(tuple(booking for _, booking in bookings), tuple(flaws), complete, now_ms)
+
+
+def _twice(bookings: Sequence[tuple[str, Booking]]) -> Iterator[Flaw]:
+    """Two lines of one id may be two visitors, of whom one would be missed."""
+    seen: dict[str, tuple[str, Booking]] = {}
+    for about, booking in bookings:
+        where, other = seen.setdefault(booking.id, (about, booking))
+        if other != booking:
+            yield Flaw(about, f"it has the id of {where}, but says something else: the last one counts", booking.id)
 
 
 def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:

@@ -144,6 +144,16 @@ def test_a_quote_that_is_not_closed_takes_no_other_booking_with_it(lines):
     assert "Exemple" not in only(listing.flaws).why
 
 
+def test_two_lines_that_say_something_else_of_one_booking_are_told_of_and_the_last_one_counts():
+    nine, ten = "7;civil;2026-11-24 09:00;A7;;", "7;civil;2026-11-24 10:00;B8;;"
+    listing = read(HEAD, nine, nine, ten)
+    assert listing.bookings[-1].start_ms == moment("2026-11-24 10:00")
+    flaw = only(listing.flaws)
+    assert (flaw.about, flaw.reference) == ("appointments.csv, line 4", "7")
+    assert "the id of appointments.csv, line 2" in flaw.why
+    assert listing.complete
+
+
 def test_a_cell_of_several_lines_is_one_cell():
     listing = read(
         f"{HEAD};remark",
@@ -225,6 +235,7 @@ def test_a_file_that_goes_away_is_missed_and_takes_nothing_with_it(file):
     [
         (b"", "lacks the column 'id'"),
         (b"id;start\n", "lacks the column 'service'"),
+        (b"id;service;start;start\n", "the column 'start' twice"),
         (b"PK\x03\x04\xff\xfe", "not UTF-8 in line 1"),
         ("id;service;start\n1;civil;2026-11-24 09:00\n2;\u00e9".encode("latin-1"), "not UTF-8 in line 3"),
         (b'id;service;start\n1;"' + b"x" * 200_000, "line 2"),
