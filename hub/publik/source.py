@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from hub.appointments.refusals import Why
 from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
@@ -83,23 +84,24 @@ class PublikSource:
     def tells(self, kind: ReportKind) -> bool:
         return bool(self._triggers[kind]) or self._marks(kind)
 
-    def status_of(self, reference: str) -> str | None:
-        if not any(self._triggers.values()):
-            return None  # a presence may be marked twice
+    def status_of(self, reference: str, kind: ReportKind) -> str | None:
+        # A presence may be marked twice, and what the form's status is says nothing of it.
+        if self._marks(kind) or not self._triggers[kind]:
+            return None
         try:
             return self._wcs.status(*_parts(reference))
         except Fault as fault:
-            raise for_source(fault) from fault
+            raise for_source(fault, Why.GONE) from fault
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         trigger = self._triggers[kind]
         try:
-            if self._presence and self._marks(kind):
+            if self._presence and kind in _PRESENT:
                 self._presence.mark(booking, present=_PRESENT[kind])
             elif trigger:
                 self._tell_form(*_parts(reference), trigger)
         except Fault as fault:
-            raise for_source(fault) from fault
+            raise for_source(fault, Why.GONE if self._marks(kind) else Why.NO_STEP) from fault
 
     def close(self) -> None:
         self._close()
