@@ -98,8 +98,8 @@ def _changes(
         return
     if not wanted:
         # One of yesterday's is over, whatever is said of it now.
-        if booking.gone or known.day >= window.first_day:
-            yield CancelBooking(origin=SYNC, booking=booking.id)
+        if known.day >= window.first_day or (booking.gone and not booking.lapsed):
+            yield CancelBooking(origin=SYNC, booking=booking.id, lapsed=booking.lapsed)
         return
     move = Move(
         origin=SYNC,

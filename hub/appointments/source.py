@@ -22,7 +22,8 @@ class Booking:
     """One appointment as its source tells it. `id` is unique in the source, `reference` what a report is addressed to.
 
     `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it. `gone`: it
-    was cancelled.
+    was cancelled. `lapsed`: it is gone only as its request has left the statuses that count, which is what it does once
+    the visitor is here too.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Booking:
     code: str
     name: str | None = None
     gone: bool = False
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,19 +81,19 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo
     if len(booking) > ID_MOST or not booking.isprintable():
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
-    gone = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, status, slot)
+    ended = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, slot)
+    lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
+    gone = ended or lapsed
     if not why and form.meeting_types and slot is None:
         why = f"{form.start} holds no slot, so its meeting type is not known"
     if why and not gone:
         return Flaw(f"booking {booking} (request {reference})", why, reference)
     name = None if gone else visitor_name(form, entry)
-    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone)
+    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone, lapsed)
 
 
-def _counts(form: BookingForm, entry: dict[str, Any], status: tuple[str | None, str | None], slot: Slot | None) -> bool:
-    """Whether it is of the statuses, agendas and meeting types that are named, as far as that is known."""
-    if form.statuses and not any(each in form.statuses for each in status):
-        return False
+def _counts(form: BookingForm, entry: dict[str, Any], slot: Slot | None) -> bool:
+    """Whether it is of the agendas and meeting types that are named, as far as that is known."""
     if form.agendas and (text_at(entry, form.agenda) if form.agenda else None) not in form.agendas:
         return False
     return not form.meeting_types or slot is None or slot.meeting_type in form.meeting_types

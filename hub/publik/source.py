@@ -58,9 +58,8 @@ class PublikSource:
         """Every booking of these local days, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
         found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
-        wanted = tuple(
-            each for each in found.bookings if not each.gone and first_day <= self._day(each.start_ms) <= last_day
-        )
+        # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
+        wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
         return Listing(wanted, found.flaws, found.complete, found.as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
@@ -109,8 +108,8 @@ class PublikSource:
     def _marks(self, kind: ReportKind) -> bool:
         return self._presence is not None and kind in _PRESENT
 
-    def _day(self, moment_ms: int) -> str:
-        return str(local_day(moment_ms, self._zone))
+    def _is_within(self, booking: Booking, first_day: str, last_day: str) -> bool:
+        return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone)) <= last_day
 
     def _listing(self, since: str, since_ms: int) -> Listing:
         """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having.

@@ -95,6 +95,15 @@ def test_a_cancelled_booking_is_cancelled_once():
     assert changes([], booking(gone=True)) == ()
 
 
+def test_a_booking_that_lapsed_is_not_taken_in_and_asks_for_no_more_than_that_of_one_that_is_known():
+    lapsed = booking(gone=True, lapsed=True)
+    assert changes([], lapsed, complete=True) == ()
+    assert changes([known(gone=True)], lapsed, complete=True) == ()
+    assert only(changes([known()], lapsed, complete=True)).lapsed
+    assert not only(changes([known()], booking(gone=True), complete=True)).lapsed
+    assert changes([known(day="2026-11-23")], lapsed) == ()
+
+
 def test_a_booking_that_was_gone_is_booked_again():
     assert isinstance(only(changes([known(gone=True)], booking())), Book)
 

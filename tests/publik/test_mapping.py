@@ -179,6 +179,22 @@ def test_what_a_filter_leaves_out_is_gone_from_here(mapping: dict[str, Any], gon
     assert booking(ENTRY, **mapping).gone is gone
 
 
+@pytest.mark.parametrize(
+    ("mapping", "lapsed"),
+    [
+        ({"statuses": ("2",)}, True),
+        ({"statuses": ("1",)}, False),
+        ({"statuses": ("2",), "cancelled_statuses": ("Réservé",)}, False),
+        ({"statuses": ("2",), "meeting_types": ("60",)}, False),
+        ({"meeting_types": ("60",)}, False),
+    ],
+)
+def test_a_request_that_left_the_statuses_that_count_is_told_from_one_that_was_cancelled(
+    mapping: dict[str, Any], lapsed: bool
+):
+    assert booking(ENTRY, **mapping).lapsed is lapsed
+
+
 def test_a_meeting_type_that_cannot_be_known_is_told():
     found = flaw(entry(fields__rdv_raw="2026-11-25 10:00"), meeting_types=("30",))
     assert found.why == "fields.rdv_raw holds no slot, so its meeting type is not known"

@@ -167,7 +167,15 @@ def test_only_named_agendas_and_statuses_count(publik: TestPublik, opened: Opene
     publik.town.book(FORM, "2026-11-25 10:00", agenda="annexe")
     publik.town.book(FORM, "2026-11-25 10:00", status="new")
     only = form(agenda="fields.agenda_rdv", agendas=("mairie",), statuses=("Réservé",))
-    assert ids(opened(forms=(only,)).list_all(*DAYS)) == {"1001"}
+    listing = opened(forms=(only,)).list_all(*DAYS)
+    assert {each.id for each in listing.bookings if not each.gone} == {"1001"}
+
+
+def test_a_request_that_left_the_statuses_that_count_is_still_told(publik: TestPublik, opened: Opened):
+    """A complete listing without it would say that it is gone."""
+    publik.town.book(FORM, "2026-11-25 10:00", status="2")
+    (found,) = opened(forms=(form(statuses=("Réservé",)),)).list_all(*DAYS).bookings
+    assert (found.gone, found.lapsed) == (True, True)
 
 
 def test_publiks_zone_is_that_of_its_times(publik: TestPublik, opened: Opened):

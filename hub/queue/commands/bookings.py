@@ -157,7 +157,10 @@ def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
         return _plan_move(work, known, ticket, change)
     if known.gone:
         return _Plan(Step.KEEP, known, known, ticket)
-    return _Plan(of_cancel(ticket, ticket.id in look.seen), replace(known, gone=True), known, ticket)
+    step = of_cancel(ticket, ticket.id in look.seen)
+    if change.lapsed and step is not Step.CANCEL and ticket.state is not State.CANCELLED:
+        return _Plan(Step.KEEP, known, known, ticket)
+    return _Plan(step, replace(known, gone=True), known, ticket)
 
 
 def _plan_book(work: Work, known: Known | None, ticket: Ticket | None, change: Book) -> _Plan:
