@@ -166,7 +166,8 @@ def check_publik(options: argparse.Namespace) -> int:
     import time
 
     from hub.config import read_site
-    from hub.publik.check import Level, check
+    from hub.publik.check import check
+    from hub.publik.findings import Level
     from hub.settings import publik_secrets, read_hub_settings
 
     settings = read_hub_settings(os.environ)
