@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from hub.publik.secrets import Secrets
-from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from protocol.environment import PREFIX, Described, WrongSetting, describe, read, unread
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 
 
@@ -104,9 +104,13 @@ def publik_secrets(settings: HubSettings) -> Secrets:
 
 def _first_line(name: str, file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        line = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting(f"{PREFIX}{name}", str(file), f"a readable text file ({error})") from error
+        wanted = f"a text file that the hub's user may read, but {unread(error)}"
+        raise WrongSetting(f"{PREFIX}{name}", str(file), wanted) from None
+    if not line:
+        raise WrongSetting(f"{PREFIX}{name}", str(file), "a file with the secret in its first line, but that is empty")
+    return line
 
 
 def described_settings() -> Iterator[Described]:

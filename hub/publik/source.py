@@ -1,6 +1,7 @@
 """Publik as a source of bookings."""
 
 import secrets as dice
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs
 from hub.site import BookingForm, Publik, Site
-from protocol.environment import PREFIX, WrongSetting
+from protocol.environment import PREFIX, WrongSetting, unread
 
 # A list keeps every request ever sent. Nobody books more than a year ahead, and each booking was sent or touched since.
 LOOKED_BACK = timedelta(days=400)
@@ -173,8 +174,9 @@ def open_client(
     try:
         return Client(address, credentials, now_ms=now_ms, new_nonce=_nonce, ca_file=secrets.ca_file, limits=limits)
     except OSError as error:
-        wanted = f"a PEM file of certificates ({error})"
-        raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from error
+        why = "this one holds none" if isinstance(error, ssl.SSLError) else unread(error)
+        wanted = f"a PEM file of certificates, but {why}"
+        raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from None
 
 
 def zone_of(publik: Publik, site: Site) -> ZoneInfo:

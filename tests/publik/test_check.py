@@ -326,6 +326,10 @@ def test_a_key_that_lacks_is_a_wrong_setting(
     assert "SUIVANT_PUBLIK_KEY_FILE is not set" in capsys.readouterr().err
     monkeypatch.setenv("SUIVANT_PUBLIK_KEY_FILE", "/nowhere/key")
     assert main(["publik", "check", str(site_file)]) == 2
+    sentence = (
+        "suivant: SUIVANT_PUBLIK_KEY_FILE is '/nowhere/key': it should be a text file that the hub's user may read"
+    )
+    assert capsys.readouterr().err == f"{sentence}, but there is no such file\n"
 
 
 def test_a_site_without_publik_says_where_its_appointments_come_from(

@@ -35,12 +35,25 @@ def test_without_files_there_are_none():
     assert publik_secrets(HubSettings()) == Secrets()
 
 
-def test_a_file_that_cannot_be_read_is_named(files: dict[str, str]):
-    files["SUIVANT_PUBLIK_PASSWORD_FILE"] += ".away"
-    with pytest.raises(
-        WrongSetting, match=r"SUIVANT_PUBLIK_PASSWORD_FILE is '.*away': it should be a readable text file"
-    ):
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        (None, "a text file that the hub's user may read, but there is no such file"),
+        ("folder", "a text file that the hub's user may read, but this is a folder"),
+        (b"\xff\xfe", "a text file that the hub's user may read, but this one is not UTF-8"),
+        (b"\nkey", "a file with the secret in its first line, but that is empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_plain_sentence(files: dict[str, str], tmp_path: Path, kept, why):
+    file = tmp_path / "other"
+    if kept == "folder":
+        file.mkdir()
+    elif kept is not None:
+        file.write_bytes(kept)
+    files["SUIVANT_PUBLIK_KEY_FILE"] = str(file)
+    with pytest.raises(WrongSetting) as wrong:
         read_settings(files)
+    assert str(wrong.value) == f"SUIVANT_PUBLIK_KEY_FILE is '{file}': it should be {why}"
 
 
 def test_settings_that_are_printed_show_neither(files: dict[str, str]):
