@@ -38,6 +38,14 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     publik_ca_file: Annotated[
         Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
     ] = None
+    publik_proxy: Annotated[
+        Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}$")] | None,
+        Meta(
+            description="HTTP proxy by way of which Publik is reached, where it is not reached directly",
+            # Somebody may try with a password in it.
+            extra={"secret": True, "wanted": "a proxy that asks for no password, such as http://proxy.example:3128"},
+        ),
+    ] = None
     http_host: Annotated[
         str, Meta(description="address the pages and the API are served on, for now on this machine alone")
     ] = "127.0.0.1"
@@ -99,6 +107,7 @@ def publik_secrets(settings: HubSettings) -> Secrets:
         key=_first_line("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
         password=_first_line("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
         ca_file=settings.publik_ca_file,
+        proxy=settings.publik_proxy or "",
     )
 
 

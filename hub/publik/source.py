@@ -171,8 +171,18 @@ def open_client(
         if not secrets.key:
             raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file with the API client's key")
         credentials = Credentials(publik.client, key=secrets.key)
+    # Without TLS it is this machine that is asked, which no proxy leads to.
+    proxy = secrets.proxy if address.startswith("https:") else ""
     try:
-        return Client(address, credentials, now_ms=now_ms, new_nonce=_nonce, ca_file=secrets.ca_file, limits=limits)
+        return Client(
+            address,
+            credentials,
+            now_ms=now_ms,
+            new_nonce=_nonce,
+            ca_file=secrets.ca_file,
+            proxy=proxy,
+            limits=limits,
+        )
     except OSError as error:
         why = "this one holds none" if isinstance(error, ssl.SSLError) else unread(error)
         wanted = f"a PEM file of certificates, but {why}"

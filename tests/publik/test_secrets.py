@@ -31,6 +31,16 @@ def test_the_first_line_of_each_file_is_read(files: dict[str, str], tmp_path: Pa
     assert secrets == Secrets(KEY.encode(), "mot de passe é", tmp_path / "ca.pem")
 
 
+def test_a_proxy_is_named_by_its_address_alone(files: dict[str, str]):
+    files["SUIVANT_PUBLIK_PROXY"] = "http://proxy.example:3128"
+    assert read_settings(files).publik.proxy == "http://proxy.example:3128"
+    for wrong in ("proxy.example:3128", "http://user:word@proxy.example:3128", "https://proxy.example:3128/"):
+        files["SUIVANT_PUBLIK_PROXY"] = wrong
+        with pytest.raises(WrongSetting, match="it should be a proxy that asks for no password") as told:
+            read_settings(files)
+        assert "word@" not in str(told.value)
+
+
 def test_without_files_there_are_none():
     assert publik_secrets(HubSettings()) == Secrets()
 
