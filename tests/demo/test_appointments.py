@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from demo.processes import ProcessState
 from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
@@ -94,6 +96,31 @@ def shown_at_a_desk(demo: Demo, ticket: int) -> bool | None:
         if re.search(rf'id="row-link-{ticket}"[^>]*>C [0-9]{{3}}</a>', page):
             return True
     return None
+
+
+# Of the last row's button: whether the list shows all of it, and whether the list went aside for it.
+LAST_ROW = """() => {
+  const list = document.querySelector("[data-bookings]"), button = list.lastElementChild.querySelector("button");
+  button.focus();
+  const [shown, frame] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
+  const seen = shown.top >= frame.top && shown.bottom <= frame.bottom + 1;
+  return [seen, list.scrollLeft, list.scrollWidth - list.clientWidth];
+}"""
+
+
+@pytest.mark.parametrize("window", [(1366, 768), (1366, 640), (1100, 768)])
+def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo, window: tuple[int, int]):
+    """Rows that did not fit stood in a column beside the list, out of sight."""
+    last_expected(slow_demo, "C")
+    with sync_playwright() as playwright:
+        # Chromium's sandbox refuses root; the page is our own.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        page = browser.new_page(viewport={"width": window[0], "height": window[1]})
+        page.goto(slow_demo.address)
+        page.locator("[data-bookings] [data-scan]:enabled").nth(11).wait_for(state="attached")
+        assert page.evaluate(LAST_ROW) == [True, 0, 0]
+        browser.close()
 
 
 def test_who_scans_a_confirmation_of_the_page_is_seen_at_the_desks_and_publik_is_told(slow_demo):
