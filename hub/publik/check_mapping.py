@@ -166,9 +166,9 @@ def _filter(
     words = f"{about}: {key} fit {fitting} of {len(seen)}"
     if not unseen:
         return Finding(Level.OK, words)
-    instead = _listed(seen) if shown else "what does not look like slugs, and is not shown"
+    instead = _listed(seen) if shown else "words that do not look like slugs, and are not shown"
     meant = "".join(_meant(word, known) for word in unseen) if shown else ""
-    words += f": {', '.join(map(repr, unseen))} not seen, but {instead}{meant}"
+    words += f": {', '.join(map(repr, unseen))} not seen; seen were {instead}{meant}"
     return Finding(Level.NOTE if fitting else none, words)
 
 

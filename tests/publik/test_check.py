@@ -183,12 +183,12 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
     [
         (
             {"agenda": "fields.agenda_rdv", "agendas": ("mairies",)},
-            "agendas fit 0 of 3: 'mairies' not seen, but mairie; annexe; is 'mairie' meant by 'mairies'?",
+            "agendas fit 0 of 3: 'mairies' not seen; seen were mairie; annexe; is 'mairie' meant by 'mairies'?",
         ),
-        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen, but 30; 60"),
+        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen were 30; 60"),
         (
             {"statuses": ("réserve",)},
-            "statuses fit 0 of 3: 'réserve' not seen, but 1, Réservé; 2, Arrivé; is 'Réservé' meant by 'réserve'?",
+            "statuses fit 0 of 3: 'réserve' not seen; seen were 1, Réservé; 2, Arrivé; is 'Réservé' meant by 'réserve'?",
         ),
         (
             {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
@@ -218,7 +218,7 @@ def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: T
     findings = checked(forms=(form(**mapping),))
     assert wrong(findings) == []
     for words in (
-        "agendas fit 2 of 2: 'annexe' not seen, but mairie",
+        "agendas fit 2 of 2: 'annexe' not seen; seen were mairie",
         "meeting_types fit 1 of 2",
         "1 of 2 count",
     ):
@@ -241,7 +241,9 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
 def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked, path: str, typed: str):
     publik.town.book(FORM, "2026-11-25 10:00", first_name=typed, last_name=typed, code="geheim99")
     findings = checked(forms=(form(agenda=path, agendas=("mairie",)),))
-    assert "agendas fit 0 of 1: 'mairie' not seen, but what does not look like slugs, and is not" in said(findings)
+    assert "agendas fit 0 of 1: 'mairie' not seen; seen were words that do not look like slugs, and are not" in said(
+        findings
+    )
     for private in (typed, "geheim", "GEHEIM", "personne"):
         assert private not in said(findings)
 
