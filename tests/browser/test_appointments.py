@@ -154,6 +154,24 @@ def test_what_was_refused_is_told_again_by_keys_alone(page: Page, stand: Stand, 
     expect(notice).to_have_text("1 rendez-vous n’a pas pu être transmis à Publik")
 
 
+@pytest.mark.parametrize("what", ["**/desks/*?panel=ticket*", "**/desks/*/search"])
+def test_a_panel_that_the_hub_can_t_give_is_a_sentence_and_no_document(
+    page: Page, stand: Stand, clock: TurnedClock, what: str
+) -> None:
+    scenes.appointments(stand, clock)
+    show(page)
+    problem = {"status": 503, "content_type": "application/problem+json", "body": '{"code": "database_away"}'}
+    page.route(what, lambda route: route.fulfill(**problem))
+    if "search" in what:
+        page.keyboard.press("v")
+        page.locator("#query").fill("zoe")
+        page.keyboard.press("Enter")
+    else:
+        page.locator(".is-expected .row-link").first.click()
+    expect(page.locator("#answer")).to_contain_text("n’a pas abouti")
+    expect(page.locator("#panel")).not_to_contain_text("database_away")
+
+
 def test_it_all_works_without_script(browser: Browser, server: Served, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.away_source(stand, clock)
     context = browser.new_context(base_url=server.address, java_script_enabled=False)
