@@ -187,9 +187,8 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
         ),
         ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen were 30; 60"),
         (
-            {"statuses": ("réserve",)},
-            "statuses fit 0 of 3: 'réserve' not seen; seen were 1, Réservé; 2, Arrivé"
-            "; is 'Réservé' meant by 'réserve'?",
+            {"statuses": ("arrive",)},
+            "statuses fit 0 of 3: 'arrive' not seen; seen were 1, Réservé; 2, Arrivé; is 'Arrivé' meant by 'arrive'?",
         ),
         (
             {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
