@@ -413,8 +413,8 @@ def test_what_no_database_keeps_is_refused_with_the_reason_alone_and_in_a_slice(
 )
 def test_a_name_of_any_script_is_kept_on_one_line(queue, given_name, kept):
     assert shown_name(given_name) == kept
-    take(queue, book_of(name=given_name))
-    assert [row[2] for row in queue.table("visitor_name")] == ([] if kept is None else [kept])
+    take(queue, book_of(name=given_name), book_of("b-2", name=given_name))
+    assert [row[2] for row in queue.table("visitor_name")] == ([] if kept is None else [kept, kept])
 
 
 def test_two_bookings_at_the_same_time_are_both_expected(queue):
