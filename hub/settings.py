@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.publik.secrets import Secrets
 from hub.reached import ON_THIS_MACHINE, Reached, is_loopback, parse_proxies, parse_public_url
-from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from protocol.environment import PREFIX, Described, WrongSetting, describe, read, unread
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 
 T = TypeVar("T")
@@ -40,6 +40,14 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     ] = None
     publik_ca_file: Annotated[
         Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
+    ] = None
+    publik_proxy: Annotated[
+        Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}$")] | None,
+        Meta(
+            description="HTTP proxy by way of which Publik is reached, where it is not reached directly",
+            # Somebody may try with a password in it.
+            extra={"secret": True, "wanted": "a proxy that asks for no password, such as http://proxy.example:3128"},
+        ),
     ] = None
     ldap_password_file: Annotated[
         Path | None, Meta(description="file whose first line is the password of the directory's service account")
@@ -122,6 +130,7 @@ def publik_secrets(settings: HubSettings) -> Secrets:
         key=_first_line("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
         password=_first_line("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
         ca_file=settings.publik_ca_file,
+        proxy=settings.publik_proxy or "",
     )
 
 
@@ -133,9 +142,13 @@ def ldap_secrets(settings: HubSettings) -> LdapSecrets:
 
 def _first_line(name: str, file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        line = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting(f"{PREFIX}{name}", str(file), f"a readable text file ({error})") from error
+        wanted = f"a text file that the hub's user may read, but {unread(error)}"
+        raise WrongSetting(f"{PREFIX}{name}", str(file), wanted) from None
+    if not line:
+        raise WrongSetting(f"{PREFIX}{name}", str(file), "a file with the secret in its first line, but that is empty")
+    return line
 
 
 def described_settings() -> Iterator[Described]:

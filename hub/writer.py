@@ -25,7 +25,7 @@ from hub.database.statements import Connection
 from hub.metrics import Metrics, Outcome
 from hub.queue.commands import run
 from hub.queue.requests import Admit, Answer, Command, ExpireCalled, ExpireExpected, RefusedAnswer
-from hub.queue.transaction import Effects, Work
+from hub.queue.transaction import Effects, GivesWay, Work
 from hub.site_index import SiteIndex
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ class Writer:
         self._after_loss = after_loss
         self._metrics = metrics
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._later: deque[tuple[float, Task]] = deque()
+        self._later: deque[Task] = deque()
         self._connection: Connection | None = None
         self._lost = False
         self._asked_s = float("-inf")
@@ -143,7 +143,7 @@ class Writer:
         """Queues a command of sync, jobs or retention, which lets people's commands go first."""
         if self._stopping.is_set() or len(self._later) >= QUEUE_MOST:
             raise Busy("the hub has too much to do: ask again")
-        self._later.append((time.monotonic(), task))
+        self._later.append(task)
         self._queue.put(None)  # wakes the writer where nobody else does
 
     # --- the writer's thread --------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Writer:
                 self._do(tasks)
             later = self._take_later()
             if later:
-                self._do(later)
+                self._do(later, gives_way=len(later) == 1 and self._may_wait(later[0]))
             if self._stopping.is_set() and self._queue.empty() and not self._later:
                 return
 
@@ -184,16 +184,22 @@ class Writer:
         """The first of the second queue, where nobody in person waits; with it those behind it that are as small."""
         if not self._later:
             return []
-        since, first = self._later[0]
-        if not self._queue.empty() and time.monotonic() - since < LATER_WAITS_S:
+        first = self._later[0]
+        if self._people_wait() and self._may_wait(first):
             return []
         most = MARKS_TOGETHER if isinstance(first.command, _MARKS) else 1
-        taken = [self._later.popleft()[1]]
-        while len(taken) < most and self._later and isinstance(self._later[0][1].command, _MARKS):
-            taken.append(self._later.popleft()[1])
+        taken = [self._later.popleft()]
+        while len(taken) < most and self._later and isinstance(self._later[0].command, _MARKS):
+            taken.append(self._later.popleft())
         return taken
 
-    def _do(self, tasks: Sequence[Task]) -> None:
+    def _people_wait(self) -> bool:
+        return not self._queue.empty()
+
+    def _may_wait(self, task: Task) -> bool:
+        return time.monotonic() - task.since_s < LATER_WAITS_S
+
+    def _do(self, tasks: Sequence[Task], *, gives_way: bool = False) -> None:
         started = time.perf_counter()
         try:
             connection = self._begin()
@@ -203,7 +209,10 @@ class Writer:
                 self._fail(task, error)
             return
         try:
-            committed = self._commit(connection, tasks)
+            committed = self._commit(connection, tasks, self._people_wait if gives_way else _nobody_waits)
+        except GivesWay:
+            self._later.extendleft(tasks)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
             self._take_back(tasks, error)
             return
@@ -217,11 +226,19 @@ class Writer:
         connection.begin()
         return connection
 
-    def _commit(self, connection: Connection, tasks: Sequence[Task]) -> list[Committed]:
+    def _commit(
+        self, connection: Connection, tasks: Sequence[Task], people_wait: Callable[[], bool]
+    ) -> list[Committed]:
         committed = []
         for task in tasks:
-            work = Work(connection, self._index, self._now_ms(), task.command.origin, self._mean_visit_ms)
-            answer = run(work, task.command)
+            origin = task.command.origin
+            work = Work(connection, self._index, self._now_ms(), origin, self._mean_visit_ms, people_wait)
+            try:
+                answer = run(work, task.command)
+            except GivesWay:
+                # There is nothing to roll back, and psycopg's prepared statements would go with it.
+                connection.commit()
+                raise
             committed.append(Committed(answer, work.effects, _outcome(work, answer)))
         connection.commit()
         return committed
@@ -297,6 +314,10 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _nobody_waits() -> bool:
+    return False
 
 
 def _read(entry: Callable[[], Task | None]) -> Task | None:

@@ -42,6 +42,20 @@ class MisspeltSetting(WrongSetting):
         self.args = (f"{variable} is no setting: did you mean {meant}?",)
 
 
+def unread(error: OSError | UnicodeError) -> str:
+    """Why a file that a setting names can't be read, without its path, which the sentence has already."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "this user may not read it"
+        case IsADirectoryError():
+            return "this is a folder"
+        case UnicodeError():
+            return "this one is not UTF-8"
+    return (error.strerror or "it can't be read").lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """One setting as a help text or a document shows it; `default` is None where it must be set."""

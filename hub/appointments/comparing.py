@@ -39,10 +39,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The changes in the order in which they are to be made; and what can't be shown, and why."""
+    """The changes in the order in which they are to be made, each found when it is asked for: ten thousand at once
+    would keep the interpreter from people's commands for a while. And what can't be shown, and why: complete then.
+    """
 
-    changes: tuple[BookingChange, ...]
-    flaws: tuple[Flaw, ...]
+    changes: Iterator[BookingChange]
+    flaws: list[Flaw]
 
 
 def window_of(site: Site, now_ms: int) -> Window:
@@ -67,24 +69,42 @@ def compare(known: Iterable[Known], listing: Listing, window: Window, new_code: 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled.
     """
-    by_id = {each.id: each for each in known}
-    told, flaws = _one_of_each(listing, by_id)
+    flaws = list(listing.flaws)
+    return Found(_found({each.id: each for each in known}, listing, window, new_code, flaws), flaws)
+
+
+def _found(
+    known: Mapping[str, Known], listing: Listing, window: Window, new_code: Callable[[], str], flaws: list[Flaw]
+) -> Iterator[BookingChange]:
+    told, twice = _one_of_each(listing, known)
+    flaws += twice
     spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
-    dropped = _dropped(by_id, told, spared)
-    changes: list[BookingChange] = []
+    gone: set[str] = set()
+    for change in _of_told(told, known, _dropped(known, told, spared), window, new_code, flaws):
+        if isinstance(change, CancelBooking):
+            gone.add(change.booking)
+        yield change
+    if listing.complete:
+        vanished = _vanished(known.values(), told, spared, window)
+        yield from (CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone)
+
+
+def _of_told(
+    told: Mapping[str, Booking],
+    known: Mapping[str, Known],
+    dropped: dict[str, list[str]],
+    window: Window,
+    new_code: Callable[[], str],
+    flaws: list[Flaw],
+) -> Iterator[BookingChange]:
     for booking in told.values():
         if booking.service not in window.services:
             flaws.append(Flaw(booking.id, f"the site has no service {booking.service!r}", booking.reference))
             continue
         # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
-        changes += [CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ())]
-        changes += _changes(by_id.get(booking.id), booking, window, new_code)
-    changes += [CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds]
-    if listing.complete:
-        gone_already = {change.booking for change in changes if isinstance(change, CancelBooking)}
-        vanished = _vanished(by_id.values(), told, spared, window)
-        changes += [CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone_already]
-    return Found(tuple(changes), (*listing.flaws, *flaws))
+        yield from (CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ()))
+        yield from _changes(known.get(booking.id), booking, window, new_code)
+    yield from (CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds)
 
 
 def _changes(
@@ -98,8 +118,8 @@ def _changes(
         return
     if not wanted:
         # One of yesterday's is over, whatever is said of it now.
-        if booking.gone or known.day >= window.first_day:
-            yield CancelBooking(origin=SYNC, booking=booking.id)
+        if known.day >= window.first_day or (booking.gone and not booking.lapsed):
+            yield CancelBooking(origin=SYNC, booking=booking.id, lapsed=booking.lapsed)
         return
     move = Move(
         origin=SYNC,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from hub.appointments.refusals import Refusal, Why
+
 
 class ReportKind(StrEnum):
     """What a source is told of a booking."""
@@ -20,7 +22,8 @@ class Booking:
     """One appointment as its source tells it. `id` is unique in the source, `reference` what a report is addressed to.
 
     `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it. `gone`: it
-    was cancelled.
+    was cancelled. `lapsed`: it is gone only as its request has left the statuses that count, which is what it does once
+    the visitor is here too.
     """
 
     id: str
@@ -30,6 +33,7 @@ class Booking:
     code: str
     name: str | None = None
     gone: bool = False
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +80,16 @@ class SourceAway(Exception):
 
 
 class SourceRefuses(Exception):
-    """The source answered no, and will again: somebody must look.
+    """The source answered no, and will again: somebody must look. `str()` is one sentence, naming nobody."""
 
-    `not_offered`: the request's status knows no such step, which is also what a step that was done already looks like.
-    """
-
-    def __init__(self, reason: str, *, not_offered: bool = False) -> None:
+    def __init__(self, reason: str, *, why: Why = Why.SAYS_NO, said: str = "") -> None:
         super().__init__(reason)
-        self.not_offered = not_offered
+        self.refusal = Refusal(why, reason, said)
+
+    @property
+    def not_offered(self) -> bool:
+        """The request's status knows no such step, which is also what a step that was done already looks like."""
+        return self.refusal.why is Why.NO_STEP
 
 
 class Source(Protocol):
@@ -105,8 +111,8 @@ class Source(Protocol):
     def tells(self, kind: ReportKind) -> bool:
         """Whether it is to be told this at all."""
 
-    def status_of(self, reference: str) -> str | None:
-        """The status the request is in; None where telling twice does no harm."""
+    def status_of(self, reference: str, kind: ReportKind) -> str | None:
+        """The status the request is in; None where telling this twice does no harm."""
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         """Tells what became of a booking."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import structlog
 
@@ -46,7 +47,7 @@ class Sync:
         self._now_ms = now_ms
         self._new_code = new_code
         self._since_ms: int | None = None
-        self._size = AMONG_PEOPLE.most
+        self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
 
@@ -78,15 +79,14 @@ class Sync:
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
         known = known_to(connection, self._site.name, listing)
         found = compare(known, listing, window_of(self._site, self._now_ms()), self._new_code)
-        flaws = list(found.flaws)
-        rest = found.changes
-        while rest:
-            changes, rest = rest[: self._size], rest[self._size :]
+        made, flaws = 0, list[Flaw]()
+        while changes := tuple(islice(found.changes, self._size)):
             started_s = time.perf_counter()
             flaws += self._send(changes)
             self._size = next_size(self._size, time.perf_counter() - started_s, self._quiet_s())
-        self._note_flaws(listing, flaws, whole=whole)
-        return len(found.changes)
+            made += len(changes)
+        self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
+        return made
 
     def _send(self, changes: Sequence[BookingChange]) -> list[Flaw]:
         """What was refused."""

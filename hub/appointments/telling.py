@@ -7,6 +7,7 @@ have been done all the same (a time-out, a crash), the status says whether it wa
 from collections.abc import Callable
 
 from hub.appointments.backoff import wait_s
+from hub.appointments.refusals import written
 from hub.appointments.rows import Due
 from hub.appointments.source import Source, SourceAway, SourceRefuses
 from hub.queue.reports import ReportState
@@ -31,25 +32,20 @@ class Teller:
         self._now_ms = now_ms
         self._chance = chance
 
-    def send(self, due: Due) -> bool:
-        """False where the source refused it for good. Raises SourceAway once it is noted that it comes again."""
-        if not self._source.tells(due.kind):
-            return self._end(due)
+    def send(self, due: Due) -> None:
+        """Raises SourceAway and SourceRefuses once it is noted: that it comes again, or that it failed for good."""
         try:
-            self._tell(due)
+            if self._source.tells(due.kind):
+                self._tell(due)
         except SourceAway as away:
             again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
             undone = due.state is not ReportState.TRYING and not away.perhaps_done
             self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms, undone=undone))
             raise
         except SourceRefuses as no:
-            self._ask(EndReport(origin=_JOB, report=due.id, error=str(no)))
-            return False
-        return self._end(due)
-
-    def _end(self, due: Due) -> bool:
+            self._ask(EndReport(origin=_JOB, report=due.id, error=written(no.refusal)))
+            raise
         self._ask(EndReport(origin=_JOB, report=due.id))
-        return True
 
     def _tell(self, due: Due) -> None:
         uncertain = due.state is ReportState.TRYING
@@ -66,10 +62,13 @@ class Teller:
 
     def _begin(self, due: Due) -> bool:
         """False where it is no longer to be sent: an agent reopened the visit meanwhile."""
-        status = self._source.status_of(due.reference)
+        status = self._source.status_of(due.reference, due.kind)
         answer = self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
         return isinstance(answer, DoneAnswer) and answer.count == 1
 
     def _has_moved(self, due: Due) -> bool:
         """Whether the request has left the status it was in before the first try."""
-        return due.status_before is not None and self._source.status_of(due.reference) != due.status_before
+        if due.status_before is None:
+            return False
+        status = self._source.status_of(due.reference, due.kind)
+        return status is not None and status != due.status_before

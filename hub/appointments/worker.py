@@ -226,16 +226,19 @@ class Worker:
         if due is None:
             return False
         try:
-            told = self._teller.send(due)
+            self._teller.send(due)
+            outcome = "done"
         except SourceAway as away:
             self._metrics.told(due.kind, "away")
             with self._lock:
                 self._pace.telling.fail(time.monotonic(), self._chance())
             log.warning("report.not_sent", report=due.id, reference=due.reference, reason=str(away))
             return False
-        self._metrics.told(due.kind, "done" if told else "refused")
-        if not told:
-            log.error("report.failed", report=due.id, reference=due.reference, kind=due.kind.value)
+        except SourceRefuses as no:
+            outcome = "refused"
+            facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
+            log.error("report.failed", **facts, why=no.refusal.why.value, reason=str(no))  # noqa: TRY400 - said in one sentence
+        self._metrics.told(due.kind, outcome)
         with self._lock:
             self._pace.telling.open()
         return True

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import psycopg
-from sqlalchemy import Boolean, ColumnElement, Engine, Executable, bindparam
+from sqlalchemy import Boolean, ColumnElement, Engine, Executable, Insert, bindparam
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 
@@ -72,6 +73,19 @@ class _Compiled:
     defaults: Params
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one round trip carries of several: a write, or with `of_rows` all inserts of one statement."""
+
+    statement: Executable
+    guarded: bool
+    params: Params
+    of_rows: bool = False
+
+
+_Shape = tuple[tuple[Executable, bool, bool], ...]
+
+
 class Connection:
     """The writer's connection: one driver connection and the statements compiled for it."""
 
@@ -81,7 +95,7 @@ class Connection:
         self.on_postgresql = dialect.name == "postgresql"
         self._cursor = raw.cursor()
         self._compiled: dict[Executable, _Compiled] = {}
-        self._together: dict[tuple[tuple[Executable, bool], ...], str] = {}
+        self._together: dict[_Shape, str] = {}
 
     def begin(self) -> None:
         """Starts a writing transaction. psycopg begins one by itself with the first statement."""
@@ -105,40 +119,38 @@ class Connection:
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Does the writes; their order is not promised on PostgreSQL, so no two may touch the same row or key.
+        """Does the writes; those of one statement together, in no promised order: no two may touch the same row or key.
 
-        Raises LostUpdate where a guarded one did not change exactly one row.
-        """
-        if self.on_postgresql and len(writes) > 1:
-            for start in range(0, len(writes), TOGETHER_MOST):
-                self._write_together(writes[start : start + TOGETHER_MOST])
-            return
-        for write in writes:
-            compiled = self._compile(write.statement)
-            self._cursor.execute(compiled.sql, self._bind(compiled, write.params))
-            if write.guarded and self._cursor.rowcount != 1:
-                raise LostUpdate(compiled.sql)
-
-    def write_many(self, writes: Sequence[Write]) -> None:
-        """The same for a whole slice: all writes of one statement at once, the statements in their first order.
-
-        No two may touch the same row or key here either. Raises LostUpdate as `write` does.
+        What refers to a new row stands behind it. Raises LostUpdate where a guarded one did not change exactly one row.
         """
         alike: dict[tuple[Executable, bool], list[Params]] = {}
         for write in writes:
             alike.setdefault((write.statement, write.guarded), []).append(write.params)
+        if self.on_postgresql and len(writes) > 1:
+            parts = [part for (statement, guarded), each in alike.items() for part in _parts(statement, guarded, each)]
+            for start in range(0, len(parts), TOGETHER_MOST):
+                self._write_together(parts[start : start + TOGETHER_MOST])
+            written = {(part.statement, part.guarded) for part in parts}
+            alike = {kind: each for kind, each in alike.items() if kind not in written}
         for (statement, guarded), each in alike.items():
-            compiled = self._compile(statement)
-            self._cursor.executemany(compiled.sql, [self._bind(compiled, params) for params in each])
-            if guarded and self._cursor.rowcount != len(each):
-                raise LostUpdate(compiled.sql)
+            self._write_each(statement, guarded, each)
 
     def many(self, values: Sequence[str] | Sequence[int]) -> Any:
         """The parameter of a `one_of`: as many values as there are, in one statement that is compiled once."""
         return list(values) if self.on_postgresql else json.dumps(list(values))
 
-    def _write_together(self, writes: Sequence[Write]) -> None:
-        shape = tuple((write.statement, write.guarded) for write in writes)
+    def _write_each(self, statement: Executable, guarded: bool, each: Sequence[Params]) -> None:
+        compiled = self._compile(statement)
+        bound = [self._bind(compiled, params) for params in each]
+        if len(bound) == 1:
+            self._cursor.execute(compiled.sql, bound[0])
+        else:
+            self._cursor.executemany(compiled.sql, bound)
+        if guarded and self._cursor.rowcount != len(each):
+            raise LostUpdate(compiled.sql)
+
+    def _write_together(self, parts: Sequence[_Part]) -> None:
+        shape = tuple((part.statement, part.guarded, part.of_rows) for part in parts)
         sql = self._together.get(shape)
         if sql is None:
             if len(self._together) >= SHAPES_MOST:
@@ -146,20 +158,21 @@ class Connection:
             sql = self._together[shape] = self._join(shape)
         params = {
             f"w{place}_{key}": value
-            for place, write in enumerate(writes)
-            for key, value in {**self._compile(write.statement).defaults, **write.params}.items()
+            for place, part in enumerate(parts)
+            for key, value in {**self._compile(part.statement).defaults, **part.params}.items()
         }
         self._cursor.execute(sql, params)
         changed = self._cursor.fetchone()
         if any(count != 1 for count in changed):
             raise LostUpdate(sql)
 
-    def _join(self, shape: Sequence[tuple[Executable, bool]]) -> str:
+    def _join(self, shape: _Shape) -> str:
         parts = []
-        for place, (statement, _) in enumerate(shape):
-            renamed = _PYFORMAT.sub(rf"%(w{place}_\1)s", self._compile(statement).sql)
+        for place, (statement, _, of_rows) in enumerate(shape):
+            sql = _sql_of_rows(statement) if of_rows else self._compile(statement).sql
+            renamed = _PYFORMAT.sub(rf"%(w{place}_\1)s", sql)
             parts.append(f"w{place} AS ({renamed} RETURNING 1)")
-        counts = [f"(SELECT count(*) FROM w{place})" for place, (_, guarded) in enumerate(shape) if guarded]  # noqa: S608 - a place in the list
+        counts = [f"(SELECT count(*) FROM w{place})" for place, (_, guarded, _) in enumerate(shape) if guarded]  # noqa: S608 - a place in the list
         return f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"
 
     def _compile(self, statement: Executable) -> _Compiled:
@@ -176,6 +189,26 @@ class Connection:
         if self.on_postgresql:
             return {**compiled.defaults, **params}
         return [params[key] if key in params else compiled.defaults[key] for key in compiled.keys]
+
+
+def _parts(statement: Executable, guarded: bool, each: Sequence[Params]) -> list[_Part]:
+    """What goes in one round trip with others: rows as one, a few updates each by itself, many of them not at all."""
+    if len(each) > 1 and _is_of_rows(statement):
+        return [_Part(statement, guarded, {"rows": msgspec.json.encode(each).decode()}, of_rows=True)]
+    return [_Part(statement, guarded, params) for params in each] if len(each) <= TOGETHER_MOST else []
+
+
+def _is_of_rows(statement: Executable) -> bool:
+    """An insert of values, each the parameter that is named as its column. It is never guarded: it fails by itself."""
+    return isinstance(statement, Insert) and statement.select is None
+
+
+def _sql_of_rows(statement: Any) -> str:
+    """The same insert for many rows, given as one JSON text: read in a tenth of the time of as many parameters."""
+    table, columns = statement.table.name, ", ".join(sorted(statement.compile().params))
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)"  # noqa: S608 - names of our own tables
+    )
 
 
 def open_reading_connection(engine: Engine) -> Connection:

@@ -3,33 +3,41 @@
 Nothing is changed in Publik, and no name, code or answer of a visitor is told: keys, counts and statuses alone.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from hub.appointments.source import ReportKind
 from hub.findings import Finding, Level
 from hub.publik.answers import Answer, entries
+from hub.publik.check_mapping import mapping_findings, statuses_seen
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Limits
 from hub.publik.faults import Fault, FaultKind, clean
-from hub.publik.mapping import booking_id, start_of, visitor_name
-from hub.publik.paths import text_at, value_at
+from hub.publik.mapping import booking_id
 from hub.publik.push import origs
 from hub.publik.secrets import Secrets
 from hub.publik.signature import TOLERANCE_MS
 from hub.publik.source import open_client, zone_of
-from hub.publik.times import NotATime, changed_since
-from hub.publik.wcs import Wcs, request_id, status_of
+from hub.publik.times import changed_since
+from hub.publik.wcs import Wcs, request_id
 from hub.site import BookingForm, Publik, Site
 
-# So many requests of a form are looked at.
+# So many requests of a form are looked at, and as many that changed of late.
 SAMPLE = 50
-KEYS_MOST = 20
+RECENT_MS = 30 * 86_400_000
 # So far off the clock works still, and somebody should look at it.
 CLOCK_WARNED_MS = 10_000
 _UNREACHED = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT, FaultKind.REDIRECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """`booking`: the id of some booking that stands in a form. `let_in`: some form could be read."""
+
+    booking: str | None = None
+    let_in: bool = False
 
 
 def check(
@@ -37,25 +45,24 @@ def check(
 ) -> Iterator[Finding]:
     """What is found, one thing after the other as it is tried. Raises WrongSetting where key or password lacks."""
     client = open_client(publik.address, publik, secrets, now_ms, limits)
-    wcs = Wcs(client)
     try:
-        known = yield from _forms(site, publik, wcs, now_ms)
+        seen = yield from _forms(site, publik, Wcs(client), now_ms)
     finally:
         client.close()
-    yield from _told(publik, secrets)
+    yield from _told(publik)
+    yield _called(publik, secrets, let_in=seen.let_in)
     if publik.chrono:
         direct = open_client(publik.chrono.address, publik, secrets, now_ms, limits)
         try:
-            yield from _chrono(Chrono(direct), publik.chrono.address, known, presence=publik.chrono.presence)
+            yield from _chrono(Chrono(direct), publik.chrono.address, seen.booking, presence=publik.chrono.presence)
         finally:
             direct.close()
 
 
-def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> Generator[Finding, None, str | None]:
-    """Each form's list; gives the id of some booking that stands there, for Chrono to be asked about."""
-    booking: str | None = None
+def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> Generator[Finding, None, _Seen]:
+    seen = _Seen()
     clock_told = False
-    since = changed_since(now_ms(), zone_of(publik, site))
+    since = changed_since(now_ms() - RECENT_MS, zone_of(publik, site))
     forms = sorted(publik.forms, key=lambda form: form.form)
     for slug, maps in groupby(forms, key=lambda form: form.form):
         try:
@@ -63,14 +70,14 @@ def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> G
         except Fault as fault:
             yield Finding(Level.WRONG, str(fault))
             if fault.kind in _UNREACHED:
-                return booking
+                return seen
             continue
         if not clock_told:
             yield from _reached(publik, answer, now_ms())
             clock_told = True
         found = yield from _form(wcs, slug, tuple(maps), answer, since)
-        booking = booking or found
-    return booking
+        seen = _Seen(seen.booking or found.booking, seen.let_in or found.let_in)
+    return seen
 
 
 def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
@@ -93,25 +100,31 @@ def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
 
 def _form(
     wcs: Wcs, slug: str, maps: Sequence[BookingForm], answer: Answer, since: str
-) -> Generator[Finding, None, str | None]:
+) -> Generator[Finding, None, _Seen]:
     try:
-        found = [each for each in entries(answer) if isinstance(each, dict)]
+        found = _requests(answer)
         id_ = next((id_ for each in found if (id_ := request_id(each))), None)
         if id_ is not None:
             wcs.request(slug, id_)
-        entries(wcs.sample(slug, 1, since))
+        # A list may begin with the oldest, and a form that was changed since then looks otherwise now.
+        recent = _requests(wcs.sample(slug, SAMPLE, since))
     except Fault as fault:
         yield Finding(Level.WRONG, f"form {slug}: {fault}{_advice(fault)}")
-        return None
+        return _Seen()
     yield Finding(Level.OK, f"form {slug}: its list, what changed lately and single requests may be read")
+    found = list({request_id(each): each for each in (*recent, *found)}.values())
     if not found:
         yield Finding(Level.NOTE, f"form {slug}: there is no request yet, so the mapping can't be tried: send one")
-        return None
-    yield Finding(Level.OK, f"form {slug}: statuses seen (id, name): {_statuses(found)}")
-    booking = None
+        return _Seen(let_in=True)
+    yield Finding(Level.OK, f"form {slug}: statuses seen (id, name): {statuses_seen(found)}")
     for form in maps:
-        booking = (yield from _mapping(form, found)) or booking
-    return booking
+        yield from mapping_findings(form, found)
+    booking = next((id_ for form in maps for each in found if (id_ := booking_id(form, each))), None)
+    return _Seen(booking, let_in=True)
+
+
+def _requests(answer: Answer) -> list[dict[str, Any]]:
+    return [each for each in entries(answer) if isinstance(each, dict)]
 
 
 def _advice(fault: Fault) -> str:
@@ -123,83 +136,30 @@ def _advice(fault: Fault) -> str:
     return ""
 
 
-def _mapping(form: BookingForm, found: Sequence[dict[str, Any]]) -> Generator[Finding, None, str | None]:
-    about = f"form {form.form}, service {form.service}"
-    booked = [(booking, each) for each in found if (booking := booking_id(form, each))]
-    if not booked:
-        hint = _keys(found, form.booking) + _about_workflow_data(form.booking, found)
-        yield Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{hint}")
-        return None
-    yield Finding(Level.OK, f"{about}: a booking in {len(booked)} of {len(found)} requests")
-    with_booking = [each for _booking, each in booked]
-    many = len(booked)
-    starts = sum(_has_start(form, each) for each in with_booking)
-    hint = "" if starts == many else _keys(with_booking, form.start)
-    yield _counted(about, "a start", starts, many, needed=True, hint=hint)
-    if form.names:
-        named = sum(visitor_name(form, each) is not None for each in with_booking)
-        hint = "" if named else ", perhaps since the client sees anonymised data only"
-        yield _counted(about, "a name", named, many, needed=False, hint=hint)
-    for path, what in ((form.code, "a code"), (form.agenda, "an agenda")):
-        if path:
-            there = sum(text_at(each, path) is not None for each in with_booking)
-            hint = "" if there else _keys(with_booking, path)
-            yield _counted(about, what, there, many, needed=there == 0, hint=hint)
-    return booked[0][0]
-
-
-def _about_workflow_data(path: str, found: Sequence[dict[str, Any]]) -> str:
-    if not path.startswith("workflow.data.") or any(value_at(each, "workflow.data") for each in found):
-        return ""
-    return "; a client that sees anonymised data only sees no workflow.data: let the workflow copy it to a field"
-
-
-def _counted(about: str, what: str, there: int, many: int, *, needed: bool, hint: str) -> Finding:
-    level = Level.OK if there == many else Level.WRONG if needed else Level.NOTE
-    return Finding(level, f"{about}: {what} in {there} of {many}{hint}")
-
-
-def _has_start(form: BookingForm, entry: dict[str, Any]) -> bool:
-    try:
-        return start_of(form, entry) is not None
-    except NotATime:
-        return False
-
-
-def _keys(found: Sequence[dict[str, Any]], path: str) -> str:
-    """Where the path leaves the JSON, and the keys that are there instead."""
-    keys = path.split(".")
-    for depth in range(len(keys) - 1, -1, -1):
-        above = ".".join(keys[:depth])
-        there = [value_at(each, above) if above else each for each in found]
-        names = sorted({str(key) for each in there if isinstance(each, dict) for key in each})
-        if names:
-            listed = ", ".join(clean(name) for name in names[:KEYS_MOST])
-            return f": nothing usable at {path}; {above or 'the request'} holds {listed}"
-    return f": nothing at {path}"
-
-
-def _statuses(found: Sequence[dict[str, Any]]) -> str:
-    seen = Counter(status_of(each) for each in found)
-    return "; ".join(
-        f"{clean(id_ or '?')}, {clean(name or '?')}" for (id_, name), _count in seen.most_common(KEYS_MOST)
-    )
-
-
-def _told(publik: Publik, secrets: Secrets) -> Iterator[Finding]:
+def _told(publik: Publik) -> Iterator[Finding]:
     named = [f"{kind} {name}" for kind in ReportKind if (name := getattr(publik.triggers, kind))]
     how = "global actions" if publik.triggers.how == "action" else "jumps"
     if named:
         yield Finding(Level.NOTE, f"{how} named and not tried, since they would change requests: {', '.join(named)}")
     if not named and not (publik.chrono and publik.chrono.presence):
         yield Finding(Level.NOTE, "Publik is told nothing: no trigger is named")
-    if secrets.key:
-        orig = " or ".join(sorted({each for each in origs(publik.address) if ":" not in each} or origs(publik.address)))
-        yield Finding(Level.OK, f"calls of Publik are let in where orig is {orig} and this key signed them")
-    else:
-        yield Finding(
+
+
+def _called(publik: Publik, secrets: Secrets, *, let_in: bool) -> Finding:
+    """Whether Publik may call the hub. The key is proved by the calls that were signed with it, and by them alone."""
+    if not secrets.key:
+        return Finding(
             Level.NOTE, "calls of Publik are refused without SUIVANT_PUBLIK_KEY_FILE: changes wait for a sync"
         )
+    orig = " or ".join(sorted({each for each in origs(publik.address) if ":" not in each} or origs(publik.address)))
+    if publik.login == "basic":
+        words = "the key in SUIVANT_PUBLIK_KEY_FILE signed them: it was not tried, since the hub logs in by password"
+        return Finding(Level.NOTE, f"calls of Publik are let in where orig is {orig} and {words}")
+    if not let_in:
+        return Finding(
+            Level.NOTE, "calls of Publik: no form could be read, so it is not known whether the key is right"
+        )
+    return Finding(Level.OK, f"calls of Publik are let in where orig is {orig} and this key signed them")
 
 
 def _chrono(chrono: Chrono, address: str, booking: str | None, *, presence: bool) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ import msgspec
 
 from hub.publik.answers import Answer
 from hub.publik.deadline import Deadline, DeadlineTransport
-from hub.publik.faults import Fault, FaultKind
+from hub.publik.faults import Fault, FaultKind, clean
+from hub.publik.names import LookUp, NameTimeout, system_addresses
 from hub.publik.signature import sign
 
 Query = Sequence[tuple[str, str]]
@@ -58,16 +59,19 @@ class Client:
         now_ms: Callable[[], int],
         new_nonce: Callable[[], str],
         ca_file: Path | None = None,
+        proxy: str = "",
         limits: Limits = LIMITS,
+        look_up: LookUp = system_addresses,
     ) -> None:
         self.address = address.rstrip("/")
+        self._way = ", by way of the proxy," if proxy else ""
         self._credentials = credentials
         self._now_ms = now_ms
         self._new_nonce = new_nonce
         self._limits = limits
         self._deadline = Deadline()
         self._closed = False
-        self._transport = DeadlineTransport(self._deadline, ssl.create_default_context(cafile=ca_file))
+        self._transport = DeadlineTransport(self._deadline, ssl.create_default_context(cafile=ca_file), proxy, look_up)
         self._http = httpx.Client(
             transport=self._transport,
             timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
@@ -75,7 +79,7 @@ class Client:
             follow_redirects=False,
             # With a session of its own, a call would no longer be judged by its signature alone.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # Neither a proxy nor a password of the machine's environment.
+            # No password of the machine's environment, and no proxy but the one that is named for it.
             trust_env=False,
             # w.c.s. answers errors as pages unless JSON is asked for.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "suivant"},
@@ -121,7 +125,7 @@ class Client:
                 as_of_ms = asked_ms if date_ms is None else min(asked_ms, date_ms - elapsed_ms)
                 whole = self._whole(place, response)
         except httpx.TransportError as error:
-            raise self._fault(place, error) from error
+            raise self._fault(f"{place}{self._way}", error) from error
         except httpx.DecodingError as error:
             raise Fault(FaultKind.CUT, f"{place} sent an answer that can't be unpacked") from error
         return Answer(place, response.status_code, whole, as_of_ms, date_ms, response.headers.get("Location", ""))
@@ -150,6 +154,9 @@ class Client:
         causes = tuple(_causes(error))
         if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
             return _unconnected(place, causes, self._limits.connect_s)
+        if isinstance(error, httpx.ProxyError):
+            sentence = f"{place} is not reached: the proxy says {clean(error)}"
+            return Fault(FaultKind.UNREACHED, sentence, sent=False)
         if isinstance(error, httpx.TimeoutException):
             return Fault(FaultKind.TIMEOUT, f"{place} gave no whole answer in time")
         return Fault(FaultKind.CUT, f"{place} closed the connection before its answer was whole")
@@ -165,6 +172,9 @@ def _unconnected(place: str, causes: Sequence[BaseException], connect_s: float) 
             return Fault(FaultKind.TLS, f"{place} speaks no TLS that the hub knows", sent=False)
         if isinstance(cause, gaierror):
             return Fault(FaultKind.UNREACHED, f"{place} is not reached: no machine of this name is known", sent=False)
+        if isinstance(cause, NameTimeout):
+            sentence = f"{place} is not reached: its name was not looked up within {connect_s:g} s"
+            return Fault(FaultKind.UNREACHED, sentence, sent=False)
     if isinstance(causes[0], httpx.ConnectTimeout):
         sentence = f"{place} is not reached: no connection within {connect_s:g} s"
         return Fault(FaultKind.UNREACHED, sentence, sent=False)

@@ -10,6 +10,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from hub.publik.names import LookUp, Names, NameTimeout
+
 
 class Deadline:
     """Until when the call that is under way may last."""
@@ -30,18 +32,17 @@ class Deadline:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over such connections."""
+    """httpx's own transport over such connections. `proxy`: by way of which, `http://host:port`, none if empty."""
 
-    def __init__(self, deadline: Deadline, context: ssl.SSLContext) -> None:
+    def __init__(self, deadline: Deadline, context: ssl.SSLContext, proxy: str, look_up: LookUp) -> None:
         super().__init__(verify=context, trust_env=False)
-        self._network = _Network(deadline)
+        self._network = _Network(deadline, Names(look_up))
         # httpx offers no place for a network backend. One call at a time needs one connection.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=1,
-            keepalive_expiry=5.0,
-            network_backend=self._network,
-        )
+        how: dict[str, Any] = {"max_connections": 1, "keepalive_expiry": 5.0, "network_backend": self._network}
+        if proxy:
+            self._pool = httpcore.HTTPProxy(proxy, ssl_context=context, **how)
+        else:
+            self._pool = httpcore.ConnectionPool(ssl_context=context, **how)
 
     def cut(self) -> None:
         """From any thread: the call that is under way ends now, as if the other side had gone."""
@@ -49,8 +50,9 @@ class DeadlineTransport(httpx.HTTPTransport):
 
 
 class _Network(httpcore.NetworkBackend):
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, names: Names) -> None:
         self.deadline = deadline
+        self._names = names
         # The connection in use, over TLS once that has begun.
         self.last: httpcore.NetworkStream | None = None
         self._network = httpcore.SyncBackend()
@@ -63,8 +65,22 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left_s = self.deadline.left_s(timeout)
-        return _Stream(self._network.connect_tcp(host, port, left_s, local_address, socket_options), self)
+        fault: Exception | None = None
+        for address in self._addresses(host, port, timeout):
+            left_s = self.deadline.left_s(timeout)
+            try:
+                return _Stream(self._network.connect_tcp(address, port, left_s, local_address, socket_options), self)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+        raise fault or httpcore.ConnectError("the name has no address")
+
+    def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        try:
+            return self._names.addresses(host, port, self.deadline.left_s(timeout))
+        except NameTimeout as error:
+            raise httpcore.ConnectTimeout from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError from error
 
     def cut(self) -> None:
         wire = self.last.get_extra_info("socket") if self.last else None

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from hub.appointments.refusals import Why
 from hub.appointments.source import SourceAway, SourceRefuses
 
 DESCRIPTION_MOST = 200
@@ -36,6 +37,12 @@ _AWAY = frozenset({
 })  # fmt: skip
 # What was asked for may have been done, and its answer lost.
 _PERHAPS_DONE = frozenset({FaultKind.TIMEOUT, FaultKind.CUT, FaultKind.PAGE, FaultKind.BROKEN})
+_WHY = {
+    FaultKind.UNMET: Why.UNMET,
+    FaultKind.REDIRECTED: Why.MOVED,
+    FaultKind.TOO_BIG: Why.ODD,
+    FaultKind.ODD: Why.ODD,
+}
 
 
 class Fault(Exception):
@@ -54,11 +61,12 @@ class Fault(Exception):
         self.sent = sent
 
 
-def for_source(fault: Fault) -> SourceAway | SourceRefuses:
-    """The same as a source of bookings tells it."""
+def for_source(fault: Fault, unknown: Why = Why.SAYS_NO) -> SourceAway | SourceRefuses:
+    """The same as a source of bookings tells it. `unknown`: what it means that Publik does not know what was asked."""
     if fault.kind in _AWAY:
         return SourceAway(str(fault), perhaps_done=fault.sent and fault.kind in _PERHAPS_DONE)
-    return SourceRefuses(str(fault), not_offered=fault.kind is FaultKind.UNKNOWN)
+    why = unknown if fault.kind is FaultKind.UNKNOWN else _WHY.get(fault.kind, Why.SAYS_NO)
+    return SourceRefuses(str(fault), why=why, said=fault.description)
 
 
 def clean(text: object) -> str:

@@ -1,6 +1,5 @@
 """A form's JSON to a booking, by the site file's paths. Pure; what it does not ask for, it ignores."""
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
@@ -11,17 +10,15 @@ from hub.publik.paths import tables_above, text_at
 from hub.publik.slots import Slot, parse_slot
 from hub.publik.times import NotATime, local_time, moment_ms
 from hub.publik.wcs import request_id, status_of
+from hub.queue.bookings import shown_name
 from hub.queue.requests import confirmation_code
 from hub.site import BookingForm
 
-NAME_MOST = 100
 # Further off, some zone would lead out of the calendar.
 YEARS = range(1971, 2200)
 ID_MOST = 100
 # w.c.s. leaves drafts out of its lists, and shows one without a status; its booking is a lease until the form is sent.
 DRAFT = "draft"
-# Signs that no name is written with and that turn the text after them round.
-_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> Booking | Flaw | None:
@@ -68,10 +65,7 @@ def start_of(form: BookingForm, entry: dict[str, Any]) -> tuple[datetime, Slot |
 
 
 def visitor_name(form: BookingForm, entry: dict[str, Any]) -> str | None:
-    """Any script, in one line; without control signs, not too long."""
-    words = " ".join(text_at(entry, path) or "" for path in form.names)
-    kept = "".join(_kept(sign) for sign in unicodedata.normalize("NFC", words))
-    return " ".join(kept.split())[:NAME_MOST].strip() or None
+    return shown_name(" ".join(text_at(entry, path) or "" for path in form.names))
 
 
 def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str:
@@ -87,19 +81,19 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo
     if len(booking) > ID_MOST or not booking.isprintable():
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
-    gone = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, status, slot)
+    ended = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, slot)
+    lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
+    gone = ended or lapsed
     if not why and form.meeting_types and slot is None:
         why = f"{form.start} holds no slot, so its meeting type is not known"
     if why and not gone:
         return Flaw(f"booking {booking} (request {reference})", why, reference)
     name = None if gone else visitor_name(form, entry)
-    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone)
+    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone, lapsed)
 
 
-def _counts(form: BookingForm, entry: dict[str, Any], status: tuple[str | None, str | None], slot: Slot | None) -> bool:
-    """Whether it is of the statuses, agendas and meeting types that are named, as far as that is known."""
-    if form.statuses and not any(each in form.statuses for each in status):
-        return False
+def _counts(form: BookingForm, entry: dict[str, Any], slot: Slot | None) -> bool:
+    """Whether it is of the agendas and meeting types that are named, as far as that is known."""
     if form.agendas and (text_at(entry, form.agenda) if form.agenda else None) not in form.agendas:
         return False
     return not form.meeting_types or slot is None or slot.meeting_type in form.meeting_types
@@ -117,11 +111,3 @@ def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int,
     if moment.year not in YEARS:
         return 0, None, f"{form.start} is no time of these centuries"
     return moment_ms(moment, zone), slot, ""
-
-
-def _kept(sign: str) -> str:
-    if sign in _TURNING:
-        return ""
-    category = unicodedata.category(sign)
-    # A joiner is Cf and belongs to some scripts and emoji; private and unassigned signs are shown as they may be.
-    return " " if category in {"Cc", "Cs", "Zl", "Zp"} else sign

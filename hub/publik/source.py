@@ -1,6 +1,7 @@
 """Publik as a source of bookings."""
 
 import secrets as dice
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from hub.appointments.refusals import Why
 from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
@@ -17,7 +19,7 @@ from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs
 from hub.site import BookingForm, Publik, Site
-from protocol.environment import PREFIX, WrongSetting
+from protocol.environment import PREFIX, WrongSetting, unread
 
 # A list keeps every request ever sent. Nobody books more than a year ahead, and each booking was sent or touched since.
 LOOKED_BACK = timedelta(days=400)
@@ -57,9 +59,8 @@ class PublikSource:
         """Every booking of these local days, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
         found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
-        wanted = tuple(
-            each for each in found.bookings if not each.gone and first_day <= self._day(each.start_ms) <= last_day
-        )
+        # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
+        wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
         return Listing(wanted, found.flaws, found.complete, found.as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
@@ -83,23 +84,24 @@ class PublikSource:
     def tells(self, kind: ReportKind) -> bool:
         return bool(self._triggers[kind]) or self._marks(kind)
 
-    def status_of(self, reference: str) -> str | None:
-        if not any(self._triggers.values()):
-            return None  # a presence may be marked twice
+    def status_of(self, reference: str, kind: ReportKind) -> str | None:
+        # A presence may be marked twice, and what the form's status is says nothing of it.
+        if self._marks(kind) or not self._triggers[kind]:
+            return None
         try:
             return self._wcs.status(*_parts(reference))
         except Fault as fault:
-            raise for_source(fault) from fault
+            raise for_source(fault, Why.GONE) from fault
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         trigger = self._triggers[kind]
         try:
-            if self._presence and self._marks(kind):
+            if self._presence and kind in _PRESENT:
                 self._presence.mark(booking, present=_PRESENT[kind])
             elif trigger:
                 self._tell_form(*_parts(reference), trigger)
         except Fault as fault:
-            raise for_source(fault) from fault
+            raise for_source(fault, Why.GONE if self._marks(kind) else Why.NO_STEP) from fault
 
     def close(self) -> None:
         self._close()
@@ -107,8 +109,8 @@ class PublikSource:
     def _marks(self, kind: ReportKind) -> bool:
         return self._presence is not None and kind in _PRESENT
 
-    def _day(self, moment_ms: int) -> str:
-        return str(local_day(moment_ms, self._zone))
+    def _is_within(self, booking: Booking, first_day: str, last_day: str) -> bool:
+        return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone)) <= last_day
 
     def _listing(self, since: str, since_ms: int) -> Listing:
         """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having.
@@ -169,11 +171,22 @@ def open_client(
         if not secrets.key:
             raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file with the API client's key")
         credentials = Credentials(publik.client, key=secrets.key)
+    # Without TLS it is this machine that is asked, which no proxy leads to.
+    proxy = secrets.proxy if address.startswith("https:") else ""
     try:
-        return Client(address, credentials, now_ms=now_ms, new_nonce=_nonce, ca_file=secrets.ca_file, limits=limits)
+        return Client(
+            address,
+            credentials,
+            now_ms=now_ms,
+            new_nonce=_nonce,
+            ca_file=secrets.ca_file,
+            proxy=proxy,
+            limits=limits,
+        )
     except OSError as error:
-        wanted = f"a PEM file of certificates ({error})"
-        raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from error
+        why = "this one holds none" if isinstance(error, ssl.SSLError) else unread(error)
+        wanted = f"a PEM file of certificates, but {why}"
+        raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from None
 
 
 def zone_of(publik: Publik, site: Site) -> ZoneInfo:

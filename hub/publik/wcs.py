@@ -13,7 +13,7 @@ from hub.publik.paths import text_at
 # So many at once, so that w.c.s. answers in seconds; each page begins with the end of the one before it.
 PAGE = 500
 OVERLAP = 10
-# 200,000 requests of one form.
+# 196,000 requests of one form, where w.c.s. gives as many as it is asked for.
 PAGES_MOST = 400
 # A single request would come with its files, its citizen's account and its history.
 _WITHOUT = tuple((f"include-{part}", "off") for part in ("files-content", "user", "evolution", "roles", "submission"))
@@ -38,24 +38,28 @@ class Wcs:
     def pages(self, form: str, since: str | None = None) -> Iterator[Page]:
         """All of a form's requests, drafts apart; `since`: what changed from that local minute on.
 
-        While people send and delete requests, places in the list shift: a page that does not meet the one before it
-        is not `linked`.
+        A short page proves no end, for w.c.s. may cap `limit`: asked is on until a page brings nothing new. While
+        people send and delete requests, places in the list shift: a page that does not meet the one before it is not
+        `linked`.
         """
-        offset, tail = 0, frozenset[str]()
-        overlap = min(OVERLAP, self._page // 2)
+        offset, overlap, length = 0, 0, 0
+        seen, tail = set[str](), frozenset[str]()
         for number in range(PAGES_MOST):
             answer = self._list(form, since, self._page, offset)
-            found = [each for each in entries(answer) if isinstance(each, dict)]
+            found = _requests(answer)
             ids = [request_id(each) or "" for each in found]
-            met = max((place for place, each in enumerate(ids) if each in tail), default=-1)
-            last = len(found) < self._page
-            # A page that brings nothing new is the same one again.
-            linked = number == 0 or (met >= 0 and (last or met + 1 < len(found)))
-            yield Page(found[met + 1 :], answer.as_of_ms, linked)
-            if last or not linked:
+            fresh = [each for each, id_ in zip(found, ids, strict=True) if id_ not in seen]
+            # The last page is what was asked for twice alone; one as long as that before it may be the same one again.
+            met = not tail.isdisjoint(ids) if fresh else len(found) < length and (bool(found) or not overlap)
+            linked = number == 0 or met
+            yield Page(fresh, answer.as_of_ms, linked)
+            if not fresh or not linked:
                 return
-            tail = frozenset(ids[-overlap:]) - {""}
-            offset += self._page - overlap
+            overlap, length = min(OVERLAP, len(found) // 2), len(found)
+            offset += length - overlap
+            seen.update(ids)
+            seen.discard("")
+            tail = frozenset(ids[length - overlap :]) - {""}
         yield Page([], answer.as_of_ms, linked=False)
 
     def sample(self, form: str, count: int, since: str | None = None) -> Answer:
@@ -88,6 +92,14 @@ class Wcs:
         changed = [("filter-start-mtime", "on"), ("filter-start-mtime-value", since)] if since else []
         query = [("filter", "all"), ("full", "on"), *changed, ("offset", str(offset)), ("limit", str(limit))]
         return self._client.get(f"/api/forms/{quote(form)}/list", query)
+
+
+def _requests(answer: Answer) -> list[dict[str, Any]]:
+    found = entries(answer)
+    # Passed over, they would look like requests that are gone.
+    if not all(isinstance(each, dict) for each in found):
+        raise Fault(FaultKind.ODD, f"{answer.place} answered with a list of something else than requests")
+    return found
 
 
 def request_id(entry: dict[str, Any]) -> str | None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, insert, literal_column, select, update
+from sqlalchemy import Executable, bindparam, insert, literal_column, null, select, union_all, update
 
 from hub.database.statements import one_of
 from hub.database.tables import BookingRow
 from hub.queue.bookings import KNOWN_FIELDS
-from hub.queue.store import SITE, event, ticket
+from hub.queue.store import COUNTER, LAST_EVENT, SITE, event, ticket
 from hub.queue.tickets import FIELDS
 
 booking: Any = BookingRow.__table__
@@ -18,14 +18,20 @@ _KNOWN = [booking.c[name].label(f"booking_{name}") for name in KNOWN_FIELDS]
 _WITH_TICKET = select(*_KNOWN, *_TICKET).select_from(
     booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket))
 )
-# Each of these bookings with its ticket.
-KNOWN: Executable = _WITH_TICKET.where(booking.c.site == SITE, one_of(booking.c.id, "ids"))
-# Tickets whose booking was forgotten since.
-TICKETS_OF_BOOKINGS: Executable = select(*_TICKET).where(
+# Each of these bookings with its ticket …
+_KNOWN_ROWS = _WITH_TICKET.where(booking.c.site == SITE, one_of(booking.c.id, "ids"))
+# … and the tickets of those that were forgotten since: as such a row without a booking.
+_TICKETS_OF_BOOKINGS = select(*(null().label(column.name) for column in _KNOWN), *_TICKET).where(
     ticket.c.site == SITE,
     one_of(ticket.c.booking, "ids"),
     ticket.c.booking.is_not(None),
     literal_column("ticket.state <> 'cancelled'"),
+)
+_found = union_all(_KNOWN_ROWS, _TICKETS_OF_BOOKINGS).subquery("found")
+_one = select(LAST_EVENT.scalar_subquery().label("last_event"), COUNTER.scalar_subquery().label("last")).subquery("one")
+# In one round trip with the last journal row and a counter: a line of nulls where nothing is known.
+KNOWN: Executable = select(*_one.c, *_found.c).select_from(
+    _one.outerjoin(_found, literal_column("1") == literal_column("1"))
 )
 # More with one code than any visitor has: whoever chose such a code gets the first of them.
 BY_CODE: Executable = (

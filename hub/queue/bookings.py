@@ -108,7 +108,9 @@ def check(change: BookingChange) -> None:
 
 
 def shown_name(text: str | None) -> str | None:
-    """A name on one line: any script, emoji and markup as they are; what is invisible and turns lines round goes."""
+    """A name on one line, whatever source it comes from: any script, emoji and markup as they are; what is invisible
+    and turns lines round goes. The same again changes nothing.
+    """
     if text is None:
         return None
     kept = (

@@ -224,9 +224,13 @@ class Move(Command, frozen=True, kw_only=True):
 
 
 class CancelBooking(Command, frozen=True, kw_only=True):
-    """Cancelled at its source, or no longer there."""
+    """Cancelled at its source, or no longer there.
+
+    `lapsed`: only moved on there. It ends for who is not here yet; for all others it stands, as it was told last.
+    """
 
     booking: str
+    lapsed: bool = False
 
 
 BookingChange = Book | Move | CancelBooking

@@ -296,8 +296,8 @@ OUT_OF_STEP: Executable = _EXPECTED_OF.where(
 )
 OUT_OF_STEP_WITHOUT_CHECK_IN: Executable = _EXPECTED_OF.where(ticket.c.absent_at_ms.is_not(None))
 
-LAST_EVENT: Executable = select(func.max(event.c.id)).where(event.c.site == SITE)
-COUNTER: Executable = select(counter.c.last).where(
+LAST_EVENT: Any = select(func.max(event.c.id)).where(event.c.site == SITE)
+COUNTER: Any = select(counter.c.last).where(
     counter.c.site == SITE, counter.c.day == bindparam("day"), counter.c.series == bindparam("series")
 )
 

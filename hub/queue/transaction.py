@@ -30,9 +30,6 @@ KEPT_MS = 4_000
 # An announcement goes out to the displays this long before it starts; after that it can't be moved.
 GOES_OUT_MS = 1_000
 
-# A slice of bookings writes hundreds of rows, a person's command never so many.
-MANY_LEAST = 48
-
 _answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
 _NO_ARGUMENTS: Mapping[str, Any] = {}
@@ -96,8 +93,15 @@ class Effects:
     waiting: dict[str, int] = field(default_factory=dict)
 
 
+class GivesWay(Exception):
+    """People wait, and nothing is written yet: the command is to be done from its beginning after theirs."""
+
+
 class Work:
-    """One command in the writer's transaction. `now_ms` is its time, read once."""
+    """One command in the writer's transaction. `now_ms` is its time, read once.
+
+    `people_wait`: whether somebody in person asks for something meanwhile, behind whom this command may be done.
+    """
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class Work:
         now_ms: int,
         origin: Origin,
         mean_visit_ms: Callable[[str], int | None],
+        people_wait: Callable[[], bool] = lambda: False,
     ) -> None:
         self.index = index
         self.now_ms = now_ms
@@ -116,6 +121,7 @@ class Work:
         self.effects = Effects()
         # Whether the request was answered before, so that this run did nothing.
         self.repeated = False
+        self._people_wait = people_wait
         self._connection = connection
         self._last_event: int | None = None
         self._writes: list[Write] = []
@@ -131,6 +137,15 @@ class Work:
 
     def rows(self, statement: Any, **params: Any) -> list[tuple[Any, ...]]:
         return self._connection.rows(statement, {"site": self.index.site.name, **params})
+
+    def rows_with_counter(
+        self, statement: Any, day: str, series: str, **params: Any
+    ) -> tuple[int | None, list[tuple[Any, ...]]]:
+        """The counter, None where it was never raised, and the rows: of a statement like `booking_store.KNOWN`."""
+        self.flush()
+        lines = self.rows(statement, day=day, series=series, **params)
+        self._last_event, last = lines[0][0] or 0, lines[0][1]
+        return last, [line[2:] for line in lines if any(value is not None for value in line[2:])]
 
     def first_answer(self) -> Answer | None:
         """The answer this request was given before, if it was."""
@@ -176,6 +191,11 @@ class Work:
         """The ticket as this command has changed it."""
         self.flush()
         return self.ticket(ticket.id)
+
+    def give_way(self) -> None:
+        """For a command that has looked for a while: raises GivesWay where people wait and it can be begun anew."""
+        if not self._touched and self._people_wait():
+            raise GivesWay
 
     # --- changing -------------------------------------------------------------------------------------------------
 
@@ -301,12 +321,17 @@ class Work:
     def counter(self, day: str, series: str, by: int = 1) -> int:
         """Raises the counter, in this transaction; gives the new value."""
         rows = self.rows(store.COUNTER, day=day, series=series)
-        last = rows[0][0] + by if rows else by
-        if rows:
-            self._add(store.RAISE_COUNTER, {"of_day": day, "of_series": series, "last": last}, guarded=True)
-        else:
-            self._add(store.INSERT_COUNTER, {"day": day, "series": series, "last": last})
+        last = self.raise_counter(day, series, rows[0][0] if rows else None, by)
         self.flush()
+        return last
+
+    def raise_counter(self, day: str, series: str, was: int | None, by: int) -> int:
+        """The same for one that was read already: `was` None where it was never raised."""
+        last = (was or 0) + by
+        if was is None:
+            self._add(store.INSERT_COUNTER, {"day": day, "series": series, "last": last})
+        else:
+            self._add(store.RAISE_COUNTER, {"of_day": day, "of_series": series, "last": last}, guarded=True)
         return last
 
     def counter_now(self, day: str, series: str) -> int:
@@ -343,10 +368,7 @@ class Work:
             return
         writes, self._writes = self._writes, []
         self._touched = True
-        if len(writes) >= MANY_LEAST:
-            self._connection.write_many(writes)
-        else:
-            self._connection.write(writes)
+        self._connection.write(writes)
 
     @property
     def has_written(self) -> bool:

@@ -121,6 +121,6 @@ def _report(report: FailedReport) -> d.ReportDocument:
             "kind": report.kind,
             "since": to_wire(report.at_ms),
             "attempts": report.attempts,
-            "error": report.error,
+            "error": report.refusal.reason,
         }
     )

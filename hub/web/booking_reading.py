@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, literal_column, select
 
+from hub.appointments.refusals import Refusal, read_refusal
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.hours import local_day
@@ -50,7 +51,7 @@ class FoundBookings:
 
 @dataclass(frozen=True, slots=True)
 class FailedReport:
-    """Something a booking's source was to be told, and refused. `kind` and `error` as the report has them."""
+    """Something a booking's source was to be told, and refused. `kind` as the report has it."""
 
     id: int
     booking: str
@@ -61,7 +62,7 @@ class FailedReport:
     kind: str
     at_ms: int
     attempts: int
-    error: str
+    refusal: Refusal
 
 
 def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> dict[int, Known]:
@@ -166,5 +167,5 @@ def _failed(row: Row[Any]) -> FailedReport:
         kind=kind,
         at_ms=at_ms,
         attempts=attempts,
-        error=error or "",
+        refusal=read_refusal(error or ""),
     )

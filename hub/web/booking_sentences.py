@@ -1,6 +1,7 @@
 """What staff read about appointments, in whole sentences: how old the list is, who arrives when, what was not told."""
 
 from hub.appointments.list_state import ListState
+from hub.appointments.refusals import Why
 from hub.queue.bookings import Known
 from hub.queue.hours import local
 from hub.queue.requests import Answer, TicketAnswer
@@ -53,12 +54,13 @@ _SILENT = {
     (False, True): "List of %(day)s at %(at)s, %(source)s cannot be read",
 }
 
-# The few ways in which a source refuses for good, by what it is that every such error says; the rest is a matter for
-# whoever reads the error itself.
 _REFUSED = {
-    "not known there": "Its request knows no such step in the state it is in.",
-    "Unmet condition": "The step is not open to its request now.",
-    "access denied": "The hub may not do this there.",
+    Why.NO_STEP: "Its request knows no such step in the state it is in.",
+    Why.UNMET: "The step is not open to its request now.",
+    Why.GONE: "Its request is no longer there.",
+    Why.MOVED: "The source is at another address now: a matter for the administrator.",
+    Why.ODD: "The hub cannot make use of the answer: a matter for the administrator.",
+    Why.SAYS_NO: "It was refused.",
 }
 
 _TOLD = {
@@ -154,4 +156,4 @@ def report_told(report: FailedReport) -> str:
 
 def report_reason(report: FailedReport) -> str:
     """Why it was refused, in plain words."""
-    return say(next((why for said, why in _REFUSED.items() if said in report.error), "It was refused."))
+    return say(_REFUSED[report.refusal.why])

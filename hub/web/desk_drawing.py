@@ -184,11 +184,23 @@ def _row(waiting: Waiting, ticket: Ticket, index: SiteIndex, desk: Desk, now_ms:
 
 def mark_of(ticket: Ticket, now_ms: int) -> Mark | None:
     """The two alarms of the order rule; they change nothing in it."""
-    if ticket.appointment_ms is not None and now_ms - ticket.appointment_ms > LATE_MS:
-        return Mark.LATE
-    if ticket.appointment_ms is None and ticket.issued_ms is not None and now_ms - ticket.issued_ms >= LONG_MS:
-        return Mark.LONG
-    return None
+    overdue_ms = _overdue_from_ms(ticket)
+    if overdue_ms is None or now_ms < overdue_ms:
+        return None
+    return Mark.LATE if _appointment_counts(ticket) else Mark.LONG
+
+
+def _overdue_from_ms(ticket: Ticket) -> int | None:
+    if _appointment_counts(ticket):
+        return ticket.due_ms + LATE_MS + 1
+    return None if ticket.issued_ms is None else ticket.issued_ms + LONG_MS
+
+
+def _appointment_counts(ticket: Ticket) -> bool:
+    """Who came too late for it waits like a walk-in, and is no alarm on arrival."""
+    return ticket.appointment_ms is not None and (
+        ticket.kind is not Kind.OPEN or ticket.due_ms == ticket.appointment_ms
+    )
 
 
 def _aside(ticket: Ticket, since_ms: int | None, index: SiteIndex, desk: Desk) -> AsideTicket:
@@ -268,9 +280,8 @@ def _moments(rows: DeskRows) -> Iterable[int]:
         yield rows.events[0].at_ms + REOPEN_MS
     for place in rows.waiting:
         ticket = place.ticket
-        if ticket.appointment_ms is not None:
-            yield ticket.appointment_ms + LATE_MS + 1
-        elif ticket.issued_ms is not None:
-            yield ticket.issued_ms + LONG_MS
+        overdue_ms = _overdue_from_ms(ticket)
+        if overdue_ms is not None:
+            yield overdue_ms
         if ticket.kind is not Kind.OPEN:
             yield ticket.due_ms - place.early_ms

@@ -255,6 +255,7 @@ class TicketPrinter:
                 self._printing = False
                 yield from self._keep(entry.id, Step.ABANDONED)
                 self._show(Moment.NO_ANSWER)
+                yield from self._print_next()
             case Step.PRINTING if press.reply is not None and self._config is not None:
                 yield Print(entry.id, press.reply, self._config)
 

@@ -48,6 +48,7 @@ class KeysLost:
     """The kernel had to drop keys of that device: nobody read them in time."""
 
     device: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def happened(events: bytes, device: str, at_ms: int) -> Iterator[KeyChanged | Ke
     """What whole `input_event` structs say of keys. A key that repeats itself because it is held says nothing new."""
     for _sec, _usec, kind, code, value in EVENT.iter_unpack(events):
         if (kind, code) == (EV_SYN, SYN_DROPPED):
-            yield KeysLost(device)
+            yield KeysLost(device, at_ms)
         elif kind == EV_KEY and value in {RELEASED, PRESSED}:
             yield KeyChanged(device, code, value == PRESSED, at_ms)
 

@@ -61,9 +61,11 @@ class Typing:
             self._add(key)
         return None
 
-    def lose(self) -> None:
+    def lose(self, now_ms: int) -> None:
         """Keys were lost, so that what is typed up to the next Enter is no code."""
         self._spoilt = True
+        # They may be the first ones of a code: what is left of it must not pass for a whole one.
+        self._last_ms = now_ms
         self._held.clear()
 
     def _add(self, key: int) -> None:
@@ -98,8 +100,8 @@ class Keyboards:
                 return self._typing.setdefault(device, Typing()).key(key, pressed, at_ms)
             case Scanned(code):
                 return code
-            case KeysLost(device):
-                self._typing.setdefault(device, Typing()).lose()
+            case KeysLost(device, at_ms):
+                self._typing.setdefault(device, Typing()).lose(at_ms)
             case KeyboardAway(device):
                 self.away.add(device)
                 self._typing.pop(device, None)

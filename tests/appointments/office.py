@@ -48,8 +48,8 @@ class Clock:
         self._turned_ms += by_ms
 
 
-def with_publik(site: Site, address: str, **settings: Any) -> Site:
-    """The site, its civil service's bookings in a form of that Publik."""
+def with_publik(site: Site, address: str, *, statuses: tuple[str, ...] = (), **settings: Any) -> Site:
+    """The site, its civil service's bookings in a form of that Publik. `statuses`: those that count, if not all."""
     form = BookingForm(
         service="civil",
         form=FORM,
@@ -57,6 +57,7 @@ def with_publik(site: Site, address: str, **settings: Any) -> Site:
         start="fields.rdv_raw",
         code="fields.code_rdv",
         names=("fields.prenom", "fields.nom"),
+        statuses=statuses,
         cancelled_statuses=(CANCELLED,),
     )
     triggers = Triggers(

@@ -71,6 +71,7 @@ def test_columns_may_stand_in_any_order_with_commas_and_columns_that_nobody_know
         ("2026-11-24T09:05", "2026-11-24 09:05"),
         ("2026-11-24 09:05:00", "2026-11-24 09:05"),
         ("24/11/2026 9:05", "2026-11-24 09:05"),
+        ("4/1/2027  09:05:00", "2027-01-04 09:05"),
         ("2026-11-24T08:05+00:00", "2026-11-24 09:05"),
     ],
 )
@@ -85,9 +86,14 @@ def test_a_time_that_is_there_twice_is_the_first_and_one_that_is_not_there_is_an
     assert spring == moment("2026-03-29 03:30")
 
 
-@pytest.mark.parametrize("word", ["yes", "1", "TRUE", "cancelled"])
+@pytest.mark.parametrize("word", ["yes", "1", "TRUE", "cancelled", "oui", "VRAI", "Annulé"])
 def test_a_cancelled_booking_is_gone(word):
     assert only(read(HEAD, f"1;civil;2026-11-24 09:00;;;{word}").bookings).gone
+
+
+@pytest.mark.parametrize("word", ["", "no", "0", "FALSE", "non", "FAUX"])
+def test_a_booking_that_stands_is_not(word):
+    assert not only(read(HEAD, f"1;civil;2026-11-24 09:00;;;{word}").bookings).gone
 
 
 @pytest.mark.parametrize(
@@ -95,10 +101,14 @@ def test_a_cancelled_booking_is_gone(word):
     [
         ("1;civil;tomorrow;;;", "start"),
         ("1;civil;2026-11-24;;;", "start"),
+        ("1;civil;31/11/2026 09:00;;;", "start"),
+        ("1;civil;24/11/2026 09:0;;;", "start"),
+        ("1;civil;24/11/26 09:00;;;", "start"),
         ("1;civil;0001-01-01 00:00;;;", "start"),
         ("1;civil;2026-11-24 09:00;;;perhaps", "gone"),
         ("—;civil;2026-11-24 09:00;;;", "code"),
         ("1;civil;2026-11-24 0", "3 fields"),
+        ("Exemple;1;civil;2026-11-24 09:00;A1;;no", "7 fields"),
         (";civil;2026-11-24 09:00;;;", "id"),
     ],
 )
@@ -117,7 +127,46 @@ def test_what_a_shifted_line_holds_is_not_repeated():
 
 def test_a_line_that_does_not_say_which_booking_it_is_about_makes_the_file_no_complete_list():
     assert not read(HEAD, "7;civil;2026-11-24 09:00;A7;;", "8;ci").complete
+    assert not read("name,id,service,start", "Exemple, Zoé,8,civil,2026-11-24 09:00").complete, "a name with a comma"
+    assert read(HEAD, "7;civil;2026-11-24 09:00;A7;;;; ").complete, "a spreadsheet goes on with empty cells"
     assert read(HEAD, "7;civil;nonsense;A7;;").complete, "its booking is known to be there"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['7;civil;2026-11-24 09:00;A7;"Exemple;', "8;civil;2026-11-24 09:10;A8;;"],
+        ['7;civil;2026-11-24 09:00;A7;"Exemple;', "8;civil;2026-11-24 09:10;A8;;", '9;civil;2026-11-24 09:20;A9;Mo"e;'],
+        ['"7";"civil";"2026-11-24 09:00";"A7";"Exemple;""', '"8";"civil";"2026-11-24 09:10";"A8";"";""'],
+    ],
+)
+def test_a_quote_that_is_not_closed_takes_no_other_booking_with_it(lines):
+    listing = read(HEAD, *lines, "")
+    assert not listing.complete, "what stands in the lines after it is not gone"
+    assert listing.bookings == ()
+    assert only(listing.flaws).about == "appointments.csv, line 2"
+    assert "Exemple" not in only(listing.flaws).why
+
+
+def test_two_lines_that_say_something_else_of_one_booking_are_told_of_and_the_last_one_counts():
+    nine, ten = "7;civil;2026-11-24 09:00;A7;;", "7;civil;2026-11-24 10:00;B8;;"
+    listing = read(HEAD, nine, nine, ten)
+    assert listing.bookings[-1].start_ms == moment("2026-11-24 10:00")
+    flaw = only(listing.flaws)
+    assert (flaw.about, flaw.reference) == ("appointments.csv, line 4", "7")
+    assert "the id of appointments.csv, line 2" in flaw.why
+    assert listing.complete
+
+
+def test_a_cell_of_several_lines_is_one_cell():
+    listing = read(
+        f"{HEAD};remark",
+        '7;civil;2026-11-24 09:00;A7;;;"calls back;',
+        'in the afternoon"',
+        "8;civil;24/11/2026 9:10;;;;",
+    )
+    assert [each.id for each in listing.bookings] == ["7", "8"]
+    assert listing.complete
 
 
 def test_a_file_that_was_written_just_now_may_still_be_written(file):
@@ -126,6 +175,32 @@ def test_a_file_that_was_written_just_now_may_still_be_written(file):
     assert file.source.list_changed(0) is None, "it is read again"
     file.now_ms += SETTLES_MS
     assert file.list().complete
+
+
+@pytest.mark.parametrize("torn", ["25/11/2026 1", "25/11/2026 11:3", "25/11/2026 11:30;é"])
+def test_half_a_last_line_of_a_file_that_is_being_written_is_not_read(file, torn):
+    raw = f"id;service;start;code\n7;civil;24/11/2026 9:00;A7\n8;civil;{torn}".encode()
+    file.path.write_bytes(raw[:-1] if torn.endswith("é") else raw)
+    file.age(0)
+    assert [each.id for each in file.list().bookings] == ["7"]
+    assert file.list().flaws == ()
+
+
+def test_the_last_line_needs_no_end_once_the_file_is_whole(file):
+    file.path.write_bytes(b"id;service;start\n7;civil;2026-11-24 09:00")
+    file.age(0)
+    assert file.list().bookings == ()
+    file.now_ms += SETTLES_MS
+    assert only(file.list().bookings).id == "7"
+
+
+def test_a_file_from_a_machine_whose_clock_is_ahead_is_whole_once_it_stays_the_same(file):
+    file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;", age_ms=-DAY)
+    assert not file.list().complete
+    file.now_ms += SETTLES_MS
+    assert file.list().complete
+    file.write(HEAD, age_ms=-DAY)
+    assert not file.list().complete, "it has just changed"
 
 
 def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(file):
@@ -164,6 +239,7 @@ def test_a_file_that_goes_away_is_missed_and_takes_nothing_with_it(file):
     [
         (b"", "lacks the column 'id'"),
         (b"id;start\n", "lacks the column 'service'"),
+        (b"id;service;start;start\n", "the column 'start' twice"),
         (b"PK\x03\x04\xff\xfe", "not UTF-8 in line 1"),
         ("id;service;start\n1;civil;2026-11-24 09:00\n2;\u00e9".encode("latin-1"), "not UTF-8 in line 3"),
         (b'id;service;start\n1;"' + b"x" * 200_000, "line 2"),
@@ -176,6 +252,15 @@ def test_a_file_that_is_none_of_ours_says_why(file, raw, why):
         file.list()
 
 
+def test_a_file_that_may_not_be_looked_at_is_named_and_waited_for(tmp_path):
+    # Whoever runs the tests may look everywhere; a name that is too long fails in the same way.
+    source = FileSource(tmp_path / ("a" * 300), ZONE, lambda: TUESDAY_AT_TEN)
+    assert source.title == ""
+    with pytest.raises(SourceAway, match="can't be read"):
+        source.list_all("2026-11-24", "2026-12-01")
+    assert source.title == "a" * 300
+
+
 def test_a_folder_in_its_place_says_so(file):
     file.path.mkdir()
     with pytest.raises(SourceAway, match="no file"):
@@ -185,7 +270,7 @@ def test_a_folder_in_its_place_says_so(file):
 def test_a_file_is_told_nothing_and_looked_up_never(file):
     assert not any(file.source.tells(kind) for kind in ReportKind)
     assert file.source.look_up([Hint("7")]).bookings == ()
-    assert file.source.status_of("7") is None
+    assert file.source.status_of("7", ReportKind.SERVED) is None
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))

@@ -4,7 +4,8 @@ import pytest
 
 from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
 from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
-from hub.appointments.slices import AMONG_PEOPLE, AT_REST, QUIET_S, next_size
+from hub.appointments.slices import AMONG_PEOPLE, AT_REST_S, QUIET_S, next_size
+from hub.queue.requests import BOOKINGS_A_SLICE
 
 
 @pytest.fixture
@@ -123,16 +124,15 @@ def test_a_request_that_never_answers_holds_back_the_others_for_a_minute_at_most
 
 
 def test_a_slice_grows_while_nobody_is_there_and_shrinks_on_a_slow_disk():
-    size = AMONG_PEOPLE.most
+    size = AMONG_PEOPLE
     for _ in range(100):
-        size = next_size(size, AT_REST.spent_s / 2, QUIET_S)
-    assert size == AT_REST.most
-    assert next_size(size, AT_REST.spent_s * 1.5, QUIET_S) == AT_REST.most - 1
+        size = next_size(size, AT_REST_S / 2, QUIET_S)
+    assert size == BOOKINGS_A_SLICE
+    assert next_size(size, AT_REST_S * 1.5, QUIET_S) == BOOKINGS_A_SLICE - 1
     for _ in range(20):
         size = next_size(size, 1.0, QUIET_S)
-    assert size == AT_REST.least
+    assert size == AMONG_PEOPLE
 
 
 def test_a_slice_is_small_as_soon_as_somebody_asks_for_something():
-    assert next_size(AT_REST.most, 0.0, 0.1) == AMONG_PEOPLE.most
-    assert next_size(AMONG_PEOPLE.most, AMONG_PEOPLE.spent_s * 3, 0.1) == AMONG_PEOPLE.least
+    assert next_size(BOOKINGS_A_SLICE, 0.0, 0.1) == AMONG_PEOPLE

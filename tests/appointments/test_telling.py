@@ -13,7 +13,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode
-from tests.appointments.office import FORM
+from tests.appointments.office import FORM, Office, a_town, publik_source
 from tests.publik.faults import Fault
 from tests.queue.harness import HOUR, MINUTE
 
@@ -81,6 +81,31 @@ def test_arrived_and_served_are_told_in_their_order(office, visit):
     visit.finish()
     visit.wait_told("arrive", "servi")
     assert visit.form.status == "3"
+
+
+@pytest.fixture
+def choosy(quick, shared_engine, clock, publik):
+    """An office whose form counts in one status alone."""
+    site = a_town(publik.address, statuses=("Réservé",))
+    made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
+    made.eventually(lambda: made.passes() == 1)
+    yield made
+    made.close()
+
+
+def test_a_form_that_moves_on_as_it_is_told_of_an_arrival_is_not_taken_for_cancelled(choosy, publik):
+    here, away = Visit(choosy, publik), Visit(choosy, publik)
+    here.check_in()
+    here.wait_told("arrive")
+    publik.town.set_status(FORM, away.form.id, "3")
+    choosy.pass_over()
+    choosy.pass_over(all_of_it=True)
+    assert (here.form.status, here.ticket.state, here.ticket.booking_note) == ("2", State.WAITING, None)
+    # Who is not here yet, and whose form moved on by itself, is expected no more.
+    assert away.ticket.state is State.CANCELLED
+    publik.town.cancel(FORM, here.form.id)
+    choosy.pass_over()
+    assert (here.ticket.state, here.ticket.booking_note) == (State.WAITING, "cancelled")
 
 
 def test_what_happened_while_publik_was_away_is_told_in_its_order_once_it_is_back(office, publik, visit):

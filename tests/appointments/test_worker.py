@@ -48,7 +48,7 @@ class Scripted(Nowhere):
     def tells(self, kind):
         return kind is not ReportKind.CANCELLED
 
-    def status_of(self, _reference):
+    def status_of(self, _reference, _kind):
         return "booked"
 
     def tell(self, reference, booking, kind):

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from hub.appointments.list_state import ListState
+from hub.appointments.refusals import Refusal, Why, written
 from hub.database.tables import CounterRow
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
@@ -196,10 +197,12 @@ def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     """Publik has not answered for a while, and has refused two reports before."""
     ids = appointments(stand, clock)
     stand.list_state = ListState(source="Publik", as_of_ms=_at(clock, "10:31"), late=True, flaws=1, failed=2)
-    stand.fail_report(
-        ids["10:05"], "absent", "Publik answered 404 to the step 'absent': the request knows no such step"
-    )
-    stand.fail_report(ids["A012"], "arrived", "Publik answered 400: the form has no trigger of this name")
+    refused = {
+        "10:05": ("absent", Refusal(Why.NO_STEP, "HTTP 404")),
+        "A012": ("arrived", Refusal(Why.SAYS_NO, "HTTP 400", "Requête invalide")),
+    }
+    for ticket, (kind, refusal) in refused.items():
+        stand.fail_report(ids[ticket], kind, written(refusal))
     return ids
 
 

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from hub.appointments.list_state import ListState
+from hub.queue.requests import CheckIn
 from hub.queue.states import State
 from hub.web.desk_reading import read_ticket
 from tests.browser import scenes
@@ -153,6 +154,24 @@ def test_what_was_refused_is_told_again_by_keys_alone(page: Page, stand: Stand, 
     expect(notice).to_have_text("1 rendez-vous n’a pas pu être transmis à Publik")
 
 
+@pytest.mark.parametrize("what", ["**/desks/*?panel=ticket*", "**/desks/*/search"])
+def test_a_panel_that_the_hub_can_t_give_is_a_sentence_and_no_document(
+    page: Page, stand: Stand, clock: TurnedClock, what: str
+) -> None:
+    scenes.appointments(stand, clock)
+    show(page)
+    problem = {"status": 503, "content_type": "application/problem+json", "body": '{"code": "database_away"}'}
+    page.route(what, lambda route: route.fulfill(**problem))
+    if "search" in what:
+        page.keyboard.press("v")
+        page.locator("#query").fill("zoe")
+        page.keyboard.press("Enter")
+    else:
+        page.locator(".is-expected .row-link").first.click()
+    expect(page.locator("#answer")).to_contain_text("n’a pas abouti")
+    expect(page.locator("#panel")).not_to_contain_text("database_away")
+
+
 def test_it_all_works_without_script(browser: Browser, server: Served, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.away_source(stand, clock)
     context = browser.new_context(base_url=server.address, java_script_enabled=False)
@@ -224,6 +243,35 @@ def test_in_a_small_window_who_is_expected_stands_in_lines_too(page: Page, stand
         heights = [box["height"] for row in rows.all() if (box := row.bounding_box())]
         assert max(heights) < 110, heights
         assert _fits(page), width
+
+
+@pytest.mark.parametrize("width", [420, 320])
+def test_in_a_small_window_a_name_that_is_found_is_whole(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    ids = scenes.appointments(stand, clock)
+    stand.do(CheckIn(origin=stand.origin(), desk=DESK, ticket=ids["11:15"]))
+    page.set_viewport_size({"width": width, "height": 640})
+    show(page)
+    look_for(page, "jean b")
+    name = page.locator("#panel .is-booking .name")
+    expect(name).to_have_text("Jean-Baptiste d’Œuvre-Factice")
+    assert not name.evaluate("it => it.scrollWidth > it.clientWidth")
+
+
+def test_in_a_small_window_trying_again_stands_below_what_was_refused(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.away_source(stand, clock)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(f"/desks/{DESK}?panel=reports")
+    report = page.locator("#panel .report").first
+    text, button = report.locator("p").last.bounding_box(), report.locator("button").bounding_box()
+    assert text is not None
+    assert button is not None
+    assert button["y"] >= text["y"] + text["height"]
+    assert text["width"] > 200
+    assert _fits(page)
 
 
 def _fits(page: Page) -> bool:

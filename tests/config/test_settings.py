@@ -100,7 +100,7 @@ def test_the_password_of_the_database_comes_from_a_file(tmp_path: Path) -> None:
     }
     assert read_settings(environ).database_url == "postgresql://suivant:se%40cret%2F@db.example/suivant"
     file.unlink()
-    with pytest.raises(WrongSetting, match=r"SUIVANT_DATABASE_PASSWORD_FILE .* readable text file"):
+    with pytest.raises(WrongSetting, match=r"SUIVANT_DATABASE_PASSWORD_FILE .* but there is no such file"):
         read_settings(environ)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from demo.processes import ProcessState
 from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
@@ -126,6 +128,34 @@ def test_only_a_code_that_the_page_shows_can_be_scanned_from_it(slow_demo):
     demo.send(json.dumps({"scan": ["A"]}))
     demo.send(json.dumps({"scan": booking["code"]}))
     demo.until(lambda _: row(demo, booking["code"])["fate"] != "expected", "the next one is taken all the same")
+
+
+# Of the last row's button: whether the list shows all of it, and whether the list went aside for it.
+LAST_ROW = """() => {
+  const list = document.querySelector("[data-bookings]"), button = list.lastElementChild.querySelector("button");
+  button.focus();
+  const [shown, frame] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
+  const seen = shown.top >= frame.top && shown.bottom <= frame.bottom + 1;
+  return [seen, list.scrollLeft, list.scrollWidth - list.clientWidth];
+}"""
+
+
+def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo):
+    """Rows that did not fit stood in a column beside the list, out of sight."""
+    # The last test of this demo: nobody takes in what its other page is told meanwhile.
+    with sync_playwright() as playwright:
+        # Chromium's sandbox refuses root; the page is our own.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        page = browser.new_page(viewport={"width": 1366, "height": 640})
+        page.goto(slow_demo.address)
+        page.locator("[data-bookings] [data-scan]:enabled").nth(11).wait_for(
+            state="attached", timeout=PATIENCE_S * 1000
+        )
+        assert page.evaluate(LAST_ROW) == [True, 0, 0]
+        page.set_viewport_size({"width": 1100, "height": 768})
+        assert page.evaluate(LAST_ROW) == [True, 0, 0]
+        browser.close()
 
 
 def test_check_in_goes_on_without_publik_which_is_told_once_it_is_back(demo):

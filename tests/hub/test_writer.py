@@ -15,7 +15,18 @@ from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
 from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt
-from hub.queue.requests import Answer, Command, Issue, Origin, Refresh, Source, SweepOutbox, TicketAnswer
+from hub.queue.requests import (
+    Answer,
+    Command,
+    DoneAnswer,
+    Issue,
+    Origin,
+    Refresh,
+    Source,
+    SweepOutbox,
+    TakeBookings,
+    TicketAnswer,
+)
 from hub.site_index import SiteIndex
 from hub.writer import BATCH_MOST, QUEUE_MOST, Busy, Committed, Task, Writer
 from protocol.ids import uuid7
@@ -23,6 +34,7 @@ from protocol.topics import Topics
 from tests.checkers import check_all, read
 from tests.databases import sqlite_url
 from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, town
+from tests.queue.test_bookings import book_of
 
 LIMIT_S = 30
 
@@ -354,6 +366,51 @@ def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand,
     told(people)
     stand.writer.stop()
     assert order.index("job") == BATCH_MOST
+
+
+class Interrupted(Stand):
+    """Somebody asks for a ticket while a slice of bookings looks at what is known."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.person = self.issue()
+        self.slice = Asked(TakeBookings(origin=Origin(Source.SYNC, "t"), changes=(book_of("b-1", TUESDAY_AT_TEN),)))
+        self.writer._now_ms = self._look
+        self._looked = False
+
+    def _look(self) -> int:
+        """The writer reads the clock when it begins a command."""
+        if not self._looked:
+            self._looked = True
+            self.put(self.person)
+        return TUESDAY_AT_TEN
+
+    def sources(self) -> list[str]:
+        return [each["source"] for each in read(self.engine, self.site.name).events if each["ticket"]]
+
+
+@pytest.fixture
+def interrupted(engine: Engine) -> Iterator[Interrupted]:
+    made = Interrupted(engine)
+    yield made
+    made.writer.stop()
+
+
+def test_a_slice_that_has_only_looked_lets_a_person_go_first(interrupted):
+    interrupted.writer.put_later(interrupted.slice.task())
+    interrupted.start()
+    assert interrupted.slice.outcome() == DoneAnswer(count=1)
+    assert told([interrupted.person]) == ["ticket"]
+    assert interrupted.sources() == [Source.DISPENSER, Source.SYNC]
+    check_all(read(interrupted.engine, interrupted.site.name))
+
+
+def test_a_slice_that_has_waited_a_second_lets_nobody_go_first(interrupted, monkeypatch):
+    monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
+    interrupted.writer.put_later(interrupted.slice.task())
+    interrupted.start()
+    assert told([interrupted.person]) == ["ticket"]
+    assert interrupted.sources() == [Source.SYNC, Source.DISPENSER]
 
 
 def test_a_queue_that_is_full_says_busy_and_does_nothing(stand):

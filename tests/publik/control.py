@@ -5,6 +5,7 @@ POST /control/move     {"form", "id", "start"}              the same, with the n
 POST /control/cancel, /submit, /lose {"form", "id"}         the same
 POST /control/status   {"form", "id", "status"}             the same
 POST /control/clock    {"off_ms"}                           how far its clock is off
+POST /control/limit    {"most"}                             so many requests a list at most, null: as asked for
 POST /control/fault    {"kind", "match", "times", …}        see tests.publik.faults
 POST /control/calm     {}                                   no fault any more
 POST /control/switch   {"newest_first": false, …}           see Switches
@@ -64,6 +65,11 @@ def _clock(publik, said):
     return {}
 
 
+def _limit(publik, said):
+    publik.town.limit_most = said["most"] if said["most"] is None else int(said["most"])
+    return {}
+
+
 def _fault(publik, said):
     publik.faults.append(Fault(**said))
     return {}
@@ -110,6 +116,7 @@ POSTS = {
     "lose": _of_form("lose"),
     "status": _of_form("set_status"),
     "clock": _clock,
+    "limit": _limit,
     "fault": _fault,
     "calm": _calm,
     "switch": _switch,

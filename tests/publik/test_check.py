@@ -68,8 +68,18 @@ def test_a_form_without_a_request_can_only_be_said_to_be_there(checked):
 
 
 def test_a_wrong_key_is_told(checked):
-    (told,) = wrong(checked(secrets=Secrets(key=b"another")))
+    findings = checked(secrets=Secrets(key=b"another"))
+    (told,) = wrong(findings)
     assert "answered HTTP 403, access denied: invalid signature: is the key or password right" in told
+    assert "are let in" not in said(findings)
+    assert "calls of Publik: no form could be read, so it is not known whether the key is right" in said(findings)
+
+
+def test_a_key_is_proved_by_the_calls_that_it_signed(publik: TestPublik, checked):
+    assert "ok     calls of Publik are let in where orig is 127.0.0.1 and this key signed them" in said(checked())
+    by_password = said(checked(login="basic"))
+    assert "note   calls of Publik are let in where orig is 127.0.0.1 and the key in SUIVANT_PUBLIK_KEY_" in by_password
+    assert "it was not tried" in by_password
 
 
 def test_a_wrong_password_is_told(checked):
@@ -144,6 +154,110 @@ def test_a_path_that_leads_nowhere_is_told_with_the_keys_that_are_there(publik: 
     assert "Exemple" not in told
 
 
+def test_all_paths_of_a_form_that_lead_nowhere_are_told_at_once(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    mapping = {"start": "fields.debut", "names": ("fields.prenom", "fields.famille"), "code": "fields.code"}
+    starts = [
+        "a start in 0 of 1: nothing usable at fields.debut",
+        "a name is in none: nothing usable at fields.famille",
+    ]
+    starts += ["a code in 0 of 1: nothing usable at fields.code"]
+    for booking in ("workflow.data.rdv_response.booking_id", "workflow.data.reservation.booking_id"):
+        told = wrong(checked(forms=(form(booking=booking, **mapping),)))
+        expected = starts if "rdv_response" in booking else ["no booking in 1 requests: nothing usable at", *starts]
+        assert len(told) == len(expected)
+        for words, begin in zip(told, expected, strict=True):
+            assert words.startswith(f"form {FORM}, service identity: {begin}")
+        assert "Exemple" not in "".join(told)
+
+
+def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00", first_name="", last_name="")
+    findings = checked()
+    assert wrong(findings) == []
+    assert re.search(r"note +form rendez-vous, service identity: a name in 0 of 1$", said(findings), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        (
+            {"agenda": "fields.agenda_rdv", "agendas": ("mairies",)},
+            "agendas fit 0 of 3: 'mairies' not seen; seen were mairie; annexe; is 'mairie' meant by 'mairies'?",
+        ),
+        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen were 30; 60"),
+        (
+            {"statuses": ("arrive",)},
+            "statuses fit 0 of 3: 'arrive' not seen; seen were 1, Réservé; 2, Arrivé; is 'Arrivé' meant by 'arrive'?",
+        ),
+        (
+            {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
+            "workflow.data.rdv_response.datetime holds no slot, so no meeting type is known",
+        ),
+        (
+            {"meeting_types": ("60",), "statuses": ("Arrivé",)},
+            "0 of 3 count: each filter fits some, and all of them together none",
+        ),
+    ],
+)
+def test_a_filter_that_fits_nothing_is_wrong_and_what_was_seen_instead_is_told(
+    publik: TestPublik, checked, filters, words
+):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.book(FORM, "2026-11-25 10:00", agenda="annexe", meeting_type="60")
+    publik.town.book(FORM, "2026-11-25 10:00", status="2")
+    findings = checked(forms=(form(**filters),))
+    assert wrong(findings) == [f"form {FORM}, service identity: {words}"]
+    assert "Exemple" not in said(findings)
+
+
+def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.book(FORM, "2026-11-25 10:00", meeting_type="60")
+    mapping = {"agenda": "fields.agenda_rdv", "agendas": ("mairie", "annexe"), "meeting_types": ("30",)}
+    findings = checked(forms=(form(**mapping),))
+    assert wrong(findings) == []
+    for words in (
+        "agendas fit 2 of 2: 'annexe' not seen; seen were mairie",
+        "meeting_types fit 1 of 2",
+        "1 of 2 count",
+    ):
+        assert f"form {FORM}, service identity: {words}\n" in said(findings)
+
+
+def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_cancelled(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    findings = checked(forms=(form(cancelled_statuses=("Annulée",)),))
+    assert wrong(findings) == []
+    assert "note   form rendez-vous, service identity: cancelled_statuses fit 0 of 1: 'Annulée' not seen" in said(
+        findings
+    )
+    publik.town.cancel(FORM, publik.town.book(FORM, "2026-11-25 10:00").id)
+    assert "is 'Annulé' meant by 'Annulée'?" in said(checked(forms=(form(cancelled_statuses=("Annulée",)),)))
+
+
+@pytest.mark.parametrize("path", ["fields.nom", "fields.prenom", "fields.courriel", "fields.code_rdv"])
+@pytest.mark.parametrize("typed", ["Exemple-Inventée", "exemple", "0199005566"])
+def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked, path: str, typed: str):
+    publik.town.book(FORM, "2026-11-25 10:00", first_name=typed, last_name=typed, code="geheim99")
+    findings = checked(forms=(form(agenda=path, agendas=("mairie",)),))
+    assert "agendas fit 0 of 1: 'mairie' not seen; seen were words that do not look like slugs, and are not" in said(
+        findings
+    )
+    for private in (typed, "geheim", "GEHEIM", "personne"):
+        assert private not in said(findings)
+
+
+def test_requests_of_late_are_looked_at_where_a_list_begins_with_the_oldest(publik: TestPublik, checked):
+    publik.town.switches.newest_first = False
+    for _ in range(60):
+        publik.town.book(FORM, "2025-11-25 10:00", status="3", changed_ms=system_ms() - 100 * 86_400_000)
+    publik.town.book(FORM, "2026-11-25 10:00")
+    findings = checked(forms=(form(statuses=("Réservé",)),))
+    assert wrong(findings) == []
+    assert "statuses fit 1 of 51" in said(findings)
+
+
 def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
     publik.town.switches.anonymised = True
     publik.town.book(FORM, "2026-11-25 10:00")
@@ -214,6 +328,10 @@ def test_a_key_that_lacks_is_a_wrong_setting(
     assert "SUIVANT_PUBLIK_KEY_FILE is not set" in capsys.readouterr().err
     monkeypatch.setenv("SUIVANT_PUBLIK_KEY_FILE", "/nowhere/key")
     assert main(["publik", "check", str(site_file)]) == 2
+    sentence = (
+        "suivant: SUIVANT_PUBLIK_KEY_FILE is '/nowhere/key': it should be a text file that the hub's user may read"
+    )
+    assert capsys.readouterr().err == f"{sentence}, but there is no such file\n"
 
 
 def test_a_site_without_publik_says_where_its_appointments_come_from(

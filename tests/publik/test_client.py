@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from cryptography.x509.oid import NameOID
 from hub.publik.answers import Answer, document, entries
 from hub.publik.client import Client, Credentials, Limits
 from hub.publik.faults import Fault, FaultKind
-from tests.publik.conftest import FORM, PATIENT, QUICK, system_ms
+from hub.publik.names import Names, NameTimeout
+from tests.publik.conftest import DAYS, FORM, PATIENT, QUICK, SECRETS, Opened, system_ms
 from tests.publik.faults import Fault as Told
+from tests.publik.proxy import TestProxy
 from tests.publik.server import CLIENT, KEY, PASSWORD, TestPublik
 
 LIST = f"/api/forms/{FORM}/list"
@@ -234,6 +237,47 @@ def test_a_name_that_nobody_knows_is_told_so():
     assert str(found).endswith("no machine of this name is known")
 
 
+def test_a_name_whose_look_up_hangs_holds_no_call_and_is_looked_up_once(publik: TestPublik):
+    asked_for: list[str] = []
+    answered = threading.Event()
+
+    def look_up(host: str, _port: int) -> list[str]:
+        asked_for.append(host)
+        assert answered.wait(30)
+        return ["127.0.0.1"]
+
+    limits = Limits(connect_s=0.1, read_s=20.0, whole_s=30.0)
+    asked = client(publik.address.replace("127.0.0.1", "publik.invalid"), limits=limits, look_up=look_up)
+    for _ in range(3):
+        found = fault(asked)
+        assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
+        assert str(found).endswith("is not reached: its name was not looked up within 0.1 s")
+    answered.set()
+    asked.close()
+    assert asked_for == ["publik.invalid"]
+
+
+def test_a_name_that_was_looked_up_late_is_known_to_the_next_call():
+    answered = threading.Event()
+
+    def look_up(_host: str, _port: int) -> list[str]:
+        assert answered.wait(30)
+        return ["192.0.2.1"]
+
+    names = Names(look_up)
+    with pytest.raises(NameTimeout):
+        names.addresses("publik.invalid", 443, 0.01)
+    answered.set()
+    assert names.addresses("publik.invalid", 443, 30) == ["192.0.2.1"]
+
+
+def test_of_several_addresses_the_first_that_takes_a_connection_is_asked(publik: TestPublik):
+    address = publik.address.replace("127.0.0.1", "publik.invalid")
+    asked = client(address, look_up=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+    assert entries(asked.get(LIST)) == []
+    asked.close()
+
+
 def test_what_speaks_no_http_is_a_connection_that_broke():
     with socket.create_server(("127.0.0.1", 0)) as odd:
 
@@ -353,6 +397,46 @@ def test_a_machine_that_speaks_no_tls_is_told_so(publik: TestPublik):
     found = fault(asked)
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.TLS, False)
+
+
+def test_publik_is_reached_by_way_of_a_proxy(secure: TestPublik, certificate: Path):
+    with TestProxy() as proxy:
+        asked = client(secure.address, ca_file=certificate, proxy=proxy.address)
+        assert entries(asked.get(LIST)) == []
+        assert entries(asked.get(LIST)) == []
+        asked.close()
+        assert proxy.asked == [f"CONNECT {secure.address.removeprefix('https://')} HTTP/1.1"]
+    assert len(secure.calls) == 2
+
+
+def test_a_proxy_that_refuses_is_told_and_nothing_was_sent(secure: TestPublik, certificate: Path):
+    with TestProxy(refuses="407 Proxy Authentication Required") as proxy:
+        asked = client(secure.address, ca_file=certificate, proxy=proxy.address)
+        found = fault(asked)
+        asked.close()
+    assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
+    assert str(found).endswith(
+        ", by way of the proxy, is not reached: the proxy says 407 Proxy Authentication Required"
+    )
+
+
+def test_a_proxy_that_is_not_there_is_told(secure: TestPublik, certificate: Path):
+    asked = client(secure.address, ca_file=certificate, proxy="http://127.0.0.1:1")
+    found = fault(asked)
+    asked.close()
+    assert str(found).endswith("/list, by way of the proxy, is not reached: no connection is taken there")
+
+
+def test_the_proxy_of_the_environment_is_no_concern_of_ours(publik: TestPublik, monkeypatch):
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    asked = client(publik.address)
+    assert entries(asked.get(LIST)) == []
+    asked.close()
+
+
+def test_this_machine_is_asked_without_a_proxy(publik: TestPublik, opened: Opened):
+    assert opened(secrets=replace(SECRETS, proxy="http://127.0.0.1:1")).list_all(*DAYS).complete
 
 
 def test_a_tls_call_under_way_is_cut_short_too(secure: TestPublik, certificate: Path):

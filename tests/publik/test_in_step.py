@@ -125,7 +125,7 @@ class InStep(RuleBasedStateMachine):
     def _take(self, listing: Listing) -> None:
         assert listing.flaws == ()
         codes = map(str, itertools.count())
-        for change in compare(list(self.known.values()), listing, self._window(), lambda: next(codes)).changes:
+        for change in tuple(compare(list(self.known.values()), listing, self._window(), lambda: next(codes)).changes):
             match change:
                 case Book():
                     self.known[change.booking] = Known(

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from hub.appointments.source import SourceRefuses
 from hub.publik.client import Client, Credentials
 from hub.publik.wcs import Page, Wcs
 from tests.publik.conftest import DAYS, FORM, Opened, ids, system_ms
@@ -79,6 +80,57 @@ def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: T
     pages = list(asked.pages(FORM))
     client.close()
     assert [page.linked for page in pages] == [True, False]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("cap", [2, 3, 7, 25])
+def test_a_server_that_gives_fewer_than_it_is_asked_for_leaves_none_out(
+    publik: TestPublik, opened: Opened, cap: int, newest_first: bool
+):
+    """A page shorter than asked for was once taken for the last: the rest would have been cancelled."""
+    publik.town.switches.newest_first = newest_first
+    publik.town.limit_most = cap
+    for _ in range(30):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    listing = opened().list_all(*DAYS)
+    assert (len(listing.bookings), len(ids(listing)), listing.complete) == (30, 30, True)
+
+
+def test_a_server_that_gives_one_request_at_a_time_proves_nothing(publik: TestPublik, opened: Opened):
+    """Its pages can't meet."""
+    publik.town.limit_most = 1
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    assert not opened().list_all(*DAYS).complete
+
+
+def test_changes_are_all_listed_by_a_server_that_gives_fewer_than_it_is_asked_for(publik: TestPublik, opened: Opened):
+    publik.town.limit_most = 5
+    for _ in range(12):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    changed = opened().list_changed(system_ms())
+    assert len(ids(changed)) == 12
+
+
+def test_requests_that_vanish_at_the_end_of_a_list_leave_it_unproved(publik: TestPublik):
+    for _ in range(25):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    asked, client = wcs(publik, page=20)
+    pages: list[Page] = []
+    for page in asked.pages(FORM):
+        pages.append(page)
+        if len(pages) == 1:
+            for id_ in range(1, 16):
+                publik.town.lose(FORM, id_)
+    client.close()
+    assert [(len(page.entries), page.linked) for page in pages] == [(20, True), (0, False)]
+
+
+def test_a_list_of_something_else_is_no_list_of_requests(publik: TestPublik, opened: Opened, monkeypatch):
+    monkeypatch.setattr("tests.publik.wcs_side._export", lambda *_, **__: "rendez-vous/1")
+    publik.town.book(FORM, "2026-11-25 10:00")
+    with pytest.raises(SourceRefuses, match="a list of something else than requests"):
+        opened().list_all(*DAYS)
 
 
 def test_ten_thousand_bookings_are_listed_whole(publik: TestPublik, opened: Opened):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.appointments.source import Booking, Flaw
-from hub.publik.mapping import NAME_MOST, read_entry
+from hub.publik.mapping import read_entry
 from hub.publik.paths import text_at, value_at
+from hub.queue.bookings import NAME_MOST
 from tests.publik.conftest import form
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -176,6 +177,22 @@ def test_a_cancelled_booking_needs_no_start():
 )
 def test_what_a_filter_leaves_out_is_gone_from_here(mapping: dict[str, Any], gone: bool):
     assert booking(ENTRY, **mapping).gone is gone
+
+
+@pytest.mark.parametrize(
+    ("mapping", "lapsed"),
+    [
+        ({"statuses": ("2",)}, True),
+        ({"statuses": ("1",)}, False),
+        ({"statuses": ("2",), "cancelled_statuses": ("Réservé",)}, False),
+        ({"statuses": ("2",), "meeting_types": ("60",)}, False),
+        ({"meeting_types": ("60",)}, False),
+    ],
+)
+def test_a_request_that_left_the_statuses_that_count_is_told_from_one_that_was_cancelled(
+    mapping: dict[str, Any], lapsed: bool
+):
+    assert booking(ENTRY, **mapping).lapsed is lapsed
 
 
 def test_a_meeting_type_that_cannot_be_known_is_told():

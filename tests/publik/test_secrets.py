@@ -31,16 +31,39 @@ def test_the_first_line_of_each_file_is_read(files: dict[str, str], tmp_path: Pa
     assert secrets == Secrets(KEY.encode(), "mot de passe é", tmp_path / "ca.pem")
 
 
+def test_a_proxy_is_named_by_its_address_alone(files: dict[str, str]):
+    files["SUIVANT_PUBLIK_PROXY"] = "http://proxy.example:3128"
+    assert read_settings(files).publik.proxy == "http://proxy.example:3128"
+    for wrong in ("proxy.example:3128", "http://user:word@proxy.example:3128", "https://proxy.example:3128/"):
+        files["SUIVANT_PUBLIK_PROXY"] = wrong
+        with pytest.raises(WrongSetting, match="it should be a proxy that asks for no password") as told:
+            read_settings(files)
+        assert "word@" not in str(told.value)
+
+
 def test_without_files_there_are_none():
     assert publik_secrets(HubSettings()) == Secrets()
 
 
-def test_a_file_that_cannot_be_read_is_named(files: dict[str, str]):
-    files["SUIVANT_PUBLIK_PASSWORD_FILE"] += ".away"
-    with pytest.raises(
-        WrongSetting, match=r"SUIVANT_PUBLIK_PASSWORD_FILE is '.*away': it should be a readable text file"
-    ):
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        (None, "a text file that the hub's user may read, but there is no such file"),
+        ("folder", "a text file that the hub's user may read, but this is a folder"),
+        (b"\xff\xfe", "a text file that the hub's user may read, but this one is not UTF-8"),
+        (b"\nkey", "a file with the secret in its first line, but that is empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_plain_sentence(files: dict[str, str], tmp_path: Path, kept, why):
+    file = tmp_path / "other"
+    if kept == "folder":
+        file.mkdir()
+    elif kept is not None:
+        file.write_bytes(kept)
+    files["SUIVANT_PUBLIK_KEY_FILE"] = str(file)
+    with pytest.raises(WrongSetting) as wrong:
         read_settings(files)
+    assert str(wrong.value) == f"SUIVANT_PUBLIK_KEY_FILE is '{file}': it should be {why}"
 
 
 def test_settings_that_are_printed_show_neither(files: dict[str, str]):

@@ -1,5 +1,6 @@
 """What Publik's forms say of bookings, as a listing: against a Publik that runs."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -157,7 +158,8 @@ def test_several_services_share_one_form_and_its_list_is_fetched_once(publik: Te
     maps = (form(meeting_types=("30",)), form(service="housing", meeting_types=("60",)))
     listing = opened(forms=maps).list_all(*DAYS)
     assert {booking.id: booking.service for booking in listing.bookings} == {"1001": "identity", "1002": "housing"}
-    assert len(publik.calls) == 1
+    # And once more, for whether that was all.
+    assert [re.findall(r"offset=(\d+)", query) for _method, _path, query in publik.calls] == [["0"], ["2"]]
 
 
 def test_only_named_agendas_and_statuses_count(publik: TestPublik, opened: Opened):
@@ -165,7 +167,15 @@ def test_only_named_agendas_and_statuses_count(publik: TestPublik, opened: Opene
     publik.town.book(FORM, "2026-11-25 10:00", agenda="annexe")
     publik.town.book(FORM, "2026-11-25 10:00", status="new")
     only = form(agenda="fields.agenda_rdv", agendas=("mairie",), statuses=("Réservé",))
-    assert ids(opened(forms=(only,)).list_all(*DAYS)) == {"1001"}
+    listing = opened(forms=(only,)).list_all(*DAYS)
+    assert {each.id for each in listing.bookings if not each.gone} == {"1001"}
+
+
+def test_a_request_that_left_the_statuses_that_count_is_still_told(publik: TestPublik, opened: Opened):
+    """A complete listing without it would say that it is gone."""
+    publik.town.book(FORM, "2026-11-25 10:00", status="2")
+    (found,) = opened(forms=(form(statuses=("Réservé",)),)).list_all(*DAYS).bookings
+    assert (found.gone, found.lapsed) == (True, True)
 
 
 def test_publiks_zone_is_that_of_its_times(publik: TestPublik, opened: Opened):
@@ -289,8 +299,13 @@ def test_no_source_opens_without_what_its_login_asks_for(opened: Opened, login: 
 
 
 def test_an_authority_that_cannot_be_read_is_told(opened: Opened, tmp_path):
-    with pytest.raises(WrongSetting, match="SUIVANT_PUBLIK_CA_FILE"):
-        opened(secrets=Secrets(key=b"x", ca_file=tmp_path / "away.pem"))
+    file = tmp_path / "ca.pem"
+    for why in ("there is no such file", "this one holds none"):
+        with pytest.raises(WrongSetting) as wrong:
+            opened(secrets=Secrets(key=b"x", ca_file=file))
+        sentence = f"SUIVANT_PUBLIK_CA_FILE is '{file}': it should be a PEM file of certificates, but {why}"
+        assert str(wrong.value) == sentence
+        file.write_text("no certificate", encoding="utf-8")
 
 
 def test_a_password_serves_as_well_as_a_key(publik: TestPublik, opened: Opened):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.appointments.refusals import Why
 from hub.appointments.source import ReportKind, SourceAway, SourceRefuses
 from hub.publik.source import PublikSource
 from hub.site import Triggers
@@ -28,18 +29,18 @@ def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how
     for kind, status in leads_to.items():
         made = publik.town.book(FORM, "2026-11-25 10:00")
         reference = f"{FORM}/{made.id}"
-        assert source.status_of(reference) == "1"
+        assert source.status_of(reference, ReportKind(kind)) == "1"
         source.tell(reference, booking_of(made), ReportKind(kind))
-        assert source.status_of(reference) == status
+        assert source.status_of(reference, ReportKind(kind)) == status
         assert publik.town.told[-1]["how"] == how
 
 
 def test_a_jump_is_seen_though_citizens_are_not_shown_its_status(publik: TestPublik, opened: Opened, booked: str):
     publik.town.switches.hides_all_but_booked = True
     source = opened(triggers=TRIGGERS)
-    assert source.status_of(booked) == "1"
+    assert source.status_of(booked, ReportKind.ARRIVED) == "1"
     source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked) == "2"
+    assert source.status_of(booked, ReportKind.ARRIVED) == "2"
 
 
 def test_a_jump_that_the_status_does_not_offer_is_refused_as_such(opened: Opened, booked: str):
@@ -64,7 +65,7 @@ def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Ope
         source.tell(booked, "1001", ReportKind.ARRIVED)
     assert away.value.perhaps_done
     # What the status says, and that it was sent once.
-    assert source.status_of(booked) == "2"
+    assert source.status_of(booked, ReportKind.ARRIVED) == "2"
     assert len(publik.town.told) == 1
 
 
@@ -76,7 +77,7 @@ def test_a_repeated_jump_jumps_twice_where_the_next_status_has_one_of_the_same_n
     source = opened(triggers=TRIGGERS)
     source.tell(booked, "1001", ReportKind.ARRIVED)
     source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked) == "8"
+    assert source.status_of(booked, ReportKind.ARRIVED) == "8"
 
 
 def test_what_never_left_was_surely_not_done(publik: TestPublik, opened: Opened):
@@ -102,8 +103,9 @@ def test_a_condition_that_is_not_met_is_for_people_to_see(publik: TestPublik, op
 
 def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):
     publik.town.lose(FORM, 1)
-    with pytest.raises(SourceRefuses):
-        opened(triggers=TRIGGERS).status_of(booked)
+    with pytest.raises(SourceRefuses) as refused:
+        opened(triggers=TRIGGERS).status_of(booked, ReportKind.ARRIVED)
+    assert refused.value.refusal.why is Why.GONE
 
 
 # --- Chrono -------------------------------------------------------------------------------------------------------
@@ -121,11 +123,36 @@ def test_presence_is_marked_with_the_documented_key_alone(
     publik: TestPublik, marking: PublikSource, booked: str, kind: ReportKind, present: bool
 ):
     assert marking.tells(kind)
-    assert marking.status_of(booked) is None
+    assert marking.status_of(booked, kind) is None
     marking.tell(booked, "1001", kind)
     marking.tell(booked, "1001", kind)
     kept = publik.town.bookings[1001]
     assert (kept.present, kept.extra_data, kept.reason) == (present, {}, "")
+
+
+def test_a_presence_is_not_judged_by_the_status_of_the_form_and_is_marked_again(
+    publik: TestPublik, opened: Opened, booked: str
+):
+    """A workflow may go on for a reason of its own, while the mark was lost."""
+    source = opened(presence=True, triggers=Triggers(cancelled="suivant-annule"), limits=QUICK)
+    publik.faults.append(Told("hang", match="/chrono/api/booking/"))
+    assert source.status_of(booked, ReportKind.ARRIVED) is None
+    with pytest.raises(SourceAway):
+        source.tell(booked, "1001", ReportKind.ARRIVED)
+    publik.town.set_status(FORM, 1, "2")
+    assert source.status_of(booked, ReportKind.ARRIVED) is None
+    source.tell(booked, "1001", ReportKind.ARRIVED)
+    assert publik.town.bookings[1001].present is True
+    # What a trigger tells is judged by it.
+    assert source.status_of(booked, ReportKind.CANCELLED) == "2"
+
+
+def test_a_presence_of_a_booking_that_chrono_does_not_know_is_refused_as_gone(
+    publik: TestPublik, marking: PublikSource, booked: str
+):
+    with pytest.raises(SourceRefuses) as refused:
+        marking.tell(booked, "4711", ReportKind.ARRIVED)
+    assert (refused.value.refusal.why, refused.value.not_offered) == (Why.GONE, False)
 
 
 def test_a_cancellation_is_nothing_that_presence_can_tell(marking: PublikSource):

@@ -124,6 +124,8 @@ class Town:
         self.zone = ZoneInfo(zone)
         self.switches = Switches()
         self.clock_off_ms = 0
+        # So many requests at most, whatever `limit` asks for. [code] knows no such cap; a host may have one.
+        self.limit_most = None
         self.lock = threading.RLock()
         self.forms: dict[str, dict[int, Form]] = {}
         self.bookings: dict[int, BookingKept] = {}

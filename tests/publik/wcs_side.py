@@ -38,6 +38,7 @@ def list_forms(town: Town, request: Request, slug: str) -> Reply:
     try:
         offset, limit = int(request.one("offset", "0")), int(request.one("limit", "1000000"))
         since = _since(request)
+        limit = limit if town.limit_most is None else min(limit, town.limit_most)
     except ValueError:
         return refuse(request, 400, "Invalid request", "Invalid parameter")  # [code]
     wanted = request.one("filter", "all")

@@ -73,7 +73,8 @@ def test_who_never_came_and_is_readmitted_by_an_agent_waits_like_a_walk_in_of_no
     queue.turn(10 * MINUTE)
     queue.job(ExpireExpected, ticket=ticket)
     queue.open("desk-1")
-    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    answer = queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    assert answer.number == "A001", "the number it has now is told"
     after = queue.ticket(ticket)
     assert (after.due_ms, after.kind, after.label) == (queue.now_ms + 20 * MINUTE, "open", "A001")
 

@@ -20,6 +20,7 @@ from hub.queue.requests import (
     ForgetBookings,
     Issue,
     Move,
+    Next,
     Origin,
     Source,
     TakeBookings,
@@ -139,6 +140,42 @@ def test_cancelled_twice_it_is_cancelled_once(queue):
     before = queue.snapshot()
     assert queue.do(cancel_of()).count == 0
     assert queue.snapshot() == before
+
+
+def lapse_of(booking="b-1"):
+    return CancelBooking(origin=SYNC, booking=booking, lapsed=True)
+
+
+def test_a_booking_that_lapsed_ends_for_who_is_not_here_yet(queue):
+    queue.do(book_of())
+    assert queue.do(lapse_of()).count == 1
+    assert (queue.state(1), row_of(queue)["gone"]) == (State.CANCELLED, 1)
+    queue.do(book_of(code="again"))
+    assert [each.state for each in tickets_of(queue)] == [State.CANCELLED, State.EXPECTED]
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.CALLED, State.SERVED, State.ABSENT])
+def test_a_booking_that_lapsed_stands_for_who_is_or_was_here(queue, state):
+    """Publik's own form moves on as it is told of the arrival."""
+    queue.open("desk-1")
+    queue.do(book_of())
+    if state is State.ABSENT:
+        queue.turn(2 * HOUR)
+        queue.job(ExpireExpected, ticket=1)
+    else:
+        queue.ask(CheckIn, desk="", ticket=1)
+        queue.turn(HOUR)
+    if state in {State.CALLED, State.SERVED}:
+        queue.ask(Next, desk="desk-1", shown=None)
+    if state is State.SERVED:
+        queue.ask(Next, desk="desk-1", shown=1)
+    assert queue.state(1) is state
+    before = queue.snapshot()
+    assert queue.do(lapse_of()).count == 0
+    assert queue.snapshot() == before
+    # And a true cancellation is still told.
+    assert queue.do(cancel_of()).count == 1
+    assert queue.ticket(1).booking_note == (None if state is State.SERVED else "cancelled")
 
 
 def test_a_booking_that_is_gone_is_not_moved(queue):
@@ -376,8 +413,8 @@ def test_what_no_database_keeps_is_refused_with_the_reason_alone_and_in_a_slice(
 )
 def test_a_name_of_any_script_is_kept_on_one_line(queue, given_name, kept):
     assert shown_name(given_name) == kept
-    take(queue, book_of(name=given_name))
-    assert [row[2] for row in queue.table("visitor_name")] == ([] if kept is None else [kept])
+    take(queue, book_of(name=given_name), book_of("b-2", name=given_name))
+    assert [row[2] for row in queue.table("visitor_name")] == ([] if kept is None else [kept, kept])
 
 
 def test_two_bookings_at_the_same_time_are_both_expected(queue):

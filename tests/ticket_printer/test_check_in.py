@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from nodes.events import Configured, Connected, Disconnected
+from nodes.events import Commanded, Configured, Connected, Disconnected
 from nodes.ticket_printer.check_ins import SAME_MS
 from nodes.ticket_printer.core import PENDING_MOST
-from nodes.ticket_printer.events import Keep, KeyboardAway, KeyboardThere, KeyChanged, Print, PrinterLooked
+from nodes.ticket_printer.events import Keep, KeyboardAway, KeyboardThere, KeyChanged, Print, PrintEnded, PrinterLooked
 from nodes.ticket_printer.printer import Outcome
+from nodes.ticket_printer.spool import Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
-from protocol.messages import Abandon, Arrival, CheckIn, IssueTicket, Printed, Refused
+from protocol.messages import Abandon, Arrival, CheckIn, CommandKind, IssueTicket, Printed, Refused
 from tests.ticket_printer.dispenser import HEALTHY, Dispenser, without_beats, without_broker, without_paper
 from tests.ticket_printer.hub import CONFIG, ISSUED_AT, check_in_reply, ticket_reply
 
@@ -106,6 +107,18 @@ def test_a_refused_code_prints_nothing_and_is_not_asked_again(dispenser: Dispens
     assert dispenser.flashes(2_000) == 4
     assert dispenser.of(Print) == []
     assert len(dispenser.sent(CheckIn)) == 1
+
+
+def test_a_full_disk_that_keeps_a_ticket_back_keeps_no_slip_back(dispenser: Dispenser) -> None:
+    dispenser.tell(Commanded(CommandKind.TEST_PRINT))
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.scan()
+    answer(dispenser)
+    dispenser.disk_fails = {Step.PRINTING}
+    dispenser.tell(PrintEnded(None, Outcome.PRINTED, None))
+    [paper] = dispenser.of(Print)
+    assert paper.id == dispenser.checks_in()[0].id
 
 
 # --- once or twice ---

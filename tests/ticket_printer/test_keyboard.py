@@ -179,7 +179,7 @@ def test_a_held_key_is_pressed_once() -> None:
 
 
 def test_keys_that_the_kernel_dropped_are_told() -> None:
-    assert list(happened(event(EV_SYN, SYN_DROPPED, 0), "kbd", 7)) == [KeysLost("kbd")]
+    assert list(happened(event(EV_SYN, SYN_DROPPED, 0), "kbd", 7)) == [KeysLost("kbd", 7)]
 
 
 def test_what_is_no_key_says_nothing() -> None:

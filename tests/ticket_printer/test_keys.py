@@ -93,8 +93,15 @@ def test_a_code_of_300_signs_is_one_and_a_longer_one_is_not() -> None:
 def test_a_code_that_lost_keys_is_to_be_read_again() -> None:
     typing = Typing()
     held(typing, SHIFT)
-    typing.lose()
+    typing.lose(1_000)
     assert typed(typing, KEY_A, ENTER, KEY_A, ENTER) == ["", "a"]
+
+
+def test_a_code_whose_first_keys_were_lost_is_to_be_read_again() -> None:
+    typing = Typing()
+    typed(typing, KEY_1, ENTER, now_ms=1_000)
+    typing.lose(1_000_000)
+    assert typed(typing, KEY_M, ENTER, now_ms=1_000_001) == [""]
 
 
 def key(device: str, code: int) -> KeyChanged:
@@ -125,7 +132,7 @@ def test_keys_lost_on_one_keyboard_spoil_its_code_alone() -> None:
     keyboards = Keyboards()
     keyboards.take(key(SCANNER, KEY_A))
     keyboards.take(key(KEYPAD, KEYPAD_1))
-    keyboards.take(KeysLost(SCANNER))
+    keyboards.take(KeysLost(SCANNER, 1_000))
     assert keyboards.take(key(SCANNER, ENTER)) == ""
     assert keyboards.take(key(KEYPAD, ENTER)) == "1"
 

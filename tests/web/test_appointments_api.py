@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from hub.appointments.list_state import ListState
+from hub.appointments.refusals import Refusal, Why, read_refusal, written
+from hub.appointments.source import SourceRefuses
 from hub.publik.answers import Answer, document
-from hub.publik.faults import Fault
+from hub.publik.faults import Fault, for_source
 from hub.web.booking_reading import FailedReport
 from hub.web.booking_sentences import report_reason
 from tests.web.stand import Served, Stand, TurnedClock, new_id
@@ -43,17 +45,40 @@ def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (404, {"err": 1, "err_desc": "Page not found"}, "La demande ne connaît pas cette étape dans son état actuel."),
+        (404, {"err": 1, "err_desc": "Page absente"}, "La demande ne connaît pas cette étape dans son état actuel."),
         (403, {"err": 1, "err_desc": "Unmet condition"}, "Cette étape n’est pas ouverte à la demande pour le moment."),
-        (403, {"err": 1, "err_desc": "Unknown user"}, "Suivant n’en a pas le droit là-bas."),
+        (302, {"err": 1, "err_desc": ""}, "La source a changé d’adresse\u00a0: à voir par l’administrateur."),
+        (200, [], "La réponse est inutilisable\u00a0: à voir par l’administrateur."),
+        (200, {"err": 1, "err_desc": "réservation annulée"}, "Cela a été refusé."),
         (400, {"err": 1, "err_desc": "whatever"}, "Cela a été refusé."),
     ],
 )
-def test_a_refusal_is_told_in_plain_words(status: int, body: dict[str, Any], said: str) -> None:
+def test_a_refusal_is_told_in_plain_words(status: int, body: Any, said: str) -> None:
     with pytest.raises(Fault) as refused:
         document(Answer("https://publik.invalid/api/forms/x/1/", status, msgspec.json.encode(body), 0))
-    report = FailedReport(1, "b", 1, None, "", 0, "served", 0, 1, str(refused.value))
+    error = for_source(refused.value, Why.NO_STEP)
+    assert isinstance(error, SourceRefuses)
+    kept = read_refusal(written(error.refusal))
+    report = FailedReport(1, "b", 1, None, "", 0, "served", 0, 1, kept)
     assert report_reason(report) == said
+    assert kept.reason == str(refused.value)
+    assert kept.said == (body["err_desc"] if isinstance(body, dict) else "")
+
+
+def test_a_sentence_kept_by_an_earlier_version_is_still_shown() -> None:
+    assert read_refusal("publik said no") == Refusal(Why.SAYS_NO, "publik said no", "publik said no")
+
+
+def test_of_a_refusal_staff_read_french_and_the_sources_own_words_and_programs_the_english_sentence(
+    client: httpx.Client, stand: Stand
+) -> None:
+    ticket = stand.book("civil", at("9:45"))
+    stand.fail_report(ticket, "served", written(Refusal(Why.SAYS_NO, "https://p.invalid/1/ says no", "déjà pointé")))
+    panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
+    assert "Cela a été refusé. déjà pointé Réessayer" in panel
+    assert "says no" not in panel
+    (report,) = client.get(f"{API}/appointments/reports").json()["reports"]
+    assert report["error"] == "https://p.invalid/1/ says no"
 
 
 def test_the_last_one_told_again_leaves_a_panel_that_says_so(client: httpx.Client, stand: Stand) -> None:

@@ -38,11 +38,15 @@ from hub.site import Service
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is known of the bookings of a slice: their rows, their tickets, and which of these people saw already."""
+    """What is known of the bookings of a slice: their rows, their tickets, and which of these people saw already.
+
+    `last_id`: of the tickets, None before the first.
+    """
 
     known: dict[str, Known]
     tickets: dict[str, Ticket]
     seen: frozenset[int]
+    last_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
                 plans.append(_plan(work, look, change))
             except Refusal as refusal:
                 refused.append((change.booking[:TEXT_MOST], str(refusal)))
-        count += _do(work, plans)
+        work.give_way()
+        count += _do(work, look, plans)
     return DoneAnswer(count=count, refused=tuple(refused))
 
 
@@ -99,7 +104,7 @@ def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
 
 def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
     look = _look(work, [change] if _is_sound(change) else [])
-    return DoneAnswer(count=_do(work, [_plan(work, look, change)]))
+    return DoneAnswer(count=_do(work, look, [_plan(work, look, change)]))
 
 
 def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]:
@@ -128,18 +133,21 @@ def _is_sound(change: BookingChange) -> bool:
 def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
     known: dict[str, Known] = {}
     tickets: dict[str, Ticket] = {}
-    for row in work.rows(booking_store.KNOWN, ids=work.many([change.booking for change in changes])):
-        booking, ticket = with_ticket(row)
-        known[booking.id], tickets[booking.id] = booking, ticket
-    forgotten = [change.booking for change in changes if isinstance(change, Book) and change.booking not in known]
-    if forgotten:
-        for row in work.rows(booking_store.TICKETS_OF_BOOKINGS, ids=work.many(forgotten)):
-            ticket = from_row(row)
-            tickets[str(ticket.booking)] = ticket
+    ids = work.many([change.booking for change in changes])
+    last_id, rows = work.rows_with_counter(booking_store.KNOWN, "", TICKET_IDS, ids=ids)
+    for row in rows:
+        if row[0] is not None:
+            booking, ticket = with_ticket(row)
+            known[booking.id], tickets[booking.id] = booking, ticket
+    booked = {change.booking for change in changes if isinstance(change, Book)}
+    for row in rows:
+        ticket = from_row(row[len(KNOWN_FIELDS) :])
+        if row[0] is None and ticket.booking in booked:
+            tickets.setdefault(str(ticket.booking), ticket)
     cancelled = {change.booking for change in changes if isinstance(change, CancelBooking)}
     waiting = [each.id for name, each in tickets.items() if name in cancelled and each.state is State.WAITING]
     seen = work.rows(booking_store.SEEN, ids=work.many(waiting)) if waiting else []
-    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen))
+    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen), last_id)
 
 
 # --- what is to be done -------------------------------------------------------------------------------------------
@@ -157,7 +165,10 @@ def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
         return _plan_move(work, known, ticket, change)
     if known.gone:
         return _Plan(Step.KEEP, known, known, ticket)
-    return _Plan(of_cancel(ticket, ticket.id in look.seen), replace(known, gone=True), known, ticket)
+    step = of_cancel(ticket, ticket.id in look.seen)
+    if change.lapsed and step is not Step.CANCEL and ticket.state is not State.CANCELLED:
+        return _Plan(Step.KEEP, known, known, ticket)
+    return _Plan(step, replace(known, gone=True), known, ticket)
 
 
 def _plan_book(work: Work, known: Known | None, ticket: Ticket | None, change: Book) -> _Plan:
@@ -202,25 +213,23 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
 # --- doing it -----------------------------------------------------------------------------------------------------
 
 
-def _do(work: Work, plans: Sequence[_Plan]) -> int:
+def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     """Gives how many changed anything."""
     plans = [plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was]
     new = [plan for plan in plans if plan.step is Step.NEW]
     _release(work, new)
-    next_id = work.counter("", TICKET_IDS, by=len(new)) - len(new) + 1 if new else 0
-    made = []
+    next_id = (look.last_id or 0) + 1
+    if new:
+        work.raise_counter("", TICKET_IDS, look.last_id, by=len(new))
     for plan in plans:
         told = plan.told
         if plan.step is Step.NEW:
             told, next_id = replace(told, ticket=next_id), next_id + 1
             work.insert(_expected(plan, told), Event.BOOK)
-            made.append((plan, told))
+            _name(work, plan, told)
         elif plan.ticket is not None:
             _change(work, plan, plan.ticket)
         _keep(work, told, plan.was)
-    work.flush()
-    for plan, told in made:
-        _name(work, plan, told)
     return len(plans)
 
 

@@ -73,7 +73,7 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.READMIT)
     _need_service(view, ticket, Event.READMIT)
-    readmit_ticket(work, ticket, at_desk=view.desk.name)
+    ticket = readmit_ticket(work, ticket, at_desk=view.desk.name)
     work.publish_desk(view.desk.name)
     return _done(ticket)
 

@@ -198,6 +198,13 @@ document.addEventListener("htmx:finally:request", (event) => {
   if (panel()) panel().querySelector("[data-focus]")?.focus();
   else if (document.activeElement === document.body) (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
 });
+/* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
+document.addEventListener("htmx:before:swap", (event) => {
+  const kind = event.detail.ctx.response?.headers.get("content-type") ?? "text/html";
+  if (kind.startsWith("text/html")) return;
+  event.preventDefault();
+  document.getElementById("answer").innerHTML = document.getElementById("failed").innerHTML;
+});
 document.addEventListener("htmx:after:swap", () => {
   const keys = document.getElementById("keys-switch");
   if (keys) keys.checked = !keysOff();

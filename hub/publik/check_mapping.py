@@ -1,0 +1,213 @@
+"""Does the site file's mapping of a form find bookings in its requests, and do its filters leave any? Pure.
+
+Everything that is wrong is told at once. Keys, counts, statuses and slugs are told, never what a visitor wrote.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from typing import Any
+
+from msgspec.structs import replace
+
+from hub.appointments.source import Booking
+from hub.findings import Finding, Level
+from hub.publik.faults import clean
+from hub.publik.mapping import booking_id, read_entry, start_of, visitor_name
+from hub.publik.paths import text_at, value_at
+from hub.publik.slots import parse_slot
+from hub.publik.times import NotATime
+from hub.publik.wcs import status_of
+from hub.site import BookingForm
+
+Requests = Sequence[dict[str, Any]]
+
+LISTED_MOST = 20
+# How much alike two words are where one of them is a slip.
+NEAR = 0.75
+# What agendas are called by, and how many a form may have. What looks otherwise may be somebody's name or number: the
+# path may lead anywhere.
+_SLUG = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9_-]{0,99}")
+AGENDAS_MOST = 10
+
+
+def mapping_findings(form: BookingForm, found: Requests) -> Iterator[Finding]:
+    """`found`: some requests of the form, one at least."""
+    about = f"form {form.form}, service {form.service}"
+    booked = [each for each in found if booking_id(form, each)]
+    told = [_booking(about, form, found, len(booked))]
+    # Without a booking the other paths are tried all the same.
+    looked_at = booked or found
+    told += _paths(about, form, looked_at, all_must=bool(booked))
+    told += _filters(about, form, looked_at)
+    yield from told
+    if all(each.level is not Level.WRONG for each in told):
+        yield from _what_counts(about, form, booked)
+
+
+def statuses_seen(found: Requests) -> str:
+    """Id and name of each status, the most frequent first."""
+    return _listed([_status(each) for each in found])
+
+
+# --- paths --------------------------------------------------------------------------------------------------------
+
+
+def _booking(about: str, form: BookingForm, found: Requests, many: int) -> Finding:
+    if many:
+        return Finding(Level.OK, f"{about}: a booking in {many} of {len(found)} requests")
+    hint = _keys(found, form.booking) + _about_workflow_data(form.booking, found)
+    return Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{hint}")
+
+
+def _paths(about: str, form: BookingForm, found: Requests, *, all_must: bool) -> Iterator[Finding]:
+    many = len(found)
+    starts = sum(_has_start(form, each) for each in found)
+    yield _counted(about, "a start", starts, many, _keys(found, form.start), needed=all_must or not starts)
+    if form.names:
+        yield from _names(about, form, found)
+    for path, what in ((form.code, "a code"), (form.agenda, "an agenda")):
+        if path:
+            there = sum(text_at(each, path) is not None for each in found)
+            hint = "" if there else _keys(found, path)
+            yield _counted(about, what, there, many, hint, needed=not there)
+
+
+def _names(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:
+    """A field that nobody filled in is no fault, one that is not there is; but for a client that sees none of them."""
+    named = sum(visitor_name(form, each) is not None for each in found)
+    anonymised = not any(value_at(each, "workflow.data") for each in found)
+    hint = "" if named or not anonymised else ", perhaps since the client sees anonymised data only"
+    yield _counted(about, "a name", named, len(found), hint, needed=False)
+    for path in form.names:
+        if not anonymised and not any(_is_there(each, path) for each in found):
+            yield Finding(Level.WRONG, f"{about}: a name is in none{_keys(found, path)}")
+
+
+def _counted(about: str, what: str, there: int, many: int, hint: str, *, needed: bool) -> Finding:
+    level = Level.OK if there == many else Level.WRONG if needed else Level.NOTE
+    return Finding(level, f"{about}: {what} in {there} of {many}{'' if there == many else hint}")
+
+
+def _has_start(form: BookingForm, entry: dict[str, Any]) -> bool:
+    try:
+        return start_of(form, entry) is not None
+    except NotATime:
+        return False
+
+
+def _is_there(entry: dict[str, Any], path: str) -> bool:
+    above, _, key = path.rpartition(".")
+    around = value_at(entry, above) if above else entry
+    return key in around if isinstance(around, dict) else value_at(entry, path) is not None
+
+
+def _keys(found: Requests, path: str) -> str:
+    """Where the path leaves the JSON, and the keys that are there instead."""
+    keys = path.split(".")
+    for depth in range(len(keys) - 1, -1, -1):
+        above = ".".join(keys[:depth])
+        there = [value_at(each, above) if above else each for each in found]
+        names = sorted({str(key) for each in there if isinstance(each, dict) for key in each})
+        if names:
+            listed = ", ".join(clean(name) for name in names[:LISTED_MOST])
+            return f": nothing usable at {path}; {above or 'the request'} holds {listed}"
+    return f": nothing at {path}"
+
+
+def _about_workflow_data(path: str, found: Requests) -> str:
+    if not path.startswith("workflow.data.") or any(value_at(each, "workflow.data") for each in found):
+        return ""
+    return "; a client that sees anonymised data only sees no workflow.data: let the workflow copy it to a field"
+
+
+# --- filters ------------------------------------------------------------------------------------------------------
+
+# By what one request is known: a status by id and name, an agenda by its slug; nothing where it has none.
+Words = tuple[str, ...]
+
+
+def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:
+    agendas = [_word(text_at(each, form.agenda)) for each in found] if form.agenda else []
+    if form.agendas and any(agendas):
+        shown = form.agenda not in {*form.names, form.code} and _are_slugs(agendas)
+        yield _filter(about, "agendas", form.agendas, agendas, shown=shown)
+    types = [_meeting_type(form, each) for each in found]
+    if form.meeting_types and any(types):
+        yield _filter(about, "meeting_types", form.meeting_types, types)
+    elif form.meeting_types and any(_has_start(form, each) for each in found):
+        yield Finding(Level.WRONG, f"{about}: {form.start} holds no slot, so no meeting type is known")
+    statuses = [_status(each) for each in found]
+    if form.statuses:
+        yield _filter(about, "statuses", form.statuses, statuses)
+    if form.cancelled_statuses:
+        # Nobody need have cancelled yet.
+        yield _filter(about, "cancelled_statuses", form.cancelled_statuses, statuses, none=Level.NOTE)
+
+
+def _filter(
+    about: str,
+    key: str,
+    wanted: Sequence[str],
+    seen: Sequence[Words],
+    *,
+    none: Level = Level.WRONG,
+    shown: bool = True,
+) -> Finding:
+    """How many requests it fits; what is named and was not seen, and what was.
+
+    `none`: what it is that it fits none. `shown`: what was seen names nobody.
+    """
+    fitting = sum(any(word in wanted for word in words) for words in seen)
+    known = {word for words in seen for word in words}
+    unseen = [word for word in wanted if word not in known]
+    words = f"{about}: {key} fit {fitting} of {len(seen)}"
+    if not unseen:
+        return Finding(Level.OK, words)
+    instead = _listed(seen) if shown else "words that do not look like slugs, and are not shown"
+    meant = "".join(_meant(word, known) for word in unseen) if shown else ""
+    words += f": {', '.join(map(repr, unseen))} not seen; seen were {instead}{meant}"
+    return Finding(Level.NOTE if fitting else none, words)
+
+
+def _are_slugs(seen: Sequence[Words]) -> bool:
+    known = {word for words in seen for word in words}
+    return len(known) <= AGENDAS_MOST and all(map(_SLUG.fullmatch, known))
+
+
+def _meant(word: str, known: set[str]) -> str:
+    near = {each.casefold(): each for each in sorted(known) if not each.isdigit()}
+    close = difflib.get_close_matches(word.casefold(), near, n=1, cutoff=NEAR)
+    return f"; is {clean(near[close[0]])!r} meant by {word!r}?" if close else ""
+
+
+def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Finding]:
+    """Whether the filters leave anything, taken together."""
+    if not (form.agendas or form.meeting_types or form.statuses):
+        return
+    standing = replace(form, cancelled_statuses=())
+    read = [read_entry((standing,), each, UTC) for each in booked]
+    counting = sum(isinstance(each, Booking) and not each.gone for each in read)
+    hint = "" if counting else ": each filter fits some, and all of them together none"
+    level = Level.OK if counting else Level.WRONG
+    yield Finding(level, f"{about}: {counting} of {len(booked)} count{hint}")
+
+
+def _word(text: str | None) -> Words:
+    return () if text is None else (text,)
+
+
+def _status(entry: dict[str, Any]) -> Words:
+    return tuple(each for each in status_of(entry) if each is not None)
+
+
+def _meeting_type(form: BookingForm, entry: dict[str, Any]) -> Words:
+    slot = parse_slot(text_at(entry, form.start) or "")
+    return (slot.meeting_type,) if slot else ()
+
+
+def _listed(seen: Sequence[Words]) -> str:
+    counted = Counter(", ".join(map(clean, words)) or "none" for words in seen)
+    return "; ".join(words for words, _count in counted.most_common(LISTED_MOST))

@@ -1,0 +1,168 @@
+"""A town that worked with an earlier version: its day is there after the upgrade, and the hub goes on with it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, MetaData, Row, Select, Table, select
+
+from hub.__main__ import main
+from hub.database.engine import first_generation, open_engine
+from hub.database.migration import check, config, head, migrate
+from hub.queue.requests import (
+    Cancel,
+    CheckIn,
+    DeskAnswer,
+    ExpireExpected,
+    Finish,
+    Issue,
+    MarkAbsent,
+    Origin,
+    Park,
+    Readmit,
+    Source,
+    Start,
+    TicketAnswer,
+)
+from hub.queue.states import State
+from tests.checkers import check_all, read
+from tests.databases import sqlite_url
+from tests.queue.harness import HOUR, MINUTE, TUESDAY_AT_TEN, Queue, town
+
+FIRST = "0001"
+ASKED = Issue(
+    origin=Origin(Source.DISPENSER, "printer-1", "01937a3e-2f40-7c1d-8a55-3f2b9c4d5e6f"), service="civil", code="asked"
+)
+Rows = dict[str, list[Row[Any]]]
+
+
+@pytest.fixture
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
+    """A morning in which a ticket came to be in each state."""
+    engine = open_engine(sqlite_url(tmp_path_factory.mktemp("played")))
+    queue = Queue(engine, town())
+    first_generation(engine, queue.site.name, TUESDAY_AT_TEN)
+    _play(queue)
+    yield queue
+    queue.close()
+    engine.dispose()
+
+
+def _play(queue: Queue) -> None:
+    queue.open("desk-1", "desk-2", "desk-3")
+    queue.book(TUESDAY_AT_TEN + HOUR, name="Zoé Exemple-Inventée")
+    missed = queue.book(TUESDAY_AT_TEN + MINUTE)
+    queue.do(ASKED)
+    for service in ("civil", "civil", "civil", "papers", "papers", "social", "social", "taxes"):
+        queue.issue(service, priority=service == "papers")
+    queue.press("desk-1")
+    queue.ask(Park, desk="desk-1", shown=queue.held("desk-1"))
+    queue.press("desk-1")
+    queue.press("desk-1")
+    queue.press("desk-2")
+    queue.ask(MarkAbsent, desk="desk-2", shown=queue.held("desk-2"))
+    queue.press("desk-2")
+    queue.ask(Start, desk="desk-2", shown=queue.held("desk-2"))
+    queue.ask(Cancel, desk="desk-3", ticket=queue.issue("social"))
+    queue.turn(7 * MINUTE)
+    queue.job(ExpireExpected, ticket=missed)
+
+
+@pytest.fixture
+def of_first(day: Queue, empty_engine: Engine) -> Engine:
+    """A database of the first version that holds this day."""
+    with empty_engine.execution_options(write=True).begin() as connection:
+        command.upgrade(config(connection), FIRST)
+    tables = _tables(empty_engine)
+    with day.engine.connect() as played, empty_engine.execution_options(write=True).begin() as connection:
+        for table in tables.sorted_tables:
+            source = _tables(day.engine).tables[table.name]
+            rows = [dict(row) for row in played.execute(_columns_of(source, table)).mappings()]
+            if rows:
+                connection.execute(table.insert(), rows)
+    return empty_engine
+
+
+def _tables(engine: Engine) -> MetaData:
+    tables = MetaData()
+    tables.reflect(engine, only=lambda name, _: not name.startswith("alembic"))
+    return tables
+
+
+def _columns_of(table: Table, earlier: Table) -> Select[Any]:
+    return select(*(table.c[column.name] for column in earlier.c))
+
+
+def _rows(engine: Engine, earlier: MetaData) -> Rows:
+    """All rows, by what these tables have in the way of columns."""
+    tables = _tables(engine).tables
+    with engine.connect() as connection:
+        return {
+            each.name: sorted(connection.execute(_columns_of(tables[each.name], each)).all(), key=repr)
+            for each in earlier.sorted_tables
+        }
+
+
+def test_the_day_holds_a_ticket_in_each_state(day: Queue) -> None:
+    assert {ticket.state for ticket in day.tickets()} == set(State)
+    assert all(day.table(name) for name in ("ticket_event", "outbox", "request", "counter", "visitor_name"))
+
+
+def test_an_upgrade_leaves_every_row_of_the_day_as_it_was(of_first: Engine) -> None:
+    tables = _tables(of_first)
+    before = _rows(of_first, tables)
+    assert migrate(of_first) == head()
+    assert _rows(of_first, tables) == before
+
+
+def test_the_command_finds_it_too_old_upgrades_it_and_finds_it_right(
+    of_first: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", of_first.url.render_as_string(hide_password=False))
+    assert main(["database", "check"]) != 0
+    assert "suivant database upgrade" in capsys.readouterr().err
+    assert main(["database", "upgrade"]) == 0
+    assert main(["database", "check"]) == 0
+    assert f"revision {head()}" in capsys.readouterr().out
+
+
+def test_the_hub_goes_on_with_the_day_after_the_upgrade(day: Queue, of_first: Engine) -> None:
+    migrate(of_first)
+    assert check(of_first) == head()
+    assert first_generation(of_first, day.site.name, TUESDAY_AT_TEN + HOUR) == TUESDAY_AT_TEN, "nodes know the same"
+    after = Queue(of_first, day.site, at_ms=day.now_ms)
+    try:
+        _go_on(after, before=day)
+        check_all(read(of_first, day.site.name))
+    finally:
+        after.close()
+
+
+def _go_on(after: Queue, before: Queue) -> None:
+    """Each thing that a person had begun is ended, and the next numbers are the next."""
+    for desk in ("desk-1", "desk-2", "desk-3"):
+        assert after.held(desk) == before.held(desk)
+        assert after.desk_mode(desk) == before.desk_mode(desk)
+    last = max(ticket.number or 0 for ticket in before.tickets() if ticket.series == "A")
+    assert after.ticket(after.issue("civil")).number == last + 1
+    after.ask(Finish, desk="desk-2", shown=after.held("desk-2"))
+    assert isinstance(after.press("desk-1"), DeskAnswer)
+    for state, kind in ((State.EXPECTED, CheckIn), (State.ABSENT, Readmit), (State.ABSENT, Readmit)):
+        ticket = next(each for each in after.tickets() if each.state is state)
+        answer = after.ask(kind, desk="desk-1", ticket=ticket.id)
+        assert isinstance(answer, DeskAnswer | TicketAnswer)
+        assert answer.number == after.ticket(ticket.id).label
+        assert after.state(ticket.id) is State.WAITING
+
+
+def test_a_request_of_before_the_upgrade_is_answered_with_its_first_answer(day: Queue, of_first: Engine) -> None:
+    migrate(of_first)
+    after = Queue(of_first, day.site, at_ms=day.now_ms)
+    try:
+        tickets = after.tickets()
+        assert after.do(ASKED) == day.do(ASKED)
+        assert after.repeated
+        assert after.tickets() == tickets
+    finally:
+        after.close()
