@@ -1,0 +1,182 @@
+"""Starts Debian's nginx on loopback with the example of the project, before a hub.
+
+with start_nginx(folder, hub_port=served.port, port=free_port()) as nginx:
+    with nginx.client() as browser:
+"""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from hub.reached import Reached, parse_proxies
+from provisioning.certificates import Authority, PemFiles, write_pair
+from tests.broker import free_port
+
+EXAMPLE = Path(__file__).parents[1] / "provisioning" / "nginx.conf.example"
+# Browsers take any name below localhost for this machine.
+HOST, BASE = "accueil.localhost", "/suivant"
+HERE, ALSO_HERE = "127.0.0.1", "127.0.0.2"
+START_TIMEOUT_S = 20.0
+ANSWER_LIMIT_S = 20.0
+AROUND_IT = """\
+daemon off;
+pid {folder}/nginx.pid;
+{user}
+events {{ worker_connections 256; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/suivant.conf;
+}}
+"""
+
+
+def filled_in(example: str, filling: dict[str, str]) -> str:
+    """The example as an administrator fills it in; what is to be filled in must stand there."""
+    for placeholder, value in filling.items():
+        assert placeholder in example, placeholder
+        example = example.replace(placeholder, value)
+    return example
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Chosen before the hub starts, which must know by which address browsers find it."""
+
+    tls: int
+    plain: int
+
+    @property
+    def reached(self) -> Reached:
+        return Reached(origin=f"https://{HOST}:{self.tls}", path=BASE, proxies=parse_proxies(HERE))
+
+
+def free_ports() -> Ports:
+    return Ports(free_port(), free_port())
+
+
+@dataclass(slots=True)
+class Nginx:
+    folder: Path
+    ports: Ports
+    files: PemFiles
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def origin(self) -> str:
+        return self.ports.reached.origin
+
+    @property
+    def access_log(self) -> str:
+        return (self.folder / "access.log").read_text(encoding="utf-8")
+
+    @property
+    def error_log(self) -> str:
+        return (self.folder / "error.log").read_text(encoding="utf-8")
+
+    def trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.files.ca)
+
+    @contextmanager
+    def client(self, *, source: str = HERE, **options: Any) -> Iterator[httpx.Client]:
+        """Requests of the hub's own pages, from this address."""
+        headers = {"Origin": self.origin}
+        transport = _ToHere(self.trust(), source)
+        options = {"headers": headers, "base_url": self.origin, "timeout": ANSWER_LIMIT_S} | options
+        with httpx.Client(transport=transport, **options) as client:
+            yield client
+
+    def start(self) -> None:
+        errors = self.folder / "error.log"
+        command = ["nginx", "-e", str(errors), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
+        with (self.folder / "nginx.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=_search_path())
+        until = time.monotonic() + START_TIMEOUT_S
+        while True:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"nginx did not start: {(self.folder / 'nginx.log').read_text()[-2000:]}")
+            try:
+                socket.create_connection((HERE, self.ports.tls), timeout=1).close()
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Its master ends its workers only where it is asked to."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
+
+
+@contextmanager
+def start_nginx(folder: Path, hub_port: int, ports: Ports) -> Iterator[Nginx]:
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = Authority("Trois-Tilleuls", datetime.now(UTC))
+    files = write_pair(folder, "proxy", authority, authority.server(HOST, (HOST,)))
+    filling = {
+        "127.0.0.1:8080": f"{HERE}:{hub_port}",
+        "https://accueil.ville.example$request_uri": f"https://{HOST}:{ports.tls}$request_uri",
+        "/etc/ssl/certs/accueil.ville.example.pem": str(files.cert),
+        "/etc/ssl/private/accueil.ville.example.key": str(files.key),
+        "accueil.ville.example": HOST,
+        "/var/log/nginx/suivant.log": str(folder / "access.log"),
+        # Not every machine has IPv6.
+        "listen [::]:80": f"listen {ALSO_HERE}:{ports.plain}",
+        "listen [::]:443": f"listen {ALSO_HERE}:{ports.tls}",
+        "listen 80;": f"listen {HERE}:{ports.plain};",
+        "listen 443 ssl": f"listen {HERE}:{ports.tls} ssl",
+    }
+    (folder / "suivant.conf").write_text(filled_in(EXAMPLE.read_text(encoding="utf-8"), filling), encoding="utf-8")
+    # Its usual user cannot read the folders of tests that run as root.
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(AROUND_IT.format(folder=folder, user=user), encoding="utf-8")
+    nginx = Nginx(folder, ports, files)
+    nginx.start()
+    try:
+        yield nginx
+    finally:
+        nginx.stop()
+
+
+class _ToHere(httpx.BaseTransport):
+    """The public name is this machine, whatever its resolver says; the certificate must still be of that name."""
+
+    def __init__(self, trust: ssl.SSLContext, source: str) -> None:
+        self._inner = httpx.HTTPTransport(verify=trust, local_address=source)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        extensions = {**request.extensions, "sni_hostname": request.url.host}
+        there = httpx.Request(
+            request.method,
+            request.url.copy_with(host=HERE),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=extensions,
+        )
+        return self._inner.handle_request(there)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _search_path() -> dict[str, str]:
+    # Debian keeps nginx in /usr/sbin, which is not on every user's path.
+    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}
