@@ -167,6 +167,34 @@ def test_not_even_a_failure_of_the_hub_can_be_framed(town: Town, agent: httpx.Cl
     assert is_closed(answer), answer.headers
 
 
+FORGED = [
+    {"X-Forwarded-Host": "evil.example"},
+    {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+    {"X-Forwarded-Server": "evil.example", "X-Host": "evil.example"},
+    {"Forwarded": "for=127.0.0.1;host=evil.example;proto=https"},
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_no_forwarded_host_makes_another_page_the_hubs_own(
+    town: Town, agent_token: str, forged: dict[str, str]
+) -> None:
+    before = town.journal()
+    headers = {"Origin": "https://evil.example", "Cookie": f"{COOKIE}={agent_token}", **forged}
+    answer = town.ask("POST", "/desks/desk-3/next", **headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_request")
+    assert town.journal() == before
+    led = town.ask("GET", "/desks/desk-3", **forged)
+    assert (led.status_code, led.headers["location"]) == (303, "/login?to=/desks/desk-3")
+
+
+@pytest.mark.parametrize("header", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Uri"])
+def test_no_header_makes_an_address_another_one(town: Town, header: str) -> None:
+    for path in ("/metrics", "/api/v1/desks"):
+        assert town.ask("GET", "/login", **{header: path}).text.startswith("<!doctype html>")
+        assert town.ask("GET", path, **{header: "/login"}).status_code == 401
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "PROPFIND", "EVIL"])
 def test_no_other_method_does_anything(town: Town, agent_token: str, method: str) -> None:
     before = town.journal()
