@@ -44,7 +44,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     publik_proxy: Annotated[
         Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}$")] | None,
         Meta(
-            description="HTTP proxy on the way to Publik, where it is not reached directly",
+            description="HTTP proxy on the way to Publik, where there is one",
             # Somebody may try with a password in it.
             extra={"secret": True, "wanted": "one without a password: http://proxy.example:3128"},
         ),
