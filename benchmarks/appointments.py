@@ -61,8 +61,8 @@ EXPECTED = 5_000
 # So many appointments at one moment, at each of some seconds.
 AT_ONCE, MOMENTS = 200, 3
 FEW, MANY = 100, 100_000
-# A server's process for a connection stays where it was started, near its client or on the other core, which is worth
-# a factor of two: what counts is the median over so many pairs of them.
+# A connection to PostgreSQL keeps one of two paces, a factor of two apart, most likely by the core where its server's
+# process runs: what counts is the median over so many pairs of connections.
 PAIRS, LOOKS, WARM_UP = 15, 100, 10
 PUSHES = 10
 LIMIT_S = 120
