@@ -19,6 +19,7 @@ CONTRACTS = {"variable", "attribute"}
 # Called by a library, which knows them by these names.
 CALLED_BY_NAME = {
     "capture_signals",  # uvicorn
+    "send_400_response",
     "_configure_usb",  # python-escpos
     "upgrade",  # Alembic
     "downgrade",
