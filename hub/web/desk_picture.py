@@ -154,7 +154,7 @@ class DeskPicture:
     """Everything the page of a desk shows. Times in ms since 1970 UTC.
 
     `next_off_until_ms`: Suivant is off until then, right after a call. `redraw_ms`: when the picture changes by time
-    alone. `paused_ms`: since when the desk is paused or closed. `list_state`: how old the list of bookings is.
+    alone. `agent`: the account of who is signed on. `list_state`: how old the list of bookings is.
     `failed_reports`: what its source could not be told.
     """
 
@@ -167,6 +167,7 @@ class DeskPicture:
     pausing: bool
     closing: bool
     mode_since_ms: int
+    agent: str | None
     confirms_arrivals: bool
     stage: Stage
     held: HeldTicket | None

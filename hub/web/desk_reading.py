@@ -56,6 +56,7 @@ class DeskNow:
     closing: bool
     since_ms: int
     last_call_ms: int
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,4 +300,5 @@ def _desk_now(row: Any) -> DeskNow:
         bool(row["closing"]),
         row["since_ms"],
         row["last_call_ms"],
+        row["agent"],
     )

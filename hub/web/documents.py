@@ -150,7 +150,7 @@ class AsideDocument(Document):
 
 
 class DeskDocument(Document):
-    """The whole state of a desk; names of visitors are for the staff page alone."""
+    """The whole state of a desk; names of visitors are for the staff page alone. `agent`: who is signed on there."""
 
     model_config = example(
         revision=EXAMPLE_REVISION,
@@ -161,6 +161,7 @@ class DeskDocument(Document):
         mode="open",
         pausing=False,
         closing=False,
+        agent="m.exemple",
         held={"ticket": 17, "number": "A012", "service": "etat-civil", "state": "called"},
         next={"ticket": 18, "number": "A015", "why": "appointment", "due_at": "2026-11-24T09:35:00.000Z"},
         queues=[{"service": "etat-civil", "letter": "A", "waiting": 5}],
@@ -176,6 +177,7 @@ class DeskDocument(Document):
     mode: DeskMode
     pausing: bool
     closing: bool
+    agent: str | None
     held: HeldDocument | None
     next: NextDocument | None
     queues: tuple[QueueDocument, ...]
