@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import func, select, text
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from hub.auth.account_store import LocalAccount, create_account, read_account
 from hub.auth.directory import Directory
 from hub.auth.keeper import Keeper
-from hub.auth.login import Login
 from hub.auth.passwords import hash_password
-from hub.auth.people import MachineToken
+from hub.auth.people import MachineToken, Person
 from hub.auth.recheck import Recheck
 from hub.auth.roles import Role
 from hub.auth.sessions import hash_token, new_token
-from hub.auth.token_store import create_token, end_token, read_token
+from hub.auth.token_store import create_token, end_token
 from hub.database.engine import open_engine
 from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command
@@ -133,29 +132,11 @@ class Town:
 def open_town(folder: Path, directory: Directory, site: Site | None = None) -> Iterator[Town]:
     engine = open_engine(sqlite_url(folder))
     clock = TurnedClock()
-    stand = Stand(engine, site or a_site(), clock.now_ms)
-    _let_in_by(stand, directory, engine)
+    stand = Stand(engine, site or a_site(), clock.now_ms, asked=directory)
     with served(stand) as server:
         yield Town(server, clock, *_threads_of(stand, directory))
     stand.stop()
     engine.dispose()
-
-
-def _let_in_by(stand: Stand, directory: Directory, engine: Engine) -> None:
-    site = stand.site.name
-
-    def local(account: str) -> LocalAccount | None:
-        with engine.connect() as connection:
-            return read_account(connection, site, account)
-
-    def token(given: str) -> MachineToken | None:
-        with engine.connect() as connection:
-            return read_token(connection, site, hash_token(given))
-
-    login = Login(directory=directory, local=local, now_ms=stand.now_ms, metrics=Metrics("test"))
-    # The pages hold this gate already.
-    object.__setattr__(stand.gate, "log_in", login.log_in)
-    object.__setattr__(stand.gate, "token", token)
 
 
 def _threads_of(stand: Stand, directory: Directory) -> tuple[Keeper, Recheck]:
@@ -164,7 +145,7 @@ def _threads_of(stand: Stand, directory: Directory) -> tuple[Keeper, Recheck]:
     def do(command: Command) -> "Future[Answer]":
         return stand.put(command)
 
-    def local_person(account: str):
+    def local_person(account: str) -> Person | None:
         with stand.engine.connect() as connection:
             found = read_account(connection, stand.site.name, account)
         return found.person if found else None

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, func, insert, select
 
 from hub.appointments.list_state import ListState
 from hub.auth.account_store import LocalAccount, read_account
+from hub.auth.directory import Directory
 from hub.auth.gate import Gate
 from hub.auth.login import Login
 from hub.auth.people import MachineToken, Person
@@ -136,12 +137,17 @@ class RealClock:
 
 
 class Stand:
-    """`do` runs a command and gives its answer; `web` is the application. `directory`: who may log in, nobody at first;
-    `tried_from`: the addresses by which somebody tried.
+    """`do` runs a command and gives its answer; `web` is the application. `directory`: who may log in, nobody at first,
+    unless another is `asked`; `tried_from`: the addresses by which somebody tried.
     """
 
     def __init__(
-        self, engine: Engine, site: Site, now_ms: Callable[[], int], reached: Reached = ON_THIS_MACHINE
+        self,
+        engine: Engine,
+        site: Site,
+        now_ms: Callable[[], int],
+        reached: Reached = ON_THIS_MACHINE,
+        asked: Directory | None = None,
     ) -> None:
         self.engine, self.site, self.now_ms = engine, site, now_ms
         self.port = 0
@@ -156,7 +162,7 @@ class Stand:
         self.reached = reached
         self.directory = SmallDirectory()
         self.tried_from: list[str] = []
-        self._login = Login(directory=self.directory, local=self._local, now_ms=now_ms, metrics=metrics)
+        self._login = Login(directory=asked or self.directory, local=self._local, now_ms=now_ms, metrics=metrics)
         limits = Limits.of(site.login)
         self.gate = Gate(
             book=SessionBook(limits),
