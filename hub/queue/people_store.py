@@ -28,7 +28,7 @@ DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk
 AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.
 LAST_SIGN_ON: Executable = (
-    select(event.c.at_ms)
+    select(event.c.at_ms, event.c.data)
     .where(event.c.site == SITE, event.c.desk == DESK, literal_column("event = 'sign_on'"))
     .order_by(event.c.id.desc())
     .limit(1)

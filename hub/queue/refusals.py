@@ -42,12 +42,27 @@ class DeskMovedOn(Refusal):
 
 
 class NotSignedOn(Refusal):
-    """Only who is signed on at a desk may do this there. `agent`: the account of who is, and `at_ms` since when."""
+    """Only who is signed on at a desk may do this there.
+
+    `agent`: the account of who is, `at_ms` since when, `before` from whom they took the desk over.
+    """
 
     code = "not_signed_on"
 
-    def __init__(self, desk: str, agent: str | None, at_ms: int | None) -> None:
+    def __init__(
+        self, desk: str, agent: str | None = None, at_ms: int | None = None, before: str | None = None
+    ) -> None:
         super().__init__(f"desk {desk}: {agent or 'nobody'} is signed on there, and only who is may do this")
+        self.desk, self.agent, self.at_ms, self.before = desk, agent, at_ms, before
+
+
+class DeskTaken(Refusal):
+    """Asked for as a free desk, and somebody is there by now. `agent`: their account, `at_ms` since when."""
+
+    code = "desk_taken"
+
+    def __init__(self, desk: str, agent: str, at_ms: int) -> None:
+        super().__init__(f"desk {desk}: {agent} is signed on there by now")
         self.desk, self.agent, self.at_ms = desk, agent, at_ms
 
 

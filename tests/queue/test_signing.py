@@ -106,9 +106,26 @@ def test_who_was_taken_over_is_told_by_whom_and_when(queue):
     queue.turn(MINUTE)
     before = queue.snapshot()
     facts = refused(call_next(queue, "anna"), "not_signed_on").facts
-    assert facts == {"desk": "desk-1", "agent": "boris", "at_ms": taken_ms}
+    assert facts == {"desk": "desk-1", "agent": "boris", "at_ms": taken_ms, "before": "anna"}
     assert queue.snapshot() == before
     assert desk_answer(call_next(queue, "boris")).ticket == ticket
+
+
+def test_who_asked_for_a_free_desk_takes_it_over_from_nobody(queue):
+    sign_on(queue, "anna", "desk-2")
+    came_ms = queue.now_ms
+    sign_on(queue, "boris")
+    queue.turn(MINUTE)
+    before = queue.snapshot()
+    late = SignOn(origin=origin(queue, "anna", signed_on=False), desk="desk-1", only_free=True)
+    facts = refused(queue.do(late), "desk_taken").facts
+    assert facts == {"desk": "desk-1", "agent": "boris", "at_ms": came_ms}
+    assert queue.snapshot() == before
+    again = SignOn(origin=origin(queue, "boris", signed_on=False), desk="desk-1", only_free=True)
+    assert desk_answer(queue.do(again)).outcome is DeskOutcome.TAKEN
+    free = SignOn(origin=origin(queue, "anna", signed_on=False), desk="desk-3", only_free=True)
+    assert desk_answer(queue.do(free)).outcome is DeskOutcome.TAKEN
+    assert agents(queue) == {"desk-1": "boris", "desk-3": "anna"}
 
 
 def test_where_nobody_is_signed_on_nobody_acts(queue):

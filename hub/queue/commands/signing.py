@@ -1,19 +1,23 @@
 """Who works at which desk: one agent at one desk, and one desk for one agent."""
 
+import msgspec
+
 from hub.queue import people_store
-from hub.queue.refusals import NotSignedOn, Unknown
+from hub.queue.refusals import DeskTaken, NotSignedOn, Unknown
 from hub.queue.requests import DeskAnswer, SignOff, SignOn
 from hub.queue.transaction import DeskView, Work
 from protocol.messages import DeskOutcome
 
 
-def sign_on(work: Work, _command: SignOn, view: DeskView) -> DeskAnswer:
+def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
     """Takes the desk over from whoever was signed on there; the actor's other desk is left in the same command."""
     taken = DeskAnswer(outcome=DeskOutcome.TAKEN)
     if not work.actor:
         raise Unknown("agent", work.actor)
     if view.agent == work.actor:
         return taken
+    if view.agent is not None and command.only_free:
+        raise DeskTaken(view.desk.name, view.agent, signed_on_ms(work, view.desk.name))
     for (other,) in work.rows(people_store.DESKS_OF_AGENT, account=work.actor):
         leave(work, other, work.actor)
     # The index on one desk an agent is checked row by row: the old one must be gone before the new one.
@@ -45,10 +49,20 @@ def need_signed_on(work: Work, view: DeskView) -> None:
     """For what only who is signed on at the desk may do: somebody who was may have been taken over, and is told."""
     if not work.origin.signed_on or view.agent == work.origin.actor:
         return
-    raise NotSignedOn(view.desk.name, view.agent, signed_on_ms(work, view.desk.name) if view.agent else None)
+    if view.agent is None:
+        raise NotSignedOn(view.desk.name)
+    raise NotSignedOn(view.desk.name, view.agent, *_last_sign_on(work, view.desk.name))
 
 
 def signed_on_ms(work: Work, desk: str) -> int:
     """Since when who is signed on there is."""
+    return _last_sign_on(work, desk)[0]
+
+
+def _last_sign_on(work: Work, desk: str) -> tuple[int, str | None]:
+    """When, and from whom the desk was taken over by it."""
     rows = work.rows(people_store.LAST_SIGN_ON, desk=desk)
-    return rows[0][0] if rows else 0
+    if not rows:
+        return 0, None
+    at_ms, data = rows[0]
+    return at_ms, msgspec.json.decode(data)["before"]
