@@ -204,11 +204,27 @@ def test_a_frame_that_swells_when_it_is_unpacked_closes_the_socket(town: Town, a
     assert frames(town, agent_token, "x" * 10_000_000, compression="deflate") == 1009
 
 
-def test_the_head_of_a_handshake_is_bounded_too(server: Served) -> None:
+def test_the_head_of_a_handshake_is_bounded_too(town: Town, agent_token: str) -> None:
     lines = [
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Version: 13",
-        b"Sec-WebSocket-Key: " + b"x" * 20_000,
+        "GET /desks/desk-3/live HTTP/1.1",
+        f"Host: 127.0.0.1:{town.server.port}",
+        f"Origin: {town.own}",
+        f"Cookie: {COOKIE}={agent_token}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        f"X-Long: {'x' * MAX_HEAD_BYTES}",
     ]
-    assert status_of(send(server.port, [head(server, b"GET /desks/desk-3/live HTTP/1.1", *lines)])) == 431
+    assert status_of(send(town.server.port, ["\r\n".join([*lines, "", ""]).encode()])) == 431
+
+
+def test_what_is_refused_on_the_way_is_no_failure_in_the_log(
+    town: Town, server: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b"Content-Length: 5\r\nX-Long: " + b"x" * MAX_HEAD_BYTES
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nX-Long: " + b"x" * MAX_HEAD_BYTES
+    for line, after in ((body, b"xxxxx"), (upgrade, b"")):
+        answer = send(server.port, [b"POST /login HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n" + after])
+        assert status_of(answer) == 431
+    assert caplog.records == []
