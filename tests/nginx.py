@@ -32,6 +32,7 @@ ANSWER_LIMIT_S = 20.0
 AROUND_IT = """\
 daemon off;
 pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
 {user}
 events {{ worker_connections 256; }}
 http {{
