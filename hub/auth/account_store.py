@@ -64,7 +64,7 @@ def create_account(connection: Connection, site: str, new: LocalAccount) -> bool
 def end_account(connection: Connection, site: str, account: str, now_ms: int) -> int | None:
     """Ends it with all its open sessions: how many those were, or None where there is no such account.
 
-    A running hub finds the sessions ended, and signs their person off.
+    The hub finds them ended and signs their person off, also whoever was only idle till now.
     """
     ended = connection.execute(
         update(_account)
@@ -73,14 +73,11 @@ def end_account(connection: Connection, site: str, account: str, now_ms: int) ->
     )
     if not ended.rowcount:
         return None
-    return connection.execute(
-        update(_session)
-        .where(
-            *(_session.c.site == site, _session.c.account == account, _session.c.local),
-            _session.c.ended_ms.is_(None),
-        )
-        .values(ended_ms=now_ms, end_reason=EndReason.ENDED)
-    ).rowcount
+    of_account = (_session.c.site == site) & (_session.c.account == account) & _session.c.local
+    open_ones = update(_session).where(of_account, _session.c.ended_ms.is_(None))
+    idle_ones = update(_session).where(of_account, _session.c.end_reason == EndReason.IDLE)
+    connection.execute(idle_ones.values(end_reason=EndReason.ENDED))
+    return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
 
 
 def roles_text(roles: frozenset[Role]) -> str:

@@ -1,5 +1,6 @@
 """Looks each second at the sessions in the database, which is the truth: a session may have been ended by a command
 line, by another browser of its person or by a limit. What ended there leaves the book; what passed a limit is ended.
+Whose session ended past the writer, also while the hub was off, is signed off their desk.
 
 A database that is away takes nobody's session: the book stays as it is, and knows the limits by itself.
 """
@@ -12,10 +13,20 @@ from itertools import islice
 import structlog
 from sqlalchemy import Engine
 
-from hub.auth.session_store import open_sessions
+from hub.auth.session_store import open_sessions, some_left_behind
 from hub.auth.sessions import Session, SessionBook
 from hub.database.faults import fault_of, place_of
-from hub.queue.requests import SESSIONS_AT_ONCE, Answer, Command, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.queue.requests import (
+    SESSIONS_AT_ONCE,
+    Answer,
+    Command,
+    EndReason,
+    EndSession,
+    NoteSessions,
+    Origin,
+    SignOffEnded,
+    Source,
+)
 from hub.site import MINUTE_MS
 from hub.writer import Busy
 
@@ -46,6 +57,7 @@ class Keeper:
         self._do = do
         self._now_ms = now_ms
         self._to_end: dict[int, EndReason] = {}
+        self._some_ended = False
         self._noted_ms = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="sessions", daemon=True)
@@ -62,20 +74,28 @@ class Keeper:
 
     def look(self) -> None:
         """One round. What could not be done is done in the next."""
-        ended = self._book.keep(self._read)
+        self._some_ended |= bool(self._book.keep(self._read))
         now_ms = self._now_ms()
-        # Whoever ended it there could not sign its person off the desk: that takes the writer.
-        self._to_end |= dict.fromkeys(ended, EndReason.ENDED)
         for session, limit in self._book.over(now_ms):
             self._to_end.setdefault(session.id, EndReason(limit))
         self._end()
-        if now_ms - self._noted_ms >= SEEN_EVERY_MS:
+        is_time = now_ms - self._noted_ms >= SEEN_EVERY_MS
+        if self._some_ended or is_time:
+            self._sign_off()
+            self._some_ended = False
+        if is_time:
             self._note(self._book.seen())
             self._noted_ms = now_ms
 
     def _read(self) -> list[Session]:
         with self._engine.connect() as connection:
             return open_sessions(connection, self._site)
+
+    def _sign_off(self) -> None:
+        with self._engine.connect() as connection:
+            is_needed = some_left_behind(connection, self._site)
+        if is_needed:
+            self._do(SignOffEnded(origin=_JOB)).result(ANSWER_LIMIT_S)
 
     def _end(self) -> None:
         some = islice(self._to_end.items(), SESSIONS_AT_ONCE)

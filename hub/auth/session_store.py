@@ -8,6 +8,7 @@ from hub.auth.account_store import roles_of
 from hub.auth.people import Person
 from hub.auth.sessions import Session
 from hub.database.tables import LoginSessionRow
+from hub.queue import people_store
 
 _session: Any = LoginSessionRow.__table__
 # As it stands in the index of open ones.
@@ -18,6 +19,11 @@ def open_sessions(connection: Connection, site: str) -> list[Session]:
     """All that have not ended, whatever their limits say."""
     query = select(*_session.c).where(_session.c.site == site, _IS_OPEN).order_by(_session.c.id)
     return [_from_row(row) for row in connection.execute(query)]
+
+
+def some_left_behind(connection: Connection, site: str) -> bool:
+    """Whether the command `SignOffEnded` would sign anybody off."""
+    return connection.execute(people_store.LEFT_BEHIND, {"site": site}).first() is not None
 
 
 def _from_row(row: Any) -> Session:

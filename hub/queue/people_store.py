@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Executable, bindparam, delete, exists, insert, literal_column, select, update
 
 from hub.database.tables import AgentRow, LoginSessionRow
 from hub.queue.store import DESK, ID, SITE, desk, event
@@ -25,6 +25,20 @@ OPEN_OF_ACCOUNT: Executable = select(session.c.id).where(
 )
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)
+_LAST_END: Any = (
+    select(session.c.end_reason)
+    .where(session.c.site == desk.c.site, session.c.account == desk.c.agent)
+    .order_by(session.c.ended_ms.desc(), session.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# Signed on without an open session, and not since the last one was only idle.
+LEFT_BEHIND: Executable = select(desk.c.name, desk.c.agent).where(
+    desk.c.site == SITE,
+    desk.c.agent.is_not(None),
+    ~exists().where(session.c.site == desk.c.site, session.c.account == desk.c.agent, _IS_OPEN),
+    _LAST_END != literal_column("'idle'"),
+)
 AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.
 LAST_SIGN_ON: Executable = (

@@ -388,12 +388,18 @@ class EndReason(StrEnum):
 class EndSession(Command, frozen=True, kw_only=True):
     """Answers 1, or 0 where it had ended already.
 
-    Any end but of an idle one signs its person off, unless they have another session; of one that had ended too, since
-    who ended it may not have been able to.
+    Any end but of an idle one signs its person off, unless they have another session.
     """
 
     session: int
     reason: EndReason
+
+
+class SignOffEnded(Command, frozen=True, kw_only=True):
+    """Signs off whose last session ended, though not by being idle, while they are at a desk still.
+
+    A command line writes no journal, so it signs nobody off. Answers how many desks were left.
+    """
 
 
 # Of so many a keeper may tell in one command: people's commands wait behind it.

@@ -12,6 +12,7 @@ from hub.auth.roles import Role
 from hub.auth.sessions import Limits, SessionBook
 from hub.queue.requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, Origin, Source
 from hub.site import Login
+from hub.writer import Busy
 from tests.auth.at_work import LIMIT_S, at_work
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -60,22 +61,54 @@ def test_a_session_ends_with_its_longest_time_and_its_person_leaves_the_desk(wor
     assert work.signed_on("desk-1") is None
 
 
-def test_a_session_that_a_command_line_ended_is_dropped_and_its_person_leaves_the_desk(work, keeper):
+def end_by_the_command_line(work):
     new = LocalAccount(
         account=LOCAL.account, name=LOCAL.name, password="unused", roles=LOCAL.roles, created_ms=work.now_ms
     )
     with work.engine.execution_options(write=True).begin() as connection:
         create_account(connection, work.site.name, new)
-    session = work.log_in(LOCAL)
-    work.sign_on(LOCAL, "desk-1")
-    with work.engine.execution_options(write=True).begin() as connection:
         end_account(connection, work.site.name, LOCAL.account, work.now_ms)
     assert work.signed_on("desk-1") == LOCAL.account
+
+
+def test_a_session_that_a_command_line_ended_is_dropped_and_its_person_leaves_the_desk(work, keeper):
+    keeper.look()
+    session = work.log_in(LOCAL)
+    work.sign_on(LOCAL, "desk-1")
+    end_by_the_command_line(work)
     keeper.look()
     assert work.told == [{session}]
     assert work.book.find("token", work.now_ms) is None
     assert work.signed_on("desk-1") is None
     assert work.why_ended(session) == "ended"
+
+
+def test_who_was_ended_while_the_hub_was_off_leaves_the_desk_when_it_is_on_again(work):
+    work.log_in(LOCAL)
+    work.sign_on(LOCAL, "desk-1")
+    end_by_the_command_line(work)
+    keeper_of(work, SessionBook(Limits.of(Login()))).look()
+    assert work.signed_on("desk-1") is None
+
+
+def test_who_was_only_idle_stays_at_the_desk_though_the_writer_could_not_take_every_end(work, keeper):
+    idle = [work.log_in(AGENT, "token"), work.log_in(AGENT, "another")]
+    work.sign_on(AGENT, "desk-1")
+    work.now_ms += HOUR
+    taken = []
+
+    def is_soon_full(command):
+        if taken:
+            raise Busy
+        taken.append(work.put(command))
+        return taken[0]
+
+    with pytest.raises(Busy):
+        Keeper(work.engine, work.site.name, work.book, is_soon_full, lambda: work.now_ms).look()
+    taken[0].result(LIMIT_S)
+    keeper.look()
+    assert [work.why_ended(each) for each in idle] == ["idle", "idle"]
+    assert work.signed_on("desk-1") == AGENT.account
 
 
 def test_a_session_that_its_person_ended_is_not_ended_twice(work, keeper):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.auth.account_store import LocalAccount, create_account, end_account
 from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.session_store import open_sessions
@@ -16,6 +17,7 @@ from hub.queue.requests import (
     OpenSession,
     Origin,
     SessionAnswer,
+    SignOffEnded,
     SignOn,
     Source,
 )
@@ -132,12 +134,45 @@ def test_who_has_another_session_stays_at_the_desk_until_that_ends_too(queue):
     assert at_desks(queue) == {}
 
 
-def test_a_session_that_was_ended_past_the_writer_still_signs_its_person_off(queue):
+def end_past_the_writer(queue, account):
     """As `suivant admin end` does, which writes no journal."""
-    session = log_in(queue)
-    end(queue, session, EndReason.IDLE)
+    new = LocalAccount(account=account, name="-", password="unused", roles=frozenset({Role.AGENT}), created_ms=1)
+    with queue.engine.execution_options(write=True).begin() as connection:
+        create_account(connection, queue.site.name, new)
+        end_account(connection, queue.site.name, account, queue.now_ms)
+
+
+def test_whoever_was_ended_past_the_writer_is_signed_off_and_nobody_else(queue):
+    log_in(queue, local=True)
+    idle, kept = log_in(queue, "boris", "Boris Petit"), log_in(queue, "chloe", "Chloé Roux", local=True)
+    log_in(queue, "chloe", "Chloé Roux")
+    for number, account in enumerate(("anna", "boris", "chloe", "from before there were sessions"), 1):
+        sign_on(queue, account, f"desk-{number}")
+    end(queue, idle, EndReason.IDLE)
+    end_past_the_writer(queue, "anna")
+    end_past_the_writer(queue, "chloe")
+    assert kept not in [each.id for each in sessions(queue)]
+    assert queue.job(SignOffEnded).count == 1
+    check_all(read(queue.engine, queue.site.name))
+    assert at_desks(queue) == {"desk-2": "boris", "desk-3": "chloe", "desk-4": "from before there were sessions"}
+    assert queue.events()[-1] == "sign_off"
+    assert queue.job(SignOffEnded).count == 0
+
+
+def test_who_was_idle_when_their_account_was_ended_is_signed_off_too(queue):
+    session = log_in(queue, local=True)
     sign_on(queue, "anna")
-    assert end(queue, session, EndReason.ENDED) == 0
+    end(queue, session, EndReason.IDLE)
+    end_past_the_writer(queue, "anna")
+    assert queue.job(SignOffEnded).count == 1
+    assert at_desks(queue) == {}
+
+
+def test_who_is_at_a_desk_after_all_though_they_logged_out_meanwhile_is_signed_off(queue):
+    """A page's sign-on may stand in the queue behind the logout of another of its windows."""
+    end(queue, log_in(queue))
+    sign_on(queue, "anna")
+    assert queue.job(SignOffEnded).count == 1
     assert at_desks(queue) == {}
 
 

@@ -12,6 +12,7 @@ from hub.queue.requests import (
     NoteSessions,
     OpenSession,
     SessionAnswer,
+    SignOffEnded,
 )
 from hub.queue.transaction import Work
 
@@ -43,18 +44,26 @@ def open_session(work: Work, command: OpenSession) -> SessionAnswer:
 def end_session(work: Work, command: EndSession) -> DoneAnswer:
     """Whoever was only idle is still at the desk; any other end leaves it, with the person's last open session."""
     account, ended_ms = _session(work, command.session)
-    if ended_ms is None:
-        work.write(
-            people_store.END_SESSION,
-            guarded=True,
-            of_id=command.session,
-            to_ended_ms=work.now_ms,
-            to_reason=command.reason,
-        )
-        work.flush()
+    if ended_ms is not None:
+        return DoneAnswer()
+    work.write(
+        people_store.END_SESSION,
+        guarded=True,
+        of_id=command.session,
+        to_ended_ms=work.now_ms,
+        to_reason=command.reason,
+    )
+    work.flush()
     if command.reason is not EndReason.IDLE and not work.rows(people_store.OPEN_OF_ACCOUNT, account=account):
         _leave_desk(work, account)
-    return DoneAnswer(count=int(ended_ms is None))
+    return DoneAnswer(count=1)
+
+
+def sign_off_ended(work: Work, _command: SignOffEnded) -> DoneAnswer:
+    left = work.rows(people_store.LEFT_BEHIND)
+    for desk, account in left:
+        leave(work, desk, account)
+    return DoneAnswer(count=len(left))
 
 
 def note_sessions(work: Work, command: NoteSessions) -> DoneAnswer:
