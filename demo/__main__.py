@@ -8,13 +8,16 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
+from demo.accounts import FOLDER, NotMade, make_accounts
 from demo.board import Board
 from demo.hall import Hall, read_hall
 from demo.morning import play_morning
 from demo.options import Options, read_options
+from demo.people import GUESTS, PASSWORD
 from demo.picture import render
 from demo.server import DemoPage, serving
 from demo.stage import LOOPBACK, SITE_FILE, Stage, free_port, programs
@@ -26,7 +29,7 @@ WRONG_OPTION_STATUS = 2
 FAILED_STATUS = 1
 START_MOST_S = 60.0
 LOG_LINES = 8
-# All that a demo makes in its folder, beside its lock.
+# All that a demo makes in its folder at each start, beside its lock and the accounts that it keeps.
 OWN_FOLDERS = ("broker", "hub", "logs", "nodes", "publik")
 
 
@@ -64,7 +67,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DemoFailed(f"another demo runs in {folder}; end that one, or set DEMO_DIR") from error
-        strange = [entry.name for entry in folder.iterdir() if entry.name not in {*OWN_FOLDERS, lock_file.name}]
+        strange = [entry.name for entry in folder.iterdir() if entry.name not in {*OWN_FOLDERS, FOLDER, lock_file.name}]
         if strange:
             raise DemoFailed(f"{folder} holds {min(strange)}, which is not of a demo: set DEMO_DIR to an empty folder")
         for name in OWN_FOLDERS:
@@ -123,8 +126,14 @@ async def _play(
     async with serving(page.app(), listener):
         tasks = [asyncio.create_task(watcher.run())]
         try:
+            hub = next(program for program in cast if program.name == "hub")
             for program in cast:
-                watcher.crew.start(program)
+                if program is not hub:
+                    watcher.crew.start(program)
+            # The hub finds everybody's account at its start.
+            if not await _done(make_accounts(hub.environ), stop):
+                return 0
+            watcher.crew.start(hub)
             if await _until_up(board, hall, stop, stage):
                 print(_addresses(listener.getsockname()[1], stage, hall), flush=True)
                 morning = play_morning(
@@ -138,6 +147,19 @@ async def _play(
             await asyncio.gather(*tasks, return_exceptions=True)
             await watcher.publik.close()
     return 0
+
+
+async def _done(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """False where the demo was stopped before. Raises DemoFailed."""
+    task = asyncio.create_task(work)
+    try:
+        await _until_ended(stop, [task])
+    except NotMade as error:
+        raise DemoFailed(f"its people have no accounts: {error}") from error
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return not stop.is_set()
 
 
 async def _until_up(board: Board, hall: Hall, stop: asyncio.Event, stage: Stage) -> bool:
@@ -193,6 +215,7 @@ def _addresses(port: int, stage: Stage, hall: Hall) -> str:
     return (
         f"\n  The hall, live:  http://{LOOPBACK}:{port}/\n"
         f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
+        f"  Log in there as  {', '.join(member.account for member in GUESTS)}; password {PASSWORD}\n"
         f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json\n"
         f"  Logs, database:  {stage.folder}/\n\n"
         "  Ctrl-C ends it.\n"

@@ -1,5 +1,6 @@
-"""An agent's screen: the forms of the desk's page, and a look at what the desk holds."""
+"""An agent's screen: the login, the forms of the desk's page, and a look at what the desk holds."""
 
+import asyncio
 import contextlib
 import os
 import time
@@ -8,9 +9,14 @@ from typing import Any
 
 import httpx
 
+from demo.people import PASSWORD
 from protocol.ids import uuid7
 
 TIMEOUT_S = 5.0
+# Who was not let in tries again later: the hub counts what fails.
+LOGIN_AGAIN_S = 10.0
+# All agents come at once, and passwords are judged one by one.
+LOGIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,12 @@ class DeskNow:
 
 
 class Screen:
-    """All of it answers None where the hub is away: an agent then goes on with the button."""
+    """One account's. All of it answers None where the hub is away: an agent then goes on with the button."""
 
-    def __init__(self, hub_url: str) -> None:
+    def __init__(self, hub_url: str, account: str) -> None:
+        self._account = account
+        self._logging_in = asyncio.Lock()
+        self._next_login_s = 0.0
         # A program that is no browser says where it comes from, like one.
         self._client = httpx.AsyncClient(
             base_url=hub_url, timeout=TIMEOUT_S, headers={"origin": hub_url}, trust_env=False
@@ -40,6 +49,14 @@ class Screen:
     async def waiting(self) -> int | None:
         found = await self._get("/api/v1/halls")
         return sum(queue["waiting"] for hall in found["halls"] for queue in hall["waiting"]) if found else None
+
+    async def agent_at(self, desk: str) -> str | None:
+        """The account of who is signed on there; empty where nobody is."""
+        found = await self._get(f"/api/v1/desks/{desk}")
+        return found["agent"] or "" if found else None
+
+    async def sign_on(self, desk: str) -> None:
+        await self._submit(f"/desks/{desk}/sign-on")
 
     async def click(self, desk: str, word: str) -> None:
         """A button of the desk's page, with the ticket that the page shows as held."""
@@ -62,15 +79,31 @@ class Screen:
         return found["held"]["ticket"] if found and found["held"] else None
 
     async def _get(self, path: str) -> dict[str, Any] | None:
-        try:
-            answer = await self._client.get(path)
-        except httpx.HTTPError:
-            return None
-        return answer.json() if answer.is_success else None
+        answer = await self._ask("GET", path)
+        return answer.json() if answer is not None and answer.is_success else None
 
     async def _submit(self, path: str, **form: str) -> None:
         """One of the page's forms, as a browser sends it."""
         identity = uuid7(time.time_ns() // 1_000_000, os.urandom(10))
         # A refusal is an answer: somebody was faster, or a visitor of the demo's page did it.
+        await self._ask("POST", path, {"id": identity, **form})
+
+    async def _ask(self, method: str, path: str, form: dict[str, str] | None = None) -> httpx.Response | None:
+        """As somebody who is in: logs in first, and anew where the session has ended."""
         with contextlib.suppress(httpx.HTTPError):
-            await self._client.post(path, data={"id": identity, **form})
+            if not self._client.cookies:
+                await self._log_in()
+            answer = await self._client.request(method, path, data=form)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                self._client.cookies.clear()
+            return answer
+        return None
+
+    async def _log_in(self) -> None:
+        async with self._logging_in:
+            now_s = asyncio.get_running_loop().time()
+            if self._client.cookies or now_s < self._next_login_s:
+                return
+            self._next_login_s = now_s + LOGIN_AGAIN_S
+            form = {"account": self._account, "password": PASSWORD}
+            await self._client.post("/login", data=form, timeout=LOGIN_S)

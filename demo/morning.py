@@ -1,4 +1,4 @@
-"""Plays the script: visitors press the dispenser's buttons, agents their desk's button or page."""
+"""Plays the script: visitors press the dispenser's buttons; agents log in, sign on, and press their button or page."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from demo.clicks import DeskNow, Screen
 from demo.hall import Desk, Hall, Node
 from demo.hands import Hands
 from demo.options import Options
+from demo.people import AGENTS, Member
 from demo.publik import Publik
 from demo.script import PAUSE_S, Ending, Visit, gaps, pick_letter, plan_visit
 from demo.stage import Stage
@@ -27,6 +28,8 @@ CALLS_SHOWN = 5
 WAITING_MOST = 26
 # How often a desk that is free takes up what it set aside before it calls somebody else.
 RESUME_SHARE = 0.5
+# Who found somebody else signed on at the desk comes back so much later, to see whether they have left it.
+BACK_AFTER_S = 15.0
 
 Call = tuple[str, str]
 
@@ -42,19 +45,26 @@ async def play_morning(
     scan: Callable[[str], None],
 ) -> None:
     """Until cancelled. `scan(code)` holds a confirmation before the dispenser."""
-    screen = Screen(stage.hub_url)
-    look = Look(screen, board, hall)
+    screens = [Screen(stage.hub_url, agent.account) for agent in AGENTS]
+    look = Look(screens[0], board, hall)
     try:
         async with asyncio.TaskGroup() as people:
             people.create_task(look.run())
             people.create_task(_visitors(Random(options.seed), options.speed, hall, hands, look))
             people.create_task(play_bookings(Random(options.seed), options.speed, hall, publik, scan))
-            for order, desk in enumerate(hall.desks):
+            for order, (desk, member, screen) in enumerate(zip(hall.desks, AGENTS, screens, strict=True)):
                 dice = Random(f"{options.seed} {desk.name}")
-                agent = Agent(dice, options.speed, hall, desk, board=board, hands=hands, screen=screen, look=look)
+                agent = Agent(
+                    dice, options.speed, hall, desk, member, board=board, hands=hands, screen=screen, look=look
+                )
                 people.create_task(agent.work(after_s=order * 0.4))
     finally:
-        await screen.close()
+        for screen in screens:
+            await screen.close()
+
+
+class TakenOver(Exception):
+    """Somebody else is signed on at the desk now: it is theirs until they leave it."""
 
 
 class Look:
@@ -88,6 +98,11 @@ class Look:
         self._calls = [*called, *(call for call in self._calls if call not in called)][:CALLS_SHOWN]
         self._board.show("hub", calls=self._calls, desks={desk: (now.mode, now.held) for desk, now in desks.items()})
 
+    async def until_known(self) -> None:
+        """Until the hub has answered and does."""
+        async with self._looked:
+            await self._looked.wait_for(lambda: self.desks is not None)
+
     async def until_room(self, most: int) -> None:
         async with self._looked:
             await self._looked.wait_for(lambda: self._waiting <= most)
@@ -120,6 +135,7 @@ class Agent:
         speed: int,
         hall: Hall,
         desk: Desk,
+        member: Member,
         *,
         board: Board,
         hands: Hands,
@@ -130,6 +146,7 @@ class Agent:
         self._speed = speed
         self._hall = hall
         self._desk = desk
+        self._account = member.account
         self._button = hall.buttons[desk.name]
         self._board = board
         self._hands = hands
@@ -140,7 +157,19 @@ class Agent:
     async def work(self, after_s: float) -> None:
         """All morning."""
         await asyncio.sleep(after_s)
-        await self._open()
+        while True:
+            try:
+                await self._at_the_desk()
+            except TakenOver:
+                await asyncio.sleep(BACK_AFTER_S)
+
+    async def _at_the_desk(self) -> None:
+        """Whoever comes to a desk opens it. Raises TakenOver, as all does that begins with a look up."""
+        await self._look_up()
+        await self._look.until_known()
+        now = self._now()
+        if now is not None and now.mode != "open":
+            await self._open()
         while True:
             now = self._now()
             if now is None:
@@ -151,6 +180,14 @@ class Agent:
                 await self._call()
             else:
                 await self._serve(now.held)
+
+    async def _look_up(self) -> None:
+        """Before a hand moves: signs on where nobody is. Raises TakenOver; a hub that is away says nothing of that."""
+        agent = await self._screen.agent_at(self._desk.name)
+        if agent == "":
+            await self._screen.sign_on(self._desk.name)
+        elif agent not in {self._account, None}:
+            raise TakenOver
 
     def _now(self) -> DeskNow | None:
         return self._look.desks.get(self._desk.name) if self._look.desks else None
@@ -169,6 +206,7 @@ class Agent:
     async def _call(self) -> None:
         if self._parked and self._dice.random() < RESUME_SHARE:
             self._parked = False
+            await self._look_up()
             await self._screen.resume(self._desk.name)
             await self._change(None)
         elif await self._lamp_says_somebody():
@@ -176,6 +214,7 @@ class Agent:
             await self._change(None)
 
     async def _serve(self, number: str) -> None:
+        await self._look_up()
         visit = plan_visit(self._dice, number[:1])
         if not await self._arrives(number, visit):
             return
@@ -199,6 +238,7 @@ class Agent:
         return visit.comes
 
     async def _end(self, number: str, ending: Ending) -> None:
+        await self._look_up()
         match ending:
             case Ending.BUTTON:
                 await self._hold(SHORT_S)
@@ -253,4 +293,5 @@ class Agent:
             await asyncio.sleep(LOOK_PERIOD_S / 2)
 
     async def _hold(self, length_s: float) -> None:
+        await self._look_up()
         await _hold(self._hands, self._button, self._button.button_pin, length_s)

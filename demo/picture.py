@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from demo.hall import Hall
+from demo.people import GUESTS, PASSWORD
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
@@ -24,7 +25,14 @@ def render(hall: Hall, *, hub: str, speed: int, language: str) -> str:
     catalogue = gettext.translation("demo", LOCALE, languages=[language], fallback=True)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     return environment.get_template("hall.html").render(
-        hall=hall, hub=hub, speed=speed, language=language, icon=_icon, logo=_icon_file(LOGO)
+        hall=hall,
+        hub=hub,
+        speed=speed,
+        language=language,
+        guests=GUESTS,
+        password=PASSWORD,
+        icon=_icon,
+        logo=_icon_file(LOGO),
     )
 
 

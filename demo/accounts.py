@@ -1,0 +1,82 @@
+"""Local accounts for the demo's people, by the hub's own commands.
+
+Each takes a second: the database they are made in is kept beside the demo's and copied at the next start.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from demo.people import AGENTS, GUESTS, PASSWORD, Member
+from demo.stage import COMMANDS, REPOSITORY, SITE_FILE
+
+FOLDER = "people"
+MIGRATIONS = REPOSITORY / "hub/database/migrations/versions"
+
+
+class NotMade(RuntimeError):
+    """A command did not do what it should; what it said."""
+
+
+async def make_accounts(hub: Mapping[str, str]) -> None:
+    """Puts a database with everybody's account where the hub, of these settings, will look for its own.
+
+    Raises NotMade.
+    """
+    state = Path(hub["SUIVANT_STATE_DIR"])
+    kept = state.with_name(FOLDER)
+    made, wanted = kept / "made", _print()
+    if not made.exists() or made.read_text(encoding="utf-8") != wanted:
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        await _make(kept, {**hub, "SUIVANT_STATE_DIR": str(kept)})
+        made.write_text(wanted, encoding="utf-8")
+    for file in kept.glob("*.db*"):
+        shutil.copy(file, state)
+
+
+async def _make(kept: Path, settings: Mapping[str, str]) -> None:
+    (kept / "password").write_text(PASSWORD, encoding="utf-8")
+    await _run(settings, "database", "upgrade")
+    turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def create(member: Member) -> None:
+        about = ["--name", member.name, "--role", member.role, "--password-file", str(kept / "password")]
+        async with turns:
+            await _run(settings, "admin", "create", member.account, *about)
+
+    try:
+        async with asyncio.TaskGroup() as all_at_once:
+            for member in (*GUESTS, *AGENTS):
+                all_at_once.create_task(create(member))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _run(settings: Mapping[str, str], *words: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        COMMANDS / "suivant",
+        *words,
+        env=settings,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise NotMade(f"suivant {' '.join(words[:3])}: {said.decode(errors='replace').strip()}")
+
+
+def _print() -> str:
+    """Another one, and what is kept is of another demo: with other people, another town hall or other tables."""
+    files = [SITE_FILE, *sorted(MIGRATIONS.glob("*.py"))]
+    parts = [repr((PASSWORD, GUESTS, AGENTS)).encode(), *(file.read_bytes() for file in files)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
