@@ -6,7 +6,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.auth.people import Person
-from hub.auth.roles import Role
+from hub.auth.roles import STAFF, Role
 from hub.database.tables import AccountRow, LoginSessionRow
 from hub.queue.requests import EndReason
 
@@ -86,8 +86,9 @@ def roles_text(roles: frozenset[Role]) -> str:
 
 
 def roles_of(text: str) -> frozenset[Role]:
-    """From how a column keeps them."""
-    return frozenset(map(Role, text.split()))
+    """From how a column keeps them. One that is no role of people, or of a later version, gives no right here."""
+    named = set(text.split())
+    return frozenset(role for role in STAFF if role in named)
 
 
 def _from_row(row: Any) -> LocalAccount:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.auth.people import MachineToken
-from hub.auth.roles import Role
+from hub.auth.roles import MACHINES, Role
 from hub.database.tables import MachineTokenRow
 
 _token: Any = MachineTokenRow.__table__
@@ -26,12 +26,12 @@ class KnownToken:
 
 
 def read_token(connection: Connection, site: str, token_hash: str) -> MachineToken | None:
-    """Whose token it is; None where it is nobody's or was ended."""
+    """Whose token it is; None where it is nobody's, was ended, or is of a role that no program has in this version."""
     query = select(_token.c.name, _token.c.role).where(
         _token.c.site == site, _token.c.token_hash == token_hash, _token.c.ended_ms.is_(None)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else MachineToken(name=row.name, role=Role(row.role))
+    return None if row is None or row.role not in MACHINES else MachineToken(name=row.name, role=Role(row.role))
 
 
 def read_tokens(connection: Connection, site: str) -> list[KnownToken]:

@@ -37,7 +37,7 @@ LEFT_BEHIND: Executable = select(desk.c.name, desk.c.agent).where(
     desk.c.site == SITE,
     desk.c.agent.is_not(None),
     ~exists().where(session.c.site == desk.c.site, session.c.account == desk.c.agent, _IS_OPEN),
-    _LAST_END != literal_column("'idle'"),
+    literal_column("'idle'") != _LAST_END,
 )
 AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.

@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from hub.__main__ import main
 from hub.auth.people import MachineToken
 from hub.auth.roles import Role
 from hub.auth.sessions import hash_token
 from hub.auth.token_store import read_token
+from hub.database.tables import MachineTokenRow
 from tests.auth.commands import SITE, everything_kept, said
 
 
@@ -93,3 +94,11 @@ def test_a_program_is_never_given_a_person_s_role(
 def test_a_token_that_is_not_there_cannot_be_ended(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "end", "nobody"]) == 1
     assert said(capsys).err == "suivant: there is no token nobody: suivant token list shows those that there are\n"
+
+
+@pytest.mark.parametrize("role", ["of_a_later_version", "administrator"])
+def test_a_token_of_a_role_that_no_program_has_opens_nothing(hub_engine: Engine, role: str) -> None:
+    row = {"site": SITE, "name": "other", "token_hash": hash_token("made-up"), "role": role, "created_ms": 1}
+    with hub_engine.execution_options(write=True).begin() as connection:
+        connection.execute(insert(MachineTokenRow).values(row))
+    assert found(hub_engine, "made-up") is None

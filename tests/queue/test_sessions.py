@@ -72,6 +72,12 @@ def test_a_session_is_read_as_it_was_opened(queue):
     ]
 
 
+def test_roles_of_a_later_version_and_of_programs_give_nobody_a_right_and_keep_nobody_from_logging_in(queue):
+    log_in(queue, roles=("agent", "of_a_later_version", "metrics"))
+    (session,) = sessions(queue)
+    assert session.person.roles == {Role.AGENT}
+
+
 def test_the_use_of_a_local_account_stands_in_the_journal_and_that_of_the_directory_does_not(queue):
     log_in(queue)
     assert queue.table("ticket_event") == []
