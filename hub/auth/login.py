@@ -32,6 +32,13 @@ WAIT_S = 2.0
 NOBODY = "suivant-unknown-account"
 
 
+class LaneFull(LoginRefused):
+    """Too many ask at this moment; nobody judged the password."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TOO_MANY)
+
+
 class Login:
     """`local`: the local account of that name that has not ended, read from the database. From any thread."""
 
@@ -84,7 +91,7 @@ class Login:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, LoginRefused) or error.reason in {Reason.AWAY, Reason.TOO_MANY}:
+            if not isinstance(error, LoginRefused) or isinstance(error, LaneFull) or error.reason is Reason.AWAY:
                 with self._counting:
                     self._attempts.not_judged(begun)
             raise
@@ -105,8 +112,15 @@ class Login:
                 return self._directory.log_in(account, password)
         except LoginRefused as refused:
             if refused.reason in {Reason.WRONG, Reason.NO_ROLE}:
-                self._matches(None, password, known=known)
+                self._match_nothing(password, known=known)
             raise
+
+    def _match_nothing(self, password: str, *, known: bool) -> None:
+        """The answer is the same where too many wait for this, but the try counts: the directory judged it."""
+        try:
+            self._matches(None, password, known=known)
+        except LaneFull:
+            raise LoginRefused(Reason.TOO_MANY) from None
 
     def _matches(self, stored: str | None, password: str, *, known: bool) -> bool:
         with self._hashing[known].turn():
@@ -137,12 +151,12 @@ class _Lane:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Raises LoginRefused: TOO_MANY."""
+        """Raises LaneFull."""
         if not self._places.acquire(blocking=False):
-            raise LoginRefused(Reason.TOO_MANY)
+            raise LaneFull
         try:
             if not self._turns.acquire(timeout=WAIT_S):
-                raise LoginRefused(Reason.TOO_MANY)
+                raise LaneFull
             try:
                 yield
             finally:

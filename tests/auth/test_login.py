@@ -287,3 +287,27 @@ def test_those_who_were_told_to_wait_have_not_failed(small_login, directory, poo
     assert {each.exception(LIMIT_S).reason for each in waiting} == {Reason.TOO_MANY}
     directory.answering.set()
     assert ask() == directory.people["b.exemple"]
+
+
+def test_a_password_that_the_directory_refused_counts_though_too_many_wait_for_a_turn(
+    new_login, directory, pool, monkeypatch
+):
+    """Else who asks fast enough could try any number of them."""
+    from hub.auth import login as module
+
+    hashing, may_end = threading.Event(), threading.Event()
+
+    def matches(_stored, _text):
+        hashing.set()
+        return not may_end.wait(LIMIT_S)
+
+    monkeypatch.setattr(module, "matches", matches)
+    monkeypatch.setattr(module, "WAITING_MOST", 0)
+    login = new_login(directory)
+    pool.submit(reason, login, "inconnu", "mauvais", ELSEWHERE)
+    assert hashing.wait(LIMIT_S)
+    try:
+        assert {reason(login, "b.exemple", "mauvais") for _ in range(8)} == {Reason.TOO_MANY}
+    finally:
+        may_end.set()
+    assert directory.asked.count("b.exemple") == 5
