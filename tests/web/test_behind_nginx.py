@@ -223,6 +223,12 @@ def test_a_try_is_counted_by_the_address_that_nginx_sees(hub: Served, nginx: Ngi
     assert hub.stand.tried_from[-1] == "127.0.0.3"
 
 
+def test_a_browser_on_the_proxys_machine_is_counted_as_that_whatever_it_writes(hub: Served, nginx: Nginx) -> None:
+    with nginx.client(source=HERE) as browser:
+        log_in(browser, account="x", password="y", X_Forwarded_For=FORGED)
+    assert hub.stand.tried_from[-1] == HERE
+
+
 def test_whoever_tries_too_often_is_stopped_whatever_they_write_and_nobody_else_is(nginx: Nginx) -> None:
     with nginx.client(source="127.0.0.4") as attacker:
         statuses = [
@@ -312,10 +318,8 @@ def test_a_page_hears_through_the_proxy_that_its_session_ended(nginx: Nginx, age
     async def look() -> None:
         async with listen(nginx, agent, "/desks/desk-3/live") as page:
             await said(page)
-            left = await asyncio.to_thread(agent.post, f"{BASE}/logout")
-            assert left.status_code == 303
-            # A frame may be on its way; a socket that stays open would say more.
-            for _ in range(3):
+            assert (await asyncio.to_thread(agent.post, f"{BASE}/logout")).status_code == 303
+            for _ in range(3):  # one may be on its way; a socket that stays open would say more
                 await said(page)
 
     with pytest.raises(websockets.ConnectionClosed) as closed:
