@@ -65,6 +65,8 @@ class Recheck:
         self._metrics = metrics
         # The book learns of an answer with its next reading of the database.
         self._asked_ms: dict[Who, int] = {}
+        # Of whom nothing was said when they were asked about last.
+        self._silence_ms: dict[Who, int] = {}
         self._failures = 0
         self._ask_from_ms = 0
         self._stopping = threading.Event()
@@ -85,8 +87,12 @@ class Recheck:
         now_ms = self._now_ms()
         fresh_ms = now_ms - self._book.limits.recheck_ms
         self._asked_ms = {who: asked_ms for who, asked_ms in self._asked_ms.items() if asked_ms > fresh_ms}
-        due = [who for who in who_of(self._book.due(now_ms)) if who not in self._asked_ms and self._may_ask(who)]
-        for who in due[:ACCOUNTS_AT_ONCE]:
+        due = [who for who in who_of(self._book.due(now_ms)) if who not in self._asked_ms]
+        self._silence_ms = {who: at_ms for who, at_ms in self._silence_ms.items() if who in due}
+        # One whom a server can say nothing of, as of who is in too many groups, must not keep all others from being
+        # asked about.
+        turns = sorted(filter(self._may_ask, due), key=lambda who: self._silence_ms.get(who, 0))
+        for who in turns[:ACCOUNTS_AT_ONCE]:
             if self._stopping.is_set() or not self._may_ask(who):
                 return
             self._ask(who)
@@ -98,6 +104,7 @@ class Recheck:
         try:
             person = self._local(who.account) if who.local else self._directory.look_up(who.account)
         except DirectoryAway as away:
+            self._silence_ms[who] = self._now_ms()
             self._wait(away)
             return
         now_ms = self._now_ms()

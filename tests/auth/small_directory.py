@@ -10,10 +10,14 @@ from hub.auth.roles import Role
 
 @dataclass
 class SmallDirectory:
-    """`asked`: the accounts it was asked for. While `answering` is not set, every question hangs."""
+    """`asked`: the accounts it was asked for. While `answering` is not set, every question hangs.
+
+    `silent_of`: accounts that it can say nothing of.
+    """
 
     can_look_up: bool = True
     away: bool = False
+    silent_of: set[str] = field(default_factory=set)
     people: dict[str, Person] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -47,5 +51,5 @@ class SmallDirectory:
     def _answer(self, account: str, silence: Exception) -> None:
         self.asked.append(account)
         self.answering.wait()
-        if self.away:
+        if self.away or account in self.silent_of:
             raise silence

@@ -158,6 +158,22 @@ def test_a_directory_that_is_back_is_asked_about_everybody(work, directory, rech
     assert len(directory.asked) == ACCOUNTS_AT_ONCE + 1
 
 
+def test_one_of_whom_nothing_is_said_keeps_no_other_from_being_asked_about(work, directory, person, recheck):
+    """Somebody in more groups than a server gives out at once, say."""
+    directory.silent_of.add(person.account)
+    work.log_in(person)
+    others = [directory.add(f"agent-{number}", "bon mot de passe", Role.AGENT) for number in range(2)]
+    work.now_ms += MINUTE
+    for other in others:
+        work.log_in(other, f"token-of-{other.account}")
+    work.now_ms += 15 * MINUTE
+    recheck.look()
+    assert directory.asked == [person.account]
+    work.now_ms += 10_000
+    recheck.look()
+    assert directory.asked == [person.account, "agent-0", "agent-1", person.account]
+
+
 def test_a_directory_that_cannot_be_asked_lets_sessions_run_to_their_end(work, directory, person, recheck):
     session = work.log_in(person)
     directory.can_look_up = False
