@@ -14,6 +14,7 @@ from hub.auth.people import MachineToken, Person
 from hub.auth.recheck import Recheck
 from hub.auth.sessions import Limits, SessionBook, hash_token, new_token
 from hub.auth.token_store import read_token
+from hub.database.faults import faults_of
 from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command
 from hub.site import Site
@@ -57,7 +58,7 @@ class Entrance:
         self._keeper.stop()
 
     def _local(self, account: str) -> LocalAccount | None:
-        with self._engine.connect() as connection:
+        with faults_of(self._engine), self._engine.connect() as connection:
             return read_account(connection, self._site, account)
 
     def _local_person(self, account: str) -> Person | None:
@@ -65,5 +66,5 @@ class Entrance:
         return found.person if found else None
 
     def _token(self, token: str) -> MachineToken | None:
-        with self._engine.connect() as connection:
+        with faults_of(self._engine), self._engine.connect() as connection:
             return read_token(connection, self._site, hash_token(token))

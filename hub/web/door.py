@@ -22,6 +22,7 @@ from hub.auth.access import ACCESS, WS, Allowed, Anyone
 from hub.auth.people import MachineToken
 from hub.auth.roles import Role
 from hub.auth.sessions import Session
+from hub.database.faults import DatabaseFault
 from hub.reached import Reached
 from hub.web.desk_view import DeskView
 from hub.web.guard import path_of
@@ -122,6 +123,11 @@ class Door:
             who = await self._who(HTTPConnection(scope))
         except Unclear as unclear:
             await turned.refuse(400, "unclear_who", str(unclear))
+            return
+        except DatabaseFault as fault:
+            # Which database and why is not for who is not known.
+            log.warning("door.token_not_read", error=str(fault))
+            await turned.refuse(503, "database_away", "the database is away: ask again", {"retry-after": "1"})
             return
         if who is None:
             await turned.unknown()

@@ -55,12 +55,10 @@ class LoginPages:
         """A session with a token of its own: one that somebody put into this browser before is worth nothing."""
         address = request.client.host if request.client else ""
         try:
-            person = await self._person(account, password, address)
+            token = await self._open(await self._person(account, password, address))
+            await self._end(self._session(request))
         except LoginRefused as refused:
             return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason])
-        try:
-            token = await self._open(person)
-            await self._end(self._session(request))
         except (Busy, DatabaseFault) as fault:
             log.warning("login.no_session", error=str(fault))
             return self._page(to, account, say("The hub could not let you in just now. Try again."), 503)

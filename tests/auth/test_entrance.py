@@ -8,6 +8,8 @@ from hub.auth.people import LoginRefused, MachineToken, Person, Reason
 from hub.auth.roles import Role
 from hub.auth.sessions import hash_token
 from hub.auth.token_store import create_token, end_token
+from hub.database.engine import open_engine
+from hub.database.faults import DatabaseFault
 from hub.queue.requests import OpenSession, Origin, Source
 from tests.databases import sqlite_url
 from tests.hub.standing import eventually, standing
@@ -66,6 +68,14 @@ def test_who_came_in_stays_in_over_a_restart_until_the_account_is_ended(hub):
     with pytest.raises(LoginRefused) as refused:
         hub.hub.gate.log_in("secours", PASSWORD, DESK_PC)
     assert refused.value.reason is Reason.WRONG
+
+
+def test_a_database_that_is_away_is_told_as_such_whoever_comes(hub):
+    hub.hub.entrance._engine = open_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(DatabaseFault, match="nothing"):
+        hub.hub.gate.log_in("secours", PASSWORD, DESK_PC)
+    with pytest.raises(DatabaseFault, match="nothing"):
+        hub.hub.gate.token("made-up")
 
 
 def test_a_program_is_known_by_its_token_until_that_is_ended(hub):

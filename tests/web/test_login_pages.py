@@ -3,11 +3,13 @@
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from hub.auth.roles import Role
+from hub.database.faults import DatabaseLocked
 from hub.web.login_pages import own_path
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
 from tests.web.texts import SCRIPT, text_of
@@ -72,6 +74,23 @@ def test_too_many_tries_and_a_directory_that_is_away_say_so(browser: httpx.Clien
         log_in(browser, password="wrong")
     refused = log_in(browser)
     assert (refused.status_code, "Trop d’essais." in text_of(refused.text)) == (429, True)
+
+
+def away(*_: str) -> Any:
+    raise DatabaseLocked("/srv/suivant/hub.db", "database is locked")
+
+
+def test_a_database_that_is_away_is_told_in_words_and_not_to_whom_nobody_knows(
+    browser: httpx.Client, stand: Stand
+) -> None:
+    stand._login._local = away
+    answer = log_in(browser)
+    assert answer.status_code == 503
+    assert "Réessayez." in text_of(answer.text)
+    object.__setattr__(stand.gate, "token", away)
+    asked = browser.get("/metrics", headers={"Authorization": "Bearer made-up"})
+    assert (asked.status_code, asked.json()["code"], asked.headers["retry-after"]) == (503, "database_away", "1")
+    assert "/srv" not in answer.text + asked.text
 
 
 def test_a_directory_that_hangs_holds_up_no_page(server: Served, stand: Stand, browser: httpx.Client) -> None:
