@@ -311,6 +311,11 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     ended = _add(admin, "end", "end a local account and its open sessions", people("admin end"))
     ended.add_argument("account", metavar="ACCOUNT", help="the account")
 
+    session = _add_group(commands, "session", "who is logged in: list them, or end somebody's sessions")
+    _add(session, "list", "who is logged in, by what, since when", people("session list"))
+    ended = _add(session, "end", "end all open sessions of an account at once", people("session end"))
+    ended.add_argument("account", metavar="ACCOUNT", help="what they log in with")
+
     token = _add_group(commands, "token", "tokens of programs: make one, list them, end one")
     made = _add(token, "create", "make a token for a program", people("token create"), PROGRAM_TEXT)
     made.add_argument("name", metavar="NAME", help="which program, in small letters, digits and dashes")

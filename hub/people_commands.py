@@ -1,4 +1,4 @@
-"""`suivant admin` and `suivant token`: each writes in one short transaction of its own, whether the hub runs or not."""
+"""`suivant admin`, `suivant session`, `suivant token`: each writes in one short transaction of its own."""
 
 import argparse
 import getpass
@@ -14,6 +14,7 @@ from hub.auth.account_store import LocalAccount, create_account, end_account, re
 from hub.auth.passwords import LEAST, PasswordTooShort, hash_password
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, MachineToken, one_spelling
 from hub.auth.roles import Role
+from hub.auth.session_store import end_sessions, open_sessions
 from hub.auth.sessions import hash_token, new_token
 from hub.auth.token_store import PREFIX, create_token, end_token, read_tokens
 from hub.config import read_site
@@ -85,6 +86,32 @@ def end_admin(engine: Engine, site: Site, now_ms: int, options: argparse.Namespa
     yield f"nobody logs in as {account} any more; {sessions} open session{'' if sessions == 1 else 's'} ended with it."
 
 
+def list_sessions(engine: Engine, site: Site, _now_ms: int, _options: argparse.Namespace) -> Iterator[str]:
+    with engine.connect() as connection:
+        found = open_sessions(connection, site.name)
+    yield from _table(
+        ("account", "name", "by", "since", "last seen"),
+        (
+            (
+                each.person.account,
+                each.person.name,
+                "local account" if each.person.local else "directory",
+                *_times(each.opened_ms, each.seen_ms, site),
+            )
+            for each in found
+        ),
+    )
+
+
+def end_sessions_of(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
+    account = one_spelling(options.account)
+    with _writing(engine) as connection:
+        ended = end_sessions(connection, site.name, account, now_ms)
+    if not ended:
+        raise NotDone(f"{account} has no open session: suivant session list shows those that there are")
+    yield f"{ended} open session{'' if ended == 1 else 's'} of {account} ended. Who still has a role may log in again."
+
+
 def create_machine_token(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
     """The token alone, so that it can go to a file unread."""
     new, token = MachineToken(name=_token_name(options.name), role=Role(options.role)), PREFIX + new_token()
@@ -116,6 +143,8 @@ COMMANDS: dict[str, Command] = {
     "admin create": create_admin,
     "admin list": list_admins,
     "admin end": end_admin,
+    "session list": list_sessions,
+    "session end": end_sessions_of,
     "token create": create_machine_token,
     "token list": list_tokens,
     "token end": end_machine_token,

@@ -1,14 +1,15 @@
-"""The open sessions as the database has them; they are written by the writer's commands alone."""
+"""The open sessions as the database has them; written by the writer's commands, and ended by `suivant session` too."""
 
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, literal_column, select, update
 
 from hub.auth.account_store import roles_of
 from hub.auth.people import Person
 from hub.auth.sessions import Session
 from hub.database.tables import LoginSessionRow
 from hub.queue import people_store
+from hub.queue.requests import EndReason
 
 _session: Any = LoginSessionRow.__table__
 # As it stands in the index of open ones.
@@ -19,6 +20,13 @@ def open_sessions(connection: Connection, site: str) -> list[Session]:
     """All that have not ended, whatever their limits say."""
     query = select(*_session.c).where(_session.c.site == site, _IS_OPEN).order_by(_session.c.id)
     return [_from_row(row) for row in connection.execute(query)]
+
+
+def end_sessions(connection: Connection, site: str, account: str, now_ms: int) -> int:
+    """Ends all open sessions of an account, by whatever it came in; gives how many. The hub finds them ended."""
+    of_account = (_session.c.site == site) & (_session.c.account == account)
+    open_ones = update(_session).where(of_account, _session.c.ended_ms.is_(None))
+    return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
 
 
 def some_left_behind(connection: Connection, site: str) -> bool:
