@@ -20,8 +20,11 @@ _OF_SESSION: Any = (session.c.site == SITE) & (session.c.id == bindparam("of_id"
 SESSION_BY_ID: Executable = select(session.c.account, session.c.ended_ms).where(
     session.c.site == SITE, session.c.id == ID
 )
-OPEN_OF_ACCOUNT: Executable = select(session.c.id).where(
-    session.c.site == SITE, session.c.account == _ACCOUNT, _IS_OPEN
+# The one seen last first.
+OPEN_OF_ACCOUNT: Executable = (
+    select(session.c.id)
+    .where(session.c.site == SITE, session.c.account == _ACCOUNT, _IS_OPEN)
+    .order_by(session.c.seen_ms.desc(), session.c.id.desc())
 )
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)

@@ -382,7 +382,7 @@ class EndReason(StrEnum):
     IDLE = "idle"
     ABSOLUTE = "absolute"
     RIGHT_TAKEN = "right_taken"
-    ENDED = "ended"  # its local account was
+    ENDED = "ended"  # by a command line, with its local account, or for a newer one of too many
 
 
 class EndSession(Command, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from hub.auth.account_store import LocalAccount, create_account, end_account
@@ -139,7 +140,7 @@ def test_when_somebody_was_last_seen_is_written_once_a_minute(work, keeper):
 
 def test_many_are_noted_in_slices_that_keep_nobody_waiting(work, keeper):
     for number in range(SESSIONS_AT_ONCE + 1):
-        work.log_in(AGENT, f"token-{number}")
+        work.log_in(replace(AGENT, account=f"agent-{number}"), f"token-{number}")
     work.asked.clear()
     work.now_ms += MINUTE
     for number in range(SESSIONS_AT_ONCE + 1):

@@ -7,6 +7,7 @@ from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.session_store import open_sessions
 from hub.auth.sessions import Session
+from hub.queue.commands.sessions import SESSIONS_MOST
 from hub.queue.requests import (
     ChangeSession,
     DoneAnswer,
@@ -105,6 +106,18 @@ def test_an_ended_session_is_open_no_more_and_ends_once(queue):
     assert row[-2:] == (queue.now_ms - MINUTE, "absolute")
 
 
+def test_of_too_many_sessions_of_one_account_the_one_seen_longest_ago_ends(queue):
+    other = log_in(queue, "boris", "Boris Petit")
+    first, second, *rest = [log_in(queue) for _ in range(SESSIONS_MOST)]
+    sign_on(queue, "anna")
+    queue.do(NoteSessions(origin=JOB, seen=((first, queue.now_ms + MINUTE),)))
+    newest = log_in(queue)
+    assert [each.id for each in sessions(queue)] == [other, first, *rest, newest]
+    row = next(row for row in queue.table("login_session") if row[1] == second)
+    assert row[-2:] == (queue.now_ms, "ended")
+    assert at_desks(queue) == {"desk-1": "anna"}
+
+
 def test_a_session_that_never_was_cannot_be_ended_or_changed(queue):
     refused(queue.do(EndSession(origin=JOB, session=9, reason=EndReason.IDLE)), "unknown")
     refused(queue.do(ChangeSession(origin=JOB, session=9, name="-", roles=(), checked_ms=1)), "unknown")
@@ -192,7 +205,7 @@ def test_what_a_keeper_notes_is_no_event(queue):
 
 def test_of_many_sessions_each_is_noted(queue):
     """More than go in one statement, and more than are written one by one."""
-    ids = [log_in(queue) for _ in range(60)]
+    ids = [log_in(queue, f"agent-{number}") for number in range(60)]
     noted = tuple((session, session * MINUTE) for session in ids)
     queue.do(NoteSessions(origin=JOB, seen=noted, checked=noted))
     assert [(each.seen_ms, each.checked_ms) for each in sessions(queue)] == [(ms, ms) for _, ms in noted]

@@ -17,8 +17,14 @@ from hub.queue.requests import (
 from hub.queue.transaction import Work
 
 
+# Of one account. A program that logs in for each of its requests must not fill the hub's memory.
+SESSIONS_MOST = 20
+
+
 def open_session(work: Work, command: OpenSession) -> SessionAnswer:
     """A local account is for when the directory is away: each use of it stands in the journal."""
+    for (surplus,) in work.rows(people_store.OPEN_OF_ACCOUNT, account=command.account)[SESSIONS_MOST - 1 :]:
+        _end(work, surplus, EndReason.ENDED)
     session = work.counter("", people_store.SESSION_IDS)
     work.write(
         people_store.INSERT_SESSION,
@@ -46,13 +52,7 @@ def end_session(work: Work, command: EndSession) -> DoneAnswer:
     account, ended_ms = _session(work, command.session)
     if ended_ms is not None:
         return DoneAnswer()
-    work.write(
-        people_store.END_SESSION,
-        guarded=True,
-        of_id=command.session,
-        to_ended_ms=work.now_ms,
-        to_reason=command.reason,
-    )
+    _end(work, command.session, command.reason)
     work.flush()
     if command.reason is not EndReason.IDLE and not work.rows(people_store.OPEN_OF_ACCOUNT, account=account):
         _leave_desk(work, account)
@@ -110,6 +110,10 @@ def _session(work: Work, session: int) -> tuple[str, int | None]:
         raise Unknown("session", str(session))
     account, ended_ms = rows[0]
     return account, ended_ms
+
+
+def _end(work: Work, session: int, reason: EndReason) -> None:
+    work.write(people_store.END_SESSION, guarded=True, of_id=session, to_ended_ms=work.now_ms, to_reason=reason)
 
 
 def _leave_desk(work: Work, account: str) -> None:
