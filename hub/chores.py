@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from hub.figures.visits import Visits
 from hub.queue.hours import last_ended_day, local_day
+from hub.queue.people_requests import ForgetSessions
 from hub.queue.requests import (
     AlignExpected,
     Answer,
@@ -20,7 +21,6 @@ from hub.queue.requests import (
     EndDay,
     ForgetBookings,
     ForgetRequests,
-    ForgetSessions,
     Origin,
     Source,
 )

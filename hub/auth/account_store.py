@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from hub.auth.people import Person
 from hub.auth.roles import STAFF, Role
 from hub.database.tables import AccountRow, LoginSessionRow
-from hub.queue.requests import EndReason
+from hub.queue.people_requests import EndReason
 
 _account: Any = AccountRow.__table__
 _session: Any = LoginSessionRow.__table__

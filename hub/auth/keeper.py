@@ -16,17 +16,8 @@ from sqlalchemy import Engine
 from hub.auth.session_store import open_sessions, some_left_behind
 from hub.auth.sessions import Session, SessionBook
 from hub.database.faults import fault_of, place_of
-from hub.queue.requests import (
-    SESSIONS_AT_ONCE,
-    Answer,
-    Command,
-    EndReason,
-    EndSession,
-    NoteSessions,
-    Origin,
-    SignOffEnded,
-    Source,
-)
+from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, SignOffEnded
+from hub.queue.requests import Answer, Command, Origin, Source
 from hub.site import MINUTE_MS
 from hub.writer import Busy
 

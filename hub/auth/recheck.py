@@ -18,7 +18,8 @@ from hub.auth.directory import Directory, DirectoryAway
 from hub.auth.people import Person
 from hub.auth.sessions import Session, SessionBook
 from hub.metrics import Metrics
-from hub.queue.requests import Answer, ChangeSession, Command, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.queue.people_requests import ChangeSession, EndReason, EndSession, NoteSessions
+from hub.queue.requests import Answer, Command, Origin, Source
 from hub.writer import Busy
 
 log = structlog.get_logger(__name__)

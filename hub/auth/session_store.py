@@ -9,7 +9,7 @@ from hub.auth.people import Person
 from hub.auth.sessions import Session
 from hub.database.tables import LoginSessionRow
 from hub.queue import people_store
-from hub.queue.requests import EndReason
+from hub.queue.people_requests import EndReason
 
 _session: Any = LoginSessionRow.__table__
 # As it stands in the index of open ones.

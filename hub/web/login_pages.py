@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason
 from hub.auth.sessions import Session, hash_token
 from hub.database.faults import DatabaseFault
-from hub.queue.requests import EndReason, EndSession, OpenSession, Origin, SessionAnswer, Source
+from hub.queue.people_requests import EndReason, EndSession, OpenSession
+from hub.queue.requests import Origin, SessionAnswer, Source
 from hub.web.door import cookie_name
 from hub.web.parts import WebParts
 from hub.web.words import environment, say

@@ -14,6 +14,7 @@ from hub.database.tables import DeskRow, LoginSessionRow
 from hub.metrics import Metrics
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
+from hub.queue.people_requests import OpenSession
 from hub.site import Login
 from hub.site_index import SiteIndex
 from hub.writer import Task, Writer
@@ -59,7 +60,7 @@ class AtWork:
     def log_in(self, person: Person, token: str = "token") -> int:  # noqa: S107 - made up
         """Opens a session as the pages do; gives its id."""
         origin = q.Origin(q.Source.PAGE, person.account)
-        opened = q.OpenSession(
+        opened = OpenSession(
             origin=origin,
             token_hash=hash_token(token),
             account=person.account,

@@ -18,7 +18,8 @@ from hub.auth.session_store import open_sessions
 from hub.database.engine import open_writer_connection
 from hub.database.statements import Connection
 from hub.queue.commands import run
-from hub.queue.requests import OpenSession, Origin, Source
+from hub.queue.people_requests import OpenSession
+from hub.queue.requests import Origin, Source
 from hub.queue.transaction import Work
 from hub.site import Site
 from hub.site_index import SiteIndex

@@ -10,7 +10,8 @@ from hub.auth.sessions import hash_token
 from hub.auth.token_store import create_token, end_token
 from hub.database.engine import open_engine
 from hub.database.faults import DatabaseFault
-from hub.queue.requests import OpenSession, Origin, Source
+from hub.queue.people_requests import OpenSession
+from hub.queue.requests import Origin, Source
 from tests.databases import sqlite_url
 from tests.hub.standing import eventually, standing
 

@@ -11,7 +11,8 @@ from hub.auth.keeper import Keeper
 from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.sessions import Limits, SessionBook
-from hub.queue.requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, Origin, Source
+from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions
+from hub.queue.requests import Origin, Source
 from hub.site import Login
 from hub.writer import Busy
 from tests.auth.at_work import LIMIT_S, at_work

@@ -10,7 +10,7 @@ from hub.auth.keeper import Keeper
 from hub.auth.people import Person
 from hub.auth.recheck import ACCOUNTS_AT_ONCE, Recheck
 from hub.auth.roles import Role
-from hub.queue.requests import EndSession
+from hub.queue.people_requests import EndSession
 from tests.auth.at_work import LIMIT_S, at_work
 from tests.auth.small_directory import SmallDirectory
 

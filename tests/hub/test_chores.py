@@ -8,18 +8,8 @@ import pytest
 from hub.absence import Absence, due
 from hub.chores import ANSWERS_KEPT_MS, SESSIONS_KEPT_MS, Chores
 from hub.figures.visits import Visits
-from hub.queue.requests import (
-    EndDay,
-    EndReason,
-    EndSession,
-    ExpireCalled,
-    ExpireExpected,
-    Finish,
-    ForgetRequests,
-    OpenSession,
-    Pick,
-    Start,
-)
+from hub.queue.people_requests import EndReason, EndSession, OpenSession
+from hub.queue.requests import EndDay, ExpireCalled, ExpireExpected, Finish, ForgetRequests, Pick, Start
 from hub.queue.states import State
 from hub.writer import Busy
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, round_the_clock, town

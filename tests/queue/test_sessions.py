@@ -8,20 +8,16 @@ from hub.auth.roles import Role
 from hub.auth.session_store import open_sessions
 from hub.auth.sessions import Session
 from hub.queue.commands.sessions import SESSIONS_MOST
-from hub.queue.requests import (
+from hub.queue.people_requests import (
     ChangeSession,
-    DoneAnswer,
     EndReason,
     EndSession,
     ForgetSessions,
     NoteSessions,
     OpenSession,
-    Origin,
-    SessionAnswer,
     SignOffEnded,
-    SignOn,
-    Source,
 )
+from hub.queue.requests import DoneAnswer, Origin, SessionAnswer, SignOn, Source
 from tests.checkers import check_all, read
 from tests.queue.harness import DAY, MINUTE, refused
 

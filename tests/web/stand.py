@@ -32,6 +32,7 @@ from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
+from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Answer, Command, Origin, Source
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Publik, Service, Site
@@ -322,7 +323,7 @@ class Stand:
         """Somebody with these roles comes in, as after a login: the token of their session."""
         token = self.gate.new_token()
         person = Person(account=account, name=name, roles=frozenset(roles))
-        opened = q.OpenSession(
+        opened = OpenSession(
             origin=Origin(Source.PAGE, account, new_id()),
             token_hash=hash_token(token),
             account=account,

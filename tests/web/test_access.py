@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from hub.auth.access import ACCESS, ANYONE, WS
 from hub.auth.roles import MACHINES, STAFF, Role
 from hub.auth.sessions import new_token
-from hub.queue import requests as q
+from hub.queue.people_requests import ChangeSession
 from hub.queue.requests import Origin, Source
 from hub.web.door import RouteWithoutAccess, Rules, asked_by
 from tests.web.stand import COOKIE, Served, client_of, new_id
@@ -262,7 +262,7 @@ def test_a_socket_is_closed_when_the_right_to_it_is_taken(server: Served) -> Non
             await asyncio.wait_for(socket.recv(), LIMIT_S)
             session = book.find(who["Cookie"].partition("=")[2], server.stand.now_ms())
             assert session is not None
-            change = q.ChangeSession(
+            change = ChangeSession(
                 origin=Origin(Source.JOB, "", new_id()),
                 session=session.id,
                 name=session.person.name,

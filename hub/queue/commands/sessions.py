@@ -2,20 +2,18 @@
 
 from hub.queue import people_store
 from hub.queue.commands.signing import leave
-from hub.queue.refusals import Unknown
-from hub.queue.requests import (
+from hub.queue.people_requests import (
     ChangeSession,
-    DoneAnswer,
     EndReason,
     EndSession,
     ForgetSessions,
     NoteSessions,
     OpenSession,
-    SessionAnswer,
     SignOffEnded,
 )
+from hub.queue.refusals import Unknown
+from hub.queue.requests import DoneAnswer, SessionAnswer
 from hub.queue.transaction import Work
-
 
 # Of one account. A program that logs in for each of its requests must not fill the hub's memory.
 SESSIONS_MOST = 20
