@@ -15,7 +15,6 @@ from protocol.ids import uuid7
 TIMEOUT_S = 5.0
 # Who was not let in tries again later: the hub counts what fails.
 LOGIN_AGAIN_S = 10.0
-# All agents come at once, and passwords are judged one by one.
 LOGIN_S = 30.0
 
 
@@ -28,11 +27,14 @@ class DeskNow:
 
 
 class Screen:
-    """One account's. All of it answers None where the hub is away: an agent then goes on with the button."""
+    """One account's. All of it answers None where the hub is away: an agent then goes on with the button.
 
-    def __init__(self, hub_url: str, account: str) -> None:
+    `one_login`: shared by all, who have one address here: the hub takes few tries at once from one.
+    """
+
+    def __init__(self, hub_url: str, account: str, one_login: asyncio.Lock) -> None:
         self._account = account
-        self._logging_in = asyncio.Lock()
+        self._one_login = one_login
         self._next_login_s = 0.0
         # A program that is no browser says where it comes from, like one.
         self._client = httpx.AsyncClient(
@@ -100,7 +102,7 @@ class Screen:
         return None
 
     async def _log_in(self) -> None:
-        async with self._logging_in:
+        async with self._one_login:
             now_s = asyncio.get_running_loop().time()
             if self._client.cookies or now_s < self._next_login_s:
                 return

@@ -45,7 +45,8 @@ async def play_morning(
     scan: Callable[[str], None],
 ) -> None:
     """Until cancelled. `scan(code)` holds a confirmation before the dispenser."""
-    screens = [Screen(stage.hub_url, agent.account) for agent in AGENTS]
+    one_login = asyncio.Lock()
+    screens = [Screen(stage.hub_url, agent.account, one_login) for agent in AGENTS]
     look = Look(screens[0], board, hall)
     try:
         async with asyncio.TaskGroup() as people:

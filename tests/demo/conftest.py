@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from demo.accounts import FOLDER
+from demo.people import PASSWORD
 
 PATIENCE_S = 60.0
 # A demo that outlives its test would take the machine; nothing waits for this.
 LIMIT_S = 240
+# Of a demo that ran before: each other one in this process finds its accounts made, as at a second start.
+_made: list[Path] = []
 
 
 @dataclass(slots=True)
@@ -28,6 +35,7 @@ class Demo:
     socket: ClientConnection
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     output: str = ""
+    browsers: dict[str, httpx.Client] = field(default_factory=dict)
 
     def until(self, true: Callable[[dict[str, dict[str, Any]]], bool], what: str) -> None:
         """Takes in what the page is told until that holds."""
@@ -45,6 +53,19 @@ class Demo:
     def fetch(self, path: str) -> bytes:
         with urlopen(self.address + path, timeout=10) as answer:  # noqa: S310
             return answer.read()
+
+    def browser(self, account: str = "responsable") -> httpx.Client:
+        """One in which somebody is logged in to the hub."""
+        if account not in self.browsers:
+            (hub,) = re.findall(r"Desk pages: +(http://\S+?)/desks/", self.output)
+            made = httpx.Client(base_url=hub, headers={"origin": hub}, trust_env=False, timeout=PATIENCE_S)
+            self.browsers[account] = made
+            answer = made.post("/login", data={"account": account, "password": PASSWORD})
+            assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
+        return self.browsers[account]
+
+    def ask_hub(self, path: str, account: str = "responsable") -> str:
+        return self.browser(account).get(path).raise_for_status().text
 
     def pid(self, words: str) -> int:
         """The process of the demo whose command line holds these words."""
@@ -106,6 +127,8 @@ def start_demo(folder: Path, **options: str) -> subprocess.Popen[str]:
 @contextmanager
 def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
     """A demo with all its programs up, followed as its page does; stopped at the end."""
+    if _made:
+        shutil.copytree(_made[0], folder / FOLDER)
     process = start_demo(folder, **options)
     try:
         address, output = _address(process)
@@ -116,7 +139,11 @@ def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
             demo.until(
                 lambda parts: len(parts) == 14 and all(part["state"] == "up" for part in parts.values()), "all is up"
             )
+            if not _made:
+                _made.append(folder / FOLDER)
             yield demo
+            for browser in demo.browsers.values():
+                browser.close()
     finally:
         process.terminate()
         process.wait(PATIENCE_S)

@@ -41,11 +41,6 @@ def fetch(address: str) -> str:
         return answer.read().decode()
 
 
-def hub(demo: Demo) -> str:
-    (found,) = re.findall(r"Desk pages: +(http://\S+?)/desks/", demo.output)
-    return found
-
-
 def publik(demo: Demo) -> str:
     (line,) = [line for line in children(demo.process.pid).values() if "tests.publik.server" in line]
     return f"http://127.0.0.1:{re.findall(r'--port ([0-9]+)', line)[0]}"
@@ -76,21 +71,20 @@ def within(look: Callable[[], T | None], what: str) -> T:
 
 def ticket_on_page(demo: Demo, desk: str, code: str) -> int | None:
     """The id of the expected ticket that the desk's page names by this code."""
-    found = re.search(rf'id="row-([0-9]+)"(?:(?!</tr>).)*{code}', fetch(f"{hub(demo)}/desks/{desk}"), re.DOTALL)
+    found = re.search(rf'id="row-([0-9]+)"(?:(?!</tr>).)*{code}', demo.ask_hub(f"/desks/{desk}"), re.DOTALL)
     return int(found[1]) if found else None
 
 
 def journal(demo: Demo, ticket: int) -> list[tuple[str, str]]:
     return [
-        (entry["event"], entry["source"])
-        for entry in json.loads(fetch(f"{hub(demo)}/api/v1/tickets/{ticket}"))["journal"]
+        (entry["event"], entry["source"]) for entry in json.loads(demo.ask_hub(f"/api/v1/tickets/{ticket}"))["journal"]
     ]
 
 
 def shown_at_a_desk(demo: Demo, ticket: int) -> bool | None:
     """Held, or in the queue with a number."""
     for desk in ("desk-2", "desk-4", "desk-5", "desk-7"):
-        page = fetch(f"{hub(demo)}/desks/{desk}")
+        page = demo.ask_hub(f"/desks/{desk}")
         if f'name="shown" value="{ticket}"' in page:
             return True
         if re.search(rf'id="row-link-{ticket}"[^>]*>C [0-9]{{3}}</a>', page):
@@ -116,7 +110,7 @@ def test_who_scans_a_confirmation_of_the_page_is_seen_at_the_desks_and_publik_is
 def test_who_never_comes_is_absent_within_two_minutes(slow_demo):
     demo = slow_demo
     last_expected(demo, "A")
-    page = within(lambda: fetch(f"{hub(demo)}/desks/desk-1") or None, "the desk's page")
+    page = demo.ask_hub("/desks/desk-1")
     tickets = [int(found) for found in re.findall(r'id="row-([0-9]+)"', page)]
     within(lambda: any(("absent", "job") in journal(demo, each) for each in tickets) or None, "one became absent")
 
