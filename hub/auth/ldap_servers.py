@@ -159,6 +159,8 @@ class Servers:
                 return self._ask(server, within_s, work)
             except ServerFault as fault:
                 server.failed_s = time.monotonic()
+                # Of a machine that went away without a word they all wait for ever, each at the cost of a login.
+                server.close()
                 faults.append(str(fault))
                 log.warning("ldap.server_away", server=fault.server, kind=fault.kind, why=fault.words)
         raise DirectoryAway("; ".join(faults))

@@ -198,6 +198,19 @@ def test_a_kept_connection_that_was_silent_for_long_is_not_trusted(slapd: Slapd,
     assert [link for link, _since_s in server._kept] != [kept]
 
 
+def test_a_server_that_failed_keeps_no_connection(own_slapd: Slapd, opened: Opened):
+    """Else each login after that one would try the next of them, and wait for it in vain."""
+    directory = opened(own_slapd, whole_s=PATIENCE_S)
+    (server,) = directory._servers._servers
+    directory.look_up("alix")
+    ((kept, since_s),) = server._kept
+    server._kept.append((kept, since_s))
+    own_slapd.stop()
+    with pytest.raises(DirectoryAway):
+        directory.look_up("alix")
+    assert server._kept == []
+
+
 def test_a_wrong_service_account_takes_nobodys_right(slapd: Slapd, opened: Opened):
     directory = opened(slapd, secrets=LdapSecrets("not this one", slapd.files.ca))
     with pytest.raises(DirectoryAway, match="refuses the service account or its password"):
