@@ -49,6 +49,7 @@ def measure(
                 if "http" in options.parts:
                     runs = calls_by_http.call_next(port, options.runs)
                     yield calls_by_http.rows(name, runs), {f"call-next by HTTP, {name}": runs}
+                    yield calls_by_http.door_rows(name, calls_by_http.call_past_the_door(port, options.runs)), {}
         if "growth" in options.parts:
             with growth.desks(folder / "growth", new_database) as (few, many):
                 yield growth.rows(name, growth.growth(few, many, options.runs)), {}

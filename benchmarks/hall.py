@@ -8,8 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Engine, insert, update
 
+from hub.auth.roles import Role as StaffRole
+from hub.auth.sessions import hash_token
 from hub.database.migration import migrate
-from hub.database.tables import CounterRow, DeskRow, TicketRow
+from hub.database.tables import AgentRow, CounterRow, DeskRow, LoginSessionRow, TicketRow
 from hub.queue.adoption import adopt
 from hub.queue.hours import local_day
 from hub.queue.order import Kind
@@ -30,6 +32,8 @@ MORE_FROM = 1_000_000
 _ticket: Any = TicketRow.__table__
 _desk: Any = DeskRow.__table__
 _counter: Any = CounterRow.__table__
+_agent: Any = AgentRow.__table__
+_session: Any = LoginSessionRow.__table__
 
 
 def large_site(desks: int = DESKS) -> Site:
@@ -97,6 +101,32 @@ def fill(engine: Engine, site: Site, *, waiting: int, appointments_early: bool =
         with engine.connect() as connection:
             connection.exec_driver_sql("ANALYZE")
             connection.commit()
+
+
+def sign_everybody_on(engine: Engine, site: Site) -> None:
+    """An agent at each desk, as after a login: `token` is what the cookie of theirs holds."""
+    now_ms = time.time_ns() // 1_000_000
+    places = range(len(site.desks))
+    agents = [{"site": site.name, "account": agent_name(place), "name": f"Exemple {place + 1}"} for place in places]
+    sessions = [
+        agent
+        | {"id": place + 1, "token_hash": hash_token(token(place)), "roles": StaffRole.AGENT, "local": True}
+        | {"opened_ms": now_ms, "seen_ms": now_ms, "checked_ms": now_ms, "ended_ms": None, "end_reason": None}
+        for place, agent in enumerate(agents)
+    ]
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(insert(_agent), agents)
+        connection.execute(insert(_session), sessions)
+        for place in places:
+            connection.execute(update(_desk).where(_desk.c.name == desk_name(place)).values(agent=agent_name(place)))
+
+
+def agent_name(place: int) -> str:
+    return f"agent-{place + 1}"
+
+
+def token(place: int) -> str:
+    return f"bench-{place + 1}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The hub of the large town hall, in a process of its own: `python -m benchmarks.hub_process`.
 
 It is `suivant hub` but for two things: the site is made here, for a site file takes 99 desks and this town hall has
-200; and its pages have one address more, the floor of an HTTP command.
+200; and its pages have more addresses, which the door does not see: the floor of an HTTP command, and all those of the
+hub once more for agents whom nobody asks for their rights.
 """
 
 import os
@@ -11,34 +12,67 @@ from typing import Annotated
 
 from fastapi import Body, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import hub.app
 from benchmarks.floor_process import committer
 from benchmarks.hall import large_site
+from hub.auth.sessions import Session, SessionBook
 from hub.config.site_file import SiteFile
 from hub.logs import configure
 from hub.settings import read_settings
 from hub.web.app import create_web
 from hub.web.documents import DeskAsked
+from hub.web.door import Door, cookie_name
 from hub.web.parts import WebParts
 
 FLOOR = "/bench/row"
+NO_DOOR = "/bench/no-door"
 
 
 def _made_here(path: Path) -> SiteFile:
     return SiteFile(path, large_site(), ())
 
 
+class PastTheDoor:
+    """Between the guard and the door. Who is who is looked up once, then known."""
+
+    def __init__(self, door: ASGIApp, floor: ASGIApp, book: SessionBook, cookie: str) -> None:
+        assert isinstance(door, Door)
+        self._door, self._behind, self._floor = door, door._app, floor  # noqa: SLF001
+        self._book, self._cookie = book, cookie
+        self._known: dict[str, Session | None] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path == FLOOR:
+            await self._floor(scope, receive, send)
+        elif path.startswith(NO_DOOR):
+            token = HTTPConnection(scope).cookies[self._cookie]
+            if token not in self._known:
+                self._known[token] = self._book.find(token, 0)
+            scope["path"] = path.removeprefix(NO_DOOR)
+            scope["state"] = {**scope.get("state", {}), "session": self._known[token], "machine": None}
+            await self._behind(scope, receive, send)
+        else:
+            await self._door(scope, receive, send)
+
+
 def _with_floor(parts: WebParts) -> FastAPI:
-    web = create_web(parts)
+    web, floor = create_web(parts), FastAPI(openapi_url=None)
     commit = committer(os.environ["SUIVANT_DATABASE_URL"], "http")
 
     async def row(asked: Annotated[DeskAsked, Body()]) -> Response:
         await run_in_threadpool(commit, str(asked.id).encode())
         return JSONResponse({"id": asked.id, "outcome": "called", "number": "A001"})
 
-    web.add_api_route(FLOOR, row, methods=["POST"])
+    floor.add_api_route(FLOOR, row, methods=["POST"])
+    place = [each.cls for each in web.user_middleware].index(Door)
+    past = Middleware(PastTheDoor, floor=floor, book=parts.gate.book, cookie=cookie_name(parts.reached))
+    web.user_middleware.insert(place, past)
     return web
 
 

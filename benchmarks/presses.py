@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks import floor_process
 from benchmarks.figures import Row, Run, median_of, ratio_row, spread
-from benchmarks.hall import DESKS, fill, large_site
+from benchmarks.hall import DESKS, fill, large_site, sign_everybody_on
 from benchmarks.load import Hands, bench_broker, program
 from hub.database.engine import open_engine
 from tests.broker import free_port
@@ -29,10 +29,13 @@ ALL_MOST_MS = {"sqlite": 100, "postgresql": 200}
 
 @contextmanager
 def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[Hands, int]]:
-    """Broker, hub and floor at work on a full hall: the hands that press there, and the port of the hub's pages."""
+    """Broker, hub and floor at work on a full hall, an agent signed on at each desk: the hands that press there, and
+    the port of the hub's pages.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database)
     fill(engine, large_site(), waiting=waiting)
+    sign_everybody_on(engine, large_site())
     engine.dispose()
     with bench_broker(folder / "broker") as broker:
         port = free_port()
