@@ -14,7 +14,9 @@ from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from demo.people import AGENTS, GUESTS, PASSWORD
 
 DOCS = Path(__file__).parent.parent / "docs/screenshots"
 WINDOW = {"width": 1366, "height": 768}
@@ -47,10 +49,16 @@ def main() -> int:
         _take_paper(hall, address)
         desk = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         desk.goto(f"{hub}/desks/desk-5")
+        desk.screenshot(path=DOCS / "login.png")
+        _log_in(desk, AGENTS[4].account)
         # Past the first 3 s of a call, in which Suivant is off.
         desk.wait_for_timeout(4_500)
         desk.screenshot(path=DOCS / "desk.png")
         _take_search(desk)
+        desk.keyboard.press("Escape")
+        _take_over(browser, hub)
+        desk.wait_for_timeout(2_000)
+        desk.screenshot(path=DOCS / "desk-taken-over.png")
         browser.close()
     print("\n".join(f"docs/screenshots/{picture.name}" for picture in sorted(DOCS.glob("*.png"))))
     return 0
@@ -81,6 +89,23 @@ def _demo(folder: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.communicate()
+
+
+def _log_in(page: Page, account: str) -> None:
+    page.fill("#account", account)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desks/**")
+
+
+def _take_over(browser: Browser, hub: str) -> None:
+    """Somebody else signs on at the desk that is shown."""
+    guest = browser.new_page()
+    guest.goto(f"{hub}/desks/desk-5")
+    _log_in(guest, GUESTS[0].account)
+    answer = guest.request.post(f"{hub}/api/v1/desks/desk-5/sign-on", headers={"origin": hub}, data={})
+    if not answer.ok:
+        raise RuntimeError(f"the desk was not taken over: {answer.text()}")
 
 
 def _take_search(desk: Page) -> None:
