@@ -102,6 +102,7 @@ class Recheck:
         return who.local or (self._directory.can_look_up and self._now_ms() >= self._ask_from_ms)
 
     def _ask(self, who: Who) -> None:
+        began_ms = self._now_ms()
         try:
             person = self._local(who.account) if who.local else self._directory.look_up(who.account)
         except DirectoryAway as away:
@@ -112,7 +113,8 @@ class Recheck:
         if not who.local:
             self._failures = 0
             self._metrics.looked_up("gone" if person is None else "known")
-        sessions = self._book.of(who.account, local=who.local)
+        # Who logged in meanwhile brought a newer answer with them.
+        sessions = [each for each in self._book.of(who.account, local=who.local) if each.checked_ms <= began_ms]
         answers = [self._do(consequence(each, person, now_ms)) for each in sessions]
         for answer in answers:
             answer.result(ANSWER_LIMIT_S)

@@ -158,6 +158,23 @@ def test_a_directory_that_is_back_is_asked_about_everybody(work, directory, rech
     assert len(directory.asked) == ACCOUNTS_AT_ONCE + 1
 
 
+def test_who_logs_in_while_the_directory_is_asked_keeps_the_newer_answer(work, directory, person, recheck):
+    old = work.log_in(person, "old")
+    work.now_ms += 15 * MINUTE
+    look_up, new = directory.look_up, []
+
+    def while_somebody_logs_in(account):
+        answer = look_up(account)
+        work.now_ms += 1
+        new.append(work.log_in(replace(person, roles=frozenset({Role.AGENT})), "new"))
+        return answer
+
+    directory.look_up = while_somebody_logs_in
+    recheck.look()
+    assert work.row(old).person.roles == person.roles
+    assert work.row(new[0]).person.roles == {Role.AGENT}
+
+
 def test_one_of_whom_nothing_is_said_keeps_no_other_from_being_asked_about(work, directory, person, recheck):
     """Somebody in more groups than a server gives out at once, say."""
     directory.silent_of.add(person.account)
