@@ -71,6 +71,7 @@ WEB_ICONS = (
     "undo-2",
     "user",
     "user-check",
+    "user-minus",
     "user-x",
     "users",
     "volume-2",

@@ -209,6 +209,21 @@ class TicketEventRow(Base):
     __table_args__ = (
         Index("events_of_ticket", "site", "ticket", "id"),
         Index("events_of_desk", "site", "desk", "id"),
+        Index(
+            "sign_ons_of_desk",
+            "site",
+            "desk",
+            "id",
+            sqlite_where=text("event = 'sign_on'"),
+            postgresql_where=text("event = 'sign_on'"),
+        ),
+        Index(
+            "local_logins",
+            "site",
+            "id",
+            sqlite_where=text("event = 'login_local'"),
+            postgresql_where=text("event = 'login_local'"),
+        ),
     )
 
 

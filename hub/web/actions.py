@@ -11,7 +11,10 @@ from protocol.messages import DeskMode
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody."""
+    """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody.
+
+    `only_free`: its page showed the desk as one where nobody is.
+    """
 
     origin: Origin
     desk: str
@@ -21,6 +24,7 @@ class Asked:
     service: str | None = None
     to_desk: str | None = None
     confirmed: bool = False
+    only_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,12 @@ class Action:
 _RECEPTION = frozenset({Role.RECEPTION})
 
 
-def _signing(kind: type[q.SignOn | q.SignOff]) -> Callable[[Asked], Command]:
-    return lambda asked: kind(origin=asked.origin, desk=asked.desk)
+def _sign_on(asked: Asked) -> Command:
+    return q.SignOn(origin=asked.origin, desk=asked.desk, only_free=asked.only_free)
+
+
+def _sign_off(asked: Asked) -> Command:
+    return q.SignOff(origin=asked.origin, desk=asked.desk)
 
 
 def _at_held(kind: type[q.AtHeld]) -> Callable[[Asked], Command]:
@@ -72,7 +80,7 @@ def _transfer(asked: Asked) -> Command:
 DESK_ACTIONS: dict[str, Action] = {
     "sign-on": Action(
         "Work at this desk from now on, and at no other; whoever was signed on here no longer is.",
-        _signing(q.SignOn),
+        _sign_on,
         STAFF,
     ),
     "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
@@ -90,7 +98,7 @@ DESK_ACTIONS: dict[str, Action] = {
     ),
     "sign-off": Action(
         "Work at this desk no more; a supervisor may sign others off.",
-        _signing(q.SignOff),
+        _sign_off,
         frozenset({Role.SUPERVISOR}),
     ),
 }

@@ -89,6 +89,14 @@ def moment(moment_ms: int, now_ms: int, zone: str) -> str:
     return f"{date(moment_ms, zone)} {clock(moment_ms, zone)}"
 
 
+def day(moment_ms: int, now_ms: int, zone: str) -> str:
+    """The day and the time, as a sentence says them: `aujourd’hui à 8:12`, `le 24/11 à 8:12`."""
+    time = clock(moment_ms, zone)
+    if _is_same_day(moment_ms, now_ms, zone):
+        return say("today at %(time)s", time=time)
+    return say("on %(date)s at %(time)s", date=date(moment_ms, zone), time=time)
+
+
 def _is_same_day(one_ms: int, other_ms: int, zone: str) -> bool:
     return local(one_ms, zone).date() == local(other_ms, zone).date()
 

@@ -16,7 +16,7 @@ def desk_document(picture: DeskPicture, desk: Desk) -> d.DeskDocument:
         mode=picture.mode,
         pausing=picture.pausing,
         closing=picture.closing,
-        agent=picture.agent,
+        agent=picture.agent.account if picture.agent else None,
         held=_held(picture.held),
         next=_next(picture.next),
         queues=tuple(

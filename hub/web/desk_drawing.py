@@ -68,7 +68,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         pausing=rows.desk.pausing,
         closing=rows.desk.closing,
         mode_since_ms=rows.desk.since_ms,
-        agent=rows.desk.agent,
+        agent=rows.agent,
         confirms_arrivals=desk.confirms_arrivals,
         stage=_stage(rows, desk, last),
         held=held,
@@ -232,7 +232,7 @@ def _last_action(events: Sequence[JournalRow]) -> LastAction | None:
         return None
     last = told[0]
     finished = next((event.label for event in told[1:] if _is_finish_with(event, last)), None)
-    return LastAction(last.at_ms, last.event, last.label, last.source, last.actor, finished, last.appointment_ms)
+    return LastAction(last.at_ms, last.event, last.label, last.source, last.who, finished, last.appointment_ms)
 
 
 def _is_finish_with(event: JournalRow, call: JournalRow) -> bool:

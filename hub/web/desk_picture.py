@@ -35,6 +35,16 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedOn:
+    """Who works at a desk: the account, how they are shown, since when. `before`: from whom they took it over."""
+
+    account: str
+    name: str
+    since_ms: int
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldTicket:
     """`timer_ms`: from where its timer counts. `play_ms`: when its announcement starts.
 
@@ -130,14 +140,15 @@ class Booking:
 class LastAction:
     """`event`: of the ticket's life, or `desk_open` and the like with an empty number.
 
-    `appointment_ms`: of the ticket it was done to; names one that has no number.
+    `appointment_ms`: of the ticket it was done to; names one that has no number. `who`: how the person is shown who
+    did it, None where it was no person, or is not known.
     """
 
     at_ms: int
     event: str
     number: str
     source: str
-    actor: str
+    who: str | None = None
     finished: str | None = None
     appointment_ms: int | None = None
 
@@ -154,7 +165,7 @@ class DeskPicture:
     """Everything the page of a desk shows. Times in ms since 1970 UTC.
 
     `next_off_until_ms`: Suivant is off until then, right after a call. `redraw_ms`: when the picture changes by time
-    alone. `agent`: the account of who is signed on. `list_state`: how old the list of bookings is.
+    alone. `agent`: who is signed on. `list_state`: how old the list of bookings is.
     `failed_reports`: what its source could not be told.
     """
 
@@ -167,7 +178,7 @@ class DeskPicture:
     pausing: bool
     closing: bool
     mode_since_ms: int
-    agent: str | None
+    agent: SignedOn | None
     confirms_arrivals: bool
     stage: Stage
     held: HeldTicket | None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from hub.database.tables import AgentRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
@@ -15,6 +16,7 @@ from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
 from hub.web.booking_reading import SHOWN, read_bookings, read_failed_count, read_names
+from hub.web.desk_picture import SignedOn
 from protocol.messages import DeskMode
 
 # Bookings that never came are shown until so many later ones did not come either.
@@ -37,6 +39,7 @@ _HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
+_SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,10 @@ class DeskNow:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """`label`: the ticket's number, empty where it has none: its appointment names it then."""
+    """`label`: the ticket's number, empty where it has none: its appointment names it then.
+
+    `who`: how the person is shown who did it; None for a node or a job.
+    """
 
     id: int
     event: str
@@ -69,7 +75,7 @@ class JournalRow:
     label: str
     at_ms: int
     source: str
-    actor: str
+    who: str | None
     request: str | None
     appointment_ms: int | None = None
 
@@ -78,14 +84,15 @@ class JournalRow:
 class DeskRows:
     """`waiting`: the first of each service and kind, and those bound to a desk. `counts`: all that wait, by service.
 
-    `parked_ms`: when each was set aside. `expected`: the bookings of today that are not here; there may be more.
-    `bookings`, `names`: of the expected ones and the held, by ticket. `events`: the desk's last journal rows, newest
-    first. `failed_reports`: what the source of bookings could not be told.
+    `agent`: who is signed on. `parked_ms`: when each was set aside. `expected`: the bookings of today that are not
+    here; there may be more. `bookings`, `names`: of the expected ones and the held, by ticket. `events`: the desk's
+    last journal rows, newest first. `failed_reports`: what the source of bookings could not be told.
     """
 
     revision: tuple[int, int]
     now_ms: int
     desk: DeskNow
+    agent: SignedOn | None
     desks: dict[str, DeskNow]
     held: Ticket | None
     waiting: tuple[Place, ...]
@@ -159,6 +166,7 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         revision=read_revision(connection, site),
         now_ms=now_ms,
         desk=desks[desk.name],
+        agent=read_signed_on(connection, site, desk.name, desks[desk.name].agent),
         desks=desks,
         held=held,
         waiting=(*_read_free(connection, site, desk.name), *_read_bound(connection, site, desk.name, away, mine)),
@@ -200,6 +208,24 @@ def read_agent_name(connection: Connection, site: str, account: str) -> str | No
         select(_agent.c.name).where(_agent.c.site == site, _agent.c.account == account)
     )
     return name
+
+
+def read_agent(connection: Connection, index: SiteIndex, desk: Desk) -> SignedOn | None:
+    """Who is signed on at the desk."""
+    site = index.site.name
+    account = connection.scalar(select(_desk.c.agent).where(_desk.c.site == site, _desk.c.name == desk.name))
+    return read_signed_on(connection, site, desk.name, account)
+
+
+def read_signed_on(connection: Connection, site: str, desk: str, account: str | None) -> SignedOn | None:
+    """`account`: of who is signed on at the desk, as its row says."""
+    if account is None:
+        return None
+    last = select(_event.c.at_ms, _event.c.data).where(_event.c.site == site, _event.c.desk == desk, _SIGN_ON)
+    row = connection.execute(last.order_by(_event.c.id.desc()).limit(1)).first()
+    at_ms, data = row or (0, "{}")
+    name = read_agent_name(connection, site, account) or account
+    return SignedOn(account, name, at_ms, msgspec.json.decode(data).get("before"))
 
 
 def read_ticket(connection: Connection, site: str, ticket_id: int) -> Ticket | None:
@@ -275,17 +301,21 @@ def _read_expected(
 def _read_events(connection: Connection, site: str, desk: str) -> Iterable[JournalRow]:
     query = (
         select(
-            *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _event.c.actor),
+            *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _agent.c.name),
             *(_event.c.request, _ticket.c.series, _ticket.c.number, _ticket.c.appointment_ms),
         )
-        .select_from(_event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket)))
+        .select_from(
+            _event.outerjoin(_ticket, (_ticket.c.site == _event.c.site) & (_ticket.c.id == _event.c.ticket)).outerjoin(
+                _agent, (_agent.c.site == _event.c.site) & (_agent.c.account == _event.c.actor)
+            )
+        )
         .where(_event.c.site == site, _event.c.desk == desk)
         .order_by(_event.c.id.desc())
         .limit(LAST_EVENTS)
     )
-    for id_, event, ticket, at_ms, source, actor, request, series, number, appointment_ms in connection.execute(query):
+    for id_, event, ticket, at_ms, source, who, request, series, number, appointment_ms in connection.execute(query):
         label = number_text(series, number) if series and number else ""
-        yield JournalRow(id_, event, ticket, label, at_ms, source, actor, request, appointment_ms)
+        yield JournalRow(id_, event, ticket, label, at_ms, source, who, request, appointment_ms)
 
 
 def _tickets(connection: Connection, query: Select[Any]) -> list[Ticket]:

@@ -1,6 +1,6 @@
 """A desk's picture and its panels as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from hub.auth.people import Person
 from hub.site import Site
 from hub.web.booking_sentences import (
     arrival_of_panel,
     booking_state,
     date,
+    day,
     list_age,
     moment,
     report_reason,
@@ -21,6 +21,8 @@ from hub.web.booking_sentences import (
     report_told,
 )
 from hub.web.desk_picture import AsideTicket, DeskPicture, Stage
+from hub.web.desk_rights import Looker, everything
+from hub.web.desk_start import LocalUse, StartDesk
 from hub.web.panels import Panel, ServiceChoice
 from hub.web.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
 from hub.web.words import clock, environment, say, spaced
@@ -45,6 +47,8 @@ class DeskView:
         self._templates = environment(
             {
                 "clock": self._clock,
+                "to_the_second": partial(clock, zone=site.zone, seconds=True),
+                "day": partial(day, zone=site.zone),
                 "moment": partial(moment, zone=site.zone),
                 "date": partial(date, zone=site.zone),
                 "list_age": self._list_age,
@@ -60,6 +64,7 @@ class DeskView:
     def page(
         self,
         picture: DeskPicture,
+        looker: Looker,
         *,
         request_id: str,
         answer: str = "",
@@ -77,26 +82,46 @@ class DeskView:
             panel_name=panel_name,
             confirm=confirm,
             whole=True,
+            looker=looker,
+            may=looker.may,
         )
 
     def live(self, picture: DeskPicture) -> str:
         """What changes on the page; the same for all who look at this desk."""
         return self._templates.get_template("desk_live.html").render(
-            **self._live_facts(picture), answer="", panel=None, panel_name="", confirm=None, whole=False
+            **self._live_facts(picture),
+            answer="",
+            panel=None,
+            panel_name="",
+            confirm=None,
+            whole=False,
+            looker=None,
+            may=everything,
         )
 
     def frame(self, picture: DeskPicture) -> str:
-        """One live message: HTML to be morphed into the page, and the hub's clock."""
-        message = {"content": self.live(picture), "revision": picture.revision, "now_ms": picture.now_ms}
+        """One live message: HTML to be morphed into the page, the hub's clock, and who is signed on."""
+        message = {
+            "content": self.live(picture),
+            "revision": picture.revision,
+            "now_ms": picture.now_ms,
+            "agent": picture.agent.account if picture.agent else None,
+            "before": picture.agent.before if picture.agent else None,
+        }
         return msgspec.json.encode(message).decode()
 
     def panel(
-        self, panel: Panel, content: object, picture_of: tuple[str, str], confirm: ServiceChoice | None = None
+        self,
+        panel: Panel,
+        content: object,
+        picture_of: tuple[str, str],
+        may: Callable[[str], bool],
+        confirm: ServiceChoice | None = None,
     ) -> str:
-        """One panel alone. `picture_of`: name and number of the desk."""
+        """One panel alone. `picture_of`: name and number of the desk. `may`: what who asks may do there."""
         desk, number = picture_of
         template = self._templates.get_template(f"panels/{template_of(panel)}.html")
-        return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm, whole=False)
+        return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm, whole=False, may=may)
 
     def said(self, sentence: str) -> str:
         """A refusal as it stands in the place of the last action; nothing where nothing is to be said."""
@@ -106,8 +131,10 @@ class DeskView:
         """What was done, where the picture alone does not say it."""
         return self._templates.get_template("told.html").render(sentence=sentence) if sentence else ""
 
-    def start(self, desks: Sequence[dict[str, Any]], person: Person) -> str:
-        return self._templates.get_template("start.html").render(site=self._site, desks=desks, person=person)
+    def start(self, desks: Sequence[StartDesk], uses: Sequence[LocalUse], looker: Looker, now_ms: int) -> str:
+        return self._templates.get_template("start.html").render(
+            site=self._site, desks=desks, uses=uses, looker=looker, now_ms=now_ms
+        )
 
     def forbidden(self, sentence: str) -> str:
         return self._templates.get_template("forbidden.html").render(site=self._site, sentence=sentence)

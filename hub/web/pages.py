@@ -16,13 +16,16 @@ from hub.web.asking import origin_of, person_of
 from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
-from hub.web.desk_reading import read_agent_name, read_desk
+from hub.web.desk_reading import read_agent, read_agent_name, read_desk
+from hub.web.desk_rights import Looker, everything
+from hub.web.desk_start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
 from hub.web.desk_view import AsidePanel, DeskView, template_of
 from hub.web.documents import UUID7
 from hub.web.live import Live
 from hub.web.panels import (
     Panel,
     SearchPanel,
+    ServiceChoice,
     TicketPanel,
     TransferPanel,
     read_reports,
@@ -38,6 +41,8 @@ from hub.web.words import say
 log = structlog.get_logger()
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Response]]
+# Of what a panel shows, the choice that it asks about once more.
+Confirm = Callable[[object], ServiceChoice | None]
 
 DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 TicketId = Annotated[int, Path(ge=1, le=2**53)]
@@ -74,18 +79,16 @@ class Pages:
     # --- pages ----------------------------------------------------------------------------------------------------
 
     async def start(self, request: Request) -> HTMLResponse:
-        """The desks of this site, with links."""
-        halls = {hall.name: hall.title for hall in self._parts.site.halls}
-        desks = [
-            {
-                "name": desk.name,
-                "number": desk.number,
-                "hall": halls.get(desk.hall, desk.hall),
-                "services": [self._index.service(name).title for name in desk.serves],
-            }
-            for desk in self._parts.site.desks
-        ]
-        return HTMLResponse(self._view.start(desks, person_of(request)))
+        """The desks of this site, who works at which, and the way to a free one."""
+        person, now_ms = person_of(request), self._parts.now_ms()
+
+        def read(connection: Connection) -> tuple[list[StartDesk], list[LocalUse]]:
+            watches = bool(WATCHERS & person.roles)
+            uses = read_local_uses(connection, self._index.site.name, now_ms) if watches else []
+            return read_start_desks(connection, self._index, person), uses
+
+        desks, uses = await self._parts.read(read)
+        return HTMLResponse(self._view.start(desks, uses, Looker(person, None), now_ms))
 
     async def desk(
         self,
@@ -97,9 +100,8 @@ class Pages:
         """The page of one desk; asked by htmx with a panel, that panel alone."""
         configured = self._desk(desk)
         if panel is not None and _by_script(request):
-            content = await self._parts.read(lambda connection: self._panel(connection, configured, panel, ticket))
-            return HTMLResponse(self._view.panel(panel, content, (desk, configured.number)))
-        return await self._page(configured, panel=panel, ticket=ticket)
+            return HTMLResponse(await self._panel_alone(request, configured, panel, ticket))
+        return await self._page(request, configured, panel=panel, ticket=ticket)
 
     async def search(self, request: Request, desk: DeskName, query: SearchText = "") -> HTMLResponse:
         """The bookings that a name or a code finds.
@@ -112,8 +114,8 @@ class Pages:
             lambda connection: read_search(connection, self._index, configured, query, now_ms)
         )
         if _by_script(request):
-            return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number)))
-        return await self._page(configured, panel=Panel.SEARCH, content=found)
+            return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number), everything))
+        return await self._page(request, configured, panel=Panel.SEARCH, content=found)
 
     async def search_again(self, desk: DeskName) -> Response:
         """Where a browser asks anew for the address of a search: what was looked for is not in it."""
@@ -121,12 +123,14 @@ class Pages:
 
     async def _page(
         self,
+        request: Request,
         desk: Desk,
         *,
         answer: str = "",
         panel: Panel | None = None,
         ticket: int | None = None,
         content: object = None,
+        confirm: Confirm = lambda _content: None,
         status: int = 200,
     ) -> HTMLResponse:
         def read(connection: Connection) -> tuple[DeskPicture, object]:
@@ -136,8 +140,31 @@ class Pages:
         picture, content = await self._parts.read(read)
         name = template_of(panel) if panel and content is not None else ""
         request_id = self._parts.new_id()
-        html = self._view.page(picture, request_id=request_id, answer=answer, panel=content, panel_name=name)
+        html = self._view.page(
+            picture,
+            Looker(person_of(request), picture.agent),
+            request_id=request_id,
+            answer=answer,
+            panel=content,
+            panel_name=name,
+            confirm=confirm(content),
+        )
         return HTMLResponse(html, status)
+
+    async def _panel_alone(
+        self,
+        request: Request,
+        desk: Desk,
+        panel: Panel,
+        ticket: int | None = None,
+        confirm: Confirm = lambda _content: None,
+    ) -> str:
+        def read(connection: Connection) -> tuple[object, Looker]:
+            agent = read_agent(connection, self._index, desk)
+            return self._panel(connection, desk, panel, ticket), Looker(person_of(request), agent)
+
+        content, looker = await self._parts.read(read)
+        return self._view.panel(panel, content, (desk.name, desk.number), looker.may, confirm(content))
 
     def picture(self, connection: Connection, desk: Desk) -> DeskPicture:
         rows = read_desk(connection, self._index, desk, self._parts.now_ms())
@@ -154,7 +181,7 @@ class Pages:
             case Panel.REPORTS:
                 source = self._parts.list_state().source
                 content = read_reports(connection, self._index.site.name, source, now_ms)
-            case Panel.QUEUE:
+            case Panel.QUEUE | Panel.TAKE:
                 content = self.picture(connection, desk)
             case Panel.PARKED | Panel.ABSENT:
                 content = self._aside(self.picture(connection, desk), parked=panel is Panel.PARKED)
@@ -183,9 +210,12 @@ class Pages:
     def desk_command(self, action: Action) -> Handler:
         """One of the desk's own commands: a form of the page."""
 
-        async def handle(request: Request, desk: DeskName, request_id: FormId = "", shown: Shown = "") -> Response:
+        async def handle(
+            request: Request, desk: DeskName, free: bool = False, request_id: FormId = "", shown: Shown = ""
+        ) -> Response:
             origin, held = self._origin(request, request_id, action), int(shown) if shown else None
-            return await self._done(request, Asked(origin, self._desk(desk).name, shown=held), action)
+            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=free)
+            return await self._done(request, asked, action)
 
         return handle
 
@@ -222,8 +252,7 @@ class Pages:
             return await self._says(request, configured, answer_of=late, status=409)
         if not _by_script(request):
             return self._see(f"/desks/{desk}?panel=reports")
-        content = await self._parts.read(lambda connection: self._panel(connection, configured, Panel.REPORTS, None))
-        panel = self._view.panel(Panel.REPORTS, content, (desk, configured.number))
+        panel = await self._panel_alone(request, configured, Panel.REPORTS)
         return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
 
     async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
@@ -235,7 +264,7 @@ class Pages:
             return await self._failed(request, desk)
         self._live.nudge(asked.desk)
         if _asks_once(answer):
-            return await self._ask(asked, desk, _by_script(request))
+            return await self._ask(request, asked, desk)
         if isinstance(answer, RefusedAnswer):
             said = self._view.said(await self._refusal(asked, desk, answer, before))
             return await self._says(request, desk, answer_of=said, status=status_of(answer))
@@ -259,7 +288,7 @@ class Pages:
         if _by_script(request):
             return HTMLResponse(_fragment(answer_of), status)
         if answer_of:
-            return await self._page(desk, answer=answer_of, status=status)
+            return await self._page(request, desk, answer=answer_of, status=status)
         return self._see(f"/desks/{desk.name}")
 
     async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
@@ -277,7 +306,8 @@ class Pages:
         zone = self._parts.site.zone
         if before is None or answer.code != "transition_refused":
             who, ticket = await self._who(answer), before.ticket if before else None
-            return refusal_sentence(answer, zone, ticket, desk=desk.number, who=who)
+            account = asked.origin.actor
+            return refusal_sentence(answer, zone, ticket, desk=desk.number, who=who, account=account)
         now = await self._booked(asked, desk) or before
         is_said = now.arrival is not None and not now.may_check_in
         return arrival_of_panel(now, zone) if is_said else refusal_sentence(answer, zone, now.ticket)
@@ -291,22 +321,17 @@ class Pages:
             lambda connection: read_agent_name(connection, self._parts.site.name, str(account))
         )
 
-    async def _ask(self, asked: Asked, desk: Desk, by_script: bool) -> Response:
+    async def _ask(self, request: Request, asked: Asked, desk: Desk) -> Response:
         """No desk of the service is open: the transfer panel asks once."""
 
-        def read(connection: Connection) -> TransferPanel | None:
-            return read_transfer(connection, self._index, desk, asked.ticket, self._parts.mean_visit_ms)
+        def confirm(panel: object) -> ServiceChoice | None:
+            services = panel.services if isinstance(panel, TransferPanel) else ()
+            return next((choice for choice in services if choice.name == asked.service), None)
 
-        panel = self._known(await self._parts.read(read), asked.ticket)
-        confirm = next((choice for choice in panel.services if choice.name == asked.service), None)
-        html = self._view.panel(Panel.TRANSFER, panel, (desk.name, desk.number), confirm)
-        if by_script:
-            return HTMLResponse(_fragment("", html))
-        picture = await self._parts.read(lambda connection: self.picture(connection, desk))
-        page = self._view.page(
-            picture, request_id=self._parts.new_id(), panel=panel, panel_name="transfer", confirm=confirm
-        )
-        return HTMLResponse(page, 409)
+        if _by_script(request):
+            panel = await self._panel_alone(request, desk, Panel.TRANSFER, asked.ticket, confirm)
+            return HTMLResponse(_fragment("", panel))
+        return await self._page(request, desk, panel=Panel.TRANSFER, ticket=asked.ticket, confirm=confirm, status=409)
 
     def _origin(self, request: Request, request_id: str, action: Action | None = None) -> Origin:
         return origin_of(request, Source.PAGE, request_id or self._parts.new_id(), action)

@@ -31,6 +31,7 @@ class Panel(StrEnum):
     TRANSFER = "transfer"
     TICKET = "ticket"
     CLOSE = "close"
+    TAKE = "take"
     KEYS = "keys"
     QUEUE = "queue"
     PARKED = "parked"

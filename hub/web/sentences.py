@@ -126,7 +126,10 @@ def last_action_facts(last: LastAction, zone: str) -> list[str]:
     what = say(_EVENTS.get(last.event, "%(number)s changed"), number=number)
     if last.finished is not None:
         what = say("%(finished)s finished, %(number)s called", finished=spaced(last.finished), number=number)
-    return [clock(last.at_ms, zone), what, say(_SOURCES.get(last.source, last.source))]
+    source = say(_SOURCES.get(last.source, last.source))
+    if last.who is not None:
+        source = say("%(who)s, by %(source)s", who=last.who, source=source)
+    return [clock(last.at_ms, zone), what, source]
 
 
 def next_line(picture: DeskPicture, zone: str) -> str:
@@ -165,11 +168,18 @@ def headline(picture: DeskPicture, number: str) -> str:
 
 
 def refusal_sentence(
-    refused: RefusedAnswer, zone: str, asked: Ticket | None = None, *, desk: str = "", who: str | None = None
+    refused: RefusedAnswer,
+    zone: str,
+    asked: Ticket | None = None,
+    *,
+    desk: str = "",
+    who: str | None = None,
+    account: str = "",
 ) -> str:
     """Why not, for the person who asked. `asked`: the ticket it was for, where that is known.
 
-    `desk`: the number of the desk; `who`: how the person is shown that the refusal is about, where it is about one.
+    `desk`: the number of the desk; `who`: how the person is shown that the refusal is about, where it is about one;
+    `account`: of the person who asked.
     """
     facts = refused.facts
     ticket = spaced(str(facts.get("ticket") or ""))
@@ -181,16 +191,27 @@ def refusal_sentence(
         state = say(_STATES.get(str(facts.get("state")), "changed"))
         return say("%(ticket)s is %(state)s by now. This page is up to date.", ticket=ticket, state=state)
     if refused.code == "not_signed_on":
-        return _not_signed_on(facts, zone, desk, who)
+        return _not_signed_on(facts, zone, desk, who, account)
+    if refused.code == "desk_taken":
+        return _is_there(facts, zone, desk, who)
     return say(_REFUSALS.get(refused.code, "Not possible now. This page is up to date."), ticket=ticket)
 
 
-def _not_signed_on(facts: Mapping[str, object], zone: str, desk: str, who: str | None) -> str:
+def _not_signed_on(facts: Mapping[str, object], zone: str, desk: str, who: str | None, account: str) -> str:
+    """Only who was there reads that the desk was taken over."""
     at_ms = facts.get("at_ms")
     if who is None or not isinstance(at_ms, int):
         return say("You are not signed on at desk %(desk)s.", desk=desk)
+    if facts.get("before") != account:
+        return _is_there(facts, zone, desk, who)
     time = clock(at_ms, zone, seconds=True)
     return say("Desk %(desk)s was taken over by %(who)s at %(time)s.", desk=desk, who=who, time=time)
+
+
+def _is_there(facts: Mapping[str, object], zone: str, desk: str, who: str | None) -> str:
+    at_ms = facts.get("at_ms")
+    time = clock(at_ms, zone) if isinstance(at_ms, int) else ""
+    return say("%(who)s has been at desk %(desk)s since %(time)s.", who=who or facts.get("agent"), desk=desk, time=time)
 
 
 def _moved_on(refused: RefusedAnswer, ticket: str, zone: str, who: str | None) -> str:

@@ -72,7 +72,7 @@ def test_the_recall_key_says_it_again(page: Page, stand: Stand, clock: TurnedClo
     scenes.called(stand, clock)
     show(page)
     page.keyboard.press("r")
-    expect(page.locator(".last")).to_contain_text("A\u00a0012 rappelé · page")
+    expect(page.locator(".last")).to_contain_text("A\u00a0012 rappelé · Maude Exemple, page")
 
 
 def test_keys_are_dead_with_a_modifier_and_on_repeat(page: Page, stand: Stand, clock: TurnedClock) -> None:
@@ -114,7 +114,8 @@ def test_no_key_closes_and_closing_asks(page: Page, stand: Stand, clock: TurnedC
     expect(page.locator(".none-title")).to_have_text("Guichet fermé")
     expect(page.locator("#panel")).to_be_empty()
     # Whoever closes a desk works there no more.
-    stand.sign_on(DESK)
+    page.keyboard.press("g")
+    expect(page.locator("#next")).to_contain_text("Ouvrir")
     page.keyboard.press("u")
     expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
 
@@ -126,10 +127,10 @@ def test_pause_waits_for_the_visit_and_is_taken_back_by_the_same_key(
     show(page)
     page.keyboard.press("u")
     expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0012")
-    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis pause")
+    expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis pause")
     page.keyboard.press("u")
     expect(page.locator("#mode-pause")).to_have_text("PauseU")
-    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
+    expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
 
 
 # --- one gesture ----------------------------------------------------------------------------------------------------
@@ -147,11 +148,11 @@ def test_suivant_is_off_right_after_a_call(page: Page, stand: Stand, clock: Turn
     scenes.morning(stand, clock)
     show(page)
     page.keyboard.press("s")
-    expect(page.locator(".next-line .when-online")).to_have_text("Appel en cours…")
+    expect(page.locator("#next .when-online")).to_have_text("Appel en cours…")
     page.keyboard.press("s")
     expect(page.locator("#next")).to_have_attribute("aria-disabled", "true")
     clock.turn(seconds=3.1)
-    expect(page.locator(".next-line .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
+    expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
     assert held(stand) == "A012"
 
 

@@ -69,7 +69,7 @@ let lostSince = 0;
 let connection = null;
 
 const pale = () => {
-  page.querySelectorAll("button, .action, .mode[role], .row-link").forEach((each) => each.setAttribute("aria-disabled", "true"));
+  page.querySelectorAll("button, .next, .action, .mode[role], .row-link").forEach((each) => each.setAttribute("aria-disabled", "true"));
 };
 
 const say = (text) => setText(document.getElementById("connection"), text);
@@ -92,6 +92,7 @@ const hear = (message) => {
     ahead = message.now_ms - Date.now();
     heard = message.now_ms;
   }
+  if (message.content !== undefined) stand(message);
   if (message.screens !== undefined) root.toggleAttribute("data-screens-off", !message.screens);
   if (message.content === undefined || !lostSince) return;
   lostSince = 0;
@@ -106,6 +107,7 @@ document.addEventListener("htmx:ws:before:message:incoming", (event) => {
 document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
 document.addEventListener("htmx:ws:after:message:incoming", () => {
   tick();
+  afterStand();
   if (lostSince) pale();
   document.body.dispatchEvent(new Event("picture"));
 });
@@ -119,6 +121,46 @@ document.addEventListener("htmx:ws:close", (event) => {
   if (event.detail.code === RIGHT_TAKEN) location.reload();
 });
 window.addEventListener("offline", () => lose(now()));
+
+/* --- who is signed on here ---------------------------------------------------------------------------------------- */
+
+/* A picture is drawn once for all who look, as if each were signed on: what is off for this page is told apart here. */
+const free = new Set(root.dataset.free.split(" "));
+
+/* Suivant, or the way to be signed on in its place: the one of them that is shown. */
+const first = () => [...document.querySelectorAll(".next")].find((each) => each.offsetParent);
+
+const bar = () => {
+  page.querySelectorAll("[data-does]").forEach((each) => {
+    if (root.dataset.at !== "here" && !free.has(each.dataset.does)) {
+      each.setAttribute("aria-disabled", "true");
+      each.dataset.barred = "";
+    } else if (each.dataset.barred !== undefined) {
+      each.removeAttribute("aria-disabled");
+      delete each.dataset.barred;
+    }
+  });
+};
+
+/* Before its picture is laid over the page, so that nothing looks as if it could be pressed. */
+let left = false;
+const stand = ({ agent, before }) => {
+  const was = root.dataset.at;
+  root.dataset.at = agent === root.dataset.me ? "here" : agent ? "taken" : "free";
+  root.toggleAttribute("data-displaced", root.dataset.at === "taken" && before === root.dataset.me);
+  if (root.dataset.at === was) return;
+  left = was === "here";
+  document.getElementById("answer").replaceChildren();
+  if (root.dataset.at === "here" && panel()?.dataset.of === "take") leave();
+};
+
+const afterStand = () => {
+  bar();
+  if (document.activeElement !== document.body && !document.activeElement.offsetParent) first()?.focus();
+  if (!left) return;
+  left = false;
+  say([...document.querySelectorAll("#note > span")].find((each) => each.offsetParent)?.textContent.trim() ?? "");
+};
 
 /* --- one gesture, one id ------------------------------------------------------------------------------------------ */
 
@@ -179,7 +221,7 @@ const leave = () => {
   root.removeAttribute("data-panel");
   opening = false;
   typed = "";
-  (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
+  (opener?.isConnected ? opener : first())?.focus();
 };
 
 document.addEventListener("htmx:before:request", (event) => {
@@ -196,7 +238,7 @@ document.addEventListener("htmx:finally:request", (event) => {
   typed = "";
   openedAt = Date.now();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
-  else if (document.activeElement === document.body) (opener?.isConnected ? opener : document.getElementById("next"))?.focus();
+  else if (document.activeElement === document.body) (opener?.isConnected ? opener : first())?.focus();
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
 document.addEventListener("htmx:before:swap", (event) => {
@@ -265,7 +307,8 @@ document.addEventListener("keydown", (event) => {
   const opened = opener?.getAttribute("aria-keyshortcuts") === event.key.toUpperCase();
   if (panel() && opened && Date.now() - openedAt < PANEL_DEAF_MS) return;
   const within = panel() ?? page;
-  const control = within.querySelector(`[aria-keyshortcuts="${event.key.toUpperCase()}"]`);
+  const meant = within.querySelectorAll(`[aria-keyshortcuts="${event.key.toUpperCase()}"]`);
+  const control = [...meant].find((each) => !each.matches(".next") || each.offsetParent);
   if (!control) return;
   event.preventDefault();
   control.click();

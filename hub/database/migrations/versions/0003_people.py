@@ -71,3 +71,19 @@ def upgrade() -> None:
         sqlite_where=sa.text("agent is not null"),
         postgresql_where=sa.text("agent is not null"),
     )
+    op.create_index(
+        "sign_ons_of_desk",
+        "ticket_event",
+        ["site", "desk", "id"],
+        unique=False,
+        sqlite_where=sa.text("event = 'sign_on'"),
+        postgresql_where=sa.text("event = 'sign_on'"),
+    )
+    op.create_index(
+        "local_logins",
+        "ticket_event",
+        ["site", "id"],
+        unique=False,
+        sqlite_where=sa.text("event = 'login_local'"),
+        postgresql_where=sa.text("event = 'login_local'"),
+    )

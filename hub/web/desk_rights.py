@@ -1,0 +1,87 @@
+"""What somebody may do on the page of a desk: by their roles, and by who is signed on there. Pure.
+
+The picture of a desk is drawn once for all who look, as if each of them were signed on there. What is off for one of
+them is told apart here, for a page that is drawn for one person, and by the same facts in `desk.js`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.auth.access import ACCESS, Anyone
+from hub.auth.people import Person
+from hub.auth.roles import Role
+from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
+from hub.web.desk_picture import SignedOn
+
+_AT_DESK = {
+    **{word: (f"/desks/{{desk}}/{word}", action) for word, action in DESK_ACTIONS.items()},
+    **{word: (f"/desks/{{desk}}/tickets/{{ticket}}/{word}", action) for word, action in TICKET_ACTIONS.items()},
+}
+# What the page offers and is done at no desk.
+_ANYWHERE: Mapping[str, str] = {
+    "search": "/desks/{desk}/search",
+    "retry": "/desks/{desk}/reports/{report}/retry",
+}
+
+
+class At(StrEnum):
+    """How somebody stands to a desk: signed on there; not, and nobody is; not, and another one is."""
+
+    HERE = "here"
+    FREE = "free"
+    TAKEN = "taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Somebody before the page of a desk. `agent`: who is signed on there."""
+
+    person: Person
+    agent: SignedOn | None
+
+    @property
+    def at(self) -> At:
+        if self.agent is None:
+            return At.FREE
+        return At.HERE if self.agent.account == self.person.account else At.TAKEN
+
+    @property
+    def is_displaced(self) -> bool:
+        """The desk was theirs until who is there now came."""
+        return self.at is At.TAKEN and self.agent is not None and self.agent.before == self.person.account
+
+    @property
+    def calls(self) -> bool:
+        """Whether they may sign on, here or anywhere."""
+        return self._is_let("sign-on")
+
+    @property
+    def stance(self) -> str:
+        """What the page tells them of it: `calls`, `welcomes` (checks in, puts back, transfers) or `looks`."""
+        if self.calls:
+            return "calls"
+        return "welcomes" if self._is_let("check-in") else "looks"
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The words of what they may do without being signed on here."""
+        words = {word for word, (_, action) in _AT_DESK.items() if action.without_sign_on & self.person.roles}
+        return frozenset(word for word in (*words, *_ANYWHERE) if self._is_let(word))
+
+    def may(self, word: str) -> bool:
+        return (self.at is At.HERE and self._is_let(word)) or word in self.free
+
+    def _is_let(self, word: str) -> bool:
+        template = _ANYWHERE.get(word) or _AT_DESK[word][0]
+        return is_let(self.person.roles, "POST", template)
+
+
+def is_let(roles: frozenset[Role], method: str, template: str) -> bool:
+    allowed = ACCESS[method, template]
+    return isinstance(allowed, Anyone) or bool(allowed & roles)
+
+
+def everything(_word: str) -> bool:
+    """For the picture that all are sent."""
+    return True
