@@ -6,12 +6,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.auth.people import Person
-from hub.auth.roles import STAFF, Role
-from hub.database.tables import AccountRow, LoginSessionRow
-from hub.queue.people_requests import EndReason
+from hub.auth.roles import Role, roles_of, roles_text
+from hub.auth.session_store import end_sessions
+from hub.database.tables import AccountRow
 
 _account: Any = AccountRow.__table__
-_session: Any = LoginSessionRow.__table__
 
 
 class LocalAccount(Struct, frozen=True, kw_only=True):
@@ -62,10 +61,7 @@ def create_account(connection: Connection, site: str, new: LocalAccount) -> bool
 
 
 def end_account(connection: Connection, site: str, account: str, now_ms: int) -> int | None:
-    """Ends it with all its open sessions: how many those were, or None where there is no such account.
-
-    The hub finds them ended and signs their person off, also whoever was only idle till now.
-    """
+    """Ends it with all its open sessions: how many those were, or None where there is no such account."""
     ended = connection.execute(
         update(_account)
         .where(_account.c.site == site, _account.c.account == account, _account.c.ended_ms.is_(None))
@@ -73,22 +69,7 @@ def end_account(connection: Connection, site: str, account: str, now_ms: int) ->
     )
     if not ended.rowcount:
         return None
-    of_account = (_session.c.site == site) & (_session.c.account == account) & _session.c.local
-    open_ones = update(_session).where(of_account, _session.c.ended_ms.is_(None))
-    idle_ones = update(_session).where(of_account, _session.c.end_reason == EndReason.IDLE)
-    connection.execute(idle_ones.values(end_reason=EndReason.ENDED))
-    return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
-
-
-def roles_text(roles: frozenset[Role]) -> str:
-    """As a column keeps them."""
-    return " ".join(sorted(roles))
-
-
-def roles_of(text: str) -> frozenset[Role]:
-    """From how a column keeps them. One that is no role of people, or of a later version, gives no right here."""
-    named = set(text.split())
-    return frozenset(role for role in STAFF if role in named)
+    return end_sessions(connection, site, account, now_ms, local_only=True)
 
 
 def _from_row(row: Any) -> LocalAccount:

@@ -17,3 +17,14 @@ class Role(StrEnum):
 
 STAFF = frozenset({Role.AGENT, Role.RECEPTION, Role.SUPERVISOR, Role.ADMINISTRATOR})
 MACHINES = frozenset(Role) - STAFF
+
+
+def roles_text(roles: frozenset[Role]) -> str:
+    """As a column keeps them."""
+    return " ".join(sorted(roles))
+
+
+def roles_of(text: str) -> frozenset[Role]:
+    """From how a column keeps them. One that is no role of people, or of a later version, gives no right here."""
+    named = set(text.split())
+    return frozenset(role for role in STAFF if role in named)

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection, literal_column, select, update
 
-from hub.auth.account_store import roles_of
 from hub.auth.people import Person
+from hub.auth.roles import roles_of
 from hub.auth.sessions import Session
 from hub.database.tables import LoginSessionRow
 from hub.queue import people_store
@@ -22,10 +22,17 @@ def open_sessions(connection: Connection, site: str) -> list[Session]:
     return [_from_row(row) for row in connection.execute(query)]
 
 
-def end_sessions(connection: Connection, site: str, account: str, now_ms: int) -> int:
-    """Ends all open sessions of an account, by whatever it came in; gives how many. The hub finds them ended."""
+def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *, local_only: bool = False) -> int:
+    """Ends all open sessions of an account, by whatever it came in or by the local account alone; gives how many.
+
+    The hub finds them ended and signs their person off, also whoever had only been idle till now.
+    """
     of_account = (_session.c.site == site) & (_session.c.account == account)
+    if local_only:
+        of_account &= _session.c.local
+    idle_ones = update(_session).where(of_account, _session.c.end_reason == EndReason.IDLE)
     open_ones = update(_session).where(of_account, _session.c.ended_ms.is_(None))
+    connection.execute(idle_ones.values(end_reason=EndReason.ENDED))
     return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
 
 

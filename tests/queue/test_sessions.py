@@ -5,7 +5,7 @@ import pytest
 from hub.auth.account_store import LocalAccount, create_account, end_account
 from hub.auth.people import Person
 from hub.auth.roles import Role
-from hub.auth.session_store import open_sessions
+from hub.auth.session_store import end_sessions, open_sessions
 from hub.auth.sessions import Session
 from hub.queue.commands.sessions import SESSIONS_MOST
 from hub.queue.people_requests import (
@@ -179,6 +179,16 @@ def test_who_was_idle_when_their_account_was_ended_is_signed_off_too(queue):
     sign_on(queue, "anna")
     end(queue, session, EndReason.IDLE)
     end_past_the_writer(queue, "anna")
+    assert queue.job(SignOffEnded).count == 1
+    assert at_desks(queue) == {}
+
+
+def test_who_was_idle_when_their_sessions_were_ended_from_the_command_line_is_signed_off_too(queue):
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    end(queue, session, EndReason.IDLE)
+    with queue.engine.execution_options(write=True).begin() as connection:
+        end_sessions(connection, queue.site.name, "anna", queue.now_ms)
     assert queue.job(SignOffEnded).count == 1
     assert at_desks(queue) == {}
 
