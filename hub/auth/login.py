@@ -33,10 +33,7 @@ NOBODY = "suivant-unknown-account"
 
 
 class LaneFull(LoginRefused):
-    """Too many ask at this moment; nobody judged the password."""
-
-    def __init__(self) -> None:
-        super().__init__(Reason.TOO_MANY)
+    """Too many wait at this moment; nobody judged the password."""
 
 
 class Login:
@@ -57,8 +54,9 @@ class Login:
         self._attempts = Attempts()
         self._counting = threading.Lock()
         # By whether the account has logged in from that address before: who has never waits behind who has not.
-        self._hashing = {known: _Lane(HASHES_AT_ONCE) for known in (True, False)}
-        self._asking = {known: _Lane(ASKED_AT_ONCE) for known in (True, False)}
+        self._hashing = {known: _Lane(HASHES_AT_ONCE, Reason.TOO_MANY) for known in (True, False)}
+        # Few wait there for long but where the directory is slow: it is what does not answer.
+        self._asking = {known: _Lane(ASKED_AT_ONCE, Reason.AWAY) for known in (True, False)}
 
     def log_in(self, account: str, password: str, address: str) -> Person:
         """Blocks, while the directory is slow for seconds. Raises LoginRefused."""
@@ -91,7 +89,8 @@ class Login:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, LoginRefused) or isinstance(error, LaneFull) or error.reason is Reason.AWAY:
+            said_no = isinstance(error, LoginRefused) and error.reason is not Reason.AWAY
+            if not said_no or isinstance(error, LaneFull):
                 with self._counting:
                     self._attempts.not_judged(begun)
             raise
@@ -143,20 +142,21 @@ def _may_be_password(text: str) -> bool:
 
 
 class _Lane:
-    """So many at once; so many more wait, a moment."""
+    """So many at once; so many more wait, a moment. `full`: why all others are refused."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, full: Reason) -> None:
         self._places = threading.BoundedSemaphore(at_once + WAITING_MOST)
         self._turns = threading.BoundedSemaphore(at_once)
+        self._full = full
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Raises LaneFull."""
         if not self._places.acquire(blocking=False):
-            raise LaneFull
+            raise LaneFull(self._full)
         try:
             if not self._turns.acquire(timeout=WAIT_S):
-                raise LaneFull
+                raise LaneFull(self._full)
             try:
                 yield
             finally:
