@@ -18,7 +18,7 @@ from hub.site import RoleGroups
 from protocol.environment import WrongSetting
 from tests.auth.conftest import Opened
 from tests.auth.slapd import BASE, HIDDEN, PASSWORD, PEOPLE, Slapd, group, person_dn, start_slapd
-from tests.auth.town_directory import CROWD, people
+from tests.auth.town_directory import CROWD, LONG_ACCOUNT, people
 
 TEMPLATE = f"uid={{account}},{PEOPLE}"
 # Both ways to come in: the service account finds who it is, or people bind as what their account makes of a template.
@@ -156,6 +156,13 @@ def test_a_role_is_looked_up_without_a_password(slapd: Slapd, opened: Opened):
     for account in ("unknown", "nobody-special", "locked", "shadow", "*", ""):
         assert directory.look_up(account) is None
     assert not opened(slapd, **WAYS["direct"]).can_look_up
+
+
+def test_whom_the_directory_let_in_it_is_asked_about_however_long_their_account(slapd: Slapd, opened: Opened):
+    directory = opened(slapd)
+    person = directory.log_in("martin", PASSWORD)
+    assert person.account == LONG_ACCOUNT
+    assert directory.look_up(person.account) == person
 
 
 def test_wrong_passwords_of_others_end_nobodys_session(slapd: Slapd, opened: Opened):

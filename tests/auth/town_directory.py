@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from hub.auth.people import MAX_ACCOUNT
 from tests.auth.slapd import PEOPLE, entry, group, members, person, person_dn
 
 CROWD = 20_000
+LONG_ACCOUNT = "a" * (MAX_ACCOUNT + 1)
 # Nobody listens there unless a test does.
 REFERRED_PORT = 9
 
@@ -22,6 +24,8 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     yield person("eloïse", "Éloïse Exemple")
     yield person("odd,name+x", "Odd Name", dn=rf"uid=odd\2Cname\2Bx,{PEOPLE}")
     yield person("renaud", "Renaud Exemple")
+    # Known by two accounts: the first in order is longer than any that may be typed.
+    yield person("martin", uid=["martin", LONG_ACCOUNT])
     # Two people of one account.
     yield person("twice", "Première Personne")
     yield person("twice-2", "Seconde Personne", uid=["twice-2", "twice"])
@@ -48,7 +52,13 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     )
 
     over = [person_dn(each) for each in ("expired", "locked", "besieged", "shadow", "left", "contract", "stays")]
-    known = [person_dn("alix"), person_dn("eloïse"), rf"uid=odd\2Cname\2Bx,{PEOPLE}", person_dn("twice")]
+    known = [
+        person_dn("alix"),
+        person_dn("eloïse"),
+        rf"uid=odd\2Cname\2Bx,{PEOPLE}",
+        person_dn("twice"),
+        person_dn("martin"),
+    ]
     yield members("agents", *known, *over)
     # Basile: an agent through two groups; the outer one stands in the inner one too.
     yield members("etat-civil", person_dn("basile"), group("services-population"))
