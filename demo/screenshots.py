@@ -95,7 +95,7 @@ def _log_in(page: Page, account: str) -> None:
     page.fill("#account", account)
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/desks/**")
+    page.wait_for_url(lambda address: "/login" not in address)
 
 
 def _take_over(browser: Browser, hub: str) -> None:
