@@ -22,12 +22,11 @@ from hub.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-# They take turns anyway, each some 50 ms.
-HASHES_AT_ONCE = 1
-# A directory that hangs takes seconds, and each login a thread: 42 in all four lanes together.
-ASKED_AT_ONCE = 4
-WAITING_MOST = 8
-WAIT_S = 2.0
+# They take turns anyway, each some 50 ms, several times that on a small machine; and a whole house comes in at 8:30.
+HASHES_AT_ONCE, HASH_WAIT_S = 1, 8.0
+# A directory that hangs takes seconds, and each login a thread: 74 in all four lanes together.
+ASKED_AT_ONCE, ASK_WAIT_S = 4, 2.0
+WAITING_MOST = 16
 # What no directory has.
 NOBODY = "suivant-unknown-account"
 
@@ -54,9 +53,9 @@ class Login:
         self._attempts = Attempts()
         self._counting = threading.Lock()
         # By whether the account has logged in from that address before: who has never waits behind who has not.
-        self._hashing = {known: _Lane(HASHES_AT_ONCE, Reason.TOO_MANY) for known in (True, False)}
+        self._hashing = {known: _Lane(HASHES_AT_ONCE, HASH_WAIT_S, Reason.TOO_MANY) for known in (True, False)}
         # Few wait there for long but where the directory is slow: it is what does not answer.
-        self._asking = {known: _Lane(ASKED_AT_ONCE, Reason.AWAY) for known in (True, False)}
+        self._asking = {known: _Lane(ASKED_AT_ONCE, ASK_WAIT_S, Reason.AWAY) for known in (True, False)}
 
     def log_in(self, account: str, password: str, address: str) -> Person:
         """Blocks, while the directory is slow for seconds. Raises LoginRefused."""
@@ -144,10 +143,10 @@ def _may_be_password(text: str) -> bool:
 class _Lane:
     """So many at once; so many more wait, a moment. `full`: why all others are refused."""
 
-    def __init__(self, at_once: int, full: Reason) -> None:
+    def __init__(self, at_once: int, wait_s: float, full: Reason) -> None:
         self._places = threading.BoundedSemaphore(at_once + WAITING_MOST)
         self._turns = threading.BoundedSemaphore(at_once)
-        self._full = full
+        self._wait_s, self._full = wait_s, full
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -155,7 +154,7 @@ class _Lane:
         if not self._places.acquire(blocking=False):
             raise LaneFull(self._full)
         try:
-            if not self._turns.acquire(timeout=WAIT_S):
+            if not self._turns.acquire(timeout=self._wait_s):
                 raise LaneFull(self._full)
             try:
                 yield

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 # Apart from the threads that read for the pages: a directory that hangs takes none of those. As many as `Login` lets
 # wait in its lanes, so that nobody who is known here stands behind those who are not.
-LOGINS_AT_ONCE, LOGINS_IN_WAIT = 48, 64
+LOGINS_AT_ONCE, LOGINS_IN_WAIT = 80, 64
 MAX_ADDRESS = 500
 
 STATUS_OF = {Reason.WRONG: 401, Reason.NO_ROLE: 401, Reason.TOO_MANY: 429, Reason.AWAY: 503}

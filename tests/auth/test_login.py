@@ -245,6 +245,16 @@ def pool(directory):
         directory.answering.set()
 
 
+def test_a_whole_house_comes_in_at_once_from_one_address(new_login, directory, add_local, pool, monkeypatch):
+    monkeypatch.setattr("hub.auth.login.HASH_WAIT_S", LIMIT_S)
+    login = new_login(directory)
+    accounts = [f"guichet-{number}" for number in range(12)]
+    for account in accounts:
+        add_local(account)
+    coming = [pool.submit(login.log_in, account, EMERGENCY, DESK_PC) for account in accounts]
+    assert [each.result(LIMIT_S).account for each in coming] == accounts
+
+
 def hang(login, directory, pool):
     """From here on the directory hangs, with as many logins from elsewhere as may ask it at once."""
     directory.answering.clear()
