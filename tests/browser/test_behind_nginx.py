@@ -53,6 +53,7 @@ def test_an_agent_logs_in_signs_on_and_calls(window: Page, between: tuple[Stand,
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["path"]) == ("__Host-suivant", True, True, "/")
     expect(window.locator(".chip-online")).to_be_visible()
     assert window.evaluate(SIGN_ON) == 200
+    expect(window.locator("#next")).to_be_visible()
     window.keyboard.press("s")
     expect(window.locator("#ticket .number")).to_have_text("A\u00a0001")
     # By the live page alone.
