@@ -83,7 +83,8 @@ class Pages:
         person, now_ms = person_of(request), self._parts.now_ms()
 
         def read(connection: Connection) -> tuple[list[StartDesk], list[LocalUse]]:
-            watches = bool(WATCHERS & person.roles)
+            # Where there is no directory, they are how everybody comes in.
+            watches = self._parts.site.login.directory is not None and bool(WATCHERS & person.roles)
             uses = read_local_uses(connection, self._index.site.name, now_ms) if watches else []
             return read_start_desks(connection, self._index, person), uses
 

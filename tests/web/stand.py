@@ -35,7 +35,19 @@ from hub.queue.adoption import adopt
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Answer, Command, Origin, Source
 from hub.reached import ON_THIS_MACHINE, Reached
-from hub.site import EVERY_DAY, Appointments, BookingForm, Desk, Hall, Help, Publik, Service, Site
+from hub.site import (
+    EVERY_DAY,
+    Appointments,
+    BookingForm,
+    Desk,
+    Hall,
+    Help,
+    LdapDirectory,
+    Publik,
+    RoleGroups,
+    Service,
+    Site,
+)
 from hub.site import Login as LoginRules
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
@@ -82,7 +94,16 @@ def a_site() -> Site:
     return Site(
         name="town-hall",
         # A test turns the clock by hours between two clicks.
-        login=LoginRules(idle_min=1440, absolute_h=24),
+        login=LoginRules(
+            directory=LdapDirectory(
+                servers=("ldaps://annuaire.invalid",),
+                base="dc=invalid",
+                groups=RoleGroups(agent=("cn=agents,dc=invalid",)),
+                service_account="cn=suivant,dc=invalid",
+            ),
+            idle_min=1440,
+            absolute_h=24,
+        ),
         town="Ville de Trois-Tilleuls",
         zone="Europe/Paris",
         halls=(Hall(name="hall", title="Hall principal"),),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from hub.auth.people import Person
@@ -14,11 +15,12 @@ from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Origin, Source
+from hub.site import Login
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from hub.web.desk_picture import SignedOn
 from hub.web.desk_rights import At, Looker
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, client_of, new_id
+from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, text_of
 
 MARKUP, ESCAPED = "Paul <b>Exemple</b>", "Paul &lt;b&gt;Exemple&lt;/b&gt;"
@@ -183,6 +185,18 @@ def test_each_use_of_a_local_account_is_shown_for_a_week_to_who_watches(
     )
     assert (said in text_of(page)) == is_told
     assert (ESCAPED in page) == is_told
+
+
+def test_where_local_accounts_are_how_everybody_comes_in_their_use_is_no_news(
+    engine: Engine, clock: TurnedClock
+) -> None:
+    stand = Stand(engine, replace(a_site(), login=Login()), clock.now_ms)
+    come_in_locally(stand, "secours", "Secours Exemple")
+    with served(stand) as server, client_of(server, Role.SUPERVISOR) as client:
+        page = client.get("/")
+    stand.stop()
+    assert page.status_code == 200
+    assert "Comptes locaux" not in page.text
 
 
 def test_a_use_of_a_local_account_is_dated_and_forgotten_after_a_week(
