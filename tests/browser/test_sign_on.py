@@ -103,7 +103,6 @@ def test_who_is_taken_over_reads_by_whom_and_when_and_takes_the_desk_back(
     expect(paul.locator("#panel h2")).to_have_text("Reprendre le guichet 3\u00a0?")
     expect(paul.locator("#panel")).to_contain_text("Le ticket A\u00a0012 reste au guichet.")
     assert agent_of(stand) == "c.exemple"
-    paul.keyboard.press("ArrowDown")
     paul.keyboard.press("Enter")
     expect(paul.locator("#next")).to_be_visible()
     expect(paul.locator("#panel")).to_be_empty()
