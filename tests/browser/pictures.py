@@ -19,7 +19,11 @@ from tests.databases import sqlite_url
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site, served
 
 SIZES = {"guichet": (1366, 768), "fenetre": (420, 640), "etroit": (320, 640)}
-SETTLED = "document.fonts.status === 'loaded' && document.querySelector('[data-htmx-powered]')"
+# One evaluation that waits by itself: what Playwright tries again later, the page's own policy refuses to evaluate.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  while (!document.querySelector('[data-htmx-powered]')) await new Promise((go) => setTimeout(go, 20));
+}"""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def enter(context: BrowserContext, server: Served, desk: str = scenes.DESK) -> B
 def show(page: Page, state: State, address: str) -> None:
     """Opens the desk's page and brings it into the state."""
     page.goto(f"{address}/desks/{state.desk}")
-    page.wait_for_function(SETTLED)
+    page.evaluate(SETTLED)
     if state.keys:
         page.keyboard.press(state.keys)
         page.wait_for_selector("#panel .panel")

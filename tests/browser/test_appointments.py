@@ -28,7 +28,7 @@ NAMES = {
 
 def show(page: Page) -> Page:
     page.goto(f"/desks/{DESK}")
-    page.wait_for_function(SETTLED)
+    page.evaluate(SETTLED)
     return page
 
 

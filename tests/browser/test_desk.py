@@ -18,7 +18,7 @@ DESK = scenes.DESK
 
 def show(page: Page, desk: str = DESK) -> Page:
     page.goto(f"/desks/{desk}")
-    page.wait_for_function(SETTLED)
+    page.evaluate(SETTLED)
     return page
 
 
@@ -328,7 +328,7 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     with served(stand) as server:
         page = enter(context, server).new_page()
         page.goto(f"{server.address}/desks/{DESK}")
-        page.wait_for_function(SETTLED)
+        page.evaluate(SETTLED)
         expect(page.locator(".chip-online")).to_be_visible()
     expect(page.locator(".chip-offline")).to_contain_text("Hors ligne depuis")
     expect(page.locator("#next")).to_contain_text("Impossible hors ligne. Un appui n’est pas gardé.")

@@ -1,5 +1,6 @@
 """Who is signed on at a desk, as agents see it: taking a desk, being taken over, leaving, and who may only look."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -47,7 +48,7 @@ def paul(window: Open) -> Page:
 
 def show(page: Page, desk: str = DESK) -> Page:
     page.goto(f"/desks/{desk}")
-    page.wait_for_function(SETTLED)
+    page.evaluate(SETTLED)
     return page
 
 
@@ -199,7 +200,7 @@ def test_the_start_page_leads_to_a_desk_by_one_click_and_marks_it(camille: Page,
     expect(camille.locator("#desk-2")).to_contain_text(MARKUP)
     expect(camille.locator("#desk-2").get_by_role("button")).to_have_count(0)
     camille.get_by_role("button", name="Prendre le guichet 3").click()
-    camille.wait_for_function(SETTLED)
+    expect(camille).to_have_url(re.compile(r"/desks/desk-3$"))
     expect(camille.locator("#next")).to_be_visible()
     camille.locator(".bar .plaque").click()
     expect(camille.locator("#desk-3.is-mine")).to_contain_text("Votre guichet")

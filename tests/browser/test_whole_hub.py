@@ -80,7 +80,7 @@ def test_a_press_on_the_button_shows_in_every_window_at_once(browser: Browser, h
     windows = [context.new_page() for context in contexts]
     for window in windows:
         window.goto("/desks/desk-1")
-        window.wait_for_function(SETTLED)
+        window.evaluate(SETTLED)
     with node(hub, "button-1") as button, node(hub, "printer-1") as printer:
         ticket = printer.ticket("civil")
         for window in windows:
