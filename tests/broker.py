@@ -21,6 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 from provisioning.broker import BrokerPlan, TlsFiles, installed_version, write
 from provisioning.certificates import BROKER, LOCAL_NAMES, PemFiles, write_site
+from tests.listening import search_path, until_it_listens
 
 SITE = "mairie"
 OBSERVER = "observer"
@@ -67,7 +68,7 @@ class Broker:
     def start(self) -> None:
         with (self.config.parent / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["mosquitto", "-c", str(self.config)], stdout=log, stderr=log, env=_search_path()
+                ["mosquitto", "-c", str(self.config)], stdout=log, stderr=log, env=search_path()
             )
         self._wait()
 
@@ -82,18 +83,7 @@ class Broker:
         return (self.config.parent / "broker.log").read_text(encoding="utf-8", errors="replace")
 
     def _wait(self) -> None:
-        until = time.monotonic() + START_TIMEOUT_S
-        while True:
-            if self._process is None or self._process.poll() is not None:
-                raise RuntimeError(f"mosquitto did not start: {self.log()[-2000:]}")
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+        until_it_listens(self._process, self.port, "mosquitto", self.log, START_TIMEOUT_S)
 
 
 def make_broker(
@@ -208,8 +198,3 @@ def peer(broker: Broker, name: str = OBSERVER, *, client_id: str | None = None) 
         yield made
     finally:
         made.close()
-
-
-def _search_path() -> dict[str, str]:
-    # Debian keeps mosquitto in /usr/sbin, which is not on every user's path.
-    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"}

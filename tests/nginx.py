@@ -6,10 +6,8 @@ with start_nginx(folder, hub_port=served.port, port=free_port()) as nginx:
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import httpx
 from hub.reached import Reached, parse_proxies
 from provisioning.certificates import Authority, PemFiles, write_pair
 from tests.broker import free_port
+from tests.listening import search_path, until_it_listens
 
 EXAMPLE = Path(__file__).parents[1] / "provisioning" / "nginx.conf.example"
 # Browsers take any name below localhost for this machine.
@@ -105,19 +104,8 @@ class Nginx:
         errors = self.folder / "error.log"
         command = ["nginx", "-e", str(errors), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
         with (self.folder / "nginx.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=_search_path())
-        until = time.monotonic() + START_TIMEOUT_S
-        while True:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"nginx did not start: {(self.folder / 'nginx.log').read_text()[-2000:]}")
-            try:
-                socket.create_connection((HERE, self.ports.tls), timeout=1).close()
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=search_path())
+        until_it_listens(self._process, self.ports.tls, "nginx", (self.folder / "nginx.log").read_text, START_TIMEOUT_S)
 
     def stop(self) -> None:
         """Its master ends its workers only where it is asked to."""
@@ -176,8 +164,3 @@ class _ToHere(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
-
-
-def _search_path() -> dict[str, str]:
-    # Debian keeps nginx in /usr/sbin, which is not on every user's path.
-    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}

@@ -4,11 +4,8 @@ with start_slapd(tmp_path, town()) as slapd:
     slapd.described(groups=…)
 """
 
-import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from hub.auth.ldap_secrets import LdapSecrets
 from hub.site import LdapDirectory, RoleGroups
 from provisioning.certificates import LOCAL_NAMES, Authority, PemFiles, write_pair
 from tests.broker import free_port
+from tests.listening import search_path, until_it_listens
 
 BASE = "dc=trois-tilleuls,dc=example"
 PEOPLE = f"ou=people,{BASE}"
@@ -121,20 +119,9 @@ class Slapd:
                 ["slapd", "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", " ".join(f"{url}/" for url in urls)],
                 stdout=log,
                 stderr=log,
-                env=_search_path(),
+                env=search_path(),
             )
-        until = time.monotonic() + START_TIMEOUT_S
-        while True:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"slapd did not start: {(self.folder / 'slapd.log').read_text()[-2000:]}")
-            try:
-                socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+        until_it_listens(self._process, self.tls_port, "slapd", (self.folder / "slapd.log").read_text, START_TIMEOUT_S)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -242,7 +229,7 @@ def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
         ["slapadd", "-q", "-f", str(folder / "slapd.conf"), "-l", str(folder / "town.ldif")],
         capture_output=True,
         check=True,
-        env=_search_path(),
+        env=search_path(),
     )
     return Slapd(folder, files, free_port(), free_port())
 
@@ -255,8 +242,3 @@ def start_slapd(folder: Path, ldif: str, *, others: str = "none") -> Iterator[Sl
         yield slapd
     finally:
         slapd.stop()
-
-
-def _search_path() -> dict[str, str]:
-    # Debian keeps slapd in /usr/sbin, which is not on every user's path.
-    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"}
