@@ -23,6 +23,8 @@ CALLED_BY_NAME = {
     "_configure_usb",  # python-escpos
     "upgrade",  # Alembic
     "downgrade",
+    "load_bytecode",  # Jinja
+    "dump_bytecode",
     "self_group",  # SQLAlchemy
     "_one_of_json",
     "_one_of_array",

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -58,10 +59,10 @@ class PostgresqlServer:
 
 def sqlite_url(folder: Path, *, empty: bool = False) -> str:
     """The address of a fresh SQLite file in `folder`, with the tables unless `empty`."""
-    url = f"sqlite:///{folder / 'suivant.db'}"
+    file = folder / "suivant.db"
     if not empty:
-        _migrate(url)
-    return url
+        file.write_bytes(_sqlite_with_tables())
+    return f"sqlite:///{file}"
 
 
 @contextmanager
@@ -102,6 +103,15 @@ def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
             process.wait(START_LIMIT_S)
     finally:
         shutil.rmtree(folder)
+
+
+@cache
+def _sqlite_with_tables() -> bytes:
+    """A whole file, made once: the migrations take longer than most tests that stand on them."""
+    with tempfile.TemporaryDirectory(prefix="suivant-sqlite-") as folder:
+        file = Path(folder) / "suivant.db"
+        _migrate(f"sqlite:///{file}")
+        return file.read_bytes()
 
 
 def _migrate(url: str) -> None:

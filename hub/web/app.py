@@ -70,12 +70,16 @@ def create_web(parts: WebParts) -> FastAPI:
     app.state.list_changed = _list_watch(parts, live)
     app.state.live = live
     problems.install(app)
-    app.include_router(create_api(parts))
-    app.include_router(create_appointments_api(parts))
-    app.include_router(create_watch(parts))
+    for router in (
+        create_api(parts),
+        create_appointments_api(parts),
+        create_watch(parts),
+        create_login_pages(parts),
+        create_pages(parts, view, live),
+    ):
+        # Not included: that makes each route a second time.
+        app.router.routes += router.routes
     _add_sockets(app, parts.site, live)
-    app.include_router(create_login_pages(parts))
-    app.include_router(create_pages(parts, view, live))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     # The last one added is asked first: how long it takes, whether it is from elsewhere, who it is.
     app.add_middleware(Door, rules=Rules(app.routes), parts=parts, view=view)

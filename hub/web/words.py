@@ -5,7 +5,8 @@ from functools import cache
 from gettext import translation
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from hub.queue.hours import local
@@ -74,10 +75,28 @@ def icon(name: str) -> Markup:
     )
 
 
+class _CompiledOnce(BytecodeCache):
+    """For all environments of a process: they differ in what their filters know, not in how templates are compiled."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_compiled = _CompiledOnce()
+
+
 def environment(filters: Mapping[str, Callable[..., object]], base: str) -> Environment:
     """Templates with every value escaped, and words from the catalogue. `base`: what each path of ours begins with."""
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
+        bytecode_cache=_compiled,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
