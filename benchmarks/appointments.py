@@ -52,7 +52,7 @@ _event: Any = TicketEventRow.__table__
 Held = tuple[float, str]
 
 BOOKINGS = 10_000
-WAITING = 3_000
+WAITING = 9_000
 RUNS = 5
 # As many calls a second as a house has in an hour: enough of them for a p99 while a sync lasts.
 BETWEEN_CALLS_S = 0.01

@@ -8,7 +8,7 @@ import structlog
 
 from hub.appointments.comparing import SYNC, compare, window_of
 from hub.appointments.rows import known_to
-from hub.appointments.slices import AMONG_PEOPLE, next_size
+from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
@@ -27,8 +27,8 @@ class Sync:
     """Keeps the bookings in step with their source; used by one thread.
 
     `ask` hands a command to the writer's queue for jobs and waits for its answer; `quiet_s`
-    says how long no person has asked it for anything. `new_code` makes the word by which a
-    phone follows a ticket.
+    says how long no person has asked it for anything. `pause` waits so many seconds, less
+    where the hub stops. `new_code` makes the word by which a phone follows a ticket.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Sync:
         site: Site,
         ask: Ask,
         quiet_s: Callable[[], float],
+        pause: Callable[[float], object],
         now_ms: Callable[[], int],
         new_code: Callable[[], str],
     ) -> None:
@@ -44,6 +45,7 @@ class Sync:
         self._site = site
         self._ask = ask
         self._quiet_s = quiet_s
+        self._pause = pause
         self._now_ms = now_ms
         self._new_code = new_code
         self._since_ms: int | None = None
@@ -83,8 +85,10 @@ class Sync:
         while changes := tuple(islice(found.changes, self._size)):
             started_s = time.perf_counter()
             flaws += self._send(changes)
-            self._size = next_size(self._size, time.perf_counter() - started_s, self._quiet_s())
             made += len(changes)
+            spent_s, quiet_s = time.perf_counter() - started_s, self._quiet_s()
+            self._size = next_size(self._size, spent_s, quiet_s)
+            self._pause(rest_s(spent_s, quiet_s))
         self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
         return made
 

@@ -78,13 +78,13 @@ class Worker:
         self._now_ms = now_ms
         self._chance = chance
         self._metrics = metrics
-        self._sync = Sync(source, site, self._ask, quiet_s, now_ms, new_code)
+        self._stopping = threading.Event()
+        self._sync = Sync(source, site, self._ask, quiet_s, self._stopping.wait, now_ms, new_code)
         self._teller = Teller(source, self._ask, now_ms, chance)
         self._changed: Callable[[], None] = lambda: None
         self._pace = Pace()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="appointments", daemon=True)
         self._connection: Connection | None = None
         self._as_of_ms: int | None = None

@@ -4,7 +4,7 @@ import pytest
 
 from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
 from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
-from hub.appointments.slices import AMONG_PEOPLE, AT_REST_S, QUIET_S, next_size
+from hub.appointments.slices import AMONG_PEOPLE, AT_REST_S, QUIET_S, REST_MOST_S, next_size, rest_s
 from hub.queue.requests import BOOKINGS_A_SLICE
 
 
@@ -136,3 +136,9 @@ def test_a_slice_grows_while_nobody_is_there_and_shrinks_on_a_slow_disk():
 
 def test_a_slice_is_small_as_soon_as_somebody_asks_for_something():
     assert next_size(BOOKINGS_A_SLICE, 0.0, 0.1) == AMONG_PEOPLE
+
+
+def test_the_writer_is_left_to_people_longer_than_a_slice_takes_it_but_not_in_a_quiet_house():
+    assert rest_s(0.002, 0.1) > 2 * 0.002
+    assert rest_s(10.0, 0.1) == REST_MOST_S
+    assert rest_s(0.002, QUIET_S) == 0

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import has_news, known_to, next_due
+from hub.appointments.slices import AMONG_PEOPLE
 from hub.appointments.source import Booking, Listing, ReportKind, SourceAway
 from hub.database.faults import DatabaseFault
 from hub.queue.requests import (
@@ -127,7 +128,8 @@ def test_a_booking_that_the_database_can_t_take_leaves_the_others_alone(office):
 
 
 def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
-    failures = [DatabaseFault("suivant.db", "the disk is full")] * 6
+    # The first pass takes none: not the slice, nor any of it singly. The second leaves one out.
+    failures = [DatabaseFault("suivant.db", "the disk is full")] * (1 + AMONG_PEOPLE + 1 + 1)
 
     def do(command):
         if isinstance(command, TakeBookings) and failures:
@@ -138,7 +140,6 @@ def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
 
     office.worker._do = do
     office.start()
-    # The first pass takes none, the second leaves one out.
     office.eventually(lambda: office.worker.list_state.flaws == 1)
     assert len(office.expected()) == 2
     office.pass_over()
