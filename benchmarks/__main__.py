@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import appointments, calls_by_http, growth, login, nodes, presses
+from benchmarks import appointments, calls_by_http, directory_away, growth, login, nodes, presses
 from benchmarks.figures import Row, Run, table
 from benchmarks.plot import draw
 from tests.databases import postgresql_server, sqlite_url
@@ -61,6 +61,7 @@ def measure(
         if "login" in options.parts and backend == "sqlite":
             for rows in login.measure(folder / "login", options.runs):
                 yield rows, {}
+            yield directory_away.measure(folder / "away", new_database(folder / "away"), options.runs), {}
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from fastapi import Body, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -24,6 +25,7 @@ from hub.auth.sessions import Session, SessionBook
 from hub.config.site_file import SiteFile
 from hub.logs import configure
 from hub.settings import read_settings
+from hub.site import LdapDirectory, Login
 from hub.web.app import create_web
 from hub.web.documents import DeskAsked
 from hub.web.door import Door, cookie_name
@@ -31,10 +33,16 @@ from hub.web.parts import WebParts
 
 FLOOR = "/bench/row"
 NO_DOOR = "/bench/no-door"
+# The setting that names the municipal directory, as JSON; nobody has one unless it is there.
+DIRECTORY = "BENCH_DIRECTORY"
 
 
 def _made_here(path: Path) -> SiteFile:
-    return SiteFile(path, large_site(), ())
+    site = large_site()
+    if DIRECTORY in os.environ:
+        directory = msgspec.json.decode(os.environ[DIRECTORY], type=LdapDirectory)
+        site = msgspec.structs.replace(site, login=Login(directory=directory))
+    return SiteFile(path, site, ())
 
 
 class PastTheDoor:

@@ -1,10 +1,11 @@
 """From a press to the display, and 200 presses at once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 from benchmarks import floor_process
 from benchmarks.figures import Row, Run, median_of, ratio_row, spread
@@ -28,9 +29,11 @@ ALL_MOST_MS = {"sqlite": 100, "postgresql": 200}
 
 
 @contextmanager
-def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[Hands, int]]:
+def town(
+    folder: Path, database: str, waiting: int = WAITING, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[Hands, int]]:
     """Broker, hub and floor at work on a full hall, an agent signed on at each desk: the hands that press there, and
-    the port of the hub's pages.
+    the port of the hub's pages. `more`: of the hub's environment.
     """
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database)
@@ -41,7 +44,7 @@ def town(folder: Path, database: str, waiting: int = WAITING) -> Iterator[tuple[
         port = free_port()
         environ = {"SUIVANT_DATABASE_URL": database, "SUIVANT_HTTP_PORT": str(port), "SUIVANT_LOG_LEVEL": "warning"}
         floor = program("benchmarks.floor_process", environ | broker.environ(floor_process.NAME), folder / "floor.log")
-        hub = program("benchmarks.hub_process", environ | broker.environ("hub"), folder / "hub.log")
+        hub = program("benchmarks.hub_process", environ | broker.environ("hub") | more, folder / "hub.log")
         with floor, hub, closing(Hands(broker)) as hands:
             hands.wait_for_beat()
             hands.wait_for_floor()
