@@ -51,14 +51,18 @@ def town(
             yield hands, port
 
 
-def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> list[Run]:
-    """Interleaved message by message; a first run warms both up and is thrown away."""
+def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES, together: int = 1) -> list[Run]:
+    """Interleaved message by message; a first run warms both up and is thrown away. `together`: so many presses one
+    after the other, then as long a pause as keeps their pace."""
     done, desk = [], 0
     time.sleep(BOUNCE_S)
+    due_s = time.monotonic()
     for number in range(runs + 1):
         floor, whole = [], []
-        for _ in range(presses if number else 40):
-            due_s = time.monotonic() + PACE_S
+        for place in range(presses if number else 40):
+            if place % together == 0:
+                time.sleep(max(due_s - time.monotonic(), 0))
+                due_s = time.monotonic() + together * PACE_S
             topic, payload = hands.press_message(desk)
             # Each goes first every other time: what one leaves warm or dirty serves or costs both alike.
             if desk % 2:
@@ -68,7 +72,6 @@ def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> 
             if not desk % 2:
                 floor.append(_floor(hands, payload))
             desk = (desk + 1) % DESKS
-            time.sleep(max(due_s - time.monotonic(), 0))
         if number:
             done.append(Run(tuple(each * 1000 for each in floor), tuple(each * 1000 for each in whole)))
     return done

@@ -35,7 +35,7 @@ def main() -> int:
     with TemporaryDirectory() as folder, _demo(Path(folder)) as (address, hub), sync_playwright() as playwright:
         # Chromium's sandbox refuses root; the pages are our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=arguments)
         hall = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         hall.goto(address)
         _until(hall, lambda: _printed(hall) >= PAPERS_BEFORE)

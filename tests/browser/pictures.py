@@ -70,7 +70,7 @@ def launch(playwright: object) -> Browser:
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
     chromium = playwright.chromium  # type: ignore[attr-defined]
-    browser: Browser = chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+    browser: Browser = chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=arguments)
     return browser
 
 

@@ -134,7 +134,7 @@ def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo):
     with sync_playwright() as playwright:
         # Chromium's sandbox refuses root; the page is our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=arguments)
         page = browser.new_page(viewport={"width": 1366, "height": 640})
         page.goto(slow_demo.address)
         page.locator("[data-bookings] [data-scan]:enabled").nth(11).wait_for(
