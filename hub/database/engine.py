@@ -6,7 +6,9 @@ Reads go through `engine.connect()`, rare writes through `engine.execution_optio
 writer does runs on a driver connection of its own, see `open_writer_connection`.
 """
 
+import contextlib
 import os
+import pwd
 import sqlite3
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +18,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, ma
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
-from hub.database.faults import DatabaseMissing, DatabaseNotWritable, WrongAddress, faults_of, place_of
+from hub.database.faults import (
+    DatabaseNotWritable,
+    DatabaseOfAnotherUser,
+    FolderMissing,
+    WrongAddress,
+    faults_of,
+    place_of,
+)
 from hub.database.tables import SiteRow
 
 # Nobody but the writer writes; who waits longer than this waits for a program that hangs.
@@ -138,9 +147,20 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE)
+        event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_private(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """Makes a file that is not there, for this user alone: names of visitors and hashes of passwords will be in it.
+
+    SQLite itself would go by the umask. The two files that it makes beside it get the mode of this one.
+    """
+    # What can't be made, it says itself in a moment.
+    with contextlib.suppress(OSError):
+        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
@@ -155,11 +175,21 @@ def _begin(connection: Connection) -> None:
 
 
 def require_folder(engine: Engine) -> None:
-    """Raises a DatabaseFault where an SQLite file cannot stand in its folder: SQLite itself does not say why."""
+    """Raises a DatabaseFault where an SQLite file cannot be had, or not made: SQLite itself does not say why."""
     file = sqlite_file(engine)
     if file is None:
         return
     if not file.parent.is_dir():
-        raise DatabaseMissing(str(file), f"its folder {file.parent} does not exist")
+        raise FolderMissing(str(file), f"its folder {file.parent} does not exist")
+    if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
+        raise DatabaseOfAnotherUser(str(file), f"it belongs to {_owner(file)}")
     if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise DatabaseNotWritable(str(file), f"nor can its folder {file.parent}")
+
+
+def _owner(file: Path) -> str:
+    number = file.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

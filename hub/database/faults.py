@@ -30,6 +30,26 @@ class DatabaseMissing(DatabaseFault):
     sentence = "the database {place} is not there ({cause}): create it, or correct SUIVANT_DATABASE_URL"
 
 
+class FileMissing(DatabaseMissing):
+    sentence = (
+        "the database {place} is not there ({cause}): make it by `suivant database upgrade` or a first start of the "
+        "hub, or correct what names it"
+    )
+
+
+class FolderMissing(FileMissing):
+    sentence = (
+        "the database {place} is not there ({cause}): make the folder for the hub's user, or correct what names it"
+    )
+
+
+class DatabaseOfAnotherUser(DatabaseFault):
+    sentence = (
+        "the database {place} may not be read by this user ({cause}): run this as the hub's user by sudo -u, or give "
+        "the hub's user the file by chown"
+    )
+
+
 class DatabaseUnreachable(DatabaseFault):
     sentence = "the database server of {place} does not answer ({cause}): start it, or correct SUIVANT_DATABASE_URL"
 

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from hub.database.engine import require_folder, sqlite_file
-from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder, faults_of, place_of
+from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, faults_of, place_of
 
 FOLDER = Path(__file__).with_name("migrations")
 
@@ -39,7 +39,7 @@ def check(engine: Engine) -> str:
     require_folder(engine)
     file = sqlite_file(engine)
     if file is not None and not file.exists():
-        raise DatabaseMissing(str(file), "there is no such file")
+        raise FileMissing(str(file), "there is no such file")
     with faults_of(engine), engine.connect() as connection:
         _refuse_newer(engine, connection)
         found = _revision(connection)

@@ -1,5 +1,7 @@
+import os
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -52,6 +54,23 @@ def test_a_rollback_takes_back_what_was_written(engine: Engine) -> None:
         connection.execute(text("insert into site values ('mairie', 1)"))
         connection.rollback()
         assert connection.scalar(text("select count(*) from site")) == 0
+
+
+@pytest.fixture
+def generous_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous_umask")
+def test_a_new_sqlite_file_and_those_beside_it_are_nobody_elses_to_read(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    with engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("create table a (b)"))
+    modes = {each.name: oct(each.stat().st_mode & 0o777) for each in tmp_path.iterdir()}
+    assert modes == {"suivant.db": "0o600", "suivant.db-wal": "0o600", "suivant.db-shm": "0o600"}
+    engine.dispose()
 
 
 def test_sqlite_waits_for_the_disk_and_keeps_foreign_keys(tmp_path: Path) -> None:

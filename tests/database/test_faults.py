@@ -16,6 +16,7 @@ from hub.database.faults import (
     DatabaseLocked,
     DatabaseMissing,
     DatabaseNotWritable,
+    DatabaseOfAnotherUser,
     DatabaseUnreachable,
     DiskFull,
     fault_of,
@@ -136,8 +137,20 @@ def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{file}")
     migrate(engine)
     engine.dispose()
+    file.chmod(0o644 if os.geteuid() == 0 else 0o444)
     with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match="give the hub's user the right"):
         migrate(engine)
+
+
+def test_a_file_of_another_user_is_said_to_be_theirs_and_not_to_be_missing(tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    if os.geteuid():
+        file.chmod(0)
+    with only_reading(tmp_path), pytest.raises(DatabaseOfAnotherUser, match=r"it belongs to .*sudo -u"):
+        check(engine)
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
