@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from hub.auth.roles import MACHINES, STAFF, Role
+from hub.auth.roles import DUTIES, MACHINES, STAFF, Role
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -28,6 +28,8 @@ examples:
 HUB_TEXT = """\
 Runs the hub of one site: the queues, the pages, the API, and the nodes by way of the MQTT broker.
 It upgrades its database at the start, and ends by SIGTERM or Ctrl-C.
+It starts without the broker too, and tries to reach it until it does. Meanwhile pages and API work, so agents can call;
+screens, printers and desk buttons learn nothing of it, and /healthz answers 503.
 """
 CHECK_TEXT = """\
 Names the line, the key and what would be right for everything that is wrong in a site file, all at once.
@@ -50,6 +52,14 @@ Local accounts let people in where there is no directory, or while it is away; e
 CREATE_TEXT = """\
 Makes a local account. Its password, of at least 12 signs, is asked for twice on the terminal, or is the first line of
 the file that --password-file names. The hub may run meanwhile.
+
+A local account decides alone: take a name that nobody has in the directory, or that person can't log in any more.
+For the day when the directory is away, make one as supervisor: an administrator as such calls nobody.
+"""
+ROLES_TEXT = "\n".join(["roles:", *(f"  {role.value:<15}{duty}" for role, duty in DUTIES.items())])
+SESSIONS_TEXT = """\
+Lists who is logged in, by what, since when. With --all also the sessions that ended in the last 8 days, the last 200 of
+them at most, with when and why: the hub forgets older ones.
 """
 PROGRAM_TEXT = """\
 Prints the token, this once: only its SHA-256 is kept. The program sends it as Authorization: Bearer TOKEN.
@@ -78,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that a person can do something about; None for a bug."""
     from hub.config import WrongSiteFile
-    from hub.database.faults import DatabaseFault
+    from hub.database.faults import DatabaseFault, FileMissing
     from hub.people_commands import NotDone
     from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
@@ -87,9 +97,19 @@ def _told(error: Exception) -> tuple[str, int] | None:
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS
+    if isinstance(error, FileMissing):
+        return f"{error}, or {_other_place(os.environ)}", FAILED_STATUS
     if isinstance(error, DatabaseFault | NotDone | OSError | CatalogueMissing):
         return str(error), FAILED_STATUS
     return None
+
+
+def _other_place(environ: Mapping[str, str]) -> str:
+    """What to do where the database is there, but elsewhere: often a shell lacks what the hub's unit sets."""
+    for variable in ("SUIVANT_DATABASE_URL", "SUIVANT_STATE_DIR"):
+        if environ.get(variable):
+            return f"correct {variable}"
+    return "set SUIVANT_STATE_DIR to the folder that the hub has, for it is not set here"
 
 
 def _say(sentence: str, status: int) -> int:
@@ -218,11 +238,11 @@ def check_publik(options: argparse.Namespace) -> int:
 
 
 def check_ldap(options: argparse.Namespace) -> int:
-    import getpass
     import time
 
     from hub.auth.ldap_check import check
     from hub.config import read_site
+    from hub.people_commands import ask_password
     from hub.settings import ldap_secrets, read_hub_settings
 
     settings = read_hub_settings(os.environ)
@@ -231,7 +251,7 @@ def check_ldap(options: argparse.Namespace) -> int:
         return _say(f"{settings.site_file} names no directory: staff log in by local accounts alone", FAILED_STATUS)
     person: str | None = options.person
     asks = person is not None and directory.bind_as is not None
-    password = getpass.getpass("Password: ") if asks else None
+    password = ask_password("Password: ") if asks else None
     return _print(check(directory, ldap_secrets(settings), person, password, time.time), "docs/ldap.md")
 
 
@@ -303,16 +323,25 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     made.add_argument(
         "--role",
         action="append",
+        required=True,
         choices=_words(STAFF),
-        help="what they may be; more than one may be named, administrator unless one is",
+        help="what they may be, see below; may be named more than once",
     )
+    made.epilog = ROLES_TEXT
+    plain = made.error
+
+    def with_roles(message: str) -> NoReturn:
+        plain(f"{message}\n{ROLES_TEXT}" if "--role" in message else message)
+
+    made.error = with_roles  # type: ignore[method-assign]
     made.add_argument("--password-file", type=Path, metavar="FILE", help="a file whose first line is the password")
     _add(admin, "list", "who has a local account, with which roles, since when", people("admin list"))
     ended = _add(admin, "end", "end a local account and its open sessions", people("admin end"))
     ended.add_argument("account", metavar="ACCOUNT", help="the account")
 
     session = _add_group(commands, "session", "who is logged in: list them, or end somebody's sessions")
-    _add(session, "list", "who is logged in, by what, since when", people("session list"))
+    listed = _add(session, "list", "who is logged in, by what, since when", people("session list"), SESSIONS_TEXT)
+    listed.add_argument("--all", action="store_true", help="also those that ended, with when and why")
     ended = _add(session, "end", "end all open sessions of an account at once", people("session end"))
     ended.add_argument("account", metavar="ACCOUNT", help="what they log in with")
 

@@ -5,35 +5,60 @@ import getpass
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
 from hub.auth.account_store import LocalAccount, create_account, end_account, read_accounts
+from hub.auth.directory import DirectoryAway
+from hub.auth.ldap_directory import open_directory
 from hub.auth.passwords import LEAST, PasswordTooShort, hash_password
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, MachineToken, one_spelling
-from hub.auth.roles import Role
-from hub.auth.session_store import end_sessions, open_sessions
-from hub.auth.sessions import hash_token, new_token
+from hub.auth.roles import DUTIES, Role
+from hub.auth.session_store import EndedSession, end_sessions, last_ended_sessions, open_sessions
+from hub.auth.sessions import Session, hash_token, new_token
 from hub.auth.token_store import PREFIX, create_token, end_token, read_tokens
 from hub.config import read_site
 from hub.database.faults import faults_of
 from hub.database.migration import check
 from hub.queue.hours import local
-from hub.settings import HubSettings
-from hub.site import Site
+from hub.queue.people_requests import EndReason
+from hub.settings import HubSettings, ldap_secrets
+from hub.site import LdapDirectory, Site
+from protocol.environment import WrongSetting
 from protocol.messages import Name
 
 MAX_NAME = 100
+# The hub forgets them after 8 days anyway; a house full of agents fills a terminal sooner.
+ENDED_SHOWN_MOST = 200
+_WHY = {
+    EndReason.LOGOUT: "logged out",
+    EndReason.IDLE: "unused for too long",
+    EndReason.ABSOLUTE: "as long as one may last",
+    EndReason.RIGHT_TAKEN: "no role any more",
+    EndReason.ENDED: "by suivant session or admin, or for a newer one",
+}
 
 
 class NotDone(Exception):
     """What was asked is not possible; nothing was changed. One sentence says why, and what to do."""
 
 
-# The database, the site, the time, and what was typed; gives the lines to be said.
-Command = Callable[[Engine, Site, int, argparse.Namespace], Iterable[str]]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command works on; `options`: what was typed."""
+
+    engine: Engine
+    site: Site
+    settings: HubSettings
+    now_ms: int
+    options: argparse.Namespace
+
+
+# Gives the lines to be said.
+Command = Callable[[Asked], Iterable[str]]
 
 
 def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: argparse.Namespace) -> Iterable[str]:
@@ -43,97 +68,138 @@ def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: 
     """
     site = read_site(settings.site_file).site
     check(engine)
-    return COMMANDS[name](engine, site, now_ms, options)
+    return COMMANDS[name](Asked(engine, site, settings, now_ms, options))
 
 
-def create_admin(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
-    account, name = one_spelling(options.account), options.name.strip()
+def create_admin(asked: Asked) -> Iterator[str]:
+    account, name = one_spelling(asked.options.account), asked.options.name.strip()
     if not 0 < len(account) <= MAX_ACCOUNT or not account.isprintable() or " " in account:
-        raise NotDone(f"{options.account!r} is no account: at most {MAX_ACCOUNT} signs, and no space among them")
+        raise NotDone(f"{asked.options.account!r} is no account: at most {MAX_ACCOUNT} signs, and no space among them")
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} signs on one line")
+    yield from _of_that_name(asked, account)
     new = LocalAccount(
         account=account,
         name=name,
-        password=_hashed(_password(options.password_file)),
-        roles=frozenset(map(Role, options.role or [Role.ADMINISTRATOR])),
-        created_ms=now_ms,
+        password=_hashed(_password(asked.options.password_file)),
+        roles=frozenset(map(Role, asked.options.role)),
+        created_ms=asked.now_ms,
     )
-    with _writing(engine) as connection:
-        if not create_account(connection, site.name, new):
+    with _writing(asked.engine) as connection:
+        if not create_account(connection, asked.site.name, new):
             raise NotDone(f"there is an account {account} already: end it first, or take another name")
-    yield f"{name} may log in as {account}, with the roles {', '.join(sorted(new.roles))}."
+    yield f"{name} may log in as {account}."
+    for role in sorted(new.roles):
+        yield f"  {role}: {DUTIES[role]}"
 
 
-def list_admins(engine: Engine, site: Site, _now_ms: int, _options: argparse.Namespace) -> Iterator[str]:
-    with engine.connect() as connection:
-        found = read_accounts(connection, site.name)
+def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
+    """A local account decides alone: whoever of the directory has the same name can't come in any more."""
+    described = asked.site.login.directory
+    if described is None:
+        return
+    rule = f"somebody whom the directory knows as {account} could not log in while there is a local account {account}"
+    if described.service_account is None:
+        yield f"note: {rule}; nobody may ask the directory without a service account, so see to it yourself."
+        return
+    try:
+        known = _is_known(described, asked, account)
+    except (DirectoryAway, WrongSetting) as error:
+        yield f"note: {rule}; the directory could not be asked, so see to it yourself: {error}"
+        return
+    if known:
+        yield (
+            f"warning: the directory knows {account} too, and that person can't log in with their own password while "
+            "there is a local account of that name. Take another name, or end this account."
+        )
+
+
+def _is_known(described: LdapDirectory, asked: Asked, account: str) -> bool:
+    directory = open_directory(described, ldap_secrets(asked.settings))
+    try:
+        return directory.look_up(account) is not None
+    finally:
+        directory.close()
+
+
+def list_admins(asked: Asked) -> Iterator[str]:
+    with asked.engine.connect() as connection:
+        found = read_accounts(connection, asked.site.name)
     yield from _table(
         ("account", "name", "roles", "since", "ended"),
         (
-            (each.account, each.name, " ".join(sorted(each.roles)), *_times(each.created_ms, each.ended_ms, site))
+            (each.account, each.name, " ".join(sorted(each.roles)), *_times(each.created_ms, each.ended_ms, asked.site))
             for each in found
         ),
     )
 
 
-def end_admin(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
-    account = one_spelling(options.account)
-    with _writing(engine) as connection:
-        sessions = end_account(connection, site.name, account, now_ms)
+def end_admin(asked: Asked) -> Iterator[str]:
+    account = one_spelling(asked.options.account)
+    with _writing(asked.engine) as connection:
+        sessions = end_account(connection, asked.site.name, account, asked.now_ms)
     if sessions is None:
         raise NotDone(f"there is no account {account}: suivant admin list shows those that there are")
     yield f"nobody logs in as {account} any more; {sessions} open session{'' if sessions == 1 else 's'} ended with it."
 
 
-def list_sessions(engine: Engine, site: Site, _now_ms: int, _options: argparse.Namespace) -> Iterator[str]:
-    with engine.connect() as connection:
-        found = open_sessions(connection, site.name)
-    yield from _table(
-        ("account", "name", "by", "since", "last seen"),
-        (
-            (
-                each.person.account,
-                each.person.name,
-                "local account" if each.person.local else "directory",
-                *_times(each.opened_ms, each.seen_ms, site),
-            )
-            for each in found
-        ),
-    )
+def list_sessions(asked: Asked) -> Iterator[str]:
+    with asked.engine.connect() as connection:
+        found = open_sessions(connection, asked.site.name)
+        ended = last_ended_sessions(connection, asked.site.name, ENDED_SHOWN_MOST) if asked.options.all else []
+    head = ("account", "name", "by", "since", "last seen")
+    if not asked.options.all:
+        yield from _table(head, (_session_cells(each, asked.site) for each in found))
+        return
+    rows = [(each, ("", "")) for each in found] + [(each.session, _end_cells(each, asked.site)) for each in ended]
+    rows.sort(key=lambda row: row[0].id)
+    cells = ((*_session_cells(session, asked.site), *end) for session, end in rows)
+    yield from _table((*head, "ended", "why"), cells)
+    if len(ended) == ENDED_SHOWN_MOST:
+        yield f"Only the last {ENDED_SHOWN_MOST} that ended are shown."
 
 
-def end_sessions_of(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
-    account = one_spelling(options.account)
-    with _writing(engine) as connection:
-        ended = end_sessions(connection, site.name, account, now_ms)
+def _session_cells(session: Session, site: Site) -> tuple[str, ...]:
+    person, times = session.person, _times(session.opened_ms, session.seen_ms, site)
+    return (person.account, person.name, "local account" if person.local else "directory", *times)
+
+
+def _end_cells(ended: EndedSession, site: Site) -> tuple[str, str]:
+    when, _ = _times(ended.ended_ms, None, site)
+    return when, _WHY.get(ended.reason, "")
+
+
+def end_sessions_of(asked: Asked) -> Iterator[str]:
+    account = one_spelling(asked.options.account)
+    with _writing(asked.engine) as connection:
+        ended = end_sessions(connection, asked.site.name, account, asked.now_ms)
     if not ended:
         raise NotDone(f"{account} has no open session: suivant session list shows those that there are")
     yield f"{ended} open session{'' if ended == 1 else 's'} of {account} ended. Who still has a role may log in again."
 
 
-def create_machine_token(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
+def create_machine_token(asked: Asked) -> Iterator[str]:
     """The token alone, so that it can go to a file unread."""
-    new, token = MachineToken(name=_token_name(options.name), role=Role(options.role)), PREFIX + new_token()
-    with _writing(engine) as connection:
-        if not create_token(connection, site.name, new, hash_token(token), now_ms):
+    new, token = MachineToken(name=_token_name(asked.options.name), role=Role(asked.options.role)), PREFIX + new_token()
+    with _writing(asked.engine) as connection:
+        if not create_token(connection, asked.site.name, new, hash_token(token), asked.now_ms):
             raise NotDone(f"there is a token {new.name} already: end it first, or take another name")
     yield token
 
 
-def list_tokens(engine: Engine, site: Site, _now_ms: int, _options: argparse.Namespace) -> Iterator[str]:
-    with engine.connect() as connection:
-        found = read_tokens(connection, site.name)
+def list_tokens(asked: Asked) -> Iterator[str]:
+    with asked.engine.connect() as connection:
+        found = read_tokens(connection, asked.site.name)
     yield from _table(
         ("token", "role", "since", "ended"),
-        ((each.name, each.role, *_times(each.created_ms, each.ended_ms, site)) for each in found),
+        ((each.name, each.role, *_times(each.created_ms, each.ended_ms, asked.site)) for each in found),
     )
 
 
-def end_machine_token(engine: Engine, site: Site, now_ms: int, options: argparse.Namespace) -> Iterator[str]:
-    name = _token_name(options.name)
-    with _writing(engine) as connection:
-        ended = end_token(connection, site.name, name, now_ms)
+def end_machine_token(asked: Asked) -> Iterator[str]:
+    name = _token_name(asked.options.name)
+    with _writing(asked.engine) as connection:
+        ended = end_token(connection, asked.site.name, name, asked.now_ms)
     if not ended:
         raise NotDone(f"there is no token {name}: suivant token list shows those that there are")
     yield f"the token {name} opens nothing any more."
@@ -162,10 +228,19 @@ def _password(file: Path | None) -> str:
         return _first_line(file)
     if not sys.stdin.isatty():
         raise NotDone("there is no terminal to ask for the password: name a file that holds it by --password-file")
-    first = getpass.getpass(f"Password, at least {LEAST} signs: ")
-    if getpass.getpass("The same once more: ") != first:
+    first = ask_password(f"Password, at least {LEAST} signs: ")
+    if ask_password("The same once more: ") != first:
         raise NotDone("the two passwords differ: nothing was changed")
     return first
+
+
+def ask_password(prompt: str) -> str:
+    """What is typed on the terminal, unseen. Raises NotDone at its end, which Ctrl-D is."""
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        sys.stderr.write("\n")  # the prompt's line stands open
+        raise NotDone("no password was typed: nothing was changed") from None
 
 
 def _first_line(file: Path) -> str:

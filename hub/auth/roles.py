@@ -15,6 +15,14 @@ class Role(StrEnum):
     INTRANET = "intranet"
 
 
+# What each of people's is for, as the command line tells it; `hub.auth.access` decides.
+DUTIES = {
+    Role.AGENT: "signs on at a desk and calls visitors there; issues tickets and finds visitors by name",
+    Role.RECEPTION: "issues tickets, checks visitors in and finds them by name; calls nobody",
+    Role.SUPERVISOR: "all that an agent may, signs others off, and reads who came in by a local account",
+    Role.ADMINISTRATOR: "looks at everything, also /metrics; calls nobody and finds nobody by name",
+}
+
 STAFF = frozenset({Role.AGENT, Role.RECEPTION, Role.SUPERVISOR, Role.ADMINISTRATOR})
 MACHINES = frozenset(Role) - STAFF
 

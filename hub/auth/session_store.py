@@ -1,7 +1,8 @@
-"""The open sessions as the database has them; written by the writer's commands, and ended by `suivant session` too."""
+"""The sessions as the database has them; written by the writer's commands, and ended by `suivant session` too."""
 
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, literal_column, select, update
 
 from hub.auth.people import Person
@@ -16,10 +17,25 @@ _session: Any = LoginSessionRow.__table__
 _IS_OPEN: Any = literal_column("login_session.ended_ms is null")
 
 
+class EndedSession(Struct, frozen=True, kw_only=True):
+    session: Session
+    ended_ms: int
+    reason: EndReason
+
+
 def open_sessions(connection: Connection, site: str) -> list[Session]:
     """All that have not ended, whatever their limits say."""
     query = select(*_session.c).where(_session.c.site == site, _IS_OPEN).order_by(_session.c.id)
     return [_from_row(row) for row in connection.execute(query)]
+
+
+def last_ended_sessions(connection: Connection, site: str, most: int) -> list[EndedSession]:
+    """Those that ended last, the newest end first; the hub keeps each for some days."""
+    query = select(*_session.c).where(_session.c.site == site, _session.c.ended_ms.is_not(None))
+    rows = connection.execute(query.order_by(_session.c.ended_ms.desc(), _session.c.id.desc()).limit(most))
+    return [
+        EndedSession(session=_from_row(row), ended_ms=row.ended_ms, reason=EndReason(row.end_reason)) for row in rows
+    ]
 
 
 def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *, local_only: bool = False) -> int:

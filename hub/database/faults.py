@@ -32,15 +32,12 @@ class DatabaseMissing(DatabaseFault):
 
 class FileMissing(DatabaseMissing):
     sentence = (
-        "the database {place} is not there ({cause}): make it by `suivant database upgrade` or a first start of the "
-        "hub, or correct what names it"
+        "the database {place} is not there ({cause}): make it by `suivant database upgrade` or a first start of the hub"
     )
 
 
 class FolderMissing(FileMissing):
-    sentence = (
-        "the database {place} is not there ({cause}): make the folder for the hub's user, or correct what names it"
-    )
+    sentence = "the database {place} is not there ({cause}): make the folder for the hub's user"
 
 
 class DatabaseOfAnotherUser(DatabaseFault):

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from hub.__main__ import main
 from hub.auth.account_store import LocalAccount, read_account
 from hub.auth.passwords import matches
-from hub.auth.roles import Role
+from hub.auth.roles import STAFF, Role
 from hub.auth.session_store import open_sessions
 from hub.database.engine import open_writer_connection
 from hub.database.statements import Connection
@@ -36,7 +36,9 @@ def password(tmp_path: Path) -> str:
 
 
 def create(password: str, account: str = "secours", *more: str) -> int:
-    return main(["admin", "create", account, "--name", "Accès de secours", "--password-file", password, *more])
+    roles = [] if "--role" in more else ["--role", "supervisor"]
+    about = ["--name", "Accès de secours", "--password-file", password]
+    return main(["admin", "create", account, *about, *roles, *more])
 
 
 def found(engine: Engine, account: str = "secours", site: str = SITE) -> LocalAccount | None:
@@ -62,11 +64,11 @@ def test_an_account_is_made_and_its_password_kept_as_a_hash(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
 ) -> None:
     assert create(password) == 0
-    told = "Accès de secours may log in as secours, with the roles administrator.\n"
-    assert said(capsys).out == told
+    told = said(capsys).out
+    assert told.startswith("Accès de secours may log in as secours.\n  supervisor: all that an agent may, ")
     account = found(hub_engine)
     assert account is not None
-    assert (account.name, account.roles) == ("Accès de secours", {Role.ADMINISTRATOR})
+    assert (account.name, account.roles) == ("Accès de secours", {Role.SUPERVISOR})
     assert matches(account.password, PASSWORD)
     assert PASSWORD not in everything_kept(hub_engine)
     assert found(hub_engine, site="annexe") is None
@@ -77,6 +79,18 @@ def test_an_account_has_the_roles_that_were_named(hub_engine: Engine, password: 
     account = found(hub_engine, "agent.2")
     assert account is not None
     assert account.roles == {Role.AGENT, Role.RECEPTION}
+
+
+def test_without_a_role_no_account_is_made_and_each_is_told_with_what_it_is_for(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["admin", "create", "secours", "--name", "-", "--password-file", password])
+    told = said(capsys).err
+    assert "--role" in told
+    assert re.search(r"administrator +looks at everything.* calls nobody", told)
+    assert all(re.search(rf"^  {role} +\w", told, re.MULTILINE) for role in STAFF)
+    assert found(hub_engine) is None
 
 
 @pytest.mark.parametrize("account", ["", " ", "a b", "x" * 65, "a\tb", "a\u200bb"])
@@ -91,7 +105,7 @@ def test_an_account_that_nobody_could_type_is_refused(
 def test_a_name_is_one_line_that_colleagues_can_read(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
 ) -> None:
-    assert main(["admin", "create", "secours", "--name", name, "--password-file", password]) == 1
+    assert main(["admin", "create", "secours", "--name", name, "--role", "agent", "--password-file", password]) == 1
     assert "at most 100 signs on one line" in said(capsys).err
 
 
@@ -122,7 +136,7 @@ def test_a_password_file_that_is_not_there_is_said(hub_engine: Engine, capsys: p
 
 
 def test_without_a_terminal_a_password_file_is_asked_for(hub_engine: Engine) -> None:
-    command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-"]
+    command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-", "--role", "agent"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "name a file that holds it by --password-file" in done.stderr
@@ -132,10 +146,7 @@ def test_without_a_terminal_a_password_file_is_asked_for(hub_engine: Engine) -> 
 def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
     hub_engine: Engine, second: str, status: int
 ) -> None:
-    terminal, its_end = pty.openpty()
-    command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-"]
-    child = subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True)
-    os.close(its_end)
+    terminal, child = on_a_terminal("admin", "create", "secours", "--name", "-", "--role", "agent")
     shown = _until(terminal, b"Password, at least 12 signs: ")
     os.write(terminal, f"{PASSWORD}\n".encode())
     shown += _until(terminal, b"The same once more: ")
@@ -146,6 +157,30 @@ def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
     assert PASSWORD.encode() not in shown
     assert (found(hub_engine) is not None) == (status == 0)
     assert (b"the two passwords differ" in shown) == (status == 1)
+
+
+def on_a_terminal(*words: str) -> "tuple[int, subprocess.Popen[bytes]]":
+    """The other end of its terminal, and the command."""
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "hub", *words]
+    child = subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True)
+    os.close(its_end)
+    return terminal, child
+
+
+@pytest.mark.parametrize("typed", [b"", PASSWORD.encode() + b"\n"], ids=["at once", "at the second question"])
+def test_an_end_of_typing_at_a_password_is_a_sentence(hub_engine: Engine, typed: bytes) -> None:
+    terminal, child = on_a_terminal("admin", "create", "secours", "--name", "-", "--role", "agent")
+    shown = _until(terminal, b"signs: ")
+    if typed:
+        os.write(terminal, typed)
+        shown += _until(terminal, b"once more: ")
+    os.write(terminal, b"\x04")
+    shown += _until(terminal, None)
+    os.close(terminal)
+    assert child.wait() == 1
+    assert shown.endswith(b"\r\nsuivant: no password was typed: nothing was changed\r\n")
+    assert found(hub_engine) is None
 
 
 def _until(terminal: int, prompt: bytes | None) -> bytes:
@@ -207,7 +242,7 @@ def test_accounts_are_listed_with_their_roles_and_times_and_no_hash(
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d"
     assert head.split() == ["account", "name", "roles", "since", "ended"]
     assert re.fullmatch(rf"agent\.2 +Accès de secours +agent +{moment}", first)
-    assert re.fullmatch(rf"secours +Accès de secours +administrator +({moment}) +\1", second)
+    assert re.fullmatch(rf"secours +Accès de secours +supervisor +({moment}) +\1", second)
 
 
 def test_a_database_of_another_version_is_said_in_a_sentence(
@@ -215,7 +250,27 @@ def test_a_database_of_another_version_is_said_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("SUIVANT_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
     assert main(["admin", "list"]) == 1
-    assert "other.db is not there" in said(capsys).err
+    told = said(capsys).err
+    assert "other.db is not there" in told
+    assert told.endswith("`suivant database upgrade` or a first start of the hub, or correct SUIVANT_DATABASE_URL\n")
+
+
+def test_a_shell_without_the_hubs_settings_is_told_which_one_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "away").mkdir()
+    monkeypatch.delenv("SUIVANT_DATABASE_URL")
+    monkeypatch.setenv("SUIVANT_STATE_DIR", "away")
+    assert main(["admin", "list"]) == 1
+    assert said(capsys).err.endswith("first start of the hub, or correct SUIVANT_STATE_DIR\n")
+    monkeypatch.setenv("SUIVANT_STATE_DIR", "nowhere")
+    assert main(["admin", "list"]) == 1
+    assert said(capsys).err.endswith("make the folder for the hub's user, or correct SUIVANT_STATE_DIR\n")
+    monkeypatch.delenv("SUIVANT_STATE_DIR")
+    monkeypatch.chdir("away")
+    assert main(["admin", "list"]) == 1
+    assert "set SUIVANT_STATE_DIR to the folder that the hub has" in said(capsys).err
 
 
 def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(

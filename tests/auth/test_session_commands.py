@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
+from hub import people_commands
 from hub.__main__ import main
 from hub.auth.session_store import open_sessions
 from tests.auth.commands import SITE, said
@@ -34,3 +35,25 @@ def test_all_sessions_of_an_account_end_at_once_and_no_others(
         assert [each.id for each in open_sessions(connection, SITE)] == [other]
     assert main(["session", "end", "anna.exemple"]) == 1
     assert "has no open session" in said(capsys).err
+
+
+def test_those_that_ended_are_listed_too_with_when_and_why(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(hub_engine, "anna.exemple", local=False)
+    main(["session", "end", "anna.exemple"])
+    log_in(hub_engine, "boris.exemple", local=False)
+    main(["session", "end", "boris.exemple"])
+    log_in(hub_engine, "secours")
+    said(capsys)
+    assert main(["session", "list", "--all"]) == 0
+    head, first, second, third = said(capsys).out.splitlines()
+    assert head.split()[-2:] == ["ended", "why"]
+    assert [line.split()[0] for line in (first, second, third)] == ["anna.exemple", "boris.exemple", "secours"]
+    why = "by suivant session or admin, or for a newer one"
+    assert [line.endswith(why) for line in (first, second, third)] == [True, True, False]
+    monkeypatch.setattr(people_commands, "ENDED_SHOWN_MOST", 1)
+    assert main(["session", "list", "--all"]) == 0
+    _, first, second, more = said(capsys).out.splitlines()
+    assert [line.split()[0] for line in (first, second)] == ["boris.exemple", "secours"]
+    assert more == "Only the last 1 that ended are shown."
