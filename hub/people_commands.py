@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, Engine
 
 from hub.auth.account_store import LocalAccount, create_account, end_account, read_accounts
@@ -117,9 +119,21 @@ def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
 def _is_known(described: LdapDirectory, asked: Asked, account: str) -> bool:
     directory = open_directory(described, ldap_secrets(asked.settings))
     try:
-        return directory.look_up(account) is not None
+        with _without_log():
+            return directory.look_up(account) is not None
     finally:
         directory.close()
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """For what a command says in its own words."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def list_admins(asked: Asked) -> Iterator[str]:

@@ -5,8 +5,11 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
@@ -24,6 +27,7 @@ from hub.queue.transaction import Work
 from hub.site import Site
 from hub.site_index import SiteIndex
 from tests.auth.commands import SITE, everything_kept, said
+from tests.auth.slapd import PEOPLE, SERVICE_PASSWORD, Slapd
 
 PASSWORD = "un guichet par personne"
 
@@ -287,3 +291,54 @@ def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
         writer.rollback()
         assert main(["token", "create", "two", "--role", "metrics"]) == 0
     writer.close()
+
+
+# --- a name that the directory has too ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_directory(
+    slapd: Slapd, hub_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Gives the hub's site file a directory."""
+
+    def describe(**changes: Any) -> None:
+        told = {key: value for key, value in msgspec.to_builtins(slapd.described(**changes)).items() if value}
+        file = tmp_path / "site.yaml"
+        site = file.read_text(encoding="utf-8").partition("\nlogin:")[0]
+        site += f"\nlogin: {msgspec.json.encode({'directory': told}).decode()}\n"
+        file.write_text(site, encoding="utf-8")
+        (tmp_path / "service").write_text(SERVICE_PASSWORD, encoding="utf-8")
+        monkeypatch.setenv("SUIVANT_LDAP_PASSWORD_FILE", str(tmp_path / "service"))
+        monkeypatch.setenv("SUIVANT_LDAP_CA_FILE", str(slapd.files.ca))
+
+    return describe
+
+
+def test_a_name_that_the_directory_has_too_is_warned_of(
+    with_directory: Callable[..., None], capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    with_directory()
+    assert create(password, "Camille") == 0
+    assert said(capsys).out.startswith("warning: the directory knows camille too, and that person can't log in")
+    assert create(password, "secours") == 0
+    assert said(capsys).out.startswith("Accès de secours may log in as secours.\n")
+
+
+def test_where_the_directory_does_not_answer_the_rule_is_said_and_the_account_made(
+    with_directory: Callable[..., None], capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    with_directory(servers=("ldaps://127.0.0.1:1",))
+    assert create(password) == 0
+    note, made, _ = said(capsys).out.splitlines()
+    assert note.startswith("note: somebody whom the directory knows as secours could not log in while there is a local")
+    assert "the directory could not be asked, so see to it yourself: " in note
+    assert made == "Accès de secours may log in as secours."
+
+
+def test_where_nobody_may_ask_the_directory_the_rule_is_said(
+    with_directory: Callable[..., None], capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    with_directory(service_account=None, bind_as=f"uid={{account}},{PEOPLE}")
+    assert create(password) == 0
+    assert "nobody may ask the directory without a service account" in said(capsys).out
