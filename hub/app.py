@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import threading
 import time
@@ -31,7 +32,7 @@ from hub.broker import Broker, new_boot
 from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
-from hub.database.engine import first_generation, open_engine, require_folder
+from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
 from hub.database.faults import SiteTaken, fault_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
@@ -46,7 +47,7 @@ from hub.publik.source import PublikSource
 from hub.queue.adoption import adopt, last_moment_ms
 from hub.queue.requests import Answer, Command
 from hub.reached import ON_THIS_MACHINE, Reached
-from hub.settings import Settings
+from hub.settings import Settings, may_be_read_by_others, secret_files
 from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web.app import create_web
@@ -259,6 +260,10 @@ def run(settings: Settings) -> int:
     for warning in site_file.warning_lines():
         log.warning("site_file.warning", warning=warning)
     site = site_file.site
+    engine = open_engine(settings.database_url)
+    for file in filter(may_be_read_by_others, [*sqlite_files(engine), *secret_files(settings)]):
+        place = str(file.absolute())
+        log.warning("file.others_may_read_it", file=place, mend=f"chmod o= {shlex.quote(place)}")
     listening = listen(settings.hub.http_host, settings.hub.http_port)
     status: list[str] = []
     ending = Ending()
@@ -271,7 +276,7 @@ def run(settings: Settings) -> int:
         os.kill(os.getpid(), signal.SIGTERM)
 
     hub = Hub(
-        engine=open_engine(settings.database_url),
+        engine=engine,
         site=site,
         broker=settings.broker,
         give_up=give_up,

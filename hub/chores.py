@@ -89,9 +89,11 @@ class Chores:
         day = last_ended_day(self._site, self._now_ms())
         if day <= self._ended_day:
             return
-        self._slices(EndDay(origin=_JOB, day=day))
+        tickets = self._slices(EndDay(origin=_JOB, day=day))
         self._ended_day = day
-        log.info("day.ended", day=day)
+        # At each start it is asked anew, and most days have ended by then.
+        if tickets:
+            log.info("day.ended", day=day, tickets=tickets)
 
     def measure(self) -> None:
         self._visits.read(self._now_ms())
@@ -107,10 +109,13 @@ class Chores:
         first_kept = local_day(self._now_ms() - self._site.appointments.kept_days * DAY_MS, self._site.zone)
         self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
-    def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetSessions | ForgetBookings) -> None:
-        """Again and again while a whole slice was done; people's commands go between."""
-        while self._count(command) == command.limit:
-            pass
+    def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetSessions | ForgetBookings) -> int:
+        """Again and again while a whole slice was done; people's commands go between. How much was done in all."""
+        done = last = self._count(command)
+        while last == command.limit:
+            last = self._count(command)
+            done += last
+        return done
 
     def _count(self, command: Command) -> int:
         answer = self._do(command).result(timeout=60)

@@ -1,5 +1,6 @@
 """Every setting of the hub: its variable, its default, its meaning. What a site is, its site file says."""
 
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -138,6 +139,21 @@ def ldap_secrets(settings: HubSettings) -> LdapSecrets:
     """The service account's password out of its file. Raises WrongSetting."""
     file = settings.ldap_password_file
     return LdapSecrets(password=_first_line("LDAP_PASSWORD_FILE", file) if file else "", ca_file=settings.ldap_ca_file)
+
+
+def secret_files(settings: Settings) -> list[Path]:
+    """Those that hold a password or a key, as far as they are named."""
+    hub = settings.hub
+    passwords = (hub.database_password_file, hub.publik_key_file, hub.publik_password_file, hub.ldap_password_file)
+    return [each for each in (*passwords, settings.broker.key_file) if each is not None]
+
+
+def may_be_read_by_others(file: Path) -> bool:
+    """By anybody on this machine; what its group may is its owner's choice."""
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False  # whoever needs it says why
 
 
 def _first_line(name: str, file: Path) -> str:

@@ -128,6 +128,12 @@ def sqlite_file(engine: Engine) -> Path | None:
     return None if name in {None, "", ":memory:"} else Path(str(name)).resolve()
 
 
+def sqlite_files(engine: Engine) -> list[Path]:
+    """The same with the two that SQLite makes beside it while it is open; there or not."""
+    file = sqlite_file(engine)
+    return [Path(f"{file}{end}") for end in ("", "-wal", "-shm")] if file else []
+
+
 def _parsed(address: str) -> URL:
     try:
         url = make_url(address)

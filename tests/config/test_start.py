@@ -1,5 +1,6 @@
 """A hub that cannot start: each fault is made, none is played; one sentence on standard error and a status tell it."""
 
+import json
 import os
 import re
 import socket
@@ -105,6 +106,20 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["umount", str(small)], check=True)
 
 
+def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """A hub that ends by itself."""
+    settings = {"SUIVANT_SITE_FILE": str(EXAMPLE), "SUIVANT_HTTP_PORT": "0", "SUIVANT_BROKER_PORT": "1"} | environ
+    return subprocess.run(
+        [sys.executable, "-m", "hub", "hub"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "told"),
     [
@@ -125,20 +140,24 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
 )
 def test_a_hub_that_cannot_start_says_why_in_a_sentence(fault: Fault, status: int, told: str, tmp_path: Path) -> None:
     with fault(tmp_path) as environ:
-        settings = {"SUIVANT_SITE_FILE": str(EXAMPLE), "SUIVANT_HTTP_PORT": "0", "SUIVANT_BROKER_PORT": "1"} | environ
-        ended = subprocess.run(
-            [sys.executable, "-m", "hub", "hub"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ended = start(tmp_path, environ)
     assert told in ended.stderr
     assert ended.returncode == status
     assert "Traceback" not in ended.stderr
     assert "se-cret" not in ended.stderr
+
+
+def test_each_file_that_others_may_read_is_warned_of_with_what_mends_it(tmp_path: Path) -> None:
+    modes = {"suivant.db": 0o644, "suivant.db-wal": 0o600, "ldap password": 0o604, "key.pem": 0o640}
+    for name, mode in modes.items():
+        (tmp_path / name).write_text("a secret", encoding="utf-8")
+        (tmp_path / name).chmod(mode)
+    named = {"SUIVANT_LDAP_PASSWORD_FILE": "ldap password", "SUIVANT_PUBLIK_KEY_FILE": "key.pem"}
+    with a_port_that_is_taken(tmp_path) as port:
+        ended = start(tmp_path, named | port)
+    warnings = [json.loads(line) for line in ended.stderr.splitlines() if "others_may_read_it" in line]
+    mends = [f"chmod o= {tmp_path}/suivant.db", f"chmod o= '{tmp_path}/ldap password'"]
+    assert [each["mend"] for each in warnings] == mends
 
 
 def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import Future
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub.absence import Absence, due
 from hub.chores import ANSWERS_KEPT_MS, SESSIONS_KEPT_MS, Chores
@@ -61,6 +62,19 @@ def test_at_its_start_a_hub_ends_the_days_that_it_missed(queue):
     assert {queue.state(each) for each in left} == {State.CANCELLED}
     assert queue.state(today) is State.WAITING
     assert len(doing.done) == 4, "in slices, so that nobody waits behind seventy"
+
+
+def test_the_log_tells_of_a_days_end_that_ended_something_and_of_no_other(queue):
+    with capture_logs() as logs:
+        Doing(queue).chores.end_days()
+    assert logs == []
+    for _ in range(70):
+        queue.issue()
+    queue.turn(3 * DAY)
+    with capture_logs() as logs:
+        Doing(queue).chores.end_days()
+    (told,) = logs
+    assert (told["event"], told["tickets"]) == ("day.ended", 70)
 
 
 def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):
