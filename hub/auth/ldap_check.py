@@ -6,7 +6,16 @@ Changes nothing, and prints no name and no password: of a person only what was t
 from collections.abc import Iterator
 from functools import partial
 
-from hub.auth.ldap_directory import Known, NowS, Reader, Searcher, may_be_account, may_be_password, servers_of
+from hub.auth.ldap_directory import (
+    Known,
+    NowS,
+    Reader,
+    Searcher,
+    may_be_account,
+    may_be_password,
+    servers_of,
+    spelling_of,
+)
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_groups import group_names
 from hub.auth.ldap_names import bind_name, dn_key
@@ -93,20 +102,9 @@ def _places(reader: Reader, searcher: Searcher) -> Iterator[Finding]:
 
 
 def _place(searcher: Searcher, key: str, base: str) -> Finding:
-    if _exists(searcher, base) is None:
+    if spelling_of(searcher, base) is None:
         return _wrong(f"{key} {base} is not found: is it right, and may the account read it?")
     return _ok(f"{key} {base} is there")
-
-
-def _exists(searcher: Searcher, dn: str) -> str | None:
-    """The name as the server spells it."""
-    try:
-        found = searcher.search(dn, "(objectClass=*)", most=1, below=False)
-    except ServerFault as fault:
-        if fault.kind is not FaultKind.BASE:
-            raise
-        return None
-    return next((each.dn for each in found.entries), None)
 
 
 def _people(reader: Reader, searcher: Searcher) -> Finding:
@@ -132,7 +130,7 @@ def _people(reader: Reader, searcher: Searcher) -> Finding:
 
 
 def _group(searcher: Searcher, group: str, base: str) -> Finding:
-    spelt = _exists(searcher, group)
+    spelt = spelling_of(searcher, group)
     if spelt is None:
         return _wrong(f"group {group} is not found, so it gives no role: was it renamed, may the account read it?")
     if dn_key(spelt) != dn_key(group):

@@ -1,22 +1,25 @@
 """The municipal directory: OpenLDAP, Active Directory, or what speaks like one of them."""
 
 import ssl
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
+from msgspec import structs
 
 from hub.auth.directory import DirectoryAway, NoDirectory
 from hub.auth.ldap_entries import CUSTOMS, REFUSALS, Custom, Entry, account_of, name_of
 from hub.auth.ldap_faults import FaultKind, ServerFault
-from hub.auth.ldap_groups import Above, FindGroups, groups_of, roles_by_group, roles_of
+from hub.auth.ldap_groups import Above, FindGroups, group_names, groups_giving, groups_of, roles_by_group, roles_of
 from hub.auth.ldap_link import Bound, Link
-from hub.auth.ldap_names import bind_name, escaped, is_distinguished, parse_address
+from hub.auth.ldap_names import bind_name, dn_key, escaped, is_distinguished, parse_address
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, Servers, ServerTalk, Service
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason, one_spelling
+from hub.auth.roles import Role
 from hub.site import LdapDirectory
 from protocol.environment import PREFIX, WrongSetting
 
@@ -41,6 +44,8 @@ class Known:
     person: Person
     is_over: bool
     groups: tuple[str, ...]
+    # Of groups that the site file names and the directory does not show: asked where a role would be lost, or none had.
+    unseen: tuple[str, ...] = ()
 
 
 def open_directory(
@@ -71,6 +76,7 @@ class MunicipalDirectory:
     def __init__(self, described: LdapDirectory, servers: Servers, now_s: NowS) -> None:
         self._servers = servers
         self._reader = Reader(described, now_s)
+        self._unseen = UnseenGroups()
         self.can_look_up = described.service_account is not None
 
     def log_in(self, account: str, password: str, /) -> Person:
@@ -84,18 +90,21 @@ class MunicipalDirectory:
             raise LoginRefused(Reason.AWAY) from None
         if known is None or known.is_over:
             raise LoginRefused(Reason.WRONG)
+        self._unseen.note(known)
         if not known.person.roles:
-            raise LoginRefused(Reason.NO_ROLE)
+            raise LoginRefused(Reason.AWAY if known.unseen else Reason.NO_ROLE)
         return known.person
 
-    def look_up(self, account: str, /) -> Person | None:
+    def look_up(self, account: str, /, held: frozenset[Role] = frozenset()) -> Person | None:
         # It may be longer than one that is typed: an entry may have several, and an answer must come of the directory.
         if not account:
             return None
-        known = self._servers.ask(partial(self._reader.look_up, account=account))
-        if known is None or known.is_over or not known.person.roles:
+        known = self._servers.ask(partial(self._reader.look_up, account=account, held=held))
+        if known is None or known.is_over:
             return None
-        return known.person
+        self._unseen.note(known)
+        roles = known.person.roles | (held & self._reader.roles_of(known.unseen))
+        return structs.replace(known.person, roles=roles) if roles else None
 
     def close(self) -> None:
         self._servers.close()
@@ -125,15 +134,27 @@ class Reader:
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
             if entry is None or not _let_in(bound):
                 return None
-            return self.known(service, entry)
+            known = self.known(service, entry)
+            if known.person.roles or known.is_over:
+                return known
+            return replace(known, unseen=self._unseen(service, group_names(self.described.groups)))
 
-    def look_up(self, talk: ServerTalk, account: str) -> Known | None:
+    def look_up(self, talk: ServerTalk, account: str, held: frozenset[Role] = frozenset()) -> Known | None:
         with talk.service() as service:
             entry = self.find(service, account)
             if entry is None:
                 self._must_show_its_base(service)
                 return None
-            return self.known(service, entry, fresh=True)
+            known = self.known(service, entry, fresh=True)
+            lost = held - known.person.roles
+            return replace(known, unseen=self._unseen(service, groups_giving(lost, self.described.groups)))
+
+    def roles_of(self, groups: Iterable[str]) -> frozenset[Role]:
+        return roles_of(groups, self._by_group)
+
+    def _unseen(self, searcher: Searcher, groups: Iterable[str]) -> tuple[str, ...]:
+        """Asked by the service account alone: of a person's own account it is no fault to see only their own groups."""
+        return tuple(each for each in groups if spelling_of(searcher, each) is None)
 
     def find(self, searcher: Searcher, account: str, at: str | None = None) -> Entry | None:
         """The one entry of that account: under the base, or `at` that very name."""
@@ -198,7 +219,7 @@ class Reader:
         find = self._find_groups(searcher)
         groups = tuple(groups_of(self.described, entry.dn, listed_as, find, self._above, fresh=fresh))
         name = name_of(entry, self.name_attribute) or account
-        person = Person(account=account, name=name, roles=roles_of(groups, self._by_group))
+        person = Person(account=account, name=name, roles=self.roles_of(groups))
         return Known(entry, person, self._custom.is_over(entry, self._now_s()), groups)
 
     def _find_groups(self, searcher: Searcher) -> FindGroups:
@@ -213,6 +234,38 @@ class Reader:
             return [each.dn for each in found.entries]
 
         return find
+
+
+class UnseenGroups:
+    """Tells each group that is no longer shown once, not with everybody who stood in it. From any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: frozenset[str] = frozenset()
+
+    def note(self, known: Known) -> None:
+        if not known.unseen and not self._told:
+            return
+        with self._lock:
+            fresh = [each for each in known.unseen if dn_key(each) not in self._told]
+            back = self._told & set(map(dn_key, known.groups))
+            self._told = (self._told - back) | set(map(dn_key, known.unseen))
+        for group in fresh:
+            why = "was it renamed, may the service account read it? Who has a role by it keeps it, nobody else gets it"
+            log.warning("ldap.group_missing", group=group, why=why)
+        for group in sorted(back):
+            log.info("ldap.group_back", group=group)
+
+
+def spelling_of(searcher: Searcher, dn: str) -> str | None:
+    """The name as the server spells it; None where nothing of that name is shown."""
+    try:
+        found = searcher.search(dn, "(objectClass=*)", most=1, below=False)
+    except ServerFault as fault:
+        if fault.kind is not FaultKind.BASE:
+            raise
+        return None
+    return next((each.dn for each in found.entries), None)
 
 
 def may_be_account(account: str) -> bool:

@@ -1,6 +1,6 @@
 """The groups a person is in, of groups in groups too. Pure: a function that searches is handed in."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from hub.auth.ldap_names import dn_key, escaped
 from hub.auth.roles import Role
@@ -27,6 +27,12 @@ def roles_by_group(groups: RoleGroups) -> dict[str, frozenset[Role]]:
         for group in getattr(groups, role):
             found[dn_key(group)] = found.get(dn_key(group), frozenset()) | {role}
     return found
+
+
+def groups_giving(roles: Container[Role], groups: RoleGroups) -> list[str]:
+    """As they stand in the site file, each once."""
+    given = (group for role in Role if role in roles for group in getattr(groups, role, ()))
+    return list(dict.fromkeys(given))
 
 
 def group_names(groups: RoleGroups) -> list[str]:

@@ -16,6 +16,7 @@ from hub.appointments.backoff import wait_s
 from hub.auth.access import CALLERS
 from hub.auth.directory import Directory, DirectoryAway
 from hub.auth.people import Person
+from hub.auth.roles import Role
 from hub.auth.sessions import Session, SessionBook
 from hub.metrics import Metrics
 from hub.queue.people_requests import ChangeSession, EndReason, EndSession, NoteSessions
@@ -103,8 +104,12 @@ class Recheck:
 
     def _ask(self, who: Who) -> None:
         began_ms = self._now_ms()
+        held = {each.person.roles for each in self._book.of(who.account, local=who.local)}
+        if not held:
+            return
         try:
-            person = self._local(who.account) if who.local else self._directory.look_up(who.account)
+            # Once as a rule: two sessions of one person rarely differ.
+            people = {roles: self._who_is(who, roles) for roles in held}
         except DirectoryAway as away:
             self._silence_ms[who] = self._now_ms()
             self._wait(away)
@@ -112,13 +117,23 @@ class Recheck:
         now_ms = self._now_ms()
         if not who.local:
             self._failures = 0
-            self._metrics.looked_up("gone" if person is None else "known")
+            for person in people.values():
+                self._metrics.looked_up("gone" if person is None else "known")
         # Who logged in meanwhile brought a newer answer with them.
-        sessions = [each for each in self._book.of(who.account, local=who.local) if each.checked_ms <= began_ms]
-        answers = [self._do(consequence(each, person, now_ms)) for each in sessions]
-        for answer in answers:
+        sessions = [
+            each
+            for each in self._book.of(who.account, local=who.local)
+            if each.checked_ms <= began_ms and each.person.roles in people
+        ]
+        commands = [consequence(each, people[each.person.roles], now_ms) for each in sessions]
+        answers = [self._do(command) for command in commands]
+        for session, command, answer in zip(sessions, commands, answers, strict=True):
             answer.result(ANSWER_LIMIT_S)
+            _tell(session, command)
         self._asked_ms[who] = now_ms
+
+    def _who_is(self, who: Who, held: frozenset[Role]) -> Person | None:
+        return self._local(who.account) if who.local else self._directory.look_up(who.account, held)
 
     def _wait(self, away: DirectoryAway) -> None:
         self._failures += 1
@@ -147,6 +162,16 @@ def who_of(sessions: Iterable[Session]) -> list[Who]:
     """Each once. Local ones first: they take a look at the database, and never wait for a directory that hangs."""
     found = dict.fromkeys(Who(each.person.account, each.person.local) for each in sessions)
     return sorted(found, key=lambda who: not who.local)
+
+
+def _tell(session: Session, done: Command) -> None:
+    """Of a right that went or came; nobody is named."""
+    if isinstance(done, EndSession):
+        log.info("session.rights_gone", session=session.id, reason=done.reason)
+    elif isinstance(done, ChangeSession) and frozenset(done.roles) != session.person.roles:
+        had = session.person.roles
+        lost, gained = sorted(had.difference(done.roles)), sorted(frozenset(done.roles) - had)
+        log.info("session.roles_changed", session=session.id, lost=lost, gained=gained)
 
 
 def consequence(session: Session, person: Person | None, now_ms: int) -> Command:

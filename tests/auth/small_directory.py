@@ -3,6 +3,8 @@
 import threading
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from hub.auth.directory import DirectoryAway
 from hub.auth.people import LoginRefused, Person, Reason, one_spelling
 from hub.auth.roles import Role
@@ -12,12 +14,13 @@ from hub.auth.roles import Role
 class SmallDirectory:
     """`asked`: the accounts it was asked for. While `answering` is not set, every question hangs.
 
-    `silent_of`: accounts that it can say nothing of.
+    `silent_of`: accounts that it can say nothing of; `unsure_of`: roles whose group it does not show.
     """
 
     can_look_up: bool = True
     away: bool = False
     silent_of: set[str] = field(default_factory=set)
+    unsure_of: set[Role] = field(default_factory=set)
     people: dict[str, Person] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -40,10 +43,13 @@ class SmallDirectory:
             raise LoginRefused(Reason.NO_ROLE)
         return person
 
-    def look_up(self, account: str, /) -> Person | None:
+    def look_up(self, account: str, /, held: frozenset[Role] = frozenset()) -> Person | None:
         self._answer(account, DirectoryAway("ldaps://annuaire.example does not answer"))
         person = self.people.get(one_spelling(account))
-        return person if person is not None and person.roles else None
+        if person is None:
+            return None
+        kept = replace(person, roles=person.roles | (held & self.unsure_of))
+        return kept if kept.roles else None
 
     def close(self) -> None:
         self.away = True

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from ldap3 import MODIFY_ADD
+from ldap3 import MODIFY_ADD, MODIFY_DELETE
 
 from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
+from hub.auth.ldap_names import dn_key
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.people import LoginRefused, Reason
 from hub.auth.roles import Role
@@ -185,14 +186,70 @@ def test_accounts_are_over_as_active_directory_says_it(slapd: Slapd, opened: Ope
     assert known.is_over is not comes_in
 
 
-def test_a_renamed_group_gives_no_role_any_more(own_slapd: Slapd, opened: Opened):
+@contextmanager
+def renamed(slapd: Slapd, was: str, becomes: str) -> Iterator[None]:
+    with slapd.administrator() as administrator:
+        administrator.modify_dn(group(was), f"cn={becomes}")
+        yield
+        administrator.modify_dn(group(becomes), f"cn={was}")
+
+
+def test_a_renamed_group_takes_no_role_of_who_has_it_and_gives_none(own_slapd: Slapd, opened: Opened):
     directory = opened(own_slapd)
-    assert directory.log_in("alix", PASSWORD).roles == {Role.AGENT}
+    person = directory.log_in("alix", PASSWORD)
     with own_slapd.administrator() as administrator:
-        administrator.modify_dn(group("agents"), "cn=guichets")
+        administrator.modify(group("accueil"), {"member": [(MODIFY_ADD, [person_dn("basile")])]})
+    with renamed(own_slapd, "agents", "guichets"):
+        assert directory.look_up("alix", person.roles) == person
+        # What the directory does say still counts: of other roles, and that somebody's account is closed.
+        assert directory.look_up("alix", frozenset({Role.AGENT, Role.SUPERVISOR})) == person
+        assert directory.look_up("alix", frozenset({Role.SUPERVISOR})) is None
+        assert directory.look_up("locked", person.roles) is None
+        assert directory.look_up("unknown", person.roles) is None
+        # No answer is not 'you have no role', and whom another group lets in comes in.
+        with refused(Reason.AWAY):
+            directory.log_in("alix", PASSWORD)
+        with refused(Reason.WRONG):
+            directory.log_in("alix", "guessed")
+        assert directory.log_in("basile", PASSWORD).roles == {Role.RECEPTION}
+    with own_slapd.administrator() as administrator:
+        administrator.modify(group("agents"), {"member": [(MODIFY_DELETE, [person_dn("alix")])]})
+    assert directory.look_up("alix", person.roles) is None
     with refused(Reason.NO_ROLE):
         directory.log_in("alix", PASSWORD)
-    assert directory.look_up("alix") is None
+
+
+def test_a_group_that_the_service_account_may_no_longer_see_takes_no_role(slapd: Slapd, opened: Opened):
+    hidden = f"cn=agents,{HIDDEN}"
+    directory = opened(slapd, groups=RoleGroups(agent=(hidden,), supervisor=(group("responsables"),)))
+    person = directory.look_up("alix", frozenset({Role.AGENT}))
+    assert person is not None
+    assert person.roles == {Role.AGENT}
+
+
+def test_a_missing_group_is_told_once_until_it_is_back(own_slapd: Slapd, opened: Opened):
+    directory = opened(own_slapd)
+    held = frozenset({Role.AGENT})
+    with structlog.testing.capture_logs() as logs:
+        for _time in range(2):
+            with renamed(own_slapd, "agents", "guichets"):
+                directory.look_up("alix", held)
+                directory.look_up("alix", held)
+                with refused(Reason.AWAY):
+                    directory.log_in("alix", PASSWORD)
+            directory.look_up("alix", held)
+    told = [(each["log_level"], each["event"], each["group"]) for each in logs]
+    once = [("warning", "ldap.group_missing", group("agents")), ("info", "ldap.group_back", dn_key(group("agents")))]
+    assert told == once * 2
+    assert "alix" not in str(logs)
+
+
+def test_where_people_look_as_themselves_a_group_that_they_do_not_see_is_none_of_theirs(
+    own_slapd: Slapd, opened: Opened
+):
+    directory = opened(own_slapd, **WAYS["direct"])
+    with renamed(own_slapd, "agents", "guichets"), refused(Reason.NO_ROLE):
+        directory.log_in("alix", PASSWORD)
 
 
 def test_a_change_of_groups_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):

@@ -109,6 +109,35 @@ def test_who_is_no_longer_there_is_out_and_leaves_the_desk(work, directory, pers
     assert looked_up(work, "gone") == 1
 
 
+def test_a_role_whose_group_is_not_shown_stays_with_the_session_that_has_it(work, directory, person, recheck):
+    old = work.log_in(person, "old")
+    new = work.log_in(replace(person, roles=frozenset({Role.AGENT})), "new")
+    directory.people[person.account] = replace(person, roles=frozenset({Role.AGENT}))
+    directory.unsure_of.add(Role.SUPERVISOR)
+    work.now_ms += 15 * MINUTE
+    with capture_logs() as logs:
+        recheck.look()
+    assert work.row(old).person.roles == person.roles
+    assert work.row(new).person.roles == {Role.AGENT}
+    assert logs == []
+
+
+def test_rights_that_go_and_come_are_logged_without_a_name(work, directory, person, recheck):
+    changed = work.log_in(person)
+    gone = work.log_in(directory.add("a.exemple", "bon mot de passe", Role.AGENT), "other")
+    del directory.people["a.exemple"]
+    directory.people[person.account] = replace(person, roles=frozenset({Role.AGENT, Role.RECEPTION}))
+    work.now_ms += 15 * MINUTE
+    with capture_logs() as logs:
+        recheck.look()
+    told = {each.pop("event"): each for each in logs}
+    level = {"log_level": "info"}
+    assert told == {
+        "session.roles_changed": {"session": changed, "lost": ["supervisor"], "gained": ["reception"]} | level,
+        "session.rights_gone": {"session": gone, "reason": "right_taken"} | level,
+    }
+
+
 def test_all_sessions_of_a_person_follow_from_one_answer(work, directory, person, recheck):
     first = work.log_in(person, "here")
     work.now_ms += 10 * MINUTE
@@ -163,8 +192,8 @@ def test_who_logs_in_while_the_directory_is_asked_keeps_the_newer_answer(work, d
     work.now_ms += 15 * MINUTE
     look_up, new = directory.look_up, []
 
-    def while_somebody_logs_in(account):
-        answer = look_up(account)
+    def while_somebody_logs_in(account, held):
+        answer = look_up(account, held)
         work.now_ms += 1
         new.append(work.log_in(replace(person, roles=frozenset({Role.AGENT})), "new"))
         return answer
