@@ -1,8 +1,10 @@
 """What holds for every test: no hardware, no setting of the machine, and the same examples in each run."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 # Before anything is imported that looks at them.
@@ -18,6 +20,22 @@ for name in [name for name in os.environ if name.startswith("SUIVANT_")]:
 
 settings.register_profile("suivant", deadline=None, derandomize=not TORTURE)
 settings.load_profile("suivant")
+
+
+# What is tried elsewhere is whether a password is hashed, not how long that takes.
+REAL_HASHES = "tests.auth.test_passwords"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.module.__name__ == REAL_HASHES:
+        yield
+        return
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.auth.passwords._hasher", cheap)
+        patch.setattr("hub.auth.passwords.NOBODY", cheap.hash("nobody has this one"))
+        yield
 
 
 @pytest.fixture(scope="session")

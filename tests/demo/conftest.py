@@ -1,3 +1,5 @@
+import asyncio
+import fcntl
 import json
 import os
 import re
@@ -16,14 +18,13 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from demo.accounts import FOLDER
+from demo.accounts import FOLDER, make_accounts
 from demo.people import PASSWORD
+from demo.stage import SITE_FILE
 
 PATIENCE_S = 60.0
 # A demo that outlives its test would take the machine; nothing waits for this.
 LIMIT_S = 240
-# Of a demo that ran before: each other one in this process finds its accounts made, as at a second start.
-_made: list[Path] = []
 
 
 @dataclass(slots=True)
@@ -124,11 +125,19 @@ def start_demo(folder: Path, **options: str) -> subprocess.Popen[str]:
     )
 
 
+def hub_settings(folder, site_file) -> dict[str, str]:
+    (folder / "hub").mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "SUIVANT_SITE_FILE": str(site_file),
+        "SUIVANT_STATE_DIR": str(folder / "hub"),
+    }
+
+
 @contextmanager
-def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
+def running_demo(folder: Path, accounts: Path, **options: str) -> Iterator[Demo]:
     """A demo with all its programs up, followed as its page does; stopped at the end."""
-    if _made:
-        shutil.copytree(_made[0], folder / FOLDER)
+    shutil.copytree(accounts, folder / FOLDER)
     process = start_demo(folder, **options)
     try:
         address, output = _address(process)
@@ -140,8 +149,6 @@ def running_demo(folder: Path, **options: str) -> Iterator[Demo]:
             demo.until(
                 lambda parts: len(parts) == 14 and all(part["state"] == "up" for part in parts.values()), "all is up"
             )
-            if not _made:
-                _made.append(folder / FOLDER)
             yield demo
             for browser in demo.browsers.values():
                 browser.close()
@@ -163,15 +170,29 @@ def _address(process: subprocess.Popen[str]) -> tuple[str, str]:
     return re.findall(r"http://127\.0\.0\.1:\d+", output)[0], output
 
 
+@pytest.fixture(scope="session")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first start of a demo keeps for the next ones, made once for all processes that run tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    kept = shared / FOLDER
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "made").exists():
+            asyncio.run(make_accounts(hub_settings(shared, SITE_FILE)))
+    return kept
+
+
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
+def demo(tmp_path: Path, accounts: Path) -> Iterator[Demo]:
     """One that nobody else uses, played fast."""
-    with running_demo(tmp_path / "demo", SPEED="10") as running:
+    with running_demo(tmp_path / "demo", accounts, SPEED="10") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def shared_demo(tmp_path_factory: pytest.TempPathFactory, accounts: Path) -> Iterator[Demo]:
     """One for many tests, played fast: what a test stops it starts again."""
-    with running_demo(tmp_path_factory.mktemp("shared") / "demo", SPEED="10") as running:
+    with running_demo(tmp_path_factory.mktemp("shared") / "demo", accounts, SPEED="10") as running:
         yield running

@@ -30,9 +30,9 @@ def one_day():
 
 
 @pytest.fixture(scope="module")
-def slow_demo(tmp_path_factory) -> Iterator[Demo]:
+def slow_demo(tmp_path_factory, accounts) -> Iterator[Demo]:
     """One in which a visit lasts long enough to be looked at."""
-    with running_demo(tmp_path_factory.mktemp("slow") / "demo", SPEED="1") as running:
+    with running_demo(tmp_path_factory.mktemp("slow") / "demo", accounts, SPEED="1") as running:
         yield running
 
 

@@ -1,7 +1,6 @@
 """Who works in the demo, and whoever logs in beside them by what its page says."""
 
 import asyncio
-import os
 import re
 import shutil
 import time
@@ -13,7 +12,7 @@ import pytest
 from demo.accounts import FOLDER, NotMade, make_accounts
 from demo.people import AGENTS, GUESTS
 from demo.stage import SITE_FILE
-from tests.demo.conftest import PATIENCE_S, Demo
+from tests.demo.conftest import PATIENCE_S, Demo, hub_settings
 
 
 def desk(demo: Demo, name: str) -> dict[str, Any]:
@@ -73,26 +72,17 @@ def test_a_desk_that_a_guest_took_over_is_left_alone_until_the_guest_leaves_it(s
     until_desk(demo, "desk-3", agent="agent-3", mode="open")
 
 
-def settings(folder, site_file) -> dict[str, str]:
-    (folder / "hub").mkdir()
-    return {
-        "PATH": os.environ["PATH"],
-        "SUIVANT_SITE_FILE": str(site_file),
-        "SUIVANT_STATE_DIR": str(folder / "hub"),
-    }
-
-
 def test_accounts_that_were_made_once_serve_the_next_start(shared_demo, tmp_path):
     made_by = shared_demo.output.split("Logs, database:")[1].split("\n")[0].strip().rstrip("/")
     shutil.copytree(f"{made_by}/{FOLDER}", tmp_path / FOLDER)
     database = tmp_path / FOLDER / "suivant.db"
     before = database.stat().st_mtime_ns
-    asyncio.run(make_accounts(settings(tmp_path, SITE_FILE)))
+    asyncio.run(make_accounts(hub_settings(tmp_path, SITE_FILE)))
     assert database.stat().st_mtime_ns == before
     assert (tmp_path / "hub" / "suivant.db").read_bytes() == database.read_bytes()
 
 
 def test_an_account_that_cannot_be_made_is_told_by_what_the_command_said(tmp_path):
     with pytest.raises(NotMade, match=r"suivant admin create .*site file"):
-        asyncio.run(make_accounts(settings(tmp_path, tmp_path / "nowhere.yaml")))
+        asyncio.run(make_accounts(hub_settings(tmp_path, tmp_path / "nowhere.yaml")))
     assert not (tmp_path / FOLDER / "made").exists()

@@ -4,22 +4,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 
-from hub.auth import passwords
 from hub.auth.roles import Role
 from tests.auth.small_directory import SmallDirectory
 from tests.security.town import PASSWORD, Town, open_town
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cheap_hashes() -> Iterator[None]:
-    """What is tried here is how often a password is hashed, not how long that takes."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", cheap)
-        patch.setattr(passwords, "NOBODY", cheap.hash("nobody has this one"))
-        yield
 
 
 @pytest.fixture(scope="module")
