@@ -19,6 +19,8 @@ RUNS = 5
 PRESSES = 100
 # 20 halls take turns, and each says one call in 4 s: faster, a call would rightly wait for the one before it.
 PACE_S = 0.21
+# One for each hall.
+TOGETHER = 20
 # 200 calls in 20 halls are said after 40 s; a desk that ended a visit nobody was called to yet would have more to do.
 BETWEEN_ROUNDS_S = 42.0
 # A desk's next press counts 3 s after its last call.
@@ -100,12 +102,14 @@ def at_once(hands: Hands, rounds: int = ROUNDS) -> list[float]:
     return times
 
 
-def rows(backend: str, name: str, runs: list[Run], times: list[float]) -> list[Row]:
+def rows(backend: str, name: str, runs: list[Run], close: list[Run], times: list[float]) -> list[Row]:
+    """`close`: of presses that came one right after the other."""
     p99_ms = median_of(runs, "whole", 99)
     most = ALL_MOST_MS[backend]
     return [
         ratio_row(f"press to display, {name}", runs, 50, P50_MOST[backend]),
         ratio_row(f"press to display, {name}", runs, 99, 2),
+        ratio_row(f"press to display, {TOGETHER} one after the other, {name}", close, 50, P50_MOST[backend]),
         Row(f"press to display, {name}, p99", f"{p99_ms:.1f} ms", "< 50 ms", p99_ms < 50),
         Row(
             f"200 presses at once, {name}, all answered",
