@@ -35,7 +35,7 @@ from protocol.messages import Name
 MAX_NAME = 100
 # The hub forgets them after 8 days anyway; a house full of agents fills a terminal sooner.
 ENDED_SHOWN_MOST = 200
-_WHY = {
+WHY_ENDED = {
     EndReason.LOGOUT: "logged out",
     EndReason.IDLE: "unused for too long",
     EndReason.ABSOLUTE: "as long as one may last",
@@ -180,7 +180,7 @@ def _session_cells(session: Session, site: Site) -> tuple[str, ...]:
 
 def _end_cells(ended: EndedSession, site: Site) -> tuple[str, str]:
     when, _ = _times(ended.ended_ms, None, site)
-    return when, _WHY.get(ended.reason, "")
+    return when, WHY_ENDED[ended.reason]
 
 
 def end_sessions_of(asked: Asked) -> Iterator[str]:

@@ -342,3 +342,15 @@ def test_where_nobody_may_ask_the_directory_the_rule_is_said(
     with_directory(service_account=None, bind_as=f"uid={{account}},{PEOPLE}")
     assert create(password) == 0
     assert "nobody may ask the directory without a service account" in said(capsys).out
+
+
+def test_an_end_of_typing_ends_a_look_at_the_directory_with_a_sentence_too(with_directory: Callable[..., None]) -> None:
+    with_directory(service_account=None, bind_as=f"uid={{account}},{PEOPLE}")
+    terminal, child = on_a_terminal("ldap", "check", "camille")
+    _until(terminal, b"Password: ")
+    os.write(terminal, b"\x04")
+    shown = _until(terminal, None)
+    os.close(terminal)
+    assert child.wait() == 1
+    assert shown.endswith(b"suivant: no password was typed: nothing was changed\r\n")
+    assert b"Traceback" not in shown

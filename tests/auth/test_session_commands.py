@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from hub import people_commands
 from hub.__main__ import main
 from hub.auth.session_store import open_sessions
+from hub.queue.people_requests import EndReason
 from tests.auth.commands import SITE, said
 from tests.auth.test_accounts import log_in
 
@@ -35,6 +36,10 @@ def test_all_sessions_of_an_account_end_at_once_and_no_others(
         assert [each.id for each in open_sessions(connection, SITE)] == [other]
     assert main(["session", "end", "anna.exemple"]) == 1
     assert "has no open session" in said(capsys).err
+
+
+def test_each_reason_of_an_end_has_its_words() -> None:
+    assert set(people_commands.WHY_ENDED) == set(EndReason)
 
 
 def test_those_that_ended_are_listed_too_with_when_and_why(

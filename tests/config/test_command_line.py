@@ -21,7 +21,12 @@ def test_each_help_reads_well_and_names_every_setting(capsys: pytest.CaptureFixt
         with pytest.raises(SystemExit, match="0"):
             main(arguments)
     said = capsys.readouterr().out
-    for words in ("suivant config check site.yaml", "SUIVANT_DATABASE_URL", "SUIVANT_BROKER_CA_FILE"):
+    for words in (
+        "suivant config check site.yaml",
+        "SUIVANT_DATABASE_URL",
+        "SUIVANT_BROKER_CA_FILE",
+        "starts without the broker too",
+    ):
         assert words in said
     assert all(len(line) <= 120 for line in said.splitlines())
 
