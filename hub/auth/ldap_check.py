@@ -18,7 +18,7 @@ from hub.auth.ldap_directory import (
 )
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_groups import group_names
-from hub.auth.ldap_names import bind_name, dn_key
+from hub.auth.ldap_names import LDAP_PORT, LDAPS_PORT, Address, bind_name, dn_key, is_under
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, ServerTalk
 from hub.findings import Finding, Level
@@ -26,14 +26,17 @@ from hub.site import LdapDirectory
 
 # Of a person without a role: enough to see which one the site file should name.
 GROUPS_SHOWN_MOST = 10
+_PASSWORD_STATE = ("pwdReset", "pwdAccountLockedTime", "pwdChangedTime")
 _MEMBERS = ("member", "uniqueMember", "memberUid")
 
 _ADVICE = {
     FaultKind.UNREACHED: "is the address right, and does a firewall let the hub through?",
     FaultKind.TIMEOUT: "does the server run, and does a firewall let the hub through?",
+    FaultKind.TLS_TIME: "renew the server's certificate, or set this machine's clock",
+    FaultKind.LOST: "is it an LDAP server, and does it run on?",
     FaultKind.TLS: "SUIVANT_LDAP_CA_FILE names the authority that signed it, and `servers` the name it was made for",
     FaultKind.ACCOUNT: "is service_account its whole name, and does SUIVANT_LDAP_PASSWORD_FILE hold its password?",
-    FaultKind.BASE: "is base right, and may the account read it?",
+    FaultKind.BASE: "is it right, and may the account read it?",
     FaultKind.REFERRAL: "name the server that holds the base",
 }
 
@@ -54,17 +57,26 @@ def check(
     servers = servers_of(described, secrets, whole_s)
     found: list[Finding] = []
     try:
-        for _address, outcome in servers.ask_each(partial(_look, reader, person, password, found)):
+        for address, outcome in servers.ask_each(partial(_look, reader, person, password, found)):
             yield from found
             found.clear()
             if isinstance(outcome, ServerFault):
-                advice = _ADVICE.get(outcome.kind)
+                advice = _other_port(address) if outcome.kind is FaultKind.NO_TLS else _ADVICE.get(outcome.kind)
                 yield _wrong(f"{outcome}{f': {advice}' if advice else ''}")
     finally:
         servers.close()
     if described.service_account is None:
         words = "without a service account rights are not looked at again: a session ends by its absolute limit"
         yield Finding(Level.NOTE, words)
+
+
+def _other_port(address: Address) -> str:
+    if address.tls_first:
+        return f"{LDAPS_PORT} is for ldaps://, {LDAP_PORT} for ldap:// (StartTLS): which one is at {address.port}?"
+    return (
+        f"{LDAP_PORT} is for ldap:// (StartTLS), {LDAPS_PORT} for ldaps://: which one is at {address.port}, and has "
+        "the server a certificate?"
+    )
 
 
 def _look(reader: Reader, person: str | None, password: str | None, found: list[Finding], talk: ServerTalk) -> None:
@@ -88,7 +100,10 @@ def _look(reader: Reader, person: str | None, password: str | None, found: list[
     found.append(_ok(f"{person!r} is let in"))
     found.extend(_places(reader, link))
     known = reader.log_in(talk, person, password)
-    found.append(_allowed(person, known) if known else _wrong(f"{person!r} has no entry of their own under the base"))
+    if known is None:
+        found.append(_wrong(f"{person!r} has no entry of their own under the base, or matches no filter"))
+    else:
+        found.append(_allowed(reader, person, known))
 
 
 def _places(reader: Reader, searcher: Searcher) -> Iterator[Finding]:
@@ -117,15 +132,19 @@ def _people(reader: Reader, searcher: Searcher) -> Finding:
         if fault.kind is not FaultKind.BASE:
             raise
         return _wrong("nobody is found, since the base is not")
-    also = f" and matches {reader.described.filter}" if reader.described.filter else ""
     if not found.entries:
-        return _wrong(
-            f"nobody under the base has {attribute}{also}: is account_attribute right, may the account read it?"
-        )
+        also = f" and matches {reader.described.filter}" if reader.described.filter else ""
+        keys = "account_attribute and filter" if reader.described.filter else "account_attribute"
+        are = "are" if reader.described.filter else "is"
+        return _wrong(f"nobody under the base has {attribute}{also}: {are} {keys} right, may the account read it?")
     entry = found.entries[0]
-    lacking = [each for each in (attribute, reader.name_attribute) if not entry.texts(each)]
-    if lacking:
-        return _wrong(f"people are found, but {' and '.join(lacking)} can't be read of them: let the account read it")
+    if not entry.texts(attribute):
+        return _wrong(f"people are found, but {attribute} can't be read of them: let the account read it")
+    if not entry.texts(reader.name_attribute):
+        words = (
+            f"people are found by {attribute}, but have no {reader.name_attribute}, so they are shown by {attribute}"
+        )
+        return Finding(Level.NOTE, f"{words}: is name_attribute right, may the account read it?")
     return _ok(f"people are found by {attribute}, and have {reader.name_attribute} to be shown by")
 
 
@@ -135,7 +154,7 @@ def _group(searcher: Searcher, group: str, base: str) -> Finding:
         return _wrong(f"group {group} is not found, so it gives no role: was it renamed, may the account read it?")
     if dn_key(spelt) != dn_key(group):
         return _wrong(f"group {group}: write it as the directory does, {spelt}")
-    if not dn_key(group).endswith(dn_key(base)):
+    if not is_under(group, base):
         return _wrong(f"group {group} stands outside of {base}, where groups are looked for: name another group_base")
     entry = searcher.search(group, "(objectClass=*)", _MEMBERS, most=1, below=False).entries[0]
     # Active Directory gives long lists out in pieces, and calls a piece `member;range=0-1499`.
@@ -155,17 +174,41 @@ def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding
     entries = reader.matching(searcher, person)
     if len(entries) != 1:
         many = "nobody matches" if not entries else "more than one entry matches, so neither may come in:"
-        yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}")
+        by_filter = ": is the filter right?" if not entries and reader.described.filter else ""
+        yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}{by_filter}")
         return
-    yield _allowed(person, reader.known(searcher, entries[0], fresh=True))
+    known = reader.known(searcher, entries[0], fresh=True)
+    yield _allowed(reader, person, known)
+    if known.person.roles and not known.is_over:
+        yield Finding(Level.NOTE, _of_the_password(searcher, person, known))
 
 
-def _allowed(person: str, known: Known) -> Finding:
+def _of_the_password(searcher: Searcher, person: str, known: Known) -> str:
+    """Whether it still lets anybody in, its policy alone says; what the entry shows of that."""
+    found = searcher.search(known.entry.dn, "(objectClass=*)", _PASSWORD_STATE, most=1, below=False)
+    entry = next(iter(found.entries), known.entry)
+    if (entry.text("pwdReset") or "").casefold() == "true":
+        return f"the password of {person!r} was reset: they may have to change it elsewhere before they may come in"
+    locked, changed = entry.text("pwdAccountLockedTime"), entry.text("pwdChangedTime")
+    if locked is not None:
+        return f"wrong passwords locked {person!r} at {locked}: they may not come in until the directory ends that"
+    seen = f"was changed last at {changed}" if changed else "has an age that is not seen here"
+    return (
+        f"the password of {person!r} {seen}: if it is expired or locked, they can't come in, and the hub's log says so "
+        "as ldap.refused"
+    )
+
+
+def _allowed(reader: Reader, person: str, known: Known) -> Finding:
     if known.is_over:
         return _wrong(f"{person!r} is found, but the account is disabled, locked or expired: they may not come in")
-    roles = ", ".join(sorted(known.person.roles))
-    if roles:
-        return _ok(f"{person!r} may come in with the right password, as {roles}")
+    if known.person.roles:
+        by = [each for each in known.groups if reader.roles_of([each])]
+        as_ = (
+            f"{role} (by {'; '.join(each for each in by if role in reader.roles_of([each]))})"
+            for role in sorted(known.person.roles)
+        )
+        return _ok(f"{person!r} may come in with the right password, as {', '.join(as_)}")
     shown = "; ".join(known.groups[:GROUPS_SHOWN_MOST])
     groups = f"of these groups none gives one: {shown}" if shown else "they are in no group that gives one"
     return _wrong(f"{person!r} has no role, so may not come in: {groups}")

@@ -3,7 +3,8 @@
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,7 +12,7 @@ import structlog
 from msgspec import structs
 
 from hub.auth.directory import DirectoryAway, NoDirectory
-from hub.auth.ldap_entries import CUSTOMS, REFUSALS, Custom, Entry, account_of, name_of
+from hub.auth.ldap_entries import CUSTOMS, Custom, Entry, account_of, lock_of, name_of
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_groups import Above, FindGroups, group_names, groups_giving, groups_of, roles_by_group, roles_of
 from hub.auth.ldap_link import Bound, Link
@@ -88,6 +89,8 @@ class MunicipalDirectory:
         except DirectoryAway:
             # Which server and why, the log says already.
             raise LoginRefused(Reason.AWAY) from None
+        if known is not None and known.is_over:
+            log.info("ldap.refused", why="disabled, locked or expired")
         if known is None or known.is_over:
             raise LoginRefused(Reason.WRONG)
         self._unseen.note(known)
@@ -132,7 +135,7 @@ class Reader:
         with talk.service() as service:
             entry = self.find(service, account)
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
-            if entry is None or not _let_in(bound):
+            if entry is None or not _let_in(bound, entry):
                 return None
             known = self.known(service, entry)
             if known.person.roles or known.is_over:
@@ -167,7 +170,8 @@ class Reader:
     def matching(self, searcher: Searcher, account: str, at: str | None = None) -> tuple[Entry, ...]:
         """At most two: the second one says that nobody can be sure."""
         base, matching = at or self.described.base, self.filter_for(account)
-        found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=at is None)
+        with _named("base", self.described.base):
+            found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=at is None)
         if found.more and len(found.entries) < PEOPLE_MOST:
             words = f"gives out fewer than {PEOPLE_MOST} entries at once"
             raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
@@ -189,7 +193,7 @@ class Reader:
         if name is None:
             return None
         link = talk.open()
-        if not _let_in(link.bind(name, password)):
+        if not _let_in(link.bind(name, password), None):
             return None
         if is_distinguished(template):
             entry = self.find(link, account, at=name)
@@ -223,10 +227,12 @@ class Reader:
         return Known(entry, person, self._custom.is_over(entry, self._now_s()), groups)
 
     def _find_groups(self, searcher: Searcher) -> FindGroups:
+        key = "base" if self.described.group_base is None else "group_base"
         base = self.described.group_base or self.described.base
 
         def find(matching: str) -> list[str]:
-            found = searcher.search(base, matching, most=GROUPS_OF_ONE_MOST)
+            with _named(key, base):
+                found = searcher.search(base, matching, most=GROUPS_OF_ONE_MOST)
             if found.more:
                 # Some of them would be some of the rights.
                 words = f"gives out too few of somebody's groups at once, under {base}"
@@ -257,6 +263,17 @@ class UnseenGroups:
             log.info("ldap.group_back", group=group)
 
 
+@contextmanager
+def _named(key: str, base: str) -> Iterator[None]:
+    """Says which base is not there: the site file names two."""
+    try:
+        yield
+    except ServerFault as fault:
+        if fault.kind is not FaultKind.BASE:
+            raise
+        raise ServerFault(FaultKind.BASE, fault.server, f"does not show the {key} {base}") from None
+
+
 def spelling_of(searcher: Searcher, dn: str) -> str | None:
     """The name as the server spells it; None where nothing of that name is shown."""
     try:
@@ -282,7 +299,9 @@ def may_be_password(password: str) -> bool:
     return True
 
 
-def _let_in(bound: Bound) -> bool:
-    if not bound.ok and bound.data is not None:
-        log.info("ldap.refused", why=REFUSALS.get(bound.data, bound.data))
+def _let_in(bound: Bound, entry: Entry | None) -> bool:
+    """The page says the same of all; the log says what the directory does, without the name."""
+    why = bound.why or (lock_of(entry) if entry else None)
+    if not bound.ok and why is not None:
+        log.info("ldap.refused", why=why)
     return bound.ok

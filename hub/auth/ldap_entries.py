@@ -21,6 +21,8 @@ _NEVER = frozenset({0, 0x7FFF_FFFF_FFFF_FFFF})
 # which anybody can type: it must not end a colleague's session.
 _LOCKED_FOR_GOOD = "000001010000Z"
 
+_POLICY_ERROR = 0x81
+
 # Why Active Directory refused a bind, by the number after `data` in its message.
 REFUSALS = {
     "525": "unknown",
@@ -34,6 +36,8 @@ REFUSALS = {
     "773": "password must be changed",
     "775": "locked",
 }
+# What OpenLDAP's ppolicy says of a bind, where it is asked: draft-behera-ldap-password-policy-10, 6.2.
+POLICY_REFUSALS = {0: "password expired", 1: "locked", 2: "password must be changed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,26 @@ def name_of(entry: Entry, attribute: str) -> str | None:
     """As colleagues read it: without what no screen can show."""
     text = "".join(sign if sign.isprintable() else " " for sign in entry.text(attribute) or "")
     return " ".join(text.split())[:NAME_MOST] or None
+
+
+def policy_refusal(answer: bytes) -> str | None:
+    """What the password policy's control says is wrong: SEQUENCE { [0] warning OPTIONAL, [1] error OPTIONAL }."""
+    # Each part is short: a sign, a length of one byte, the value.
+    place = 2
+    while place + 2 < len(answer):
+        sign, length = answer[place], answer[place + 1]
+        if sign == _POLICY_ERROR:
+            return POLICY_REFUSALS.get(answer[place + 2])
+        place += 2 + length
+    return None
+
+
+def lock_of(entry: Entry) -> str | None:
+    """slapd does not tell of a lock unless its policy says so; who may read the entry sees it."""
+    since = entry.text("pwdAccountLockedTime")
+    if since is None:
+        return None
+    return "locked" if since == _LOCKED_FOR_GOOD else "wrong, or locked by wrong passwords"
 
 
 def _is_over_openldap(entry: Entry, now_s: float) -> bool:

@@ -5,7 +5,10 @@ from enum import StrEnum
 
 class FaultKind(StrEnum):
     UNREACHED = "unreached"
+    # No trusted certificate; one out of its time; no TLS at all.
     TLS = "tls"
+    TLS_TIME = "tls_time"
+    NO_TLS = "no_tls"
     TIMEOUT = "timeout"
     LOST = "lost"
     ACCOUNT = "account"

@@ -22,9 +22,9 @@ from ldap3 import (
     Server,
     Tls,
 )
-from ldap3.core.exceptions import LDAPInvalidFilterError
+from ldap3.core.exceptions import LDAPInvalidFilterError, LDAPSessionTerminatedByServerError
 
-from hub.auth.ldap_entries import Entry
+from hub.auth.ldap_entries import REFUSALS, Entry, policy_refusal
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_names import Address
 
@@ -32,6 +32,12 @@ from hub.auth.ldap_names import Address
 SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT = 0, 4, 10, 32
 CONSTRAINT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING = 19, 34, 48, 49, 53
 _NOT_LET_IN = frozenset({CONSTRAINT, NO_SUCH_OBJECT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING})
+
+# The control by which OpenLDAP's ppolicy says why; a server that does not know it passes over it.
+POLICY_CONTROL = "1.3.6.1.4.1.42.2.27.8.5.1"
+
+# X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
+_OUT_OF_TIME = frozenset({9, 10})
 
 # Of one read, and for the server: whole seconds. What bounds a login is that its attempt is cut.
 ANSWER_S = 5
@@ -41,10 +47,10 @@ _DATA = re.compile(r"\bdata ([0-9a-f]{1,8})\b")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What came of a bind. `data`: Active Directory's own code for a refusal, where it gave one."""
+    """What came of a bind. `why` it was refused, where the server says more than that it was."""
 
     ok: bool
-    data: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +131,19 @@ class Link:
             # Bytes, since ldap3 would send another spelling of some passwords.
             connection.user, connection.password, connection.authentication = name, password.encode(), SIMPLE
             try:
-                connection.bind(read_server_info=False)
+                connection.bind(read_server_info=False, controls=[(POLICY_CONTROL, False, None)])
             finally:
                 connection.user = connection.password = connection.request = None
             result = connection.result
             code, message = int(result["result"]), str(result["message"])
+            policy = (result.get("controls") or {}).get(POLICY_CONTROL)
+            why = policy_refusal(policy["value"] or b"") if policy else None
         if code == SUCCESS:
-            return Bound(ok=True)
+            # Who must change their password first may do nothing else by this bind.
+            return Bound(ok=why is None, why=why)
         if code in _NOT_LET_IN:
             data = _DATA.search(message)
-            return Bound(ok=False, data=data[1] if data else None)
+            return Bound(ok=False, why=REFUSALS.get(data[1], data[1]) if data else why)
         raise self._refusal(code, str(result["description"]), "the bind")
 
     def search(
@@ -197,9 +206,12 @@ class Link:
     def _not_opened(self, error: Exception) -> tuple[FaultKind, str]:
         fault = self._tls.fault or error
         if isinstance(fault, ssl.SSLCertVerificationError):
-            return FaultKind.TLS, f"shows a certificate that is not trusted: {fault.verify_message}"
+            kind = FaultKind.TLS_TIME if fault.verify_code in _OUT_OF_TIME else FaultKind.TLS
+            return kind, f"shows a certificate that is not trusted: {fault.verify_message}"
         if isinstance(fault, ssl.SSLError) or "startTLS" in str(fault):
-            return FaultKind.TLS, f"gives no TLS: {getattr(fault, 'reason', None) or fault}"
+            return FaultKind.NO_TLS, f"gives no TLS: {getattr(fault, 'reason', None) or fault}"
+        if isinstance(fault, LDAPSessionTerminatedByServerError):
+            return FaultKind.NO_TLS, "gives no TLS: it broke the connection off when StartTLS was asked for"
         return _not_reached(fault)
 
     def _refusal(self, code: int, description: str, what: str) -> ServerFault:
@@ -227,4 +239,6 @@ def _lost(error: Exception) -> tuple[FaultKind, str]:
         return FaultKind.REFUSED, "is not asked: the filter in the site file is none"
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return FaultKind.TIMEOUT, "gives no answer in time"
-    return FaultKind.LOST, f"broke the connection off ({type(error).__name__})"
+    # Which error of ldap3's says something to who reads its code alone.
+    cause = "" if isinstance(error, LDAPSessionTerminatedByServerError) else f" ({type(error).__name__})"
+    return FaultKind.LOST, f"broke the connection off{cause}"

@@ -65,6 +65,11 @@ def dn_key(name: str) -> str:
     return ",".join(parts)
 
 
+def is_under(name: str, base: str) -> bool:
+    """Whether it stands below that name, or is it."""
+    return f",{dn_key(name)}".endswith(f",{dn_key(base)}")
+
+
 def _ava_key(rdn: bytes) -> str:
     avas = []
     for ava in _split(rdn, b"+"):

@@ -108,7 +108,11 @@ class _Server:
         link = self.open(attempt)
         bound: Bound = link.bind(*self._service)
         if not bound.ok:
-            raise ServerFault(FaultKind.ACCOUNT, str(self.address), "refuses the service account or its password")
+            raise ServerFault(
+                FaultKind.ACCOUNT,
+                str(self.address),
+                f"refuses the service account or its password{f': {bound.why}' if bound.why else ''}",
+            )
         return link
 
     def take_kept(self) -> Link | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub.auth.ldap_names import ACCOUNT_HOLE, dn_key, is_distinguished, parse_address
+from hub.auth.ldap_names import ACCOUNT_HOLE, dn_key, is_distinguished, is_under, parse_address
 from hub.config.document import Document, Path
 from hub.site import LdapDirectory, Login, RoleGroups
 
@@ -87,6 +87,23 @@ def _filter_is_whole(document: Document, path: Path, directory: LdapDirectory) -
         document.tell((*path, "filter"), what)
 
 
+def _groups_stand_where_they_are_looked_for(document: Document, path: Path, directory: LdapDirectory) -> None:
+    key = "base" if directory.group_base is None else "group_base"
+    base = directory.group_base or directory.base
+    for role in ROLES:
+        for place, group in enumerate(getattr(directory.groups, role)):
+            if not _is_name(base) or not _is_name(group) or is_under(group, base):
+                continue
+            where = (*path, "groups", role, place)
+            if "," not in dn_key(group):
+                # All other pieces would be told the same.
+                document.tell(
+                    where, f"{group!r} is a piece of a name: put the name in quotes, a comma separates groups"
+                )
+                break
+            document.tell(where, f"{group!r} stands outside of {key}, {base}, where groups are looked for")
+
+
 def _groups_give_roles(document: Document, path: Path, groups: RoleGroups) -> None:
     if not any(getattr(groups, role) for role in ROLES):
         document.tell(path, f"no group is named, so nobody could come in: name one for {', '.join(ROLES)}")
@@ -120,6 +137,7 @@ _RULES: tuple[tuple[type, tuple[Rule, ...]], ...] = (
             _somebody_looks,
             _people_bind_as_themselves,
             _filter_is_whole,
+            _groups_stand_where_they_are_looked_for,
         ),
     ),
     (RoleGroups, (_groups_give_roles,)),

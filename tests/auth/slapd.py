@@ -200,6 +200,7 @@ def frame() -> str:
                 pwdAttribute="userPassword",
                 pwdMaxAge="31536000",
                 pwdLockout="TRUE",
+                pwdMustChange="TRUE",
             ),
         ]
     )

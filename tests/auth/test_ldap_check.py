@@ -1,7 +1,11 @@
 """What an administrator reads from `suivant ldap check`."""
 
 import getpass
+import socket
+import ssl
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,6 +17,7 @@ from hub.auth.ldap_check import check
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.findings import Finding, Level
 from hub.site import LdapDirectory, RoleGroups
+from provisioning.certificates import CERTIFICATE_LIFE, LOCAL_NAMES, Authority, write_pair
 from tests.auth.slapd import (
     BASE,
     GROUPS,
@@ -23,9 +28,14 @@ from tests.auth.slapd import (
     SERVICE_PASSWORD,
     Slapd,
     group,
+    make_slapd,
 )
 
 NOW_S = 1_790_000_000.0
+NO_AGE = (
+    "the password of 'Basile' has an age that is not seen here: if it is expired or locked, they can't come in, "
+    "and the hub's log says so as ldap.refused"
+)
 DIRECT = {"service_account": None, "bind_as": f"uid={{account}},{PEOPLE}"}
 
 
@@ -46,7 +56,7 @@ def wrong(found: list[Finding]) -> list[str]:
 
 def test_all_is_well(slapd: Slapd):
     found = findings(slapd, "Basile", name_attribute="cn")
-    assert [each.level for each in found] == [Level.OK] * len(found)
+    assert [each.level for each in found] == [*[Level.OK] * (len(found) - 1), Level.NOTE]
     assert [each.words for each in found] == [
         f"{slapd.address} is reached over TLS, and its certificate is trusted",
         "the service account is let in",
@@ -57,7 +67,8 @@ def test_all_is_well(slapd: Slapd):
             f"group {group(each)} is there, and has members"
             for each in ("agents", "accueil", "responsables", "informatique")
         ),
-        "'Basile' may come in with the right password, as reception",
+        f"'Basile' may come in with the right password, as reception (by {group('accueil')})",
+        NO_AGE,
     ]
 
 
@@ -79,6 +90,55 @@ def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(slapd: Slapd)
     assert "SUIVANT_LDAP_CA_FILE names the authority that signed it" in told
     (told,) = wrong(findings(slapd, servers=(slapd.address.replace("127.0.0.1", OTHER_LOOPBACK),)))
     assert "IP address mismatch" in told
+
+
+def test_the_port_of_the_other_kind_is_told(slapd: Slapd):
+    at_plain, at_tls = f"ldaps://127.0.0.1:{slapd.port}", f"ldap://127.0.0.1:{slapd.tls_port}"
+    at_once, later = wrong(findings(slapd, servers=(at_plain, at_tls)))
+    assert at_once.startswith(f"{at_plain} gives no TLS: ")
+    assert at_once.endswith(f": 636 is for ldaps://, 389 for ldap:// (StartTLS): which one is at {slapd.port}?")
+    assert later == (
+        f"{at_tls} gives no TLS: it broke the connection off when StartTLS was asked for: "
+        f"389 is for ldap:// (StartTLS), 636 for ldaps://: which one is at {slapd.tls_port}, and has the server a "
+        "certificate?"
+    )
+
+
+def test_a_certificate_that_has_expired_is_told_with_what_to_do(tmp_path: Path):
+    slapd = make_slapd(tmp_path / "slapd", "")
+    authority = Authority("Test directory", datetime.now(UTC) - 2 * CERTIFICATE_LIFE)
+    write_pair(slapd.folder, "slapd", authority, authority.server("slapd", LOCAL_NAMES))
+    slapd.start()
+    try:
+        (told,) = wrong(findings(slapd))
+    finally:
+        slapd.stop()
+    assert told == (
+        f"{slapd.address} shows a certificate that is not trusted: certificate has expired: renew the server's "
+        "certificate, or set this machine's clock"
+    )
+
+
+def test_another_program_at_the_port_is_told_without_jargon(slapd: Slapd):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(slapd.files.cert, slapd.files.key)
+
+    def answer(listener: socket.socket) -> None:
+        # The first one only looks whether there is TLS, the second one asks.
+        with (
+            context.wrap_socket(listener.accept()[0], server_side=True),
+            context.wrap_socket(listener.accept()[0], server_side=True) as client,
+        ):
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        address = f"ldaps://127.0.0.1:{listener.getsockname()[1]}"
+        (told,) = wrong(findings(slapd, servers=(address,)))
+        thread.join()
+    assert told == f"{address} broke the connection off: is it an LDAP server, and does it run on?"
 
 
 def test_a_wrong_password_of_the_service_account_is_told_after_what_was_right(slapd: Slapd):
@@ -106,9 +166,48 @@ def test_what_may_not_be_read_is_told(slapd: Slapd):
 
 def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
     (told,) = wrong(findings(slapd, account_attribute="employeeNumber", filter="(objectClass=person)"))
-    assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): is acc")
-    (told,) = wrong(findings(slapd, name_attribute="displayName"))
-    assert told == "people are found, but displayName can't be read of them: let the account read it"
+    assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): are a")
+    assert "are account_attribute and filter right" in told
+    found = findings(slapd, "alix", filter="(uid=basile)")
+    assert wrong(found) == [f"'alix': nobody matches (&(uid=basile)(uid=alix)) under {PEOPLE}: is the filter right?"]
+
+
+def test_who_has_no_name_to_be_shown_by_may_come_in_all_the_same(slapd: Slapd):
+    found = findings(slapd, "alix", name_attribute="displayNam")
+    assert wrong(found) == []
+    assert (
+        Finding(
+            Level.NOTE,
+            "people are found by uid, but have no displayNam, so they are shown by uid: is name_attribute right, may "
+            "the account read it?",
+        )
+        in found
+    )
+
+
+def test_a_group_base_that_is_not_there_is_told_by_its_key(slapd: Slapd):
+    *_, told = wrong(findings(slapd, "alix", group_base=f"ou=gone,{BASE}"))
+    assert told == (
+        f"{slapd.address} does not show the group_base ou=gone,{BASE}: is it right, and may the account read it?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("person", "words"),
+    [
+        (
+            "changed",
+            "the password of 'changed' was changed last at 20260901000000Z: if it is expired or locked, they c",
+        ),
+        ("reset", "the password of 'reset' was reset: they may have to change it elsewhere before they may come in"),
+        ("besieged", "wrong passwords locked 'besieged' at 20260101000000Z: they may not come in until the directory"),
+    ],
+)
+def test_what_the_entry_shows_of_a_password_is_noted(slapd: Slapd, person: str, words: str):
+    found = findings(slapd, person)
+    assert wrong(found) == []
+    assert found[-1].level is Level.NOTE
+    assert found[-1].words.startswith(words)
 
 
 def test_a_filter_that_is_none_is_told(slapd: Slapd):
@@ -163,7 +262,7 @@ def test_where_people_bind_as_themselves_their_password_shows_the_rest(slapd: Sl
     words = [each.words for each in findings(slapd, "alix", password=PASSWORD, **DIRECT)]
     assert "'alix' is let in" in words
     assert f"base {PEOPLE} is there" in words
-    assert "'alix' may come in with the right password, as agent" in words
+    assert words[-2] == f"'alix' may come in with the right password, as agent (by {group('agents')})"
     assert wrong(findings(slapd, "alix", password="guessed", **DIRECT)) == [
         "'alix' is not let in: password wrong, account closed, or bind_as not right"
     ]

@@ -77,6 +77,30 @@ def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: Muni
         directory.log_in("nobody-special", "guessed")
 
 
+@pytest.mark.parametrize(
+    ("account", "password", "why"),
+    [
+        ("expired", PASSWORD, "password expired"),
+        ("reset", PASSWORD, "password must be changed"),
+        ("locked", PASSWORD, "locked"),
+        ("besieged", PASSWORD, "wrong, or locked by wrong passwords"),
+        ("shadow", PASSWORD, "disabled, locked or expired"),
+        # Who guesses learns nothing, and a wrong password is the common case.
+        ("expired", "guessed", None),
+        ("reset", "guessed", None),
+        ("alix", "guessed", None),
+        ("unknown", "guessed", None),
+    ],
+)
+def test_why_a_right_password_lets_nobody_in_is_logged_and_not_told(
+    slapd: Slapd, opened: Opened, account: str, password: str, why: str | None
+):
+    with structlog.testing.capture_logs() as logs, refused(Reason.WRONG):
+        opened(slapd).log_in(account, password)
+    assert [each["why"] for each in logs if each["event"] == "ldap.refused"] == ([why] if why else [])
+    assert account not in str([{**each, "why": None} for each in logs])
+
+
 @pytest.mark.parametrize("account", ["alix", "unknown", "expired"])
 def test_a_wrong_password_and_an_unknown_account_are_refused_alike(directory: MunicipalDirectory, account: str):
     with refused(Reason.WRONG):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.auth.ldap_entries import CUSTOMS, Entry, account_of, name_of
+from hub.auth.ldap_entries import CUSTOMS, Entry, account_of, name_of, policy_refusal
 from hub.auth.ldap_groups import (
     DEPTH_MOST,
     GROUPS_MOST,
@@ -179,6 +179,26 @@ def entry(**values: str | list[str]) -> Entry:
 def test_an_account_with_several_spellings_is_always_the_same_one():
     assert account_of(entry(uid=["Zoé", "alix"]), "uid") == account_of(entry(uid=["alix", "Zoé"]), "uid") == "alix"
     assert account_of(entry(), "uid") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("3000", None),
+        ("3003810100", "password expired"),
+        ("3003810101", "locked"),
+        ("3003810102", "password must be changed"),
+        # A warning alone: so many logins left, so many seconds left.
+        ("3005a003810102", None),
+        ("3006a00480020e10", None),
+        ("3008a003810100810101", "locked"),
+        ("3003810109", None),
+        ("", None),
+        ("300381", None),
+    ],
+)
+def test_the_answer_of_a_password_policy_is_read(answer: str, why: str | None):
+    assert policy_refusal(bytes.fromhex(answer)) == why
 
 
 def test_a_name_is_what_a_screen_can_show():

@@ -32,6 +32,8 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     # Who may not come in any more, each in another way.
     yield person("expired", pwdChangedTime="20200101000000Z")
     yield person("locked", pwdAccountLockedTime="000001010000Z")
+    yield person("reset", pwdReset="TRUE")
+    yield person("changed", pwdChangedTime="20260901000000Z")
     # Somebody typed wrong passwords for this one.
     yield person("besieged", pwdAccountLockedTime="20260101000000Z")
     yield person("shadow", classes=("shadowAccount",), shadowExpire="18262")
@@ -52,6 +54,7 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     )
 
     over = [person_dn(each) for each in ("expired", "locked", "besieged", "shadow", "left", "contract", "stays")]
+    over += [person_dn(each) for each in ("reset", "changed")]
     known = [
         person_dn("alix"),
         person_dn("eloïse"),

@@ -24,7 +24,7 @@ login:
     base: ou=people,dc=example,dc=fr
     service_account: cn=suivant,dc=example,dc=fr
     groups:
-      agent: ["cn=agents,dc=example,dc=fr"]
+      agent: ["cn=agents,ou=people,dc=example,dc=fr"]
 """
 SERVICE = "service_account: cn=suivant,dc=example,dc=fr"
 
@@ -50,7 +50,7 @@ def test_a_right_directory_is_read_with_its_defaults():
     directory = login(LOGIN).directory
     assert directory is not None
     assert (directory.kind, directory.group_base, directory.account_attribute) == ("openldap", None, None)
-    assert directory.groups.agent == ("cn=agents,dc=example,dc=fr",)
+    assert directory.groups.agent == ("cn=agents,ou=people,dc=example,dc=fr",)
 
 
 def test_the_example_is_right_once_its_signs_of_comment_are_gone():
@@ -140,16 +140,35 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
             "agents: [",
             "13: login.directory.groups.agents: there is no such key here; did you mean 'agent'?",
         ),
-        ('agent: ["cn=agents,dc=example,dc=fr"]', "agent: []", "12: login.directory.groups: no group is named, so nob"),
         (
-            '["cn=agents,dc=example,dc=fr"]',
+            'agent: ["cn=agents,ou=people,dc=example,dc=fr"]',
+            "agent: []",
+            "12: login.directory.groups: no group is named, so nob",
+        ),
+        (
+            '["cn=agents,ou=people,dc=example,dc=fr"]',
             "['cn=agents,fr']",
             "13: login.directory.groups.agent.1: 'cn=agents,fr' should",
         ),
         (
-            '"cn=agents,dc=example,dc=fr"',
-            '"cn=agents,dc=fr", "CN=Agents, dc=FR"',
-            "13: login.directory.groups.agent.2: 'CN=Agents, dc=FR' stands here twice",
+            '"cn=agents,ou=people,dc=example,dc=fr"',
+            '"cn=agents,ou=people,dc=example,dc=fr", "CN=Agents, ou=people,dc=example,dc=FR"',
+            "13: login.directory.groups.agent.2: 'CN=Agents, ou=people,dc=example,dc=FR' stands",
+        ),
+        (
+            '["cn=agents,ou=people,dc=example,dc=fr"]',
+            "[cn=agents,ou=people,dc=example,dc=fr]",
+            "13: login.directory.groups.agent.1: 'cn=agents' is a piece of a name: put the name in quotes, a comma sep",
+        ),
+        (
+            "cn=agents,ou=people,",
+            "cn=agents,ou=otherpeople,",
+            "13: login.directory.groups.agent.1: 'cn=agents,ou=otherpeople,dc=example,dc=fr' stands outside of base",
+        ),
+        (
+            "cn=suivant,dc=example,dc=fr\n",
+            "cn=suivant,dc=example,dc=fr\n    group_base: ou=groups,dc=example,dc=fr\n",
+            "14: login.directory.groups.agent.1: 'cn=agents,ou=people,dc=example,dc=fr' stands outside of group_base",
         ),
         (
             "login:",
