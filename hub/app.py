@@ -27,6 +27,7 @@ from hub.appointments.source import Source
 from hub.appointments.worker import Worker
 from hub.auth.directory import Directory, NoDirectory
 from hub.auth.entrance import Entrance
+from hub.auth.ldap_check import warn_once
 from hub.auth.ldap_directory import open_directory
 from hub.broker import Broker, new_boot
 from hub.chores import Chores
@@ -285,6 +286,8 @@ def run(settings: Settings) -> int:
         directory=open_directory(site.login.directory, settings.ldap),
     )
     hub.start()
+    if site.login.directory is not None:
+        warn_once(site.login.directory, settings.ldap, time.time)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(hub, listening, ending, settings.reached))

@@ -1,10 +1,13 @@
-"""`suivant ldap check`: are address, certificate, account, base and groups right, and what may a person do?
+"""What is right and wrong about address, certificate, account, base and groups, and what may a person do?
 
 Changes nothing, and prints no name and no password: of a person only what was typed, their roles and groups.
 """
 
+import threading
 from collections.abc import Iterator
 from functools import partial
+
+import structlog
 
 from hub.auth.ldap_directory import (
     Known,
@@ -23,6 +26,8 @@ from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, ServerTalk
 from hub.findings import Finding, Level
 from hub.site import LdapDirectory
+
+log = structlog.get_logger(__name__)
 
 # Of a person without a role: enough to see which one the site file should name.
 GROUPS_SHOWN_MOST = 10
@@ -68,6 +73,24 @@ def check(
     if described.service_account is None:
         words = "without a service account rights are not looked at again: a session ends by its absolute limit"
         yield Finding(Level.NOTE, words)
+
+
+def warn_once(described: LdapDirectory, secrets: LdapSecrets, now_s: NowS) -> threading.Thread:
+    """In the background, since a directory that hangs holds up no start: what is wrong stands in the log before the
+    first person is refused.
+    """
+    thread = threading.Thread(target=_warn, args=(described, secrets, now_s), name="ldap-check", daemon=True)
+    thread.start()
+    return thread
+
+
+def _warn(described: LdapDirectory, secrets: LdapSecrets, now_s: NowS) -> None:
+    try:
+        for finding in check(described, secrets, None, None, now_s):
+            if finding.level is Level.WRONG:
+                log.warning("ldap.wrong", found=finding.words)
+    except Exception:
+        log.exception("ldap.not_checked")
 
 
 def _other_port(address: Address) -> str:

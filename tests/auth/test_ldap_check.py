@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 import hub
 from hub.__main__ import main
-from hub.auth.ldap_check import check
+from hub.auth.ldap_check import check, warn_once
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.findings import Finding, Level
 from hub.site import LdapDirectory, RoleGroups
@@ -275,6 +276,30 @@ def test_a_hanging_server_is_told_in_its_time(own_slapd: Slapd):
     assert told.words == (
         f"{own_slapd.address} gives no answer in time: does the server run, and does a firewall let the hub through?"
     )
+
+
+def test_a_hub_that_starts_logs_what_is_wrong_with_its_directory(slapd: Slapd):
+    groups = RoleGroups(agent=(group("agents"),), supervisor=(group("gone"),))
+    with capture_logs() as logs:
+        warn_once(slapd.described(groups=groups), slapd.secrets, lambda: NOW_S).join()
+        warn_once(slapd.described(), LdapSecrets("not this one", slapd.files.ca), lambda: NOW_S).join()
+    gone, account = logs
+    level = {"event": "ldap.wrong", "log_level": "warning"}
+    assert gone == level | {
+        "found": f"group {group('gone')} is not found, so it gives no role: was it renamed, may the account read it?"
+    }
+    assert account["found"].startswith(f"{slapd.address} refuses the service account or its password: is service_acc")
+    assert "not this one" not in str(logs)
+
+
+def test_a_hanging_directory_holds_up_no_start(own_slapd: Slapd):
+    own_slapd.hang()
+    with capture_logs() as logs:
+        thread = warn_once(own_slapd.described(), own_slapd.secrets, lambda: NOW_S)
+        assert thread.is_alive()
+        own_slapd.go_on()
+        thread.join()
+    assert logs == []
 
 
 # --- the command --------------------------------------------------------------------------------------------------
