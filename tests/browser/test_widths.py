@@ -1,0 +1,134 @@
+"""Nothing on a page is wider than its place, nor lies over what stands beside it, at the widths of staff's screens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page
+
+import hub
+from hub.appointments.list_state import ListState
+from hub.auth.roles import Role
+from hub.config import read_site
+from hub.database.engine import open_engine
+from hub.queue import requests as q
+from hub.site import EVERY_DAY, Site
+from protocol.messages import DeskMode
+from tests.browser.pictures import SETTLED
+from tests.databases import sqlite_url
+from tests.web.stand import COOKIE, Served, Stand, TurnedClock
+
+WIDTHS = (1024, 1280, 1366, 1920)
+DESK = "desk-1"
+# Of each box that holds others: what of it is cut off or reaches out. The ticket's notches reach over its edge.
+BOXES = "html, .bar, .modes, .list, .coming, .box, .next, .action, .place, .panel"
+TOO_WIDE = f"""() => [...document.querySelectorAll('{BOXES}')]
+  .filter((each) => each.offsetParent !== null || each === document.documentElement)
+  .filter((each) => each.scrollWidth > each.clientWidth)
+  .map((each) => `${{each.className || each.tagName}}: ${{each.scrollWidth}} in ${{each.clientWidth}}`)"""
+OVERLAPPING = """() => {
+  const places = [...document.querySelectorAll('.bar *')]
+    .filter((each) => !each.children.length || each.matches('.mode'))
+    .filter((each) => each.offsetParent && !each.closest('svg') && !each.matches('.unseen'))
+    .map((each) => ({ each, box: each.getBoundingClientRect() }));
+  const over = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return places.flatMap((one, place) => places.slice(place + 1)
+    .filter((other) => !one.each.contains(other.each) && !other.each.contains(one.each) && over(one.box, other.box))
+    .map((other) => `${one.each.textContent} | ${other.each.textContent}`));
+}"""
+
+# From the last sign of what a desk's place says to its button.
+GAPS = """() => [...document.querySelectorAll('.place:has(form)')].map((each) => {
+  const words = [...each.querySelectorAll('.place-text > :not(.unseen)')].map((line) => {
+    const range = document.createRange();
+    range.selectNodeContents(line);
+    return Math.max(...[...range.getClientRects()].map((box) => box.right));
+  });
+  return each.querySelector('button').getBoundingClientRect().left - Math.max(...words);
+})"""
+
+
+def the_example() -> Site:
+    """The site file that an administrator begins with, open whenever the test runs."""
+    site = read_site(Path(hub.__file__).with_name("example-site.yaml")).site
+    hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
+    services = tuple(msgspec.structs.replace(each, **hours) for each in site.services)
+    # The tests turn the clock by an hour.
+    login = msgspec.structs.replace(site.login, idle_min=1440, absolute_h=24)
+    return msgspec.structs.replace(site, services=services, login=login)
+
+
+@pytest.fixture
+def stand(tmp_path: Path, clock: TurnedClock) -> Iterator[Stand]:
+    engine = open_engine(sqlite_url(tmp_path))
+    made = Stand(engine, the_example(), clock.now_ms)
+    yield made
+    made.stop()
+    engine.dispose()
+
+
+@pytest.fixture
+def window(browser: Browser, server: Served) -> Iterator[Page]:
+    context = browser.new_context(base_url=server.address)
+    token = server.stand.log_in(Role.AGENT, name="Alix Inventée")
+    context.add_cookies([{"name": COOKIE, "value": token, "url": server.address}])
+    yield context.new_page()
+    context.close()
+
+
+def helping_out(stand: Stand, clock: TurnedClock) -> int:
+    """Desk 1 at its fullest: a visit, and in each of its queues an appointment, a moved one, a long wait."""
+    stand.list_state = ListState(source="Publik", as_of_ms=clock.now_ms())
+    stand.open(DESK)
+    stand.sign_on(DESK)
+    for service in ("civil-status", "identity"):
+        for _ in range(2):
+            stand.issue(service, priority=True)
+        soon = stand.book(service, clock.now_ms() + 30 * 60_000, name="Zoé Exemple-Inventée")
+        stand.book(service, clock.now_ms() + 90 * 60_000, name="Jean-Baptiste d’Œuvre-Factice")
+        stand.check_in(soon)
+        stand.do(q.CancelBooking(origin=stand.origin(q.Source.SYNC), booking=stand.booking_of(soon)))
+    clock.turn(minutes=65)
+    held = stand.press(DESK).ticket
+    assert held is not None
+    return int(held)
+
+
+def show(window: Page, width: int, path: str = f"/desks/{DESK}") -> None:
+    window.set_viewport_size({"width": width, "height": 800})
+    window.goto(path)
+    if path != "/":
+        window.evaluate(SETTLED)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_desk_that_helps_out_sees_its_whole_queue(window: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    helping_out(stand, clock)
+    show(window, width)
+    assert window.evaluate(TOO_WIDE) == []
+    assert window.evaluate(OVERLAPPING) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_nothing_in_the_head_lies_over_its_neighbour_however_much_it_says(
+    window: Page, stand: Stand, clock: TurnedClock, width: int, mode: DeskMode
+) -> None:
+    held = helping_out(stand, clock)
+    stand.do(q.SetMode(origin=stand.origin(), desk=DESK, shown=held, mode=mode))
+    show(window, width)
+    for state in ("", "screensOff", "offline"):
+        if state:
+            window.evaluate(f"document.documentElement.dataset.{state} = ''")
+        assert (state, window.evaluate(OVERLAPPING), window.evaluate(TOO_WIDE)) == (state, [], [])
+        agent = window.locator(".agent").evaluate("each => each.scrollWidth - each.clientWidth")
+        assert (state, agent) == (state, 0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_words_of_a_desk_end_before_the_button_that_takes_it(window: Page, width: int) -> None:
+    show(window, width, "/")
+    gaps = window.evaluate(GAPS)
+    assert gaps
+    assert min(gaps) >= 4
