@@ -57,6 +57,10 @@ class Looker:
         return self._is_let("sign-on")
 
     @property
+    def administers(self) -> bool:
+        return Role.ADMINISTRATOR in self.person.roles
+
+    @property
     def stance(self) -> str:
         """What the page tells them of it: `calls`, `welcomes` (checks in, puts back, transfers) or `looks`."""
         if self.calls:

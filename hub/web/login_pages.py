@@ -50,7 +50,10 @@ class LoginPages:
         """The form; who is in already goes on."""
         if self._session(request) is not None:
             return self._see(to)
-        return self._page(to)
+        # A browser keeps what an ended session left, and forgets it where somebody logs out: who was thrown out reads
+        # it. Whose session it was and why it ended is told to nobody who merely holds the browser.
+        was_in = cookie_name(self._reached) in request.cookies
+        return self._page(to, told=say("Your session is over. Log in again.") if was_in else "")
 
     async def log_in(self, request: Request, account: Text = "", password: Text = "", to: Text = "/") -> Response:
         """A session with a token of its own: one that somebody put into this browser before is worth nothing."""
@@ -59,7 +62,8 @@ class LoginPages:
             token = await self._open(await self._person(account, password, address))
             await self._end(self._session(request))
         except LoginRefused as refused:
-            return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason])
+            is_away = refused.reason is Reason.AWAY
+            return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason], is_away=is_away)
         except (Busy, DatabaseFault) as fault:
             log.warning("login.no_session", error=str(fault))
             return self._page(to, account, say("The hub could not let you in just now. Try again."), 503)
@@ -132,12 +136,23 @@ class LoginPages:
     def _origin(self, account: str) -> Origin:
         return Origin(Source.PAGE, account, self._parts.new_id())
 
-    def _page(self, to: str, account: str = "", refused: str = "", status: int = 200) -> HTMLResponse:
+    def _page(
+        self,
+        to: str,
+        account: str = "",
+        refused: str = "",
+        status: int = 200,
+        *,
+        told: str = "",
+        is_away: bool = False,
+    ) -> HTMLResponse:
         page = self._templates.get_template("login.html").render(
             site=self._parts.site,
             to=own_path(to),
             account=account[:MAX_ACCOUNT],
             refused=refused,
+            told=told,
+            note=_which_account(is_away=is_away) if self._parts.site.login.directory else "",
             max_account=MAX_ACCOUNT,
             max_password=MAX_PASSWORD,
         )
@@ -156,6 +171,12 @@ def own_path(to: str) -> str:
     is_plain = to.isprintable() and "\\" not in to and " " not in to
     leads_back = to.partition("?")[0] in {"/login", "/logout"}
     return to if is_own and is_plain and not leads_back else "/"
+
+
+def _which_account(*, is_away: bool) -> str:
+    if is_away:
+        return say("Meanwhile only a local account lets in. Tell the IT department.")
+    return say("With the account and the password of your computer at work.")
 
 
 def _said(reason: Reason) -> str:

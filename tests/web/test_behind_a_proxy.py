@@ -154,6 +154,17 @@ def test_the_description_says_where_its_addresses_begin(outside: httpx.Client) -
     assert outside.get(f"{BASE}/api/v1/openapi.json", headers=cookie).json()["servers"] == [{"url": BASE}]
 
 
+def test_an_administrator_alone_is_led_to_the_description_by_its_whole_address(
+    server: Served, outside: httpx.Client
+) -> None:
+    address = f"{BASE}/api/v1/openapi.json"
+    pages = {
+        role: outside.get(f"{BASE}/", headers={"Cookie": f"__Host-suivant={server.stand.log_in(role)}"}).text
+        for role in (Role.AGENT, Role.SUPERVISOR, Role.ADMINISTRATOR)
+    }
+    assert [f'href="{address}">{address}</a>' in page for page in pages.values()] == [False, False, True]
+
+
 NAMED = Reached(origin=ORIGIN, proxies=parse_proxies("127.0.0.1, 10.0.0.0/28, fd00::1"))
 
 

@@ -76,6 +76,34 @@ def test_too_many_tries_and_a_directory_that_is_away_say_so(browser: httpx.Clien
     assert (refused.status_code, "Trop d’essais." in text_of(refused.text)) == (429, True)
 
 
+def test_who_waits_for_the_directory_reads_what_still_lets_in_and_whom_to_tell(
+    browser: httpx.Client, stand: Stand
+) -> None:
+    stand.directory.away = True
+    said = text_of(log_in(browser).text)
+    assert "En attendant, seul un compte local ouvre l’accès. Prévenez l’informatique." in said
+    assert "ordinateur de travail" not in said
+    assert "ordinateur de travail" in text_of(browser.get("/login").text)
+
+
+OVER = "Votre session est terminée. Reconnectez-vous."
+
+
+def test_who_was_thrown_out_reads_that_the_session_is_over(browser: httpx.Client, stand: Stand) -> None:
+    assert OVER not in text_of(browser.get("/login").text)
+    log_in(browser)
+    session = stand.gate.book.find(browser.cookies[COOKIE], stand.now_ms())
+    assert session is not None
+    stand.gate.book.drop(session.id)
+    asked = browser.get("/desks/desk-3")
+    form = browser.get(asked.headers["location"])
+    assert OVER in text_of(form.text)
+    assert "Basile" not in form.text
+    log_in(browser)
+    browser.post("/logout")
+    assert OVER not in text_of(browser.get("/login").text)
+
+
 def away(*_: str) -> Any:
     raise DatabaseLocked("/srv/suivant/hub.db", "database is locked")
 
