@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from ldap3 import MODIFY_DELETE
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
@@ -12,6 +13,7 @@ from hub.auth.recheck import ACCOUNTS_AT_ONCE, Recheck
 from hub.auth.roles import Role
 from hub.queue.people_requests import EndSession
 from tests.auth.at_work import LIMIT_S, at_work
+from tests.auth.slapd import PASSWORD, group, person_dn
 from tests.auth.small_directory import SmallDirectory
 
 MINUTE = 60_000
@@ -37,6 +39,10 @@ def locals_():
 
 @pytest.fixture
 def recheck(work, directory, locals_):
+    return made(work, directory, locals_)
+
+
+def made(work, directory, locals_):
     return Recheck(
         directory=directory,
         local=locals_.get,
@@ -120,6 +126,28 @@ def test_a_role_whose_group_is_not_shown_stays_with_the_session_that_has_it(work
     assert work.row(old).person.roles == person.roles
     assert work.row(new).person.roles == {Role.AGENT}
     assert logs == []
+
+
+def test_who_stands_in_a_group_that_is_renamed_stays_at_their_desk(work, locals_, own_slapd, opened):
+    real = opened(own_slapd)
+    recheck = made(work, real, locals_)
+    person = real.log_in("alix", PASSWORD)
+    session = work.log_in(person)
+    work.sign_on(person, "desk-1")
+    with capture_logs() as logs, own_slapd.administrator() as administrator:
+        administrator.modify_dn(group("agents"), "cn=guichets")
+        for _round in range(2):
+            work.now_ms += 15 * MINUTE
+            recheck.look()
+            keep(work)
+        assert (work.why_ended(session), work.signed_on("desk-1")) == (None, person.account)
+        assert [(each["event"], each["group"]) for each in logs] == [("ldap.group_missing", group("agents"))]
+        # An answer still takes it.
+        administrator.modify_dn(group("guichets"), "cn=agents")
+        administrator.modify(group("agents"), {"member": [(MODIFY_DELETE, [person_dn("alix")])]})
+        work.now_ms += 15 * MINUTE
+        recheck.look()
+    assert (work.why_ended(session), work.signed_on("desk-1")) == ("right_taken", None)
 
 
 def test_rights_that_go_and_come_are_logged_without_a_name(work, directory, person, recheck):
