@@ -21,7 +21,7 @@ from hub.auth.ldap_directory import (
 )
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_groups import group_names
-from hub.auth.ldap_names import LDAP_PORT, LDAPS_PORT, Address, bind_name, dn_key, is_under
+from hub.auth.ldap_names import LDAP_PORT, LDAPS_PORT, Address, bind_name, dn_key, escaped, is_under
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, ServerTalk
 from hub.findings import Finding, Level
@@ -126,7 +126,7 @@ def _look(reader: Reader, person: str | None, password: str | None, found: list[
     if known is None:
         found.append(_wrong(f"{person!r} has no entry of their own under the base, or matches no filter"))
     else:
-        found.append(_allowed(reader, person, known))
+        found.append(_allowed(reader, link, person, known))
 
 
 def _places(reader: Reader, searcher: Searcher) -> Iterator[Finding]:
@@ -201,7 +201,7 @@ def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding
         yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}{by_filter}")
         return
     known = reader.known(searcher, entries[0], fresh=True)
-    yield _allowed(reader, person, known)
+    yield _allowed(reader, searcher, person, known)
     if known.person.roles and not known.is_over:
         yield Finding(Level.NOTE, _of_the_password(searcher, person, known))
 
@@ -222,19 +222,28 @@ def _of_the_password(searcher: Searcher, person: str, known: Known) -> str:
     )
 
 
-def _allowed(reader: Reader, person: str, known: Known) -> Finding:
+def _allowed(reader: Reader, searcher: Searcher, person: str, known: Known) -> Finding:
     if known.is_over:
         return _wrong(f"{person!r} is found, but the account is disabled, locked or expired: they may not come in")
     if known.person.roles:
-        by = [each for each in known.groups if reader.roles_of([each])]
+        ways = {each: _way(searcher, known, each) for each in known.groups if reader.roles_of([each])}
         as_ = (
-            f"{role} (by {'; '.join(each for each in by if role in reader.roles_of([each]))})"
+            f"{role} (by {'; '.join(way for group, way in ways.items() if role in reader.roles_of([group]))})"
             for role in sorted(known.person.roles)
         )
         return _ok(f"{person!r} may come in with the right password, as {', '.join(as_)}")
     shown = "; ".join(known.groups[:GROUPS_SHOWN_MOST])
     groups = f"of these groups none gives one: {shown}" if shown else "they are in no group that gives one"
     return _wrong(f"{person!r} has no role, so may not come in: {groups}")
+
+
+def _way(searcher: Searcher, known: Known, group: str) -> str:
+    """The group, and one of the person's others that it holds, where there is one."""
+    for inner in known.groups[:GROUPS_SHOWN_MOST]:
+        holds = f"(|(member={escaped(inner)})(uniqueMember={escaped(inner)}))"
+        if inner != group and searcher.search(group, holds, most=1, below=False).entries:
+            return f"{inner} in {group}"
+    return group
 
 
 def _ok(words: str) -> Finding:
