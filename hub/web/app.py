@@ -25,6 +25,7 @@ from hub.web.desk_reading import read_desk
 from hub.web.desk_view import DeskView
 from hub.web.door import Door, Rules
 from hub.web.guard import Guard
+from hub.web.in_words import InWords
 from hub.web.live import Draw, Frames, Kind, Live
 from hub.web.login_pages import create_login_pages
 from hub.web.measured import Measured
@@ -81,9 +82,10 @@ def create_web(parts: WebParts) -> FastAPI:
         app.router.routes += router.routes
     _add_sockets(app, parts.site, live)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    # The last one added is asked first: how long it takes, whether it is from elsewhere, who it is.
+    # The last one added is asked first: how long it takes, who will read it, whether it is from elsewhere, who it is.
     app.add_middleware(Door, rules=Rules(app.routes), parts=parts, view=view)
     app.add_middleware(Guard, reached=parts.reached)
+    app.add_middleware(InWords, view=view, base=parts.reached.path)
     app.add_middleware(Measured, done=parts.request_done)
     return app
 

@@ -139,6 +139,12 @@ class DeskView:
     def forbidden(self, sentence: str) -> str:
         return self._templates.get_template("forbidden.html").render(site=self._site, sentence=sentence)
 
+    def refused(self, sentence: str, detail: str, *, leads_back: bool) -> str:
+        """What somebody reads who asked for a page and gets none. `detail`: for who looks after the hub."""
+        return self._templates.get_template("refused.html").render(
+            site=self._site, sentence=sentence, detail=detail, leads_back=leads_back
+        )
+
     def _live_facts(self, picture: DeskPicture) -> dict[str, Any]:
         reason = picture.next.reason if picture.next else None
         return {

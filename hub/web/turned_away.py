@@ -29,6 +29,10 @@ NAME_OF = {
 }
 
 
+def is_for_programs(path: str) -> bool:
+    return path.startswith(f"{API}/") or path in {"/metrics", "/healthz"}
+
+
 class TurnedAway:
     """One request or handshake that leads no further."""
 
@@ -36,7 +40,7 @@ class TurnedAway:
         self._scope, self._receive, self._send, self._path = scope, receive, send, path
         self._reached, self._view = reached, view
         self._is_script = Headers(scope=scope).get("hx-request") == "true"
-        self._is_page = not path.startswith(f"{API}/") and path not in {"/metrics", "/healthz"}
+        self._is_page = not is_for_programs(path)
 
     async def unknown(self) -> None:
         """Nobody is known by what came: the same for every address, whether there is something at it or not."""
