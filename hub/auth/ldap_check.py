@@ -24,6 +24,7 @@ from hub.auth.ldap_groups import group_names
 from hub.auth.ldap_names import LDAP_PORT, LDAPS_PORT, Address, bind_name, dn_key, escaped, is_under
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, ServerTalk
+from hub.auth.people import one_spelling
 from hub.findings import Finding, Level
 from hub.site import LdapDirectory
 
@@ -197,13 +198,21 @@ def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding
     entries = reader.matching(searcher, person)
     if len(entries) != 1:
         many = "nobody matches" if not entries else "more than one entry matches, so neither may come in:"
-        by_filter = ": is the filter right?" if not entries and reader.described.filter else ""
-        yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}{by_filter}")
+        left_out = (
+            ": without the filter somebody does, is it right?" if not entries and _any(reader, searcher, person) else ""
+        )
+        yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}{left_out}")
         return
     known = reader.known(searcher, entries[0], fresh=True)
     yield _allowed(reader, searcher, person, known)
     if known.person.roles and not known.is_over:
         yield Finding(Level.NOTE, _of_the_password(searcher, person, known))
+
+
+def _any(reader: Reader, searcher: Searcher, person: str) -> bool:
+    """Whether somebody of that account is there, but left out by the filter."""
+    asked = f"({reader.account_attribute}={escaped(one_spelling(person))})"
+    return reader.described.filter is not None and bool(searcher.search(reader.described.base, asked, most=1).entries)
 
 
 def _of_the_password(searcher: Searcher, person: str, known: Known) -> str:

@@ -171,7 +171,12 @@ def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
     assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): are a")
     assert "are account_attribute and filter right" in told
     found = findings(slapd, "alix", filter="(uid=basile)")
-    assert wrong(found) == [f"'alix': nobody matches (&(uid=basile)(uid=alix)) under {PEOPLE}: is the filter right?"]
+    by_filter = (
+        f"nobody matches (&(uid=basile)(uid=alix)) under {PEOPLE}: without the filter somebody does, is it right?"
+    )
+    assert wrong(found) == [f"'alix': {by_filter}"]
+    found = findings(slapd, "unknown", filter="(uid=basile)")
+    assert wrong(found) == [f"'unknown': nobody matches (&(uid=basile)(uid=unknown)) under {PEOPLE}"]
 
 
 def test_who_has_no_name_to_be_shown_by_may_come_in_all_the_same(slapd: Slapd):
