@@ -52,11 +52,11 @@ def test_a_visitor_is_found_by_name_and_checked_in_by_keys_alone(page: Page, sta
     show(page)
     look_for(page, "inventee zo")
     expect(page.locator(".found")).to_have_text("1 rendez-vous aujourd’hui")
-    expect(page.locator("#query")).to_be_focused()
-    page.keyboard.press("ArrowDown")
+    expect(page.locator(".is-booking")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#panel h2")).to_have_text("Rendez-vous de 11:05")
-    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
+    page.evaluate("openedAt = 0")  # somebody read the name
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text(
         "A\u00a0018 est enregistré. En avance\u00a0: rendez-vous de 11:05, appel possible dès 10:55."
@@ -65,6 +65,28 @@ def test_a_visitor_is_found_by_name_and_checked_in_by_keys_alone(page: Page, sta
     assert state_of(stand, ids["11:05"]) is State.WAITING
     look_for(page, "zoe")
     expect(page.locator(".is-booking")).to_contain_text("arrivé, A\u00a0018 attend")
+
+
+def test_who_found_several_goes_on_typing(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.appointments(stand, clock)
+    show(page)
+    look_for(page, "exemple")
+    expect(page.locator(".is-booking").nth(1)).to_be_visible()
+    expect(page.locator("#query")).to_be_focused()
+
+
+def test_enter_struck_twice_on_who_was_found_checks_nobody_in(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.appointments(stand, clock)
+    show(page)
+    look_for(page, "inventee zo")
+    expect(page.locator(".is-booking")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
+    page.evaluate("openedAt = Date.now()")  # however slow this machine is
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    assert state_of(stand, ids["11:05"]) is State.EXPECTED
 
 
 def test_enter_in_the_field_presses_nothing_of_the_desk(page: Page, stand: Stand, clock: TurnedClock) -> None:

@@ -215,6 +215,8 @@ let typed = "";
 /* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
 const PANEL_DEAF_MS = 700;
 let openedAt = 0;
+let struck = "";
+let openedWith = "";
 
 const leave = () => {
   document.getElementById("panel").replaceChildren();
@@ -230,6 +232,7 @@ document.addEventListener("htmx:before:request", (event) => {
   if (request.method !== "GET" || sourceElement.matches(".panel")) return;
   /* Until the panel stands, no key may mean something else. */
   opening = true;
+  openedWith = struck;
   if (!panel()) opener = sourceElement;
 });
 document.addEventListener("htmx:finally:request", (event) => {
@@ -314,9 +317,13 @@ document.addEventListener("keydown", (event) => {
   control.click();
 });
 
-/* Enter and the space bar repeat while they are held; a button must not. */
+/* Enter and the space bar repeat while they are held; a button must not. Enter that opened a panel and is struck twice
+   must not do what stands chosen in it. */
 document.addEventListener("keydown", (event) => {
-  if (event.repeat && (event.key === "Enter" || event.key === " ") && event.target.closest("button, a")) event.preventDefault();
+  const isEnter = event.key === "Enter" || event.key === " ";
+  const isHurried = openedWith === event.key && Date.now() - openedAt < PANEL_DEAF_MS && event.target.closest("#panel button.choice");
+  if (isEnter && (isHurried || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
+  struck = event.key;
 }, true);
 
 showKeys();
