@@ -5,6 +5,7 @@ with start_nginx(folder, hub_port=served.port, port=free_port()) as nginx:
 """
 
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -25,6 +26,11 @@ from tests.listening import search_path, until_it_listens
 EXAMPLE = Path(__file__).parents[1] / "provisioning" / "nginx.conf.example"
 # Browsers take any name below localhost for this machine.
 HOST, BASE = "accueil.localhost", "/suivant"
+AT_THE_ROOT = """\
+    location / {
+        proxy_pass http://suivant_hub;
+    }
+"""
 HERE, ALSO_HERE = "127.0.0.1", "127.0.0.2"
 START_TIMEOUT_S = 20.0
 ANSWER_LIMIT_S = 20.0
@@ -53,20 +59,27 @@ def filled_in(example: str, filling: dict[str, str]) -> str:
     return example
 
 
+def under_a_path(example: str) -> str:
+    """With the lines for a path, which are commented out, in place of the location above them."""
+    assert example.count(AT_THE_ROOT) == 1
+    return re.sub(r"^    #(?=location|    |})", "    ", example.replace(AT_THE_ROOT, ""), flags=re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Chosen before the hub starts, which must know by which address browsers find it."""
 
     tls: int
     plain: int
+    base: str = BASE
 
     @property
     def reached(self) -> Reached:
-        return Reached(origin=f"https://{HOST}:{self.tls}", path=BASE, proxies=parse_proxies(HERE))
+        return Reached(origin=f"https://{HOST}:{self.tls}", path=self.base, proxies=parse_proxies(HERE))
 
 
-def free_ports() -> Ports:
-    return Ports(free_port(), free_port())
+def free_ports(base: str = BASE) -> Ports:
+    return Ports(free_port(), free_port(), base)
 
 
 @dataclass(slots=True)
@@ -133,7 +146,9 @@ def start_nginx(folder: Path, hub_port: int, ports: Ports) -> Iterator[Nginx]:
         "listen 80;": f"listen {HERE}:{ports.plain};",
         "listen 443 ssl": f"listen {HERE}:{ports.tls} ssl",
     }
-    (folder / "suivant.conf").write_text(filled_in(EXAMPLE.read_text(encoding="utf-8"), filling), encoding="utf-8")
+    example = EXAMPLE.read_text(encoding="utf-8")
+    chosen = under_a_path(example) if ports.base else example
+    (folder / "suivant.conf").write_text(filled_in(chosen, filling), encoding="utf-8")
     # Its usual user cannot read the folders of tests that run as root.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(AROUND_IT.format(folder=folder, user=user), encoding="utf-8")

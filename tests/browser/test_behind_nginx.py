@@ -1,4 +1,4 @@
-"""An agent's browser before a hub under a path, with nginx and TLS between them."""
+"""An agent's browser before a hub under a name of its own or a path, with nginx and TLS between them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +13,13 @@ from tests.databases import sqlite_url
 from tests.nginx import BASE, Nginx, free_ports, start_nginx
 from tests.web.stand import Stand, TurnedClock, a_site, served
 
-DESK = f"{BASE}/desks/desk-3"
-SIGN_ON = (
-    f"fetch('{DESK}/sign-on', {{method: 'POST', headers: {{'HX-Request': 'true'}}}}).then(answer => answer.status)"
-)
+SIGN_ON = "fetch('{desk}/sign-on', {{method: 'POST', headers: {{'HX-Request': 'true'}}}}).then(answer => answer.status)"
 BY = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
 
 
-@pytest.fixture
-def between(tmp_path: Path, clock: TurnedClock) -> Iterator[tuple[Stand, Nginx]]:
-    ports = free_ports()
+@pytest.fixture(params=["", BASE], ids=["own name", "path"])
+def between(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnedClock) -> Iterator[tuple[Stand, Nginx]]:
+    ports = free_ports(request.param)
     engine = open_engine(sqlite_url(tmp_path))
     stand = Stand(engine, a_site(), clock.now_ms, ports.reached)
     stand.directory.add(ACCOUNT, PASSWORD, Role.AGENT)
@@ -44,15 +41,16 @@ def test_an_agent_logs_in_signs_on_and_calls(window: Page, between: tuple[Stand,
     stand, nginx = between
     stand.open("desk-3")
     stand.issue("civil")
-    window.goto(DESK)
+    desk = f"{nginx.ports.base}/desks/desk-3"
+    window.goto(desk)
     assert window.evaluate(BY) == "h2"
     log_in(window)
-    expect(window).to_have_url(f"{nginx.origin}{DESK}")
+    expect(window).to_have_url(f"{nginx.origin}{desk}")
     ready(window)
     [cookie] = window.context.cookies()
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["path"]) == ("__Host-suivant", True, True, "/")
     expect(window.locator(".chip-online")).to_be_visible()
-    assert window.evaluate(SIGN_ON) == 200
+    assert window.evaluate(SIGN_ON.format(desk=desk)) == 200
     expect(window.locator("#next")).to_be_visible()
     window.keyboard.press("s")
     expect(window.locator("#ticket .number")).to_have_text("A\u00a0001")

@@ -1,4 +1,4 @@
-"""Debian's nginx with the example of the project, before a hub under a path."""
+"""Debian's nginx with the example of the project, before a hub under a path, and under a name of its own at the end."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,9 @@ COOKIE = "__Host-suivant"
 FORGED = "203.0.113.7"
 
 
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Nginx]]:
-    folder = tmp_path_factory.mktemp("nginx")
-    ports = free_ports()
+@contextmanager
+def nginx_before_a_hub(folder: Path, base: str) -> Iterator[tuple[Served, Nginx]]:
+    ports = free_ports(base)
     engine = open_engine(sqlite_url(folder))
     stand = Stand(engine, a_site(), TurnedClock().now_ms, ports.reached)
     stand.directory.add(ACCOUNT, PASSWORD, Role.AGENT)
@@ -46,6 +45,18 @@ def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, N
         yield hub, nginx
     stand.stop()
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Nginx]]:
+    with nginx_before_a_hub(tmp_path_factory.mktemp("nginx"), BASE) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def own_name(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Nginx]]:
+    with nginx_before_a_hub(tmp_path_factory.mktemp("own-name"), "") as both:
+        yield both
 
 
 @pytest.fixture
@@ -71,17 +82,17 @@ def agent(browser: httpx.Client) -> httpx.Client:
 
 
 def log_in(
-    browser: httpx.Client, *, account: str = ACCOUNT, password: str = PASSWORD, **headers: str
+    browser: httpx.Client, *, account: str = ACCOUNT, password: str = PASSWORD, base: str = BASE, **headers: str
 ) -> httpx.Response:
     form = {"account": account, "password": password, "to": "/desks/desk-3"}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return browser.post(f"{BASE}/login", data=form, headers=named)
+    return browser.post(f"{base}/login", data=form, headers=named)
 
 
 def listen(nginx: Nginx, agent: httpx.Client, path: str, origin: str = "") -> websockets.connect:
     """Not by the client that reads in a thread of its own: TLS of Python 3.11 bears no two threads at once."""
     return websockets.connect(
-        f"wss://{HOST}:{nginx.ports.tls}{BASE}{path}",
+        f"wss://{HOST}:{nginx.ports.tls}{nginx.ports.base}{path}",
         host=HERE,
         port=nginx.ports.tls,
         ssl=nginx.trust(),
@@ -336,23 +347,31 @@ def test_only_a_websocket_turns_a_connection_into_something_else(agent: httpx.Cl
 # --- Publik ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", ["", "?request=rendez-vous/12", "?request=rendez-vous%2F12&note=%C3%A9t%C3%A9+a%20b"])
-def test_publiks_signature_holds_over_the_public_address(hub: Served, nginx: Nginx, query: str) -> None:
-    publik = a_site().appointments.publik
-    assert publik is not None
-    hints: list[Any] = []
-    door = PushDoor(publik, Secrets(key=b"secret"), hints.append)
-    now_ms = time.time_ns() // 1_000_000
-    url = signing.signed_url(
-        f"{nginx.origin}{BASE}{PUSH_PATH}{query}", orig="publik.invalid", key="secret", now_s=now_ms / 1000
-    )
+def push(nginx: Nginx, path: str) -> int:
+    """A signed call of Publik; the status it gets."""
+    now_s = time.time_ns() / 1_000_000_000
+    url = signing.signed_url(f"{nginx.origin}{path}", orig="publik.invalid", key="secret", now_s=now_s)
     body = {"form_api_url": "https://publik.invalid/api/forms/rendez-vous/12/"}
     with nginx.client(headers={}) as publik_itself:
         raw = publik_itself.build_request("POST", nginx.origin, json=body)
         raw.url = raw.url.copy_with(raw_path=url.removeprefix(nginx.origin).encode())
-        assert publik_itself.send(raw).status_code == 200
-    assert door.take(*hub.stand.pushed[-1], now_ms) == (200, {"err": 0})
-    assert [hint.reference for hint in hints] == ["rendez-vous/12"]
+        return publik_itself.send(raw).status_code
+
+
+def reference_of(hub: Served) -> list[str]:
+    """What the hub takes the last call to be about."""
+    publik = a_site().appointments.publik
+    assert publik is not None
+    hints: list[Any] = []
+    door = PushDoor(publik, Secrets(key=b"secret"), hints.append)
+    assert door.take(*hub.stand.pushed[-1], time.time_ns() // 1_000_000) == (200, {"err": 0})
+    return [hint.reference for hint in hints]
+
+
+@pytest.mark.parametrize("query", ["", "?request=rendez-vous/12", "?request=rendez-vous%2F12&note=%C3%A9t%C3%A9+a%20b"])
+def test_publiks_signature_holds_over_the_public_address(hub: Served, nginx: Nginx, query: str) -> None:
+    assert push(nginx, f"{BASE}{PUSH_PATH}{query}") == 200
+    assert reference_of(hub) == ["rendez-vous/12"]
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------------
@@ -397,3 +416,50 @@ def test_its_bounds_are_the_hubs() -> None:
     assert bounds["keepalive_timeout"] < KEEP_ALIVE_S
     assert bounds["client_max_body_size"] * 1024 == bounds["client_body_buffer_size"] * 1024 == MAX_BODY_BYTES
     assert bounds["client_body_timeout"] <= BODY_LIMIT_S
+
+
+# --- a name of its own ----------------------------------------------------------------------------------------------
+
+
+def test_by_a_name_of_its_own_an_agent_comes_in_and_finds_every_address_on_a_page(
+    own_name: tuple[Served, Nginx],
+) -> None:
+    with own_name[1].client() as browser:
+        away = browser.get("/desks/desk-3")
+        assert (away.status_code, away.headers["location"]) == (303, "/login?to=/desks/desk-3")
+        answer = log_in(browser, base="")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/desks/desk-3")
+        page = browser.get("/desks/desk-3")
+        static = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
+        assert static
+        assert {browser.get(each).status_code for each in static} == {200}
+        assert browser.get(f"{BASE}/desks/desk-3").status_code == 404
+
+
+def test_by_a_name_of_its_own_plain_http_is_led_to_tls(own_name: tuple[Served, Nginx]) -> None:
+    nginx = own_name[1]
+    with httpx.Client(trust_env=False, headers={"Host": HOST}) as client:
+        away = client.get(f"http://{HERE}:{nginx.ports.plain}/login?to=/desks/desk-3")
+    assert (away.status_code, away.headers["location"]) == (308, f"{nginx.origin}/login?to=/desks/desk-3")
+
+
+def test_by_a_name_of_its_own_a_page_sees_what_changes(own_name: tuple[Served, Nginx]) -> None:
+    hub, nginx = own_name
+    hub.stand.open("desk-3")
+    hub.stand.issue("civil")
+
+    async def look(agent: httpx.Client) -> None:
+        async with listen(nginx, agent, "/api/v1/desks/desk-3/live") as documents:
+            assert (await said(documents))["held"] is None
+            await asyncio.to_thread(hub.stand.next, "desk-3")
+            assert (await said(documents))["held"]["number"] == "A001"
+
+    with nginx.client() as browser:
+        log_in(browser, base="")
+        asyncio.run(look(browser))
+
+
+def test_by_a_name_of_its_own_a_call_of_publik_is_taken(own_name: tuple[Served, Nginx]) -> None:
+    hub, nginx = own_name
+    assert push(nginx, PUSH_PATH) == 200
+    assert reference_of(hub) == ["rendez-vous/12"]
