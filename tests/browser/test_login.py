@@ -68,6 +68,7 @@ def test_a_page_whose_session_ends_leads_to_the_login_and_back(window: Page, sta
     expect(window.locator(".chip-online")).to_be_visible()
     stand.gate.book.drop(session_of(window, stand))
     expect(window.get_by_label("Identifiant")).to_be_visible()
+    expect(window.get_by_role("status")).to_have_text("Votre session est terminée. Reconnectez-vous.")
     log_in(window)
     expect(window).to_have_url(re.compile(r"/desks/desk-3$"))
 
