@@ -61,6 +61,7 @@ def sqlite_url(folder: Path, *, empty: bool = False) -> str:
     """The address of a fresh SQLite file in `folder`, with the tables unless `empty`."""
     file = folder / "suivant.db"
     if not empty:
+        file.touch(mode=0o600)
         file.write_bytes(_sqlite_with_tables())
     return f"sqlite:///{file}"
 

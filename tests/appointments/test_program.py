@@ -57,6 +57,7 @@ class TownHall:
             said = said.replace(old, new)
         (self.folder / "site.yaml").write_text(said, encoding="utf-8")
         (self.folder / "key").write_text(KEY, encoding="utf-8")
+        (self.folder / "key").chmod(0o600)
 
     def start(self) -> Any:
         settings = {"SUIVANT_PUBLIK_KEY_FILE": str(self.folder / "key"), "SUIVANT_STATE_DIR": str(self.folder)}
