@@ -321,7 +321,8 @@ document.addEventListener("keydown", (event) => {
    must not do what stands chosen in it. */
 document.addEventListener("keydown", (event) => {
   const isEnter = event.key === "Enter" || event.key === " ";
-  const isHurried = openedWith === event.key && Date.now() - openedAt < PANEL_DEAF_MS && event.target.closest("#panel button.choice");
+  const isAgain = openedWith === event.key && struck === event.key && Date.now() - openedAt < PANEL_DEAF_MS;
+  const isHurried = isAgain && event.target.closest("#panel button.choice");
   if (isEnter && (isHurried || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
   struck = event.key;
 }, true);
