@@ -44,9 +44,8 @@ def measure(
             with presses.town(folder / "town", new_database(folder / "town")) as (hands, port):
                 if "presses" in options.parts:
                     runs = presses.press_to_display(hands, options.runs)
-                    close = presses.press_to_display(hands, options.runs, together=presses.TOGETHER)
                     times = presses.at_once(hands)
-                    yield presses.rows(backend, name, runs, close, times), {f"press to display, {name}": runs}
+                    yield presses.rows(backend, name, runs, times), {f"press to display, {name}": runs}
                 if "http" in options.parts:
                     runs = calls_by_http.call_next(port, options.runs)
                     yield calls_by_http.rows(name, runs), {f"call-next by HTTP, {name}": runs}

@@ -19,8 +19,6 @@ RUNS = 5
 PRESSES = 100
 # 20 halls take turns, and each says one call in 4 s: faster, a call would rightly wait for the one before it.
 PACE_S = 0.21
-# One for each hall.
-TOGETHER = 20
 # 200 calls in 20 halls are said after 40 s; a desk that ended a visit nobody was called to yet would have more to do.
 BETWEEN_ROUNDS_S = 42.0
 # A desk's next press counts 3 s after its last call.
@@ -53,18 +51,14 @@ def town(
             yield hands, port
 
 
-def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES, together: int = 1) -> list[Run]:
-    """Interleaved message by message; a first run warms both up and is thrown away. `together`: so many presses one
-    after the other, then as long a pause as keeps their pace."""
+def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> list[Run]:
+    """Interleaved message by message; a first run warms both up and is thrown away."""
     done, desk = [], 0
     time.sleep(BOUNCE_S)
-    due_s = time.monotonic()
     for number in range(runs + 1):
         floor, whole = [], []
-        for place in range(presses if number else 40):
-            if place % together == 0:
-                time.sleep(max(due_s - time.monotonic(), 0))
-                due_s = time.monotonic() + together * PACE_S
+        for _ in range(presses if number else 40):
+            due_s = time.monotonic() + PACE_S
             topic, payload = hands.press_message(desk)
             # Each goes first every other time: what one leaves warm or dirty serves or costs both alike.
             if desk % 2:
@@ -74,6 +68,7 @@ def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES, tog
             if not desk % 2:
                 floor.append(_floor(hands, payload))
             desk = (desk + 1) % DESKS
+            time.sleep(max(due_s - time.monotonic(), 0))
         if number:
             done.append(Run(tuple(each * 1000 for each in floor), tuple(each * 1000 for each in whole)))
     return done
@@ -102,14 +97,12 @@ def at_once(hands: Hands, rounds: int = ROUNDS) -> list[float]:
     return times
 
 
-def rows(backend: str, name: str, runs: list[Run], close: list[Run], times: list[float]) -> list[Row]:
-    """`close`: of presses that came one right after the other."""
+def rows(backend: str, name: str, runs: list[Run], times: list[float]) -> list[Row]:
     p99_ms = median_of(runs, "whole", 99)
     most = ALL_MOST_MS[backend]
     return [
         ratio_row(f"press to display, {name}", runs, 50, P50_MOST[backend]),
         ratio_row(f"press to display, {name}", runs, 99, 2),
-        ratio_row(f"press to display, {TOGETHER} one after the other, {name}", close, 50, P50_MOST[backend]),
         Row(f"press to display, {name}, p99", f"{p99_ms:.1f} ms", "< 50 ms", p99_ms < 50),
         Row(
             f"200 presses at once, {name}, all answered",
