@@ -12,6 +12,7 @@ from hub.appointments.rows import has_news, known_to, next_due
 from hub.appointments.slices import AMONG_PEOPLE
 from hub.appointments.source import Booking, Listing, ReportKind, SourceAway
 from hub.database.faults import DatabaseFault
+from hub.database.statements import open_reading_connection
 from hub.queue.requests import (
     BeginReport,
     Cancel,
@@ -150,10 +151,14 @@ def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
 def test_a_lost_reading_connection_is_opened_anew(office, source):
     office.start()
     office.eventually(lambda: office.passes() == 1)
-    office.worker._connection.close()
+    # Another one that is closed: to close it under the thread that uses it would end Python itself.
+    used, lost = office.worker._connection, open_reading_connection(office.engine)
+    lost.close()
+    office.worker._connection = lost
     source.bookings.append(booking(4))
     office.worker.ask_pass()
     office.eventually(lambda: len(office.expected()) == 4)
+    used.close()
 
 
 def test_a_booking_that_the_queue_refuses_is_a_flaw(office, source):

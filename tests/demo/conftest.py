@@ -142,8 +142,15 @@ def running_demo(folder: Path, accounts: Path, **options: str) -> Iterator[Demo]
     try:
         address, output = _address(process)
         # Nobody reads any more when it is closed, so there is no farewell to wait for.
-        # No ping: a test that looks elsewhere for a while reads nothing, its answer included.
-        live = connect(f"{address.replace('http', 'ws')}/live", origin=address, close_timeout=0.2, ping_interval=None)
+        # A test that looks elsewhere for a while reads nothing: where what waits for it has no bound, the page's pings
+        # are answered all the same, and it stays connected.
+        live = connect(
+            f"{address.replace('http', 'ws')}/live",
+            origin=address,
+            close_timeout=0.2,
+            ping_interval=None,
+            max_queue=None,
+        )
         with live as socket:
             demo = Demo(process, address, socket, output=output)
             demo.until(
