@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from hub.database.engine import open_engine
+from hub.site import Site
 from tests.browser.pictures import enter, launch
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
@@ -29,9 +30,14 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-def stand(tmp_path: Path, clock: TurnedClock) -> Iterator[Stand]:
+def site() -> Site:
+    return a_site()
+
+
+@pytest.fixture
+def stand(tmp_path: Path, clock: TurnedClock, site: Site) -> Iterator[Stand]:
     engine = open_engine(sqlite_url(tmp_path))
-    made = Stand(engine, a_site(), clock.now_ms)
+    made = Stand(engine, site, clock.now_ms)
     yield made
     made.stop()
     engine.dispose()

@@ -11,12 +11,10 @@ import hub
 from hub.appointments.list_state import ListState
 from hub.auth.roles import Role
 from hub.config import read_site
-from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.site import EVERY_DAY, Site
 from protocol.messages import DeskMode
 from tests.browser.pictures import SETTLED
-from tests.databases import sqlite_url
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock
 
 WIDTHS = (1024, 1280, 1366, 1920)
@@ -49,7 +47,8 @@ GAPS = """() => [...document.querySelectorAll('.place:has(form)')].map((each) =>
 })"""
 
 
-def the_example() -> Site:
+@pytest.fixture
+def site() -> Site:
     """The site file that an administrator begins with, open whenever the test runs."""
     site = read_site(Path(hub.__file__).with_name("example-site.yaml")).site
     hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
@@ -57,15 +56,6 @@ def the_example() -> Site:
     # The tests turn the clock by an hour.
     login = msgspec.structs.replace(site.login, idle_min=1440, absolute_h=24)
     return msgspec.structs.replace(site, services=services, login=login)
-
-
-@pytest.fixture
-def stand(tmp_path: Path, clock: TurnedClock) -> Iterator[Stand]:
-    engine = open_engine(sqlite_url(tmp_path))
-    made = Stand(engine, the_example(), clock.now_ms)
-    yield made
-    made.stop()
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from demo.processes import ProcessState
+from tests.browser.pictures import launch
 from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
 
 T = TypeVar("T")
@@ -138,9 +138,7 @@ def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo):
     """Rows that did not fit stood in a column beside the list, out of sight."""
     # The last test of this demo: nobody takes in what its other page is told meanwhile.
     with sync_playwright() as playwright:
-        # Chromium's sandbox refuses root; the page is our own.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=arguments)
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1366, "height": 640})
         page.goto(slow_demo.address)
         page.locator("[data-bookings] [data-scan]:enabled").nth(11).wait_for(
