@@ -66,6 +66,9 @@ class _PostgresqlLock:
         return False
 
     def release(self) -> None:
+        # Said and answered: a server sees the end of a connection only some time after its client.
+        with contextlib.suppress(psycopg.Error):
+            self._connection.execute("select pg_advisory_unlock_all()")
         self._connection.close()
 
     def _take(self) -> "psycopg.Connection[Any]":
