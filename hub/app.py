@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib.metadata import version
 from socket import socket
@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from hub.absence import Absence
 from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
+from hub.appointments.rows import has_to_come
 from hub.appointments.source import Source
 from hub.appointments.worker import Worker
 from hub.auth.directory import Directory, NoDirectory
@@ -37,6 +38,7 @@ from hub.database.engine import first_generation, open_engine, require_folder, s
 from hub.database.faults import SiteTaken, fault_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
+from hub.database.statements import open_reading_connection
 from hub.figures.visits import Visits
 from hub.follow_codes import follow_code
 from hub.listening import listen
@@ -46,6 +48,7 @@ from hub.publik.push import PushDoor
 from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource
 from hub.queue.adoption import adopt, last_moment_ms
+from hub.queue.hours import local_day
 from hub.queue.requests import Answer, Command
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.settings import Settings, may_be_read_by_others, secret_files
@@ -281,7 +284,7 @@ def run(settings: Settings) -> int:
         site=site,
         broker=settings.broker,
         give_up=give_up,
-        source=open_source(site, settings),
+        source=open_source(site, settings, engine),
         secrets=settings.publik,
         directory=open_directory(site.login.directory, settings.ldap),
     )
@@ -296,12 +299,18 @@ def run(settings: Settings) -> int:
     return 1 if status else 0
 
 
-def open_source(site: Site, settings: Settings) -> Source:
+def open_source(site: Site, settings: Settings, engine: Engine) -> Source:
     """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting where Publik's secret lacks."""
     appointments = site.appointments
     if appointments.publik is None:
-        return FileSource(settings.hub.state_dir / appointments.file, site.zone, _system_ms)
+        file = settings.hub.state_dir / appointments.file
+        return FileSource(file, site.zone, _system_ms, partial(_has_to_come, engine, site))
     return PublikSource.open(appointments.publik, site, settings.publik, _system_ms)
+
+
+def _has_to_come(engine: Engine, site: Site) -> bool:
+    with closing(open_reading_connection(engine)) as connection:
+        return has_to_come(connection, site.name, local_day(_system_ms(), site.zone))
 
 
 def _door(site: Site, secrets: Secrets, appointments: Worker) -> PushDoor | None:
@@ -336,6 +345,7 @@ def keep_what_stands() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:

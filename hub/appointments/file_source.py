@@ -46,12 +46,18 @@ class _Stamp:
 
 
 class FileSource(ToldNothing):
-    """`zone`: of the times in the file. `now_ms`: the system's time, by which the file's own is judged."""
+    """`zone`: of the times in the file. `now_ms`: the system's time, by which the file's own is judged.
 
-    def __init__(self, path: Path, zone: str, now_ms: Callable[[], int]) -> None:
+    `is_expected`: whether the hub still knows bookings to come, so that the file was there in an earlier run.
+    """
+
+    def __init__(
+        self, path: Path, zone: str, now_ms: Callable[[], int], is_expected: Callable[[], bool] = lambda: False
+    ) -> None:
         self._path = path
         self._zone = ZoneInfo(zone)
         self._now_ms = now_ms
+        self._is_expected = is_expected
         self._read: _Stamp | None = None
         self._seen: tuple[_Stamp, int] | None = None
         self._was_there = False
@@ -90,6 +96,7 @@ class FileSource(ToldNothing):
         try:
             found = self._path.stat()
         except FileNotFoundError:
+            self._was_there = self._was_there or self._is_expected()
             if self._was_there:
                 raise SourceAway(
                     f"{self._path} is no longer there: put it back, or one with its first line alone"

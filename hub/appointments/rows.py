@@ -62,6 +62,9 @@ _DUE: Executable = (
 _FAILED: Executable = (
     select(func.count()).select_from(_report).where(_report.c.site == _SITE, literal_column("state = 'failed'"))
 )
+_TO_COME: Executable = (
+    select(_booking.c.id).where(_booking.c.site == _SITE, _booking.c.day >= bindparam("day"), ~_booking.c.gone).limit(1)
+)
 _OF_A_BOOKING: Executable = (
     select(_event.c.id)
     .where(
@@ -88,6 +91,11 @@ def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]
     rows = connection.rows(_KNOWN_BY_ID, {"site": site, "ids": ids})
     rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "references": references})
     return list({each.id: each for each in map(known_from_row, rows)}.values())
+
+
+def has_to_come(connection: Connection, site: str, day: str) -> bool:
+    """Whether a booking of this day or later is known."""
+    return bool(connection.rows(_TO_COME, {"site": site, "day": day}))
 
 
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:

@@ -223,6 +223,16 @@ def test_without_a_file_there_are_no_appointments_and_nothing_is_said(file):
     assert file.source.list_changed(0) is not None
 
 
+def test_a_file_of_an_earlier_run_is_missed_too(tmp_path):
+    known = [False]
+    source = FileSource(tmp_path / "appointments.csv", ZONE, lambda: TUESDAY_AT_TEN, lambda: known[0])
+    assert source.list_all("2026-11-24", "2026-12-01").bookings == ()
+    known[0] = True
+    with pytest.raises(SourceAway, match="no longer there"):
+        source.list_all("2026-11-24", "2026-12-01")
+    assert source.title == "appointments.csv"
+
+
 def test_a_file_that_goes_away_is_missed_and_takes_nothing_with_it(file):
     file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;")
     assert file.list().complete

@@ -187,6 +187,20 @@ def test_a_file_in_the_state_folder_is_enough(town):
     assert "Exemple-Inventée" in program.get("/desks/desk-1")
 
 
+def test_a_file_that_is_missing_at_the_next_start_is_said_and_its_bookings_stay(town):
+    file = town.folder / "appointments.csv"
+    file.write_text(f"id;service;start;code;name\n{csv_line(1, datetime.now(PARIS) + timedelta(days=1))}")
+    program = town.start()
+    ticket = town.ticket("1")
+    assert program.end() == 0
+    file.unlink()
+    program = town.start()
+    assert "appointments.csv is no longer there" in program.wait_for("appointments.not_listed")["reason"]
+    town.until(lambda: "appointments.csv n’est pas lisible" in program.get("/desks/desk-1"))
+    assert town.rows(f"select state from ticket where id = {ticket}") == [("expected",)]  # noqa: S608
+    assert program.end() == 0
+
+
 def stopped_before_its_time(town):
     """The program, stopped, with a booking whose time is to come. A busy machine may be too slow for the first."""
     for number, wait_s in enumerate((6, 20, 60), start=1):
