@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, insert, select
 
 from benchmarks.figures import Row, Run, percentile, ratio_row, spread
 from benchmarks.growth import Desk
@@ -56,7 +56,9 @@ WAITING = 9_000
 RUNS = 5
 # As many calls a second as a house has in an hour: enough of them for a p99 while a sync lasts.
 BETWEEN_CALLS_S = 0.01
-CALLS = 500
+CALLS = 2_000
+# A sync among people takes longer than the hall has people; so many of its calls say enough.
+CALLS_DURING = 4_000
 EXPECTED = 5_000
 # So many appointments at one moment, at each of some seconds.
 AT_ONCE, MOMENTS = 200, 3
@@ -131,6 +133,7 @@ class House:
         self.desk = Desk(open_engine(url), WAITING)
         self.holds = Holds()
         self._journal, self._statistics_at = 0, STATISTICS_FIRST_AT
+        self._outbox = ThreadPoolExecutor(1)
         self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
         self._writer._metrics = self.holds  # noqa: SLF001
         now_ms = time.time_ns() // 1_000_000
@@ -153,18 +156,19 @@ class House:
         return future
 
     def _keep_statistics(self, rows: int) -> None:
-        """Each time the journal has doubled, as the hub's outbox does: PostgreSQL plans for empty tables else."""
+        """Each time the journal has doubled, beside the writer, as the hub's outbox does: PostgreSQL plans for empty
+        tables else.
+        """
         self._journal += rows
         engine = self.desk._engine  # noqa: SLF001
         if engine.dialect.name != "postgresql" or self._journal < self._statistics_at:
             return
         self._statistics_at = 2 * self._journal
-        with engine.connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
+        self._outbox.submit(_analyze, engine)
 
     def close(self) -> None:
         self.worker.stop()
+        self._outbox.shutdown()
         self.desk.close()
 
     def calls(self, more: Callable[[int], bool]) -> list[float]:
@@ -176,6 +180,12 @@ class House:
             self._keep_statistics(2)
             pause.wait(BETWEEN_CALLS_S)
         return times
+
+
+def _analyze(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        connection.commit()
 
 
 def sync_alone(url: str) -> tuple[float, Held]:
@@ -190,10 +200,10 @@ def sync_alone(url: str) -> tuple[float, Held]:
 def calls_during_sync(url: str) -> tuple[Run, Held]:
     """Calls without and with a full sync beside them, and the longest hold of the writer."""
     with closing(House(url)) as house:
-        house.calls(lambda done: done < CALLS // 3)
+        house.calls(lambda done: done < CALLS // 4)
         floor = house.calls(lambda done: done < CALLS)
         house.worker.start()
-        whole = house.calls(lambda done: not house.holds.passed.is_set() or done < CALLS // 3)
+        whole = house.calls(lambda done: done < CALLS_DURING and (not house.holds.passed.is_set() or done < CALLS // 4))
         return Run(tuple(floor), tuple(whole)), max(house.holds.held)
 
 
