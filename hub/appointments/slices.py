@@ -15,7 +15,7 @@ AMONG_PEOPLE = 2
 AT_REST_S = 0.012
 # As many times as long as a slice took, the writer is left to people before the next one: with one slice after the
 # other nearly every call waits for the rest of one.
-REST = 4
+REST = 10
 # What took longer waited behind people, and need not rest for that too.
 REST_MOST_S = 0.05
 
