@@ -9,4 +9,9 @@ LENGTH = 12
 
 
 def follow_code() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    # One draw for all its signs: a sync makes ten thousand of them.
+    rest, signs = secrets.randbelow(len(ALPHABET) ** LENGTH), ""
+    for _ in range(LENGTH):
+        rest, place = divmod(rest, len(ALPHABET))
+        signs += ALPHABET[place]
+    return signs

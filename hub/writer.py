@@ -23,7 +23,7 @@ from hub.database.engine import open_writer_connection
 from hub.database.faults import DatabaseFault, fault_of, place_of
 from hub.database.statements import Connection
 from hub.metrics import Metrics, Outcome
-from hub.queue.commands import run
+from hub.queue.commands import STATEMENTS, run
 from hub.queue.requests import Admit, Answer, Command, ExpireCalled, ExpireExpected, RefusedAnswer
 from hub.queue.transaction import Effects, GivesWay, Work
 from hub.site_index import SiteIndex
@@ -110,7 +110,7 @@ class Writer:
 
     def start(self) -> None:
         """Raises a DatabaseFault where the database can't be opened."""
-        self._connect()
+        self._connect().compile(STATEMENTS)
         sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 

@@ -7,7 +7,7 @@ columns are checked, and executed as text. On PostgreSQL several writes whose ro
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +85,9 @@ class _Part:
 
 _Shape = tuple[tuple[Executable, bool, bool], ...]
 
+# By dialect and statement, for all connections: a statement is made once, where its module is loaded.
+_compiled: dict[tuple[str, Executable], _Compiled] = {}
+
 
 class Connection:
     """The writer's connection: one driver connection and the statements compiled for it."""
@@ -94,8 +97,12 @@ class Connection:
         self._dialect = dialect
         self.on_postgresql = dialect.name == "postgresql"
         self._cursor = raw.cursor()
-        self._compiled: dict[Executable, _Compiled] = {}
         self._together: dict[_Shape, str] = {}
+
+    def compile(self, statements: Iterable[Executable]) -> None:
+        """Ahead of their first use, which would take milliseconds more."""
+        for statement in statements:
+            self._compile(statement)
 
     def begin(self) -> None:
         """Starts a writing transaction. psycopg begins one by itself with the first statement."""
@@ -176,13 +183,13 @@ class Connection:
         return f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"
 
     def _compile(self, statement: Executable) -> _Compiled:
-        known = self._compiled.get(statement)
+        known = _compiled.get((self._dialect.name, statement))
         if known is not None:
             return known
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
         defaults = {key: value for key, value in compiled.params.items() if value is not None}
         made = _Compiled(str(compiled), tuple(compiled.positiontup or ()), defaults)
-        self._compiled[statement] = made
+        _compiled[self._dialect.name, statement] = made
         return made
 
     def _bind(self, compiled: _Compiled, params: Params) -> Any:

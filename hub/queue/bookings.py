@@ -3,6 +3,7 @@
 Compared is always with what the source said last (`Known`), never with the ticket, whose life goes on by itself.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
@@ -22,6 +23,7 @@ NAME_MOST = 120
 LATEST_MS = 7_258_118_400_000
 # Letters of some scripts and compound emoji are joined by these; other invisible signs only turn a line round.
 _JOINERS = "\u200c\u200d"
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ def check(change: BookingChange) -> None:
     for name, text in texts.items():
         if len(text) > TEXT_MOST:
             raise BadBooking(_shown(change.booking), f"its {name} is longer than {TEXT_MOST} signs")
-        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
+        if _NO_TEXT.search(text):
             raise BadBooking(_shown(change.booking), f"its {name} holds a sign that no text has")
 
 
@@ -113,11 +115,14 @@ def shown_name(text: str | None) -> str | None:
     """
     if text is None:
         return None
-    kept = (
-        sign if sign in _JOINERS or not unicodedata.category(sign).startswith("C") else " "
-        for sign in unicodedata.normalize("NFC", text)
-    )
-    return " ".join("".join(kept).split())[:NAME_MOST].strip() or None
+    kept = unicodedata.normalize("NFC", text)
+    if not kept.isprintable():
+        kept = "".join(map(_visible, kept))
+    return " ".join(kept.split())[:NAME_MOST].strip() or None
+
+
+def _visible(sign: str) -> str:
+    return sign if sign in _JOINERS or not unicodedata.category(sign).startswith("C") else " "
 
 
 def _shown(booking: str) -> str:

@@ -30,6 +30,7 @@ def local_day(moment_ms: int, zone: str) -> str:
     return _day_of_second(moment_ms // 1000, zone)
 
 
+@lru_cache(maxsize=256)
 def minute_of(clock_time: str) -> int:
     """Minutes since midnight of `8:30`; `24:00` is 1440."""
     hours, minutes = clock_time.split(":")

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import Executable
+
+from hub.queue import booking_store, people_store, report_store, store
 from hub.queue.commands import (
     appointments,
     arrivals,
@@ -136,6 +139,14 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     ChangeSession: sessions.change_session,
     ForgetSessions: sessions.forget_sessions,
 }
+
+# What the commands have the database do, but for updates of whichever columns change.
+STATEMENTS: tuple[Executable, ...] = tuple(
+    value
+    for module in (store, booking_store, people_store, report_store)
+    for name, value in vars(module).items()
+    if name.isupper() and isinstance(value, Executable)
+)
 
 
 def run(work: Work, command: Command) -> Answer:
