@@ -35,7 +35,7 @@ OTHERS_EVERY_S = 0.5
 # When a picture is asked for, announcements and answers are on their way out, and more presses may stand behind them:
 # the interpreter is theirs first, for so long a command of the batch, and a picture is at most so late.
 ANSWER_S = 0.002
-LATE_MOST_S = 0.1
+LATE_MOST_S = 0.3
 # Announcements in their turn go out one second before they start; looking each 0.2 s keeps that within their lead.
 LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
