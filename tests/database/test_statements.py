@@ -1,12 +1,13 @@
 """Many writes at once: by one statement for all that are alike, and none is lost in silence."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Select, literal_column, select
 
 from hub.database.engine import open_writer_connection
-from hub.database.statements import TOGETHER_MOST, Connection, LostUpdate, Write
+from hub.database.statements import TOGETHER_MOST, Connection, LostUpdate, Write, open_reading_connection
 from hub.queue import store
 
 
@@ -66,3 +67,14 @@ def test_a_row_may_refer_to_one_that_is_written_with_it(connection):
 def _ticket(number: int) -> dict[str, object]:
     given = {"id": number, "code": f"c-{number}", "day": "2026-11-24", "service": "civil", "due_ms": 1}
     return {**given, "state": "expected", "kind": "timed", "priority": False, "end_known": True}
+
+
+def test_a_statement_is_compiled_once_for_all_connections(engine, monkeypatch):
+    statement, compiled = select(literal_column("1")), []
+    compile_ = Select.compile
+    monkeypatch.setattr(Select, "compile", lambda self, **how: compiled.append(self) or compile_(self, **how))
+    for _ in range(2):
+        with closing(open_reading_connection(engine)) as connection:
+            connection.compile([statement])
+            assert connection.rows(statement, {}) == [(1,)]
+    assert len(compiled) == 1
