@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -16,6 +16,16 @@ Version = tuple[int, int, int]
 OLDEST: Version = (2, 0, 11)
 # From here on `acl_file` is deprecated and a plugin reads the same file.
 ACL_BY_PLUGIN: Version = (2, 1, 0)
+ACL_PLUGIN = "mosquitto_acl_file.so"
+# Debian's package keeps plugins under the machine's name, mosquitto's own installation beside other libraries.
+PLUGIN_FOLDERS = (
+    "usr/lib/*/mosquitto",
+    "usr/lib/mosquitto",
+    "usr/lib/*",
+    "usr/lib",
+    "usr/local/lib/*",
+    "usr/local/lib",
+)
 
 
 class WrongTemplate(ValueError):
@@ -36,7 +46,8 @@ class BrokerPlan:
     """One broker. Without `tls` it is plain and listens on this machine alone.
 
     `folder` takes its files. `user`: whom a broker started by root becomes; its own default is `mosquitto`.
-    `observers`: names that may read all of the site, for tests and measurements.
+    `observers`: names that may read all of the site, for tests and measurements. `acl_plugin`: of mosquitto 2.1 or
+    newer; looked for on this machine unless it is named.
     """
 
     site: str
@@ -47,7 +58,7 @@ class BrokerPlan:
     version: Version = OLDEST
     user: str | None = None
     observers: tuple[str, ...] = ()
-    acl_plugin: Path = field(default=Path("/usr/lib/mosquitto_acl_file.so"))
+    acl_plugin: Path | None = None
 
     def __post_init__(self) -> None:
         if self.version < OLDEST:
@@ -65,6 +76,14 @@ def installed_version(program: str = "mosquitto") -> Version:
     return int(found[1]), int(found[2]), int(found[3])
 
 
+def find_acl_plugin(root: Path = Path("/")) -> Path:
+    """Where the installed mosquitto, 2.1 or newer, keeps its plugin. Raises FileNotFoundError where it is not there."""
+    for folder in PLUGIN_FOLDERS:
+        for found in sorted(root.glob(f"{folder}/{ACL_PLUGIN}")):
+            return found
+    raise FileNotFoundError(f"{ACL_PLUGIN} is in none of {', '.join(PLUGIN_FOLDERS)}: it comes with mosquitto 2.1")
+
+
 def write(plan: BrokerPlan) -> Path:
     """Writes `mosquitto.conf` and `acl` into the plan's folder; the path of the first."""
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +99,12 @@ def write(plan: BrokerPlan) -> Path:
 
 
 def configuration(plan: BrokerPlan) -> str:
+    by_plugin = plan.version >= ACL_BY_PLUGIN
     values = {
         "version": _dotted(plan.version),
         "user": plan.user or "",
         "pid_file": plan.folder / "mosquitto.pid",
-        "acl_plugin": plan.acl_plugin,
+        "acl_plugin": (plan.acl_plugin or find_acl_plugin()) if by_plugin else "",
         "acl_file": plan.folder / "acl",
         "port": plan.port,
         "bind": plan.bind,
@@ -95,7 +115,7 @@ def configuration(plan: BrokerPlan) -> str:
     choices = {
         "user": plan.user is not None,
         "tls": plan.tls is not None,
-        "plugin": plan.version >= ACL_BY_PLUGIN,
+        "plugin": by_plugin,
     }
     template = (TEMPLATES / "mosquitto.conf.in").read_text(encoding="utf-8")
     return Template("\n".join(_chosen(template.splitlines(), choices)) + "\n").substitute(values)

@@ -4,9 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.broker import BrokerPlan, TlsFiles, WrongTemplate, _chosen, acl, configuration, installed_version
+from provisioning.broker import (
+    ACL_PLUGIN,
+    BrokerPlan,
+    TlsFiles,
+    WrongTemplate,
+    _chosen,
+    acl,
+    configuration,
+    find_acl_plugin,
+    installed_version,
+)
 from tests.broker import Broker, peer
 
+PLUGIN = Path("/usr/lib/x86_64-linux-gnu/mosquitto/mosquitto_acl_file.so")
 TLS = TlsFiles(ca=Path("/etc/ca.pem"), cert=Path("/etc/broker.pem"), key=Path("/etc/broker.key"))
 
 
@@ -37,15 +48,25 @@ def test_with_certificates_a_client_is_who_its_certificate_says():
 
 
 def test_from_2_1_on_a_plugin_reads_the_acl():
-    older, newer = configuration(plan(version=(2, 0, 21))), configuration(plan(version=(2, 1, 2)))
+    older, newer = configuration(plan(version=(2, 0, 21))), configuration(plan(version=(2, 1, 2), acl_plugin=PLUGIN))
     assert "\nacl_file /srv/broker/acl" in older
-    assert "plugin" not in older.replace("mosquitto_acl_file", "")
+    assert "plugin" not in older
+    assert f"\nplugin {PLUGIN}\n" in newer
     assert "\nplugin_opt_acl_file /srv/broker/acl" in newer
     assert "\nacl_file" not in newer
 
 
+@pytest.mark.parametrize("folder", ["usr/lib/aarch64-linux-gnu/mosquitto", "usr/lib", "usr/local/lib"])
+def test_the_plugin_is_found_where_a_mosquitto_keeps_it(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"mosquitto_acl_file.so is in none of usr/lib.* it comes with"):
+        find_acl_plugin(tmp_path)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / ACL_PLUGIN).touch()
+    assert find_acl_plugin(tmp_path) == tmp_path / folder / ACL_PLUGIN
+
+
 def test_no_setting_is_used_that_a_later_mosquitto_drops():
-    assert "per_listener_settings" not in configuration(plan(version=(2, 1, 2)))
+    assert "per_listener_settings" not in configuration(plan(version=(2, 1, 2), acl_plugin=PLUGIN))
 
 
 def test_delay_by_nagle_is_off_and_every_queue_has_an_end():
