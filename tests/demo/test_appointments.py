@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, TypeVar
 from urllib.request import urlopen
 from zoneinfo import ZoneInfo
@@ -62,6 +63,10 @@ def arrival(booking: dict[str, str]) -> dict[str, Any]:
     return {"how": "jump", "form": form, "id": int(number), "name": "suivant-arrive", "from": "1"}
 
 
+# After so many looks, ten a second.
+SCANNED_AGAIN = 150
+
+
 def last_expected(demo: Demo, letter: str) -> dict[str, str]:
     """The one whose turn in the script comes last."""
     demo.until(lambda parts: len(parts["publik"].get("bookings", ())) > 11, "the first bookings are made")
@@ -99,8 +104,15 @@ def test_who_scans_a_confirmation_of_the_page_waits_or_is_called_and_publik_is_t
     booking = last_expected(demo, "C")
     ticket = within(lambda: ticket_on_page(demo, "desk-5", booking["code"]), "staff see the booking")
 
-    demo.send(json.dumps({"scan": booking["code"]}))
-    within(lambda: number_of(demo, ticket), "the visitor waits or is called")
+    tries = count()
+
+    def taken() -> str | None:
+        # A dispenser that the hub answers too late says so, and the visitor scans again.
+        if next(tries) % SCANNED_AGAIN == 0:
+            demo.send(json.dumps({"scan": booking["code"]}))
+        return number_of(demo, ticket)
+
+    within(taken, "the visitor waits or is called")
     assert ticket_on_page(demo, "desk-5", booking["code"]) is None
 
     demo.until(lambda _: fate(demo, booking["code"]) != "expected", "the page shows that Publik knows")
