@@ -133,7 +133,7 @@ class House:
         self.desk = Desk(open_engine(url), WAITING)
         self.holds = Holds()
         self._journal, self._statistics_at = 0, STATISTICS_FIRST_AT
-        self._outbox = ThreadPoolExecutor(1)
+        self._outbox, self._renewals = ThreadPoolExecutor(1), list[Future[None]]()
         self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
         self._writer._metrics = self.holds  # noqa: SLF001
         now_ms = time.time_ns() // 1_000_000
@@ -164,12 +164,14 @@ class House:
         if engine.dialect.name != "postgresql" or self._journal < self._statistics_at:
             return
         self._statistics_at = 2 * self._journal
-        self._outbox.submit(_analyze, engine)
+        self._renewals.append(self._outbox.submit(_analyze, engine))
 
     def close(self) -> None:
         self.worker.stop()
         self._outbox.shutdown()
         self.desk.close()
+        for renewal in self._renewals:
+            renewal.result()
 
     def calls(self, more: Callable[[int], bool]) -> list[float]:
         """At a steady pace, while `more` of so many: their ms."""

@@ -20,6 +20,8 @@ from tests.browser.pictures import launch
 from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
 
 T = TypeVar("T")
+# After so many looks, ten a second.
+SCANNED_AGAIN = 150
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,10 +63,6 @@ def arrival(booking: dict[str, str]) -> dict[str, Any]:
     """As Publik is told of it."""
     form, _, number = booking["id"].partition("/")
     return {"how": "jump", "form": form, "id": int(number), "name": "suivant-arrive", "from": "1"}
-
-
-# After so many looks, ten a second.
-SCANNED_AGAIN = 150
 
 
 def last_expected(demo: Demo, letter: str) -> dict[str, str]:
