@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import insert, select
 
 from benchmarks.figures import Row, Run, percentile, ratio_row, spread
 from benchmarks.growth import Desk
@@ -24,10 +24,10 @@ from hub.appointments.source import Booking, Listing
 from hub.appointments.worker import PLAN_LIMIT, Worker
 from hub.database.engine import open_engine
 from hub.database.statements import open_reading_connection
+from hub.database.statistics import Statistics
 from hub.database.tables import BookingRow, TicketEventRow, TicketRow
 from hub.follow_codes import follow_code
 from hub.metrics import Metrics, Outcome
-from hub.outbox import STATISTICS_FIRST_AT
 from hub.queue.adoption import adopt
 from hub.queue.hours import local_day
 from hub.queue.order import Kind
@@ -132,8 +132,9 @@ class House:
     def __init__(self, url: str) -> None:
         self.desk = Desk(open_engine(url), WAITING)
         self.holds = Holds()
-        self._journal, self._statistics_at = 0, STATISTICS_FIRST_AT
+        self._journal, self._statistics = 0, Statistics()
         self._outbox, self._renewals = ThreadPoolExecutor(1), list[Future[None]]()
+        self._reading = self._outbox.submit(open_reading_connection, self.desk._engine).result()  # noqa: SLF001
         self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
         self._writer._metrics = self.holds  # noqa: SLF001
         now_ms = time.time_ns() // 1_000_000
@@ -156,18 +157,13 @@ class House:
         return future
 
     def _keep_statistics(self, rows: int) -> None:
-        """Each time the journal has doubled, beside the writer, as the hub's outbox does: PostgreSQL plans for empty
-        tables else.
-        """
+        """Beside the writer, as the hub's outbox does."""
         self._journal += rows
-        engine = self.desk._engine  # noqa: SLF001
-        if engine.dialect.name != "postgresql" or self._journal < self._statistics_at:
-            return
-        self._statistics_at = 2 * self._journal
-        self._renewals.append(self._outbox.submit(_analyze, engine))
+        self._renewals.append(self._outbox.submit(self._statistics.keep, self._reading, self._journal))
 
     def close(self) -> None:
         self.worker.stop()
+        self._outbox.submit(self._reading.close)
         self._outbox.shutdown()
         self.desk.close()
         for renewal in self._renewals:
@@ -182,12 +178,6 @@ class House:
             self._keep_statistics(2)
             pause.wait(BETWEEN_CALLS_S)
         return times
-
-
-def _analyze(engine: Engine) -> None:
-    with engine.connect() as connection:
-        connection.exec_driver_sql("ANALYZE")
-        connection.commit()
 
 
 def sync_alone(url: str) -> tuple[float, Held]:

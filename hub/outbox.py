@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from hub import untold
 from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
-from hub.database.tables import Base
+from hub.database.statistics import Statistics
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
 from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
@@ -41,8 +41,6 @@ LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
 REVIEW_EVERY_S = 20.0
 SENT_REMEMBERED = 2_000
-# By this event there is something for a planner to count.
-STATISTICS_FIRST_AT = 64
 _JOB = Origin(Source.JOB, "outbox")
 
 
@@ -104,7 +102,7 @@ class Outbox:
         self._waiting: dict[str, int] = {}
         self._last_event = 0
         self._published = self._swept = 0
-        self._statistics_at = STATISTICS_FIRST_AT
+        self._statistics = Statistics()
         # The services whose other desks follow, and from when on; when to look at what time alone has changed.
         self._others: set[str] = set()
         self._others_at_s = self._review_at_s = 0.0
@@ -233,7 +231,7 @@ class Outbox:
             self._review()
             self._sweep()
         self._say_what_is_due()
-        self._keep_statistics()
+        self._statistics.keep(self._read(), self._last_event)
 
     def _publish_pending(self) -> set[str]:
         """The acting desks and halls; gives the services whose other desks follow."""
@@ -328,16 +326,6 @@ class Outbox:
         topic = self._topics.hall_announce(announcement.hall)
         if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
             self._sent.append(announcement.id)
-
-    def _keep_statistics(self) -> None:
-        """Each time the journal has doubled: PostgreSQL's own daemon comes minutes later.
-
-        Until then every press of a first morning would be planned as for empty tables, and read all of them.
-        """
-        if self._last_event < self._statistics_at or not self._read().on_postgresql:
-            return
-        self._statistics_at = 2 * self._last_event
-        self._read().raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
 
     def _sweep(self) -> None:
         """Forgets what is published; in bulk, for each sweep is a commit of its own."""

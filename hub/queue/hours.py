@@ -37,6 +37,7 @@ def minute_of(clock_time: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
+@lru_cache(maxsize=16)
 def _moment_ms(day: date, minute: int, zone: str) -> int:
     whole_days, minute = divmod(minute, 1440)
     at = datetime.combine(day + whole_days * _DAY, time(minute // 60, minute % 60), _zone(zone))

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
-from hub.outbox import STATISTICS_FIRST_AT
+from hub.database.statistics import FIRST_AT
 from hub.queue.requests import Issue, Origin, Source
 from tests.hub.standing import eventually, new_id, standing
 
@@ -16,7 +16,7 @@ def test_presses_of_a_first_morning_do_not_slow_down_with_every_ticket(postgresq
     """Without statistics a press was planned as for empty tables and read every ticket: 80 ms with 600 of them."""
     with standing(postgresql_url, tmp_path) as hub, _connect(postgresql_url) as connection:
         assert connection.execute(COUNTED).fetchall() == []
-        for _ in range(STATISTICS_FIRST_AT):
+        for _ in range(FIRST_AT):
             request = new_id()
             hub.do(Issue(origin=Origin(Source.DISPENSER, "printer-1", request), service="civil", code=request))
         eventually(lambda: connection.execute(COUNTED).fetchall() == [(1.0,)])

@@ -5,6 +5,7 @@ still has its own journal row, and one that is refused leaves the others alone.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -28,7 +29,7 @@ from hub.queue.commands.appointments import expires_ms
 from hub.queue.commands.tickets import TICKET_IDS
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
-from hub.queue.refusals import BadBooking, Refusal, Unknown
+from hub.queue.refusals import Refusal, Unknown
 from hub.queue.requests import Book, BookingChange, CancelBooking, DoneAnswer, Move, TakeBookings
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -85,13 +86,16 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
     count = 0
     refused: list[tuple[str, str]] = []
     for changes in _distinct(command.changes):
-        plans = []
-        look = _look(work, [change for change in changes if _is_sound(change)])
+        sound: list[BookingChange] = []
+        plans: list[_Plan] = []
         for change in changes:
-            try:
+            with _told_in(refused, change):
+                check(change)
+                sound.append(change)
+        look = _look(work, sound)
+        for change in sound:
+            with _told_in(refused, change):
                 plans.append(_plan(work, look, change))
-            except Refusal as refusal:
-                refused.append((change.booking[:TEXT_MOST], str(refusal)))
         work.give_way()
         count += _do(work, look, plans)
     return DoneAnswer(count=count, refused=tuple(refused))
@@ -103,7 +107,8 @@ def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
 
 
 def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
-    look = _look(work, [change] if _is_sound(change) else [])
+    check(change)
+    look = _look(work, [change])
     return DoneAnswer(count=_do(work, look, [_plan(work, look, change)]))
 
 
@@ -119,12 +124,13 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
         yield list(run.values())
 
 
-def _is_sound(change: BookingChange) -> bool:
+@contextmanager
+def _told_in(refused: list[tuple[str, str]], change: BookingChange) -> Iterator[None]:
+    """A refusal is told with the others, and the others go on."""
     try:
-        check(change)
-    except BadBooking:
-        return False
-    return True
+        yield
+    except Refusal as refusal:
+        refused.append((change.booking[:TEXT_MOST], str(refusal)))
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
@@ -154,8 +160,7 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
 
 
 def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
-    """Raises a Refusal; nothing is written yet."""
-    check(change)
+    """Of a change that was checked. Raises a Refusal; nothing is written yet."""
     known, ticket = look.known.get(change.booking), look.tickets.get(change.booking)
     if isinstance(change, Book):
         return _plan_book(work, known, ticket, change)
