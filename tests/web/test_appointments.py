@@ -131,7 +131,7 @@ def test_an_old_list_is_an_icon_and_words_a_fresh_one_is_calm(client: httpx.Clie
 
 def test_what_cannot_be_shown_is_counted(client: httpx.Client, stand: Stand) -> None:
     stand.list_state = ListState(source="Publik", as_of_ms=stand.now_ms(), flaws=3)
-    assert "3 rendez-vous de Publik ne peuvent pas être affichés" in text_of(client.get("/desks/desk-3").text)
+    assert "3 rendez-vous (Publik) ne peuvent pas être affichés" in text_of(client.get("/desks/desk-3").text)
 
 
 @pytest.mark.parametrize(("change", "mark"), [("cancelled", "RDV annulé"), ("moved", "RDV déplacé")])
