@@ -9,6 +9,8 @@ CATALOGUES := $(wildcard hub/web/locale/*/LC_MESSAGES/*.po nodes/locale/*/LC_MES
 # npm is a program of the environment's own Node; it looks for it on the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYGAME_HIDE_SUPPORT_PROMPT := 1
+# A third of a hub's start would be compiling it, at each of the tests' hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
