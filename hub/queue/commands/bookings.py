@@ -5,7 +5,6 @@ still has its own journal row, and one that is refused leaves the others alone.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -29,7 +28,7 @@ from hub.queue.commands.appointments import expires_ms
 from hub.queue.commands.tickets import TICKET_IDS
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
-from hub.queue.refusals import Refusal, Unknown
+from hub.queue.refusals import BadBooking, Refusal, Unknown
 from hub.queue.requests import Book, BookingChange, CancelBooking, DoneAnswer, Move, TakeBookings
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -86,16 +85,13 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
     count = 0
     refused: list[tuple[str, str]] = []
     for changes in _distinct(command.changes):
-        sound: list[BookingChange] = []
-        plans: list[_Plan] = []
+        plans = []
+        look = _look(work, [change for change in changes if _is_sound(change)])
         for change in changes:
-            with _told_in(refused, change):
-                check(change)
-                sound.append(change)
-        look = _look(work, sound)
-        for change in sound:
-            with _told_in(refused, change):
+            try:
                 plans.append(_plan(work, look, change))
+            except Refusal as refusal:
+                refused.append((change.booking[:TEXT_MOST], str(refusal)))
         work.give_way()
         count += _do(work, look, plans)
     return DoneAnswer(count=count, refused=tuple(refused))
@@ -107,8 +103,7 @@ def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
 
 
 def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
-    check(change)
-    look = _look(work, [change])
+    look = _look(work, [change] if _is_sound(change) else [])
     return DoneAnswer(count=_do(work, look, [_plan(work, look, change)]))
 
 
@@ -124,13 +119,12 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
         yield list(run.values())
 
 
-@contextmanager
-def _told_in(refused: list[tuple[str, str]], change: BookingChange) -> Iterator[None]:
-    """A refusal is told with the others, and the others go on."""
+def _is_sound(change: BookingChange) -> bool:
     try:
-        yield
-    except Refusal as refusal:
-        refused.append((change.booking[:TEXT_MOST], str(refusal)))
+        check(change)
+    except BadBooking:
+        return False
+    return True
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
@@ -160,7 +154,8 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
 
 
 def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
-    """Of a change that was checked. Raises a Refusal; nothing is written yet."""
+    """Raises a Refusal; nothing is written yet."""
+    check(change)
     known, ticket = look.known.get(change.booking), look.tickets.get(change.booking)
     if isinstance(change, Book):
         return _plan_book(work, known, ticket, change)
