@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -45,7 +46,7 @@ class DeadlineTransport(httpx.HTTPTransport):
             self._pool = httpcore.ConnectionPool(ssl_context=context, **how)
 
     def cut(self) -> None:
-        """From any thread: the call that is under way ends now, as if the other side had gone."""
+        """From any thread: the call that is under way ends now, as if the other side had gone, and none begins."""
         self._network.cut()
 
 
@@ -53,8 +54,10 @@ class _Network(httpcore.NetworkBackend):
     def __init__(self, deadline: Deadline, names: Names) -> None:
         self.deadline = deadline
         self._names = names
+        self._lock = threading.Lock()
+        self._is_cut = False
         # The connection in use, over TLS once that has begun.
-        self.last: httpcore.NetworkStream | None = None
+        self._last: httpcore.NetworkStream | None = None
         self._network = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -69,7 +72,7 @@ class _Network(httpcore.NetworkBackend):
         for address in self._addresses(host, port, timeout):
             left_s = self.deadline.left_s(timeout)
             try:
-                return _Stream(self._network.connect_tcp(address, port, left_s, local_address, socket_options), self)
+                return self.take(self._network.connect_tcp(address, port, left_s, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
         raise fault or httpcore.ConnectError("the name has no address")
@@ -82,8 +85,19 @@ class _Network(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError from error
 
+    def take(self, stream: httpcore.NetworkStream) -> "_Stream":
+        """Raises httpcore.ConnectError where all was cut meanwhile: the closed pool would never close this one."""
+        with self._lock:
+            if not self._is_cut:
+                self._last = stream
+                return _Stream(stream, self)
+        stream.close()
+        raise httpcore.ConnectError("cut short")
+
     def cut(self) -> None:
-        wire = self.last.get_extra_info("socket") if self.last else None
+        with self._lock:
+            self._is_cut = True
+            wire = self._last.get_extra_info("socket") if self._last else None
         # Closing a socket wakes nobody who reads from it.
         if isinstance(wire, socket.socket):
             with suppress(OSError):
@@ -92,7 +106,7 @@ class _Network(httpcore.NetworkBackend):
 
 class _Stream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
-        self._stream = network.last = stream
+        self._stream = stream
         self._network = network
         self._deadline = network.deadline
 
@@ -109,7 +123,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left_s = self._deadline.left_s(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._network)
+        return self._network.take(self._stream.start_tls(ssl_context, server_hostname, left_s))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

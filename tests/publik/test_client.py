@@ -209,6 +209,17 @@ def test_a_call_under_way_is_cut_short_where_the_hub_ends(publik: TestPublik):
     assert fault(asked).kind is FaultKind.UNREACHED
 
 
+def test_a_call_that_only_looks_for_its_machine_when_the_hub_ends_opens_no_connection(publik: TestPublik):
+    def look_up(_host: str, _port: int) -> list[str]:
+        asked.close()
+        return ["127.0.0.1"]
+
+    asked = client(publik.address.replace("127.0.0.1", "publik.invalid"), look_up=look_up)
+    found = fault(asked)
+    assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
+    assert publik.calls == []
+
+
 def test_an_answer_that_is_too_big_is_not_taken(publik: TestPublik):
     for _ in range(30):
         publik.town.book(FORM, "2026-11-25 10:00")
