@@ -5,10 +5,13 @@ from hub.database.tables import Base
 
 # By this event there is something for a planner to count.
 FIRST_AT = 64
+# What a new count finds is worth its price only where the tables have become others: the whole of them is read and
+# sorted, on the core that a writer shares with its database. How large they are PostgreSQL sees by itself.
+TIMES = 4
 
 
 class Statistics:
-    """Renewed each time the journal has doubled: PostgreSQL's own daemon comes minutes later.
+    """Renewed each time the journal is so many times as long: PostgreSQL's own daemon comes minutes later.
 
     Until then every press of a first morning would be planned as for empty tables, and read all of them.
     """
@@ -20,5 +23,5 @@ class Statistics:
         """`connection`: not the writer's, which people wait for. `last_event`: the journal's last row."""
         if last_event < self._next_at or not connection.on_postgresql:
             return
-        self._next_at = 2 * last_event
+        self._next_at = TIMES * last_event
         connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from hub.database.statements import Connection, Params, Write
 from hub.queue import store
@@ -17,7 +18,7 @@ from hub.queue.order import Candidate, Kind
 from hub.queue.refusals import TransitionRefused, Unknown
 from hub.queue.requests import Answer, Origin
 from hub.queue.states import TRANSITIONS, Event, State
-from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
+from hub.queue.tickets import Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from protocol.messages import DeskMode
@@ -286,7 +287,7 @@ class Work:
 
     def insert(self, ticket: Ticket, event: Event) -> None:
         """A new ticket: its row and its first journal row."""
-        data = {name: getattr(ticket, name) for name in FIELDS}
+        data = asdict(ticket)
         self.journal(event, ticket=ticket.id, to_state=ticket.state, data=data)
         self._add(store.INSERT_TICKET, data)
         self._tell_of_expected(ticket.state, ticket.service, ticket.day)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from hub.queue import booking_store, report_store, store
 from hub.queue.bookings import (
@@ -218,6 +218,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     plans = [plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was]
     new = [plan for plan in plans if plan.step is Step.NEW]
     _release(work, new)
+    ends_ms = {day: day_end_ms(work.index.site, day) for day in {plan.told.day for plan in plans}}
     next_id = (look.last_id or 0) + 1
     if new:
         work.raise_counter("", TICKET_IDS, look.last_id, by=len(new))
@@ -226,16 +227,15 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
         if plan.step is Step.NEW:
             told, next_id = replace(told, ticket=next_id), next_id + 1
             work.insert(_expected(plan, told), Event.BOOK)
-            _name(work, plan, told)
+            _name(work, plan, told, ends_ms[told.day])
         elif plan.ticket is not None:
             _change(work, plan, plan.ticket)
         _keep(work, told, plan.was)
     return len(plans)
 
 
-def _name(work: Work, plan: _Plan, told: Known) -> None:
+def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
     """The visitor's, as the source told it, or else as the ticket before has it still."""
-    delete_after_ms = day_end_ms(work.index.site, told.day)
     if plan.name is not None:
         work.write(store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
     elif plan.ticket is not None:
@@ -253,7 +253,7 @@ def _release(work: Work, new: Sequence[_Plan]) -> None:
 
 
 def _keep(work: Work, told: Known, was: Known | None) -> None:
-    values = {name: getattr(told, name) for name in KNOWN_FIELDS}
+    values = asdict(told)
     if was is None:
         work.write(booking_store.INSERT_BOOKING, **values)
     elif told != was:
