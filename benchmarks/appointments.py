@@ -395,8 +395,8 @@ def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Ite
 def _sync_rows(name: str, alone: list[tuple[float, list[Held]]], during: list[tuple[Run, list[Held]]]) -> list[Row]:
     seconds = [spent_s for spent_s, _ in alone]
     holds = [hold for _, held in [*alone, *during] for hold in held]
-    own = [(seconds, kind) for seconds, kind, undisturbed in holds if undisturbed]
-    (held_s, kind), (longest_s, *_) = max(own), max(holds)
+    own = [hold_s for hold_s, _, undisturbed in holds if undisturbed]
+    held_s, kind, _ = max(holds)
     runs = [run for run, _ in during]
     most_s = SYNC_MOST_S[name]
     what = f"full sync of {BOOKINGS:,} bookings, {name}"
@@ -404,10 +404,10 @@ def _sync_rows(name: str, alone: list[tuple[float, list[Held]]], during: list[tu
         Row(what, f"{median(seconds):.2f} s", f"≤ {most_s:g} s", median(seconds) <= most_s, f"runs {spread(seconds)}"),
         ratio_row(f"call during it over one without, {name}", runs, 99, CALL_MOST),
         Row(
-            f"longest hold of the writer while the host took no core, {name}",
+            f"longest hold of the writer, {name}",
             f"{held_s * 1000:.1f} ms",
             f"≤ {HOLD_MOST_MS:g} ms",
             held_s * 1000 <= HOLD_MOST_MS,
-            f"by {kind}, of {len(own):,}; of all {len(holds):,}: {longest_s * 1000:.1f} ms",
+            f"by {kind}, of {len(holds):,}; {max(own) * 1000:.1f} ms while the host took no core, of {len(own):,}",
         ),
     ]
