@@ -5,6 +5,7 @@ Pure: time comes in.
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS
 
@@ -15,6 +16,8 @@ ECHO_LOST_MS = 3 * ECHO_PERIOD_MS
 LINK_SILENT_MS = 60_000
 # Two minutes of beats: long enough to meet a quick one, short enough that crystals have not drifted by a millisecond.
 BEATS_KEPT = 40
+# Where the hub's clock was set back, it goes on at half speed until both meet (`hub.clock`).
+SLOW_BELOW = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class HubTime:
 
     def beat(self, hub_ms: int, arrived_ms: int) -> None:
         self._beats.append(_HeardBeat(hub_ms, arrived_ms))
+        if self._hub_goes_slowly():
+            self._beats = deque(list(self._beats)[-2:], maxlen=BEATS_KEPT)
 
     def restarted(self) -> None:
         """Another run of the hub, perhaps after its clock was set: the time there is estimated anew.
@@ -132,10 +137,24 @@ class HubTime:
         return None
 
     def hub_now_ms(self, now_ms: int) -> int | None:
-        """The hub's time by its least delayed beat of the last two minutes, or None without a beat."""
+        """The hub's time by its least delayed beat of the last two minutes, or None without a beat.
+
+        At most 3 s ahead while the hub's clock goes at half speed.
+        """
         if not self._beats:
             return None
         return now_ms + max(heard.hub_ms - heard.arrived_ms for heard in self._beats)
+
+    def _hub_goes_slowly(self) -> bool:
+        """Whether the last three beats came further apart than the hub's clock says: older ones are too far ahead.
+
+        One gap alone may be a delay; two in a row are the clock, or cost two minutes of a better estimate.
+        """
+        last = list(self._beats)[-3:]
+        return len(last) == 3 and all(
+            after.hub_ms - before.hub_ms < SLOW_BELOW * (after.arrived_ms - before.arrived_ms)
+            for before, after in pairwise(last)
+        )
 
     def _last(self) -> _HeardBeat | None:
         return self._beats[-1] if self._beats else self._before_restart

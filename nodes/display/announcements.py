@@ -15,6 +15,8 @@ from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, HallState, Revisio
 PLAYED_REMEMBERED = 200
 # The hub sends them at most 1 s ahead; a queue this long would be minutes.
 PENDING_MOST = 50
+# One that came late stays at least so long, as one behind which another call waits.
+SHOWN_LEAST_MS = 4_000
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Announcements:
     _played: deque[str] = field(default_factory=lambda: deque(maxlen=PLAYED_REMEMBERED))
     _pending: list[Announce] = field(default_factory=list)
     _current: Announce | None = None
+    _ends_ms: int = 0
     _latest: Revision | None = None
 
     @classmethod
@@ -68,16 +71,14 @@ class Announcements:
         """
         begun = None
         while self._pending and self._pending[0].play_at <= hub_ms:
-            due = self._pending.pop(0)
-            self._played.append(due.id)
-            self._current = begun = due
-        if self._current is not None and hub_ms >= _end(self._current):
+            begun = self._pending.pop(0)
+            self._played.append(begun.id)
+        if begun is not None and hub_ms - begun.play_at <= ANNOUNCEMENT_LATE_MS:
+            self._current, self._ends_ms = begun, _end(begun, hub_ms)
+            return begun
+        if begun is not None or hub_ms >= self._ends_ms:
             self._current = None
-        if begun is None:
-            return None
-        if hub_ms - begun.play_at > ANNOUNCEMENT_LATE_MS:
-            self._current = None
-        return self._current
+        return None
 
     @property
     def current(self) -> Announce | None:
@@ -87,12 +88,13 @@ class Announcements:
     def next_change(self) -> int | None:
         """The hub's time at which `advance` has something to do next."""
         begins = self._pending[0].play_at if self._pending else None
-        ends = _end(self._current) if self._current is not None else None
+        ends = self._ends_ms if self._current is not None else None
         return min((each for each in (begins, ends) if each is not None), default=None)
 
 
-def _end(announce: Announce) -> int:
-    return announce.play_at + announce.length_ms
+def _end(announce: Announce, begun_ms: int) -> int:
+    """As planned, in step with the hall's other displays, but where it began late."""
+    return max(announce.play_at + announce.length_ms, begun_ms + min(announce.length_ms, SHOWN_LEAST_MS))
 
 
 def _withdrawn(announce: Announce, hall: HallState) -> bool:

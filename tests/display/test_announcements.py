@@ -1,6 +1,10 @@
 """Which call is on the screen, which sounds, and which never does again."""
 
+import pytest
+
+from hub.clock import Clock
 from nodes.display.announcements import PENDING_MOST, PLAYED_REMEMBERED, Announcements
+from protocol.heartbeat import HubTime
 from tests.display.scenes import NOW, announce, call, hall
 
 
@@ -57,15 +61,53 @@ def test_what_was_said_before_a_restart_is_not_said_again():
 
 
 def test_nothing_is_said_more_than_20_s_late():
-    announcements = heard(announce(length_ms=60_000))
+    announcements = heard(announce(length_ms=8_000))
     assert announcements.advance(NOW + 20_001) is None
     assert announcements.current is None
-    just_in_time = heard(announce(length_ms=60_000))
+    just_in_time = heard(announce(length_ms=8_000))
     assert just_in_time.advance(NOW + 20_000) is not None
 
 
-def test_one_that_is_over_when_it_comes_is_not_said():
-    assert heard(announce(length_ms=8_000)).advance(NOW + 8_000) is None
+@pytest.mark.parametrize(("late_ms", "stays_ms"), [(100, 7_900), (4_000, 4_000), (7_900, 4_000), (12_000, 4_000)])
+def test_one_that_came_late_is_said_and_stays_long_enough_to_be_read(late_ms, stays_ms):
+    announcements = heard(announce(length_ms=8_000))
+    begun_ms = NOW + late_ms
+    assert announcements.advance(begun_ms) is not None
+    assert announcements.next_change() == begun_ms + stays_ms
+    announcements.advance(begun_ms + stays_ms - 1)
+    assert announcements.current is not None
+    announcements.advance(begun_ms + stays_ms)
+    assert announcements.current is None
+
+
+def test_one_that_is_much_too_late_takes_nothing_back_to_the_screen():
+    announcements = heard(announce("A012", n=40, play_at=NOW, length_ms=8_000))
+    announcements.advance(NOW)
+    announcements.receive(announce("C031", n=41, play_at=NOW + 1_000), None)
+    assert announcements.advance(NOW + 30_000) is None
+    assert announcements.current is None
+
+
+@pytest.mark.parametrize("back_s", [10, 60, 600])
+def test_each_call_is_said_while_the_hubs_clock_goes_at_half_speed(back_s):
+    passed_ms, set_back_ms, beats_s = 0, 0, 3
+    clock = Clock(
+        wall_ns=lambda: (NOW + passed_ms - set_back_ms) * 1_000_000, monotonic_ns=lambda: passed_ms * 1_000_000
+    )
+    hub_time, announcements, called, said = HubTime(), Announcements(), [], []
+    for second in range(120 + 2 * back_s + 60):
+        if second == 120:
+            set_back_ms = back_s * 1_000
+        if second % beats_s == 0:
+            hub_time.beat(clock.now_ms(), passed_ms)
+        if second % 20 == 10:
+            called.append(announce(n=second, play_at=clock.now_ms() + 250))
+            announcements.receive(called[-1], None)
+        passed_ms += 1_000
+        begun = announcements.advance(hub_time.hub_now_ms(passed_ms))
+        if begun is not None:
+            said.append(begun)
+    assert said == called
 
 
 def test_after_a_stall_only_the_newest_is_said():
