@@ -31,6 +31,11 @@ class SiteIndex:
         """For a ticket of an earlier configuration: its desk may be gone."""
         return self._desks.get(name) if name is not None else None
 
+    def number_of(self, desk: str | None) -> str:
+        """A desk's number; one that the site no longer has is called by its name."""
+        found = self.find_desk(desk)
+        return found.number if found else desk or ""
+
     def service(self, name: str) -> Service:
         if name not in self._services:
             raise Unknown("service", name)

@@ -150,11 +150,11 @@ class HubTime:
 
         One gap alone may be a delay; two in a row are the clock, or cost two minutes of a better estimate.
         """
-        last = list(self._beats)[-3:]
-        return len(last) == 3 and all(
-            after.hub_ms - before.hub_ms < SLOW_BELOW * (after.arrived_ms - before.arrived_ms)
-            for before, after in pairwise(last)
-        )
+        gaps = pairwise(list(self._beats)[-3:])
+        slow = [
+            after.hub_ms - before.hub_ms < SLOW_BELOW * (after.arrived_ms - before.arrived_ms) for before, after in gaps
+        ]
+        return slow == [True, True]
 
     def _last(self) -> _HeardBeat | None:
         return self._beats[-1] if self._beats else self._before_restart

@@ -88,6 +88,11 @@ def next_day_ms(day: str, zone: str) -> int:
     return _moment_ms(date.fromisoformat(day), 1440, zone)
 
 
+def is_over(site: Site, day: str, now_ms: int) -> bool:
+    """Whether this day is behind us: another one has begun, and this one has had its end."""
+    return day < local_day(now_ms, site.zone) and day_end_ms(site, day) <= now_ms
+
+
 def last_ended_day(site: Site, moment_ms: int) -> str:
     """The latest local day whose end has come."""
     day = local(moment_ms, site.zone).date()

@@ -106,6 +106,16 @@ class TooOld(Refusal):
         self.what, self.age_ms, self.limit_ms = what, age_ms, limit_ms
 
 
+class DayOver(Refusal):
+    """A ticket of a day that has ended: its number may be somebody else's by now."""
+
+    code = "day_over"
+
+    def __init__(self, ticket: str, day: str, event: str) -> None:
+        super().__init__(f"ticket {ticket} is of {day}, a day that has ended: {event} is refused")
+        self.ticket, self.day, self.event = ticket, day, event
+
+
 class ServiceClosed(Refusal):
     """Tickets are issued from `opens` to `last_ticket` only."""
 

@@ -130,13 +130,13 @@ def _said_ms(held: Ticket) -> int:
 
 
 def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVisit) -> HeldTicket:
-    service = index.service(held.service)
+    service = index.find_service(held.service)
     arrived_ms = held.issued_ms or held.due_ms
     return HeldTicket(
         id=held.id,
         number=held.label,
-        service_name=service.name,
-        service=service.title,
+        service_name=held.service,
+        service=service.title if service else held.service,
         state=held.state,
         timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
         play_ms=_said_ms(held) - FULL_MS,
@@ -145,7 +145,7 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         due_ms=held.due_ms,
         appointment_ms=held.appointment_ms,
         absent_at_ms=held.absent_at_ms,
-        absence_delay_ms=service.absence_delay_min * MINUTE_MS,
+        absence_delay_ms=service.absence_delay_min * MINUTE_MS if service else 0,
         mean_ms=mean_visit_ms(held.service),
         name=rows.names.get(held.id),
         booking_note=held.booking_note,
@@ -155,14 +155,18 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
 def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue, ...]:
     """Main services first, each in the order this desk would take it; the first 50 tickets in all."""
     delays = {each.service: each.delay_min * MINUTE_MS for each in desk.helps}
+    served = served_by(desk)
     seen = [(_waiting(place, desk.name), place.ticket) for place in rows.waiting]
     seen.sort(key=lambda pair: pair[0].candidate.rank)
     shown = seen[:SHOWN]
     queues = []
-    for name in dict.fromkeys([*desk.serves, *delays]):
+    sent_here = [ticket.service for _, ticket in seen if ticket.bound_desk == desk.name]
+    for name in dict.fromkeys([*desk.serves, *delays, *sent_here]):
         service = index.service(name)
         mine = [_row(waiting, ticket, index, desk, rows.now_ms) for waiting, ticket in shown if ticket.service == name]
-        count = max(rows.counts.get(name, 0), len(mine))
+        # Of a service that is not the desk's own only those count that were sent here.
+        waits = rows.counts.get(name, 0) if name in served else sent_here.count(name)
+        count = max(waits, len(mine))
         queues.append(ServiceQueue(name, service.letter, service.title, delays.get(name, 0), count, tuple(mine)))
     return tuple(queues)
 
@@ -205,7 +209,7 @@ def _appointment_counts(ticket: Ticket) -> bool:
 
 
 def _aside(ticket: Ticket, since_ms: int | None, index: SiteIndex, desk: Desk) -> AsideTicket:
-    other = index.desk(ticket.desk).number if ticket.desk and ticket.desk != desk.name else None
+    other = index.number_of(ticket.desk) if ticket.desk and ticket.desk != desk.name else None
     return AsideTicket(ticket.id, ticket.label, since_ms or ticket.called_ms or 0, other)
 
 

@@ -158,7 +158,8 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
     absent = select(*_COLUMNS).where(
         _ticket.c.site == site, _ticket.c.desk == desk.name, _ABSENT, _ticket.c.day == today
     )
-    parked = _read_parked(connection, site, desk.name, away, mine)
+    at_work = [name for name, each in desks.items() if name != desk.name and each.mode is DeskMode.OPEN]
+    parked = _read_parked(connection, site, desk.name, at_work, mine)
     expected, more_expected = _read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))
     named = [ticket.id for ticket in (*expected, *([held] if held else ())) if ticket.booking]
     absent_total = connection.scalar(select(func.count()).select_from(absent.subquery())) or 0
@@ -262,8 +263,9 @@ def _read_bound(connection: Connection, site: str, desk: str, away: list[str], s
         yield Place(ticket, 0, 0)
 
 
-def _read_parked(connection: Connection, site: str, desk: str, away: list[str], services: list[str]) -> list[Ticket]:
-    mine = (_ticket.c.desk == desk) | (_ticket.c.desk.in_(away) & _ticket.c.service.in_(services))
+def _read_parked(connection: Connection, site: str, desk: str, at_work: list[str], services: list[str]) -> list[Ticket]:
+    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site."""
+    mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & _ticket.c.service.in_(services))
     query = select(*_COLUMNS).where(_ticket.c.site == site, _PARKED, mine)
     return _tickets(connection, query.order_by(_ticket.c.called_ms.desc(), _ticket.c.id.desc()).limit(SHOWN))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of
 from hub.queue.bookings import Known
 from hub.queue.estimate import wait_range_min
-from hub.queue.hours import local_day
+from hub.queue.hours import is_over, local_day
 from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Desk, Service
@@ -95,7 +95,8 @@ class TicketPanel:
     """One ticket of a list. `is_mine`: this desk may take it. `service`: its title.
 
     `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
-    this desk's. `booking`, `arrival`, `name`: of a ticket with an appointment; `early_ms`: of its service.
+    this desk's. `day_over`: its day has ended, nobody brings it back. `booking`, `arrival`, `name`: of a ticket with an
+    appointment; `early_ms`: of its service.
     """
 
     ticket: Ticket
@@ -106,6 +107,7 @@ class TicketPanel:
     number_of_desk: str
     hall: str
     now_ms: int
+    day_over: bool
     early_ms: int = 0
     booking: Known | None = None
     arrival: Arrival | None = None
@@ -196,9 +198,10 @@ def read_ticket_panel(
         is_mine=ticket.service in served_by(desk),
         desk_holds=desk.name in read_held(connection, site),
         desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
-        number_of_desk=_number_of(index, ticket.desk),
+        number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
+        day_over=is_over(index.site, ticket.day, now_ms),
         early_ms=service.early_call_min * MINUTE_MS if service else 0,
         booking=booking,
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,
@@ -220,12 +223,7 @@ def read_reports(connection: Connection, site: str, source: str, now_ms: int) ->
 def _search_row(index: SiteIndex, desk: Desk, found: Found) -> SearchRow:
     service = index.find_service(found.ticket.service)
     letter, title = (service.letter, service.title) if service else ("", found.ticket.service)
-    return SearchRow(found, letter, title, _number_of(index, found.ticket.desk), _other_hall(index, service, desk))
-
-
-def _number_of(index: SiteIndex, name: str | None) -> str:
-    """A desk's number; a desk that the site no longer has is called by its name."""
-    return next((desk.number for desk in index.site.desks if desk.name == name), name or "")
+    return SearchRow(found, letter, title, index.number_of(found.ticket.desk), _other_hall(index, service, desk))
 
 
 def _other_hall(index: SiteIndex, service: Service | None, desk: Desk) -> str:

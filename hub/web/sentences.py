@@ -92,6 +92,7 @@ _REFUSALS = {
     "desk_holds_nobody": "Nobody is at the desk. This page is up to date.",
     "not_this_desk": "%(ticket)s is not for this desk.",
     "too_old": "Too late: a finished ticket can be reopened for ten minutes.",
+    "day_over": "%(ticket)s is of a day that has ended: its visitor takes a new ticket.",
     "service_closed": "This service issues no tickets at this hour.",
     "numbers_used_up": "This service has issued all its numbers today.",
     "unknown": "This ticket or service does not exist any more.",

@@ -115,6 +115,11 @@ class Queue:
     def close(self) -> None:
         self.connection.close()
 
+    def configure(self, site: Site) -> None:
+        """Another start, with another site file."""
+        self.site, self.index = site, SiteIndex(site)
+        adopt(self.engine, site, self.now_ms)
+
     # --- doing ----------------------------------------------------------------------------------------------------
 
     def turn(self, by_ms: int) -> None:

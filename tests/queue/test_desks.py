@@ -149,6 +149,24 @@ def test_a_desk_that_left_the_site_file_is_closed_and_frees_who_waited_for_it(qu
     assert queue.events()[-1] == "call"
 
 
+def test_who_waits_for_a_desk_under_a_service_that_left_the_site_file_does_not_block_it(queue):
+    queue.open("desk-1", "desk-2")
+    bound = queue.issue("papers")
+    queue.ask(Transfer, desk="desk-1", ticket=bound, to_desk="desk-2")
+    queue.turn(SECOND)
+    other, last = queue.issue("civil"), queue.issue("civil")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.job(CloseLostDesks)
+    assert queue.events()[-1] == "release"
+    assert queue.called("desk-2") == other
+    queue.turn(5 * SECOND)
+    assert queue.called("desk-2") == last
+    queue.job(CloseLostDesks)
+    assert queue.events()[-1] == "call"
+
+
 def test_a_close_that_waited_frees_them_with_the_command_that_ends_the_visit(queue):
     queue.open("desk-1", "desk-2")
     held, bound = queue.issue(), queue.issue()

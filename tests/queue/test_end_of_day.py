@@ -3,10 +3,21 @@
 import pytest
 
 from hub.queue.hours import day_end_ms, is_open, last_ended_day, local_day, next_opening
-from hub.queue.requests import CheckIn, EndDay, Finish, Park, Pick, Start, Transfer
+from hub.queue.requests import (
+    CheckIn,
+    EndDay,
+    Finish,
+    MarkAbsent,
+    Park,
+    Pick,
+    Readmit,
+    Start,
+    StartAbsent,
+    Transfer,
+)
 from hub.queue.states import State
 from protocol.messages import DeskMode
-from tests.queue.harness import DAY, MINUTE, SECOND, SERVICES, moment, round_the_clock, town
+from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, SERVICES, moment, refused, round_the_clock, town
 
 TODAY, EVENING = "2026-11-24", moment("2026-11-24 18:00")
 
@@ -50,6 +61,33 @@ def test_every_ticket_of_the_day_ends_desks_close_and_halls_are_emptied(queue, l
     assert [queue.desk_mode(f"desk-{n}")[0] for n in (1, 2, 3, 4)] == ["closed"] * 4
     assert queue.listed("hall") == queue.listed("floor") == []
     assert queue.effects.halls >= {"hall", "floor"}
+
+
+@pytest.mark.parametrize("command", [Readmit, StartAbsent])
+def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_number_of_today(queue, command):
+    queue.open("desk-1")
+    yesterdays = queue.issue()
+    queue.called("desk-1")
+    queue.ask(MarkAbsent, desk="desk-1", shown=yesterdays)
+    queue.now_ms = EVENING
+    end(queue)
+    queue.now_ms = EVENING + 15 * HOUR
+    queue.open("desk-1")
+    todays = queue.issue()
+    assert queue.ticket(todays).label == queue.ticket(yesterdays).label
+    refused(queue.ask(command, desk="desk-1", ticket=yesterdays), "day_over")
+    assert queue.ticket(yesterdays).state is State.ABSENT
+
+
+def test_who_was_absent_before_midnight_is_brought_back_after_it_while_that_day_goes_on(new_queue):
+    queue = new_queue(round_the_clock(town()), at_ms=moment("2026-11-24 23:50"))
+    queue.open("desk-1")
+    ticket = queue.issue()
+    queue.called("desk-1")
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    queue.now_ms = moment("2026-11-25 00:05")
+    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    assert queue.ticket(ticket).state is State.WAITING
 
 
 def test_a_day_that_is_ended_twice_changes_nothing_the_second_time(queue):

@@ -5,7 +5,7 @@ from hub.queue.commands.signing import leave
 from hub.queue.refusals import DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
 from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
 from hub.queue.states import Event, State
-from hub.queue.tickets import from_row
+from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Brief, DeskView, Work
 from protocol.messages import PRESS_LIFE_MS, DeskMode, DeskOutcome
 
@@ -34,10 +34,19 @@ def settle(work: Work, view: DeskView) -> None:
 def release_bound(work: Work, desk: str) -> None:
     """Sets the tickets free that wait for this one desk: it closes."""
     work.flush()
-    for ticket in map(from_row, work.rows(store.BOUND_TO_DESK, desk=desk)):
-        work.change(ticket, Event.RELEASE, State.WAITING, at_desk=desk, bound_desk=None)
+    for ticket in bound_to(work, desk):
+        release(work, ticket)
     # The end of a day goes on with these very tickets: two writes of one row can't go together.
     work.flush()
+
+
+def bound_to(work: Work, desk: str) -> list[Ticket]:
+    """The tickets that wait for this one desk, in their order."""
+    return [from_row(row) for row in work.rows(store.BOUND_TO_DESK, desk=desk)]
+
+
+def release(work: Work, ticket: Ticket) -> None:
+    work.change(ticket, Event.RELEASE, State.WAITING, at_desk=ticket.bound_desk, bound_desk=None)
 
 
 def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:

@@ -2,7 +2,7 @@
 
 from hub.queue import people_store, store
 from hub.queue.commands import announcing
-from hub.queue.commands.desks import release_bound, settle
+from hub.queue.commands.desks import bound_to, release, release_bound, settle
 from hub.queue.commands.signing import leave, signed_on_ms
 from hub.queue.hours import day_end_ms, is_open, next_day_ms
 from hub.queue.requests import (
@@ -64,11 +64,18 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
-    """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day."""
+    """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day.
+
+    Who waits for a desk under a service that the site no longer has can't be called there: freed too.
+    """
     desks = [each for each in work.rows(people_store.AGENTS) if work.index.find_desk(each[0]) is None]
     lost = [(name, agent) for name, mode, agent in desks if mode != DeskMode.CLOSED or agent is not None]
     for name, agent in lost:
         _close(work, name, agent)
+    for desk in work.index.site.desks:
+        for ticket in bound_to(work, desk.name):
+            if work.index.find_service(ticket.service) is None:
+                release(work, ticket)
     return DoneAnswer(count=len(lost))
 
 

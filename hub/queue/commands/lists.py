@@ -5,8 +5,9 @@ from hub.queue.commands import announcing
 from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
 from hub.queue.commands.tickets import due_as_walk_in, number_for
+from hub.queue.hours import is_over
 from hub.queue.order import Kind
-from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
+from hub.queue.refusals import DayOver, DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
 from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen, StartAbsent, Transfer
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket
@@ -22,6 +23,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
     ticket = work.ticket(command.ticket)
     if ticket.state is not State.ABSENT or ticket.call is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.START)
+    _need_its_day(work, ticket, Event.START)
     _need_service(view, ticket, Event.START)
     work.change(
         ticket,
@@ -72,6 +74,7 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     """Remettre en file: its own due time after a call, else like a walk-in of now."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.READMIT)
+    _need_its_day(work, ticket, Event.READMIT)
     _need_service(view, ticket, Event.READMIT)
     ticket = readmit_ticket(work, ticket, at_desk=view.desk.name)
     work.publish_desk(view.desk.name)
@@ -166,6 +169,11 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
     if not served and not command.confirmed:
         raise NoOpenDesk(service.name, ticket.label)
     return service.name, None
+
+
+def _need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
+    if is_over(work.index.site, ticket.day, work.now_ms):
+        raise DayOver(ticket.label, ticket.day, event)
 
 
 def _need_service(view: DeskView, ticket: Ticket, event: Event) -> None:

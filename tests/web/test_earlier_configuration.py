@@ -1,0 +1,91 @@
+"""What the page of a desk shows of tickets that the site file no longer provides for, or never did."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from hub.appointments.list_state import ListState
+from hub.database.engine import of_one_moment, open_engine
+from hub.database.migration import migrate
+from hub.queue.requests import CloseLostDesks, MarkAbsent, Park, Resume, Transfer
+from hub.web.desk_drawing import draw
+from hub.web.desk_picture import DeskPicture
+from hub.web.desk_reading import read_desk
+from hub.web.panels import TicketPanel, read_ticket_panel
+from tests.databases import sqlite_url
+from tests.queue.harness import HOUR, Queue, town
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    engine = open_engine(sqlite_url(tmp_path))
+    migrate(engine)
+    made = Queue(engine, town())
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def picture(queue: Queue, desk: str) -> DeskPicture:
+    at = queue.index.desk(desk)
+    with of_one_moment(queue.engine).connect() as connection:
+        rows = read_desk(connection, queue.index, at, queue.now_ms)
+    return draw(rows, queue.index, at, lambda _: None, ListState(source=""))
+
+
+def panel(queue: Queue, ticket: int) -> TicketPanel:
+    with queue.engine.connect() as connection:
+        found = read_ticket_panel(connection, queue.index, queue.index.desk("desk-1"), ticket, queue.now_ms)
+    assert found is not None
+    return found
+
+
+def test_a_ticket_at_the_desk_whose_service_left_the_site_file_is_shown_under_its_name(queue: Queue) -> None:
+    queue.open("desk-1")
+    ticket = queue.issue("papers")
+    assert queue.called("desk-1") == ticket
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    held = picture(queue, "desk-1").held
+    assert held is not None
+    assert (held.id, held.service) == (ticket, "papers")
+
+
+def test_what_a_desk_set_aside_that_left_the_site_file_is_taken_up_by_another_of_its_service(queue: Queue) -> None:
+    queue.open("desk-1", "desk-2")
+    ticket = queue.issue("civil")
+    assert queue.called("desk-2") == ticket
+    queue.ask(Park, desk="desk-2", shown=ticket)
+    assert picture(queue, "desk-1").parked == ()
+    queue.configure(replace(queue.site, desks=queue.site.desks[:1]))
+    queue.job(CloseLostDesks)
+    [parked] = picture(queue, "desk-1").parked
+    assert (parked.id, parked.of_desk) == (ticket, "desk-2")
+    queue.ask(Resume, desk="desk-1", ticket=ticket)
+    assert queue.held("desk-1") == ticket
+
+
+def test_who_was_sent_to_a_desk_under_a_service_it_does_not_serve_is_listed_there_and_nobody_else_of_it(
+    queue: Queue,
+) -> None:
+    queue.open("desk-1", "desk-3")
+    sent, _ = queue.issue("civil"), queue.issue("civil")
+    queue.ask(Transfer, desk="desk-1", ticket=sent, to_desk="desk-3")
+    queues = {each.service: each for each in picture(queue, "desk-3").queues}
+    assert [row.id for row in queues["civil"].rows] == [sent]
+    assert queues["civil"].waiting == 1
+    assert queue.called("desk-3") == sent
+    assert "civil" not in {each.service for each in picture(queue, "desk-3").queues}
+
+
+def test_an_absent_ticket_of_a_day_that_ended_is_said_to_be_over(queue: Queue) -> None:
+    queue.open("desk-1")
+    ticket = queue.issue("civil")
+    queue.called("desk-1")
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    assert not panel(queue, ticket).day_over
+    queue.turn(24 * HOUR)
+    assert panel(queue, ticket).day_over
