@@ -96,13 +96,6 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
-    """Ends the program, for systemd to start it again."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
     """What telemetry says of a role. `stuck`: pins held for 10 s or more. `warnings`: stable words in English."""
 

@@ -21,7 +21,6 @@ from nodes.events import (
     Connected,
     Core,
     Disconnected,
-    Exit,
     Follow,
     Identify,
     Message,
@@ -335,8 +334,6 @@ class Runtime:
                     self._link.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
                 case Follow(topics):
                     self._follow(topics)
-                case Exit(reason):
-                    self._leave(reason)
                 case _:
                     self._perform(effect)
 

@@ -161,9 +161,6 @@ FIRST_ANSWER: Executable = select(_first_answer().label("answer"), _last_event()
 
 _TICKET_COLUMNS = [ticket.c[name] for name in FIELDS]
 TICKET_BY_ID: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, ticket.c.id == ID)
-TICKET_BY_BOOKING: Executable = select(*_TICKET_COLUMNS).where(
-    ticket.c.site == SITE, ticket.c.booking == bindparam("booking")
-)
 TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
     ticket.c.site == SITE, ticket.c.request == bindparam("of")
 )

@@ -15,7 +15,6 @@ from nodes.events import (
     Configured,
     Connected,
     Disconnected,
-    Exit,
     Follow,
     Identify,
     Message,
@@ -342,11 +341,6 @@ def test_a_retained_restart_does_not_end_it_at_every_start(broker: Broker, tmp_p
         say(hub, NodeTopic.REPLY, CONFIG)
         node.until_happened(Message)
         assert node.runtime.step() is None
-
-
-def test_a_role_may_ask_to_be_started_again(node: Node):
-    node.core.asks[Tick] = [Exit("the screen is gone")]
-    assert node.turn(2_000) == RESTART_STATUS
 
 
 def test_a_state_folder_that_cannot_be_used_is_said_by_its_variable(broker: Broker, tmp_path: Path):
