@@ -106,6 +106,12 @@ class TooOld(Refusal):
         self.what, self.age_ms, self.limit_ms = what, age_ms, limit_ms
 
 
+class ClickTooOld(TooOld):
+    """A page said that nothing was kept: who comes back to it does not expect a call any more."""
+
+    code = "click_too_old"
+
+
 class DayOver(Refusal):
     """A ticket of a day that has ended: its number may be somebody else's by now."""
 

@@ -26,13 +26,15 @@ class Source(StrEnum):
 class Origin(Struct, frozen=True):
     """`actor`: a node's name, or a person's account; empty where nobody in person. `request`: the id, None for a job.
 
-    `signed_on`: the actor must be who is signed on at the command's desk, else it is refused.
+    `signed_on`: the actor must be who is signed on at the command's desk, else it is refused. `at_ms`: the moment of a
+    click on the hub's clock, where its page said so: like a press it lives 10 s.
     """
 
     source: Source
     actor: str = ""
     request: str | None = None
     signed_on: bool = False
+    at_ms: int | None = None
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -164,7 +166,7 @@ class Cancel(AtTicket, frozen=True, kw_only=True):
 
 
 class Transfer(AtTicket, frozen=True, kw_only=True):
-    """To a service, or to a desk of the ticket's service (then bound to it). One of the two is named.
+    """To a service, or to a desk under the ticket's own service (then bound to it). One of the two is named.
 
     `confirmed`: yes, though no desk of that service is open.
     """

@@ -113,6 +113,6 @@ TICKET_ACTIONS: dict[str, Action] = {
     "check-in": Action("A booked visitor is here.", _check_in, _RECEPTION),
     "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel), _RECEPTION),
     "transfer": Action(
-        "To another service, or to one desk of the ticket's service; it keeps its seniority.", _transfer, _RECEPTION
+        "To another service, or to one desk under its own service; it keeps its seniority.", _transfer, _RECEPTION
     ),
 }

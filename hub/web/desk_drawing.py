@@ -39,8 +39,8 @@ REOPEN_MS = 10 * MINUTE_MS
 # However still a picture stands, it is drawn anew after this.
 REDRAW_MS = 60_000
 
-# Notes in a ticket's journal that no agent did.
-_SILENT = frozenset({"announce_earlier", "booking_note", "sign_on", "sign_off"})
+# What says who is here, and is nothing done to a ticket.
+_SILENT = frozenset({"sign_on", "sign_off"})
 
 MeanVisit = Callable[[str], int | None]
 
@@ -184,6 +184,7 @@ def _row(waiting: Waiting, ticket: Ticket, index: SiteIndex, desk: Desk, now_ms:
         bound_to=index.desk(bound_to).number if bound_to else None,
         bound_here=ticket.bound_desk == desk.name,
         booking_note=ticket.booking_note,
+        missed=ticket.appointment_ms is not None and not _appointment_counts(ticket),
     )
 
 

@@ -79,7 +79,10 @@ class NextTicket:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One waiting ticket in the list. `bound_to`: number of the desk it waits for, where it is another one."""
+    """One waiting ticket in the list. `bound_to`: number of the desk it waits for, where it is another one.
+
+    `missed`: it came too late for its appointment, and waits like one without.
+    """
 
     id: int
     number: str
@@ -91,6 +94,7 @@ class Row:
     bound_to: str | None = None
     bound_here: bool = False
     booking_note: str | None = None
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

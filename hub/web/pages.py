@@ -175,7 +175,7 @@ class Pages:
         now_ms = self._parts.now_ms()
         content: object = panel
         match panel:
-            case Panel.TRANSFER | Panel.TICKET:
+            case Panel.TRANSFER | Panel.TICKET | Panel.CANCEL:
                 content = self._known(self._ticket_panel(connection, desk, panel, ticket or 0, now_ms), ticket)
             case Panel.SEARCH:
                 content = SearchPanel("", now_ms)

@@ -30,6 +30,7 @@ from protocol.messages import Arrival, DeskMode
 class Panel(StrEnum):
     TRANSFER = "transfer"
     TICKET = "ticket"
+    CANCEL = "cancel"
     CLOSE = "close"
     TAKE = "take"
     KEYS = "keys"

@@ -20,7 +20,14 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 
 # The stable code of a refusal -> HTTP status. What is not here contradicts the state of things: 409.
-STATUS_OF_REFUSAL = {"not_this_desk": 403, "unknown": 404, "too_old": 410, "day_over": 410, "numbers_used_up": 503}
+STATUS_OF_REFUSAL = {
+    "not_this_desk": 403,
+    "unknown": 404,
+    "too_old": 410,
+    "day_over": 410,
+    "click_too_old": 410,
+    "numbers_used_up": 503,
+}
 CONFLICT = 409
 # Unknown things that stand in a path; others came in a body.
 IN_PATH = frozenset({"desk", "ticket", "hall", "report"})

@@ -92,6 +92,7 @@ _REFUSALS = {
     "desk_holds_nobody": "Nobody is at the desk. This page is up to date.",
     "not_this_desk": "%(ticket)s is not for this desk.",
     "too_old": "Too late: a finished ticket can be reopened for ten minutes.",
+    "click_too_old": "Your click reached the hub too late and did nothing. This page is up to date.",
     "day_over": "%(ticket)s is of a day that has ended: its visitor takes a new ticket.",
     "service_closed": "This service issues no tickets at this hour.",
     "numbers_used_up": "This service has issued all its numbers today.",
@@ -123,7 +124,7 @@ def last_action_facts(last: LastAction, zone: str) -> list[str]:
     """When, what, from where: the facts of the last-action line."""
     number = spaced(last.number)
     if not number and last.appointment_ms is not None:
-        number = say("The appointment at %(at)s", at=clock(last.appointment_ms, zone))
+        number = say("appointment at %(at)s", at=clock(last.appointment_ms, zone))
     what = say(_EVENTS.get(last.event, "%(number)s changed"), number=number)
     if last.finished is not None:
         what = say("%(finished)s finished, %(number)s called", finished=spaced(last.finished), number=number)

@@ -38,6 +38,21 @@ def state_of(stand: Stand, ticket: int) -> State:
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_click_that_the_hub_gets_much_later_calls_nobody_and_is_said(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    answers: list[Route] = []
+    show(page)
+    page.route("**/desks/*/next", lambda route: answers.append(route))  # noqa: PLW0108 - playwright looks into it
+    with page.expect_request("**/desks/*/next"):
+        page.keyboard.press("s")
+    clock.turn(seconds=11)
+    answers[0].continue_()
+    expect(page.locator("#answer")).to_contain_text("Votre appui est arrivé trop tard")
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+
+
 def test_every_key_does_what_its_letter_says(page: Page, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.morning(stand, clock)
     show(page)
@@ -155,6 +170,19 @@ def test_suivant_is_off_right_after_a_call(page: Page, stand: Stand, clock: Turn
     clock.turn(seconds=3.1)
     expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
     assert held(stand) == "A012"
+
+
+def test_the_undo_of_a_call_names_it_where_the_last_action_was_another(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    page.keyboard.press("s")
+    expect(page.locator("#undo")).to_contain_text("Annuler l’appel")
+    expect(page.locator("#undo")).not_to_contain_text("A\u00a0015")
+    page.keyboard.press("u")
+    expect(page.locator(".last")).to_contain_text("pause demandée")
+    expect(page.locator("#undo")).to_contain_text("Annuler l’appel de A\u00a0015")
 
 
 def test_a_finish_and_call_is_undone_as_one(page: Page, stand: Stand, clock: TurnedClock) -> None:

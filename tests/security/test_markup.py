@@ -113,7 +113,7 @@ def agent(town: Town, token: str) -> Iterator[httpx.Client]:
 
 def test_no_page_takes_a_name_for_markup(tickets: dict[str, int], agent: httpx.Client) -> None:
     paths = ["/", "/desks/desk-1", "/desks/desk-3", *(f"/desks/desk-3?panel={panel}" for panel in Panel)]
-    for panel in (Panel.TICKET, Panel.TRANSFER):
+    for panel in (Panel.TICKET, Panel.TRANSFER, Panel.CANCEL):
         paths += [f"/desks/desk-3?panel={panel}&ticket={ticket}" for ticket in tickets.values()]
     for path in paths:
         for headers in ({}, {"HX-Request": "true"}):

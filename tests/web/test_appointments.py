@@ -15,8 +15,10 @@ from hub.auth.roles import Role
 from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
+from hub.queue.states import State
 from hub.site import Hall
 from hub.web.booking_sentences import list_age
+from hub.web.desk_reading import read_ticket
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, served
 from tests.web.texts import SCRIPT, at, text_of
@@ -64,7 +66,7 @@ def test_the_word_by_which_a_phone_follows_a_ticket_is_on_no_page(client: httpx.
     client.post(f"/desks/desk-3/tickets/{ticket}/cancel", data={"shown": ""})
     pages.append(client.get("/desks/desk-3").text)
     assert [page for page in pages if word[:4] in page.lower()] == []
-    assert "Le rendez-vous de 10:45 annulé" in text_of(pages[-1])
+    assert "rendez-vous de 10:45 annulé" in text_of(pages[-1])
 
 
 def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
@@ -102,7 +104,7 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
     stand.list_state = ListState(source="Publik")
     page = text_of(client.get("/desks/desk-3").text)
     assert "Rendez-vous attendus lecture de la liste en cours" in page
-    assert "Plus personne n’est attendu aujourd’hui" in page
+    assert "Plus personne n’est attendu à ce guichet aujourd’hui" in page
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_a_booking_is_found_by_name_or_code(client: httpx.Client, stand: Stand, 
 @pytest.mark.parametrize("query", ["", "  ", "personne", "🎉", "JTKVQDB", "%", "_", "' or 1=1 --", "\x00"])
 def test_what_finds_nothing_says_what_to_do(client: httpx.Client, stand: Stand, query: str) -> None:
     stand.book("civil", at("10:45"), name=NAME, confirmation="JTKVQDBZ")
-    assert "Rien de trouvé." in search(client, query)
+    assert "Aucun rendez-vous trouvé." in search(client, query)
 
 
 def test_a_search_shows_the_first_fifty_and_the_total(client: httpx.Client, stand: Stand) -> None:
@@ -196,7 +198,7 @@ def test_a_name_that_may_no_longer_be_kept_is_not_found(client: httpx.Client, st
     stand.book("civil", at("10:45"), name=NAME)
     with stand.engine.execution_options(write=True).begin() as connection:
         connection.exec_driver_sql(f"update visitor_name set delete_after_ms = {stand.now_ms()}")  # noqa: S608
-    assert "Rien de trouvé." in search(client, "zoé")
+    assert "Aucun rendez-vous trouvé." in search(client, "zoé")
     assert "Zoé" not in client.get("/desks/desk-3").text
 
 
@@ -295,6 +297,40 @@ def test_who_comes_on_another_day_is_told_which_and_may_not_be_checked_in(client
     panel = client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text
     assert "Pas aujourd’hui : ce rendez-vous est le 25/11 à 10:45." in text_of(panel)
     assert "/check-in" not in panel
+
+
+def state_of(stand: Stand, ticket: int) -> State | None:
+    with stand.engine.connect() as connection:
+        found = read_ticket(connection, stand.site.name, ticket)
+    return found.state if found else None
+
+
+def test_who_came_too_late_is_listed_with_a_missed_appointment_and_waits_like_one_without(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    in_time, too_late = stand.book("civil", at("8:35")), stand.book("civil", at("8:40"))
+    clock.set("8:38")
+    check_in(client, in_time)
+    clock.set("8:50")
+    check_in(client, too_late)
+    rows = re.findall(r'<td class="(when[^"]*)">(.*?)</td>', client.get("/desks/desk-3").text)
+    shown = [(style, text_of(cell)) for style, cell in rows if "8:" in cell]
+    assert shown[:2] == [("when is-booked", "8:35"), ("when", "8:40 manqué")]
+
+
+def test_cancelling_asks_once_and_nothing_is_done_by_opening_the_question(client: httpx.Client, stand: Stand) -> None:
+    ticket = stand.book("civil", at("10:45"))
+    panel = client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text
+    assert f"/tickets/{ticket}/cancel" not in panel
+    assert f"?panel=cancel&amp;ticket={ticket}" in panel or f"?panel=cancel&ticket={ticket}" in panel
+    question = client.get(f"/desks/desk-3?panel=cancel&ticket={ticket}", headers=SCRIPT).text
+    assert "Annuler le rendez-vous de 10:45\u00a0?" in question
+    assert f'formaction="/desks/desk-3/tickets/{ticket}/cancel"' in question
+    assert state_of(stand, ticket) is State.EXPECTED
+    client.post(f"/desks/desk-3/tickets/{ticket}/cancel", data={"shown": ""})
+    assert state_of(stand, ticket) is State.CANCELLED
+    question = client.get(f"/desks/desk-3?panel=cancel&ticket={ticket}", headers=SCRIPT).text
+    assert "formaction" not in question
 
 
 def test_a_cancelled_appointment_says_so(client: httpx.Client, stand: Stand) -> None:

@@ -57,6 +57,19 @@ def test_one_rendering_sends_one_command_however_often_it_is_sent(client: httpx.
     assert client.get("/api/v1/desks/desk-3").json()["held"]["number"] == "A001"
 
 
+@pytest.mark.parametrize(("said", "status"), [("11", 410), ("-1", 303), ("soon", 303), ("9" * 20, 303)])
+def test_a_click_that_comes_much_too_late_does_nothing_and_says_so(
+    client: httpx.Client, stand: Stand, clock: TurnedClock, said: str, status: int
+) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    clicked_at = str(clock.now_ms() - int(said) * 1000) if said == "11" else said
+    answer = client.post("/desks/desk-3/next", data={"shown": ""}, headers={"Suivant-Clicked-At": clicked_at})
+    assert answer.status_code == status
+    assert ("Votre appui est arrivé trop tard" in text_of(answer.text)) == (status == 410)
+    assert (client.get("/api/v1/desks/desk-3").json()["held"] is None) == (status == 410)
+
+
 def test_who_was_slower_reads_who_did_what_to_the_second(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:

@@ -2,7 +2,7 @@
 
 from hub.queue import store
 from hub.queue.commands.signing import leave
-from hub.queue.refusals import DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
+from hub.queue.refusals import ClickTooOld, DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
 from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -115,6 +115,12 @@ def moved_on(work: Work, view: DeskView) -> Refusal:
         return DeskMovedOn(view.desk.name, None, None, "", "", 0)
     did, ticket_id, source, actor, at_ms = rows[0]
     return DeskMovedOn(view.desk.name, Event(did), work.ticket(ticket_id).label, source, actor, at_ms)
+
+
+def age_of_click(work: Work) -> None:
+    """A page that lost the hub says that nothing is kept; what was on its way must not be done much later."""
+    if work.origin.at_ms is not None and work.now_ms - work.origin.at_ms > PRESS_LIFE_MS:
+        raise ClickTooOld("the click", work.now_ms - work.origin.at_ms, PRESS_LIFE_MS)
 
 
 def age_of_gesture(work: Work, at_ms: int) -> None:

@@ -187,6 +187,8 @@ document.addEventListener("htmx:config:request", (event) => {
   gestures.clear();
   gestures.set(gesture, { id, at: performance.now() });
   request.body.set("id", id);
+  /* A click that waits for the hub for long does nothing: this page has said so by then. */
+  request.headers["Suivant-Clicked-At"] = String(Math.floor(now()));
 });
 
 /* What is off stays where it is and does nothing; offline, everything is off but what only this page does. */
@@ -215,6 +217,9 @@ let typed = "";
 /* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
 const PANEL_DEAF_MS = 700;
 let openedAt = 0;
+/* A panel that comes so late is not waited for any more, and would take the keys. */
+const PANEL_LATE_MS = 5000;
+let askedAt = 0;
 let struck = "";
 let openedWith = "";
 
@@ -232,6 +237,7 @@ document.addEventListener("htmx:before:request", (event) => {
   if (request.method !== "GET" || sourceElement.matches(".panel")) return;
   /* Until the panel stands, no key may mean something else. */
   opening = true;
+  askedAt = performance.now();
   openedWith = struck;
   if (!panel()) opener = sourceElement;
 });
@@ -245,6 +251,11 @@ document.addEventListener("htmx:finally:request", (event) => {
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
 document.addEventListener("htmx:before:swap", (event) => {
+  const isPanel = opening && event.detail.ctx.request?.method === "GET";
+  if (isPanel && performance.now() - askedAt > PANEL_LATE_MS) {
+    event.preventDefault();
+    return;
+  }
   const kind = event.detail.ctx.response?.headers.get("content-type") ?? "text/html";
   if (kind.startsWith("text/html")) return;
   event.preventDefault();
