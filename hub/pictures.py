@@ -173,6 +173,7 @@ class Pictures:
         calls = self._calls(name, now_ms)
         opened = any(is_open(service, now_ms, site.zone) for service in services)
         opened = opened or any(waiting.get(service.name, 0) for service in services)
+        opening = None if opened else next_opening(services, now_ms, site.zone)
         return HallState(
             revision=revision,
             hall=name,
@@ -191,7 +192,8 @@ class Pictures:
                 for service in services
             ),
             messages=hall.messages,
-            opens=None if opened else next_opening(services, now_ms, site.zone),
+            opens=opening.opens if opening else None,
+            opens_on=opening.day if opening else None,
         )
 
     def _calls(self, hall: str, now_ms: int) -> tuple[Call, ...]:

@@ -4,6 +4,7 @@ Every message is a JSON object in UTF-8 and carries `v`, the version of the cont
 does not know, so that a newer sender may add some; it refuses another `v`.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
@@ -346,7 +347,8 @@ class Emergency(Struct, frozen=True, kw_only=True):
 class HallState(_Message, frozen=True, kw_only=True):
     """Retained. The whole picture of a hall; `calls` newest first: four, and each one that is not said to its end.
 
-    `opens`: local time of the next opening, `8:30`, where the hall is closed. `at`: when the picture was made.
+    `opens`: local time of the next opening, `8:30`, where the hall is closed; `opens_on`: its local day, which older
+    hubs do not tell. `at`: when the picture was made.
     """
 
     revision: Revision
@@ -359,6 +361,7 @@ class HallState(_Message, frozen=True, kw_only=True):
     waiting: tuple[Waiting, ...]
     messages: tuple[Text, ...] = ()
     opens: str | None = None
+    opens_on: date | None = None
     emergency: Emergency | None = None
 
 

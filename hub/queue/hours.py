@@ -1,6 +1,7 @@
 """Opening hours, local days and the end of a day. Pure: the moment comes in, in ms since 1970 UTC."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -61,19 +62,27 @@ def is_open(service: Service, moment_ms: int, zone: str) -> bool:
     return _within(service, moment_ms, zone, service.opens, service.closes)
 
 
-def next_opening(services: Iterable[Service], moment_ms: int, zone: str) -> str | None:
-    """Local time of the next opening within a week, `8:30`; None where nothing opens."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A local day and the time on it, `8:30`."""
+
+    day: date
+    opens: str
+
+
+def next_opening(services: Iterable[Service], moment_ms: int, zone: str) -> Opening | None:
+    """The next opening, which is within a week; None where nothing opens."""
     now = local(moment_ms, zone)
     today_minute = now.hour * 60 + now.minute
     for ahead in range(8):
-        weekday = EVERY_DAY[(now.weekday() + ahead) % 7]
+        day = now.date() + ahead * _DAY
         openings = [
             service.opens
             for service in services
-            if weekday in service.days and (ahead > 0 or minute_of(service.opens) > today_minute)
+            if EVERY_DAY[day.weekday()] in service.days and (ahead > 0 or minute_of(service.opens) > today_minute)
         ]
         if openings:
-            return min(openings, key=minute_of)
+            return Opening(day, min(openings, key=minute_of))
     return None
 
 

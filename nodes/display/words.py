@@ -8,6 +8,7 @@ from pathlib import Path
 LOCALE = Path(__file__).parents[1] / "locale"
 DOMAIN = "display"
 _MINUTES_AN_HOUR = 60
+_DAYS_A_WEEK = 7
 
 
 def _marked(message: str) -> str:
@@ -78,8 +79,13 @@ class Words:
     def may_be_old(self) -> str:
         return self.catalogue.gettext("What is shown may be old. Ask at reception.")
 
-    def opens_at(self, time: str) -> str:
-        return self.catalogue.gettext("Opens at {time}").format(time=time)
+    def opens(self, time: str, day: date | None, today: date) -> str:
+        """A weekday alone names the six days after today; from then on it takes the date."""
+        if day is None or day <= today:
+            return self.catalogue.gettext("Opens at {time}").format(time=time)
+        if (day - today).days < _DAYS_A_WEEK:
+            return self.catalogue.gettext("Opens {weekday} at {time}").format(weekday=self._weekday(day), time=time)
+        return self.catalogue.gettext("Opens on {day} at {time}").format(day=self.day(day), time=time)
 
     def offline_since(self, seconds: int) -> str:
         minutes, rest = divmod(seconds, 60)
@@ -89,11 +95,14 @@ class Words:
         return self.catalogue.gettext("Offline for {hours} h {minutes}").format(hours=hours, minutes=f"{minutes:02d}")
 
     def day(self, day: date) -> str:
-        weekday = self.catalogue.gettext(_WEEKDAYS[day.weekday()])
+        weekday = self._weekday(day)
         month = self.catalogue.gettext(_MONTHS[day.month - 1])
         if day.day == 1:
             return self.catalogue.gettext("{weekday} 1 {month}").format(weekday=weekday, month=month)
         return self.catalogue.gettext("{weekday} {day} {month}").format(weekday=weekday, day=day.day, month=month)
+
+    def _weekday(self, day: date) -> str:
+        return self.catalogue.gettext(_WEEKDAYS[day.weekday()])
 
 
 def words_in(language: str) -> Words:

@@ -70,6 +70,14 @@ def kinds(effects) -> list[type]:
     return [type(each) for each in effects]
 
 
+def test_the_picture_of_an_older_hub_which_tells_no_day_of_opening_is_shown(display):
+    newer = encode(hall(41, open=False, opens="8:30"))
+    older = newer.replace(b',"opens_on":null', b"")
+    assert older != newer
+    display.happen(Message(TOPICS.hall_state(HALL.hall), older, True, display.now_ms))
+    assert (display.scene.hall.opens, display.scene.hall.opens_on) == ("8:30", None)
+
+
 def test_a_display_follows_its_own_hall_alone():
     display = Display(configured=False)
     assert display.happen(Configured(CONFIG))[0] == Follow(

@@ -1,5 +1,6 @@
 """What stands on the screen in each state of a hall."""
 
+from datetime import date
 from itertools import pairwise
 
 import pytest
@@ -7,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
+from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST
 from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER, contrast
 from nodes.display.pictures import EMERGENCY as EVACUATION
 from nodes.display.sizes import Screen
-from protocol.messages import Call, Emergency, Waiting
+from protocol.messages import Call, Emergency, HallState, Waiting
 from tests.display.scenes import (
     LANDSCAPE,
     NOW,
@@ -19,10 +21,12 @@ from tests.display.scenes import (
     announce,
     call,
     hall,
+    ink,
     laid_out,
     painted,
     scene,
     service,
+    text,
     texts,
     under,
 )
@@ -83,9 +87,37 @@ def test_before_the_first_call_visitors_are_welcomed(words, fonts):
     assert "Derniers appels" not in said
 
 
-def test_a_closed_hall_says_when_it_opens(words, fonts):
-    said = texts(laid_out(scene(hall=hall(calls=(), waiting=(), open=False, opens="8:30")), LANDSCAPE, words, fonts))
-    assert {"Fermé", "Ouvre à 8:30"} <= set(said)
+def closed(opens_on: date | None) -> HallState:
+    return hall(calls=(), waiting=(), open=False, opens="8:30", opens_on=opens_on)
+
+
+@pytest.mark.parametrize(
+    ("opens_on", "said"),
+    [
+        (None, "Ouvre à 8:30"),
+        (date(2026, 11, 24), "Ouvre à 8:30"),
+        (date(2026, 11, 25), "Ouvre mercredi à 8:30"),
+        (date(2026, 11, 30), "Ouvre lundi à 8:30"),
+        (date(2026, 12, 1), "Ouvre le mardi 1er décembre à 8:30"),
+        (date(2027, 1, 4), "Ouvre le lundi 4 janvier à 8:30"),
+    ],
+)
+def test_a_closed_hall_says_on_a_tuesday_when_it_opens(words, fonts, opens_on, said):
+    for screen in SCREENS:
+        assert {"Fermé", said} <= set(texts(laid_out(scene(hall=closed(opens_on)), screen, words, fonts)))
+
+
+def test_after_midnight_a_closed_hall_opens_today_without_a_new_picture(words, fonts):
+    monday_ms = NOW + 6 * 24 * 3_600_000
+    shown = scene(hall=closed(date(2026, 11, 30)), now_ms=monday_ms)
+    assert "Ouvre à 8:30" in texts(laid_out(shown, LANDSCAPE, words, fonts))
+
+
+def test_the_longest_day_of_opening_stays_beside_the_clock(words, fonts):
+    for screen in SCREENS:
+        picture = laid_out(scene(hall=closed(date(2026, 12, 23))), screen, words, fonts)
+        opens = text(picture, "Ouvre le mercredi 23 décembre à 8:30")
+        assert ink(opens, fonts).right <= (LANDSCAPE_LIST if screen is LANDSCAPE else PORTRAIT_LIST).right
 
 
 def test_after_the_last_ticket_those_who_wait_still_see_their_calls(words, fonts):
@@ -220,6 +252,7 @@ halls = st.builds(
     waiting=st.lists(waiting, max_size=9).map(tuple),
     messages=st.lists(anything, max_size=3).map(tuple),
     opens=st.none() | anything,
+    opens_on=st.none() | st.dates(),
     open=st.booleans(),
     emergency=st.none() | st.builds(Emergency, title=anything, lines=st.lists(anything, max_size=5).map(tuple)),
 )

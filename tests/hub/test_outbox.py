@@ -1,6 +1,7 @@
 """What is told to the world, in which order, and when time alone changes a picture."""
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pytest
@@ -260,13 +261,13 @@ def test_the_hall_opens_by_the_clock_alone_with_a_greater_revision(new_queue):
     told.outbox.republish()
     told.settle()
     before = told.last("hall/hall/state")
-    assert (before.open, before.opens) == (False, "8:30")
+    assert (before.open, before.opens, before.opens_on) == (False, "8:30", date(2026, 11, 24))
     queue.now_ms = moment("2026-11-24 08:30")
     told.go_round(25.0)
     told.do_later()
     told.go_round(0.6)
     after = told.last("hall/hall/state")
-    assert (after.open, after.opens) == (True, None)
+    assert (after.open, after.opens, after.opens_on) == (True, None, None)
     assert after.revision > before.revision
     told.outbox._disconnect()
 

@@ -1,8 +1,11 @@
 """The end of a day: once or twice, in time or at the next start."""
 
-import pytest
+from datetime import date
 
-from hub.queue.hours import day_end_ms, is_open, last_ended_day, local_day, next_opening
+import pytest
+from msgspec.structs import replace
+
+from hub.queue.hours import Opening, day_end_ms, is_open, last_ended_day, local_day, next_opening
 from hub.queue.requests import (
     CheckIn,
     EndDay,
@@ -210,8 +213,11 @@ def test_a_local_day_is_the_site_s_own():
 
 
 def test_the_next_opening_is_found_within_a_week():
-    assert next_opening(SERVICES, moment("2026-11-24 07:00"), "Europe/Paris") == "8:30"
-    assert next_opening(SERVICES, moment("2026-11-28 12:00"), "Europe/Paris") == "8:30"
+    assert next_opening(SERVICES, moment("2026-11-24 07:00"), "Europe/Paris") == Opening(date(2026, 11, 24), "8:30")
+    assert next_opening(SERVICES, moment("2026-11-28 08:00"), "Europe/Paris") == Opening(date(2026, 11, 30), "8:30")
+    assert next_opening(SERVICES, moment("2026-12-31 12:00"), "Europe/Paris") == Opening(date(2027, 1, 1), "8:30")
     assert next_opening((), moment("2026-11-24 07:00"), "Europe/Paris") is None
+    tuesdays = (replace(SERVICES[0], days=("tuesday",)),)
+    assert next_opening(tuesdays, moment("2026-11-24 18:00"), "Europe/Paris") == Opening(date(2026, 12, 1), "8:30")
     assert is_open(SERVICES[0], moment("2026-11-24 16:59"), "Europe/Paris")
     assert not is_open(SERVICES[0], moment("2026-11-24 17:00"), "Europe/Paris")

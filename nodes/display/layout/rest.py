@@ -73,7 +73,8 @@ def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, hei
         draw_list(canvas, plan, scene.series, hall.calls, words, old=old, height=height, magnify=magnify)
         return
     if _is_over(hall):
-        draw_instead(canvas, plan, words.closed, words.opens_at(hall.opens) if hall.opens else "")
+        opens = words.opens(hall.opens, hall.opens_on, scene.local.date()) if hall.opens else ""
+        draw_instead(canvas, plan, words.closed, opens)
         return
     draw_instead(canvas, plan, words.welcome, words.take_a_ticket)
 
