@@ -3,7 +3,7 @@
 import os
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -62,6 +62,11 @@ BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
 HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
 
 
+# A node of another version may warn of what is not known here.
+_OTHER_WARNING = "other"
+_WARNING_LABELS = frozenset({*wire.NodeWarning, _OTHER_WARNING})
+
+
 class _OnlyId(msgspec.Struct):
     """As much of a message that was refused as it takes to answer it."""
 
@@ -117,6 +122,7 @@ class Broker:
         self._metrics = metrics
         self._generation = 0
         self._online: dict[str, Role] = {}
+        self._warnings: dict[str, frozenset[str]] = {}
         self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
@@ -286,7 +292,7 @@ class Broker:
                 self._metrics.broker_connected(False)
                 # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
                 self._online.clear()
-                self._count_online()
+                self._count_nodes()
                 log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
                 log.error("broker.refused_publication", reason=reason)
@@ -304,9 +310,7 @@ class Broker:
             if event.topic.endswith(f"/{NodeTopic.STATUS}"):
                 self._hear_status(node, _statuses.parse(event.payload))
                 return
-            telemetry = _telemetry.parse(event.payload)
-            if telemetry.stuck or telemetry.warnings:
-                log.warning("node.warns", node=node.name, stuck=telemetry.stuck, warnings=telemetry.warnings)
+            self._hear_telemetry(node, _telemetry.parse(event.payload))
         except BadMessage as error:
             self._bad(_reason(event.payload, error), event.topic, str(error))
 
@@ -316,15 +320,24 @@ class Broker:
             self._online[node.name] = node.role
         else:
             self._online.pop(node.name, None)
+            self._warnings.pop(node.name, None)
         if known is not status.online:
             log.info("node.online" if status.online else "node.offline", node=node.name, role=node.role)
-        self._count_online()
+        self._count_nodes()
 
-    def _count_online(self) -> None:
+    def _hear_telemetry(self, node: Node, telemetry: wire.Telemetry) -> None:
+        if telemetry.stuck or telemetry.warnings:
+            log.warning("node.warns", node=node.name, stuck=telemetry.stuck, warnings=telemetry.warnings)
+        self._warnings[node.name] = frozenset(map(_label, telemetry.warnings))
+        self._count_nodes()
+
+    def _count_nodes(self) -> None:
         counts: dict[str, int] = dict.fromkeys(Role, 0)
         for role in self._online.values():
             counts[role] += 1
         self._metrics.nodes_online(counts)
+        warned = Counter(label for node in self._online for label in self._warnings.get(node, ()))
+        self._metrics.node_warnings({label: warned[label] for label in _WARNING_LABELS})
 
     def _tick(self) -> None:
         now_ms = monotonic_ms()
@@ -357,6 +370,11 @@ class Broker:
 
     def _status(self, *, online: bool) -> wire.HubStatus:
         return wire.HubStatus(online=online, version=self._version, boot=self._boot)
+
+
+def _label(warning: str) -> str:
+    word = warning.partition(":")[0]
+    return word if word in _WARNING_LABELS else _OTHER_WARNING
 
 
 def _reason(payload: bytes, error: BadMessage) -> BadReason:

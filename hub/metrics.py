@@ -90,6 +90,7 @@ class Metrics:
         self._outbox = Gauge("suivant_outbox_pictures", "pictures that wait to be published", registry=registry)
         self._waiting = Gauge("suivant_waiting_tickets", "tickets that wait", ["service"], registry=registry)
         self._nodes = Gauge("suivant_nodes_online", "nodes that are online", ["role"], registry=registry)
+        self._warnings = Gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"], registry=registry)
         self._broker = Gauge("suivant_broker_connected", "1 while the broker is reached", registry=registry)
         self._readers = Gauge("suivant_live_readers", "pages that follow by WebSocket", registry=registry)
         self._drops = Counter("suivant_live_drops", "pages dropped because they read too slowly", registry=registry)
@@ -171,6 +172,11 @@ class Metrics:
         """The number of nodes online of each role."""
         for role, count in counts.items():
             self._nodes.labels(role).set(count)
+
+    def node_warnings(self, counts: Mapping[str, int]) -> None:
+        """How many nodes online say each warning: of `protocol.messages.NodeWarning`, or `other`."""
+        for warning, count in counts.items():
+            self._warnings.labels(warning).set(count)
 
     def broker_connected(self, connected: bool) -> None:
         self._broker.set(connected)

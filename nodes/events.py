@@ -97,7 +97,7 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What telemetry says of a role. `stuck`: pins held for 10 s or more. `warnings`: stable words in English."""
+    """What telemetry says. `stuck`: pins held for 10 s or more. `warnings`: each begins as NodeWarning says."""
 
     stuck: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()

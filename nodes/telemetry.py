@@ -4,7 +4,7 @@ import resource
 from dataclasses import dataclass
 
 from nodes.events import Condition
-from protocol.messages import Telemetry
+from protocol.messages import NodeWarning, Telemetry
 
 PERIOD_MS = 60_000
 # What changed for a role is told at once, but not each time a loose contact changes its mind.
@@ -32,7 +32,7 @@ class Reports:
         return True
 
     def report(self, condition: Condition, bad_messages: int, now_ms: int) -> Telemetry:
-        refused = (f"{bad_messages} messages refused",) if bad_messages else ()
+        refused = (f"{NodeWarning.MESSAGES_REFUSED}: {bad_messages}",) if bad_messages else ()
         return Telemetry(
             uptime_s=(now_ms - self.started_ms) // 1000,
             memory_mib=resident_mib(),

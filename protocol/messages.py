@@ -49,6 +49,25 @@ class Role(StrEnum):
     TICKET_PRINTER = "ticket_printer"
 
 
+class NodeWarning(StrEnum):
+    """How a warning of a node begins: alone or with a colon and more behind it. Other versions may say others."""
+
+    PAPER_OUT = "paper_out"
+    PAPER_NEAR_END = "paper_near_end"
+    COVER_OPEN = "cover_open"
+    PRINTER_ERROR = "printer_error"
+    PRINTER_OFFLINE = "printer_offline"
+    PRINTER_UNREACHABLE = "printer_unreachable"
+    PRINTER_SILENT = "printer_silent"
+    SPOOL_FAILED = "spool_failed"
+    SCANNER_AWAY = "scanner_away"
+    PINS_UNUSABLE = "pins_unusable"
+    MUTE = "mute"
+    TOO_SMALL = "too_small"
+    DISK = "disk"
+    MESSAGES_REFUSED = "messages_refused"
+
+
 class _Message(Struct, frozen=True, kw_only=True):
     v: Version = VERSION
 
@@ -83,7 +102,7 @@ class NodeStatus(_Message, frozen=True, kw_only=True):
 
 
 class Telemetry(_Message, frozen=True, kw_only=True):
-    """What a node says of itself now and then. `stuck`: the pins held for 10 s or more."""
+    """What a node says of itself now and then. `stuck`: the pins held for 10 s or more; `warnings`: see NodeWarning."""
 
     uptime_s: Count
     memory_mib: float

@@ -20,7 +20,7 @@ from nodes.events import (
     Tick,
 )
 from protocol.heartbeat import HubTime
-from protocol.messages import BadMessage, DeskButtonConfig, DeskState, Parser, Reply
+from protocol.messages import BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply
 from protocol.topics import NodeTopic, Topics
 
 _REPLY: Parser[Reply] = Parser(Reply)
@@ -75,7 +75,7 @@ class DeskButton:
         stuck = self._gestures.stuck(self._now_ms) and self._config is not None
         return Condition(
             stuck=(self._config.button_pin,) if stuck and self._config else (),
-            warnings=("pins_unusable",) if self._pins_unusable else (),
+            warnings=(NodeWarning.PINS_UNUSABLE,) if self._pins_unusable else (),
         )
 
     def _happened(self, event: object, now_ms: int) -> list[object]:

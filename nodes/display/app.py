@@ -28,7 +28,7 @@ from protocol.environment import PREFIX, Described, describe, read
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.link import monotonic_ms
-from protocol.messages import Announce, DisplayConfig, Role
+from protocol.messages import Announce, DisplayConfig, NodeWarning, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
 LANGUAGE = "fr"
@@ -109,7 +109,7 @@ class Stage:
         except OSError as error:
             # The screen goes on; only a restart would know less.
             _log.exception("state.not_kept", reason=str(error))
-            self.warnings.say("disk", ("disk: what is shown is not kept",))
+            self.warnings.say("disk", (f"{NodeWarning.DISK}: what is shown is not kept",))
             return
         self.warnings.say("disk", ())
 
@@ -128,7 +128,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     control = None if simulated is None else _control(simulated)
     window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
     warnings = Warnings(inbox)
-    sound = Sound(lambda mute: warnings.say("sound", ("mute",) if mute else ()))
+    sound = Sound(lambda mute: warnings.say("sound", (NodeWarning.MUTE,) if mute else ()))
     started_ms = monotonic_ms()
     core = DisplayCore(
         node=settings.node.node,

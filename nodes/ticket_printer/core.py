@@ -50,6 +50,7 @@ from protocol.messages import (
     CommandKind,
     Done,
     IssueTicket,
+    NodeWarning,
     Parser,
     Refused,
     Reply,
@@ -125,15 +126,15 @@ class TicketPrinter:
         if self._printer.fault is not None:
             yield self._printer.fault.value
         elif not self._printer.answered:
-            yield "printer_silent"
+            yield NodeWarning.PRINTER_SILENT
         if self._printer.near_end:
-            yield "paper_near_end"
+            yield NodeWarning.PAPER_NEAR_END
         if self._spool_failed:
-            yield "spool_failed"
+            yield NodeWarning.SPOOL_FAILED
         if self._pins_unusable:
-            yield "pins_unusable"
+            yield NodeWarning.PINS_UNUSABLE
         if self._keyboards.away:
-            yield "scanner_away"
+            yield NodeWarning.SCANNER_AWAY
 
     # --- what happens ---
 

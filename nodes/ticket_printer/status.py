@@ -6,6 +6,8 @@ Source: Epson's ESC/POS reference for DLE EOT and GS r, with the Citizen and Bem
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from protocol.messages import NodeWarning
+
 FENCE = b"\x1dr\x01"
 STATUS_BACK_OFF = b"\x1da\x00"
 
@@ -28,13 +30,13 @@ class Ask(IntEnum):
 
 
 class Fault(StrEnum):
-    """Why nothing can be printed."""
+    """Why nothing can be printed, as telemetry warns of it."""
 
-    PAPER_OUT = "paper_out"
-    COVER_OPEN = "cover_open"
-    ERROR = "printer_error"
-    OFFLINE = "printer_offline"
-    UNREACHABLE = "printer_unreachable"
+    PAPER_OUT = NodeWarning.PAPER_OUT.value
+    COVER_OPEN = NodeWarning.COVER_OPEN.value
+    ERROR = NodeWarning.PRINTER_ERROR.value
+    OFFLINE = NodeWarning.PRINTER_OFFLINE.value
+    UNREACHABLE = NodeWarning.PRINTER_UNREACHABLE.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hub.web.parts import WebParts
 from nodes.__main__ import ROLES, _all_settings
 from nodes.__main__ import _parser as node_parser
 from protocol.environment import describe
+from protocol.messages import NodeWarning
 from protocol.topics import NodeTopic, Topics
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,11 @@ def test_the_list_of_topics_is_whole():
 @pytest.mark.parametrize("route", sorted(routes()))
 def test_every_route_is_documented(route):
     assert f"{route}`" in DOCS
+
+
+@pytest.mark.parametrize("warning", NodeWarning)
+def test_every_warning_of_a_node_is_documented(warning):
+    assert f"`{warning}`" in DOCS
 
 
 @pytest.mark.parametrize("metric", sorted(metrics()))

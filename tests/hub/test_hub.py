@@ -33,6 +33,7 @@ from protocol.messages import (
     Refused,
     Reply,
     Role,
+    Telemetry,
     TicketPrinterConfig,
     TicketReply,
     encode,
@@ -284,6 +285,43 @@ def test_a_node_that_comes_and_goes_is_counted(town_hall):
             status = NodeStatus(online=online, role=Role.DISPLAY, version="1", boot="b")
             screen.peer.publish(topic, encode(status))
             eventually(lambda count=count: hub.metric('suivant_nodes_online{role="display"}') == count)
+
+
+def test_a_dispenser_without_paper_is_counted_until_it_has_paper_or_goes(town_hall):
+    hub = town_hall
+    with node(hub, "printer-1") as printer, node(hub, "screen-1") as screen:
+        for each, role in ((printer, Role.TICKET_PRINTER), (screen, Role.DISPLAY)):
+            _tell(each, NodeTopic.STATUS, NodeStatus(online=True, role=role, version="1", boot="b"))
+        _warn(printer, "paper_out", "paper_out")
+        _warn(screen, "too_small: call reads to 3.5 m", "too_small: list reads to 3.5 m")
+        eventually(lambda: (_warned(hub, "paper_out"), _warned(hub, "too_small")) == (1, 1))
+        _warn(printer)
+        eventually(lambda: _warned(hub, "paper_out") == 0)
+        _warn(printer, "paper_out")
+        eventually(lambda: _warned(hub, "paper_out") == 1)
+        _tell(printer, NodeTopic.STATUS, NodeStatus(online=False, role=Role.TICKET_PRINTER, version="1", boot="b"))
+        eventually(lambda: (_warned(hub, "paper_out"), _warned(hub, "too_small")) == (0, 1))
+
+
+def test_warnings_that_the_hub_does_not_know_are_one_series(town_hall):
+    hub = town_hall
+    with node(hub, "screen-1") as screen:
+        _tell(screen, NodeTopic.STATUS, NodeStatus(online=True, role=Role.DISPLAY, version="1", boot="b"))
+        _warn(screen, "mute", *(f"odd_{number}" for number in range(20)))
+        eventually(lambda: (_warned(hub, "mute"), _warned(hub, "other")) == (1, 1))
+    assert "odd_" not in hub.hub.metrics.text().decode()
+
+
+def _tell(sender, topic, message):
+    sender.peer.publish(sender.topics.node(sender.name, topic), encode(message))
+
+
+def _warn(sender, *warnings):
+    _tell(sender, NodeTopic.TELEMETRY, Telemetry(uptime_s=1, memory_mib=1.0, warnings=warnings))
+
+
+def _warned(hub, warning):
+    return hub.metric(f'suivant_node_warnings{{warning="{warning}"}}')
 
 
 def test_a_press_so_old_that_the_beat_it_names_is_of_another_age_is_refused(town_hall):

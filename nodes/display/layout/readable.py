@@ -6,6 +6,7 @@ from nodes.display.layout.canvas import scale_of
 from nodes.display.layout.old import OFFLINE_EM
 from nodes.display.layout.waiting import COUNT_EM
 from nodes.display.sizes import Screen
+from protocol.messages import NodeWarning
 
 # Beyond this, rows are too few to be a list.
 MAGNIFY_MOST = 1.6
@@ -26,7 +27,7 @@ def unreadable(screen: Screen) -> tuple[str, ...]:
         "offline": OFFLINE_EM * scale,
     }
     return tuple(
-        f"too small: {part} reads to {screen.farthest_reading_m(em):.1f} m, the farthest seat is at "
+        f"{NodeWarning.TOO_SMALL}: {part} reads to {screen.farthest_reading_m(em):.1f} m, the farthest seat is at "
         f"{screen.farthest_m:.1f} m"
         for part, em in must_be_read.items()
         if not screen.reads(em)
