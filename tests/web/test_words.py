@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 import hub.web
-from hub.web.words import clock, spaced, timer
+from hub.web.words import clock, say, spaced, timer
 from tests.web.stand import MORNING_MS
 
 WEB = Path(hub.web.__file__).parent
@@ -73,6 +73,10 @@ def test_french_keeps_the_holes_and_its_spaces() -> None:
     for text, french in entries:
         assert sorted(holes.findall(text)) == sorted(holes.findall(french)), text
         assert not re.search(r"[\w)] [:;?!»]|« ", french), f"{french!r} needs a space that does not break"
+
+
+def test_the_dispenser_has_the_name_that_displays_send_visitors_to() -> None:
+    assert [say("dispenser"), say("the dispenser")] == ["borne", "la borne"]
 
 
 def test_templates_hold_no_words_of_their_own() -> None:
