@@ -176,14 +176,17 @@ def test_what_finds_nothing_says_what_to_do(client: httpx.Client, stand: Stand, 
     assert "Aucun rendez-vous trouvé." in search(client, query)
 
 
-def test_a_search_shows_the_first_fifty_and_the_total(client: httpx.Client, stand: Stand) -> None:
-    for minute in range(53):
+@pytest.mark.parametrize(("booked", "rest"), [(51, "et 1 autre"), (53, "et 3 autres")])
+def test_a_search_shows_the_first_fifty_and_the_total(
+    client: httpx.Client, stand: Stand, booked: int, rest: str
+) -> None:
+    for minute in range(booked):
         stand.book("civil", at("10:00") + minute * MINUTE_MS, name=f"Exemple Numéro{minute}")
     found = search(client, "exem")
-    assert "53 rendez-vous aujourd’hui 10:00 Exemple Numéro0" in found
+    assert f"{booked} rendez-vous aujourd’hui 10:00 Exemple Numéro0" in found
     assert "Numéro49" in found
     assert "Numéro50" not in found
-    assert "et 3 autres : précisez le nom" in found
+    assert f"{rest} : précisez le nom" in found
 
 
 def test_a_booking_of_another_day_is_found_only_where_none_of_today_is(client: httpx.Client, stand: Stand) -> None:
