@@ -212,6 +212,8 @@ def read_ticket_panel(
 
 def read_search(connection: Connection, index: SiteIndex, desk: Desk, query: str, now_ms: int) -> SearchPanel:
     """The bookings that a code or a name finds, of the whole site."""
+    if not query.strip():
+        return SearchPanel("", now_ms)
     found = search(connection, index.site.name, index.site.zone, query, now_ms)
     rows = tuple(_search_row(index, desk, each) for each in found.rows)
     return SearchPanel(query.strip(), now_ms, rows, found.total, found.other_days)

@@ -138,11 +138,11 @@ def next_line(picture: DeskPicture, zone: str) -> str:
     """The line in Suivant: what it would do."""
     held = spaced(picture.held.number) if picture.held else ""
     following = picture.next
+    if picture.next_off_until_ms > picture.now_ms:
+        return say("Calling…")
     if picture.held and (picture.pausing or picture.closing):
         text = "Finishes %(held)s, then closes" if picture.closing else "Finishes %(held)s, then pauses"
         return say(text, held=held)
-    if picture.next_off_until_ms > picture.now_ms:
-        return say("Calling…")
     if following is None:
         return say("Finishes %(held)s", held=held) if picture.held else say("No visitor to call")
     number = spaced(following.number)

@@ -167,6 +167,10 @@ def test_suivant_is_off_right_after_a_call(page: Page, stand: Stand, clock: Turn
     expect(page.locator("#next .when-online")).to_have_text("Appel en cours…")
     page.keyboard.press("s")
     expect(page.locator("#next")).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("u")
+    expect(page.locator(".last")).to_contain_text("pause demandée")
+    expect(page.locator("#next .when-online")).to_have_text("Appel en cours…")
+    page.keyboard.press("u")
     clock.turn(seconds=3.1)
     expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
     assert held(stand) == "A012"
