@@ -370,6 +370,9 @@ MOVE_NAME: Executable = (
     .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
     .values(delete_after_ms=bindparam("to_ms"))
 )
+DELETE_NAME: Executable = sql_delete(visitor_name).where(
+    visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket")
+)
 DELETE_NAMES: Executable = sql_delete(visitor_name).where(
     visitor_name.c.site == SITE, visitor_name.c.delete_after_ms <= bindparam("now_ms")
 )

@@ -9,6 +9,7 @@ from hub.queue.requests import (
     CheckIn,
     ExpireCalled,
     ExpireExpected,
+    ForgetBookings,
     Move,
     Origin,
     Readmit,
@@ -193,6 +194,27 @@ def test_a_booking_moved_to_another_day_keeps_its_name_until_then(queue):
     ticket = queue.book(queue.now_ms + HOUR, name="Zoé Exemple-Inventée")
     queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-26 09:00"))
     assert queue.table("visitor_name")[0][3] == moment("2026-11-26 18:00")
+
+
+def test_a_booking_of_a_day_that_has_ended_is_taken_without_its_name(queue):
+    queue.now_ms = moment("2026-11-24 18:00")
+    ticket = queue.book(moment("2026-11-24 15:00"), name="Zoé Exemple-Inventée")
+    assert (queue.state(ticket), queue.table("visitor_name")) == (State.EXPECTED, [])
+
+
+def test_a_booking_moved_to_a_day_that_has_ended_loses_its_name(queue):
+    ticket = queue.book(moment("2026-11-26 09:00"), name="Zoé Exemple-Inventée")
+    queue.now_ms = moment("2026-11-24 20:00")
+    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 15:00"))
+    assert (queue.ticket(ticket).day, queue.table("visitor_name")) == ("2026-11-24", [])
+
+
+def test_a_name_whose_time_was_over_after_the_day_goes_within_the_hour(queue):
+    queue.book(queue.now_ms + HOUR, name="Zoé Exemple-Inventée")
+    queue.book(queue.now_ms + DAY, name="Ali Exemple-Inventé")
+    queue.now_ms = moment("2026-11-24 18:00")
+    queue.job(ForgetBookings, day="2026-10-24")
+    assert [row[2] for row in queue.table("visitor_name")] == ["Ali Exemple-Inventé"]
 
 
 # --- called and absent --------------------------------------------------------------------------------------------

@@ -235,7 +235,9 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
 
 
 def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
-    """The visitor's, as the source told it, or else as the ticket before has it still."""
+    """The visitor's, as the source told it, or else as the ticket before has it still; none of a day that is over."""
+    if delete_after_ms <= work.now_ms:
+        return
     if plan.name is not None:
         work.write(store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
     elif plan.ticket is not None:
@@ -293,7 +295,7 @@ def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:
     service = plan.service.name if plan.service else ticket.service
     elsewhere: dict[str, Any] = {"service": service} if service != ticket.service else {}
     if told.day != ticket.day:
-        work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=day_end_ms(work.index.site, told.day))
+        _move_name(work, ticket, day_end_ms(work.index.site, told.day))
     work.change(
         ticket,
         Event.MOVE,
@@ -305,6 +307,13 @@ def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:
         absent_at_ms=_expires_ms(plan, told),
         **elsewhere,
     )
+
+
+def _move_name(work: Work, ticket: Ticket, to_ms: int) -> None:
+    if to_ms > work.now_ms:
+        work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=to_ms)
+    else:
+        work.write(store.DELETE_NAME, of_ticket=ticket.id)
 
 
 def _mark(work: Work, ticket: Ticket, event: str, note: str | None) -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from hub.appointments.source import ReportKind
-from hub.queue import report_store
+from hub.queue import report_store, store
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
@@ -68,7 +68,11 @@ def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
 
 
 def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
-    """A slice, the oldest first; one whose ticket is open, or of which something is to be told, is kept."""
+    """A slice, the oldest first; one whose ticket is open, or of which something is to be told, is kept.
+
+    With them the names whose time is over: where the site closes earlier than it did, the end of a day comes before it.
+    """
+    work.write(store.DELETE_NAMES, now_ms=work.now_ms)
     last_day = date.fromisoformat(command.day) - timedelta(days=UNTOLD_KEPT_DAYS)
     rows = work.rows(report_store.PAST_BOOKINGS, day=command.day, last_day=last_day.isoformat(), limit=command.limit)
     if rows:
