@@ -237,7 +237,8 @@ class Broker:
                 )
 
     def _answer(self, node: Node, request: str, answer: Answer) -> None:
-        if isinstance(answer, CheckInAnswer) and answer.arrival is not wire.Arrival.UNKNOWN:
+        # A refusal too is about somebody who was found.
+        if not (isinstance(answer, CheckInAnswer) and answer.arrival is wire.Arrival.UNKNOWN):
             self._guesses.clear(node.name, request)
         self._reply(node.name, reply_of(self._index, hall_of_node(self._index.site, node), request, answer))
 

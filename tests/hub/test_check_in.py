@@ -11,6 +11,7 @@ from PIL import Image
 from hub.clock import Clock
 from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.node_config import hall_of_node
+from hub.queue.commands import tickets
 from hub.queue.requests import Book, CancelBooking, Finish, MarkAbsent, Next, Origin, Source
 from hub.site import MINUTE_MS, Node
 from protocol.messages import Arrival, CheckIn, CheckInReply, Refused, Role
@@ -252,6 +253,18 @@ def test_a_flood_of_guesses_finds_nobody(hub, printer):
     replies = [printer.reply() for _ in range(5 * UNKNOWN_MOST + 1)]
     assert sum(isinstance(reply, CheckInReply) for reply in replies) == UNKNOWN_MOST
     assert isinstance(replies[-1], Refused)
+
+
+def test_who_is_found_and_refused_all_the_same_has_not_guessed(hub, printer, monkeypatch):
+    printer.ticket("papers")
+    code = book(hub, at(hub, 30), "papers")
+    with monkeypatch.context() as patch:
+        patch.setattr(tickets, "LAST_NUMBER", 0)
+        for _ in range(UNKNOWN_MOST):
+            reply = printer.ask(CheckIn(id=new_id(), code=code))
+            assert isinstance(reply, Refused)
+            assert reply.code == "numbers_used_up"
+    assert check_in(printer, code).arrival is Arrival.EARLY
 
 
 def test_visitors_who_are_found_are_no_guesses():
