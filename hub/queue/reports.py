@@ -8,6 +8,8 @@
 | cancel, but not by the source itself; end_day to cancelled | cancelled | |
 | reopen | nothing | served |
 
+Not told is the absence of somebody whose appointment the hub learned of when it had passed: nobody could check in here.
+
 What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
 can't be taken back: a source that was told of an absence is told of the arrival after it.
 """
@@ -62,10 +64,15 @@ _TAKES_BACK: dict[str, ReportKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open."""
+    """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open.
+
+    `learned_ms`: when the hub learned of its appointment, or of the time to which it was moved; `counts_until_ms`:
+    until when who has it may check in.
+    """
 
     id: int
     event: str
+    from_state: str | None
     to_state: str | None
     at_ms: int
     source: str
@@ -73,6 +80,8 @@ class Happened:
     reference: str
     ticket: int
     day_end_ms: int
+    learned_ms: int
+    counts_until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +128,19 @@ def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], ab
 
 def kind_of(happened: Happened) -> ReportKind | None:
     """What a journal row is for the source of the booking; None where it is none of its business."""
+    if _came_too_late(happened):
+        return None
     if happened.event == Event.END_DAY:
         return _KIND_OF_END.get(happened.to_state or "")
     if happened.event == Event.CANCEL and happened.source == Source.SYNC:
         return None
     return _KIND_OF_EVENT.get(happened.event)
+
+
+def _came_too_late(happened: Happened) -> bool:
+    """An absence that says nothing of the visitor: when the hub learned of the appointment, it counted no more."""
+    unseen = happened.from_state == State.EXPECTED and happened.to_state == State.ABSENT
+    return unseen and happened.learned_ms > happened.counts_until_ms
 
 
 def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:

@@ -116,6 +116,50 @@ def test_an_absence_is_told_an_hour_later_and_not_before_it_is_final(queue, miss
     assert report["due_ms"] == report["at_ms"] + HOUR
 
 
+def expired(queue, ticket):
+    queue.job(ExpireExpected, ticket=ticket)
+    assert queue.state(ticket) is State.ABSENT
+    return told(queue)
+
+
+def test_who_could_not_check_in_as_the_hub_learned_of_them_too_late_was_not_absent(queue):
+    ticket = queue.book(moment("2026-11-24 08:45"))
+    assert expired(queue, ticket) == []
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    assert told(queue) == [("arrived", "waiting")]
+
+
+@pytest.mark.parametrize(("late_ms", "kinds"), [(0, ["absent"]), (1, [])])
+def test_who_could_still_check_in_was_absent(queue, late_ms, kinds):
+    ticket = queue.book(queue.now_ms - 5 * MINUTE - late_ms)
+    assert [kind for kind, _ in expired(queue, ticket)] == kinds
+
+
+def test_who_was_moved_to_a_time_that_had_passed_was_not_absent(queue):
+    ticket = queue.book(queue.now_ms + DAY)
+    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 08:45"))
+    assert expired(queue, ticket) == []
+
+
+def test_who_came_late_and_was_called_in_vain_was_absent(queue):
+    queue.open("desk-1")
+    ticket = queue.book(moment("2026-11-24 08:45"))
+    expired(queue, ticket)
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.called()
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    assert [kind for kind, _ in told(queue)] == ["arrived", "absent"]
+
+
+@pytest.mark.parametrize("service", ["civil", "taxes"])
+def test_whose_appointment_was_learned_of_after_its_day_was_not_absent(queue, service):
+    queue.now_ms = moment("2026-11-24 20:00")
+    ticket = queue.book(moment("2026-11-24 15:00"), service)
+    queue.turn(DAY)
+    queue.job(EndDay, day="2026-11-25")
+    assert (queue.state(ticket), told(queue)) == (State.ABSENT, [])
+
+
 def test_an_absence_is_final_with_the_end_of_the_day(new_queue):
     queue = new_queue(at_ms=moment("2026-11-24 17:40"))
     ticket = queue.book(queue.now_ms + MINUTE)

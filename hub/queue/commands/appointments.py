@@ -66,7 +66,7 @@ def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str
     service = work.index.service(ticket.service)
     appointment_ms = ticket.appointment_ms or work.now_ms
     # Who is admitted has nowhere to check in: that the hub found it late is not the visitor's doing.
-    in_time = event is Event.ADMIT or work.now_ms <= _last_ms(service, appointment_ms)
+    in_time = event is Event.ADMIT or work.now_ms <= counts_until_ms(service, appointment_ms)
     series, number = number_for(work, service)
     work.change(
         ticket,
@@ -87,9 +87,9 @@ def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str
 
 def expires_ms(service: Service, appointment_ms: int) -> int | None:
     """When an expected ticket becomes absent by itself; never where nobody checks in: there it is admitted before."""
-    return _last_ms(service, appointment_ms) if service.checks_in else None
+    return counts_until_ms(service, appointment_ms) if service.checks_in else None
 
 
-def _last_ms(service: Service, appointment_ms: int) -> int:
-    """Until when the appointment counts."""
-    return appointment_ms + service.absence_delay_min * MINUTE_MS
+def counts_until_ms(service: Service | None, appointment_ms: int) -> int:
+    """Until when the appointment counts. `service`: None where the site no longer has it."""
+    return appointment_ms + (service.absence_delay_min * MINUTE_MS if service else 0)

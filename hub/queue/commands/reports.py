@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.appointments.source import ReportKind
 from hub.queue import report_store, store
+from hub.queue.commands.appointments import counts_until_ms
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
@@ -87,14 +88,26 @@ def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
     tickets = sorted({ticket for *_, ticket in rows if ticket is not None})
     found = work.rows(report_store.BOOKINGS_OF_TICKETS, tickets=work.many(tickets)) if tickets else []
     bookings = {ticket: facts for ticket, *facts in found}
-    journal = []
-    for number, event, to_state, at_ms, source, ticket in rows:
-        if ticket not in bookings:
-            continue
-        booking, reference, day = bookings[ticket]
-        ends_ms = day_end_ms(work.index.site, day)
-        journal.append(Happened(number, event, to_state, at_ms, source, booking, reference, ticket, ends_ms))
-    return journal
+    return [_happened(work, row, bookings[row[-1]]) for row in rows if row[-1] in bookings]
+
+
+def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any]) -> Happened:
+    number, event, from_state, to_state, at_ms, source, ticket = row
+    booking, reference, day, service, appointment_ms, learned_ms = facts
+    return Happened(
+        id=number,
+        event=event,
+        from_state=from_state,
+        to_state=to_state,
+        at_ms=at_ms,
+        source=source,
+        booking=booking,
+        reference=reference,
+        ticket=ticket,
+        day_end_ms=day_end_ms(work.index.site, day),
+        learned_ms=learned_ms,
+        counts_until_ms=counts_until_ms(work.index.find_service(service), appointment_ms),
+    )
 
 
 def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standing]]:
