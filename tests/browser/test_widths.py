@@ -18,6 +18,8 @@ from tests.browser.pictures import SETTLED
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock
 
 WIDTHS = (1024, 1280, 1366, 1920)
+# Those of phones and small windows, some of them less a scrollbar of 15 px.
+SMALL_WIDTHS = (305, 320, 360, 375, 390, 397, 404, 405, 412, 420, 430, 460, 700)
 DESK = "desk-1"
 # Of each box that holds others: what of it is cut off or reaches out. The ticket's notches reach over its edge.
 BOXES = "html, .bar, .modes, .list, .coming, .box, .next, .action, .place, .panel"
@@ -45,6 +47,22 @@ GAPS = """() => [...document.querySelectorAll('.place:has(form)')].map((each) =>
   });
   return each.querySelector('button').getBoundingClientRect().left - Math.max(...words);
 })"""
+
+# From a ticket's number to the time that runs beside it, unless that is below; from there to the paper's inner edge.
+TIME_ROOM = """([number, time]) => {
+  const place = document.querySelector('.number');
+  place.textContent = number;
+  const slots = document.querySelector('.slots');
+  slots.dataset.since = Date.now() - 1000 * time;
+  fillSlots(slots, timerText(1000 * time));
+  const range = document.createRange();
+  range.selectNodeContents(place);
+  const running = slots.getBoundingClientRect();
+  const below = running.top >= place.getBoundingClientRect().bottom - 1;
+  const paper = document.getElementById('ticket');
+  const inner = paper.getBoundingClientRect().right - parseFloat(getComputedStyle(paper).paddingRight);
+  return [below ? Infinity : running.left - range.getBoundingClientRect().right, inner - running.right];
+}"""
 
 
 @pytest.fixture
@@ -122,3 +140,25 @@ def test_the_words_of_a_desk_end_before_the_button_that_takes_it(window: Page, w
     gaps = window.evaluate(GAPS)
     assert gaps
     assert min(gaps) >= 4
+
+
+@pytest.mark.parametrize("width", SMALL_WIDTHS)
+def test_the_time_of_a_visit_keeps_clear_of_the_number_and_of_the_edge_of_the_paper(
+    window: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    helping_out(stand, clock)
+    show(window, width)
+    for number in ("A 030", "M 000", "W 000"):
+        for seconds in (49, 3_723):
+            beside, inside = window.evaluate(TIME_ROOM, [number, seconds])
+            assert beside >= 4, (number, seconds)
+            assert inside >= -1, (number, seconds)
+
+
+@pytest.mark.parametrize("width", SMALL_WIDTHS)
+def test_in_a_small_window_the_key_of_next_stays_in_its_button(
+    window: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    helping_out(stand, clock)
+    show(window, width)
+    assert window.evaluate(TOO_WIDE) == []
