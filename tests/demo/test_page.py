@@ -1,0 +1,107 @@
+"""The demo's page before a browser, of a hall in which the test says what is so."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from demo.board import Board
+from demo.hall import Hall, read_hall
+from demo.hands import Hands
+from demo.picture import render
+from demo.server import DemoPage, serving
+from demo.stage import SITE_FILE
+from tests.browser.pictures import launch
+
+PAPERS = ["3.png", "2.png", "1.png"]
+WINDOWS = [(390, 844), (760, 800), (1024, 768), (1200, 800), (1201, 768), (1366, 768), (1440, 900), (1920, 800)]
+
+
+@dataclass(slots=True)
+class Shown:
+    """A page that is served, and what its hands did to pins: node, pin, whether it went down."""
+
+    address: str
+    driven: list[tuple[str, int, bool]]
+    show: Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def hall() -> Hall:
+    return read_hall(SITE_FILE)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
+    """With every program up, and three tickets printed."""
+    for name in PAPERS:
+        Image.new("L", (576, 1000), 255).save(tmp_path / name)
+    board = Board()
+    for part in ("hub", "broker", "publik", "display", *(button.name for button in hall.buttons.values())):
+        board.show(part, state="up")
+    board.show("dispenser", state="up", papers=PAPERS)
+    driven: list[tuple[str, int, bool]] = []
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    page = DemoPage(
+        board,
+        Hands(lambda *moved: driven.append(moved)),
+        page=lambda language: render(hall, hub="http://127.0.0.1:9", speed=3, language=language),
+        frame=tmp_path / "frame.png",
+        papers=tmp_path,
+        pins={button.name: frozenset({button.button_pin}) for button in hall.buttons.values()},
+        scan=lambda _code: None,
+        restart=lambda _part: None,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(page, listener, started)))
+        thread.start()
+        loop, stop = started.result(timeout=20)
+
+        def show(part: str, **changes: Any) -> None:
+            loop.call_soon_threadsafe(lambda: board.show(part, **changes))
+
+        yield Shown(f"http://127.0.0.1:{listener.getsockname()[1]}", driven, show)
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+async def _serve(
+    page: DemoPage, listener: socket.socket, started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]"
+) -> None:
+    stop = asyncio.Event()
+    async with serving(page.app(), listener):
+        started.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+
+@pytest.fixture
+def window(browser: Browser, shown: Shown) -> Iterator[Page]:
+    with browser.new_page(base_url=shown.address) as page:
+        page.goto("/")
+        page.wait_for_function("document.querySelectorAll('[data-papers] img').length === 3")
+        page.evaluate("document.fonts.ready")
+        yield page
+
+
+def test_an_older_ticket_is_never_drawn_larger_than_the_newest(window: Page) -> None:
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        newest, *older = window.evaluate("[...document.querySelectorAll('.papers img')].map((each) => each.width)")
+        assert newest >= 150, (width, height)
+        assert max(older) <= newest / 2, (width, height)
