@@ -105,3 +105,43 @@ def test_an_older_ticket_is_never_drawn_larger_than_the_newest(window: Page) -> 
         newest, *older = window.evaluate("[...document.querySelectorAll('.papers img')].map((each) => each.width)")
         assert newest >= 150, (width, height)
         assert max(older) <= newest / 2, (width, height)
+
+
+# From the colon after a part's name to what is wrong with it.
+COLON_GAP = """() => {
+  const why = document.querySelector('[data-part=hub] [data-why]');
+  const name = document.createRange();
+  name.setStart(why.previousSibling, 0);
+  name.setEnd(why.previousSibling, why.previousSibling.data.trimEnd().length);
+  return why.getBoundingClientRect().left - name.getBoundingClientRect().right;
+}"""
+
+
+@pytest.mark.parametrize("down", [["hub"], ["broker"], ["hub", "broker"]])
+def test_the_header_says_what_is_wrong_within_the_window(window: Page, shown: Shown, down: list[str]) -> None:
+    for part in down:
+        shown.show(part, state="silent")
+    window.wait_for_function(f"document.querySelectorAll('.parts .down').length === {len(down)}")
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        across = window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert across == 0, (width, height)
+        rights = window.evaluate(
+            "[...document.querySelectorAll('header *')].map((e) => e.getBoundingClientRect().right)"
+        )
+        assert max(rights) <= width, (width, height)
+
+
+def test_one_part_that_is_down_moves_nothing_of_the_page(window: Page, shown: Shown) -> None:
+    window.set_viewport_size({"width": 1440, "height": 900})
+    before = window.locator("main").bounding_box()
+    shown.show("hub", state="frozen")
+    window.wait_for_selector(".parts .down")
+    assert window.locator("main").bounding_box() == before
+    assert window.locator(".speed").is_visible()
+
+
+def test_a_colon_is_followed_by_one_space(window: Page, shown: Shown) -> None:
+    shown.show("hub", state="frozen")
+    window.wait_for_selector(".parts .down")
+    assert 0 < window.evaluate(COLON_GAP) < 6
