@@ -113,7 +113,7 @@ class ClickTooOld(TooOld):
 
 
 class DayOver(Refusal):
-    """A ticket of a day that has ended: its number may be somebody else's by now."""
+    """A ticket with a number of a day that has ended: it may be somebody else's by now."""
 
     code = "day_over"
 

@@ -172,7 +172,8 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
 
 
 def _need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
-    if is_over(work.index.site, ticket.day, work.now_ms):
+    """Of a ticket with a number: who never had one gets one of today."""
+    if ticket.number is not None and is_over(work.index.site, ticket.day, work.now_ms):
         raise DayOver(ticket.label, ticket.day, event)
 
 
