@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.board import Board
 from demo.hall import Hall, read_hall
-from demo.hands import Hands
+from demo.hands import DOWN_LEAST_S, Hands
 from demo.picture import render
 from demo.server import DemoPage, serving
 from demo.stage import SITE_FILE
@@ -30,7 +32,7 @@ class Shown:
     """A page that is served, and what its hands did to pins: node, pin, whether it went down."""
 
     address: str
-    driven: list[tuple[str, int, bool]]
+    driven: SimpleQueue[tuple[str, int, bool]]
     show: Callable[..., None]
 
 
@@ -56,11 +58,11 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
     for part in ("hub", "broker", "publik", "display", *(button.name for button in hall.buttons.values())):
         board.show(part, state="up")
     board.show("dispenser", state="up", papers=PAPERS)
-    driven: list[tuple[str, int, bool]] = []
+    driven: SimpleQueue[tuple[str, int, bool]] = SimpleQueue()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     page = DemoPage(
         board,
-        Hands(lambda *moved: driven.append(moved)),
+        Hands(lambda *moved: driven.put(moved)),
         page=lambda language: render(hall, hub="http://127.0.0.1:9", speed=3, language=language),
         frame=tmp_path / "frame.png",
         papers=tmp_path,
@@ -145,3 +147,11 @@ def test_a_colon_is_followed_by_one_space(window: Page, shown: Shown) -> None:
     shown.show("hub", state="frozen")
     window.wait_for_selector(".parts .down")
     assert 0 < window.evaluate(COLON_GAP) < 6
+
+
+def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, shown: Shown) -> None:
+    window.locator("[data-node=button-3]:enabled").click()
+    assert shown.driven.get(timeout=20) == ("button-3", 17, True)
+    down_s = time.monotonic()
+    assert shown.driven.get(timeout=20) == ("button-3", 17, False)
+    assert time.monotonic() - down_s > DOWN_LEAST_S / 2
