@@ -155,3 +155,22 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     down_s = time.monotonic()
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
     assert time.monotonic() - down_s > DOWN_LEAST_S / 2
+
+
+BOXES_OF_CALLS = """() => [...document.querySelectorAll('.calls, [data-calls] > span')]
+  .map((each) => each.getBoundingClientRect().toJSON())"""
+
+
+def test_the_calls_below_the_display_are_named_for_what_sets_them_apart_and_none_is_cut(
+    window: Page, shown: Shown
+) -> None:
+    shown.show("hub", calls=[(f"A00{number}", str(number)) for number in range(1, 6)])
+    window.wait_for_function("document.querySelectorAll('[data-calls] > span').length === 5")
+    assert window.locator(".calls > span").first.inner_text() == "Derniers appels, hors rappels"
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        place, *calls = window.evaluate(BOXES_OF_CALLS)
+        seen = [call for call in calls if call["top"] < place["bottom"]]
+        assert len(seen) >= 3, (width, height)
+        inside = [call["right"] <= place["right"] and call["bottom"] <= place["bottom"] + 1 for call in seen]
+        assert all(inside), (width, height, place, seen)
