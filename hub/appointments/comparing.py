@@ -6,14 +6,16 @@ Compared are bookings with bookings, never with tickets: what has become of a ti
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from hub.appointments.source import Booking, Flaw, Listing
-from hub.queue.bookings import Known
+from hub.queue.bookings import Known, shown_name
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
+_NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,36 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
-def compare(known: Iterable[Known], listing: Listing, window: Window, new_code: Callable[[], str]) -> Found:
+def compare(
+    known: Iterable[Known],
+    listing: Listing,
+    window: Window,
+    new_code: Callable[[], str],
+    names: Mapping[int, str | None] = _NO_NAMES,
+) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
+    `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled.
     """
     flaws = list(listing.flaws)
-    return Found(_found({each.id: each for each in known}, listing, window, new_code, flaws), flaws)
+    return Found(_found({each.id: each for each in known}, listing, window, new_code, names, flaws), flaws)
 
 
 def _found(
-    known: Mapping[str, Known], listing: Listing, window: Window, new_code: Callable[[], str], flaws: list[Flaw]
+    known: Mapping[str, Known],
+    listing: Listing,
+    window: Window,
+    new_code: Callable[[], str],
+    names: Mapping[int, str | None],
+    flaws: list[Flaw],
 ) -> Iterator[BookingChange]:
     told, twice = _one_of_each(listing, known)
     flaws += twice
     spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
     gone: set[str] = set()
-    for change in _of_told(told, known, _dropped(known, told, spared), window, new_code, flaws):
+    for change in _of_told(told, known, _dropped(known, told, spared), window, new_code, names, flaws):
         if isinstance(change, CancelBooking):
             gone.add(change.booking)
         yield change
@@ -95,6 +109,7 @@ def _of_told(
     dropped: dict[str, list[str]],
     window: Window,
     new_code: Callable[[], str],
+    names: Mapping[int, str | None],
     flaws: list[Flaw],
 ) -> Iterator[BookingChange]:
     for booking in told.values():
@@ -103,12 +118,16 @@ def _of_told(
             continue
         # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
         yield from (CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ()))
-        yield from _changes(known.get(booking.id), booking, window, new_code)
+        yield from _changes(known.get(booking.id), booking, window, new_code, names)
     yield from (CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds)
 
 
 def _changes(
-    known: Known | None, booking: Booking, window: Window, new_code: Callable[[], str]
+    known: Known | None,
+    booking: Booking,
+    window: Window,
+    new_code: Callable[[], str],
+    names: Mapping[int, str | None],
 ) -> Iterator[BookingChange]:
     """What one booking asks for."""
     wanted = not booking.gone and window.counts(booking.start_ms)
@@ -128,9 +147,16 @@ def _changes(
         service=_other(booking.service, known.service),
         reference=_other(booking.reference, known.reference),
         confirmation=_other(booking.code, known.code),
+        name=booking.name,
     )
-    if booking.start_ms != known.start_ms or move.service or move.reference or move.confirmation:
+    moved = booking.start_ms != known.start_ms or move.service or move.reference or move.confirmation
+    if moved or _is_named_otherwise(known, booking, names):
         yield move
+
+
+def _is_named_otherwise(known: Known, booking: Booking, names: Mapping[int, str | None]) -> bool:
+    name = shown_name(booking.name)
+    return name is not None and known.ticket in names and names[known.ticket] != name
 
 
 def _other(told: str, known: str) -> str | None:

@@ -7,15 +7,18 @@ from sqlalchemy import Executable, bindparam, func, literal_column, select
 
 from hub.appointments.source import Listing, ReportKind
 from hub.database.statements import Connection, one_of
-from hub.database.tables import BookingRow, ReportRow, TicketEventRow
+from hub.database.tables import BookingRow, ReportRow, TicketEventRow, TicketRow, VisitorNameRow
 from hub.queue import store
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.report_store import REPORTED
 from hub.queue.reports import ReportState
+from hub.queue.states import OPEN
 
 _booking: Any = BookingRow.__table__
 _report: Any = ReportRow.__table__
 _event: Any = TicketEventRow.__table__
+_ticket: Any = TicketRow.__table__
+_name: Any = VisitorNameRow.__table__
 _SITE: Any = store.SITE
 
 _KNOWN = [_booking.c[name] for name in KNOWN_FIELDS]
@@ -24,6 +27,18 @@ _KNOWN_BY_ID: Executable = select(*_KNOWN).where(_booking.c.site == _SITE, one_o
 _KNOWN_BY_REFERENCE: Executable = select(*_KNOWN).where(
     _booking.c.site == _SITE, one_of(_booking.c.reference, "references")
 )
+# The bookings' tickets with their names, if any. Which are open is not asked here: SQLite would begin with the tickets
+# of all days to come.
+_ALL_NAMES: Any = (
+    select(_ticket.c.id, _ticket.c.state, _ticket.c.day, _name.c.name)
+    .select_from(
+        _booking.join(_ticket, (_ticket.c.site == _booking.c.site) & (_ticket.c.id == _booking.c.ticket)).outerjoin(
+            _name, (_name.c.site == _ticket.c.site) & (_name.c.ticket == _ticket.c.id)
+        )
+    )
+    .where(_booking.c.site == _SITE)
+)
+_NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
 
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
 _before = _report.alias("before")
@@ -91,6 +106,18 @@ def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]
     rows = connection.rows(_KNOWN_BY_ID, {"site": site, "ids": ids})
     rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "references": references})
     return list({each.id: each for each in map(known_from_row, rows)}.values())
+
+
+def names_of(connection: Connection, site: str, listing: Listing, ended_day: str) -> dict[int, str | None]:
+    """By ticket, the names of whom a listing names, while they may come or are here. `ended_day`: the last that did."""
+    named = [booking.id for booking in listing.bookings if booking.name is not None]
+    if not named:
+        return {}
+    if listing.complete:
+        rows = connection.rows(_ALL_NAMES, {"site": site})
+    else:
+        rows = connection.rows(_NAMES_BY_ID, {"site": site, "ids": connection.many(named)})
+    return {ticket: name for ticket, state, day, name in rows if day > ended_day and state in OPEN}
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

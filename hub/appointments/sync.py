@@ -7,11 +7,12 @@ from itertools import islice
 import structlog
 
 from hub.appointments.comparing import SYNC, compare, window_of
-from hub.appointments.rows import known_to
+from hub.appointments.rows import known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
+from hub.queue.hours import last_ended_day
 from hub.queue.requests import Answer, BookingChange, CancelBooking, Command, DoneAnswer, TakeBookings
 from hub.site import Site
 
@@ -80,7 +81,9 @@ class Sync:
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
         known = known_to(connection, self._site.name, listing)
-        found = compare(known, listing, window_of(self._site, self._now_ms()), self._new_code)
+        now_ms = self._now_ms()
+        names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
+        found = compare(known, listing, window_of(self._site, now_ms), self._new_code, names)
         made, flaws = 0, list[Flaw]()
         while changes := tuple(islice(found.changes, self._size)):
             started_s = time.perf_counter()

@@ -7,7 +7,7 @@ from sqlalchemy import Executable, bindparam, insert, literal_column, null, sele
 from hub.database.statements import one_of
 from hub.database.tables import BookingRow
 from hub.queue.bookings import KNOWN_FIELDS
-from hub.queue.store import COUNTER, LAST_EVENT, SITE, event, ticket
+from hub.queue.store import COUNTER, LAST_EVENT, SITE, event, ticket, visitor_name
 from hub.queue.tickets import FIELDS
 
 booking: Any = BookingRow.__table__
@@ -44,6 +44,9 @@ SEEN: Executable = select(event.c.ticket).where(
     event.c.site == SITE,
     one_of(event.c.ticket, "ids"),
     literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived')"),
+)
+NAMES: Executable = select(visitor_name.c.ticket, visitor_name.c.name).where(
+    visitor_name.c.site == SITE, one_of(visitor_name.c.ticket, "ids")
 )
 
 INSERT_BOOKING: Executable = (

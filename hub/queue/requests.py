@@ -222,7 +222,8 @@ class Book(Command, frozen=True, kw_only=True):
 class Move(Command, frozen=True, kw_only=True):
     """A new time; `service`: where the source names another one now, for a ticket that is still expected.
 
-    `reference`, `confirmation`: where they are others now, whatever has become of the ticket.
+    `reference`, `confirmation`: where they are others now, whatever has become of the ticket. `name`: what the source
+    says now, None where it says none; for who has not left yet.
     """
 
     booking: str
@@ -230,6 +231,7 @@ class Move(Command, frozen=True, kw_only=True):
     service: str | None = None
     reference: str | None = None
     confirmation: str | None = None
+    name: str | None = None
 
 
 class CancelBooking(Command, frozen=True, kw_only=True):

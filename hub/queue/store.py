@@ -370,6 +370,11 @@ MOVE_NAME: Executable = (
     .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
     .values(delete_after_ms=bindparam("to_ms"))
 )
+SET_NAME: Executable = (
+    update(visitor_name)
+    .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
+    .values(name=bindparam("to_name"), delete_after_ms=bindparam("to_ms"))
+)
 DELETE_NAME: Executable = sql_delete(visitor_name).where(
     visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket")
 )

@@ -174,6 +174,11 @@ class Office:
             if line.startswith("suivant_listings_total{") and f'outcome="{outcome}"' in line
         )
 
+    def changes(self) -> float:
+        """How many changes the passes found in all."""
+        lines = self.metrics.text().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("suivant_booking_changes_total"))
+
     def pass_over(self, *, all_of_it: bool = False) -> None:
         """A whole pass, from the question to its end."""
         before = self.passes()

@@ -50,9 +50,9 @@ def known(number=1, **facts):
     )
 
 
-def found(rows, *bookings, complete=False, flaws=()):
+def found(rows, *bookings, complete=False, flaws=(), names=None):
     listing = Listing(tuple(bookings), tuple(flaws), complete)
-    lazily = compare(rows, listing, WINDOW, lambda: f"code-{next(_codes)}")
+    lazily = compare(rows, listing, WINDOW, lambda: f"code-{next(_codes)}", names or {})
     return SimpleNamespace(changes=tuple(lazily.changes), flaws=tuple(lazily.flaws))
 
 
@@ -90,6 +90,27 @@ def test_what_is_told_otherwise_is_moved_and_nothing_else_is_said(told, moved):
     assert isinstance(change, Move)
     expected = {"appointment_ms": NOW + HOUR, "service": None, "reference": None, "confirmation": None} | moved
     assert {name: getattr(change, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("before", [None, "Zoe Exemple"])
+def test_a_name_that_is_told_later_or_corrected_is_brought(before):
+    change = only(changes([known()], booking(name="Zoé  Exemple"), names={1: before}))
+    assert isinstance(change, Move)
+    assert (change.booking, change.appointment_ms, change.name) == ("b1", NOW + HOUR, "Zoé  Exemple")
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ("Zoé  Exemple", {1: "Zoé Exemple"}),
+        (None, {1: "Zoé Exemple"}),
+        ("\u202e", {1: "Zoé Exemple"}),
+        ("Zoé Exemple", {}),
+    ],
+    ids=["the same on one line", "no longer told", "nothing to be seen", "who has left"],
+)
+def test_a_name_that_is_no_other_one_changes_nothing(told, names):
+    assert changes([known()], booking(name=told), names=names, complete=True) == ()
 
 
 def test_a_cancelled_booking_is_cancelled_once():

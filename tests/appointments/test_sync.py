@@ -29,6 +29,39 @@ def test_what_publik_has_at_the_start_is_expected(office, publik):
     assert [row[2] for row in office.queue.table("visitor_name")] == ["Zoé Exemple-Inventée"]
 
 
+def test_a_name_that_publik_corrects_or_tells_later_arrives_and_changes_nothing_twice(office, publik):
+    forms = [book(publik), book(publik, "12:00")]
+    kept = [form.fields.pop("nom") for form in forms], [form.fields.pop("prenom") for form in forms[:1]]
+    office.pass_over(all_of_it=True)
+    assert names(office) == ["Zoé"]
+    for form, name in zip(forms, kept[0], strict=True):
+        form.fields["nom"] = name
+    office.pass_over(all_of_it=True)
+    assert sorted(names(office)) == ["Exemple-Inventée", "Zoé Exemple-Inventée"]
+    forms[0].fields["prenom"] = kept[1][0]
+    publik.town.touch(forms[0])
+    office.pass_over()
+    assert names(office) == ["Zoé Exemple-Inventée"] * 2
+    before = office.changes()
+    office.pass_over(all_of_it=True)
+    assert (office.changes(), len(office.tickets())) == (before, 2)
+
+
+def names(office):
+    return [row[2] for row in office.queue.table("visitor_name")]
+
+
+def test_names_of_a_day_that_has_ended_are_asked_for_no_more(office, publik):
+    form = book(publik)
+    name = form.fields.pop("nom"), form.fields.pop("prenom")
+    office.pass_over(all_of_it=True)
+    office.clock.turn(10 * HOUR)
+    form.fields["nom"], form.fields["prenom"] = name
+    before = office.changes()
+    office.pass_over(all_of_it=True)
+    assert (office.changes(), names(office)) == (before, [])
+
+
 def test_what_is_booked_moved_and_cancelled_meanwhile_is_so_after_the_next_pass(office, publik):
     office.pass_over()
     moved, cancelled = book(publik), book(publik, "12:00")

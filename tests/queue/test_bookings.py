@@ -327,9 +327,10 @@ def test_pages_of_the_service_are_told_of_today_s_bookings_and_not_of_later_ones
 BOOKINGS = st.sampled_from(["b-1", "b-2", "b-3"])
 TIMES = st.sampled_from([-HOUR, HOUR, 2 * HOUR, DAY]).map(lambda by_ms: TUESDAY_AT_TEN + by_ms)
 SERVICE = st.sampled_from(["civil", "papers", "taxes", "nothing"])
+NAME = st.sampled_from([None, "Zoé Exemple-Inventée", "Zoe"])
 CHANGES = st.lists(
-    st.builds(book_of, BOOKINGS, TIMES, SERVICE, name=st.sampled_from([None, "Zoé Exemple-Inventée"]))
-    | st.builds(move_of, BOOKINGS, TIMES, service=st.none() | SERVICE)
+    st.builds(book_of, BOOKINGS, TIMES, SERVICE, name=NAME)
+    | st.builds(move_of, BOOKINGS, TIMES, service=st.none() | SERVICE, name=NAME)
     | st.builds(cancel_of, BOOKINGS),
     max_size=12,
 )
@@ -437,6 +438,71 @@ def test_ten_thousand_bookings_are_taken_and_a_walk_in_gets_its_number_behind_th
     assert queue.ticket_answer("civil").number == "A001"
     origin = queue.origin(Source.DISPENSER)
     assert queue.do(Issue(origin=origin, service="civil", code="c")).ticket == 10_002
+
+
+def names(queue):
+    return [row[1:] for row in queue.table("visitor_name")]
+
+
+@pytest.mark.parametrize("before", [None, "Zoe Exemple"])
+@pytest.mark.parametrize("here", [False, True])
+def test_a_name_told_later_or_corrected_comes_without_a_journal_row_and_once(queue, before, here):
+    queue.open("desk-1")
+    queue.do(book_of(name=before))
+    if here:
+        queue.ask(CheckIn, desk="", ticket=1)
+        queue.called()
+    events, renamed = queue.events(), move_of(at_ms=TUESDAY_AT_TEN + HOUR, name="Zoé  Exemple-Inventée")
+    assert take(queue, renamed).count == 1
+    assert names(queue) == [(1, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))]
+    assert "civil" in queue.effects.waiting, "pages show it"
+    assert queue.events() == events
+    assert take(queue, renamed).count == 0
+    assert take(queue, move_of(at_ms=TUESDAY_AT_TEN + HOUR)).count == 0
+    assert [name for _, name, _ in names(queue)] == ["Zoé Exemple-Inventée"]
+
+
+def test_who_has_left_gets_no_name(queue):
+    queue.do(book_of())
+    queue.ask(CheckIn, desk="", ticket=1)
+    queue.open("desk-1")
+    queue.called()
+    queue.ask(Finish, desk="desk-1", shown=1)
+    assert take(queue, move_of(at_ms=TUESDAY_AT_TEN + HOUR, name="Zoé Exemple-Inventée")).count == 0
+    assert names(queue) == []
+
+
+def test_a_name_whose_day_has_ended_is_not_brought(queue):
+    queue.do(book_of())
+    queue.now_ms = moment("2026-11-24 18:00")
+    assert take(queue, move_of(at_ms=TUESDAY_AT_TEN + HOUR, name="Zoé Exemple-Inventée")).count == 0
+    assert names(queue) == []
+
+
+@pytest.mark.parametrize("before", [None, "Zoe Exemple", "Zoé Exemple-Inventée"])
+@pytest.mark.parametrize(
+    ("at_ms", "kept_until"), [(moment("2026-11-26 09:00"), "2026-11-26 18:00"), (moment("2026-11-24 08:00"), None)]
+)
+def test_a_name_that_comes_with_a_move_is_kept_as_long_as_the_new_day(queue, before, at_ms, kept_until):
+    queue.do(book_of(at_ms=TUESDAY_AT_TEN + DAY, name=before))
+    queue.now_ms = moment("2026-11-24 20:00")
+    assert take(queue, move_of(at_ms=at_ms, name="Zoé Exemple-Inventée")).count == 1
+    assert names(queue) == ([(1, "Zoé Exemple-Inventée", moment(kept_until))] if kept_until else [])
+
+
+def test_a_second_visit_has_the_name_of_its_move_where_the_first_has_none_any_more(queue):
+    queue.do(book_of())
+    queue.now_ms = TUESDAY_AT_TEN + HOUR + 10 * MINUTE
+    queue.job(ExpireExpected, ticket=1)
+    queue.do(move_of(at_ms=TUESDAY_AT_TEN + 3 * HOUR, name="Zoé Exemple-Inventée"))
+    assert [(ticket, name) for ticket, name, _ in names(queue)] == [(2, "Zoé Exemple-Inventée")]
+
+
+def test_many_names_are_brought_in_one_slice(queue):
+    take(queue, *(book_of(f"b-{number}", name="Zoe" if number % 2 else None) for number in range(60)))
+    moves = [move_of(f"b-{number}", at_ms=TUESDAY_AT_TEN + HOUR, name=f"Zoé {number}") for number in range(60)]
+    assert take(queue, *moves).count == 60
+    assert sorted(name for _, name, _ in names(queue)) == sorted(f"Zoé {number}" for number in range(60))
 
 
 def test_a_name_goes_with_its_booking_to_another_ticket(queue):

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from hub.appointments import rows
 from hub.database.engine import open_engine
 from hub.queue import booking_store, report_store, store
 from hub.queue.requests import Origin, Source, TakeBookings
@@ -81,6 +82,8 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         booking_store.KNOWN,
         lambda queue: {"ids": queue.connection.many(["b-1", "b-100", "new"]), "day": "", "series": "ticket"},
     ),
+    ("names in a slice", booking_store.NAMES, lambda queue: {"ids": queue.connection.many([1, 100])}),
+    ("names of what changed", rows._NAMES_BY_ID, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
     ("a code", booking_store.BY_CODE, lambda _: {"code": "B100"}),
     ("a ticket's journal", booking_store.SEEN, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("the end of the journal", report_store.JOURNAL_AFTER, lambda queue: {"after": last(queue) - 3, "limit": 200}),

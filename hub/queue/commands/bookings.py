@@ -30,7 +30,7 @@ from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
 from hub.queue.refusals import BadBooking, Refusal, Unknown
 from hub.queue.requests import Book, BookingChange, CancelBooking, DoneAnswer, Move, TakeBookings
-from hub.queue.states import Event, State
+from hub.queue.states import OPEN, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
 from hub.site import Service
@@ -40,12 +40,13 @@ from hub.site import Service
 class _Look:
     """What is known of the bookings of a slice: their rows, their tickets, and which of these people saw already.
 
-    `last_id`: of the tickets, None before the first.
+    `names`: by ticket, where a change tells one. `last_id`: of the tickets, None before the first.
     """
 
     known: dict[str, Known]
     tickets: dict[str, Ticket]
     seen: frozenset[int]
+    names: dict[int, str]
     last_id: int | None
 
 
@@ -53,7 +54,7 @@ class _Look:
 class _Plan:
     """What becomes of one booking: its row as it is told and as it was, the step of its ticket, the ticket it had.
 
-    `service`, `code`, `name`: of a new ticket.
+    `service`, `code`: of a new ticket. `name`: as the source tells it, if it does.
     """
 
     step: Step
@@ -147,7 +148,10 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
     cancelled = {change.booking for change in changes if isinstance(change, CancelBooking)}
     waiting = [each.id for name, each in tickets.items() if name in cancelled and each.state is State.WAITING]
     seen = work.rows(booking_store.SEEN, ids=work.many(waiting)) if waiting else []
-    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen), last_id)
+    named = {change.booking for change in changes if isinstance(change, Book | Move) and change.name is not None}
+    of_named = [each.id for booking, each in tickets.items() if booking in named]
+    names = work.rows(booking_store.NAMES, ids=work.many(of_named)) if of_named else []
+    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen), dict(names), last_id)
 
 
 # --- what is to be done -------------------------------------------------------------------------------------------
@@ -202,12 +206,13 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
         reference=known.reference if change.reference is None else change.reference,
         code=known.code if change.confirmation is None else change.confirmation,
     )
-    step = of_move(known, ticket, change, day, work.now_ms)
+    step, name = of_move(known, ticket, change, day, work.now_ms), shown_name(change.name)
     if step is Step.MOVE:
         # Reception may have sent the ticket elsewhere: only a service that the source names anew takes it there.
-        return _Plan(step, told, known, ticket, work.index.service(change.service or ticket.service))
-    service = work.index.service(told.service) if step is Step.NEW else None
-    return _Plan(step, told, known, ticket, service, _another_code(ticket))
+        service = work.index.service(change.service or ticket.service)
+        return _Plan(step, told, known, ticket, service, name=name)
+    new_service = work.index.service(told.service) if step is Step.NEW else None
+    return _Plan(step, told, known, ticket, new_service, _another_code(ticket), name)
 
 
 # --- doing it -----------------------------------------------------------------------------------------------------
@@ -215,7 +220,9 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
 
 def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     """Gives how many changed anything."""
-    plans = [plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was]
+    plans = [
+        plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was or _renames(work, look, plan)
+    ]
     new = [plan for plan in plans if plan.step is Step.NEW]
     _release(work, new)
     ends_ms = {day: day_end_ms(work.index.site, day) for day in {plan.told.day for plan in plans}}
@@ -229,6 +236,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
             work.insert(_expected(plan, told), Event.BOOK)
             _name(work, plan, told, ends_ms[told.day])
         elif plan.ticket is not None:
+            _keep_name(work, look, plan, plan.ticket)
             _change(work, plan, plan.ticket)
         _keep(work, told, plan.was)
     return len(plans)
@@ -242,6 +250,35 @@ def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
         work.write(store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
     elif plan.ticket is not None:
         work.write(store.COPY_NAME, of_ticket=plan.ticket.id, to_ticket=told.ticket, to_ms=delete_after_ms)
+
+
+def _renames(work: Work, look: _Look, plan: _Plan) -> bool:
+    """Whether the ticket that it has gets a name, or another one: while its visitor may come or is here."""
+    ticket = plan.ticket
+    if plan.name is None or ticket is None or ticket.state not in OPEN or look.names.get(ticket.id) == plan.name:
+        return False
+    return _name_ends_ms(work, plan, ticket) > work.now_ms
+
+
+def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
+    """The name that the source tells now, until the end of the ticket's day; the journal has nothing of it."""
+    ends_ms = _name_ends_ms(work, plan, ticket)
+    if _renames(work, look, plan):
+        if ticket.id in look.names:
+            work.write(store.SET_NAME, of_ticket=ticket.id, to_name=plan.name, to_ms=ends_ms)
+        else:
+            work.write(store.INSERT_NAME, ticket=ticket.id, name=plan.name, delete_after_ms=ends_ms)
+        if ticket.day <= work.today:
+            work.tell_pages(ticket)
+    elif plan.step is Step.MOVE and plan.told.day != ticket.day:
+        if ends_ms > work.now_ms:
+            work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=ends_ms)
+        else:
+            work.write(store.DELETE_NAME, of_ticket=ticket.id)
+
+
+def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:
+    return day_end_ms(work.index.site, plan.told.day if plan.step is Step.MOVE else ticket.day)
 
 
 def _release(work: Work, new: Sequence[_Plan]) -> None:
@@ -294,8 +331,6 @@ def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:
     told = plan.told
     service = plan.service.name if plan.service else ticket.service
     elsewhere: dict[str, Any] = {"service": service} if service != ticket.service else {}
-    if told.day != ticket.day:
-        _move_name(work, ticket, day_end_ms(work.index.site, told.day))
     work.change(
         ticket,
         Event.MOVE,
@@ -307,13 +342,6 @@ def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:
         absent_at_ms=_expires_ms(plan, told),
         **elsewhere,
     )
-
-
-def _move_name(work: Work, ticket: Ticket, to_ms: int) -> None:
-    if to_ms > work.now_ms:
-        work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=to_ms)
-    else:
-        work.write(store.DELETE_NAME, of_ticket=ticket.id)
 
 
 def _mark(work: Work, ticket: Ticket, event: str, note: str | None) -> None:
