@@ -3,7 +3,7 @@
 import gettext
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from demo.hall import Hall
@@ -19,21 +19,23 @@ LOGO = HERE.parent / "nodes/display/logo.svg"
 
 def render(hall: Hall, *, hub: str, speed: int, language: str) -> str:
     """`hub`: the address of its pages. A language without a catalogue is English."""
+    return _template("hall.html", language).render(
+        hall=hall, hub=hub, speed=speed, guests=GUESTS, password=PASSWORD, icon=_icon
+    )
+
+
+def render_unknown(language: str) -> str:
+    """What stands at every address that is no page."""
+    return _template("unknown.html", language).render()
+
+
+def _template(name: str, language: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"]
     )
     catalogue = gettext.translation("demo", LOCALE, languages=[language], fallback=True)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
-    return environment.get_template("hall.html").render(
-        hall=hall,
-        hub=hub,
-        speed=speed,
-        language=language,
-        guests=GUESTS,
-        password=PASSWORD,
-        icon=_icon,
-        logo=_icon_file(LOGO),
-    )
+    return environment.get_template(name, globals={"language": language, "logo": _icon_file(LOGO)})
 
 
 def _icon(name: str) -> Markup:

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from demo.board import Board, Part
 from demo.hands import Hands
-from demo.picture import PAGE, WEB_STATIC
+from demo.picture import PAGE, WEB_STATIC, render_unknown
 
 LOOPBACK = ["127.0.0.1", "localhost"]
 MESSAGE_MOST = 500
@@ -64,11 +64,12 @@ class DemoPage:
                 Mount("/static", StaticFiles(directory=PAGE / "static")),
                 Mount("/vendor", StaticFiles(directory=WEB_STATIC / "vendor")),
             ],
+            exception_handlers={404: _show_unknown},
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)],
         )
 
     async def _show(self, request: Request) -> Response:
-        return HTMLResponse(self._page(request.query_params.get("lang", "fr")))
+        return HTMLResponse(self._page(_language(request)))
 
     async def _show_frame(self, _request: Request) -> Response:
         return _picture(self._frame)
@@ -105,6 +106,14 @@ class DemoPage:
                 self._scan(wanted["scan"])
         elif isinstance(node, str) and isinstance(pin, int) and pin in self._pins.get(node, ()):
             (self._hands.press if wanted.get("pressed") is True else self._hands.release)(holder, node, pin)
+
+
+def _language(request: Request) -> str:
+    return request.query_params.get("lang", "fr")
+
+
+async def _show_unknown(request: Request, _error: Exception) -> Response:
+    return HTMLResponse(render_unknown(_language(request)), status_code=404)
 
 
 def _parsed(message: str) -> Part:

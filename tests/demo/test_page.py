@@ -174,3 +174,12 @@ def test_the_calls_below_the_display_are_named_for_what_sets_them_apart_and_none
         assert len(seen) >= 3, (width, height)
         inside = [call["right"] <= place["right"] and call["bottom"] <= place["bottom"] + 1 for call in seen]
         assert all(inside), (width, height, place, seen)
+
+
+def test_an_address_that_is_no_page_leads_back_to_the_hall(window: Page) -> None:
+    answer = window.goto("/desks/desk-3")
+    assert answer is not None
+    assert answer.status == 404
+    assert "Il n’y a pas de page à cette adresse." in window.inner_text("body")
+    window.get_by_role("link").click()
+    window.wait_for_selector(".desks")
