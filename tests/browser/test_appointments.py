@@ -92,7 +92,7 @@ def test_enter_struck_twice_on_who_was_found_checks_nobody_in(page: Page, stand:
 def test_enter_in_the_field_presses_nothing_of_the_desk(page: Page, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.appointments(stand, clock)
     show(page)
-    look_for(page, "")
+    look_for(page, "personne")
     page.keyboard.type("s")
     with page.expect_response("**/search"):
         page.keyboard.press("Enter")

@@ -56,6 +56,29 @@ def test_a_page_that_goes_away_during_its_click_has_pressed():
     assert felt(click) == [Kind.SHORT]
 
 
+def test_a_button_stays_down_until_the_last_hand_leaves_it():
+    async def moved() -> list[bool]:
+        moves, up = [], asyncio.Event()
+
+        def drive(_node: str, _pin: int, pressed: bool) -> None:
+            moves.append(pressed)
+            if not pressed:
+                up.set()
+
+        hands = Hands(drive)
+        hands.press("agent", NODE, PIN)
+        hands.press("visitor", NODE, PIN)
+        hands.release("agent", NODE, PIN)
+        hands.release("agent", NODE, PIN)
+        await asyncio.sleep(2 * DOWN_LEAST_S)
+        assert moves == [True]
+        hands.let_go("visitor")
+        await asyncio.wait_for(up.wait(), 20)
+        return moves
+
+    assert asyncio.run(moved()) == [True, False]
+
+
 def test_a_hand_that_stays_longer_keeps_the_pin_down():
     async def held() -> list[bool]:
         moved: list[bool] = []

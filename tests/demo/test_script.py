@@ -2,7 +2,6 @@ from itertools import islice
 from random import Random
 
 from demo.board import BEHIND_MOST, Board
-from demo.hands import Hands
 from demo.script import AT_THE_DOOR, SHORTEST_VISIT_S, gaps, pick_letter, plan_visit
 
 
@@ -28,18 +27,6 @@ def test_nine_desks_keep_up_with_who_comes():
 def test_no_visit_is_over_before_anybody_could_see_it():
     dice = Random(5)
     assert min(plan_visit(dice, "M").length_s for _ in range(2000)) >= SHORTEST_VISIT_S
-
-
-def test_a_button_stays_down_until_the_last_hand_leaves_it():
-    moves = []
-    hands = Hands(lambda *move: moves.append(move))
-    hands.press("agent", "button-1", 17)
-    hands.press("visitor", "button-1", 17)
-    hands.release("agent", "button-1", 17)
-    hands.release("agent", "button-1", 17)
-    assert moves == [("button-1", 17, True)]
-    hands.let_go("visitor")
-    assert moves == [("button-1", 17, True), ("button-1", 17, False)]
 
 
 def test_a_browser_that_reads_too_slowly_is_let_go_and_the_others_go_on():
