@@ -5,7 +5,6 @@ Pure: time comes in.
 
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS
 
@@ -107,11 +106,19 @@ class HubTime:
 
     _beats: deque[_HeardBeat] = field(default_factory=lambda: deque(maxlen=BEATS_KEPT))
     _before_restart: _HeardBeat | None = None
+    # Whether the last gap between beats was longer than the hub's clock says, and whether the one before it was too.
+    _last_slow: bool = False
+    _goes_slowly: bool = False
 
     def beat(self, hub_ms: int, arrived_ms: int) -> None:
+        before = self._beats[-1] if self._beats else None
+        slow = before is not None and hub_ms - before.hub_ms < SLOW_BELOW * (arrived_ms - before.arrived_ms)
+        # One slow gap alone may be a delay. What is older than a slow time is too far ahead.
+        if before is not None and (self._goes_slowly or (slow and self._last_slow)):
+            self._beats.clear()
+            self._beats.append(before)
+        self._goes_slowly, self._last_slow = slow and self._last_slow, slow
         self._beats.append(_HeardBeat(hub_ms, arrived_ms))
-        if self._hub_goes_slowly():
-            self._beats = deque(list(self._beats)[-2:], maxlen=BEATS_KEPT)
 
     def restarted(self) -> None:
         """Another run of the hub, perhaps after its clock was set: the time there is estimated anew.
@@ -120,6 +127,7 @@ class HubTime:
         """
         self._before_restart = self._last()
         self._beats.clear()
+        self._last_slow = self._goes_slowly = False
 
     def away(self, now_ms: int) -> bool:
         """No beat for 15 s, or none yet."""
@@ -139,22 +147,12 @@ class HubTime:
     def hub_now_ms(self, now_ms: int) -> int | None:
         """The hub's time by its least delayed beat of the last two minutes, or None without a beat.
 
-        At most 3 s ahead while the hub's clock goes at half speed.
+        While the hub's clock goes at half speed, by the last one: up to 1.5 s ahead, at first some seconds.
         """
         if not self._beats:
             return None
-        return now_ms + max(heard.hub_ms - heard.arrived_ms for heard in self._beats)
-
-    def _hub_goes_slowly(self) -> bool:
-        """Whether the last three beats came further apart than the hub's clock says: older ones are too far ahead.
-
-        One gap alone may be a delay; two in a row are the clock, or cost two minutes of a better estimate.
-        """
-        gaps = pairwise(list(self._beats)[-3:])
-        slow = [
-            after.hub_ms - before.hub_ms < SLOW_BELOW * (after.arrived_ms - before.arrived_ms) for before, after in gaps
-        ]
-        return slow == [True, True]
+        counted = list(self._beats)[-1:] if self._goes_slowly else self._beats
+        return now_ms + max(heard.hub_ms - heard.arrived_ms for heard in counted)
 
     def _last(self) -> _HeardBeat | None:
         return self._beats[-1] if self._beats else self._before_restart

@@ -107,7 +107,7 @@ class TooOld(Refusal):
 
 
 class ClickTooOld(TooOld):
-    """A page said that nothing was kept: who comes back to it does not expect a call any more."""
+    """Its page waits no more for an answer, and nobody expects a call any more."""
 
     code = "click_too_old"
 

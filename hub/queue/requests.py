@@ -27,7 +27,7 @@ class Origin(Struct, frozen=True):
     """`actor`: a node's name, or a person's account; empty where nobody in person. `request`: the id, None for a job.
 
     `signed_on`: the actor must be who is signed on at the command's desk, else it is refused. `at_ms`: the moment of a
-    click on the hub's clock, where its page said so: like a press it lives 10 s.
+    click on the hub's clock, where its page said so: it lives 7 s.
     """
 
     source: Source

@@ -77,6 +77,8 @@ class Sound:
             if self._chime is None:
                 self._open()
             if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
+                # Two that came late at once must not sound over each other.
+                self._chime.stop()
                 self._chime.play()
         if self._chime is not None:
             pygame.mixer.quit()

@@ -1,5 +1,6 @@
 """The desk page as an agent works it: keys, forms, two windows, panels, and a hub that goes away."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -47,10 +48,36 @@ def test_a_click_that_the_hub_gets_much_later_calls_nobody_and_is_said(
     page.route("**/desks/*/next", lambda route: answers.append(route))  # noqa: PLW0108 - playwright looks into it
     with page.expect_request("**/desks/*/next"):
         page.keyboard.press("s")
-    clock.turn(seconds=11)
+    clock.turn(seconds=60)
     answers[0].continue_()
     expect(page.locator("#answer")).to_contain_text("Votre appui est arrivé trop tard")
     expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+
+
+def test_a_click_that_is_not_answered_is_said(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    page.route("**/desks/*/next", lambda route: route.abort())
+    page.keyboard.press("s")
+    expect(page.locator("#answer")).to_contain_text("Le serveur n’a pas répondu")
+
+
+def test_a_window_that_is_given_an_old_picture_knows_the_hubs_time_all_the_same(
+    browser: Browser, server: Served, page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    clock.turn(seconds=40)
+    context = browser.new_context(base_url=server.address)
+    second = enter(context, server).new_page()
+    with second.expect_websocket() as socket:
+        second.goto(f"/desks/{DESK}")
+    socket.value.wait_for_event("framereceived")
+    second.evaluate(SETTLED)
+    assert second.evaluate("now()") >= clock.now_ms()
+    second.keyboard.press("s")
+    expect(second.locator("#ticket .number")).to_have_text("A\u00a0015")
+    context.close()
 
 
 def test_every_key_does_what_its_letter_says(page: Page, stand: Stand, clock: TurnedClock) -> None:
@@ -186,7 +213,18 @@ def test_the_undo_of_a_call_names_it_where_the_last_action_was_another(
     expect(page.locator("#undo")).not_to_contain_text("A\u00a0015")
     page.keyboard.press("u")
     expect(page.locator(".last")).to_contain_text("pause demandée")
-    expect(page.locator("#undo")).to_contain_text("Annuler l’appel de A\u00a0015")
+    expect(page.locator("#undo")).to_have_text(re.compile("Annuler l’appel de A\u00a0015\\s*N"))
+
+
+def test_the_undo_of_a_finish_and_call_says_both_beside_another_action(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("s")
+    expect(page.locator("#undo")).to_have_text(re.compile("^\\s*Annuler\\s*N\\s*$"))
+    page.keyboard.press("u")
+    expect(page.locator("#undo")).to_contain_text("Annuler l’appel de A\u00a0015, rouvrir la visite d’avant")
 
 
 def test_a_finish_and_call_is_undone_as_one(page: Page, stand: Stand, clock: TurnedClock) -> None:

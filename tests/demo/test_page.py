@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.board import Board
 from demo.hall import Hall, read_hall
-from demo.hands import DOWN_LEAST_S, Hands
+from demo.hands import Hands
 from demo.picture import render
 from demo.server import DemoPage, serving
 from demo.stage import SITE_FILE
@@ -152,9 +151,7 @@ def test_a_colon_is_followed_by_one_space(window: Page, shown: Shown) -> None:
 def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, shown: Shown) -> None:
     window.locator("[data-node=button-3]:enabled").click()
     assert shown.driven.get(timeout=20) == ("button-3", 17, True)
-    down_s = time.monotonic()
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
-    assert time.monotonic() - down_s > DOWN_LEAST_S / 2
 
 
 BOXES_OF_CALLS = """() => [...document.querySelectorAll('.calls, [data-calls] > span')]

@@ -93,14 +93,14 @@ def test_a_press_that_is_more_than_ten_seconds_old_calls_nobody(queue):
     assert desk_answer(answer).outcome is DeskOutcome.CALLED
 
 
-def test_a_click_that_waited_for_the_hub_for_more_than_ten_seconds_does_nothing(queue):
+def test_a_click_that_waited_for_the_hub_for_more_than_seven_seconds_does_nothing(queue):
     queue.open("desk-1")
     ticket = queue.issue()
     queue.turn(MINUTE)
-    old = replace(queue.origin(), at_ms=queue.now_ms - 10_001)
+    old = replace(queue.origin(), at_ms=queue.now_ms - 7_001)
     refused(queue.do(Next(origin=old, desk="desk-1", shown=None)), "click_too_old")
     assert queue.held("desk-1") is None
-    click = Next(origin=replace(queue.origin(), at_ms=queue.now_ms - 10_000), desk="desk-1", shown=None)
+    click = Next(origin=replace(queue.origin(), at_ms=queue.now_ms - 7_000), desk="desk-1", shown=None)
     first = queue.do(click)
     assert queue.held("desk-1") == ticket
     queue.turn(MINUTE)

@@ -66,7 +66,7 @@ def test_the_word_by_which_a_phone_follows_a_ticket_is_on_no_page(client: httpx.
     client.post(f"/desks/desk-3/tickets/{ticket}/cancel", data={"shown": ""})
     pages.append(client.get("/desks/desk-3").text)
     assert [page for page in pages if word[:4] in page.lower()] == []
-    assert "rendez-vous de 10:45 annulé" in text_of(pages[-1])
+    assert "· rendez-vous de 10:45 annulé" in text_of(pages[-1])
 
 
 def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(

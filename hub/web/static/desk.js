@@ -87,11 +87,12 @@ const lose = (since) => {
 };
 
 const hear = (message) => {
-  heard = Date.now() + ahead;
   if (message.now_ms) {
-    ahead = message.now_ms - Date.now();
-    heard = message.now_ms;
+    const said = message.now_ms - Date.now();
+    /* A picture may have been drawn a while ago; a beat tells the time as it is. */
+    ahead = message.content === undefined ? said : Math.max(ahead, said);
   }
+  heard = now();
   if (message.content !== undefined) stand(message);
   if (message.screens !== undefined) root.toggleAttribute("data-screens-off", !message.screens);
   if (message.content === undefined || !lostSince) return;
@@ -187,7 +188,7 @@ document.addEventListener("htmx:config:request", (event) => {
   gestures.clear();
   gestures.set(gesture, { id, at: performance.now() });
   request.body.set("id", id);
-  /* A click that waits for the hub for long does nothing: this page has said so by then. */
+  /* The hub does not do it any more when this page has given up to wait. */
   request.headers["Suivant-Clicked-At"] = String(Math.floor(now()));
 });
 
@@ -217,9 +218,6 @@ let typed = "";
 /* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
 const PANEL_DEAF_MS = 700;
 let openedAt = 0;
-/* A panel that comes so late is not waited for any more, and would take the keys. */
-const PANEL_LATE_MS = 5000;
-let askedAt = 0;
 let struck = "";
 let openedWith = "";
 
@@ -237,7 +235,6 @@ document.addEventListener("htmx:before:request", (event) => {
   if (request.method !== "GET" || sourceElement.matches(".panel")) return;
   /* Until the panel stands, no key may mean something else. */
   opening = true;
-  askedAt = performance.now();
   openedWith = struck;
   if (!panel()) opener = sourceElement;
 });
@@ -251,15 +248,14 @@ document.addEventListener("htmx:finally:request", (event) => {
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
 document.addEventListener("htmx:before:swap", (event) => {
-  const isPanel = opening && event.detail.ctx.request?.method === "GET";
-  if (isPanel && performance.now() - askedAt > PANEL_LATE_MS) {
-    event.preventDefault();
-    return;
-  }
   const kind = event.detail.ctx.response?.headers.get("content-type") ?? "text/html";
   if (kind.startsWith("text/html")) return;
   event.preventDefault();
   document.getElementById("answer").innerHTML = document.getElementById("failed").innerHTML;
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx?.request?.method !== "POST") return;
+  document.getElementById("answer").innerHTML = document.getElementById("unanswered").innerHTML;
 });
 document.addEventListener("htmx:after:swap", () => {
   const keys = document.getElementById("keys-switch");
