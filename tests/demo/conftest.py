@@ -45,9 +45,6 @@ class Demo:
             assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: {what}; the page shows {self.parts}"
             self._take(0.5)
 
-    def state(self, part: str) -> str:
-        return self.parts[part]["state"]
-
     def send(self, message: str) -> None:
         self.socket.send(message)
 
