@@ -8,7 +8,8 @@
 | cancel, but not by the source itself; end_day to cancelled | cancelled | |
 | reopen | nothing | served |
 
-Not told is the absence of somebody whose appointment the hub learned of when it had passed: nobody could check in here.
+Not told is an absence that says nothing of the visitor, since nobody could check in here: the hub learned of the
+appointment when it had passed, or was off, or lost its time, when it passed.
 
 What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
 can't be taken back: a source that was told of an absence is told of the arrival after it.
@@ -33,6 +34,9 @@ class ReportState(StrEnum):
     DROPPED = "dropped"  # no longer true before it was sent
     FAILED = "failed"  # for good: an agent must look
 
+
+# Who did not come is marked within seconds by a hub that runs.
+LATE_MOST_MS = MINUTE_MS
 
 TO_SEND = frozenset({ReportState.WAITING, ReportState.TRYING})
 
@@ -128,7 +132,7 @@ def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], ab
 
 def kind_of(happened: Happened) -> ReportKind | None:
     """What a journal row is for the source of the booking; None where it is none of its business."""
-    if _came_too_late(happened):
+    if _says_nothing(happened):
         return None
     if happened.event == Event.END_DAY:
         return _KIND_OF_END.get(happened.to_state or "")
@@ -137,10 +141,11 @@ def kind_of(happened: Happened) -> ReportKind | None:
     return _KIND_OF_EVENT.get(happened.event)
 
 
-def _came_too_late(happened: Happened) -> bool:
-    """An absence that says nothing of the visitor: when the hub learned of the appointment, it counted no more."""
+def _says_nothing(happened: Happened) -> bool:
+    """An absence nobody saw: when the appointment ceased to count, the hub did not know of it, or did not look."""
     unseen = happened.from_state == State.EXPECTED and happened.to_state == State.ABSENT
-    return unseen and happened.learned_ms > happened.counts_until_ms
+    late_ms = happened.at_ms - happened.counts_until_ms
+    return unseen and (happened.learned_ms > happened.counts_until_ms or late_ms > LATE_MOST_MS)
 
 
 def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:

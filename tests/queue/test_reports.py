@@ -135,6 +135,21 @@ def test_who_could_still_check_in_was_absent(queue, late_ms, kinds):
     assert [kind for kind, _ in expired(queue, ticket)] == kinds
 
 
+@pytest.mark.parametrize(("late_ms", "kinds"), [(MINUTE, ["absent"]), (MINUTE + 1, [])])
+def test_whose_time_passed_while_the_hub_was_off_was_not_absent(queue, late_ms, kinds):
+    ticket = queue.book(queue.now_ms + HOUR)
+    queue.turn(HOUR + 5 * MINUTE + late_ms)
+    assert [kind for kind, _ in expired(queue, ticket)] == kinds
+
+
+@pytest.mark.parametrize("service", ["civil", "taxes"])
+def test_who_was_expected_when_the_hub_stopped_for_the_day_was_not_absent(queue, service):
+    ticket = queue.book(queue.now_ms + HOUR, service)
+    queue.turn(DAY)
+    queue.job(EndDay, day="2026-11-24")
+    assert (queue.state(ticket), told(queue)) == (State.ABSENT, [])
+
+
 def test_who_was_moved_to_a_time_that_had_passed_was_not_absent(queue):
     ticket = queue.book(queue.now_ms + DAY)
     queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 08:45"))
@@ -243,7 +258,7 @@ def test_what_people_cancel_is_told_and_what_the_source_cancelled_is_not(queue):
 
 def test_the_end_of_the_day_tells_what_became_of_everybody(queue):
     queue.open("desk-1", "desk-4")
-    never_came, waits, served = (queue.book(queue.now_ms + 7 * HOUR + each) for each in range(3))
+    never_came, waits, served = (queue.book(moment("2026-11-24 17:58") + each) for each in range(3))
     for ticket in (waits, served):
         queue.ask(CheckIn, desk="", ticket=ticket)
     queue.ask(Pick, desk="desk-1", ticket=served)
