@@ -134,6 +134,22 @@ def test_only_a_code_that_the_page_shows_can_be_scanned_from_it(slow_demo):
     demo.until(lambda _: fate(demo, booking["code"]) != "expected", "the next one is taken all the same")
 
 
+def test_check_in_goes_on_without_publik_which_is_told_once_it_is_back(slow_demo):
+    demo = slow_demo
+    booking = last_expected(demo, "C")
+    ticket = within(lambda: ticket_on_page(demo, "desk-5", booking["code"]), "staff see the booking")
+    os.kill(demo.pid("tests.publik.server"), signal.SIGKILL)
+    demo.until(lambda parts: parts["publik"]["state"] == ProcessState.ENDED, "the page says that Publik is away")
+
+    demo.send(json.dumps({"scan": booking["code"]}))
+    within(lambda: any(event == "check_in" for event, _ in journal(demo, ticket)) or None, "the visitor is checked in")
+    assert fate(demo, booking["code"]) in {"expected", None}
+
+    demo.send(json.dumps({"restart": "publik"}))
+    demo.until(lambda parts: parts["publik"]["state"] == "up", "Publik is back")
+    within(lambda: arrival(booking) in told(demo) or None, "Publik knows it now")
+
+
 # Of the last row's button: whether the list shows all of it, and whether the list went aside for it.
 LAST_ROW = """() => {
   const list = document.querySelector("[data-bookings]"), button = list.lastElementChild.querySelector("button");
@@ -158,18 +174,3 @@ def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo):
         page.set_viewport_size({"width": 1100, "height": 768})
         assert page.evaluate(LAST_ROW) == [True, 0, 0]
         browser.close()
-
-
-def test_check_in_goes_on_without_publik_which_is_told_once_it_is_back(demo):
-    booking = last_expected(demo, "C")
-    ticket = within(lambda: ticket_on_page(demo, "desk-5", booking["code"]), "staff see the booking")
-    os.kill(demo.pid("tests.publik.server"), signal.SIGKILL)
-    demo.until(lambda parts: parts["publik"]["state"] == ProcessState.ENDED, "the page says that Publik is away")
-
-    demo.send(json.dumps({"scan": booking["code"]}))
-    within(lambda: any(event == "check_in" for event, _ in journal(demo, ticket)) or None, "the visitor is checked in")
-    assert fate(demo, booking["code"]) in {"expected", None}
-
-    demo.send(json.dumps({"restart": "publik"}))
-    demo.until(lambda parts: parts["publik"]["state"] == "up", "Publik is back")
-    within(lambda: arrival(booking) in told(demo) or None, "Publik knows it now")

@@ -1,6 +1,5 @@
 """A hub with a real login behind a real server, and what an attacker may hold: a browser, a cookie, a token."""
 
-import ssl
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -26,10 +25,8 @@ from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command
 from hub.site import Site
 from tests.databases import sqlite_url
-from tests.web.stand import ANSWER_LIMIT_S, COOKIE, Served, Stand, TurnedClock, a_site, served
+from tests.web.stand import ANSWER_LIMIT_S, COOKIE, NO_TLS, Served, Stand, TurnedClock, a_site, served
 
-# Making one for each browser is what would take the longest.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 # Of those in the small directory.
 PASSWORD = "bon mot de passe"
 EMERGENCY_PASSWORD = "trois tilleuls et un banc"
