@@ -66,9 +66,15 @@ def arrival(booking: dict[str, str]) -> dict[str, Any]:
 
 
 def last_expected(demo: Demo, letter: str) -> dict[str, str]:
-    """The one whose turn in the script comes last."""
+    """The one whose turn in the script comes last, of those who are not here yet."""
+
+    def expected() -> list[dict[str, str]]:
+        bookings = demo.parts["publik"]["bookings"]
+        return [each for each in bookings if (each["letter"], each["fate"]) == (letter, "expected")]
+
     demo.until(lambda parts: len(parts["publik"].get("bookings", ())) > 11, "the first bookings are made")
-    return [each for each in demo.parts["publik"]["bookings"] if each["letter"] == letter][-1]
+    demo.until(lambda _: bool(expected()), f"somebody is expected for {letter}")
+    return expected()[-1]
 
 
 def within(look: Callable[[], T | None], what: str) -> T:
