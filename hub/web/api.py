@@ -50,8 +50,10 @@ TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
 Handler = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
 
+# Named, not given as a model: FastAPI would describe that as application/json, and work it out for each route.
+_PROBLEM = {"schema": {"$ref": f"#/components/schemas/{d.ProblemDocument.__name__}"}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": d.ProblemDocument, "description": why, "content": {problems.MEDIA_TYPE: {}}}
+    status: {"description": why, "content": {problems.MEDIA_TYPE: _PROBLEM}}
     for status, why in {
         401: "Nobody is logged in, and no token came",
         403: "Not this desk's ticket, a role is missing, or a request from elsewhere",

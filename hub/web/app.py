@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI
@@ -23,6 +23,7 @@ from hub.web.desk_document import desk_document
 from hub.web.desk_drawing import draw
 from hub.web.desk_reading import read_desk
 from hub.web.desk_view import DeskView
+from hub.web.documents import ProblemDocument
 from hub.web.door import Door, Rules
 from hub.web.guard import Guard
 from hub.web.in_words import InWords
@@ -80,6 +81,7 @@ def create_web(parts: WebParts) -> FastAPI:
     ):
         # Not included: that makes each route a second time.
         app.router.routes += router.routes
+    _describe_problems(app)
     _add_sockets(app, parts.site, live)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     # The last one added is asked first: how long it takes, who will read it, whether it is from elsewhere, who it is.
@@ -88,6 +90,18 @@ def create_web(parts: WebParts) -> FastAPI:
     app.add_middleware(InWords, view=view, base=parts.reached.path)
     app.add_middleware(Measured, done=parts.request_done)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Every route names the document of a problem; none has it as its model."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        document["components"]["schemas"][ProblemDocument.__name__] = ProblemDocument.model_json_schema()
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:

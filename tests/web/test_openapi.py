@@ -49,6 +49,21 @@ def test_every_route_says_what_it_gives_and_takes(description: dict[str, Any]) -
                 assert route["requestBody"]["content"]["application/json"]["schema"], (method, path)
 
 
+def test_every_problem_is_described_in_the_type_it_comes_in(description: dict[str, Any]) -> None:
+    problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    described = {
+        json.dumps(answer["content"])
+        # Publik is answered in its own form.
+        for path, methods in description["paths"].items()
+        if not path.endswith("/push")
+        for route in methods.values()
+        for status, answer in route["responses"].items()
+        if status.startswith("4")
+    }
+    assert described == {json.dumps({"application/problem+json": problem})}
+    assert "detail" in description["components"]["schemas"]["ProblemDocument"]["properties"]
+
+
 def test_the_pages_forms_are_no_part_of_it(description: dict[str, Any]) -> None:
     assert not [path for path in description["paths"] if path.startswith("/desks")]
 
