@@ -38,7 +38,7 @@ class KeptFiles:
             return ()
         try:
             return _IDS.decode(payload)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return ()
 
 
