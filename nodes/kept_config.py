@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from nodes.settings import NodeSettings
 from protocol.environment import WrongSetting
 
 
@@ -34,12 +35,13 @@ class KeptConfig:
             os.close(folder)
 
 
-def usable_folder(folder: Path) -> Path:
-    """The folder, made where it is not there. Raises WrongSetting where this program cannot write to it."""
+def usable_folder(node: NodeSettings) -> Path:
+    """Its `kept_dir`, made where it is not there. Raises WrongSetting where this program cannot write to it."""
+    folder, state_dir = node.kept_dir, str(node.state_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})") from error
+        raise WrongSetting("SUIVANT_STATE_DIR", state_dir, f"a folder this program may write to ({error})") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), "a folder this program may write to")
+        raise WrongSetting("SUIVANT_STATE_DIR", state_dir, f"a folder this program may write to, with {folder}")
     return folder

@@ -43,6 +43,7 @@ from protocol.messages import (
     NodeConfig,
     NodeStatus,
     Parser,
+    Revision,
     Role,
     encode,
 )
@@ -124,13 +125,14 @@ class Runtime:
         started_ms = clock_ms()
         self._reports = Reports(started_ms)
         self._heartbeat = Heartbeat(started_ms)
-        self._kept = KeptConfig(usable_folder(settings.node.state_dir))
+        self._kept = KeptConfig(usable_folder(settings.node))
         self._notifier = Notifier(environ)
         self._link = Link(
             settings.broker, self._node.node, inbox.put, will=self._status(online=False), clock_ms=clock_ms
         )
         self._followed: tuple[str, ...] = ()
-        self._config: NodeConfig | None = None
+        # Of what the broker said in this run: what was on disk may be of another hub, and is older than its first word.
+        self._config_revision: Revision | None = None
         self._hub_boot: str | None = None
         self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
         self._bad_messages = 0
@@ -277,8 +279,9 @@ class Runtime:
 
     def _configured(self, incoming: Incoming, now_ms: int) -> None:
         config = self._parse_config(incoming.payload)
-        if self._config is not None and config.revision <= self._config.revision:
+        if self._config_revision is not None and config.revision <= self._config_revision:
             return
+        self._config_revision = config.revision
         self._configure(config, now_ms)
         try:
             self._kept.keep(incoming.payload)
@@ -293,7 +296,6 @@ class Runtime:
         return config
 
     def _configure(self, config: NodeConfig, now_ms: int) -> None:
-        self._config = config
         self._log.info("node.configured", revision=list(config.revision))
         self._hand(Configured(config), now_ms)
 

@@ -34,6 +34,11 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
     def topics(self) -> Topics:
         return Topics(self.site)
 
+    @property
+    def kept_dir(self) -> Path:
+        """Where it keeps what the hub said: under another name, or at another site, a node finds nothing of it."""
+        return self.state_dir / self.site / self.node
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """All that every node reads from the environment."""

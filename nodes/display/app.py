@@ -124,7 +124,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     except FileNotFoundError as error:
         sys.stderr.write(f"suivant-node display: {error}: `make assets` builds it.\n")
         return ASSETS_MISSING_STATUS
-    inbox, hub_time, kept = Inbox(), HubTime(), KeptFiles(settings.node.state_dir)
+    inbox, hub_time, kept = Inbox(), HubTime(), KeptFiles(settings.node.kept_dir)
     control = None if simulated is None else _control(simulated)
     window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
     warnings = Warnings(inbox)

@@ -72,6 +72,8 @@ class DisplayCore:
     kept: Kept = field(default_factory=Kept)
     _config: DisplayConfig | None = None
     _hall: HallState | None = None
+    # The picture on disk may be of another hub: it is older than any that comes, and withdraws nothing.
+    _hall_heard: bool = False
     _hall_payload: bytes = b""
     _hall_kept: bytes = b""
     _keep_at_ms: int = 0
@@ -140,7 +142,7 @@ class DisplayCore:
     def _follow(self, config: DisplayConfig) -> Follow:
         self._config = config
         if self._hall is not None and self._hall.hall != config.hall:
-            self._hall = None
+            self._hall, self._hall_heard = None, False
             self._announcements.leave()
         return Follow((self.topics.hall_state(config.hall), self.topics.hall_announce(config.hall)))
 
@@ -150,13 +152,13 @@ class DisplayCore:
         if topic == self.topics.hall_state(self._config.hall):
             self._take_hall(payload)
         elif topic == self.topics.hall_announce(self._config.hall) and not retained:
-            self._announcements.receive(_ANNOUNCE.parse(payload), self._hall)
+            self._announcements.receive(_ANNOUNCE.parse(payload), self._hall if self._hall_heard else None)
 
     def _take_hall(self, payload: bytes) -> None:
         hall = _parse_hall(payload)
-        if self._hall is not None and hall.revision <= self._hall.revision:
+        if self._hall_heard and self._hall is not None and hall.revision <= self._hall.revision:
             return
-        self._hall = hall
+        self._hall, self._hall_heard = hall, True
         self._hall_payload = payload
         self._announcements.withdraw(hall)
 

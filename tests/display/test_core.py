@@ -1,5 +1,6 @@
 """A display's logic, with the clock in the test's hand."""
 
+import msgspec
 import pytest
 
 from nodes.display.core import Chime, DisplayCore, KeepHall, KeepPlayed, Kept, Show, Warned
@@ -169,6 +170,39 @@ def test_the_kept_picture_is_shown_at_start_and_is_old_after_15_s():
 def test_a_kept_file_that_is_broken_is_as_good_as_none():
     display = Display(Kept(b'{"v":1,"hall":'))
     assert display.scene.hall is None
+
+
+def lab_hall(**changes):
+    """As a hub whose database was made later says it: where this display was tried out."""
+    return msgspec.structs.replace(hall(**changes), revision=(9, 900), town="Labo")
+
+
+def test_the_first_picture_that_comes_takes_the_place_of_a_kept_one_however_new_that_is():
+    display = Display(Kept(encode(lab_hall(calls=()))))
+    display.beat()
+    display.hear_hall()
+    assert (display.scene.hall, display.scene.town) == (HALL, HALL.town)
+    display.hear_hall(hall(39, calls=()))
+    assert display.scene.hall == HALL
+
+
+@pytest.mark.parametrize("state_first", [False, True])
+def test_a_kept_picture_withdraws_no_call(state_first):
+    display = Display(Kept(encode(lab_hall(calls=()))))
+    display.beat()
+    if state_first:
+        display.hear_hall()
+    assert Chime in kinds(display.hear_announce(announce()))
+    display.hear_hall()
+    assert display.scene.announcement == announce()
+
+
+def test_after_a_restart_a_call_that_was_withdrawn_leaves_with_the_first_picture():
+    display = Display(Kept(encode(hall(41, calls=HALL.calls[1:]))))
+    display.beat()
+    display.hear_announce(announce(play_at=NOW + 500))
+    display.hear_hall(hall(41, calls=HALL.calls[1:]))
+    assert Chime not in kinds(display.turn(2_000))
 
 
 def test_the_time_offline_counts_each_second_and_ends_with_the_next_beat(display):

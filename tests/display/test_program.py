@@ -155,7 +155,7 @@ def test_a_call_goes_from_the_broker_to_the_screen_and_sounds_once_ever(broker, 
     assert len(chimes(sound)) == 1
     sound.unlink()
     # Without the picture it kept, so that the first one tells that it hears its hall.
-    (tmp_path / "state/hall.json").unlink()
+    (tmp_path / "state" / SITE / NODE / "hall.json").unlink()
     with running(broker, tmp_path, **audio) as display:
         settled(hub, display)
         say(hub, length_ms=2_500)
@@ -197,7 +197,7 @@ def test_bad_payloads_are_refused_and_the_next_good_one_is_shown(broker, hub, tm
 
 def test_a_display_that_starts_without_its_broker_shows_the_last_picture_from_disk(broker, hub, tmp_path):
     hub.publish(TOPICS.hall_state(HALL.hall), encode(hall(41, emergency=EMERGENCY)), retain=True)
-    kept = tmp_path / "state/hall.json"
+    kept = tmp_path / "state" / SITE / NODE / "hall.json"
     with running(broker, tmp_path) as display:
         display.until((20, 540), EMERGENCY_YELLOW)
         until = time.monotonic() + WAIT_S

@@ -149,6 +149,13 @@ def hub(broker: Broker) -> Iterator[Peer]:
         yield connected
 
 
+def kept_at(folder: Path, *, site: str = "mairie", node: str = "desk-1") -> Path:
+    """Where a node keeps its configuration, in a folder that is there."""
+    kept = folder / site / node
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept / "config.json"
+
+
 def own(topic: NodeTopic) -> str:
     return TOPICS.node("desk-1", topic)
 
@@ -203,6 +210,28 @@ def test_an_older_configuration_is_ignored(node: Node, hub: Peer):
     ]
 
 
+def test_what_the_hub_says_first_goes_before_what_was_kept_however_new_that_is(
+    broker: Broker, tmp_path: Path, hub: Peer
+):
+    """It may be of the hub at which this node was tried out, whose database was made later."""
+    kept = DeskButtonConfig(revision=(9, 900), desk="guichet-9")
+    kept_at(tmp_path).write_bytes(encode(kept))
+    say(hub, NodeTopic.CONFIG, CONFIG, retain=True)
+    with running(broker, tmp_path) as node:
+        node.until(lambda: len([each for each in node.core.happened if isinstance(each, Configured)]) == 2)
+        configured = [each for each in node.core.happened if isinstance(each, Configured)]
+        assert configured == [Configured(kept), Configured(CONFIG)]
+    assert kept_at(tmp_path).read_bytes() == encode(CONFIG)
+
+
+def test_what_another_node_or_site_kept_here_is_ignored(broker: Broker, tmp_path: Path):
+    for name in ({"node": "desk-3"}, {"site": "labo"}):
+        kept_at(tmp_path, **name).write_bytes(encode(CONFIG))
+    with running(broker, tmp_path) as node:
+        node.until_happened(Connected)
+        assert not node.happened(Configured)
+
+
 def test_a_restored_hub_has_a_later_generation_and_is_heard(node: Node, hub: Peer):
     say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(1, 900), desk="guichet-1"))
     say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(2, 1), desk="guichet-2"))
@@ -234,7 +263,7 @@ def test_a_configuration_that_is_none_is_counted_and_ignored(node: Node, hub: Pe
 
 
 def test_a_kept_configuration_that_is_broken_stops_nothing(broker: Broker, tmp_path: Path):
-    (tmp_path / "config.json").write_bytes(b'{"v":1,"ro')
+    kept_at(tmp_path).write_bytes(b'{"v":1,"ro')
     with running(broker, tmp_path) as node:
         node.until_happened(Connected)
         assert not node.happened(Configured)
@@ -350,7 +379,7 @@ def test_a_state_folder_that_cannot_be_used_is_said_by_its_variable(broker: Brok
 
 
 def test_a_disk_that_takes_nothing_stops_nothing(node: Node, hub: Peer, tmp_path: Path):
-    (tmp_path / "state" / "config.new").mkdir()
+    kept_at(tmp_path / "state").with_suffix(".new").mkdir()
     say(hub, NodeTopic.CONFIG, CONFIG)
     node.until_happened(Configured)
 
