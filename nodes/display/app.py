@@ -150,7 +150,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         environ=environ,
     )
     try:
-        return _loop(runtime, core, window)
+        return _loop(runtime, core, window, sound)
     finally:
         sound.close()
         pygame.quit()
@@ -158,7 +158,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
             control.close()
 
 
-def _loop(runtime: Runtime, core: DisplayCore, window: Window) -> int:
+def _loop(runtime: Runtime, core: DisplayCore, window: Window, sound: Sound) -> int:
     runtime.start()
     try:
         while True:
@@ -166,13 +166,23 @@ def _loop(runtime: Runtime, core: DisplayCore, window: Window) -> int:
             status = runtime.step(patience_s)
             if status is not None:
                 return status
-            for event in pygame.event.get():
-                if event.type == pygame.QUIT:
-                    return 0
-                if event.type in {pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED}:
-                    window.expose()
+            if attend(window, sound):
+                return 0
     finally:
         runtime.close()
+
+
+def attend(window: Window, sound: Sound) -> bool:
+    """Does what SDL's events ask for; whether the window was closed."""
+    for event in pygame.event.get():
+        if event.type == pygame.QUIT:
+            return True
+        if event.type in {pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED}:
+            window.expose()
+        # `which` is 0 where the device was not open.
+        if event.type == pygame.AUDIODEVICEREMOVED and event.which and not event.iscapture:
+            sound.lost()
+    return False
 
 
 def _control(folder: Path) -> ControlSocket:

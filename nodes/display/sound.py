@@ -5,6 +5,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
+from functools import partial
 from math import exp, pi, sin
 
 import pygame
@@ -52,36 +53,51 @@ def _tone(since_s: float, pitch_hz: float) -> float:
 class Sound:
     """Plays on a thread of its own: opening a device may take long or fail, and the picture does not wait for it.
 
-    One that failed is tried again with each chime: a television that was off at start is there later.
+    One that failed or was lost is tried again with each chime: a television that was off at start is there later.
     `tell` is called from that thread with whether the device is mute.
     """
 
     def __init__(self, tell: Callable[[bool], None]) -> None:
         self._tell = tell
-        # When each chime was wanted; None ends the thread.
-        self._wanted: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+        # What the thread is to do; None ends it.
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._chime: pygame.mixer.Sound | None = None
         self._thread = threading.Thread(target=self._serve, name="sound", daemon=True)
         self._thread.start()
 
     def play(self) -> None:
-        self._wanted.put(time.monotonic())
+        self._jobs.put(partial(self._play, time.monotonic()))
+
+    def lost(self) -> None:
+        """The device that was open went away: SDL plays into nothing from then on."""
+        self._jobs.put(self._lose)
 
     def close(self) -> None:
-        self._wanted.put(None)
+        self._jobs.put(None)
         self._thread.join(1.0)
 
     def _serve(self) -> None:
         self._open()
-        while (wanted_s := self._wanted.get()) is not None:
-            if self._chime is None:
-                self._open()
-            if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
-                # Two that came late at once must not sound over each other.
-                self._chime.stop()
-                self._chime.play()
+        while (job := self._jobs.get()) is not None:
+            job()
         if self._chime is not None:
             pygame.mixer.quit()
+
+    def _play(self, wanted_s: float) -> None:
+        if self._chime is None:
+            self._open()
+        if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
+            # Two that came late at once must not sound over each other.
+            self._chime.stop()
+            self._chime.play()
+
+    def _lose(self) -> None:
+        if self._chime is None:
+            return
+        self._chime = None
+        pygame.mixer.quit()
+        _log.warning("sound.mute", reason="the sound device went away")
+        self._tell(True)
 
     def _open(self) -> None:
         try:

@@ -1,12 +1,22 @@
 """The chime: soft, bounded, and there from its first milliseconds."""
 
+import os
+import queue
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pygame
 import pytest
 
+from nodes.display.app import attend
 from nodes.display.sound import CHANNELS, CHIME_S, RATE_HZ, Sound, chime
+from nodes.display.window import DisplaySettings, open_window
+
+WAIT_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +59,53 @@ def test_a_device_that_does_not_open_is_told_and_stops_nothing(monkeypatch):
     assert opened.wait(10)
     assert told == [True, False]
     sound.close()
+
+
+@contextmanager
+def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
+    """A device that is there while something reads what is played into it; set once it was loud."""
+    heard, gone = threading.Event(), threading.Event()
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def listen() -> None:
+        while not gone.wait(0.01):
+            try:
+                if any(os.read(reader, 1 << 16)):
+                    heard.set()
+            except BlockingIOError:
+                continue
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        yield heard
+    finally:
+        gone.set()
+        listener.join()
+        os.close(reader)
+
+
+def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkeypatch, tmp_path, fonts):
+    pipe = tmp_path / "loudspeaker"
+    os.mkfifo(pipe)
+    monkeypatch.setenv("SDL_AUDIODRIVER", "disk")
+    monkeypatch.setenv("SDL_DISKAUDIOFILE", str(pipe))
+    pygame.mixer.quit()
+    window = open_window(DisplaySettings(), {}, fonts, simulated=True, shown=lambda _surface, _count: None)
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    with loudspeaker(pipe) as heard:
+        sound = Sound(told.put)
+        assert told.get(timeout=WAIT_S) is False
+        sound.play()
+        assert heard.wait(WAIT_S)
+    until = time.monotonic() + WAIT_S
+    while told.empty() and time.monotonic() < until:
+        assert not attend(window, sound)
+        time.sleep(0.01)
+    assert told.get(timeout=0) is True
+    with loudspeaker(pipe) as heard:
+        sound.play()
+        assert told.get(timeout=WAIT_S) is False
+        assert heard.wait(WAIT_S)
+        sound.close()
+    pygame.display.set_mode((1, 1))
