@@ -129,13 +129,12 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
     warnings = Warnings(inbox)
     sound = Sound(lambda mute: warnings.say("sound", (NodeWarning.MUTE,) if mute else ()))
-    started_ms = monotonic_ms()
     core = DisplayCore(
         node=settings.node.node,
         topics=settings.node.topics,
         hub_time=hub_time,
-        started_ms=started_ms,
-        wall_ms=time.time_ns() // 1_000_000 - started_ms,
+        started_ms=monotonic_ms(),
+        wall_ms=lambda: time.time_ns() // 1_000_000,
         kept=kept.load(),
     )
     runtime = Runtime(

@@ -1,11 +1,11 @@
 """A display's logic: what the hub says and the time go in; what to draw, to play and to keep comes out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nodes.display.announcements import Announcements
-from nodes.display.layout.scene import PAGE_MS, Scene
+from nodes.display.layout.scene import PAGE_MS, Scene, local_in
 from nodes.events import Commanded, Condition, Configured, Follow, Identify, Message
 from protocol.heartbeat import HubTime
 from protocol.messages import BEAT_LOST_MS, Announce, BadMessage, CommandKind, DisplayConfig, HallState, Parser
@@ -62,13 +62,13 @@ class Kept:
 
 @dataclass(slots=True)
 class DisplayCore:
-    """`wall_ms`: what to add to the monotonic time for its own wall clock, shown until a beat comes."""
+    """`wall_ms` reads this machine's own wall clock, shown until a beat comes: it may be set while the program runs."""
 
     node: str
     topics: Topics
     hub_time: HubTime
     started_ms: int
-    wall_ms: int
+    wall_ms: Callable[[], int]
     kept: Kept = field(default_factory=Kept)
     _config: DisplayConfig | None = None
     _hall: HallState | None = None
@@ -78,7 +78,8 @@ class DisplayCore:
     _hall_kept: bytes = b""
     _keep_at_ms: int = 0
     _announcements: Announcements = field(default_factory=Announcements)
-    _heard_ms: int = 0
+    # When the last beat came; None before the first one of this run.
+    _heard_ms: int | None = None
     # What to add to the monotonic time for the hub's.
     _hub_ms: int | None = None
     _identify_until_ms: int = 0
@@ -87,7 +88,7 @@ class DisplayCore:
     _warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._heard_ms = self._now_ms = self.started_ms
+        self._now_ms = self.started_ms
         self._announcements = Announcements.after(self.kept.played)
         if self.kept.hall is not None:
             try:
@@ -115,11 +116,13 @@ class DisplayCore:
 
     def due_ms(self) -> int:
         """The next moment at which the screen or the sound changes by itself."""
-        wall = self._now_ms + self._clock_ms
+        wall = self._wall_at(self._now_ms)
         due = self._now_ms + PAGE_MS - wall % PAGE_MS
         change = self._announcements.next_change()
         if change is not None and self._hub_ms is not None:
             due = min(due, change - self._hub_ms)
+        if self._heard_ms is None:
+            return due
         silent_ms = self._now_ms - self._heard_ms
         if silent_ms < BEAT_LOST_MS:
             return min(due, self._heard_ms + BEAT_LOST_MS)
@@ -134,7 +137,7 @@ class DisplayCore:
         heard = self.hub_time.stamp(now_ms)
         if heard is None:
             return
-        self._heard_ms = max(self._heard_ms, now_ms - heard[1])
+        self._heard_ms = max(self._heard_ms or 0, now_ms - heard[1])
         hub_now = self.hub_time.hub_now_ms(now_ms)
         if hub_now is not None:
             self._hub_ms = hub_now - now_ms
@@ -180,13 +183,12 @@ class DisplayCore:
             self._hall_kept = self._hall_payload
             yield KeepHall(self._hall_payload)
 
-    @property
-    def _clock_ms(self) -> int:
-        return self.wall_ms if self._hub_ms is None else self._hub_ms
+    def _wall_at(self, now_ms: int) -> int:
+        return self.wall_ms() if self._hub_ms is None else now_ms + self._hub_ms
 
     def _scene(self, now_ms: int) -> Scene:
-        wall = now_ms + self._clock_ms
-        silent_ms = now_ms - self._heard_ms
+        wall = self._wall_at(now_ms)
+        silent_ms = 0 if self._heard_ms is None else now_ms - self._heard_ms
         return Scene(
             # Only as fine as what is shown, so that a scene that looks the same is the same.
             now_ms=wall - wall % PAGE_MS,
@@ -196,6 +198,7 @@ class DisplayCore:
             hall=self._hall,
             announcement=self._announcements.current,
             offline_s=silent_ms // 1000 if self._hall and silent_ms >= BEAT_LOST_MS else None,
+            unheard=self._heard_ms is None,
             identify=now_ms < self._identify_until_ms,
         )
 
@@ -206,4 +209,8 @@ def _parse_hall(payload: bytes) -> HallState:
         ZoneInfo(hall.zone)
     except (OSError, ValueError, ZoneInfoNotFoundError) as error:
         raise BadMessage(f"zone {hall.zone!r} is none that is known here") from error
+    try:
+        local_in(hall, hall.at)
+    except (OverflowError, ValueError) as error:
+        raise BadMessage(f"a picture of a year that there is not: {error}") from error
     return hall

@@ -64,6 +64,7 @@ class Sample:
     hall: HallState | None = HALL
     announcement: Announce | None = None
     offline_s: int | None = None
+    unheard: bool = False
     now: Instant = _NOW
 
 
@@ -77,6 +78,7 @@ SAMPLES = (
     Sample("hall-appel-max", LANDSCAPE, announcement=_announce("W088", "12")),
     Sample("hall-repos", LANDSCAPE),
     Sample("hall-hors-ligne", LANDSCAPE, offline_s=25),
+    Sample("hall-sans-serveur", LANDSCAPE, unheard=True),
     Sample("hall-urgence", LANDSCAPE, hall=_hall(emergency=EMERGENCY)),
     Sample("hall-bienvenue", LANDSCAPE, hall=_hall(calls=())),
     Sample(
@@ -88,6 +90,7 @@ SAMPLES = (
     Sample("hall-portrait-appel", PORTRAIT, announcement=_announce("A012", "3"), hall=_UPRIGHT_HALL),
     Sample("hall-portrait-repos", PORTRAIT, hall=_UPRIGHT_HALL),
     Sample("hall-portrait-hors-ligne", PORTRAIT, offline_s=25, hall=_UPRIGHT_HALL),
+    Sample("hall-portrait-sans-serveur", PORTRAIT, unheard=True, hall=_UPRIGHT_HALL),
     Sample("hall-portrait-urgence", PORTRAIT, hall=_hall(emergency=EMERGENCY)),
     Sample("hall-portrait-sans-donnees", PORTRAIT, hall=None),
 )
@@ -116,6 +119,7 @@ def main(folder: Path) -> None:
             hall=sample.hall,
             announcement=sample.announcement,
             offline_s=sample.offline_s,
+            unheard=sample.unheard,
         )
         Painter(surface, fonts).paint(lay_out(scene, Screen(*sample.size), words, fonts.width))
         pygame.image.save(surface, folder / f"{sample.name}.png")

@@ -94,6 +94,12 @@ class Words:
         hours, minutes = divmod(minutes, 60)
         return self.catalogue.gettext("Offline for {hours} h {minutes}").format(hours=hours, minutes=f"{minutes:02d}")
 
+    def made_at(self, time: str, day: date, today: date) -> str:
+        """The day alone where it is not today's: how many minutes ago it was, matters no more."""
+        if day == today:
+            return self.catalogue.gettext("What is shown is from {time}. Ask at reception.").format(time=time)
+        return self.catalogue.gettext("What is shown is from {day}. Ask at reception.").format(day=self.day(day))
+
     def day(self, day: date) -> str:
         weekday = self._weekday(day)
         month = self.catalogue.gettext(_MONTHS[day.month - 1])

@@ -23,7 +23,8 @@ class Display:
     def __init__(self, kept: Kept | None = None, *, configured: bool = True) -> None:
         self.hub_time = HubTime()
         self.now_ms = START
-        self.core = DisplayCore("display-1", TOPICS, self.hub_time, START, 0, kept or Kept())
+        self.wall_ms = 0
+        self.core = DisplayCore("display-1", TOPICS, self.hub_time, START, lambda: self.wall_ms, kept or Kept())
         self.effects: list[object] = []
         if configured:
             self.happen(Configured(CONFIG))
@@ -157,14 +158,37 @@ def test_a_restart_does_not_say_it_again(display):
     assert again.scene.announcement is None
 
 
-def test_the_kept_picture_is_shown_at_start_and_is_old_after_15_s():
+def test_the_kept_picture_is_old_from_the_start_and_nobody_knows_for_how_long():
     display = Display(Kept(encode(HALL)))
     assert display.scene.hall == HALL
-    assert display.scene.offline_s is None
+    for _ in range(20):
+        assert (display.scene.old, display.scene.offline_s) == (True, None)
+        display.turn(1_000, beating=False)
+
+
+def test_with_the_first_beat_a_picture_is_fresh_and_from_then_on_it_is_known_for_how_long_it_is_not():
+    display = Display(Kept(encode(HALL)))
+    display.turn(20_000, beating=False)
+    display.beat()
+    display.happen(Tick())
+    assert not display.scene.old
     display.turn(14_999, beating=False)
-    assert display.scene.offline_s is None
+    assert not display.scene.old
     display.turn(1, beating=False)
-    assert display.scene.offline_s == 15
+    assert (display.scene.unheard, display.scene.offline_s) == (False, 15)
+
+
+def test_a_picture_that_the_broker_kept_of_a_hub_that_is_off_is_old_too():
+    display = Display()
+    display.hear_hall()
+    assert (display.scene.old, display.scene.offline_s) == (True, None)
+
+
+def test_before_the_first_beat_the_clock_follows_that_of_the_machine_which_may_be_set_meanwhile():
+    display = Display(Kept(encode(HALL)))
+    display.wall_ms = NOW
+    display.happen(Tick())
+    assert display.scene.now_ms == Instant(NOW - NOW % 10_000)
 
 
 def test_a_kept_file_that_is_broken_is_as_good_as_none():
@@ -249,6 +273,7 @@ BAD = (
     encode(HALL)[:-5],
     encode(hall(41, zone="Nowhere/Here")),
     encode(hall(41, zone="../etc")),
+    encode(hall(41)).replace(b"2026-", b"9999-").replace(b"-11-24T09", b"-12-31T23"),
     b"x" * 20_000,
 )
 

@@ -143,6 +143,27 @@ def test_old_data_says_so_loses_its_paper_and_keeps_the_clock(words, fonts):
         assert any(isinstance(shape, Icon) and shape.name == "wifi-off" for shape in picture)
 
 
+@pytest.mark.parametrize(
+    ("now_ms", "said"),
+    [
+        (NOW + 20 * 60_000, "L’affichage date de 10:42. Demandez à l’accueil."),
+        (NOW + 86_400_000, "L’affichage date du mardi 24 novembre. Demandez à l’accueil."),
+        # The clock of a machine without a battery begins anywhere.
+        (0, "L’affichage date du mardi 24 novembre. Demandez à l’accueil."),
+    ],
+)
+def test_where_nobody_knows_for_how_long_the_hub_is_away_the_band_says_since_when_the_picture_is(
+    words, fonts, now_ms, said
+):
+    for screen in SCREENS:
+        picture = laid_out(scene(unheard=True, now_ms=now_ms), screen, words, fonts)
+        joined = " ".join(texts(picture))
+        assert "En attente du serveur" in joined
+        assert said in joined
+        assert "depuis" not in joined
+        assert not any(isinstance(shape, Ticket) for shape in picture)
+
+
 def test_the_digits_of_the_running_time_stay_in_their_slots(words, fonts):
     def places(seconds: int) -> list[int]:
         picture = laid_out(scene(offline_s=seconds), LANDSCAPE, words, fonts)
@@ -204,11 +225,12 @@ def test_the_resting_layout_moves_by_4_px_every_10_minutes_and_a_call_never(word
         scene(),
         CALL,
         scene(offline_s=25),
+        scene(unheard=True),
         scene(hall=None),
         scene(hall=hall(calls=())),
         scene(hall=hall(emergency=EVACUATION)),
     ],
-    ids=["rest", "call", "old", "no data", "welcome", "emergency"],
+    ids=["rest", "call", "old", "unheard", "no data", "welcome", "emergency"],
 )
 def test_every_text_has_a_contrast_of_at_least_7(words, fonts, screen, shown):
     picture = laid_out(shown, screen, words, fonts)
@@ -266,6 +288,7 @@ halls = st.builds(
         town=anything,
         node=anything,
         offline_s=st.none() | st.integers(15, 10**9),
+        unheard=st.booleans(),
         announcement=st.none() | st.builds(announce, anything, anything),
     ),
     screen=st.builds(

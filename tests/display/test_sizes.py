@@ -63,10 +63,14 @@ def test_an_upright_call_has_a_number_of_320_and_a_desk_of_620(words, fonts):
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_what_must_be_read_holds_0_7_degrees_at_5_m(words, fonts, screen):
-    old = laid_out(scene(offline_s=25), screen, words, fonts)
+    old = laid_out(scene(offline_s=25), screen, words, fonts) + laid_out(scene(unheard=True), screen, words, fonts)
     rest = laid_out(scene(), screen, words, fonts)
     must_be_read = [text(rest, said) for said in ("A", "012", "C", "031", "3", "7", "5", "12")]
-    must_be_read += [each for each in old if isinstance(each, Text) and each.text.startswith(("Hors", "depuis"))]
+    must_be_read += [
+        each
+        for each in old
+        if isinstance(each, Text) and each.text.startswith(("Hors", "depuis", "En attente du", "du serveur"))
+    ]
     for each in must_be_read:
         assert screen.reads(each.px), each
 
@@ -119,13 +123,26 @@ LONGEST = hall(
         scene(hall=LONGEST, letters="W"),
         scene(hall=LONGEST, letters="W", offline_s=3_599),
         scene(hall=LONGEST, letters="W", offline_s=86_399),
+        scene(hall=LONGEST, letters="W", unheard=True),
+        scene(hall=LONGEST, letters="W", unheard=True, now_ms=0),
         scene(hall=LONGEST, letters="W", announcement=announce("W000", "12")),
         scene(hall=LONGEST, letters="W", announcement=announce("W888", "88", place="1er étage")),
         scene(hall=LONGEST, letters="W", announcement=announce("W888", "8", place="2e étage, aile nord")),
         scene(hall=hall(calls=(), waiting=()), letters="W"),
         scene(hall=None, town="Communauté d’agglomération du Val-de-Trois-Tilleuls"),
     ],
-    ids=["rest", "old", "a day old", "call", "call elsewhere", "call far away", "empty", "no data"],
+    ids=[
+        "rest",
+        "old",
+        "a day old",
+        "unheard",
+        "unheard, another day",
+        "call",
+        "call elsewhere",
+        "call far away",
+        "empty",
+        "no data",
+    ],
 )
 def test_the_longest_data_stays_on_the_screen_and_off_its_neighbours(words, fonts, screen, shown):
     picture = laid_out(shown, screen, words, fonts)

@@ -2,24 +2,34 @@
 
 from nodes.display.draw import Weight
 from nodes.display.layout.canvas import Canvas
+from nodes.display.layout.scene import Scene, clock, local_in
 from nodes.display.palette import AMBER, INK
 from nodes.display.words import Words
+from protocol.messages import HallState
 
 OFFLINE_EM = 138
 SECOND_EM = 60
 
 
-def draw_old_band(canvas: Canvas, offline_s: int, words: Words) -> None:
-    since = words.offline_since(offline_s)
+def draw_old_band(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> None:
+    since, ask = _said(scene, hall, words)
     if canvas.screen.portrait:
-        _draw_upright(canvas, since, words)
+        _draw_upright(canvas, since, ask)
         return
     canvas.band(784, AMBER)
     canvas.icon("wifi-off", 56, 846, 172, INK)
     em = _fit_running(canvas, since, 1920 - 277 - 40)
     canvas.running(since, 277, 931, em, Weight.SEMIBOLD, INK)
-    em = canvas.fit(words.may_be_old, Weight.MEDIUM, SECOND_EM, 1920 - 282 - 40)
-    canvas.text(words.may_be_old, 282, 1041, em, Weight.MEDIUM, INK)
+    em = canvas.fit(ask, Weight.MEDIUM, SECOND_EM, 1920 - 282 - 40)
+    canvas.text(ask, 282, 1041, em, Weight.MEDIUM, INK)
+
+
+def _said(scene: Scene, hall: HallState, words: Words) -> tuple[str, str]:
+    """Since when the hub is away, or, where only the hub knows, since when the picture is."""
+    if scene.offline_s is not None:
+        return words.offline_since(scene.offline_s), words.may_be_old
+    made = local_in(hall, hall.at)
+    return words.waiting_for_server, words.made_at(clock(made), made.date(), scene.local.date())
 
 
 def _fit_running(canvas: Canvas, text: str, room: float) -> float:
@@ -27,7 +37,7 @@ def _fit_running(canvas: Canvas, text: str, room: float) -> float:
     return OFFLINE_EM * min(1.0, room / wide)
 
 
-def _draw_upright(canvas: Canvas, since: str, words: Words) -> None:
+def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
     canvas.band(1376, AMBER)
     x, room = 48, 1080 - 2 * 48
     lines = _halves(canvas, since)
@@ -38,7 +48,7 @@ def _draw_upright(canvas: Canvas, since: str, words: Words) -> None:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
         baseline += 152
     baseline -= 36
-    for line in canvas.wrap(words.may_be_old, Weight.MEDIUM, SECOND_EM, room):
+    for line in canvas.wrap(ask, Weight.MEDIUM, SECOND_EM, room):
         canvas.text(line, x, baseline, SECOND_EM, Weight.MEDIUM, INK)
         baseline += 78
 

@@ -28,18 +28,17 @@ MESSAGE_UPRIGHT_EM = 55
 def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> None:
     canvas.ground(INK)
     upright = canvas.screen.portrait
-    old = scene.offline_s is not None
     if upright:
         draw_header(canvas, scene)
     else:
-        _draw_clock(canvas, scene, words, dated=not old)
+        _draw_clock(canvas, scene, words, dated=not scene.old)
     magnify = magnification(canvas.screen)
-    _draw_calls(canvas, scene, hall, words, height=_ROWS_HEIGHT[upright, old], magnify=magnify)
+    _draw_calls(canvas, scene, hall, words, height=_ROWS_HEIGHT[upright, scene.old], magnify=magnify)
     if not _is_over(hall):
         services = scene.services(hall, services_that_fit(magnify))
-        draw_waiting(canvas, _WAITING[upright, old], services, words, magnify)
-    if scene.offline_s is not None:
-        draw_old_band(canvas, scene.offline_s, words)
+        draw_waiting(canvas, _WAITING[upright, scene.old], services, words, magnify)
+    if scene.old:
+        draw_old_band(canvas, scene, hall, words)
         return
     message = scene.message(hall)
     if message:
@@ -69,8 +68,7 @@ def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> N
 def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, height: float, magnify: float) -> None:
     plan = PORTRAIT_LIST if canvas.screen.portrait else LANDSCAPE_LIST
     if hall.calls:
-        old = scene.offline_s is not None
-        draw_list(canvas, plan, scene.series, hall.calls, words, old=old, height=height, magnify=magnify)
+        draw_list(canvas, plan, scene.series, hall.calls, words, old=scene.old, height=height, magnify=magnify)
         return
     if _is_over(hall):
         opens = words.opens(hall.opens, hall.opens_on, scene.local.date()) if hall.opens else ""

@@ -15,7 +15,9 @@ _SHIFTS = ((SHIFT, SHIFT), (0, SHIFT), (0, 0), (SHIFT, 0))
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`hall` is None before the first picture; `offline_s` is None while the hub is heard.
+    """`hall` is None before the first picture; `offline_s` is None while the hub is heard, and where it never was.
+
+    `unheard`: it was not heard since the start, so that nobody knows for how long it is away.
 
     `now_ms` is the hub's time where a beat was heard, else the node's own; `letters` are those a number can begin
     with here; `identify`: somebody asks which display this is.
@@ -28,17 +30,21 @@ class Scene:
     hall: HallState | None = None
     announcement: Announce | None = None
     offline_s: int | None = None
+    unheard: bool = False
     identify: bool = False
 
     @property
+    def old(self) -> bool:
+        """What is shown may be old."""
+        return self.unheard or self.offline_s is not None
+
+    @property
     def local(self) -> datetime:
-        zone = ZoneInfo(self.hall.zone) if self.hall else None
-        return datetime.fromtimestamp(self.now_ms // 1000, tz=zone)
+        return local_in(self.hall, self.now_ms)
 
     @property
     def clock(self) -> str:
-        local = self.local
-        return f"{local.hour}:{local.minute:02d}"
+        return clock(self.local)
 
     @property
     def shift(self) -> tuple[int, int]:
@@ -61,6 +67,15 @@ class Scene:
         if not hall.messages:
             return None
         return hall.messages[self.now_ms // PAGE_MS % len(hall.messages)]
+
+
+def local_in(hall: HallState | None, moment_ms: int) -> datetime:
+    """Raises OverflowError or ValueError for a moment outside the years that there are."""
+    return datetime.fromtimestamp(moment_ms // 1000, tz=ZoneInfo(hall.zone) if hall else None)
+
+
+def clock(local: datetime) -> str:
+    return f"{local.hour}:{local.minute:02d}"
 
 
 def earlier_calls(scene: Scene, announcement: Announce) -> tuple[Call, ...]:
