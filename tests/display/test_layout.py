@@ -6,11 +6,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
+from nodes.display.layout import Scene
 from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST
 from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER, contrast
 from nodes.display.pictures import EMERGENCY as EVACUATION
+from nodes.display.pictures import HALL
 from nodes.display.sizes import Screen
 from protocol.messages import Call, Emergency, HallState, Waiting
 from tests.display.scenes import (
@@ -122,6 +125,31 @@ def test_the_longest_day_of_opening_stays_beside_the_clock(words, fonts):
 
 def test_after_the_last_ticket_those_who_wait_still_see_their_calls(words, fonts):
     assert "Fermé" not in texts(laid_out(scene(hall=hall(open=False)), LANDSCAPE, words, fonts))
+
+
+def closed_after(minutes: int, **more: object) -> Scene:
+    """A hall that is closed, so long after its last call."""
+    empty = tuple(changed(each, count=0) for each in HALL.waiting)
+    shown = hall(**{"open": False, "opens": "13:30", "waiting": empty, **more})
+    return scene(hall=shown, now_ms=NOW + minutes * 60_000)
+
+
+def test_a_hall_that_closed_at_noon_says_so_though_its_calls_are_listed_to_the_end_of_the_day(words, fonts):
+    for screen in SCREENS:
+        said = texts(laid_out(closed_after(15), screen, words, fonts))
+        assert {"Fermé", "Ouvre à 13:30"} <= set(said)
+        assert not {"Derniers appels", "012", "En attente"} & set(said)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [closed_after(14), closed_after(60, waiting=HALL.waiting), closed_after(60, open=True)],
+    ids=["called just now", "some wait", "open"],
+)
+def test_a_hall_in_which_somebody_is_served_shows_its_calls(words, fonts, shown):
+    said = texts(laid_out(shown, LANDSCAPE, words, fonts))
+    assert {"Derniers appels", "012", "En attente"} <= set(said)
+    assert "Fermé" not in said
 
 
 def test_without_data_a_display_says_what_it_waits_for_and_its_own_name(words, fonts):

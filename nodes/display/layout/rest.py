@@ -23,6 +23,8 @@ CLOCK_EM = 164
 DATE_EM = 54
 MESSAGE_EM = 70
 MESSAGE_UPRIGHT_EM = 55
+# Who was called may still come, or come back to ask where. The hub lists calls to the end of the day.
+CALLED_MS = 15 * 60_000
 
 
 def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> None:
@@ -34,7 +36,7 @@ def draw_rest(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -> No
         _draw_clock(canvas, scene, words, dated=not scene.old)
     magnify = magnification(canvas.screen)
     _draw_calls(canvas, scene, hall, words, height=_ROWS_HEIGHT[upright, scene.old], magnify=magnify)
-    if not _is_over(hall):
+    if not _is_over(scene, hall):
         services = scene.services(hall, services_that_fit(magnify))
         draw_waiting(canvas, _WAITING[upright, scene.old], services, words, magnify)
     if scene.old:
@@ -67,19 +69,20 @@ def _draw_clock(canvas: Canvas, scene: Scene, words: Words, *, dated: bool) -> N
 
 def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, height: float, magnify: float) -> None:
     plan = PORTRAIT_LIST if canvas.screen.portrait else LANDSCAPE_LIST
-    if hall.calls:
-        draw_list(canvas, plan, scene.series, hall.calls, words, old=scene.old, height=height, magnify=magnify)
-        return
-    if _is_over(hall):
+    if _is_over(scene, hall):
         opens = words.opens(hall.opens, hall.opens_on, scene.local.date()) if hall.opens else ""
         draw_instead(canvas, plan, words.closed, opens)
+        return
+    if hall.calls:
+        draw_list(canvas, plan, scene.series, hall.calls, words, old=scene.old, height=height, magnify=magnify)
         return
     draw_instead(canvas, plan, words.welcome, words.take_a_ticket)
 
 
-def _is_over(hall: HallState) -> bool:
-    """Closed, and nobody is served any more: those who wait at the last ticket still are."""
-    return not hall.open and not hall.calls and not any(service.count for service in hall.waiting)
+def _is_over(scene: Scene, hall: HallState) -> bool:
+    """Closed, and nobody is called any more: those who wait at the last ticket still are."""
+    called = any(scene.now_ms - call.at < CALLED_MS for call in hall.calls)
+    return not hall.open and not called and not any(service.count for service in hall.waiting)
 
 
 def _draw_message(canvas: Canvas, message: str) -> None:
