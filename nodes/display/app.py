@@ -19,9 +19,9 @@ from nodes.display.layout.readable import unreadable
 from nodes.display.painter import Fonts
 from nodes.display.sizes import Screen
 from nodes.display.sound import Sound
-from nodes.display.window import DisplaySettings, Window, open_window, save_frame
+from nodes.display.window import DisplaySettings, NoScreen, Window, open_window, save_frame
 from nodes.display.words import Words, words_in
-from nodes.runtime import Inbox, Runtime
+from nodes.runtime import RESTART_STATUS, Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
 from nodes.simulated import BadLine, ControlSocket, Input, open_control
 from protocol.environment import PREFIX, Described, describe, read
@@ -126,7 +126,11 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         return ASSETS_MISSING_STATUS
     inbox, hub_time, kept = Inbox(), HubTime(), KeptFiles(settings.node.kept_dir)
     control = None if simulated is None else _control(simulated)
-    window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
+    try:
+        window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
+    except NoScreen as error:
+        sys.stderr.write(f"suivant-node display: {error}.\n")
+        return RESTART_STATUS
     warnings = Warnings(inbox)
     sound = Sound(lambda mute: warnings.say("sound", (NodeWarning.MUTE,) if mute else ()))
     core = DisplayCore(

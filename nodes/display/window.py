@@ -15,6 +15,14 @@ from protocol.environment import WrongSetting
 DEFAULT_SIZE = "1920x1080"
 TITLE = "Suivant"
 QUARTER = 90
+# SDL says 'not available' of a driver whose screen is off and of one that nobody has heard of: these it has on Linux.
+DRIVERS = frozenset(
+    {"x11", "wayland", "kmsdrm", "kmsdrm_legacy", "directfb", "vivante", "rpi", "offscreen", "dummy", "evdev"}
+)
+
+
+class NoScreen(Exception):
+    """There is no screen to draw on now; there may be one later."""
 
 
 class DisplaySettings(Struct, frozen=True, kw_only=True):
@@ -88,7 +96,7 @@ def open_window(
     simulated: bool,
     shown: Callable[[pygame.Surface, int], None],
 ) -> Window:
-    """Raises WrongSetting where there is no screen to draw on."""
+    """Raises NoScreen where there is none to draw on, WrongSetting where SDL_VIDEODRIVER names no driver."""
     desktop = simulated or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
     try:
         pygame.display.init()
@@ -97,13 +105,21 @@ def open_window(
         else:
             screen = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
     except pygame.error as error:
-        wanted = f"a video driver that works here, such as kmsdrm on a screen without a desktop ({error})"
-        raise WrongSetting("SDL_VIDEODRIVER", environ.get("SDL_VIDEODRIVER"), wanted) from error
+        _check_driver(environ.get("SDL_VIDEODRIVER", ""))
+        raise NoScreen(
+            f"no screen opens here ({error}): connect one and switch it on, or install its driver"
+        ) from error
     pygame.display.set_caption(TITLE)
     pygame.mouse.set_visible(False)
     width, height = screen.get_size()
     canvas = pygame.Surface((height, width)).convert() if settings.rotate else screen
     return Window(screen, canvas, settings.rotate, Painter(canvas, fonts), shown)
+
+
+def _check_driver(names: str) -> None:
+    unknown = {name.lower() for name in names.split(",") if name} - DRIVERS
+    if unknown:
+        raise WrongSetting("SDL_VIDEODRIVER", names, "a driver of SDL, such as kmsdrm on a screen without a desktop")
 
 
 def save_frame(surface: pygame.Surface, folder: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from nodes.display.pictures import EMERGENCY, HALL
 from nodes.display.sound import RATE_HZ
+from nodes.runtime import RESTART_STATUS
 from protocol.instants import Instant
 from protocol.messages import Beat, DisplayConfig, Parser, Telemetry, encode
 from protocol.topics import NodeTopic, Topics
@@ -228,24 +229,32 @@ def test_a_sound_device_that_is_away_is_in_telemetry_and_the_picture_goes_on(bro
         assert display.process.poll() is None
 
 
-def test_a_wrong_setting_is_named_and_stops_the_program(broker, tmp_path):
-    environ = (
-        os.environ
-        | broker.environ(NODE)
-        | {
-            "SUIVANT_NODE": NODE,
-            "SUIVANT_SITE": SITE,
-            "SUIVANT_STATE_DIR": str(tmp_path),
-            "SUIVANT_DISPLAY_SIZE": "huge",
-        }
-    )
-    ended = subprocess.run(
+def ends(broker: Broker, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A display that cannot start."""
+    own = {"SUIVANT_NODE": NODE, "SUIVANT_SITE": SITE, "SUIVANT_STATE_DIR": str(folder)}
+    return subprocess.run(
         [sys.executable, "-m", "nodes", "display"],
-        env=environ,
+        env=os.environ | broker.environ(NODE) | own | more,
         capture_output=True,
         text=True,
         timeout=WAIT_S,
         check=False,
     )
+
+
+def test_a_screen_that_is_away_ends_the_program_to_be_started_again(broker, tmp_path):
+    ended = ends(broker, tmp_path, SDL_VIDEODRIVER="x11", DISPLAY=":9876")
+    assert ended.returncode == RESTART_STATUS
+    assert "suivant-node display: no screen opens here (x11 not available): connect one" in ended.stderr
+
+
+def test_a_driver_that_there_is_not_is_a_wrong_setting(broker, tmp_path):
+    ended = ends(broker, tmp_path, SDL_VIDEODRIVER="kmsrdm")
+    assert ended.returncode == 2
+    assert "SDL_VIDEODRIVER is 'kmsrdm': it should be a driver of SDL, such as kmsdrm" in ended.stderr
+
+
+def test_a_wrong_setting_is_named_and_stops_the_program(broker, tmp_path):
+    ended = ends(broker, tmp_path, SUIVANT_DISPLAY_SIZE="huge")
     assert ended.returncode == 2
     assert "SUIVANT_DISPLAY_SIZE is 'huge': it should be width x height, such as 1920x1080" in ended.stderr
