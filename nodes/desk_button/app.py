@@ -32,6 +32,7 @@ class Pins:
         self._button: Button | None = None
         self._led: LED | None = None
         self._led_pin = 0
+        self._refused = ""
 
     def perform(self, effect: object) -> None:
         match effect:
@@ -54,11 +55,14 @@ class Pins:
             # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
             self._button = Button(button_pin, pull_up=True, bounce_time=None)
         except (GPIOZeroError, OSError) as error:
-            # The hub may send better pins; until then the node is there and says so.
-            _log.exception("pins.unusable", button=button_pin, led=led_pin, reason=str(error))
+            # The hub may send better pins, or these be let go; until then the node is there and says so.
+            if str(error) != self._refused:
+                _log.exception("pins.unusable", button=button_pin, led=led_pin, reason=str(error))
+            self._refused = str(error)
             self.close()
             self._put(PinsUnusable(str(error)))
             return
+        self._refused = ""
         self._button.when_pressed = lambda: self._put(PinChanged(button_pin, True, monotonic_ms()))
         self._button.when_released = lambda: self._put(PinChanged(button_pin, False, monotonic_ms()))
         self._put(PinChanged(button_pin, self._button.is_pressed, monotonic_ms()))

@@ -23,6 +23,9 @@ from protocol.heartbeat import HubTime
 from protocol.messages import BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply
 from protocol.topics import NodeTopic, Topics
 
+# A pin that was busy may have been let go: by the run of this program before, by somebody at a shell.
+PINS_AGAIN_MS = 30_000
+
 _REPLY: Parser[Reply] = Parser(Reply)
 _DESK_STATE: Parser[DeskState] = Parser(DeskState)
 
@@ -53,7 +56,8 @@ class DeskButton:
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
         self._connected = False
-        self._pins_unusable = False
+        # When unusable pins are tried again; None while they can be used.
+        self._pins_again_ms: int | None = None
         self._now_ms = self._started_ms = now_ms
         self._identify: tuple[int, int] | None = None
         self._rest = Moment.LOST, now_ms
@@ -75,13 +79,13 @@ class DeskButton:
         stuck = self._gestures.stuck(self._now_ms) and self._config is not None
         return Condition(
             stuck=(self._config.button_pin,) if stuck and self._config else (),
-            warnings=(NodeWarning.PINS_UNUSABLE,) if self._pins_unusable else (),
+            warnings=(NodeWarning.PINS_UNUSABLE,) if self._pins_again_ms is not None else (),
         )
 
     def _happened(self, event: object, now_ms: int) -> list[object]:
         match event:
             case Tick():
-                return self._time_passed(now_ms)
+                return [*self._pins_again(now_ms), *self._time_passed(now_ms)]
             case PinChanged(pin, pressed, at_ms):
                 return self._edge(pin, pressed, at_ms, now_ms)
             case Message(topic, payload):
@@ -96,12 +100,13 @@ class DeskButton:
             case Identify(until_ms):
                 self._identify = now_ms, until_ms
             case PinsUnusable():
-                self._pins_unusable = True
+                self._pins_again_ms = now_ms + PINS_AGAIN_MS
         return []
 
     def _edge(self, pin: int, pressed: bool, at_ms: int, now_ms: int) -> list[object]:
         if self._config is None or pin != self._config.button_pin:
             return []
+        self._pins_again_ms = None
         return self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
 
     def _time_passed(self, now_ms: int) -> list[object]:
@@ -135,12 +140,24 @@ class DeskButton:
             self._desk = None
             self._presses.drop()
         effects: list[object] = [Follow((self._topics.desk_state(config.desk),))]
-        if before is None or (before.button_pin, before.led_pin) != (config.button_pin, config.led_pin):
-            self._gestures = Gestures()
-            self._lit = None
-            self._pins_unusable = False
-            effects.append(UsePins(config.button_pin, config.led_pin))
+        others = before is None or (before.button_pin, before.led_pin) != (config.button_pin, config.led_pin)
+        if others or self._pins_again_ms is not None:
+            effects.append(self._use_pins(config))
+        if others:
+            self._pins_again_ms = None
         return effects
+
+    def _pins_again(self, now_ms: int) -> list[object]:
+        if self._config is None or self._pins_again_ms is None or now_ms < self._pins_again_ms:
+            return []
+        self._pins_again_ms = now_ms + PINS_AGAIN_MS
+        return [self._use_pins(self._config)]
+
+    def _use_pins(self, config: DeskButtonConfig) -> UsePins:
+        """Those that were unusable count as such until the shell tells a level: telemetry does not waver."""
+        self._gestures = Gestures()
+        self._lit = None
+        return UsePins(config.button_pin, config.led_pin)
 
     def _rest_at(self, now_ms: int) -> None:
         lost = not self._connected or self._hub_time.away(now_ms)

@@ -307,6 +307,31 @@ def test_unusable_pins_are_told_until_the_hub_sends_better_ones():
     assert desk.core.condition().warnings == ()
 
 
+def test_unusable_pins_are_tried_again_each_30_s_and_told_until_a_level_is_read():
+    desk = Desk()
+    desk.do(PinsUnusable("GPIO busy"))
+    for _ in range(3):
+        desk.others.clear()
+        desk.turn(29_000)
+        assert desk.others == []
+        desk.turn(1_000)
+        assert desk.others == [UsePins(17, 27)]
+        assert desk.core.condition().warnings == ("pins_unusable",)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    assert desk.core.condition().warnings == ()
+    desk.others.clear()
+    desk.turn(60_000)
+    assert desk.others == []
+
+
+def test_unusable_pins_are_tried_again_with_each_configuration_and_the_lamp_is_lit_anew():
+    desk = Desk(mode=DeskMode.OPEN, number="A012")
+    desk.do(PinsUnusable("GPIO busy"))
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1")))
+    assert desk.others[-1] == UsePins(17, 27)
+    assert len(desk.lit) == 1
+
+
 def test_identify_flashes_for_its_time():
     desk = Desk()
     desk.do(Identify(desk.now_ms + 30_000))
