@@ -20,18 +20,17 @@ from nodes.display.painter import Fonts
 from nodes.display.sizes import Screen
 from nodes.display.sound import Sound
 from nodes.display.window import DisplaySettings, NoScreen, Window, open_window, save_frame
-from nodes.display.words import Words, words_in
+from nodes.display.words import Words, WordsSettings, words_in
 from nodes.runtime import RESTART_STATUS, Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
 from nodes.simulated import BadLine, ControlSocket, Input, open_control
-from protocol.environment import PREFIX, Described, describe, read
+from protocol.environment import PREFIX, Described, WrongSetting, describe, read
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.link import monotonic_ms
 from protocol.messages import Announce, DisplayConfig, NodeWarning, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
-LANGUAGE = "fr"
 BOOT_BYTES = 8
 # How long a window that was closed or covered waits to be noticed; messages wake the loop at once.
 PATIENCE_S = 0.5
@@ -48,6 +47,7 @@ _log = structlog.get_logger()
 
 
 def described_settings() -> Iterator[Described]:
+    yield from describe(WordsSettings)
     yield from describe(DisplaySettings, prefix=DISPLAY_PREFIX)
 
 
@@ -119,8 +119,9 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     settings = read_settings(environ)
     display = read(DisplaySettings, environ, prefix=DISPLAY_PREFIX)
     configure_logging(settings.node)
+    words = _words(environ)
     try:
-        fonts, words = Fonts(), words_in(LANGUAGE)
+        fonts = Fonts()
     except FileNotFoundError as error:
         sys.stderr.write(f"suivant-node display: {error}: `make assets` builds it.\n")
         return ASSETS_MISSING_STATUS
@@ -159,6 +160,15 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         pygame.quit()
         if control is not None:
             control.close()
+
+
+def _words(environ: Mapping[str, str]) -> Words:
+    language = read(WordsSettings, environ).language
+    try:
+        return words_in(language)
+    except FileNotFoundError as error:
+        wanted = "en, or a language whose catalogue `make assets` built, such as fr"
+        raise WrongSetting("SUIVANT_LANGUAGE", language, wanted) from error
 
 
 def _loop(runtime: Runtime, core: DisplayCore, window: Window, sound: Sound) -> int:

@@ -4,6 +4,9 @@ import gettext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 LOCALE = Path(__file__).parents[1] / "locale"
 DOMAIN = "display"
@@ -39,6 +42,12 @@ _MONTHS = (
     _marked("November"),
     _marked("December"),
 )
+
+
+class WordsSettings(Struct, frozen=True, kw_only=True):
+    """What a display says its words in."""
+
+    language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="language of what the display says")] = "fr"
 
 
 @dataclass(frozen=True, slots=True)
