@@ -11,9 +11,9 @@ from msgspec import Meta, Struct
 
 from protocol.environment import Described, describe, read
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
-from protocol.topics import Topics
+from protocol.topics import NAME, Topics
 
-_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}$"
+_PATTERN = f"^{NAME.pattern}$"
 _WANTED = {"wanted": "at most 32 lower-case letters, digits and hyphens, such as desk-3"}
 
 

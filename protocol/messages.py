@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocol.instants import Instant, from_wire, to_wire
+from protocol.topics import NAME
 
 VERSION: Final = 1
 
@@ -31,7 +32,7 @@ ANNOUNCEMENT_LATE_MS = 20_000
 
 Version = Literal[1]
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
 

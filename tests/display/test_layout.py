@@ -11,11 +11,12 @@ from msgspec.structs import replace as changed
 from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
 from nodes.display.layout import Scene
 from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST
-from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER, contrast
+from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER
 from nodes.display.pictures import EMERGENCY as EVACUATION
 from nodes.display.pictures import HALL
 from nodes.display.sizes import Screen
 from protocol.messages import Call, Emergency, HallState, Waiting
+from tests.display.contrast import contrast
 from tests.display.scenes import (
     LANDSCAPE,
     NOW,
