@@ -20,6 +20,7 @@ from nodes.events import (
     PinChanged,
     PinsUnusable,
     Publish,
+    Tick,
 )
 from nodes.ticket_printer.buttons import Buttons
 from nodes.ticket_printer.check_ins import ASK_AGAIN_MS, Asked, CheckIns
@@ -38,11 +39,12 @@ from nodes.ticket_printer.keys import Keyboards
 from nodes.ticket_printer.lights import Moment, Shining
 from nodes.ticket_printer.presses import Press
 from nodes.ticket_printer.printer import Outcome
+from nodes.ticket_printer.second_paper import SecondPaper
 from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
 from protocol.heartbeat import HubTime
-from protocol.ids import uuid7
+from protocol.ids import ENTROPY_BYTES, uuid7
 from protocol.messages import (
     TICKET_ANSWER_MS,
     CheckIn,
@@ -64,9 +66,6 @@ from protocol.topics import NodeTopic, Topics
 PENDING_MOST = 8
 TELL_AGAIN_MS = 5_000
 ASKED_S, TOLD_S = TICKET_ANSWER_MS // 1000, 10
-# Somebody who got half a ticket waits for so long that the paper is changed.
-SECOND_PAPER_MS = 120_000
-ENTROPY_BYTES = 10
 STEP_AFTER = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
 
 _REPLY: Parser[Reply] = Parser(Reply)
@@ -96,7 +95,7 @@ class TicketPrinter:
         self._connected = False
         self._printer = PrinterCondition()
         self._printing = False
-        self._second_paper: tuple[TicketReply | CheckInReply, int] | None = None
+        self._second_paper = SecondPaper()
         self._check_ins = CheckIns()
         self._keyboards = Keyboards()
         self._spool_failed = False
@@ -159,6 +158,10 @@ class TicketPrinter:
             case PrinterLooked(condition):
                 self._printer = condition
                 yield from self._print_next()
+            case Tick():
+                # At a tick alone, when no edge is waiting: a level is not stable while its next edge is in the inbox.
+                for service in self._buttons.advance(self._now_ms):
+                    yield from self._pressed(service)
             case _:
                 self._noted(event)
 
@@ -308,11 +311,10 @@ class TicketPrinter:
 
     def _print_second_paper(self) -> Iterator[object]:
         """Whole, and marked as a duplicate, for who got half a ticket when the paper ended."""
-        if self._second_paper is None or self._config is None or not self._printer.answered:
+        if self._config is None or not self._printer.answered:
             return
-        reply, until_ms = self._second_paper
-        self._second_paper = None
-        if self._now_ms < until_ms:
+        reply = self._second_paper.take(self._now_ms)
+        if reply is not None:
             self._printing = True
             yield Print(None, reply, self._config, self._hub_now_ms(), duplicate=True)
 
@@ -330,23 +332,16 @@ class TicketPrinter:
         press = self._presses.get(request_id or "")
         ended = press or self._check_ins.end(request_id or "")
         if ended is not None:
-            self._note_paper(ended.reply, outcome, fault)
+            self._second_paper.note(ended.reply, outcome, fault, self._now_ms)
+            if outcome is Outcome.NOT_PRINTED:
+                self._show(Moment.NO_ANSWER)
         if press is not None:
             yield from self._keep(press.entry.id, STEP_AFTER[outcome])
         yield from self._print_next()
 
-    def _note_paper(self, reply: TicketReply | CheckInReply | None, outcome: Outcome, fault: Fault | None) -> None:
-        if outcome is Outcome.NOT_PRINTED:
-            self._show(Moment.NO_ANSWER)
-        half = outcome is Outcome.UNKNOWN and fault in {Fault.PAPER_OUT, Fault.COVER_OPEN}
-        if half and reply is not None and reply.number is not None:
-            self._second_paper = reply, self._now_ms + SECOND_PAPER_MS
-
     # --- as time passes ---
 
     def _time_passed(self) -> Iterator[object]:
-        for service in self._buttons.advance(self._now_ms):
-            yield from self._pressed(service)
         for press in list(self._presses.values()):
             due_ms = press.due_ms(self._connected)
             if due_ms is not None and self._now_ms >= due_ms:

@@ -138,6 +138,18 @@ def test_a_chattering_contact_gives_one_ticket(dispenser: Dispenser) -> None:
     assert len(dispenser.asked()) == 1
 
 
+def test_a_release_that_bounces_while_the_disk_is_slow_gives_no_second_ticket(dispenser: Dispenser) -> None:
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms))
+    dispenser.wait(1_400)
+    released_ms = dispenser.now_ms
+    # The worker comes back from the disk when all three edges have been in the inbox for long.
+    dispenser.now_ms += 60
+    for pressed, after_ms in ((False, 0), (True, 2), (False, 4)):
+        dispenser.tell(PinChanged(A, pressed, released_ms + after_ms))
+    dispenser.wait(1_000)
+    assert len(dispenser.asked()) == 1
+
+
 def test_a_spark_on_the_line_gives_none(dispenser: Dispenser) -> None:
     dispenser.tell(PinChanged(A, True, dispenser.now_ms), PinChanged(A, False, dispenser.now_ms + 3))
     dispenser.wait(1_000)
