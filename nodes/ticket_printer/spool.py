@@ -4,6 +4,7 @@ A step is on the disk before what it speaks of is done. Bounded: the core refuse
 """
 
 import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ create table if not exists press (
     step text not null
 ) strict
 """
+_ENTRIES = "select id, follow_id, service, step from press"
 
 
 class Step(StrEnum):
@@ -43,6 +45,10 @@ class Entry:
     step: Step
 
 
+# A step that this version does not know: a paper may have come out, and the hub keeps its ticket.
+_STEPS = {step.value: step for step in Step}
+
+
 class SpoolBroken(OSError):
     """The disk did not take a step."""
 
@@ -58,14 +64,15 @@ class Spool:
             if not path.exists() or isinstance(error, sqlite3.OperationalError):
                 raise SpoolBroken(f"{path} cannot be used: {error}") from error
             # A dispenser must print again after a power cut that broke its file; the file is kept for a look.
-            path.replace(path.with_suffix(".broken"))
-            structlog.get_logger().exception("spool.broken", path=str(path), reason=str(error))
+            aside = path.replace(path.with_suffix(".broken"))
+            structlog.get_logger().exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
             self._database = self._open()
+            for entry in _readable(aside):
+                self.keep(entry)
 
     def entries(self) -> tuple[Entry, ...]:
         """Those of an earlier run, in the order of their ids, which is that of the presses."""
-        rows = self._run("select id, follow_id, service, step from press order by id")
-        return tuple(Entry(row[0], row[1], row[2], Step(row[3])) for row in rows)
+        return tuple(map(_entry, self._run(f"{_ENTRIES} order by id")))
 
     def keep(self, entry: Entry) -> None:
         self._run(
@@ -82,11 +89,12 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         # One statement, one transaction: none is left open between two steps.
         database = sqlite3.connect(self._path, isolation_level=None)
+        database.text_factory = _text
         try:
             database.execute("pragma journal_mode = wal")
             database.execute("pragma synchronous = full")
             database.execute(_TABLE)
-            database.execute("select count(*) from press where step not in ('asked')").fetchone()
+            _check(database)
         except sqlite3.DatabaseError:
             database.close()
             raise
@@ -97,3 +105,28 @@ class Spool:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise SpoolBroken(f"{self._path} did not take a step: {error}") from error
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises DatabaseError. A page of the index alone may be broken, which a look at the table does not meet."""
+    [(said,)] = database.execute("pragma integrity_check(1)").fetchall()
+    if said != "ok":
+        raise sqlite3.DatabaseError(said)
+
+
+def _text(data: bytes) -> str:
+    """A sign that a power cut broke makes one word wrong; it must not keep all others from being read."""
+    return data.decode(errors="replace")
+
+
+def _entry(row: tuple[str, ...]) -> Entry:
+    return Entry(row[0], row[1], row[2], _STEPS.get(row[3], Step.UNSURE))
+
+
+def _readable(aside: Path) -> list[Entry]:
+    """What can still be read of a broken file, without its index; the rest is lost."""
+    found: list[Entry] = []
+    with suppress(sqlite3.Error), closing(sqlite3.connect(aside)) as database:
+        database.text_factory = _text
+        found.extend(map(_entry, database.execute(f"{_ENTRIES} not indexed")))
+    return found

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,55 @@ def test_a_file_that_a_power_cut_broke_is_put_aside_and_the_dispenser_goes_on(tm
     spool.close()
     assert read(path) == (FIRST,)
     assert (tmp_path / "spool.broken").read_bytes().startswith(b"not a database")
+
+
+def pages(path: Path, kind: str) -> list[int]:
+    """Where in the file the pages of the table or of its index begin."""
+    with closing(sqlite3.connect(path)) as database:
+        roots = database.execute("select rootpage from sqlite_schema where type = ?", (kind,)).fetchall()
+        [(size,)] = database.execute("pragma page_size").fetchall()
+    return [(root - 1) * size for (root,) in roots]
+
+
+def break_page(path: Path, kind: str) -> bytes:
+    data = bytearray(path.read_bytes())
+    for start in pages(path, kind):
+        data[start : start + 4_096] = bytes(4_096)
+    path.write_bytes(data)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("kind", "left"), [("index", (FIRST, SECOND)), ("table", ())])
+def test_of_a_file_with_a_broken_page_is_kept_what_can_be_read(
+    tmp_path: Path, kind: str, left: tuple[Entry, ...]
+) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path)
+    spool.keep(SECOND)
+    spool.keep(FIRST)
+    spool.close()
+    broken = break_page(path, kind)
+    assert read(path) == left
+    assert read(path) == left
+    assert (tmp_path / "spool.broken").read_bytes() == broken
+
+
+def test_a_broken_sign_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path)
+    spool.keep(FIRST)
+    spool._database.execute("update press set service = cast(x'ff61' as text)")
+    spool.close()
+    assert read(path) == (Entry(FIRST.id, FIRST.follow_id, "\ufffda", Step.ASKED),)
+
+
+def test_a_step_of_another_version_may_have_come_out(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path)
+    spool.keep(FIRST)
+    spool._database.execute("update press set step = 'folded'")
+    spool.close()
+    assert read(path) == (entry_at(Step.UNSURE),)
 
 
 def test_a_folder_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
