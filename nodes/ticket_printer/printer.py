@@ -204,6 +204,6 @@ class Printer:
         return wire
 
     def _drop(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-        self._wire = None
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()

@@ -5,16 +5,14 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 
 from nodes.ticket_printer.events import Print, PrintEnded, PrinterLooked, PrintTest
 from nodes.ticket_printer.paper import Style, paper
-from nodes.ticket_printer.picture import TooMuchForPaper
 from nodes.ticket_printer.printer import Outcome, Printer, Result
 from nodes.ticket_printer.slip import slip_of
-from nodes.ticket_printer.status import Condition
+from nodes.ticket_printer.status import Condition, Fault
 from nodes.ticket_printer.ticket import Ticket, test_ticket, ticket_of
 from nodes.ticket_printer.words import Words
 from protocol.messages import CheckInReply
@@ -45,6 +43,7 @@ class Printing:
         self._jobs: queue.Queue[Print | PrintTest | _Look | None] = queue.Queue(JOBS_MOST)
         self._condition: Condition | None = None
         self._logged: Condition | None = None
+        self._error = ""
         self._thread = threading.Thread(target=self._serve, name="printer", daemon=True)
 
     def start(self) -> None:
@@ -88,11 +87,15 @@ class Printing:
     def _print(self, job: Print | PrintTest) -> Result:
         try:
             data = paper(self._ticket(job), self._style, self._profile)
-        except (TooMuchForPaper, ZoneInfoNotFoundError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next ticket may be drawn
             # A ticket that cannot be drawn is one that did not come out: the hub takes it back.
             _log.exception("ticket.not_drawn", reason=str(error))
             return Result(Outcome.NOT_PRINTED)
-        return self._printer.print(data)
+        try:
+            return self._printer.print(data)
+        except Exception as error:  # noqa: BLE001 - nobody else would serve the printer
+            self._gave_up(error)
+            return Result(Outcome.UNKNOWN)
 
     def _ticket(self, job: Print | PrintTest) -> Ticket:
         if isinstance(job, PrintTest):
@@ -102,10 +105,25 @@ class Printing:
         return ticket_of(job.reply, job.config, self._words, duplicate=job.duplicate)
 
     def _look(self) -> None:
-        condition = self._printer.look()
+        condition = self._looked()
         if condition != self._logged:
             self._logged = condition
             _log.info("printer.looked", answered=condition.answered, fault=condition.fault, near_end=condition.near_end)
         if condition != self._condition:
             self._condition = condition
             self._put(PrinterLooked(condition))
+
+    def _looked(self) -> Condition:
+        try:
+            return self._printer.look()
+        except Exception as error:  # noqa: BLE001 - nobody else would serve the printer
+            self._gave_up(error)
+            return Condition(False, Fault.UNREACHABLE)
+
+    def _gave_up(self, error: Exception) -> None:
+        """Drops the wire. An error that comes at each look for a whole night is one line."""
+        if repr(error) != self._error:
+            self._error = repr(error)
+            _log.exception("printer.failed", reason=self._error)
+        with contextlib.suppress(Exception):
+            self._printer.close()

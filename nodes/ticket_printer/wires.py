@@ -97,11 +97,20 @@ def place_named(text: str) -> Place:
         return FileAt(Path(rest))
     if kind == "network" and (found := _HOST_AND_PORT.fullmatch(rest)):
         port = int(found[2] or PORT)
-        if 0 < port <= PORT_MOST:
+        if 0 < port <= PORT_MOST and _may_be_host(found[1]):
             return NetworkAt(found[1], port)
     if kind == "usb" and (found := _USB_IDS.fullmatch(rest)):
         return UsbAt(int(found[1], 16), int(found[2], 16))
     raise WrongSetting("SUIVANT_PRINTER", text, _WANTED)
+
+
+def _may_be_host(name: str) -> bool:
+    """Of an empty or too long part of a name, the resolver raises what is no OSError."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def opener(place: FileAt | NetworkAt | UsbAt) -> Callable[[], Wire]:

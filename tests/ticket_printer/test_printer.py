@@ -259,6 +259,8 @@ def test_a_printer_is_named_by_one_setting(text: str, place: object) -> None:
         "network:host:0",
         "network:host:70000",
         "network:a b:1",
+        "network:imprimante..local:9100",
+        f"network:{'a' * 64}.local",
         "usb:04b8",
         "usb:zz:zz",
         "virtual:",

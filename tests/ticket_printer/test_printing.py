@@ -1,0 +1,104 @@
+"""The printer's own thread: it outlives whatever happens at a printer."""
+
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from nodes.ticket_printer.events import Print, PrintEnded, PrinterLooked
+from nodes.ticket_printer.paper import Style
+from nodes.ticket_printer.printer import Outcome, Printer
+from nodes.ticket_printer.printing import Printing
+from nodes.ticket_printer.status import Condition, Fault
+from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
+from nodes.ticket_printer.virtual_printer.interpreter import Paper
+from nodes.ticket_printer.virtual_printer.server import PairedPrinter
+from nodes.ticket_printer.wires import Wire, socket_wire
+from nodes.ticket_printer.words import words_in
+from protocol.link import monotonic_ms
+from tests.ticket_printer.hub import CONFIG, ticket_reply
+
+JOB = Print("a", ticket_reply("a"), CONFIG)
+
+
+class Odd(Exception):
+    """What no wire is known to raise."""
+
+
+class OddWire:
+    """A wire that raises it where it is told to: at the next question, or at the next paper."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.answers = wire.answers
+        self.receive = wire.receive
+        self.close = wire.close
+        self.longest = 1_000_000
+
+    def send(self, data: bytes, timeout_ms: int) -> None:
+        if len(data) > self.longest:
+            raise Odd
+        self._wire.send(data, timeout_ms)
+
+
+class Bench:
+    """The thread at a virtual printer, by a wire that may be odd. `said`: what it tells the core."""
+
+    def __init__(self) -> None:
+        self.papers: list[Paper] = []
+        self.said: queue.Queue[Any] = queue.Queue()
+        self.wires: list[OddWire] = []
+        self.served = PairedPrinter(VirtualPrinter(self.papers.append))
+        self.printing = Printing(
+            Printer(self._open, monotonic_ms), Style.TEXT, "TM-T20II", words_in("fr"), self.said.put
+        )
+        self.printing.start()
+
+    def wait(self, wanted: Callable[[Any], bool]) -> Any:
+        while not wanted(event := self.said.get(timeout=20)):
+            pass
+        return event
+
+    def close(self) -> None:
+        self.printing.close(20)
+        self.served.close()
+
+    def _open(self) -> Wire:
+        self.wires.append(OddWire(socket_wire(self.served.connect())))
+        return self.wires[-1]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.close()
+
+
+def healthy(event: object) -> bool:
+    return event == PrinterLooked(Condition(answered=True))
+
+
+def ended(event: object) -> bool:
+    return isinstance(event, PrintEnded)
+
+
+def test_an_error_that_nobody_knows_at_a_look_is_a_printer_that_is_not_reached(bench: Bench) -> None:
+    bench.wait(healthy)
+    bench.wires[-1].longest = 0
+    bench.printing.look_now()
+    assert bench.wait(lambda _: True) == PrinterLooked(Condition(False, Fault.UNREACHABLE))
+    bench.printing.look_now()
+    bench.wait(healthy)
+    assert len(bench.wires) == 2
+
+
+def test_an_error_that_nobody_knows_at_a_paper_leaves_it_unknown(bench: Bench) -> None:
+    bench.wait(healthy)
+    bench.wires[-1].longest = 10
+    bench.printing.perform(JOB)
+    assert bench.wait(ended) == PrintEnded("a", Outcome.UNKNOWN, None)
+    bench.printing.perform(JOB)
+    assert bench.wait(ended) == PrintEnded("a", Outcome.PRINTED, None)
+    assert len(bench.papers) == 1
