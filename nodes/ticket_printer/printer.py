@@ -1,7 +1,8 @@
 """Prints, and says what became of it: printed, not printed, or unknown. Everything has a deadline.
 
 Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is
-answered only when all before it was taken. A printer that is silent is unknown, never out of paper.
+answered only when all before it was taken. A printer that is silent is unknown, never out of paper. One that takes
+nothing more in the middle of a ticket is refused tickets until it says that it is well, if it ever said anything.
 """
 
 from collections.abc import Callable
@@ -22,16 +23,18 @@ from nodes.ticket_printer.status import (
     question,
     says_trouble,
 )
-from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused
+from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalled
 
 ANSWER_MS = 300
-# A printer that answers nothing else gets so long for the fence.
-SHORT_FENCE_MS = 700
+# What still stands before the fence when all was sent is what kernel and printer hold: 16 KiB at 19200 baud, or less.
 FENCE_MS = 10_000
+# A printer that answers nothing else gets so long for the fence, and one that has left out each of the first few.
+SHORT_FENCE_MS = 700
+FENCES_TRIED = 3
 # While the fence is awaited, whether the printer still prints is asked so often.
 WATCH_MS = 700
-# 9600 baud, with a little room; a printer on USB or Ethernet takes a ticket in a second.
-SLOWEST_BYTES_MS = 0.9
+# At 9600 baud 4 KiB are taken in 4.3 s, and a wire has room again in steps of so much; on USB or Ethernet in 0.1 s.
+STALLED_MS = 5_000
 REOPEN_LEAST_MS, REOPEN_MOST_MS = 1_000, 15_000
 # The rest of a picture that broke off is made up with white, so that the next ticket is not read as a part of it:
 # 96 rows of 72 bytes are the longest. Then what stands on the paper is cut off.
@@ -60,24 +63,27 @@ class Printer:
         self._reopen_at_ms = 0
         self._reopen_delay_ms = REOPEN_LEAST_MS
         self._owed = 0
-        self._fence_ms = FENCE_MS
+        self._fences_missed = 0
+        self._fences_known = False
+        self._has_answered = False
+        self._stalled = False
         self._broke_off = False
 
     def look(self) -> Condition:
         """How the printer is; `UNREACHABLE` where there is no wire to it."""
         try:
             return self._condition(self._opened())
-        except (WireBroken, WireRefused):
+        except (WireBroken, WireRefused) as error:
             self._drop()
-            return Condition(False, Fault.UNREACHABLE)
+            return Condition(False, self._fault_of(error))
 
     def print(self, data: bytes) -> Result:
         """Sends the whole paper once and waits for what becomes of it."""
         try:
             before = self._condition(self._opened_afresh())
-        except (WireBroken, WireRefused):
+        except (WireBroken, WireRefused) as error:
             self._drop()
-            return Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
+            return Result(Outcome.NOT_PRINTED, self._fault_of(error))
         if before.fault is not None:
             return Result(Outcome.NOT_PRINTED, before.fault)
         result = self._send(self._opened(), data, answers=before.answered)
@@ -91,62 +97,73 @@ class Printer:
 
     def _send(self, wire: Wire, data: bytes, *, answers: bool) -> Result:
         whole = (RECOVERY if self._broke_off else b"") + data + FENCE
-        allowed_ms = FENCE_MS + round(len(whole) / SLOWEST_BYTES_MS)
         try:
             self._drain(wire)
-            wire.send(whole, allowed_ms)
+            wire.send(whole, STALLED_MS)
         except WireBroken as error:
+            fault = self._fault_of(error)
             if error.sent == 0:
-                return Result(Outcome.NOT_PRINTED, Fault.UNREACHABLE)
+                return Result(Outcome.NOT_PRINTED, fault)
             self._broke_off = True
-            return Result(Outcome.UNKNOWN, self._fault_after(wire))
+            return Result(Outcome.UNKNOWN, self._fault_after(wire, fault))
         self._broke_off = False
         try:
-            return self._await_fence(wire, self._patience_ms(len(whole), answers=answers))
-        except WireBroken:
+            return self._await_fence(wire, self._patience_ms(answers=answers))
+        except WireBroken as error:
             # How much of it the printer took before the wire broke cannot be known.
             self._broke_off = True
-            return Result(Outcome.UNKNOWN, Fault.UNREACHABLE)
+            return Result(Outcome.UNKNOWN, self._fault_of(error))
 
-    def _patience_ms(self, size: int, *, answers: bool) -> int:
-        if not answers:
-            return SHORT_FENCE_MS
-        if self._fence_ms < FENCE_MS:
-            return self._fence_ms
-        return self._fence_ms + round(size / SLOWEST_BYTES_MS)
+    def _patience_ms(self, *, answers: bool) -> int:
+        fences = self._fences_known or self._fences_missed < FENCES_TRIED
+        return FENCE_MS if answers and fences else SHORT_FENCE_MS
 
     def _await_fence(self, wire: Wire, patience_ms: int) -> Result:
         if not wire.answers:
             return Result(Outcome.UNKNOWN)
         until_ms = self._clock_ms() + patience_ms
+        heard = patience_ms < FENCE_MS
         while True:
             left_ms = until_ms - self._clock_ms()
+            if left_ms <= 0 and not heard:
+                # It answered just before the ticket, and nothing since: the questions stand behind a full buffer.
+                raise WireStalled(len(FENCE), 0, patience_ms)
             if left_ms <= 0:
-                self._fence_ms = SHORT_FENCE_MS
+                self._fences_missed += 1 if patience_ms == FENCE_MS else 0
                 return Result(Outcome.UNKNOWN)
             answers = wire.receive(min(left_ms, WATCH_MS))
+            heard = heard or bool(answers)
             if any(is_fence(byte) for byte in answers):
-                self._fence_ms = FENCE_MS
+                self._fences_known = True
                 return Result(Outcome.PRINTED)
             if any(is_answer(byte) and offline(byte) for byte in answers):
                 fault = self._condition(wire).fault
                 if fault is not None:
                     return Result(Outcome.UNKNOWN, fault)
             if not answers:
-                wire.send(question(Ask.PRINTER), ANSWER_MS)
+                wire.send(question(Ask.PRINTER), STALLED_MS)
 
-    def _fault_after(self, wire: Wire) -> Fault:
+    def _fault_after(self, wire: Wire, fault: Fault) -> Fault:
         try:
-            return self._condition(wire).fault or Fault.UNREACHABLE
+            return self._condition(wire).fault or fault
         except WireBroken:
-            return Fault.UNREACHABLE
+            return fault
+
+    def _fault_of(self, error: WireBroken | WireRefused) -> Fault:
+        """A stall is remembered until the printer answers; whether one that never does is well, a ticket must show."""
+        stalled = isinstance(error, WireStalled)
+        self._stalled = self._stalled or (stalled and self._has_answered)
+        return Fault.STALLED if stalled or self._stalled else Fault.UNREACHABLE
 
     # --- asking ---
 
     def _condition(self, wire: Wire) -> Condition:
         printer = self._ask(wire, Ask.PRINTER)
+        if printer is None and self._stalled:
+            raise WireStalled(len(question(Ask.PRINTER)), 0, ANSWER_MS)
         if printer is None:
             return Condition()
+        self._has_answered, self._stalled = True, False
         cause = self._ask(wire, Ask.CAUSE) if offline(printer) else None
         return condition_of(printer, cause, self._ask(wire, Ask.PAPER))
 

@@ -6,7 +6,7 @@ from protocol.messages import CheckInReply, TicketReply
 
 # Somebody who got half a ticket waits for so long that the paper is changed.
 WAIT_MS = 120_000
-_HALVES = {Fault.PAPER_OUT, Fault.COVER_OPEN}
+_HALVES = {Fault.PAPER_OUT, Fault.COVER_OPEN, Fault.STALLED}
 
 
 class SecondPaper:

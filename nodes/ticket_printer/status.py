@@ -36,6 +36,10 @@ class Fault(StrEnum):
     COVER_OPEN = NodeWarning.COVER_OPEN.value
     ERROR = NodeWarning.PRINTER_ERROR.value
     OFFLINE = NodeWarning.PRINTER_OFFLINE.value
+    # Most printers do so when their paper ends in the middle of a ticket and their buffer is full.
+    STALLED = (
+        f"{NodeWarning.PRINTER_OFFLINE.value}: it takes nothing and is silent: no paper, an open cover, or it hangs"
+    )
     UNREACHABLE = NodeWarning.PRINTER_UNREACHABLE.value
 
 

@@ -1,6 +1,5 @@
 """A printer on USB by libusb, without the kernel's usblp: for printers that have no /dev/usb/lp0."""
 
-from time import monotonic
 from typing import Any
 
 import usb.core  # type: ignore[import-untyped]
@@ -8,7 +7,7 @@ import usb.util  # type: ignore[import-untyped]
 from escpos.exceptions import DeviceNotFoundError  # type: ignore[import-untyped]
 from escpos.printer import Usb  # type: ignore[import-untyped]
 
-from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused
+from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalled
 
 _PIECE_BYTES = 4_096
 _READ_BYTES = 64
@@ -64,16 +63,14 @@ class UsbWire:
         self._back = back
 
     def send(self, data: bytes, timeout_ms: int) -> None:
-        until_s = monotonic() + timeout_ms / 1000
         sent = 0
         while sent < len(data):
-            left_ms = round((until_s - monotonic()) * 1000)
-            if left_ms <= 0:
-                raise WireBroken(f"the printer did not take {len(data)} bytes in {timeout_ms} ms", sent)
             try:
-                sent += self._printer.device.write(self._out, data[sent : sent + _PIECE_BYTES], left_ms)
-            except usb.core.USBError as error:
+                sent += self._printer.device.write(self._out, data[sent : sent + _PIECE_BYTES], timeout_ms)
+            except usb.core.USBTimeoutError as error:
                 # What of the last piece went out is not said.
+                raise WireStalled(len(data), max(sent, 1), timeout_ms) from error
+            except usb.core.USBError as error:
                 raise WireBroken(f"the printer's wire broke: {error}", max(sent, 1)) from error
 
     @property

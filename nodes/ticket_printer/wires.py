@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Protocol
 
 from escpos.printer import File, Network  # type: ignore[import-untyped]
@@ -23,6 +23,7 @@ from protocol.environment import WrongSetting
 CONNECT_TIMEOUT_S = 3.0
 NOTHING_MS = 20
 _PIECE_BYTES = 4_096
+KERNEL_BYTES = 8_192
 _WANTED = "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT or usb:VENDOR:PRODUCT with two hexadecimal numbers"
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _USB_IDS = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})")
@@ -35,11 +36,20 @@ class WireRefused(OSError):
 
 
 class WireBroken(OSError):
-    """The way to the printer broke, or did not take all in time; `sent` bytes had gone into it."""
+    """The way to the printer broke; `sent` bytes had gone into it."""
 
     def __init__(self, reason: str, sent: int) -> None:
         super().__init__(reason)
         self.sent = sent
+
+
+class WireStalled(WireBroken):
+    """It is there, and takes nothing more."""
+
+    def __init__(self, size: int, sent: int, timeout_ms: int) -> None:
+        super().__init__(
+            f"the printer did not take {size} bytes: none behind the first {sent} for {timeout_ms} ms", sent
+        )
 
 
 class Wire(Protocol):
@@ -51,7 +61,7 @@ class Wire(Protocol):
         ...
 
     def send(self, data: bytes, timeout_ms: int) -> None:
-        """All of it, or WireBroken with how much."""
+        """All of it, or WireBroken with how much; it may take nothing for `timeout_ms` at most, again and again."""
         ...
 
     def receive(self, timeout_ms: int) -> bytes:
@@ -165,6 +175,8 @@ class _DirectNetwork(Network):  # type: ignore[misc]
         self.device = socket.create_connection((self.host, self.port), timeout=self.timeout)
         self.device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # Without a bound Linux holds whole tickets that the printer does not take, and every question behind them.
+        self.device.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
 
 def open_network(host: str, port: int) -> Wire:
@@ -191,7 +203,6 @@ class DescriptorWire:
         self._ends = ends
 
     def send(self, data: bytes, timeout_ms: int) -> None:
-        until_s = monotonic() + timeout_ms / 1000
         sent = 0
         while sent < len(data):
             try:
@@ -201,8 +212,8 @@ class DescriptorWire:
                 pass
             except OSError as error:
                 raise WireBroken(f"the printer's wire broke: {error.strerror}", sent) from error
-            if not self._wait(select.POLLOUT, until_s - monotonic()):
-                raise WireBroken(f"the printer did not take {len(data)} bytes in {timeout_ms} ms", sent)
+            if not self._wait(select.POLLOUT, timeout_ms / 1000):
+                raise WireStalled(len(data), sent, timeout_ms)
 
     @property
     def answers(self) -> bool:
@@ -232,8 +243,6 @@ class DescriptorWire:
         self._close()
 
     def _wait(self, wanted: int, timeout_s: float) -> bool:
-        if timeout_s < 0:
-            return False
         poll = select.poll()
         poll.register(self._descriptor, wanted)
         return bool(poll.poll(timeout_s * 1000))

@@ -7,7 +7,7 @@ import pytest
 import usb.core
 
 from nodes.ticket_printer.usb_wire import UsbWire, _endpoints, open_usb
-from nodes.ticket_printer.wires import WireBroken, WireRefused
+from nodes.ticket_printer.wires import WireRefused, WireStalled
 
 BULK, INTERRUPT = 2, 3
 
@@ -35,12 +35,14 @@ class Device:
     room: int = 1_000_000
     answers: list[bytes] = field(default_factory=list)
     written: bytearray = field(default_factory=bytearray)
+    timeouts: list[int] = field(default_factory=list)
 
     def get_active_configuration(self) -> tuple[Interface, ...]:
         return self.interfaces
 
     def write(self, _endpoint: int, data: bytes, timeout: int) -> int:
         assert timeout > 0, "pyusb waits for ever where the timeout is 0"
+        self.timeouts.append(timeout)
         if len(self.written) + len(data) > self.room:
             raise usb.core.USBTimeoutError("Operation timed out")
         self.written += data
@@ -85,9 +87,15 @@ def test_all_of_a_ticket_is_written_in_pieces() -> None:
     assert opened.device.written == ticket
 
 
+def test_a_slow_printer_has_all_the_time_for_each_piece() -> None:
+    opened = Opened(Device())
+    UsbWire(opened, 1, 0x82).send(bytes(50_000), 1_000)
+    assert set(opened.device.timeouts) == {1_000}
+
+
 def test_a_printer_that_takes_no_more_is_given_up_with_what_it_took() -> None:
     wire = UsbWire(Opened(Device(room=10_000)), 1, 0x82)
-    with pytest.raises(WireBroken) as broken:
+    with pytest.raises(WireStalled) as broken:
         wire.send(bytes(50_000), 1_000)
     assert broken.value.sent == 8_192
 
