@@ -36,7 +36,7 @@ from nodes.ticket_printer.events import (
     UsePins,
 )
 from nodes.ticket_printer.keys import Keyboards
-from nodes.ticket_printer.lights import Moment, Shining
+from nodes.ticket_printer.lights import Moment, Shining, at_rest
 from nodes.ticket_printer.presses import Press
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.second_paper import SecondPaper
@@ -66,6 +66,8 @@ from protocol.topics import NodeTopic, Topics
 PENDING_MOST = 8
 TELL_AGAIN_MS = 5_000
 ASKED_S, TOLD_S = TICKET_ANSWER_MS // 1000, 10
+# A drawn ticket takes 1 to 3 s. Whoever presses while one hangs would take a number that nobody holds.
+PAPER_HANGS_MS = 10_000
 STEP_AFTER = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
 
 _REPLY: Parser[Reply] = Parser(Reply)
@@ -94,7 +96,7 @@ class TicketPrinter:
         self._buttons = Buttons(())
         self._connected = False
         self._printer = PrinterCondition()
-        self._printing = False
+        self._printing_since_ms: int | None = None
         self._second_paper = SecondPaper()
         self._check_ins = CheckIns()
         self._keyboards = Keyboards()
@@ -122,12 +124,7 @@ class TicketPrinter:
         return Condition(stuck=self._buttons.stuck(self._now_ms), warnings=tuple(self._warnings()))
 
     def _warnings(self) -> Iterator[str]:
-        if self._printer.fault is not None:
-            yield self._printer.fault.value
-        elif not self._printer.answered:
-            yield NodeWarning.PRINTER_SILENT
-        if self._printer.near_end:
-            yield NodeWarning.PAPER_NEAR_END
+        yield from self._printer.warnings
         if self._spool_failed:
             yield NodeWarning.SPOOL_FAILED
         if self._pins_unusable:
@@ -224,8 +221,15 @@ class TicketPrinter:
         self._check_ins.ask(self._new_id(), code, self._now_ms)
 
     def _ready(self) -> bool:
-        hub_there = self._connected and not self._hub_time.away(self._now_ms)
-        return self._config is not None and hub_there and self._printer.fault is None
+        printer_well = self._printer.fault is None and not self._paper_hangs()
+        return self._config is not None and self._hub_there() and printer_well
+
+    def _hub_there(self) -> bool:
+        return self._connected and not self._hub_time.away(self._now_ms)
+
+    def _paper_hangs(self) -> bool:
+        since_ms = self._printing_since_ms
+        return since_ms is not None and self._now_ms - since_ms >= PAPER_HANGS_MS
 
     def _full(self) -> bool:
         pending = len(self._check_ins) + sum(press.pending for press in self._presses.values())
@@ -256,7 +260,7 @@ class TicketPrinter:
                 del self._presses[entry.id]
                 self._show(Moment.NO_ANSWER)
             case Step.PRINTING if failed:
-                self._printing = False
+                self._printing_since_ms = None
                 yield from self._keep(entry.id, Step.ABANDONED)
                 self._show(Moment.NO_ANSWER)
                 yield from self._print_next()
@@ -298,13 +302,13 @@ class TicketPrinter:
             for press in tickets:
                 yield from self._keep(press.entry.id, Step.ABANDONED)
             return
-        if self._printing or self._config is None:
+        if self._printing_since_ms is not None or self._config is None:
             return
         if slips and (not tickets or slips[0].asked_ms < tickets[0].pressed_ms):
-            self._printing = True
+            self._printing_since_ms = self._now_ms
             yield Print(slips[0].id, slips[0].reply, self._config, self._hub_now_ms())
         elif tickets:
-            self._printing = True
+            self._printing_since_ms = self._now_ms
             yield from self._keep(tickets[0].entry.id, Step.PRINTING)
         else:
             yield from self._print_second_paper()
@@ -315,19 +319,19 @@ class TicketPrinter:
             return
         reply = self._second_paper.take(self._now_ms)
         if reply is not None:
-            self._printing = True
+            self._printing_since_ms = self._now_ms
             yield Print(None, reply, self._config, self._hub_now_ms(), duplicate=True)
 
     def _print_test(self) -> Iterator[object]:
-        if self._config is not None and not self._printing:
-            self._printing = True
+        if self._config is not None and self._printing_since_ms is None:
+            self._printing_since_ms = self._now_ms
             yield PrintTest(self._config, self._hub_now_ms())
 
     def _hub_now_ms(self) -> int | None:
         return self._hub_time.hub_now_ms(self._now_ms)
 
     def _print_ended(self, request_id: str | None, outcome: Outcome, fault: Fault | None) -> Iterator[object]:
-        self._printing = False
+        self._printing_since_ms = None
         self._printer = replace(self._printer, fault=fault)
         press = self._presses.get(request_id or "")
         ended = press or self._check_ins.end(request_id or "")
@@ -381,14 +385,12 @@ class TicketPrinter:
             yield Light(lit)
 
     def _at_rest(self) -> Moment:
-        if self._now_ms < self._identify_until_ms:
-            return Moment.IDENTIFY
-        if self._config is None:
-            return Moment.STARTING
-        if self._printing or len(self._check_ins) or any(press.pending for press in self._presses.values()):
-            return Moment.BUSY
-        if self._printer.fault is not None:
-            return Moment.NO_PAPER
-        if not self._connected or self._hub_time.away(self._now_ms):
-            return Moment.AWAY
-        return Moment.READY
+        pending = len(self._check_ins) or any(press.pending for press in self._presses.values())
+        return at_rest(
+            configured=self._config is not None,
+            identify=self._now_ms < self._identify_until_ms,
+            busy=self._printing_since_ms is not None or bool(pending),
+            paper_hangs=self._paper_hangs(),
+            printer_well=self._printer.fault is None,
+            hub_there=self._hub_there(),
+        )

@@ -59,6 +59,21 @@ def lamp(moment: Moment, since_ms: int, now_ms: int) -> Lamp | None:
     raise AssertionError("the steps fill the pattern")
 
 
+def at_rest(
+    *, configured: bool, identify: bool, busy: bool, paper_hangs: bool, printer_well: bool, hub_there: bool
+) -> Moment:
+    """What the lamp shows while nothing passes; the first that holds."""
+    rules = (
+        (identify, Moment.IDENTIFY),
+        (not configured, Moment.STARTING),
+        (paper_hangs, Moment.NO_PAPER),
+        (busy, Moment.BUSY),
+        (not printer_well, Moment.NO_PAPER),
+        (not hub_there, Moment.AWAY),
+    )
+    return next((moment for holds, moment in rules if holds), Moment.READY)
+
+
 class Shining:
     """The lamp over time: what it shows at rest, and for a while a moment that passes. `due_ms`: its next change."""
 

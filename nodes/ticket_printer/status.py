@@ -3,6 +3,7 @@
 Source: Epson's ESC/POS reference for DLE EOT and GS r, with the Citizen and Bematech manuals for the families.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -50,6 +51,15 @@ class Condition:
     answered: bool = False
     fault: Fault | None = None
     near_end: bool = False
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        if self.fault is not None:
+            yield self.fault.value
+        elif not self.answered:
+            yield NodeWarning.PRINTER_SILENT
+        if self.near_end:
+            yield NodeWarning.PAPER_NEAR_END
 
 
 def question(ask: Ask) -> bytes:

@@ -277,17 +277,32 @@ def test_near_the_end_of_the_roll_staff_are_warned(dispenser: Dispenser) -> None
     assert dispenser.core.condition().warnings == ("paper_near_end",)
 
 
+def test_while_a_paper_hangs_in_the_printer_nobody_takes_a_number(dispenser: Dispenser) -> None:
+    dispenser.press(A)
+    dispenser.issue(dispenser.asked()[0])
+    for _ in range(3):
+        dispenser.wait(10_000)
+        dispenser.press(C)
+    assert len(dispenser.asked()) == 1
+    assert dispenser.core.condition().warnings == ()
+    dispenser.print_ended()
+    dispenser.wait(1_000)
+    dispenser.press(C)
+    assert len(dispenser.asked()) == 2
+
+
 # --- a second paper ---
 
 
-def half_a_ticket(dispenser: Dispenser) -> None:
+def half_a_ticket(dispenser: Dispenser, fault: Fault = Fault.PAPER_OUT) -> None:
     dispenser.press()
     dispenser.issue(dispenser.asked()[0])
-    dispenser.print_ended(Outcome.UNKNOWN, Fault.PAPER_OUT)
+    dispenser.print_ended(Outcome.UNKNOWN, fault)
 
 
-def test_who_got_half_a_ticket_gets_a_whole_one_marked_as_a_duplicate(dispenser: Dispenser) -> None:
-    half_a_ticket(dispenser)
+@pytest.mark.parametrize("fault", [Fault.PAPER_OUT, Fault.COVER_OPEN, Fault.STALLED])
+def test_who_got_half_a_ticket_gets_a_whole_one_marked_as_a_duplicate(dispenser: Dispenser, fault: Fault) -> None:
+    half_a_ticket(dispenser, fault)
     dispenser.wait(30_000)
     assert [each.duplicate for each in dispenser.of(Print)] == [False]
     dispenser.tell(PrinterLooked(HEALTHY))

@@ -52,6 +52,16 @@ def test_a_ticket_under_way_blinks_and_then_the_light_is_steady_again(dispenser:
     assert dispenser.flashes(2_000) == 0
 
 
+def test_a_paper_that_hangs_is_shown_as_no_paper(dispenser: Dispenser) -> None:
+    dispenser.press()
+    dispenser.issue(dispenser.asked()[0])
+    dispenser.wait(11_000)
+    assert 5 <= dispenser.flashes(10_000) <= 15
+    dispenser.print_ended()
+    dispenser.wait(1_000)
+    assert dispenser.flashes(2_000) == 0
+
+
 def test_identify_is_seen_above_all_else(dispenser: Dispenser) -> None:
     without_paper(dispenser)
     dispenser.tell(Identify(dispenser.now_ms + 30_000))
