@@ -22,13 +22,14 @@ from nodes.events import (
     Publish,
     Tick,
 )
-from nodes.ticket_printer.buttons import Buttons
+from nodes.ticket_printer.buttons import Buttons, Pins
 from nodes.ticket_printer.check_ins import ASK_AGAIN_MS, Asked, CheckIns
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
     Kept,
     Light,
+    PinsUsable,
     Print,
     PrintEnded,
     PrinterLooked,
@@ -93,7 +94,7 @@ class TicketPrinter:
         self._presses = {entry.id: Press(entry, now_ms, kept=True) for entry in left_over}
         self._to_resume = left_over
         self._config: TicketPrinterConfig | None = None
-        self._buttons = Buttons(())
+        self._buttons, self._pins = Buttons(()), Pins()
         self._connected = False
         self._printer = PrinterCondition()
         self._printing_since_ms: int | None = None
@@ -101,7 +102,6 @@ class TicketPrinter:
         self._check_ins = CheckIns()
         self._keyboards = Keyboards()
         self._spool_failed = False
-        self._pins_unusable = False
         self._identify_until_ms = 0
         self._shining = Shining(now_ms)
         self._lit: bool | None = None
@@ -127,7 +127,7 @@ class TicketPrinter:
         yield from self._printer.warnings
         if self._spool_failed:
             yield NodeWarning.SPOOL_FAILED
-        if self._pins_unusable:
+        if self._pins.unusable:
             yield NodeWarning.PINS_UNUSABLE
         if self._keyboards.away:
             yield NodeWarning.SCANNER_AWAY
@@ -159,6 +159,7 @@ class TicketPrinter:
                 # At a tick alone, when no edge is waiting: a level is not stable while its next edge is in the inbox.
                 for service in self._buttons.advance(self._now_ms):
                     yield from self._pressed(service)
+                yield from self._use(self._pins.again(self._now_ms))
             case _:
                 self._noted(event)
 
@@ -187,22 +188,22 @@ class TicketPrinter:
                 self._connected = False
             case Identify(until_ms):
                 self._identify_until_ms = until_ms
-            case PinsUnusable():
-                self._pins_unusable = True
+            case PinsUnusable() | PinsUsable():
+                self._pins.tried(self._now_ms, usable=isinstance(event, PinsUsable))
             case _:
                 code = self._keyboards.take(event)
                 if code is not None:
                     self._scanned(code)
 
     def _configured(self, config: TicketPrinterConfig) -> Iterator[object]:
-        before = self._config
         self._config = config
-        if before is not None and (before.buttons, before.led_pin) == (config.buttons, config.led_pin):
-            return
-        self._buttons = Buttons(config.buttons)
-        self._pins_unusable = False
-        self._lit = None
-        yield UsePins(tuple(each.pin for each in config.buttons), config.led_pin)
+        yield from self._use(self._pins.configured(config))
+
+    def _use(self, pins: UsePins | None) -> Iterator[object]:
+        if pins is not None and self._config is not None:
+            self._buttons = Buttons(self._config.buttons)
+            self._lit = None
+            yield pins
 
     def _pressed(self, service: str) -> Iterator[object]:
         if not self._ready() or self._full():

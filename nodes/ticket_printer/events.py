@@ -70,11 +70,18 @@ class Scanned:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class PinsUsable:
+    """All pins that UsePins named are in use."""
+
+
 # --- what the core asks for ---
 
 
 @dataclass(frozen=True, slots=True)
 class UsePins:
+    """Answered by PinsUsable or PinsUnusable."""
+
     buttons: tuple[int, ...]
     led: int
 

@@ -10,7 +10,7 @@ from gpiozero import LED, Button, GPIOZeroError  # type: ignore[import-untyped]
 from nodes.events import PinChanged, PinsUnusable
 from nodes.pins import require_pins
 from nodes.simulated import BadLine, CodeInput, ControlSocket, Input, PinInput, open_control, use_mock_pins
-from nodes.ticket_printer.events import PrinterLooked, Scanned
+from nodes.ticket_printer.events import PinsUsable, PrinterLooked, Scanned
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
@@ -30,6 +30,7 @@ class Pins:
         self._devices: list[Button | LED] = []
         self._led: LED | None = None
         self._led_pin = 0
+        self._failed = ""
 
     def use(self, buttons: tuple[int, ...], led: int) -> None:
         self.close()
@@ -39,10 +40,15 @@ class Pins:
             for pin in buttons:
                 self._devices.append(self._button(pin))
         except (GPIOZeroError, OSError) as error:
-            # The hub may send better pins; until then the node is there and says so.
-            _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
+            # They may be free later, or the hub may send better ones; until then the node is there and says so.
+            if str(error) != self._failed:
+                _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
+            self._failed = str(error)
             self.close()
             self._put(PinsUnusable(str(error)))
+            return
+        self._failed = ""
+        self._put(PinsUsable())
 
     def light(self, lit: bool) -> None:
         if self._led is not None:

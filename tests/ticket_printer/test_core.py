@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from nodes.events import Commanded, Configured, Connected, Disconnected, Message, PinChanged, PinsUnusable, Publish
 from nodes.ticket_printer.core import PENDING_MOST
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
+    Light,
+    PinsUsable,
     Print,
     PrintEnded,
     PrinterLooked,
@@ -347,6 +350,35 @@ def changed(**changes: Any) -> TicketPrinterConfig:
 def test_unusable_pins_are_told(dispenser: Dispenser) -> None:
     dispenser.tell(PinsUnusable("pin 99 is none"))
     assert "pins_unusable" in dispenser.core.condition().warnings
+
+
+def test_unusable_pins_are_tried_again_until_they_can_be_used(dispenser: Dispenser) -> None:
+    dispenser.tell(PinsUnusable("GPIO busy"))
+    dispenser.wait(29_000)
+    assert len(dispenser.of(UsePins)) == 1
+    dispenser.wait(31_000)
+    assert dispenser.of(UsePins) == [UsePins((A, C), 22)] * 3
+    lamps = dispenser.effects[1 + dispenser.effects.index(UsePins((A, C), 22)) :]
+    assert isinstance(lamps[lamps.index(UsePins((A, C), 22)) + 1], Light), "a lamp in use again shows what it should"
+    assert "pins_unusable" in dispenser.core.condition().warnings
+    dispenser.tell(PinsUsable())
+    assert dispenser.core.condition().warnings == ()
+    dispenser.wait(60_000)
+    assert len(dispenser.of(UsePins)) == 3
+
+
+def test_unusable_pins_are_tried_again_at_each_configuration(dispenser: Dispenser) -> None:
+    dispenser.tell(PinsUnusable("GPIO busy"))
+    dispenser.tell(Configured(changed(revision=(1, 2), town="Ailleurs")))
+    assert dispenser.of(UsePins) == [UsePins((A, C), 22)] * 2
+
+
+def test_a_pin_that_gets_another_service_gives_tickets_of_that(dispenser: Dispenser) -> None:
+    first, second = CONFIG.buttons
+    swapped = (replace(first, pin=second.pin), replace(second, pin=first.pin))
+    dispenser.tell(Configured(changed(revision=(1, 2), buttons=swapped)))
+    dispenser.press(A)
+    assert [each.service for each in dispenser.asked()] == [second.service]
 
 
 def test_a_test_print_is_no_ticket(dispenser: Dispenser) -> None:
