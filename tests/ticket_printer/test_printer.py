@@ -14,7 +14,7 @@ from nodes.ticket_printer.printer import Outcome, Printer, Result
 from nodes.ticket_printer.status import Fault
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
-from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter, TerminalPrinter
+from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter
 from nodes.ticket_printer.wires import (
     FileAt,
     NetworkAt,
@@ -29,6 +29,7 @@ from nodes.ticket_printer.wires import (
 from nodes.ticket_printer.words import words_in
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
+from tests.ticket_printer.terminal import TerminalPrinter
 
 TICKET = as_text(samples(words_in("fr"))["ticket"], "TM-T20II")
 PRINTED = Result(Outcome.PRINTED)

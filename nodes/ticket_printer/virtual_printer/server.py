@@ -1,11 +1,7 @@
-"""Wires to the virtual printer: TCP like a network printer, a pair of sockets, or a terminal like /dev/usb/lp0."""
+"""Wires to the virtual printer: TCP like a network printer, or a pair of sockets in the same program."""
 
-import os
-import pty
-import select
 import socket
 import threading
-import tty
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -169,37 +165,3 @@ class PairedPrinter(Served):
             if far is not None:
                 with far:
                     self.serve(_SocketWire(far))
-
-
-class _TerminalWire:
-    def __init__(self, end: int) -> None:
-        self._end = end
-        os.set_blocking(end, False)
-
-    def read(self) -> bytes | None:
-        if not select.select([self._end], [], [], _PATIENCE_S)[0]:
-            return None
-        return os.read(self._end, _PIECE_BYTES)
-
-    def write(self, data: bytes) -> None:
-        os.write(self._end, data)
-
-
-class TerminalPrinter(Served):
-    """Behind a device file of its own at `path`, which is read and written like /dev/usb/lp0."""
-
-    def __init__(self, printer: VirtualPrinter) -> None:
-        super().__init__(printer)
-        self._far, self._near = pty.openpty()
-        tty.setraw(self._near)
-        self.path = os.ttyname(self._near)
-        self.start(self._serve, "virtual-printer-terminal")
-
-    def _serve(self) -> None:
-        while not self.stopping:
-            self.serve(_TerminalWire(self._far))
-
-    def close(self) -> None:
-        super().close()
-        os.close(self._far)
-        os.close(self._near)
