@@ -9,28 +9,38 @@
 | absent after a call | absent | wrong day |
 | served | ended | wrong day |
 | cancelled | cancelled | cancelled |
+
+Once today has ended nobody is let in any more whose appointment does not count: missed and absent are a wrong day then.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.queue.bookings import Known
+from hub.queue.hours import is_over, local_day
 from hub.queue.states import State
 from hub.queue.tickets import Ticket
-from hub.site import MINUTE_MS, Service
+from hub.site import MINUTE_MS, Service, Site
 from protocol.messages import Arrival
 
 _HERE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.PARKED})
 # Those that let the visitor wait now.
 CHECKS_IN = frozenset({Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED})
+_COUNTS = frozenset({Arrival.ON_TIME, Arrival.LATE})
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`today`: the site's calendar day at `now_ms`."""
+    """`today`: the site's calendar day at `now_ms`. `day_over`: it has had its end already."""
 
     now_ms: int
     today: str
+    day_over: bool = False
+
+
+def moment_at(site: Site, now_ms: int) -> Moment:
+    today = local_day(now_ms, site.zone)
+    return Moment(now_ms, today, is_over(site, today, now_ms))
 
 
 def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: Moment) -> Arrival:
@@ -39,15 +49,25 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
         return Arrival.AGAIN if ticket.state in (State.WAITING, State.PARKED) else Arrival.CALLED
     if ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT):
         return Arrival.CANCELLED
-    by_time = by_time_of(booking.start_ms, service, moment.now_ms)
-    # An appointment just after midnight is of tomorrow for the calendar alone.
-    if booking.day != moment.today and by_time not in (Arrival.ON_TIME, Arrival.LATE):
+    arrival = arrival_of_expected(booking.start_ms, booking.day, service, moment)
+    if ticket.state is State.EXPECTED:
+        return arrival
+    if booking.day != moment.today and arrival not in _COUNTS:
         return Arrival.WRONG_DAY
     if ticket.state is State.SERVED:
         return Arrival.ENDED
-    if ticket.state is State.ABSENT:
-        return Arrival.MISSED if ticket.call is None else Arrival.ABSENT
-    return by_time
+    of_absent = Arrival.MISSED if ticket.call is None else Arrival.ABSENT
+    return Arrival.WRONG_DAY if moment.day_over else of_absent
+
+
+def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment: Moment) -> Arrival:
+    """Of a ticket that is still expected: `start_ms` and `day` are those of its appointment."""
+    by_time = by_time_of(start_ms, service, moment.now_ms)
+    # An appointment just after midnight is of tomorrow for the calendar alone.
+    if by_time in _COUNTS:
+        return by_time
+    is_over = by_time is Arrival.MISSED and moment.day_over
+    return Arrival.WRONG_DAY if day != moment.today or is_over else by_time
 
 
 def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:

@@ -98,8 +98,8 @@ def next_day_ms(day: str, zone: str) -> int:
 
 
 def is_over(site: Site, day: str, now_ms: int) -> bool:
-    """Whether this day is behind us: another one has begun, and this one has had its end."""
-    return day < local_day(now_ms, site.zone) and day_end_ms(site, day) <= now_ms
+    """Whether this day has had its end: nobody is called of it any more, and who waited on would be first tomorrow."""
+    return day_end_ms(site, day) <= now_ms
 
 
 def last_ended_day(site: Site, moment_ms: int) -> str:

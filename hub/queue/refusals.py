@@ -113,12 +113,12 @@ class ClickTooOld(TooOld):
 
 
 class DayOver(Refusal):
-    """A ticket with a number of a day that has ended: it may be somebody else's by now."""
+    """The day has ended: the ticket's number may be somebody else's by now, or nobody is called any more today."""
 
     code = "day_over"
 
     def __init__(self, ticket: str, day: str, event: str) -> None:
-        super().__init__(f"ticket {ticket} is of {day}, a day that has ended: {event} is refused")
+        super().__init__(f"the day {day} of ticket {ticket} has ended: {event} is refused")
         self.ticket, self.day, self.event = ticket, day, event
 
 

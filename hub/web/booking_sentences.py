@@ -25,6 +25,9 @@ _ARRIVALS = {
     Arrival.UNKNOWN: "No appointment has this code.",
 }
 
+# Of an appointment of today that is a wrong one since the day has ended.
+_TODAY = {Arrival.WRONG_DAY: "Too late for the appointment at %(at)s: the day has ended."}
+
 # What the state says better than the arrival does.
 _BY_STATE = {
     State.PARKED: "Here already since %(since)s: %(number)s was set aside by desk %(desk)s.",
@@ -130,7 +133,8 @@ def booking_state(row: SearchRow) -> str:
 
 def _arrival(panel: TicketPanel, arrival: Arrival, booking: Known, zone: str) -> str:
     ticket = panel.ticket
-    text = _BY_STATE.get(ticket.state, _ARRIVALS[arrival])
+    arrivals = _ARRIVALS | _TODAY if _is_same_day(booking.start_ms, panel.now_ms, zone) else _ARRIVALS
+    text = _BY_STATE.get(ticket.state, arrivals[arrival])
     return say(
         text,
         at=clock(booking.start_ms, zone),

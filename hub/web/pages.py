@@ -39,6 +39,8 @@ from hub.web.sentences import refusal_sentence
 from hub.web.words import say
 
 log = structlog.get_logger()
+# What has become of an appointment meanwhile says better why it was refused.
+_SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over"})
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Response]]
 # Of what a panel shows, the choice that it asks about once more.
@@ -305,7 +307,7 @@ class Pages:
     async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
         """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
         zone = self._parts.site.zone
-        if before is None or answer.code != "transition_refused":
+        if before is None or answer.code not in _SAID_BY_ARRIVAL:
             who, ticket = await self._who(answer), before.ticket if before else None
             account = asked.origin.actor
             return refusal_sentence(answer, zone, ticket, desk=desk.number, who=who, account=account)

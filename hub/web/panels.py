@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of
+from hub.queue.arrivals import CHECKS_IN, arrival_of, moment_at
 from hub.queue.bookings import Known
 from hub.queue.estimate import wait_range_min
-from hub.queue.hours import is_over, local_day
+from hub.queue.hours import is_over
 from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Desk, Service
@@ -96,8 +96,8 @@ class TicketPanel:
     """One ticket of a list. `is_mine`: this desk may take it. `service`: its title.
 
     `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
-    this desk's. `day_over`: its day has ended, nobody brings it back. `booking`, `arrival`, `name`: of a ticket with an
-    appointment; `early_ms`: of its service.
+    this desk's. `day_over`: the day of its number has ended, or today where it has none: nobody brings it back.
+    `booking`, `arrival`, `name`: of a ticket with an appointment; `early_ms`: of its service.
     """
 
     ticket: Ticket
@@ -192,7 +192,7 @@ def read_ticket_panel(
         return None
     service = index.find_service(ticket.service)
     booking = read_bookings(connection, site, [ticket.id]).get(ticket.id)
-    moment = Moment(now_ms, local_day(now_ms, index.site.zone))
+    moment = moment_at(index.site, now_ms)
     return TicketPanel(
         ticket=ticket,
         service=service.title if service else ticket.service,
@@ -202,7 +202,7 @@ def read_ticket_panel(
         number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
-        day_over=is_over(index.site, ticket.day, now_ms),
+        day_over=is_over(index.site, moment.today if ticket.number is None else ticket.day, now_ms),
         early_ms=service.early_call_min * MINUTE_MS if service else 0,
         booking=booking,
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,

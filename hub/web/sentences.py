@@ -93,7 +93,7 @@ _REFUSALS = {
     "not_this_desk": "%(ticket)s is not for this desk.",
     "too_old": "Too late: a finished ticket can be reopened for ten minutes.",
     "click_too_old": "Your click reached the hub too late and did nothing. This page is up to date.",
-    "day_over": "%(ticket)s is of a day that has ended: its visitor takes a new ticket.",
+    "day_over": "%(ticket)s cannot come back: its day has ended.",
     "service_closed": "This service issues no tickets at this hour.",
     "numbers_used_up": "This service has issued all its numbers today.",
     "unknown": "This ticket or service does not exist any more.",

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from nodes.ticket_printer.ticket import (
@@ -53,6 +54,7 @@ _HELPLESS = {
     ),
 }
 _DAY_OVER = _Told("Not today", ("Your appointment: {date}", "That day is over. See the reception."))
+_TODAY_OVER = _Told("Your appointment is over", ("Your appointment: {date}", "See the reception."))
 
 
 def slip_of(
@@ -63,7 +65,7 @@ def slip_of(
     Raises ZoneInfoNotFoundError where the zone is none.
     """
     zone = ZoneInfo(config.zone)
-    told = _told(reply, at_ms)
+    told = _told(reply, zone, at_ms)
     holes = _holes(reply, zone, words)
     number = None if reply.arrival in _HELPLESS else reply.number
     waits = number is not None and reply.arrival in _WAITS
@@ -86,13 +88,18 @@ def slip_of(
     )
 
 
-def _told(reply: CheckInReply, at_ms: int | None) -> _Told:
+def _told(reply: CheckInReply, zone: ZoneInfo, at_ms: int | None) -> _Told:
     if reply.arrival is Arrival.CALLED:
         return _CALLED_SOMEWHERE if reply.desk is None else _CALLED
-    over = at_ms is not None and reply.appointment_at is not None and reply.appointment_at < at_ms
-    if reply.arrival is Arrival.WRONG_DAY and over:
-        return _DAY_OVER
+    if reply.arrival is Arrival.WRONG_DAY and reply.appointment_at is not None and at_ms is not None:
+        return _wrong_day(local_time(reply.appointment_at, zone), local_time(at_ms, zone))
     return (_WAITS | _HELPLESS)[reply.arrival]
+
+
+def _wrong_day(appointment: datetime, now: datetime) -> _Told:
+    if appointment >= now:
+        return _HELPLESS[Arrival.WRONG_DAY]
+    return _TODAY_OVER if appointment.date() == now.date() else _DAY_OVER
 
 
 def _holes(reply: CheckInReply, zone: ZoneInfo, words: Words) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hub.queue.requests import (
     CancelBooking,
     CheckInAnswer,
     CheckInByCode,
+    EndDay,
     ExpireExpected,
     Finish,
     MarkAbsent,
@@ -101,6 +102,37 @@ def test_every_state_has_its_answer(state, call, today, other_day):
     assert arrival_of(known(), ticket(state, call=call), CIVIL, NOW) is today
     tomorrow = known(TUESDAY_AT_TEN + DAY, "2026-11-25")
     assert arrival_of(tomorrow, ticket(state, call=call), CIVIL, NOW) is other_day
+
+
+@pytest.mark.parametrize(
+    ("state", "call", "after_ms", "arrival"),
+    [
+        (State.EXPECTED, None, -HOUR, Arrival.EARLY),
+        (State.EXPECTED, None, 0, Arrival.ON_TIME),
+        (State.EXPECTED, None, 5 * MINUTE, Arrival.LATE),
+        (State.EXPECTED, None, HOUR, Arrival.WRONG_DAY),
+        (State.ABSENT, None, HOUR, Arrival.WRONG_DAY),
+        (State.ABSENT, 7, HOUR, Arrival.WRONG_DAY),
+        (State.SERVED, 7, HOUR, Arrival.ENDED),
+        (State.WAITING, None, HOUR, Arrival.AGAIN),
+        (State.CANCELLED, None, HOUR, Arrival.CANCELLED),
+    ],
+)
+def test_once_today_has_ended_only_an_appointment_that_counts_lets_anybody_in(state, call, after_ms, arrival):
+    now = Moment(TUESDAY_AT_TEN + after_ms, "2026-11-24", day_over=True)
+    assert arrival_of(known(), ticket(state, call=call), CIVIL, now) is arrival
+
+
+def test_who_scans_after_the_end_of_the_day_does_not_wait_all_night(queue):
+    number = booked(queue, moment("2026-11-24 16:30"))
+    queue.now_ms = moment("2026-11-24 16:35")
+    queue.job(ExpireExpected, ticket=number)
+    queue.now_ms = moment("2026-11-24 18:05")
+    queue.job(EndDay, day="2026-11-24")
+    before = queue.snapshot()
+    answer = scan(queue, "CODE")
+    assert (answer.arrival, answer.ticket, answer.hall) == ("wrong_day", None, None)
+    assert queue.snapshot() == before
 
 
 def test_an_appointment_just_after_midnight_is_on_time_just_before_it():

@@ -9,6 +9,7 @@ from hub.queue.hours import Opening, day_end_ms, is_open, last_ended_day, local_
 from hub.queue.requests import (
     CheckIn,
     EndDay,
+    ExpireExpected,
     Finish,
     MarkAbsent,
     Park,
@@ -80,6 +81,41 @@ def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_numbe
     assert queue.ticket(todays).label == queue.ticket(yesterdays).label
     refused(queue.ask(command, desk="desk-1", ticket=yesterdays), "day_over")
     assert queue.ticket(yesterdays).state is State.ABSENT
+
+
+@pytest.mark.parametrize("command", [Readmit, StartAbsent])
+def test_after_the_end_of_the_day_nobody_is_put_back_to_wait_all_night(queue, command):
+    queue.open("desk-1")
+    ticket = queue.issue()
+    queue.called("desk-1")
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    queue.now_ms = EVENING
+    end(queue)
+    queue.open("desk-1")
+    before = queue.snapshot()
+    refused(queue.ask(command, desk="desk-1", ticket=ticket), "day_over")
+    assert queue.snapshot() == before
+
+
+@pytest.mark.parametrize(("command", "desk"), [(Readmit, "desk-1"), (CheckIn, "desk-1"), (CheckIn, "")])
+def test_after_the_end_of_the_day_who_missed_an_appointment_is_not_put_back_either(queue, command, desk):
+    ticket = queue.book(moment("2026-11-24 16:30"))
+    queue.now_ms = moment("2026-11-24 16:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.now_ms = EVENING
+    end(queue)
+    before = queue.snapshot()
+    refused(queue.ask(command, desk=desk, ticket=ticket), "day_over")
+    assert queue.snapshot() == before
+
+
+def test_before_the_end_of_the_day_who_missed_an_appointment_is_put_back(queue):
+    ticket = queue.book(moment("2026-11-24 16:30"))
+    queue.now_ms = moment("2026-11-24 16:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.now_ms = EVENING - 1
+    queue.ask(CheckIn, desk="desk-1", ticket=ticket)
+    assert queue.state(ticket) is State.WAITING
 
 
 def test_who_was_absent_before_midnight_is_brought_back_after_it_while_that_day_goes_on(new_queue):

@@ -119,6 +119,16 @@ def test_nobody_is_asked_to_come_back_on_a_day_that_is_over() -> None:
     )
 
 
+def test_who_comes_after_the_end_of_the_day_is_not_told_that_it_is_another_day() -> None:
+    made = slip(
+        Arrival.WRONG_DAY,
+        from_wire("2026-11-24T17:05:00.000Z"),
+        appointment_at=from_wire("2026-11-24T15:30:00.000Z"),
+    )
+    assert made.headline == "L’heure de votre rendez-vous est passée"
+    assert made.notes == (f"Votre rendez-vous{N}: mardi{N}24{N}novembre{N}2026,{N}16:30", RECEPTION)
+
+
 @pytest.mark.parametrize("arrival", WAITS)
 def test_without_enough_measured_visits_no_range_is_promised(arrival: Arrival) -> None:
     assert slip(arrival, wait_min=None).notes == tuple(note for note in SAID[arrival][1] if note != RANGE)

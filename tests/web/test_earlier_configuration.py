@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from hub.appointments.list_state import ListState
 from hub.database.engine import of_one_moment, open_engine
 from hub.database.migration import migrate
-from hub.queue.requests import CloseLostDesks, MarkAbsent, Park, Resume, Transfer
+from hub.queue.requests import CloseLostDesks, ExpireExpected, MarkAbsent, Park, Resume, Transfer
+from hub.web.booking_sentences import arrival_of_panel
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
 from hub.web.desk_reading import read_desk
 from hub.web.panels import TicketPanel, read_ticket_panel
 from tests.databases import sqlite_url
-from tests.queue.harness import HOUR, Queue, town
+from tests.queue.harness import HOUR, ZONE, Queue, moment, town
 
 
 @pytest.fixture
@@ -89,3 +90,16 @@ def test_an_absent_ticket_of_a_day_that_ended_is_said_to_be_over(queue: Queue) -
     assert not panel(queue, ticket).day_over
     queue.turn(24 * HOUR)
     assert panel(queue, ticket).day_over
+
+
+def test_after_the_end_of_today_a_missed_appointment_is_said_to_be_over(queue: Queue) -> None:
+    ticket = queue.book(moment("2026-11-24 16:30"))
+    queue.now_ms = moment("2026-11-24 16:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.now_ms = moment("2026-11-24 18:00") - 1
+    assert panel(queue, ticket).may_check_in
+    queue.turn(1)
+    over = panel(queue, ticket)
+    assert (over.day_over, over.may_check_in) == (True, False)
+    said = "Trop tard pour le rendez-vous de 16:30\u00a0: la journée est terminée."
+    assert arrival_of_panel(over, ZONE) == said

@@ -1,7 +1,7 @@
 """A visitor with an appointment says at the dispenser that they are here."""
 
 from hub.queue import booking_store
-from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose
+from hub.queue.arrivals import CHECKS_IN, arrival_of, by_time_of, choose, moment_at
 from hub.queue.bookings import Known
 from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
@@ -16,7 +16,7 @@ from protocol.messages import Arrival
 
 def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
     """Checks in whoever may be, in whichever hall the dispenser stands; the others are told how things are."""
-    moment = Moment(work.now_ms, work.today)
+    moment = moment_at(work.index.site, work.now_ms)
     rows = work.rows(booking_store.BY_CODE, code=command.confirmation) if command.confirmation else []
     found = choose(map(with_ticket, rows), moment)
     if found is None:

@@ -23,7 +23,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
     ticket = work.ticket(command.ticket)
     if ticket.state is not State.ABSENT or ticket.call is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.START)
-    _need_its_day(work, ticket, Event.START)
+    need_its_day(work, ticket, Event.START)
     _need_service(view, ticket, Event.START)
     work.change(
         ticket,
@@ -74,7 +74,7 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     """Remettre en file: its own due time after a call, else like a walk-in of now."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.READMIT)
-    _need_its_day(work, ticket, Event.READMIT)
+    need_its_day(work, ticket, Event.READMIT)
     _need_service(view, ticket, Event.READMIT)
     ticket = readmit_ticket(work, ticket, at_desk=view.desk.name)
     work.publish_desk(view.desk.name)
@@ -171,10 +171,11 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
     return service.name, None
 
 
-def _need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
-    """Of a ticket with a number: who never had one gets one of today."""
-    if ticket.number is not None and is_over(work.index.site, ticket.day, work.now_ms):
-        raise DayOver(ticket.label, ticket.day, event)
+def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
+    """The day of its number goes on; who never had one gets one of today."""
+    day = work.today if ticket.number is None else ticket.day
+    if is_over(work.index.site, day, work.now_ms):
+        raise DayOver(ticket.label, day, event)
 
 
 def _need_service(view: DeskView, ticket: Ticket, event: Event) -> None:
