@@ -97,6 +97,12 @@ def next_day_ms(day: str, zone: str) -> int:
     return _moment_ms(date.fromisoformat(day), 1440, zone)
 
 
+def outlives_from_ms(site: Site, day: str, now_ms: int) -> int:
+    """From when on appointments outlive the end of a day: those of its own evening too, until the next day begins."""
+    next_ms = next_day_ms(day, site.zone)
+    return min(day_end_ms(site, day), next_ms) if now_ms < next_ms else next_ms
+
+
 def is_over(site: Site, day: str, now_ms: int) -> bool:
     """Whether this day has had its end: nobody is called of it any more, and who waited on would be first tomorrow."""
     return day_end_ms(site, day) <= now_ms

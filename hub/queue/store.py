@@ -173,9 +173,9 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
-# Each by the partial index of its state; expected tickets of later days are not looked at.
+# Each by the partial index of its state; expected tickets of later are not looked at.
 _OPEN: tuple[Any, ...] = (
-    literal_column("ticket.state = 'expected'") & (ticket.c.appointment_ms < bindparam("next_day_ms")),
+    literal_column("ticket.state = 'expected'") & (ticket.c.appointment_ms < bindparam("before_ms")),
     IS_WAITING & IS_FREE,
     IS_WAITING & IS_BOUND,
     _IS_HELD,
@@ -188,6 +188,14 @@ OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     .limit(bindparam("limit"))
     for is_open in _OPEN
 )
+
+# Whether anybody waits who came on this day or before.
+STILL_WAITING: Executable = union_all(
+    *(
+        select(ticket.c.id).where(ticket.c.site == SITE, IS_WAITING & whose, ticket.c.day <= bindparam("day"))
+        for whose in (IS_FREE, IS_BOUND)
+    )
+).limit(1)
 
 # (due_ms, id) of the waiting tickets of a service that stand before one: who is ahead of it.
 PEOPLE_AHEAD: Executable = (

@@ -118,6 +118,19 @@ def test_before_the_end_of_the_day_who_missed_an_appointment_is_put_back(queue):
     assert queue.state(ticket) is State.WAITING
 
 
+@pytest.mark.parametrize("service", ["civil", "taxes"])
+def test_an_appointment_after_the_end_of_the_day_outlives_it_until_its_own_time(queue, service):
+    ticket = queue.book(moment("2026-11-24 18:30"), service)
+    queue.now_ms = EVENING
+    assert end(queue) == 0
+    queue.now_ms = moment("2026-11-24 18:32")
+    assert end(queue) == 0, "a hub that starts then"
+    assert queue.state(ticket) is State.EXPECTED
+    queue.now_ms = moment("2026-11-25 07:00")
+    end(queue)
+    assert queue.state(ticket) is State.ABSENT
+
+
 def test_who_was_absent_before_midnight_is_brought_back_after_it_while_that_day_goes_on(new_queue):
     queue = new_queue(round_the_clock(town()), at_ms=moment("2026-11-24 23:50"))
     queue.open("desk-1")

@@ -77,6 +77,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
             "limit": 64,
         },
     ),
+    ("those left of yesterday", store.STILL_WAITING, lambda _: {"day": "2026-11-23"}),
     (
         "a slice",
         booking_store.KNOWN,

@@ -4,7 +4,7 @@ from hub.queue import store
 from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
 from hub.queue.commands.lists import need_its_day, readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
-from hub.queue.hours import day_end_ms
+from hub.queue.hours import is_over, outlives_from_ms
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TransitionRefused
 from hub.queue.requests import Admit, AlignExpected, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
@@ -38,12 +38,13 @@ def _need_its_time(work: Work, ticket: Ticket) -> None:
 def admit(work: Work, command: Admit) -> DoneAnswer:
     """A service without check-in: the ticket waits from its appointment − `early_call` on."""
     ticket = work.ticket(command.ticket)
-    service = work.index.service(ticket.service)
+    site, service = work.index.site, work.index.service(ticket.service)
+    appointment_ms = ticket.appointment_ms or 0
     work.check(ticket, Event.ADMIT)
-    too_early = (ticket.appointment_ms or 0) - service.early_call_min * MINUTE_MS > work.now_ms
+    too_early = appointment_ms - service.early_call_min * MINUTE_MS > work.now_ms
     if service.checks_in or too_early:
         raise TransitionRefused(ticket.label, ticket.state, Event.ADMIT)
-    if day_end_ms(work.index.site, ticket.day) <= work.now_ms:
+    if is_over(site, ticket.day, work.now_ms) and appointment_ms < outlives_from_ms(site, ticket.day, work.now_ms):
         return DoneAnswer(count=0)  # found too late: the end of that day is what comes next
     let_wait(work, ticket, Event.ADMIT, False, None)
     return DoneAnswer(count=1)

@@ -4,7 +4,7 @@ from hub.queue import people_store, store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import bound_to, release, release_bound, settle
 from hub.queue.commands.signing import leave, signed_on_ms
-from hub.queue.hours import day_end_ms, is_open, next_day_ms
+from hub.queue.hours import day_end_ms, is_open, outlives_from_ms
 from hub.queue.requests import (
     CloseLostDesks,
     DoneAnswer,
@@ -45,6 +45,8 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
 
 def end_day(work: Work, command: EndDay) -> DoneAnswer:
     """Ends the tickets of a day and before, a slice at a time; with the last one desks close and halls are emptied.
+
+    An appointment of the evening is left: who has it is admitted, or becomes absent, by its own time.
 
     Desks at work stay open and their halls' lists stay: where a service is open right now (round the clock, or the hub
     was off for a day), and those that were opened after the end of that day. Where a desk is left closed, nobody stays
@@ -103,10 +105,10 @@ def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
 
 
 def _open_up_to(work: Work, day: str, limit: int) -> list[Ticket]:
-    next_ms = next_day_ms(day, work.index.site.zone)
+    before_ms = outlives_from_ms(work.index.site, day, work.now_ms)
     tickets: list[Ticket] = []
     for statement in store.OPEN_UP_TO_DAY:
-        rows = work.rows(statement, day=day, next_day_ms=next_ms, limit=limit - len(tickets))
+        rows = work.rows(statement, day=day, before_ms=before_ms, limit=limit - len(tickets))
         tickets += map(from_row, rows)
     return tickets
 
