@@ -100,7 +100,7 @@ class Source(Protocol):
         """What staff call it: `Publik`, or the file's name."""
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
-        """Every booking of these local days, both included."""
+        """Every booking of these days of the site, both included."""
 
     def list_changed(self, since_ms: int) -> Listing | None:
         """What changed since; None where the source can't tell, so that all must be listed."""

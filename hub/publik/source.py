@@ -31,15 +31,15 @@ class PublikSource:
 
     title = "Publik"
 
-    def __init__(
-        self, publik: Publik, zone: ZoneInfo, wcs: Wcs, chrono: Chrono | None, close: Callable[[], None]
-    ) -> None:
+    def __init__(self, publik: Publik, site: Site, wcs: Wcs, chrono: Chrono | None, close: Callable[[], None]) -> None:
         self._wcs = wcs
         # Asked directly only where it is told who came.
         self._presence = chrono if publik.chrono and publik.chrono.presence else None
         self._triggers = {kind: getattr(publik.triggers, kind.value) for kind in ReportKind}
         self._tell_form = wcs.act if publik.triggers.how == "action" else wcs.jump
-        self._zone = zone
+        self._zone = zone_of(publik, site)
+        # Days are the site's: by Publik's, a complete listing would lack what the site counts as today's.
+        self._zone_of_days = ZoneInfo(site.zone)
         self._close = close
         self._forms: dict[str, list[BookingForm]] = defaultdict(list)
         for form in publik.forms:
@@ -53,10 +53,10 @@ class PublikSource:
         client = open_client(publik.address, publik, secrets, now_ms, limits)
         direct = open_client(publik.chrono.address, publik, secrets, now_ms, limits) if publik.chrono else None
         chrono = Chrono(direct) if direct else None
-        return cls(publik, zone_of(publik, site), Wcs(client), chrono, partial(_close_all, client, direct))
+        return cls(publik, site, Wcs(client), chrono, partial(_close_all, client, direct))
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
-        """Every booking of these local days, both included."""
+        """Every booking of these days of the site, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
         found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
@@ -110,7 +110,7 @@ class PublikSource:
         return self._presence is not None and kind in _PRESENT
 
     def _is_within(self, booking: Booking, first_day: str, last_day: str) -> bool:
-        return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone)) <= last_day
+        return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone_of_days)) <= last_day
 
     def _listing(self, since: str, since_ms: int) -> Listing:
         """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having.

@@ -1,12 +1,15 @@
 """What Publik's forms say of bookings, as a listing: against a Publik that runs."""
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from hub.appointments.source import Booking, Flaw, Hint, SourceAway, SourceRefuses
 from hub.publik.secrets import Secrets
+from hub.site import Site
 from protocol.environment import WrongSetting
 from tests.publik.conftest import DAYS, FORM, Opened, booking_of, form, ids, system_ms
 from tests.publik.faults import Fault as Told
@@ -33,6 +36,19 @@ def test_every_booking_of_the_days_is_listed(publik: TestPublik, opened: Opened)
         )
         in listing.bookings
     )
+
+
+def test_the_days_are_the_sites_own_though_publik_is_elsewhere(publik: TestPublik, site: Site):
+    """8:30 in Nouméa is 22:30 in Paris, of the day before."""
+    far = replace(site, zone="Pacific/Noumea")
+    opened = Opened(publik, far, [])
+    publik.town.book(FORM, "2026-11-24 14:00")
+    publik.town.book(FORM, "2026-11-24 13:59")
+    publik.town.book(FORM, "2026-12-02 13:59")
+    publik.town.book(FORM, "2026-12-02 14:00")
+    with closing(opened(zone="Europe/Paris")) as source:
+        listing = source.list_all(*DAYS)
+    assert (ids(listing), listing.complete) == ({"1001", "1003"}, True)
 
 
 def test_an_empty_form_is_a_complete_listing(opened: Opened):
