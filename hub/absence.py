@@ -3,7 +3,7 @@
 Who did not come becomes absent; who need not check in is admitted to those who wait. A timer a ticket would be lost
 with the program and stand still when the clock is set back (measured with APScheduler: docs/decisions). The database is
 the only truth: a restart, a pause of the machine or a step of the clock only makes a mark late, never lost and never
-twice.
+twice. Who is called then has the whole delay once more: nobody could say meanwhile that they are here.
 """
 
 import threading
@@ -16,7 +16,7 @@ from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
 from hub.queue import store
 from hub.queue.hours import last_ended_day, local_day, outlives_from_ms
-from hub.queue.requests import Admit, Command, EndDay, ExpireCalled, ExpireExpected, Origin, Source
+from hub.queue.requests import Admit, Command, EndDay, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
 from hub.queue.states import State
 from hub.site import MINUTE_MS, Site
 from hub.writer import Busy, Task
@@ -24,6 +24,8 @@ from hub.writer import Busy, Task
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
+# After a longer silence, of the hub or of its database, who is called gets the time that nobody could use.
+AWAY_MS = 10_000
 # So many of each kind at a time: what is left is asked for as soon as these are done.
 AT_ONCE_MOST = 64
 _JOB = Origin(Source.JOB, "absence")
@@ -39,6 +41,8 @@ class Absence:
         self._site = site
         self._now_ms = now_ms
         self._put_later = put_later
+        # When it was last known what is due; None before that, and once something was not done.
+        self._looked_ms: int | None = None
         self._lock = threading.Lock()
         self._under_way = 0
         self._all_done = threading.Event()
@@ -66,11 +70,11 @@ class Absence:
                 continue
             try:
                 connection = connection or open_reading_connection(self._engine)
-                if self._put(due(connection, self._site, self._now_ms())) >= AT_ONCE_MOST:
+                if self._put(self._look(connection)) >= AT_ONCE_MOST:
                     self._all_done.wait(EVERY_S)
                     wait_s = 0
             except Busy:
-                continue
+                self._looked_ms = None
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
                 log.error("absence.failed", error=str(fault_of(error, place_of(self._engine.url))))  # noqa: TRY400 - one sentence says it
                 if connection is not None:
@@ -79,11 +83,24 @@ class Absence:
         if connection is not None:
             connection.close()
 
+    def _look(self, connection: Connection) -> list[Command]:
+        now_ms = self._now_ms()
+        was_away = self._looked_ms is None or now_ms - self._looked_ms > AWAY_MS
+        # Before what is due: whether a mark still is, is looked at once more when it is made.
+        put_off = put_off_after_absence(connection, self._site) if was_away else []
+        commands = [*put_off, *due(connection, self._site, now_ms)]
+        self._looked_ms = now_ms
+        return commands
+
     def _put(self, commands: list[Command]) -> int:
         for command in commands:
-            self._put_later(Task(command, answered=self._done, failed=self._done))
+            self._put_later(Task(command, answered=self._done, failed=self._failed))
             self._count(1)
         return len(commands)
+
+    def _failed(self, _: object) -> None:
+        self._looked_ms = None
+        self._count(-1)
 
     def _done(self, _: object) -> None:
         self._count(-1)
@@ -104,6 +121,12 @@ def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
         *_admissions(connection, site, now_ms),
         *_late_ends(connection, site, now_ms),
     ]
+
+
+def put_off_after_absence(connection: Connection, site: Site) -> list[Command]:
+    """What is due first after the hub or its database was away: nobody could say then that a called visitor is here."""
+    called = connection.rows(store.CALLED_BY_THE_CLOCK, {"site": site.name})
+    return [PutOffAbsences(origin=_JOB)] if called else []
 
 
 def _absences(connection: Connection, site: Site, now_ms: int) -> list[Command]:

@@ -327,6 +327,10 @@ class ExpireCalled(Command, frozen=True, kw_only=True):
     call: int
 
 
+class PutOffAbsences(Command, frozen=True, kw_only=True):
+    """The hub or its database was away: nobody could say that the called visitors are here."""
+
+
 class EndDay(Command, frozen=True, kw_only=True):
     """Ends at most `limit` tickets of `day` and before, so that a person's command never waits long behind it."""
 

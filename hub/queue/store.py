@@ -274,6 +274,10 @@ DUE_ABSENCES: Executable = (
     .order_by(ticket.c.absent_at_ms, ticket.c.id)
     .limit(bindparam("limit"))
 )
+# Those called who become absent by themselves. The plus keeps SQLite from the index of all who do.
+CALLED_BY_THE_CLOCK: Executable = select(*_TICKET_COLUMNS).where(
+    ticket.c.site == SITE, _IS_HELD, literal_column("+ticket.absent_at_ms is not null")
+)
 # Expected where nobody checks in, by the index of that name.
 _IS_TO_ADMIT: Any = literal_column("ticket.state = 'expected' and ticket.absent_at_ms is null")
 DUE_ADMISSIONS: Executable = (

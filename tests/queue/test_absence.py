@@ -16,7 +16,9 @@ from hub.queue.requests import (
     ExpireExpected,
     Move,
     Origin,
+    PutOffAbsences,
     Source,
+    Start,
     TakeBookings,
     Transfer,
 )
@@ -251,6 +253,97 @@ def test_a_booked_visitor_who_was_called_in_vain_is_absent_once(queue):
     assert tick(queue) == [ticket]
     assert tick(queue) == []
     assert queue.events(ticket).count("absent") == 1
+
+
+# --- the hub or its database was away -----------------------------------------------------------------------------
+
+
+def called_at_the_desk_that_confirms(queue):
+    """A ticket called a minute ago: who comes can be said to be here for four minutes more."""
+    queue.open("desk-4")
+    ticket = queue.issue()
+    queue.press("desk-4")
+    queue.turn(MINUTE)
+    return ticket
+
+
+def look(queue, loop):
+    """A round of the loop, each command done; gives their kinds."""
+    commands = loop._look(queue.connection)
+    queue.connection.rollback()
+    for command in commands:
+        queue.do(command)
+    return [type(command) for command in commands]
+
+
+def loop_of(queue, line=None):
+    return Absence(queue.engine, queue.site, lambda: queue.now_ms, line or Line())
+
+
+def test_after_a_start_who_was_called_before_has_the_whole_delay_once_more(new_queue):
+    queue = new_queue()
+    ticket = called_at_the_desk_that_confirms(queue)
+    queue.turn(10 * MINUTE)
+    loop = loop_of(queue)
+    assert look(queue, loop) == [PutOffAbsences, ExpireCalled]
+    assert (queue.state(ticket), queue.ticket(ticket).absent_at_ms) == (State.CALLED, queue.now_ms + 5 * MINUTE)
+    for _ in range(299):
+        queue.turn(SECOND)
+        assert look(queue, loop) == []
+    queue.turn(SECOND)
+    assert look(queue, loop) == [ExpireCalled]
+    assert queue.state(ticket) is State.ABSENT
+    check_all(read(queue.engine, queue.site.name))
+
+
+def test_after_a_pause_who_was_called_before_it_has_the_whole_delay_once_more(queue):
+    ticket = called_at_the_desk_that_confirms(queue)
+    loop = loop_of(queue)
+    look(queue, loop)
+    due_ms = queue.ticket(ticket).absent_at_ms
+    queue.now_ms = due_ms + MINUTE
+    assert look(queue, loop) == [PutOffAbsences, ExpireCalled]
+    assert queue.ticket(ticket).absent_at_ms == queue.now_ms + 5 * MINUTE
+    queue.ask(Start, desk="desk-4", shown=ticket)
+    assert queue.state(ticket) is State.SERVING
+
+
+def test_a_round_that_comes_a_little_late_gives_nobody_more_time(queue):
+    ticket = called_at_the_desk_that_confirms(queue)
+    loop = loop_of(queue)
+    look(queue, loop)
+    due_ms = queue.ticket(ticket).absent_at_ms
+    while queue.now_ms < due_ms:
+        queue.turn(10 * SECOND)
+        look(queue, loop)
+    assert (queue.state(ticket), queue.ticket(ticket).ended_ms) == (State.ABSENT, due_ms)
+
+
+def test_whose_call_is_not_said_yet_has_no_less_time_after_a_pause(queue):
+    ticket = called_at_the_desk_that_confirms(queue)
+    queue.turn(-MINUTE)
+    due_ms = queue.ticket(ticket).absent_at_ms
+    assert due_ms > queue.now_ms + 5 * MINUTE
+    assert queue.job(PutOffAbsences).count == 0
+    assert queue.ticket(ticket).absent_at_ms == due_ms
+
+
+def test_what_the_database_did_not_take_is_put_off_too(queue):
+    called_at_the_desk_that_confirms(queue)
+    line = Line()
+    loop = loop_of(queue, line)
+    look(queue, loop)
+    assert look(queue, loop) == []
+    loop._put([ExpireCalled(origin=Origin(Source.JOB), ticket=1, call=1)])
+    line.tasks[0].failed(OSError())
+    assert look(queue, loop) == [PutOffAbsences]
+
+
+def test_a_pause_changes_nothing_for_those_expected(queue):
+    ticket = queue.book(queue.now_ms)
+    queue.turn(HOUR)
+    assert look(queue, loop_of(queue)) == [ExpireExpected]
+    assert queue.state(ticket) is State.ABSENT
 
 
 # --- who need not check in ----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hub.queue.requests import (
     EndDay,
     ExpireCalled,
     ForgetRequests,
+    PutOffAbsences,
     Refresh,
     SweepOutbox,
 )
@@ -41,6 +42,20 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
     )
     _leave(work, desk)
     return DoneAnswer(count=1)
+
+
+def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
+    """Who is called has the whole `absence_delay` once more, from now on; nobody has less than before."""
+    count = 0
+    for ticket in map(from_row, work.rows(store.CALLED_BY_THE_CLOCK)):
+        desk, service = work.index.find_desk(ticket.desk), work.index.find_service(ticket.service)
+        if desk is None or service is None:
+            continue  # nobody can say it there any more
+        absent_at_ms = announcing.absent_at_ms(desk, work.now_ms, service.absence_delay_min)
+        if absent_at_ms is not None and absent_at_ms > (ticket.absent_at_ms or 0):
+            work.note(ticket, "rescheduled", absent_at_ms=absent_at_ms)
+            count += 1
+    return DoneAnswer(count=count)
 
 
 def end_day(work: Work, command: EndDay) -> DoneAnswer:
