@@ -291,6 +291,12 @@ def test_a_change_that_is_refused_leaves_the_others_of_its_slice_alone(queue):
     check_all(read(queue.engine, queue.site.name))
 
 
+def test_a_first_name_for_a_known_ticket_and_a_new_ticket_with_one_stand_in_one_slice(queue):
+    queue.do(book_of())
+    assert take(queue, move_of(name="Zoé Exemple-Inventée"), book_of("b-2", name="Zoe")).count == 2
+    assert [row[1:3] for row in queue.table("visitor_name")] == [(1, "Zoé Exemple-Inventée"), (2, "Zoe")]
+
+
 def test_several_changes_of_one_booking_in_a_slice_are_done_one_after_the_other(queue):
     answer = take(queue, book_of(), cancel_of(), book_of(code="second"), move_of(), cancel_of())
     assert answer.count == 5

@@ -229,7 +229,8 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     next_id = (look.last_id or 0) + 1
     if new:
         work.raise_counter("", TICKET_IDS, look.last_id, by=len(new))
-    for plan in plans:
+    # New tickets first: writes of one kind are done together, so a name must not come before any of their tickets.
+    for plan in (*new, *(plan for plan in plans if plan.step is not Step.NEW)):
         told = plan.told
         if plan.step is Step.NEW:
             told, next_id = replace(told, ticket=next_id), next_id + 1
