@@ -52,7 +52,7 @@ class Step(StrEnum):
     """What is to be done to the ticket; the booking's own row is kept in any case."""
 
     KEEP = "keep"
-    NEW = "new"  # another ticket; an ended one lets go of the booking
+    NEW = "new"  # another ticket; an ended one lets go of the booking, one that only waits is cancelled
     MOVE = "move"
     CANCEL = "cancel"
     MARK_MOVED = "moved"
@@ -71,16 +71,23 @@ def of_book(ticket: Ticket | None, start_ms: int, day: str, now_ms: int) -> Step
     return _marked(ticket, moved=start_ms != ticket.appointment_ms)
 
 
-def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int) -> Step:
-    """Another time, another service, or only another code. After check-in people decide."""
+def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, was_seen: bool) -> Step:
+    """Another time, another service, or only another code. After check-in people decide.
+
+    `was_seen`: people have to do with a waiting ticket already. One that was marked as moved and has ended says no more
+    of the time to come.
+    """
     other_service = change.service is not None and change.service != known.service
     if ticket.state is State.EXPECTED:
         other = change.appointment_ms != ticket.appointment_ms or change.service not in (None, ticket.service)
         return Step.MOVE if other else Step.KEEP
-    if change.appointment_ms == known.start_ms and not other_service:
+    is_left = ticket.booking_note == Step.MARK_MOVED and ticket.state not in OPEN
+    if change.appointment_ms == known.start_ms and not other_service and not is_left:
         return Step.KEEP
     if ticket.state is State.CANCELLED:
         return Step.NEW if change.appointment_ms > now_ms else Step.KEEP
+    if ticket.state is State.WAITING and not was_seen and change.appointment_ms > now_ms:
+        return Step.NEW
     if _is_another_visit(ticket, change.appointment_ms, day, now_ms):
         return Step.NEW
     return _marked(ticket, moved=other_service or change.appointment_ms != ticket.appointment_ms)

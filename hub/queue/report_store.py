@@ -42,6 +42,19 @@ BOOKINGS_OF_TICKETS: Executable = (
     .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
     .where(booking.c.site == SITE, one_of(booking.c.ticket, "tickets"))
 )
+# Of these tickets those that have ended, and whose booking its source moved meanwhile to a time that is to come.
+MOVED_ON: Executable = (
+    select(booking.c.id, booking.c.start_ms)
+    .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
+    .where(
+        booking.c.site == SITE,
+        one_of(booking.c.ticket, "tickets"),
+        booking.c.start_ms > bindparam("now_ms"),
+        ~booking.c.gone,
+        literal_column("ticket.booking_note = 'moved'"),
+        literal_column("ticket.state in ('served', 'absent', 'cancelled')"),
+    )
+)
 STANDING: Executable = (
     select(report.c.id, report.c.ticket, report.c.kind, report.c.state)
     .where(report.c.site == SITE, one_of(report.c.booking, "ids"), literal_column("report.state <> 'dropped'"))

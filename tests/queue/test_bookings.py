@@ -14,14 +14,17 @@ from hub.queue.requests import (
     Cancel,
     CancelBooking,
     CheckIn,
+    CheckInByCode,
     EndDay,
     ExpireExpected,
     Finish,
     ForgetBookings,
     Issue,
+    MarkAbsent,
     Move,
     Next,
     Origin,
+    PlanReports,
     Source,
     TakeBookings,
 )
@@ -132,6 +135,91 @@ def test_a_move_that_the_source_takes_back_takes_its_mark_back(queue):
     assert queue.ticket(1).booking_note == "moved"
     queue.do(move_of(at_ms=TUESDAY_AT_TEN + HOUR))
     assert queue.ticket(1).booking_note is None
+
+
+TOMORROW = TUESDAY_AT_TEN + DAY
+
+
+def moved_while_here(queue):
+    """A booking whose visitor is here, and which its source moves to tomorrow."""
+    queue.open("desk-1")
+    queue.do(book_of(name="Zoé Exemple-Inventée"))
+    queue.ask(CheckIn, desk="", ticket=1)
+    queue.do(move_of(at_ms=TOMORROW))
+    assert queue.ticket(1).booking_note == "moved"
+
+
+def end_as(queue, state):
+    if state is State.CANCELLED:
+        queue.ask(Cancel, desk="desk-1", ticket=1)
+        return
+    queue.ask(Next, desk="desk-1", shown=None)
+    kind = Finish if state is State.SERVED else MarkAbsent
+    queue.ask(kind, desk="desk-1", shown=1)
+
+
+@pytest.mark.parametrize("state", [State.SERVED, State.ABSENT, State.CANCELLED])
+def test_who_was_here_when_the_booking_was_moved_is_expected_at_the_new_time_once_that_visit_has_ended(queue, state):
+    moved_while_here(queue)
+    queue.job(PlanReports)
+    assert len(queue.tickets()) == 1
+    end_as(queue, state)
+    queue.job(PlanReports)
+    queue.job(PlanReports)
+    first, second = queue.tickets()
+    assert (first.state, second.state, second.appointment_ms) == (state, State.EXPECTED, TOMORROW)
+    assert (second.booking, second.day, row_of(queue)["ticket"]) == ("b-1", "2026-11-25", 2)
+    assert [row[1] for row in queue.table("visitor_name")] == [1, 2]
+    check_all(read(queue.engine, queue.site.name))
+
+
+def test_who_still_waits_at_the_end_of_the_day_is_expected_at_the_new_time_too(queue):
+    moved_while_here(queue)
+    queue.now_ms = moment("2026-11-24 18:00")
+    queue.job(EndDay, day="2026-11-24")
+    queue.job(PlanReports)
+    assert [each.state for each in queue.tickets()] == [State.CANCELLED, State.EXPECTED]
+
+
+def test_who_was_received_for_an_appointment_that_was_moved_to_later_today_is_not_expected_again(queue):
+    queue.open("desk-1")
+    queue.do(book_of())
+    queue.ask(CheckIn, desk="", ticket=1)
+    queue.do(move_of())
+    end_as(queue, State.SERVED)
+    queue.job(PlanReports)
+    assert [each.state for each in queue.tickets()] == [State.SERVED]
+
+
+def test_a_moved_booking_whose_time_has_passed_or_that_is_gone_is_not_taken_up(queue):
+    moved_while_here(queue)
+    queue.do(cancel_of())
+    end_as(queue, State.ABSENT)
+    queue.job(PlanReports)
+    assert [each.state for each in queue.tickets()] == [State.ABSENT]
+
+
+def test_who_was_only_admitted_is_expected_at_the_new_time_at_once(queue):
+    queue.do(book_of(service="taxes", name="Zoé Exemple-Inventée"))
+    queue.now_ms = TUESDAY_AT_TEN + HOUR
+    queue.job(Admit, ticket=1)
+    queue.do(move_of(at_ms=TOMORROW))
+    first, second = queue.tickets()
+    assert (first.state, first.booking_note) == (State.CANCELLED, None)
+    assert (second.state, second.appointment_ms, second.service) == (State.EXPECTED, TOMORROW, "taxes")
+    assert queue.events(1) == ["book", "admit", "cancel"]
+    queue.job(PlanReports)
+    assert queue.table("report") == []
+    check_all(read(queue.engine, queue.site.name))
+
+
+def test_who_was_admitted_and_has_said_so_since_is_marked(queue):
+    queue.do(book_of(service="taxes"))
+    queue.now_ms = TUESDAY_AT_TEN + HOUR
+    queue.job(Admit, ticket=1)
+    queue.do(CheckInByCode(origin=queue.origin(Source.DISPENSER), confirmation="B1", hall="floor"))
+    queue.do(move_of(at_ms=TOMORROW))
+    assert (queue.state(1), queue.ticket(1).booking_note) == (State.WAITING, "moved")
 
 
 def test_cancelled_twice_it_is_cancelled_once(queue):

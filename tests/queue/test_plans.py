@@ -90,6 +90,11 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
     ("a ticket's journal", booking_store.SEEN, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("the end of the journal", report_store.JOURNAL_AFTER, lambda queue: {"after": last(queue) - 3, "limit": 200}),
     ("whose tickets", report_store.BOOKINGS_OF_TICKETS, lambda queue: {"tickets": queue.connection.many([1, 100])}),
+    (
+        "whose bookings were moved",
+        report_store.MOVED_ON,
+        lambda queue: {"tickets": queue.connection.many([1, 100]), "now_ms": queue.now_ms},
+    ),
     ("reports", report_store.STANDING, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
     (
         "past bookings",

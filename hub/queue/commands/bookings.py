@@ -72,7 +72,7 @@ def book(work: Work, command: Book) -> DoneAnswer:
 
 
 def move(work: Work, command: Move) -> DoneAnswer:
-    """A new time. After check-in people decide: the ticket is only marked."""
+    """A new time. Who was only admitted is expected anew; after check-in people decide: the ticket is only marked."""
     return _take_one(work, command)
 
 
@@ -145,8 +145,8 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
         ticket = from_row(row[len(KNOWN_FIELDS) :])
         if row[0] is None and ticket.booking in booked:
             tickets.setdefault(str(ticket.booking), ticket)
-    cancelled = {change.booking for change in changes if isinstance(change, CancelBooking)}
-    waiting = [each.id for name, each in tickets.items() if name in cancelled and each.state is State.WAITING]
+    changed = {change.booking for change in changes if isinstance(change, CancelBooking | Move)}
+    waiting = [each.id for name, each in tickets.items() if name in changed and each.state is State.WAITING]
     seen = work.rows(booking_store.SEEN, ids=work.many(waiting)) if waiting else []
     named = {change.booking for change in changes if isinstance(change, Book | Move) and change.name is not None}
     of_named = [each.id for booking, each in tickets.items() if booking in named]
@@ -166,7 +166,7 @@ def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
     if known is None or ticket is None:
         raise Unknown("booking", change.booking)
     if isinstance(change, Move):
-        return _plan_move(work, known, ticket, change)
+        return _plan_move(work, known, ticket, change, ticket.id in look.seen)
     if known.gone:
         return _Plan(Step.KEEP, known, known, ticket)
     step = of_cancel(ticket, ticket.id in look.seen)
@@ -194,7 +194,7 @@ def _plan_book(work: Work, known: Known | None, ticket: Ticket | None, change: B
     return _Plan(step, told, known, ticket, service, change.code, shown_name(change.name))
 
 
-def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
+def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_seen: bool) -> _Plan:
     if known.gone:
         raise Unknown("booking", change.booking)
     day = local_day(change.appointment_ms, work.index.site.zone)
@@ -206,7 +206,7 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move) -> _Plan:
         reference=known.reference if change.reference is None else change.reference,
         code=known.code if change.confirmation is None else change.confirmation,
     )
-    step, name = of_move(known, ticket, change, day, work.now_ms), shown_name(change.name)
+    step, name = of_move(known, ticket, change, day, work.now_ms, was_seen), shown_name(change.name)
     if step is Step.MOVE:
         # Reception may have sent the ticket elsewhere: only a service that the source names anew takes it there.
         service = work.index.service(change.service or ticket.service)
@@ -285,7 +285,11 @@ def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:
 def _release(work: Work, new: Sequence[_Plan]) -> None:
     """Ended tickets let go of bookings that get another one: a booking has one ticket, the cancelled ones aside."""
     for plan in new:
-        if plan.ticket is not None and plan.ticket.state is not State.CANCELLED:
+        if plan.ticket is None or plan.ticket.state is State.CANCELLED:
+            continue
+        if plan.ticket.state is State.WAITING:
+            _cancel(work, plan.ticket)
+        else:
             work.note(plan.ticket, "booking_released", booking=None)
             work.write(report_store.DROP_ABSENCE, of_booking=plan.told.id)
     # The index on it is looked at row by row.
@@ -321,11 +325,15 @@ def _change(work: Work, plan: _Plan, ticket: Ticket) -> None:
         case Step.MOVE:
             _move(work, plan, ticket)
         case Step.CANCEL:
-            work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None)
+            _cancel(work, ticket)
         case Step.MARK_MOVED | Step.MARK_CANCELLED:
             _mark(work, ticket, f"booking_{plan.step}", plan.step)
         case Step.UNMARK:
             _mark(work, ticket, f"booking_{plan.step}", None)
+
+
+def _cancel(work: Work, ticket: Ticket) -> None:
+    work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None)
 
 
 def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:

@@ -7,11 +7,22 @@ from typing import Any
 from hub.appointments.source import ReportKind
 from hub.queue import report_store, store
 from hub.queue.commands.appointments import counts_until_ms
+from hub.queue.commands.bookings import take_bookings
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
 from hub.queue.reports import TO_SEND, Happened, Report, ReportState, Standing, plan
-from hub.queue.requests import BeginReport, DoneAnswer, EndReport, ForgetBookings, PlanReports, RetryReport
+from hub.queue.requests import (
+    BeginReport,
+    DoneAnswer,
+    EndReport,
+    ForgetBookings,
+    Move,
+    PlanReports,
+    RetryReport,
+    TakeBookings,
+)
+from hub.queue.states import OPEN
 from hub.queue.transaction import Work
 
 # A report that an agent never looked at keeps its booking no longer than this.
@@ -19,7 +30,10 @@ UNTOLD_KEPT_DAYS = 30
 
 
 def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
-    """Looks at the next journal rows once; `count`: how many, so that a whole slice is followed by another."""
+    """Looks at the next journal rows once, for what is to be told and for who is to be expected anew.
+
+    `count`: how many, so that a whole slice is followed by another.
+    """
     after = work.counter_now("", REPORTED)
     rows = work.rows(report_store.JOURNAL_AFTER, after=after, limit=command.limit)
     if not rows:
@@ -32,6 +46,7 @@ def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
     for number, report in enumerate(planned.new, last_id - len(planned.new) + 1):
         _insert(work, number, report)
     work.counter("", REPORTED, by=rows[-1][0] - after)
+    _expect_anew(work, journal)
     return DoneAnswer(count=len(rows))
 
 
@@ -108,6 +123,18 @@ def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any]) -> Happened:
         learned_ms=learned_ms,
         counts_until_ms=counts_until_ms(work.index.find_service(service), appointment_ms),
     )
+
+
+def _expect_anew(work: Work, journal: Sequence[Happened]) -> None:
+    """Whose booking was moved while they were here, and whose visit has ended since: expected at the time to come.
+
+    The source tells a new time once. By now all is planned that it is to be told of the visit before.
+    """
+    ended = sorted({happened.ticket for happened in journal if happened.to_state not in OPEN})
+    left = work.rows(report_store.MOVED_ON, tickets=work.many(ended), now_ms=work.now_ms) if ended else []
+    if left:
+        moves = tuple(Move(origin=work.origin, booking=booking, appointment_ms=ms) for booking, ms in left)
+        take_bookings(work, TakeBookings(origin=work.origin, changes=moves))
 
 
 def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standing]]:
