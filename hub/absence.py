@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
 from hub.queue import store
-from hub.queue.hours import last_ended_day, local_day, outlives_from_ms
-from hub.queue.requests import Admit, Command, EndDay, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
+from hub.queue.hours import last_ended_day, outlives_from_ms
+from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
 from hub.queue.states import State
 from hub.site import MINUTE_MS, Site
 from hub.writer import Busy, Task
@@ -116,11 +116,7 @@ class Absence:
 
 def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
     """The commands that are due now, 64 at most of each kind; those left are due the next time too."""
-    return [
-        *_absences(connection, site, now_ms),
-        *_admissions(connection, site, now_ms),
-        *_late_ends(connection, site, now_ms),
-    ]
+    return [*_absences(connection, site, now_ms), *_admissions(connection, site, now_ms)]
 
 
 def put_off_after_absence(connection: Connection, site: Site) -> list[Command]:
@@ -152,12 +148,3 @@ def _admissions(connection: Connection, site: Site, now_ms: int) -> list[Command
         rows = connection.rows(store.DUE_ADMISSIONS, {**facts, "limit": AT_ONCE_MOST - len(commands)})
         commands += [Admit(origin=_JOB, ticket=ticket) for (ticket,) in rows]
     return commands
-
-
-def _late_ends(connection: Connection, site: Site, now_ms: int) -> list[Command]:
-    """Who came for an appointment after the end of a day, and was not called before the next one began."""
-    ended = last_ended_day(site, now_ms)
-    if ended == local_day(now_ms, site.zone):
-        return []
-    left = connection.rows(store.STILL_WAITING, {"site": site.name, "day": ended})
-    return [EndDay(origin=_JOB, day=ended)] if left else []

@@ -57,7 +57,8 @@ class Chores:
         self._visits = visits
         self._now_ms = now_ms
         self._do = do
-        self._ended_day = ""
+        # The last day that was ended, and on which day.
+        self._ended = "", ""
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
         self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
@@ -85,12 +86,17 @@ class Chores:
             self._scheduler.shutdown(wait=False)
 
     def end_days(self) -> None:
-        """Ends every day whose end has come, slice by slice. A day that is ended already changes nothing."""
-        day = last_ended_day(self._site, self._now_ms())
-        if day <= self._ended_day:
+        """Ends every day whose end has come, slice by slice. A day that is ended already changes nothing.
+
+        Once more as the next day begins: who came for an appointment of the evening must not wait all night.
+        """
+        now_ms = self._now_ms()
+        ended = last_ended_day(self._site, now_ms), local_day(now_ms, self._site.zone)
+        if ended <= self._ended:
             return
+        day, _ = ended
         tickets = self._slices(EndDay(origin=_JOB, day=day))
-        self._ended_day = day
+        self._ended = ended
         # At each start it is asked anew, and most days have ended by then.
         if tickets:
             log.info("day.ended", day=day, tickets=tickets)

@@ -189,14 +189,6 @@ OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     for is_open in _OPEN
 )
 
-# Whether anybody waits who came on this day or before.
-STILL_WAITING: Executable = union_all(
-    *(
-        select(ticket.c.id).where(ticket.c.site == SITE, IS_WAITING & whose, ticket.c.day <= bindparam("day"))
-        for whose in (IS_FREE, IS_BOUND)
-    )
-).limit(1)
-
 # (due_ms, id) of the waiting tickets of a service that stand before one: who is ahead of it.
 PEOPLE_AHEAD: Executable = (
     select(func.count())

@@ -10,7 +10,17 @@ from hub.absence import Absence, due
 from hub.chores import ANSWERS_KEPT_MS, SESSIONS_KEPT_MS, Chores
 from hub.figures.visits import Visits
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
-from hub.queue.requests import EndDay, ExpireCalled, ExpireExpected, Finish, ForgetRequests, Pick, Start
+from hub.queue.requests import (
+    CheckIn,
+    EndDay,
+    ExpireCalled,
+    ExpireExpected,
+    Finish,
+    ForgetRequests,
+    Pick,
+    Start,
+    Transfer,
+)
 from hub.queue.states import State
 from hub.writer import Busy
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, round_the_clock, town
@@ -90,6 +100,29 @@ def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):
     assert queue.desk_mode("desk-1")[0] == "closed"
     done = len(doing.done)
     queue.turn(HOUR)
+    doing.chores.end_days()
+    assert len(doing.done) == done
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_who_checks_in_after_the_end_of_the_day_waits_until_the_next_one_begins_and_not_all_night(queue, bound):
+    doing = Doing(queue)
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = EVENING
+    doing.chores.end_days()
+    queue.now_ms = moment("2026-11-24 18:25")
+    queue.open("desk-2")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    if bound:
+        queue.ask(Transfer, desk="desk-2", ticket=ticket, to_desk="desk-2")
+    done = len(doing.done)
+    queue.now_ms = moment("2026-11-25 00:00") - 1
+    doing.chores.end_days()
+    assert len(doing.done) == done
+    queue.turn(1)
+    doing.chores.end_days()
+    assert queue.state(ticket) is State.CANCELLED
+    done = len(doing.done)
     doing.chores.end_days()
     assert len(doing.done) == done
 

@@ -20,7 +20,6 @@ from hub.queue.requests import (
     Source,
     Start,
     TakeBookings,
-    Transfer,
 )
 from hub.queue.states import State
 from hub.writer import Busy
@@ -43,16 +42,11 @@ from tests.queue.test_bookings import book_of
 
 def tick(queue):
     """A second of the loop: what is due is done; gives the tickets."""
-    commands = asked(queue)
+    commands = due(queue.connection, queue.site, queue.now_ms)
+    queue.connection.rollback()
     for command in commands:
         queue.do(command)
     return [command.ticket for command in commands]
-
-
-def asked(queue):
-    commands = due(queue.connection, queue.site, queue.now_ms)
-    queue.connection.rollback()
-    return commands
 
 
 def marks(queue, ticket):
@@ -404,25 +398,6 @@ def test_round_the_clock_one_after_midnight_that_was_missed_is_admitted_although
     queue.now_ms = moment("2026-11-25 01:10")
     assert tick(queue) == [ticket]
     assert queue.state(ticket) is State.WAITING
-
-
-@pytest.mark.parametrize("bound", [False, True])
-def test_who_checks_in_after_the_end_of_the_day_waits_until_the_next_one_begins_and_not_all_night(queue, bound):
-    ticket = queue.book(moment("2026-11-24 18:30"))
-    queue.now_ms = moment("2026-11-24 18:00")
-    queue.job(EndDay, day="2026-11-24")
-    queue.now_ms = moment("2026-11-24 18:25")
-    queue.open("desk-2")
-    queue.ask(CheckIn, desk="", ticket=ticket)
-    if bound:
-        queue.ask(Transfer, desk="desk-2", ticket=ticket, to_desk="desk-2")
-    queue.now_ms = moment("2026-11-25 00:00") - 1
-    assert asked(queue) == []
-    queue.turn(1)
-    for command in asked(queue):
-        queue.do(command)
-    assert queue.state(ticket) is State.CANCELLED
-    assert asked(queue) == []
 
 
 def test_an_admission_asked_for_twice_is_done_once(queue):

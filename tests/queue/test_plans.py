@@ -78,7 +78,6 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         },
     ),
     ("called by the clock", store.CALLED_BY_THE_CLOCK, lambda _: {}),
-    ("those left of yesterday", store.STILL_WAITING, lambda _: {"day": "2026-11-23"}),
     (
         "a slice",
         booking_store.KNOWN,
