@@ -19,12 +19,10 @@ from nodes.events import (
     Publish,
     Tick,
 )
+from nodes.named_pins import NamedPins
 from protocol.heartbeat import HubTime
 from protocol.messages import BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply
 from protocol.topics import NodeTopic, Topics
-
-# A pin that was busy may have been let go: by the run of this program before, by somebody at a shell.
-PINS_AGAIN_MS = 30_000
 
 _REPLY: Parser[Reply] = Parser(Reply)
 _DESK_STATE: Parser[DeskState] = Parser(DeskState)
@@ -56,8 +54,7 @@ class DeskButton:
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
         self._connected = False
-        # When unusable pins are tried again; None while they can be used.
-        self._pins_again_ms: int | None = None
+        self._pins = NamedPins()
         self._now_ms = self._started_ms = now_ms
         self._identify: tuple[int, int] | None = None
         self._rest = Moment.LOST, now_ms
@@ -79,7 +76,7 @@ class DeskButton:
         stuck = self._gestures.stuck(self._now_ms) and self._config is not None
         return Condition(
             stuck=(self._config.button_pin,) if stuck and self._config else (),
-            warnings=(NodeWarning.PINS_UNUSABLE,) if self._pins_again_ms is not None else (),
+            warnings=(NodeWarning.PINS_UNUSABLE,) if self._pins.unusable else (),
         )
 
     def _happened(self, event: object, now_ms: int) -> list[object]:
@@ -100,13 +97,14 @@ class DeskButton:
             case Identify(until_ms):
                 self._identify = now_ms, until_ms
             case PinsUnusable():
-                self._pins_again_ms = now_ms + PINS_AGAIN_MS
+                self._pins.tried(now_ms, usable=False)
         return []
 
     def _edge(self, pin: int, pressed: bool, at_ms: int, now_ms: int) -> list[object]:
         if self._config is None or pin != self._config.button_pin:
             return []
-        self._pins_again_ms = None
+        # The first level that the shell tells is the sign that they are in use.
+        self._pins.tried(now_ms, usable=True)
         return self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
 
     def _time_passed(self, now_ms: int) -> list[object]:
@@ -140,21 +138,16 @@ class DeskButton:
             self._desk = None
             self._presses.drop()
         effects: list[object] = [Follow((self._topics.desk_state(config.desk),))]
-        others = before is None or (before.button_pin, before.led_pin) != (config.button_pin, config.led_pin)
-        if others or self._pins_again_ms is not None:
+        if self._pins.configured((config.button_pin, config.led_pin)):
             effects.append(self._use_pins(config))
-        if others:
-            self._pins_again_ms = None
         return effects
 
     def _pins_again(self, now_ms: int) -> list[object]:
-        if self._config is None or self._pins_again_ms is None or now_ms < self._pins_again_ms:
+        if self._config is None or not self._pins.again(now_ms):
             return []
-        self._pins_again_ms = now_ms + PINS_AGAIN_MS
         return [self._use_pins(self._config)]
 
     def _use_pins(self, config: DeskButtonConfig) -> UsePins:
-        """Those that were unusable count as such until the shell tells a level: telemetry does not waver."""
         self._gestures = Gestures()
         self._lit = None
         return UsePins(config.button_pin, config.led_pin)

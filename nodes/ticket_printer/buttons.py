@@ -3,14 +3,11 @@
 from dataclasses import dataclass, field
 
 from nodes.debounce import Debouncer
-from nodes.ticket_printer.events import UsePins
-from protocol.messages import ServiceButton, TicketPrinterConfig
+from protocol.messages import ServiceButton
 
 # A double press, or an impatient one, is one ticket; the next visitor needs longer to step up.
 AGAIN_MS = 1_000
 STUCK_MS = 10_000
-# Another program may hold a pin for a while, such as an earlier run of this one.
-PINS_AGAIN_MS = 30_000
 
 
 @dataclass(slots=True)
@@ -55,37 +52,3 @@ class Buttons:
             return None
         button.ready_at_ms = button.level.since_ms + AGAIN_MS
         return button.service
-
-
-class Pins:
-    """The pins that the configuration names: used once, and tried again while they cannot be used."""
-
-    def __init__(self) -> None:
-        self._named: tuple[tuple[ServiceButton, ...], int] = (), 0
-        self._again_at_ms: int | None = None
-
-    @property
-    def unusable(self) -> bool:
-        return self._again_at_ms is not None
-
-    def configured(self, config: TicketPrinterConfig) -> UsePins | None:
-        """What is to be used now, or None where it is in use."""
-        named = config.buttons, config.led_pin
-        if named == self._named and not self.unusable:
-            return None
-        self._named = named
-        return self._use()
-
-    def tried(self, now_ms: int, *, usable: bool) -> None:
-        self._again_at_ms = None if usable else now_ms + PINS_AGAIN_MS
-
-    def again(self, now_ms: int) -> UsePins | None:
-        """What is to be tried once more, or None where it is in use or was tried just now."""
-        if self._again_at_ms is None or now_ms < self._again_at_ms:
-            return None
-        self._again_at_ms = now_ms + PINS_AGAIN_MS
-        return self._use()
-
-    def _use(self) -> UsePins:
-        buttons, led = self._named
-        return UsePins(tuple(each.pin for each in buttons), led)

@@ -22,7 +22,8 @@ from nodes.events import (
     Publish,
     Tick,
 )
-from nodes.ticket_printer.buttons import Buttons, Pins
+from nodes.named_pins import NamedPins
+from nodes.ticket_printer.buttons import Buttons
 from nodes.ticket_printer.check_ins import ASK_AGAIN_MS, Asked, CheckIns
 from nodes.ticket_printer.events import (
     Forget,
@@ -94,7 +95,7 @@ class TicketPrinter:
         self._presses = {entry.id: Press(entry, now_ms, kept=True) for entry in left_over}
         self._to_resume = left_over
         self._config: TicketPrinterConfig | None = None
-        self._buttons, self._pins = Buttons(()), Pins()
+        self._buttons, self._pins = Buttons(()), NamedPins()
         self._connected = False
         self._printer = PrinterCondition()
         self._printing_since_ms: int | None = None
@@ -159,7 +160,8 @@ class TicketPrinter:
                 # At a tick alone, when no edge is waiting: a level is not stable while its next edge is in the inbox.
                 for service in self._buttons.advance(self._now_ms):
                     yield from self._pressed(service)
-                yield from self._use(self._pins.again(self._now_ms))
+                if self._pins.again(self._now_ms):
+                    yield from self._use_pins()
             case _:
                 self._noted(event)
 
@@ -197,13 +199,14 @@ class TicketPrinter:
 
     def _configured(self, config: TicketPrinterConfig) -> Iterator[object]:
         self._config = config
-        yield from self._use(self._pins.configured(config))
+        if self._pins.configured((config.buttons, config.led_pin)):
+            yield from self._use_pins()
 
-    def _use(self, pins: UsePins | None) -> Iterator[object]:
-        if pins is not None and self._config is not None:
+    def _use_pins(self) -> Iterator[object]:
+        if self._config is not None:
             self._buttons = Buttons(self._config.buttons)
             self._lit = None
-            yield pins
+            yield UsePins(tuple(each.pin for each in self._config.buttons), self._config.led_pin)
 
     def _pressed(self, service: str) -> Iterator[object]:
         if not self._ready() or self._full():
