@@ -67,14 +67,20 @@ def test_every_ticket_of_the_day_ends_desks_close_and_halls_are_emptied(queue, l
     assert queue.effects.halls >= {"hall", "floor"}
 
 
-@pytest.mark.parametrize("command", [Readmit, StartAbsent])
-def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_number_of_today(queue, command):
+def absent_at_the_end(queue):
+    """A visitor who was called in vain; then the day ended, and with it the desk's."""
     queue.open("desk-1")
-    yesterdays = queue.issue()
+    ticket = queue.issue()
     queue.called("desk-1")
-    queue.ask(MarkAbsent, desk="desk-1", shown=yesterdays)
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
     queue.now_ms = EVENING
     end(queue)
+    return ticket
+
+
+@pytest.mark.parametrize("command", [Readmit, StartAbsent])
+def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_number_of_today(queue, command):
+    yesterdays = absent_at_the_end(queue)
     queue.now_ms = EVENING + 15 * HOUR
     queue.open("desk-1")
     todays = queue.issue()
@@ -85,12 +91,7 @@ def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_numbe
 
 @pytest.mark.parametrize("command", [Readmit, StartAbsent])
 def test_after_the_end_of_the_day_nobody_is_put_back_to_wait_all_night(queue, command):
-    queue.open("desk-1")
-    ticket = queue.issue()
-    queue.called("desk-1")
-    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
-    queue.now_ms = EVENING
-    end(queue)
+    ticket = absent_at_the_end(queue)
     queue.open("desk-1")
     before = queue.snapshot()
     refused(queue.ask(command, desk="desk-1", ticket=ticket), "day_over")

@@ -110,21 +110,23 @@ def test_of_a_file_with_a_broken_page_is_kept_what_can_be_read(
     assert (tmp_path / "spool.broken").read_bytes() == broken
 
 
-def test_a_broken_sign_stops_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "spool.sqlite"
+def changed_by(path: Path, statement: str) -> None:
+    """A spool that holds the first entry, of which something was changed behind its back."""
     spool = Spool(path)
     spool.keep(FIRST)
-    spool._database.execute("update press set service = cast(x'ff61' as text)")
+    spool._database.execute(statement)
     spool.close()
+
+
+def test_a_broken_sign_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    changed_by(path, "update press set service = cast(x'ff61' as text)")
     assert read(path) == (Entry(FIRST.id, FIRST.follow_id, "\ufffda", Step.ASKED),)
 
 
 def test_a_step_of_another_version_may_have_come_out(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
-    spool = Spool(path)
-    spool.keep(FIRST)
-    spool._database.execute("update press set step = 'folded'")
-    spool.close()
+    changed_by(path, "update press set step = 'folded'")
     assert read(path) == (entry_at(Step.UNSURE),)
 
 
