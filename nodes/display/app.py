@@ -24,7 +24,7 @@ from nodes.display.words import Words, WordsSettings, words_in
 from nodes.runtime import RESTART_STATUS, Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
 from nodes.simulated import BadLine, ControlSocket, Input, open_control
-from protocol.environment import PREFIX, Described, WrongSetting, describe, read
+from protocol.environment import PREFIX, Described, describe, read
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.link import monotonic_ms
@@ -119,7 +119,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     settings = read_settings(environ)
     display = read(DisplaySettings, environ, prefix=DISPLAY_PREFIX)
     configure_logging(settings.node)
-    words = _words(environ)
+    words = words_in(read(WordsSettings, environ).language)
     try:
         fonts = Fonts()
     except FileNotFoundError as error:
@@ -160,15 +160,6 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         pygame.quit()
         if control is not None:
             control.close()
-
-
-def _words(environ: Mapping[str, str]) -> Words:
-    language = read(WordsSettings, environ).language
-    try:
-        return words_in(language)
-    except FileNotFoundError as error:
-        wanted = "en, or a language whose catalogue `make assets` built, such as fr"
-        raise WrongSetting("SUIVANT_LANGUAGE", language, wanted) from error
 
 
 def _loop(runtime: Runtime, core: DisplayCore, window: Window, sound: Sound) -> int:

@@ -3,12 +3,12 @@
 import gettext
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-LOCALE = Path(__file__).parents[1] / "locale"
+from nodes.language import catalogue_in
+
 DOMAIN = "display"
 _MINUTES_AN_HOUR = 60
 _DAYS_A_WEEK = 7
@@ -121,7 +121,5 @@ class Words:
 
 
 def words_in(language: str) -> Words:
-    """Raises FileNotFoundError where there is no built catalogue of that language; English needs none."""
-    if language == "en":
-        return Words(gettext.NullTranslations())
-    return Words(gettext.translation(DOMAIN, LOCALE, languages=[language]))
+    """Raises WrongSetting where there is no built catalogue of that language."""
+    return Words(catalogue_in(DOMAIN, language))

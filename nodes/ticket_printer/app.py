@@ -21,7 +21,7 @@ from nodes.ticket_printer.printing import Printing
 from nodes.ticket_printer.spool import Spool, SpoolBroken
 from nodes.ticket_printer.stage import Pins, Stage
 from nodes.ticket_printer.wires import place_named
-from nodes.ticket_printer.words import Words, words_in
+from nodes.ticket_printer.words import words_in
 from protocol.environment import Described, WrongSetting, describe, read
 from protocol.heartbeat import HubTime
 from protocol.link import monotonic_ms
@@ -115,7 +115,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     own = _own_settings(environ, simulated)
     configure_logging(settings.node)
     inbox, hub_time = Inbox(), HubTime()
-    words = _words(own.language)
+    words = words_in(own.language)
     spool = _spool(settings)
     with Stage(own.printer, simulated) as stage:
         pins = Pins(inbox.put, stage.show_led)
@@ -179,15 +179,6 @@ def _check_keyboards(own: PrinterSettings) -> None:
     if len(paths) > KEYBOARDS_MOST or len(set(paths)) < len(paths) or not all(path.is_absolute() for path in paths):
         wanted = f"at most {KEYBOARDS_MOST} paths, each once, such as /dev/input/by-id/usb-…-event-kbd"
         raise WrongSetting("SUIVANT_SCANNERS", own.scanners, wanted)
-
-
-def _words(language: str) -> Words:
-    try:
-        return words_in(language)
-    except FileNotFoundError as error:
-        raise WrongSetting(
-            "SUIVANT_LANGUAGE", language, "en, or a language with a built catalogue, such as fr"
-        ) from error
 
 
 def _spool(settings: Settings) -> Spool:

@@ -2,9 +2,9 @@
 
 import gettext
 from dataclasses import dataclass
-from pathlib import Path
 
-LOCALE = Path(__file__).parents[1] / "locale"
+from nodes.language import catalogue_in
+
 DOMAIN = "ticket_printer"
 
 
@@ -22,7 +22,5 @@ class Words:
 
 
 def words_in(language: str) -> Words:
-    """Raises FileNotFoundError where there is no built catalogue of that language; English needs none."""
-    if language == "en":
-        return Words(gettext.NullTranslations())
-    return Words(gettext.translation(DOMAIN, LOCALE, languages=[language]))
+    """Raises WrongSetting where there is no built catalogue of that language."""
+    return Words(catalogue_in(DOMAIN, language))

@@ -9,7 +9,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from nodes.display.painter import Fonts
-from nodes.display.words import DOMAIN, LOCALE, Words
+from nodes.display.words import DOMAIN, Words
+from nodes.language import LOCALE
 
 
 @pytest.fixture(scope="session")

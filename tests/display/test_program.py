@@ -16,10 +16,11 @@ from pathlib import Path
 import pygame
 import pytest
 
-from nodes.display.app import _words
 from nodes.display.pictures import EMERGENCY, HALL
 from nodes.display.sound import RATE_HZ
+from nodes.display.words import WordsSettings, words_in
 from nodes.runtime import RESTART_STATUS
+from protocol.environment import read
 from protocol.instants import Instant
 from protocol.messages import Beat, DisplayConfig, Parser, Telemetry, encode
 from protocol.topics import NodeTopic, Topics
@@ -258,12 +259,15 @@ def test_a_driver_that_there_is_not_is_a_wrong_setting(broker, tmp_path):
 def test_a_language_that_there_is_not_is_a_wrong_setting(broker, tmp_path):
     ended = ends(broker, tmp_path, SUIVANT_LANGUAGE="xx")
     assert ended.returncode == 2
-    assert "SUIVANT_LANGUAGE is 'xx': it should be en, or a language whose catalogue" in ended.stderr
+    assert "SUIVANT_LANGUAGE is 'xx': it should be en, or a language with a built catalogue" in ended.stderr
 
 
 def test_a_display_speaks_the_language_of_its_setting():
-    assert _words({"SUIVANT_LANGUAGE": "en"}).closed == "Closed"
-    assert _words({}).closed == "Fermé"
+    def spoken(environ):
+        return words_in(read(WordsSettings, environ).language)
+
+    assert spoken({"SUIVANT_LANGUAGE": "en"}).closed == "Closed"
+    assert spoken({}).closed == "Fermé"
 
 
 def test_a_wrong_setting_is_named_and_stops_the_program(broker, tmp_path):
