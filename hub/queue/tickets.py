@@ -49,6 +49,10 @@ class Ticket(Struct, frozen=True, kw_only=True):
         """Its number, `A012`; before it has one, the start of its code, by which pages name it."""
         return number_text(self.series, self.number) if self.series and self.number else self.code[:4]
 
+    def day_to_wait_on(self, today: str) -> str:
+        """The day of its number: who never had one gets one of today."""
+        return today if self.number is None else self.day
+
 
 FIELDS = Ticket.__struct_fields__
 

@@ -202,7 +202,7 @@ def read_ticket_panel(
         number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
-        day_over=is_over(index.site, moment.today if ticket.number is None else ticket.day, now_ms),
+        day_over=is_over(index.site, ticket.day_to_wait_on(moment.today), now_ms),
         early_ms=service.early_call_min * MINUTE_MS if service else 0,
         booking=booking,
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,

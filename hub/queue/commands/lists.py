@@ -172,8 +172,8 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
 
 
 def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
-    """The day of its number goes on; who never had one gets one of today."""
-    day = work.today if ticket.number is None else ticket.day
+    """Of a ticket that is brought back: the day it is to wait on goes on."""
+    day = ticket.day_to_wait_on(work.today)
     if is_over(work.index.site, day, work.now_ms):
         raise DayOver(ticket.label, day, event)
 
