@@ -19,6 +19,7 @@ from protocol.messages import (
     PRESS_LIFE_MS,
     Announce,
     Beat,
+    DeskReply,
     HallState,
     HubStatus,
     IssueTicket,
@@ -176,8 +177,12 @@ class Load:
         reply = _replies.parse(seen.payload)
         self.answers[reply.id].append(reply)
         asked = self._open.pop(reply.id, None)
-        if asked is not None:
-            self._rests_until_s[asked.node] = time.monotonic() + BETWEEN_PRESSES_S
+        if asked is None:
+            return
+        self._rests_until_s[asked.node] = time.monotonic() + BETWEEN_PRESSES_S
+        if isinstance(reply, DeskReply):
+            # Only an answer tells: what came too late opened nothing.
+            self._opened.add(asked.node)
 
     def _press(self, now_s: float) -> None:
         busy = {asked.node for asked in self._open.values()}
@@ -186,7 +191,6 @@ class Load:
             if node.startswith("button") and until_s <= now_s and node not in busy and stamp is not None:
                 beat_ms, since_ms = stamp
                 kind = Press if node in self._opened else Open
-                self._opened.add(node)
                 gesture = kind(id=self._new_id(), beat=Instant(beat_ms), since_ms=since_ms)
                 self._ask(node, gesture.id, encode(gesture), now_s)
 

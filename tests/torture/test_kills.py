@@ -14,10 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
 from benchmarks.hall import large_site
-from hub.database.engine import open_engine
 from hub.pictures import CALLS_SHOWN
 from hub.queue.states import Event, State
 from hub.queue.tickets import number_text
@@ -34,12 +33,11 @@ KILLED_WHILE_STARTING = 0.15
 
 @pytest.mark.torture
 def test_a_hub_that_is_killed_under_load_loses_no_call_makes_none_twice_and_its_screens_heal(
-    database_url: str, tmp_path: Path, torture: bool, capsys: pytest.CaptureFixture[str]
+    database_url: str, engine: Engine, tmp_path: Path, torture: bool, capsys: pytest.CaptureFixture[str]
 ):
     kills = 200 if torture else 10
     dice = random.Random(kills)
     site = a_site()
-    engine = open_engine(database_url)
     healed_s = []
     with (
         open_broker(tmp_path, site) as broker,
@@ -74,7 +72,6 @@ def test_a_hub_that_is_killed_under_load_loses_no_call_makes_none_twice_and_its_
         wait(load, lambda: shown(load) == right, "screens show something else than the database")
         check_answers(load, rows)
     assert '"level": "error"' not in (tmp_path / "hub.log").read_text(encoding="utf-8")
-    engine.dispose()
     with capsys.disabled():
         print(f"\n{told(database_url, kills, load, healed_s)}")  # noqa: T201 - what docs/torture.md quotes
 
