@@ -122,6 +122,16 @@ class DayOver(Refusal):
         self.ticket, self.day, self.event = ticket, day, event
 
 
+class WrongDay(Refusal):
+    """The appointment is on another day: nobody waits for it today."""
+
+    code = "wrong_day"
+
+    def __init__(self, ticket: str, day: str, event: str) -> None:
+        super().__init__(f"the appointment of ticket {ticket} is on {day}: {event} is refused today")
+        self.ticket, self.day, self.event = ticket, day, event
+
+
 class ServiceClosed(Refusal):
     """Tickets are issued from `opens` to `last_ticket` only."""
 

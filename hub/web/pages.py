@@ -40,7 +40,7 @@ from hub.web.words import say
 
 log = structlog.get_logger()
 # What has become of an appointment meanwhile says better why it was refused.
-_SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over"})
+_SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over", "wrong_day"})
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Response]]
 # Of what a panel shows, the choice that it asks about once more.

@@ -94,6 +94,7 @@ _REFUSALS = {
     "too_old": "Too late: a finished ticket can be reopened for ten minutes.",
     "click_too_old": "Your click reached the hub too late and did nothing. This page is up to date.",
     "day_over": "%(ticket)s cannot come back: its day has ended.",
+    "wrong_day": "%(ticket)s is for another day.",
     "service_closed": "This service issues no tickets at this hour.",
     "numbers_used_up": "This service has issued all its numbers today.",
     "unknown": "This ticket or service does not exist any more.",

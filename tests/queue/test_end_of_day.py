@@ -110,6 +110,23 @@ def test_after_the_end_of_the_day_who_missed_an_appointment_is_not_put_back_eith
     assert queue.snapshot() == before
 
 
+@pytest.mark.parametrize("desk", ["desk-1", ""])
+@pytest.mark.parametrize("at", ["2026-11-25 09:00", "2026-11-23 16:30"])
+def test_nobody_waits_today_for_an_appointment_of_another_day(queue, at, desk):
+    """Its due time would be days away: nobody would ever call it, or everybody at once."""
+    ticket = queue.book(moment(at))
+    before = queue.snapshot()
+    refused(queue.ask(CheckIn, desk=desk, ticket=ticket), "wrong_day")
+    assert queue.snapshot() == before
+
+
+def test_just_after_midnight_an_appointment_of_the_evening_still_counts(queue):
+    ticket = queue.book(moment("2026-11-24 23:58"))
+    queue.now_ms = moment("2026-11-25 00:01")
+    queue.ask(CheckIn, desk="desk-1", ticket=ticket)
+    assert queue.state(ticket) is State.WAITING
+
+
 def test_before_the_end_of_the_day_who_missed_an_appointment_is_put_back(queue):
     ticket = queue.book(moment("2026-11-24 16:30"))
     queue.now_ms = moment("2026-11-24 16:35")

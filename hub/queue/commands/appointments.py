@@ -2,11 +2,11 @@
 
 from hub.queue import store
 from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
-from hub.queue.commands.lists import need_its_day, readmit_ticket
+from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
 from hub.queue.hours import is_over, outlives_from_ms
 from hub.queue.order import Kind
-from hub.queue.refusals import DayOver, TransitionRefused
+from hub.queue.refusals import DayOver, TransitionRefused, WrongDay
 from hub.queue.requests import Admit, AlignExpected, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -18,21 +18,25 @@ def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> Tick
     """A booked visitor is here. One who is absent already, and was not called, is readmitted like a walk-in."""
     ticket = work.ticket(command.ticket)
     desk = view.desk.name if view else None
-    if ticket.state is State.ABSENT and ticket.call is None:
-        need_its_day(work, ticket, Event.CHECK_IN)
-        return ticket_answer(work, readmit_ticket(work, ticket, at_desk=desk, priority=command.priority))
-    work.check(ticket, Event.CHECK_IN)
+    comes_back = ticket.state is State.ABSENT and ticket.call is None
+    if not comes_back:
+        work.check(ticket, Event.CHECK_IN)
     _need_its_time(work, ticket)
+    if comes_back:
+        return ticket_answer(work, readmit_ticket(work, ticket, at_desk=desk, priority=command.priority))
     return ticket_answer(work, let_wait(work, ticket, Event.CHECK_IN, command.priority, desk))
 
 
 def _need_its_time(work: Work, ticket: Ticket) -> None:
-    """As at the dispenser: once today has ended, only an appointment that still counts lets anybody wait."""
+    """As at the dispenser: of another day, or once today has ended, only an appointment that still counts does."""
     moment = moment_at(work.index.site, work.now_ms)
     service = work.index.find_service(ticket.service)
     arrival = arrival_of_expected(ticket.appointment_ms or work.now_ms, ticket.day, service, moment)
-    if arrival not in CHECKS_IN and moment.day_over:
-        raise DayOver(ticket.label, moment.today, Event.CHECK_IN)
+    if arrival in CHECKS_IN:
+        return
+    if ticket.day != moment.today:
+        raise WrongDay(ticket.label, ticket.day, Event.CHECK_IN)
+    raise DayOver(ticket.label, ticket.day, Event.CHECK_IN)
 
 
 def admit(work: Work, command: Admit) -> DoneAnswer:
