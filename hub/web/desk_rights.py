@@ -25,6 +25,10 @@ _ANYWHERE: Mapping[str, str] = {
 }
 
 
+# What a word above means for one kind of ticket: done only by who is signed on here.
+_HERE: Mapping[str, str] = {"transfer-visit": _AT_DESK["transfer"][0]}
+
+
 class At(StrEnum):
     """How somebody stands to a desk: signed on there; not, and nobody is; not, and another one is."""
 
@@ -77,7 +81,7 @@ class Looker:
         return (self.at is At.HERE and self._is_let(word)) or word in self.free
 
     def _is_let(self, word: str) -> bool:
-        template = _ANYWHERE.get(word) or _AT_DESK[word][0]
+        template = _ANYWHERE.get(word) or _HERE.get(word) or _AT_DESK[word][0]
         return is_let(self.person.roles, "POST", template)
 
 

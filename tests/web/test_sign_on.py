@@ -15,9 +15,11 @@ from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Origin, Source
+from hub.queue.states import State
 from hub.site import Login
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from hub.web.desk_picture import SignedOn
+from hub.web.desk_reading import read_ticket
 from hub.web.desk_rights import At, Looker
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
@@ -112,8 +114,36 @@ def test_without_script_the_page_itself_draws_off_what_is_off(client_as: ClientA
     page = client_as(role).get("/desks/desk-3").text
     offered = {path.rsplit("/", 1)[-1] for path in re.findall(r'formaction="([^"?]*)', page)} - {"logout"}
     assert offered == ({"sign-on"} if role in {Role.AGENT, Role.SUPERVISOR} else set())
-    leads_to_transfer = re.search(r'id="transfer"[^>]*href', page) is not None
-    assert leads_to_transfer == (role is Role.RECEPTION)
+    assert re.search(r'id="transfer"[^>]*href', page) is None
+
+
+@pytest.mark.parametrize("state", ["called", "parked"])
+def test_reception_moves_on_who_waits_and_no_visit_of_a_desk_where_it_is_not_signed_on(
+    stand: Stand, client_as: ClientAs, state: str
+) -> None:
+    stand.open("desk-1", "desk-3")
+    stand.log_in(Role.AGENT, account="p.exemple", name="Paul Exemple")
+    stand.sign_on("desk-3", account="p.exemple")
+    visitor, waits = stand.issue("civil").ticket, stand.issue("civil").ticket
+    stand.next("desk-3")
+    if state == "parked":
+        stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=visitor))
+    reception = client_as(Role.RECEPTION)
+
+    def transfer(ticket: int) -> httpx.Response:
+        path = f"/desks/desk-3/tickets/{ticket}/transfer?to_desk=desk-1"
+        return reception.post(path, data={"id": new_id(), "shown": ""}, headers=SCRIPT)
+
+    def place(ticket: int) -> tuple[State, str | None]:
+        with stand.engine.connect() as connection:
+            found = read_ticket(connection, stand.site.name, ticket)
+        assert found is not None
+        return found.state, found.bound_desk
+
+    assert NOT_HERE.search(text_of(transfer(visitor).text))
+    assert place(visitor) == (state, None)
+    transfer(waits)
+    assert place(waits) == ("waiting", "desk-1")
 
 
 def test_who_was_never_there_reads_who_is_and_not_that_the_desk_was_taken_over(

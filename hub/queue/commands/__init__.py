@@ -175,7 +175,8 @@ def _do(work: Work, command: Command) -> Answer:
 
 def _at_desk(work: Work, command: DeskCommand, view: DeskView) -> Answer:
     desks.age_of_click(work)
-    signing.need_signed_on(work, view)
+    if work.origin.signed_on:
+        signing.need_signed_on(work, view)
     if work.origin.source is Source.BUTTON and work.index.site.login.button_acts_for == "agent":
         work.actor = view.agent or work.origin.actor
     return AT_DESK[type(command)](work, command, view)

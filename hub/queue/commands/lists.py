@@ -4,6 +4,7 @@ from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
+from hub.queue.commands.signing import need_signed_on
 from hub.queue.commands.tickets import due_as_walk_in, number_for
 from hub.queue.hours import is_over
 from hub.queue.order import Kind
@@ -129,6 +130,8 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.TRANSFER)
     if ticket.state in HELD and ticket.desk != view.desk.name:
         raise NotThisDesk(view.desk.name, ticket.label, Event.TRANSFER)
+    if command.waiting_only and ticket.state is not State.WAITING:
+        need_signed_on(work, view)
     if ticket.state is State.PARKED:
         _need_own(work, view, ticket, Event.TRANSFER)
     if ticket.state is State.WAITING:

@@ -47,7 +47,7 @@ def leave(work: Work, desk: str, agent: str | None) -> None:
 
 def need_signed_on(work: Work, view: DeskView) -> None:
     """For what only who is signed on at the desk may do: somebody who was may have been taken over, and is told."""
-    if not work.origin.signed_on or view.agent == work.origin.actor:
+    if view.agent == work.origin.actor:
         return
     if view.agent is None:
         raise NotSignedOn(view.desk.name)
