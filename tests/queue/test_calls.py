@@ -6,6 +6,7 @@ from hub.queue.requests import (
     CheckIn,
     Defer,
     Finish,
+    FinishParked,
     MarkAbsent,
     Next,
     Park,
@@ -617,3 +618,15 @@ def recall_by_button(queue, desk="desk-1"):
     from hub.queue.requests import ButtonRecall
 
     return ButtonRecall(origin=queue.origin(Source.BUTTON), desk=desk, at_ms=queue.now_ms)
+
+
+def test_how_long_a_visit_took_that_ends_aside_is_not_known(queue):
+    queue.open("desk-1")
+    ticket = queue.issue()
+    queue.called()
+    queue.ask(Park, desk="desk-1", shown=ticket)
+    queue.turn(30 * MINUTE)
+    queue.ask(FinishParked, desk="desk-1", ticket=ticket)
+    assert (queue.state(ticket), queue.ticket(ticket).end_known) == ("served", False)
+    queue.ask(Reopen, desk="desk-1", ticket=ticket)
+    assert queue.ticket(ticket).end_known

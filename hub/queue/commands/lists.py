@@ -66,6 +66,7 @@ def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnsw
         desk=view.desk.name,
         ended_ms=work.now_ms,
         ended_from=State.PARKED,
+        end_known=False,  # how long of it the visitor was at a desk, nobody knows
     )
     work.publish_desk(view.desk.name)
     return _done(ticket)
