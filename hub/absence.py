@@ -12,8 +12,8 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.faults import fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
+from hub.failures import failure_of
 from hub.queue import store
 from hub.queue.hours import last_ended_day, outlives_from_ms
 from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
@@ -76,7 +76,7 @@ class Absence:
             except Busy:
                 self._looked_ms = None
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
-                log.error("absence.failed", error=str(fault_of(error, place_of(self._engine.url))))  # noqa: TRY400 - one sentence says it
+                log.error("absence.failed", error=str(failure_of(error, self._engine)))  # noqa: TRY400 - one sentence says it
                 if connection is not None:
                     connection.close()
                 connection = None

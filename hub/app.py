@@ -35,10 +35,11 @@ from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
-from hub.database.faults import SiteTaken, fault_of, place_of
+from hub.database.faults import SiteTaken
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import migrate
 from hub.database.statements import open_reading_connection
+from hub.failures import failure_of
 from hub.figures.visits import Visits
 from hub.follow_codes import follow_code
 from hub.listening import listen
@@ -217,7 +218,7 @@ class Hub:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("select 1")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            return str(fault_of(error, place_of(self.engine.url)))
+            return str(failure_of(error, self.engine))
         return None
 
     def _keep_lock(self) -> None:
@@ -230,7 +231,7 @@ class Hub:
                 self._give_up(str(taken))
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
-                log.warning("site.lock_not_checked", error=str(fault_of(error, place_of(self.engine.url))))
+                log.warning("site.lock_not_checked", error=str(failure_of(error, self.engine)))
 
 
 class Ending:

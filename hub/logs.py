@@ -6,8 +6,9 @@ The standard library's loggers (uvicorn, SQLAlchemy, APScheduler) come out in th
 """
 
 import logging
-import re
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Literal, TextIO
 
 import structlog
@@ -18,8 +19,6 @@ Level = Literal["debug", "info", "warning", "error"]
 # Where a name, a secret or what a person said could slip in; whoever logs one of these by mistake logs this.
 HIDDEN = "(not logged)"
 NEVER_LOGGED = frozenset({"name", "visitor", "visitor_name", "first_name", "last_name", "password", "token", "secret"})
-
-_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
 
 # What these say at `info` is each request, each job and each start once more.
 _QUIET = ("alembic", "apscheduler", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
@@ -63,22 +62,31 @@ def hide_persons(_logger: object, _method: str, event: structlog.types.EventDict
     return event
 
 
-def hide_rows(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """PostgreSQL quotes the row that it refused, and a row may hold a name."""
-    if "exception" in event:
-        event["exception"] = _DETAIL.sub(f"DETAIL: {HIDDEN}", event["exception"])
-    return event
+def where_it_failed(exc_info: structlog.typing.ExcInfo) -> str:
+    """The way to an error and its kind, without its text: that quotes a row, or what somebody typed."""
+    return "".join(_way_to(exc_info[1])).rstrip()
+
+
+def _way_to(error: BaseException) -> Iterator[str]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _way_to(before)
+        yield "then\n"
+    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _way_to(each)
+        yield "as one of\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}\n"
 
 
 def _shape(*, console: bool, colors: bool) -> list[structlog.types.Processor]:
-    # Never structlog's richer tracebacks: they show the values of local variables.
-    plain = structlog.dev.plain_traceback
     last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
+        structlog.dev.ConsoleRenderer(colors=colors)
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    return [structlog.processors.format_exc_info, hide_rows, last]
+    return [structlog.processors.ExceptionRenderer(where_it_failed), last]
 
 
 def _logger_name(logger: logging.Logger, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

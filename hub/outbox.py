@@ -16,9 +16,10 @@ import structlog
 from sqlalchemy import Engine
 
 from hub import untold
-from hub.database.faults import fault_of, place_of
+from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
 from hub.database.statistics import Statistics
+from hub.failures import failure_of
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
 from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
@@ -148,8 +149,8 @@ class Outbox:
         """On the writer's thread, after the commit: what sounds now goes out first, the rest is noted."""
         try:
             self._announce_what_is_due(batch)
-        except Exception as error:
-            log.exception("announcement.not_sent", error=repr(error))
+        except Exception:
+            log.exception("announcement.not_sent")
         with self._lock:
             for done in batch:
                 self._note(done)
@@ -349,8 +350,9 @@ class Outbox:
             listener(changed)
 
     def _fail(self, error: Exception) -> None:
-        fault = fault_of(error, place_of(self._engine.url))
-        self._metrics.database_error(fault)
+        fault = failure_of(error, self._engine)
+        if isinstance(fault, DatabaseFault):
+            self._metrics.database_error(fault)
         log.error("outbox.failed", error=str(fault), exc_info=error)
         self._disconnect()
         self._stopping.wait(1.0)

@@ -6,7 +6,6 @@ a database error takes its batch back, and the batch is run again one by one, so
 """
 
 import queue
-import sqlite3
 import sys
 import threading
 import time
@@ -15,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import psycopg
 import structlog
 from sqlalchemy import Engine
 
 from hub.database.engine import open_writer_connection
-from hub.database.faults import DatabaseFault, fault_of, place_of
+from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
+from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
 from hub.queue.commands import STATEMENTS, run
 from hub.queue.requests import Admit, Answer, Command, ExpireCalled, ExpireExpected, RefusedAnswer
@@ -266,16 +265,15 @@ class Writer:
             self._do([task])
 
     def _fail(self, task: Task, error: Exception) -> None:
-        fault = error if isinstance(error, DatabaseFault) else fault_of(error, place_of(self._engine.url))
-        self._metrics.database_error(fault)
+        fault = failure_of(error, self._engine)
+        if isinstance(fault, DatabaseFault):
+            self._metrics.database_error(fault)
         self._metrics.command(_kind(task), Outcome.FAILED, time.monotonic() - task.since_s)
-        # A driver's own text may quote the row, and with it a name; of any other error the place is wanted.
-        of_driver = isinstance(error, DatabaseFault | sqlite3.Error | psycopg.Error)
         log.error(
             "command.failed",
             command=type(task.command).__name__,
             error=str(fault),
-            exc_info=None if of_driver else error,
+            exc_info=error if isinstance(fault, HubFault) else None,
         )
         _call(task.failed, fault)
 
@@ -283,11 +281,10 @@ class Writer:
         """Rolls back; a connection that can't even do that is thrown away and opened anew by the next batch."""
         if self._connection is None:
             return
-        place = place_of(self._engine.url)
         try:
             self._connection.rollback()
         except Exception as second:  # noqa: BLE001 - the connection is of no use, whatever the reason
-            reasons = [str(fault_of(each, place)) for each in (error, second)]
+            reasons = [str(failure_of(each, self._engine)) for each in (error, second)]
             log.warning("database.connection_lost", error=reasons[0], then=reasons[1])
             self._lose()
             return

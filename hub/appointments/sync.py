@@ -12,6 +12,7 @@ from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
+from hub.failures import Failure, HubFault
 from hub.queue.hours import last_ended_day
 from hub.queue.requests import Answer, BookingChange, CancelBooking, Command, DoneAnswer, TakeBookings
 from hub.site import Site
@@ -55,7 +56,7 @@ class Sync:
         self.flaws: tuple[Flaw, ...] = ()
 
     def list_all(self, connection: Connection) -> int:
-        """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a DatabaseFault."""
+        """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a Failure."""
         window = window_of(self._site, self._now_ms())
         listing = self._source.list_all(window.first_day, window.last_day)
         return self._keep(connection, listing, whole=True)
@@ -99,7 +100,7 @@ class Sync:
         """What was refused."""
         try:
             answer = self._ask(TakeBookings(origin=SYNC, changes=tuple(changes)))
-        except DatabaseFault:
+        except (DatabaseFault, HubFault):
             if len(changes) == 1:
                 raise
             return self._send_singly(changes)
@@ -108,12 +109,12 @@ class Sync:
         return [Flaw(booking, why, references.get(booking)) for booking, why in refused]
 
     def _send_singly(self, changes: Sequence[BookingChange]) -> list[Flaw]:
-        """One that the database can't take must not keep the others out. Raises its fault where it takes none."""
-        flaws, faults = list[Flaw](), list[DatabaseFault]()
+        """One that can't be taken must not keep the others out. Raises its fault where none can."""
+        flaws, faults = list[Flaw](), list[Failure]()
         for change in changes:
             try:
                 flaws += self._send((change,))
-            except DatabaseFault as fault:
+            except (DatabaseFault, HubFault) as fault:
                 faults.append(fault)
                 flaws.append(Flaw(change.booking, str(fault), _reference(change)))
         if len(faults) == len(changes):

@@ -5,16 +5,12 @@ state that is kept. It may be killed at any moment: what was told and what was t
 """
 
 import random
-import sqlite3
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from pathlib import Path
 
-import psycopg
 import structlog
 from sqlalchemy import Engine
 
@@ -24,8 +20,8 @@ from hub.appointments.rows import failed_count, has_news, next_due
 from hub.appointments.source import Hint, Source, SourceAway, SourceRefuses
 from hub.appointments.sync import Sync
 from hub.appointments.telling import Teller
-from hub.database.faults import DatabaseFault, fault_of, place_of
 from hub.database.statements import Connection, open_reading_connection
+from hub.failures import failure_of
 from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command, Origin, PlanReports
 from hub.queue.requests import Source as By
@@ -297,11 +293,7 @@ class Worker:
         """Why, in one sentence that names nobody: of an error nobody foresaw, only its kind and its place."""
         if isinstance(error, SourceAway | SourceRefuses | Busy):
             return str(error)
-        if isinstance(error, DatabaseFault | sqlite3.Error | psycopg.Error):
-            return str(fault_of(error, place_of(self._engine.url)))
-        at = traceback.extract_tb(error.__traceback__)[-1:]
-        place = f" in {Path(at[0].filename).name}:{at[0].lineno}" if at else ""
-        return f"{type(error).__name__}{place}: this is a fault of the hub, please report it"
+        return str(failure_of(error, self._engine))
 
 
 def _outcome(error: Exception) -> str:

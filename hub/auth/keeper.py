@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from hub.auth.session_store import open_sessions, some_left_behind
 from hub.auth.sessions import Session, SessionBook
-from hub.database.faults import fault_of, place_of
+from hub.failures import failure_of
 from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, SignOffEnded
 from hub.queue.requests import Answer, Command, Origin, Source
 from hub.site import MINUTE_MS
@@ -108,4 +108,4 @@ class Keeper:
             except Busy:
                 continue
             except Exception as error:  # noqa: BLE001 - the next second looks again
-                log.error("sessions.not_kept", error=str(fault_of(error, place_of(self._engine.url))))  # noqa: TRY400 - one sentence says it
+                log.error("sessions.not_kept", error=str(failure_of(error, self._engine)))  # noqa: TRY400 - one sentence says it

@@ -138,7 +138,7 @@ def place_of(url: URL) -> str:
 
 
 def fault_of(error: BaseException, place: str) -> DatabaseFault:
-    """The fault behind an error of a driver or of SQLAlchemy."""
+    """The fault behind an error of a driver, or of SQLAlchemy around one; of other errors see `hub.failures`."""
     if isinstance(error, DatabaseFault):
         return error
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

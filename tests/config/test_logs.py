@@ -24,8 +24,12 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 
 def refuse_row_of(name: str) -> None:
-    """As PostgreSQL does it."""
-    raise ValueError(f"duplicate key\nDETAIL:  Failing row contains (mairie, 1, {name}).")
+    """As PostgreSQL does it; what led there, and what goes with it, quotes the name too."""
+    try:
+        int(name)
+    except ValueError as wrong:
+        row = ValueError(f"duplicate key\nDETAIL:  Failing row contains (mairie, 1, {name}).")
+        raise ExceptionGroup(f"of {name}", [row, KeyError(name)]) from wrong
 
 
 def test_what_happened_is_logged_with_its_fields() -> None:
@@ -56,19 +60,21 @@ def test_a_visitors_name_is_never_logged_even_by_mistake() -> None:
         assert "open" not in stream.getvalue()
 
 
-def test_a_traceback_shows_no_values_of_variables_and_no_row_of_the_database() -> None:
+def test_a_traceback_leads_to_the_error_and_shows_no_value_and_no_row() -> None:
     for form in ("json", "console"):
         stream = io.StringIO()
         configure(form, "info", stream)
         visitor = "Ada Example"
         try:
             refuse_row_of(visitor)
-        except ValueError:
+        except ExceptionGroup:
             structlog.get_logger().exception("command.failed")
             logging.getLogger("apscheduler").exception("job failed")
         said = stream.getvalue()
-        assert said.count("Traceback") == 2
         assert visitor not in said
+        kinds = ("builtins.ValueError", "builtins.KeyError", "builtins.ExceptionGroup")
+        assert [said.count(kind) for kind in kinds] == [4, 2, 2]
+        assert said.count("in refuse_row_of") == 4
 
 
 def test_the_console_is_for_a_terminal_and_json_for_all_else() -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
 
 from hub.database.engine import open_engine, open_writer_connection
 from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
+from hub.failures import HubFault
 from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt
+from hub.queue.commands import ANYWHERE
 from hub.queue.requests import (
     Answer,
     Command,
@@ -67,6 +70,7 @@ class Stand:
         self.losses = 0
         self.order: list[str] = []
         self._numbers = iter(range(1, 1_000_000))
+        self.metrics = Metrics("test")
         adopt(engine, self.site, TUESDAY_AT_TEN)
         self.writer = Writer(
             engine=engine,
@@ -74,7 +78,7 @@ class Stand:
             now_ms=lambda: TUESDAY_AT_TEN,
             mean_visit_ms=lambda _: None,
             after_commit=self._committed,
-            metrics=Metrics("test"),
+            metrics=self.metrics,
             after_loss=self._lost,
         )
 
@@ -546,6 +550,23 @@ def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
     assert isinstance(outcome, DatabaseFault)
     assert "Inventée" not in said.out + said.err + str(outcome)
     assert "command.failed" in said.out + said.err
+
+
+def test_an_error_of_the_hub_is_no_fault_of_the_database_and_what_it_quotes_is_told_nobody(stand, monkeypatch):
+    name = "Zoé Exemple-Inventée"
+
+    def fails(*_: object) -> None:
+        raise KeyError(name)
+
+    stand.start()
+    monkeypatch.setitem(ANYWHERE, Issue, fails)
+    with capture_logs() as logs:
+        outcome = stand.do(stand.issue())
+    assert isinstance(outcome, HubFault)
+    assert str(outcome).startswith("KeyError in test_writer.py:")
+    assert [each["error"] for each in logs if each["event"] == "command.failed"] == [str(outcome)]
+    assert name not in str(outcome)
+    assert "suivant_database_errors_total{" not in stand.metrics.text().decode()
 
 
 def test_committed_is_what_the_publisher_gets(stand):

@@ -1,0 +1,31 @@
+"""What went wrong where anything may: the database, or the hub itself by an error that nobody foresaw."""
+
+import sqlite3
+import traceback
+from pathlib import Path
+from typing import TypeAlias
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from hub.database.faults import DatabaseFault, fault_of, place_of
+
+
+class HubFault(Exception):
+    """An error in the hub's own code. Its text may quote what somebody typed: only its kind and its place are told."""
+
+    def __init__(self, error: BaseException) -> None:
+        at = traceback.extract_tb(error.__traceback__)[-1:]
+        place = f" in {Path(at[0].filename).name}:{at[0].lineno}" if at else ""
+        super().__init__(f"{type(error).__name__}{place}: this is a fault of the hub, please report it")
+
+
+Failure: TypeAlias = DatabaseFault | HubFault
+
+
+def failure_of(error: BaseException, engine: Engine) -> Failure:
+    """Of the database where it or its driver raised the error."""
+    if isinstance(error, DatabaseFault | DBAPIError | sqlite3.Error | psycopg.Error):
+        return fault_of(error, place_of(engine.url))
+    return error if isinstance(error, HubFault) else HubFault(error)
