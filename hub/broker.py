@@ -64,7 +64,8 @@ HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
 
 # A node of another version may warn of what is not known here.
 _OTHER_WARNING = "other"
-_WARNING_LABELS = frozenset({*wire.NodeWarning, _OTHER_WARNING})
+_STUCK = "stuck"
+_WARNING_LABELS = frozenset({*wire.NodeWarning, _STUCK, _OTHER_WARNING})
 
 
 class _OnlyId(msgspec.Struct):
@@ -329,7 +330,8 @@ class Broker:
     def _hear_telemetry(self, node: Node, telemetry: wire.Telemetry) -> None:
         if telemetry.stuck or telemetry.warnings:
             log.warning("node.warns", node=node.name, stuck=telemetry.stuck, warnings=telemetry.warnings)
-        self._warnings[node.name] = frozenset(map(_label, telemetry.warnings))
+        labels = {_label(each) for each in telemetry.warnings}
+        self._warnings[node.name] = frozenset(labels | {_STUCK} if telemetry.stuck else labels)
         self._count_nodes()
 
     def _count_nodes(self) -> None:

@@ -3,11 +3,14 @@
 The body of each may run twice and come late; nothing that a stop or a step of the clock may lose is kept here.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.figures.visits import Visits
 from hub.queue.hours import last_ended_day, local_day
@@ -35,6 +38,8 @@ SESSIONS_KEPT_MS = 8 * DAY_MS
 # A time that is there once on every night.
 FULL_PASS_AT = (3, 40)
 FULL_PASS_SPREAD_S = 1200
+# How soon a clock that was set back is noticed.
+CLOCK_LOOK_S = 5.0
 _JOB = Origin(Source.JOB, "chores")
 
 
@@ -59,6 +64,8 @@ class Chores:
         self._do = do
         # The last day that was ended, and on which day.
         self._ended = "", ""
+        self._stopping = threading.Event()
+        self._clock = threading.Thread(target=self._watch_clock, name="chores' clock", daemon=True)
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
         self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
@@ -80,10 +87,27 @@ class Chores:
             self._slices(AlignExpected(origin=_JOB, service=service.name))
         self.measure()
         self._scheduler.start()
+        self._clock.start()
 
     def stop(self) -> None:
+        self._stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+            self._clock.join()
+
+    def catch_up(self) -> None:
+        """What waits for longer than its interval is done now: the system's clock was set back, and it would wait on.
+
+        APScheduler goes by that clock alone; a booking made meanwhile would be seen only once it has caught up.
+        """
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, IntervalTrigger) and job.next_run_time - now > job.trigger.interval:
+                job.modify(next_run_time=now)
+
+    def _watch_clock(self) -> None:
+        while not self._stopping.wait(CLOCK_LOOK_S):
+            self.catch_up()
 
     def end_days(self) -> None:
         """Ends every day whose end has come, slice by slice. A day that is ended already changes nothing.

@@ -132,10 +132,11 @@ class Metrics:
         """All of it as Prometheus reads it, of CONTENT_TYPE."""
         return generate_latest(self.registry)
 
-    def command(self, kind: str, outcome: Outcome, seconds: float) -> None:
-        """A command was answered, so long after it was put into the queue."""
+    def command(self, kind: str, outcome: Outcome, waited_s: float | None) -> None:
+        """A command was answered, so long after it was put into the queue; None where nobody in person waited."""
         self._commands.labels(kind, outcome).inc()
-        self._answer.observe(seconds)
+        if waited_s is not None:
+            self._answer.observe(waited_s)
 
     def refused(self, code: str) -> None:
         """`code`: of a `hub.queue.refusals.Refusal`."""
@@ -174,7 +175,7 @@ class Metrics:
             self._nodes.labels(role).set(count)
 
     def node_warnings(self, counts: Mapping[str, int]) -> None:
-        """How many nodes online say each warning: of `protocol.messages.NodeWarning`, or `other`."""
+        """How many nodes online say each warning: of `protocol.messages.NodeWarning`, `stuck` or `other`."""
         for warning, count in counts.items():
             self._warnings.labels(warning).set(count)
 

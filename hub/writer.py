@@ -23,7 +23,7 @@ from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
 from hub.queue.commands import STATEMENTS, run
-from hub.queue.requests import Admit, Answer, Command, ExpireCalled, ExpireExpected, RefusedAnswer
+from hub.queue.requests import Admit, Answer, Command, ExpireCalled, ExpireExpected, RefusedAnswer, Source
 from hub.queue.transaction import Effects, GivesWay, Work
 from hub.site_index import SiteIndex
 
@@ -41,6 +41,7 @@ SWITCH_S = 0.0002
 LATER_WAITS_S = 1.0
 # What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
 # share a commit, and still take no longer than a slice may.
+_NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 _MARKS = (ExpireExpected, ExpireCalled, Admit)
 MARKS_TOGETHER = 8
 
@@ -245,7 +246,7 @@ class Writer:
     def _count(self, tasks: Sequence[Task], committed: Sequence[Committed], seconds: float) -> None:
         self._metrics.batch(len(tasks), seconds)
         for task, done in zip(tasks, committed, strict=True):
-            self._metrics.command(_kind(task), done.outcome, time.monotonic() - task.since_s)
+            self._metrics.command(_kind(task), done.outcome, _waited_s(task))
             if isinstance(done.answer, RefusedAnswer) and done.outcome is Outcome.REFUSED:
                 self._metrics.refused(done.answer.code)
 
@@ -268,7 +269,7 @@ class Writer:
         fault = failure_of(error, self._engine)
         if isinstance(fault, DatabaseFault):
             self._metrics.database_error(fault)
-        self._metrics.command(_kind(task), Outcome.FAILED, time.monotonic() - task.since_s)
+        self._metrics.command(_kind(task), Outcome.FAILED, _waited_s(task))
         log.error(
             "command.failed",
             command=type(task.command).__name__,
@@ -336,6 +337,11 @@ def _call(callback: Callable[[A], None], value: A) -> None:
 
 def _kind(task: Task) -> str:
     return type(task.command).__name__
+
+
+def _waited_s(task: Task) -> float | None:
+    """How long somebody, or a node, has waited for the answer; None where nobody does."""
+    return None if task.command.origin.source in _NOBODY_WAITS else time.monotonic() - task.since_s
 
 
 def _outcome(work: Work, answer: Answer) -> Outcome:

@@ -14,8 +14,6 @@ from hub.auth.ldap_directory import (
     NowS,
     Reader,
     Searcher,
-    may_be_account,
-    may_be_password,
     servers_of,
     spelling_of,
 )
@@ -24,7 +22,7 @@ from hub.auth.ldap_groups import group_names
 from hub.auth.ldap_names import LDAP_PORT, LDAPS_PORT, Address, bind_name, dn_key, escaped, is_under
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, ServerTalk
-from hub.auth.people import one_spelling
+from hub.auth.people import may_be_account, may_be_password, one_spelling
 from hub.findings import Finding, Level
 from hub.site import LdapDirectory
 
@@ -117,7 +115,9 @@ def _look(reader: Reader, person: str | None, password: str | None, found: list[
     if person is None or password is None:
         found.append(Finding(Level.NOTE, "base and groups are seen as a person alone: name one, and type the password"))
         return
-    name = bind_name(reader.described.bind_as, person) if may_be_account(person) and may_be_password(password) else None
+    account = one_spelling(person)
+    may_be = may_be_account(account) and may_be_password(password)
+    name = bind_name(reader.described.bind_as, account) if may_be else None
     if name is None or not link.bind(name, password).ok:
         found.append(_wrong(f"{person!r} is not let in: password wrong, account closed, or bind_as not right"))
         return
@@ -191,7 +191,7 @@ def _group(searcher: Searcher, group: str, base: str) -> Finding:
 
 
 def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding]:
-    if not may_be_account(person):
+    if not may_be_account(one_spelling(person)):
         yield _wrong(f"{person!r} can be nobody's account")
         return
     asked = reader.filter_for(person)

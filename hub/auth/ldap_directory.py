@@ -19,7 +19,7 @@ from hub.auth.ldap_link import Bound, Link
 from hub.auth.ldap_names import bind_name, dn_key, escaped, is_distinguished, parse_address
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.ldap_servers import WHOLE_S, Servers, ServerTalk, Service
-from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason, one_spelling
+from hub.auth.people import LoginRefused, Person, Reason, may_be_account, may_be_password, one_spelling
 from hub.auth.roles import Role
 from hub.site import LdapDirectory
 from protocol.environment import PREFIX, WrongSetting
@@ -82,7 +82,7 @@ class MunicipalDirectory:
 
     def log_in(self, account: str, password: str, /) -> Person:
         # A bind without a password succeeds as nobody: it must never be sent.
-        if not may_be_account(account) or not may_be_password(password):
+        if not may_be_account(one_spelling(account)) or not may_be_password(password):
             raise LoginRefused(Reason.WRONG)
         try:
             known = self._servers.ask(partial(self._reader.log_in, account=account, password=password))
@@ -283,20 +283,6 @@ def spelling_of(searcher: Searcher, dn: str) -> str | None:
             raise
         return None
     return next((each.dn for each in found.entries), None)
-
-
-def may_be_account(account: str) -> bool:
-    return bool(one_spelling(account)) and len(account) <= MAX_ACCOUNT and account.strip().isprintable()
-
-
-def may_be_password(password: str) -> bool:
-    if not password or len(password) > MAX_PASSWORD or "\0" in password:
-        return False
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _let_in(bound: Bound, entry: Entry | None) -> bool:

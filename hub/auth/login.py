@@ -9,7 +9,6 @@ is away the answer does: only of a local account does anybody say that the passw
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from unicodedata import category
 
 import structlog
 
@@ -17,7 +16,7 @@ from hub.auth.account_store import LocalAccount
 from hub.auth.attempts import Attempts, Try
 from hub.auth.directory import Directory
 from hub.auth.passwords import matches
-from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason, one_spelling
+from hub.auth.people import LoginRefused, Person, Reason, may_be_account, may_be_password, one_spelling
 from hub.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -70,7 +69,7 @@ class Login:
         return person
 
     def _admit(self, account: str, password: str, address: str) -> Person:
-        if not (_may_be_account(account) and _may_be_password(password)):
+        if not (may_be_account(account) and may_be_password(password)):
             raise LoginRefused(Reason.WRONG)
         with self._counting:
             begun = self._attempts.begin(account, address, self._now_ms())
@@ -128,16 +127,6 @@ class Login:
         """What a wrong password of anybody else takes, too; neither the account nor the password is sent."""
         with suppress(LoginRefused), self._asking[known].turn():
             self._directory.log_in(NOBODY, NOBODY)
-
-
-def _may_be_account(text: str) -> bool:
-    return 0 < len(text) <= MAX_ACCOUNT and text.isprintable()
-
-
-def _may_be_password(text: str) -> bool:
-    """An empty one is none: a directory takes it for an anonymous login, which succeeds (RFC 4513, 5.1.2)."""
-    # Half of a pair of surrogates is no sign; it comes of a JSON document alone.
-    return 0 < len(text) <= MAX_PASSWORD and not any(category(sign) == "Cs" for sign in text)
 
 
 class _Lane:

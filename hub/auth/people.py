@@ -1,6 +1,7 @@
 """A person as a directory or a local account tells of them, and what may come of a login."""
 
 from enum import StrEnum
+from unicodedata import category
 
 from msgspec import Struct
 
@@ -48,3 +49,14 @@ class Reason(StrEnum):
 def one_spelling(account: str) -> str:
     """What was typed as the one spelling of it: directories tell no capitals apart."""
     return account.strip().casefold()
+
+
+def may_be_account(account: str) -> bool:
+    """By its one spelling: whether anybody could be called so."""
+    return 0 < len(account) <= MAX_ACCOUNT and account.isprintable()
+
+
+def may_be_password(text: str) -> bool:
+    """An empty one is none: a directory takes it for an anonymous login, which succeeds (RFC 4513, 5.1.2)."""
+    # A directory may take a zero for the end; half of a pair of surrogates, from a JSON document alone, is no sign.
+    return 0 < len(text) <= MAX_PASSWORD and not any(sign == "\0" or category(sign) == "Cs" for sign in text)

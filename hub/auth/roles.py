@@ -10,7 +10,6 @@ class Role(StrEnum):
     RECEPTION = "reception"
     SUPERVISOR = "supervisor"
     ADMINISTRATOR = "administrator"
-    PUBLIK = "publik"
     METRICS = "metrics"
     INTRANET = "intranet"
 

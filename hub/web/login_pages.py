@@ -90,8 +90,6 @@ class LoginPages:
 
     async def _person(self, account: str, password: str, address: str) -> Person:
         """Raises LoginRefused."""
-        if not 0 < len(account.strip()) <= MAX_ACCOUNT or not 0 < len(password) <= MAX_PASSWORD:
-            raise LoginRefused(Reason.WRONG)
         if self._threads.statistics().tasks_waiting >= LOGINS_IN_WAIT:
             raise LoginRefused(Reason.AWAY)
         return await to_thread.run_sync(partial(self._gate.log_in, account, password, address), limiter=self._threads)

@@ -131,6 +131,7 @@ def test_who_is_not_let_in_is_counted_by_its_reason(small_login, metrics, accoun
         ("b" * (MAX_ACCOUNT + 1), "bon mot de passe"),
         ("b.exemple", "b" * (MAX_PASSWORD + 1)),
         ("b.exemple\0", "bon mot de passe"),
+        ("b.exemple", "bon\0mot de passe"),
         ("b.exemple", "\ud800"),
     ],
 )

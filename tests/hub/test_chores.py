@@ -2,8 +2,10 @@
 
 import threading
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.triggers.interval import IntervalTrigger
 from structlog.testing import capture_logs
 
 from hub.absence import Absence, due
@@ -23,7 +25,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from hub.writer import Busy
-from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, round_the_clock, town
+from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, only, round_the_clock, town
 
 EVENING = moment("2026-11-24 18:00")
 
@@ -85,6 +87,26 @@ def test_the_log_tells_of_a_days_end_that_ended_something_and_of_no_other(queue)
         Doing(queue).chores.end_days()
     (told,) = logs
     assert (told["event"], told["tickets"]) == ("day.ended", 70)
+
+
+def test_a_clock_that_is_set_back_keeps_no_chore_waiting(queue):
+    chores = Doing(queue).chores
+    chores.start()
+    try:
+        jobs = chores._scheduler.get_jobs()
+        by_interval = [job for job in jobs if isinstance(job.trigger, IntervalTrigger)]
+        nightly = only([job for job in jobs if job not in by_interval])
+        night = nightly.next_run_time
+        for job in by_interval:
+            # As it looks once the clock is three hours back.
+            job.modify(next_run_time=job.next_run_time + timedelta(hours=3))
+        chores.catch_up()
+        assert len(by_interval) == 6
+        latest = datetime.now(UTC) + timedelta(seconds=1)
+        assert all(job.next_run_time - job.trigger.interval < latest for job in by_interval)
+        assert nightly.next_run_time == night
+    finally:
+        chores.stop()
 
 
 def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):

@@ -312,6 +312,16 @@ def test_warnings_that_the_hub_does_not_know_are_one_series(town_hall):
     assert "odd_" not in hub.hub.metrics.text().decode()
 
 
+def test_a_button_that_hangs_is_counted_while_it_does(town_hall):
+    hub = town_hall
+    with node(hub, "button-1") as button:
+        _tell(button, NodeTopic.STATUS, NodeStatus(online=True, role=Role.DESK_BUTTON, version="1", boot="b"))
+        _tell(button, NodeTopic.TELEMETRY, Telemetry(uptime_s=1, memory_mib=1.0, stuck=(17,)))
+        eventually(lambda: _warned(hub, "stuck") == 1)
+        _warn(button)
+        eventually(lambda: _warned(hub, "stuck") == 0)
+
+
 def _tell(sender, topic, message):
     sender.peer.publish(sender.topics.node(sender.name, topic), encode(message))
 

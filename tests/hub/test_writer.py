@@ -22,6 +22,7 @@ from hub.queue.requests import (
     Answer,
     Command,
     DoneAnswer,
+    ForgetRequests,
     Issue,
     Origin,
     Refresh,
@@ -487,6 +488,17 @@ def test_a_flood_of_messages_that_ask_for_nothing_keeps_nobody_from_an_answer(st
     stand.start()
     assert isinstance(asked.outcome(), TicketAnswer)
     assert flood < 100_000
+
+
+def test_how_long_a_job_waited_is_not_among_what_people_wait(stand):
+    stand.start()
+    stand.do(stand.issue())
+    stand.do(Asked(ForgetRequests(origin=Origin(Source.JOB, "chores"), before_ms=0)))
+    # The writer counts when it has told.
+    stand.writer.stop()
+    counted = stand.metrics.text().decode()
+    assert "suivant_command_seconds_count 1.0" in counted
+    assert 'suivant_commands_total{kind="ForgetRequests",outcome="done"} 1.0' in counted
 
 
 def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):

@@ -16,6 +16,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, func, insert, select
+from sqlalchemy.pool import QueuePool
 
 from hub.appointments.list_state import ListState
 from hub.auth.account_store import LocalAccount, read_account
@@ -243,6 +244,15 @@ class Stand:
     def stop(self) -> None:
         self.writer.stop()
         self.outbox.stop()
+        self._wait_for_readers()
+
+    def _wait_for_readers(self) -> None:
+        """What is read for somebody who has left is read to its end, on a thread: its connection would stay open."""
+        pool = self.engine.pool
+        until_s = time.monotonic() + ANSWER_LIMIT_S
+        while isinstance(pool, QueuePool) and pool.checkedout():
+            assert time.monotonic() < until_s, "a connection was never given back"
+            time.sleep(0.01)
 
     def _do(self, command: Command) -> Awaitable[Answer]:
         return asyncio.wrap_future(self.put(command))

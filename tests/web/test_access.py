@@ -153,7 +153,6 @@ def test_a_route_without_a_row_keeps_the_hub_from_starting(method: str) -> None:
         (Role.INTRANET, "GET", "/api/v1/tickets/{ticket}"),
         (Role.INTRANET, "GET", "/desks/{desk}"),
         (Role.INTRANET, WS, "/api/v1/desks/{desk}/live"),
-        (Role.PUBLIK, "GET", "/api/v1/appointments"),
     ],
 )
 def test_what_must_not_be_stays_out_of_the_table(role: Role, method: str, template: str) -> None:
