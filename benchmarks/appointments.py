@@ -100,9 +100,9 @@ class Holds(Metrics):
         before, self._stolen = self._stolen, stolen()
         self._undisturbed = self._stolen == before
 
-    def command(self, kind: str, outcome: Outcome, seconds: float) -> None:
+    def command(self, kind: str, outcome: Outcome, waited_s: float | None) -> None:
         """Told after its batch; what is no person's command is alone in it."""
-        super().command(kind, outcome, seconds)
+        super().command(kind, outcome, waited_s)
         if kind != "Press":
             self.held.append((self._last_s, kind, self._undisturbed))
 
