@@ -6,7 +6,6 @@ import re
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,8 +18,8 @@ from hub.database.engine import open_engine
 from hub.database.lock import hold_site
 from hub.database.migration import migrate
 from hub.listening import PortNotFree, listen
+from tests.forked import run
 
-REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = Path(hub.__file__).with_name("example-site.yaml")
 
 Fault = Callable[[Path], AbstractContextManager[dict[str, str]]]
@@ -109,15 +108,7 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
 def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """A hub that ends by itself."""
     settings = {"SUIVANT_SITE_FILE": str(EXAMPLE), "SUIVANT_HTTP_PORT": "0", "SUIVANT_BROKER_PORT": "1"} | environ
-    return subprocess.run(
-        [sys.executable, "-m", "hub", "hub"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("hub", environ={"PATH": os.environ["PATH"]} | settings, folder=folder)
 
 
 @pytest.mark.parametrize(

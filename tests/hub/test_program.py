@@ -3,12 +3,9 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,9 +14,9 @@ from protocol.instants import Instant
 from protocol.messages import Beat, HubStatus, IssueTicket, Parser, TicketReply
 from protocol.topics import Topics
 from tests.broker import peer, start_broker
+from tests.forked import Forked, run
 from tests.hub.standing import NodePeer, new_id, until
 
-REPOSITORY = Path(__file__).parents[2]
 SITE = "town-hall"
 PRINTER = "printer-1"
 # Open day and night, so that the test works at any hour.
@@ -62,16 +59,10 @@ class Program:
             "SUIVANT_LOG": "json",
             **more,
         }
-        self._environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | settings | broker.environ("hub")
+        self._environ = {"PATH": os.environ["PATH"]} | settings | broker.environ("hub")
         self._folder = folder
         self._browser = None
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "hub", "hub"],
-            env=self._environ,
-            cwd=folder,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = Forked("hub", environ=self._environ, folder=folder)
         self.log: list[str] = []
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -119,15 +110,9 @@ class Program:
     def _make_account(self):
         """Where an earlier run has made it, this one refuses."""
         (self._folder / "password").write_text(PASSWORD, encoding="utf-8")
-        command = [sys.executable, "-m", "hub", "admin", "create", ACCOUNT, "--name", "Compte de secours"]
+        command = ["admin", "create", ACCOUNT, "--name", "Compte de secours", "--password-file", "password"]
         roles = [part for role in ("administrator", "agent") for part in ("--role", role)]
-        subprocess.run(
-            [*command, *roles, "--password-file", "password"],
-            env=self._environ,
-            cwd=self._folder,
-            check=False,
-            capture_output=True,
-        )
+        run(*command, *roles, environ=self._environ, folder=self._folder)
 
     def close(self):
         if self._browser is not None:
@@ -135,6 +120,7 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self._reader.join(LIMIT_S)
         self.process.stderr.close()
 
     def end(self, number=signal.SIGTERM):

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,6 +22,7 @@ from hub.site import Node, Site
 from protocol.messages import DeskOutcome, DeskReply, HallState, Refused, Role, TicketReply
 from tests.broker import Broker
 from tests.checkers import Rows, check_all, check_order, read
+from tests.forked import Forked
 from tests.torture.load import Load, open_broker
 
 DESKS = 40
@@ -161,12 +160,11 @@ class HubProcess:
     def __init__(self, environ: dict[str, str], log: Path) -> None:
         self._environ = environ
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "hub", "hub"]
-            self._process = subprocess.Popen(command, env=os.environ | self._environ, stdout=log, stderr=log)
+        environ = os.environ | self._environ
+        self._process = Forked("hub", environ=environ, folder=self._log.parent, to=(self._log, self._log))
 
     def kill(self, *, after_s: float = 0.0) -> None:
         """As a power cut would. The pause is what makes the moment random, nothing waits for it."""

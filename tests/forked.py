@@ -1,0 +1,103 @@
+"""The hub's programs, each in a process of its own, forked off one that has imported all of it already.
+
+A test meets the real program: its `main`, with an environment, a folder, streams and signals of its own, which may be
+killed. Only importing it, most of a start, is not done anew hundreds of times. That it starts from nothing too is what
+the demo's tests try, those of the command line and of the wheel.
+"""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TextIO
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["hub.__main__", "hub.app", "hub.people_commands"])
+
+
+class Forked:
+    """`suivant` with these arguments, under way. `to`: what its output and its errors are added to; else `stderr`."""
+
+    def __init__(
+        self, *arguments: str, environ: Mapping[str, str], folder: Path, to: tuple[Path, Path] | None = None
+    ) -> None:
+        self.stderr: TextIO | None = None
+        if to is not None:
+            self._process = self._start(arguments, dict(environ), folder, *to)
+            return
+        reading, writing = _context.Pipe(duplex=False)
+        with reading, writing:
+            self._process = self._start(arguments, dict(environ), folder, None, writing)
+            self.stderr = os.fdopen(os.dup(reading.fileno()), encoding="utf-8")
+
+    @staticmethod
+    def _start(*asked: object) -> "multiprocessing.process.BaseProcess":
+        process = _context.Process(target=_serve, args=asked, daemon=True)
+        process.start()
+        return process
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, limit_s: float | None = None) -> int:
+        """Its exit status. Raises TimeoutExpired."""
+        self._process.join(limit_s)
+        status = self._process.exitcode
+        if status is None:
+            raise subprocess.TimeoutExpired("hub", limit_s or 0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def run(
+    *arguments: str, environ: Mapping[str, str], folder: Path, limit_s: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """One that ends by itself, and what it said."""
+    with tempfile.TemporaryDirectory() as said:
+        output, errors = Path(said) / "output", Path(said) / "errors"
+        child = Forked(*arguments, environ=environ, folder=folder, to=(output, errors))
+        try:
+            status = child.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+        return subprocess.CompletedProcess(arguments, status, output.read_text("utf-8"), errors.read_text("utf-8"))
+
+
+def _serve(
+    arguments: tuple[str, ...], environ: dict[str, str], folder: Path, output: Path | None, errors: Path | Connection
+) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(folder)
+    if output is not None:
+        _lead(1, output)
+    _lead(2, errors)
+    from hub.__main__ import main
+
+    sys.argv = ["suivant", *arguments]
+    sys.exit(main(arguments))
+
+
+def _lead(stream: int, to: Path | Connection) -> None:
+    if isinstance(to, Connection):
+        os.dup2(to.fileno(), stream)
+        to.close()
+        return
+    with to.open("ab") as file:
+        os.dup2(file.fileno(), stream)
