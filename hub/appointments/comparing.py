@@ -114,7 +114,9 @@ def _of_told(
 ) -> Iterator[BookingChange]:
     for booking in told.values():
         if booking.service not in window.services:
-            flaws.append(Flaw(booking.id, f"the site has no service {booking.service!r}", booking.reference))
+            # What stands there is not repeated: a shifted column may hold a name.
+            why = f"its service is none of the site's, which are {', '.join(sorted(window.services))}"
+            flaws.append(Flaw(booking.id, why, booking.reference))
             continue
         # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
         yield from (CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ()))

@@ -58,7 +58,9 @@ class FileSource(ToldNothing):
         self._zone = ZoneInfo(zone)
         self._now_ms = now_ms
         self._is_expected = is_expected
-        self._read: _Stamp | None = None
+        # The file that was read last, and the listing's own moment: one that was not kept is never asked about.
+        self._read: tuple[_Stamp, int] | None = None
+        self._as_of_ms = 0
         self._seen: tuple[_Stamp, int] | None = None
         self._was_there = False
 
@@ -71,22 +73,23 @@ class FileSource(ToldNothing):
     def list_all(self, _first_day: str, _last_day: str) -> Listing:
         """All of the file. Raises SourceAway where it can't be read, or was there and is not."""
         now_ms = self._now_ms()
-        self._read = None
+        self._read, self._as_of_ms = None, max(now_ms, self._as_of_ms + 1)
         stamp = self._stamp()
         if stamp is None:
-            return Listing((), as_of_ms=now_ms)
+            return Listing((), as_of_ms=self._as_of_ms)
         raw = self._bytes()
         settled = self._stamp() == stamp and self._is_settled(stamp, now_ms)
         listing = read_listing(self._text(raw if settled else _whole_lines(raw)), self._path.name, self._zone, now_ms)
         if settled:
-            self._read = stamp
-        return Listing(listing.bookings, listing.flaws, listing.complete and settled, now_ms)
+            self._read = stamp, self._as_of_ms
+        return Listing(listing.bookings, listing.flaws, listing.complete and settled, self._as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
-        """Nothing, where the file is the one that was read last."""
+        """Nothing, where the file is the one of the listing of then."""
         stamp = self._stamp()
-        unchanged = stamp == self._read
-        return Listing((), as_of_ms=max(since_ms, self._now_ms())) if unchanged else None
+        if stamp is None:
+            return Listing((), as_of_ms=since_ms)
+        return Listing((), as_of_ms=since_ms) if self._read == (stamp, since_ms) else None
 
     def look_up(self, _hints: Sequence[Hint]) -> Listing:
         return Listing((), as_of_ms=self._now_ms())

@@ -205,15 +205,25 @@ def test_a_file_from_a_machine_whose_clock_is_ahead_is_whole_once_it_stays_the_s
 
 def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(file):
     file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;")
-    file.list()
-    unchanged = file.source.list_changed(0)
+    kept_ms = file.list().as_of_ms
+    unchanged = file.source.list_changed(kept_ms)
     assert unchanged.bookings == ()
     assert not unchanged.complete
     file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;", "8;civil;2026-11-24 09:00;A8;;")
-    assert file.source.list_changed(0) is None
-    assert len(file.list().bookings) == 2
+    assert file.source.list_changed(unchanged.as_of_ms) is None
+    listing = file.list()
+    assert len(listing.bookings) == 2
     file.age(HOUR)
-    assert file.source.list_changed(0) is None, "another time is another file"
+    assert file.source.list_changed(listing.as_of_ms) is None, "another time is another file"
+
+
+def test_a_file_whose_listing_was_not_kept_is_read_again(file):
+    file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;")
+    kept_ms = file.list().as_of_ms
+    file.write(HEAD, "7;civil;2026-11-24 09:00;A7;;", "8;civil;2026-11-24 09:00;A8;;")
+    file.list()
+    assert file.source.list_changed(kept_ms) is None
+    assert len(file.list().bookings) == 2
 
 
 def test_without_a_file_there_are_no_appointments_and_nothing_is_said(file):
