@@ -133,6 +133,7 @@ class Printer:
                 return Result(Outcome.UNKNOWN)
             answers = wire.receive(min(left_ms, WATCH_MS))
             heard = heard or bool(answers)
+            self._owed = max(0, self._owed - sum(is_answer(byte) for byte in answers))
             if any(is_fence(byte) for byte in answers):
                 self._fences_known = True
                 return Result(Outcome.PRINTED)
@@ -142,6 +143,7 @@ class Printer:
                     return Result(Outcome.UNKNOWN, fault)
             if not answers:
                 wire.send(question(Ask.PRINTER), STALLED_MS)
+                self._owed += 1
 
     def _fault_after(self, wire: Wire, fault: Fault) -> Fault:
         try:
@@ -184,7 +186,8 @@ class Printer:
             answers = [byte for byte in wire.receive(left_ms) if is_answer(byte)]
             if answers and self._owed:
                 # Whether this answers the question or an earlier one cannot be known.
-                break
+                self._owed = max(0, self._owed + 1 - len(answers))
+                return None
             if answers:
                 return answers[-1]
         self._owed += 1

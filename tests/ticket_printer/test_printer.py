@@ -11,7 +11,7 @@ import pytest
 from nodes.ticket_printer.paper import as_text
 from nodes.ticket_printer.pictures import samples
 from nodes.ticket_printer.printer import Outcome, Printer, Result
-from nodes.ticket_printer.status import Fault
+from nodes.ticket_printer.status import FENCE, Ask, Fault, question
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import PairedPrinter, Served, TcpPrinter
@@ -147,6 +147,43 @@ def test_answers_that_come_one_late_are_never_read_as_a_fault(bench: Bench) -> N
         assert result.fault is None
         assert bench.printer.look().fault is None
         assert len(bench.papers) == count
+
+
+class SlowWire:
+    """To a printer that is well, on a clock of its own: each answer comes `late_ms` after its question."""
+
+    answers = True
+
+    def __init__(self) -> None:
+        self.now_ms, self.late_ms = 0, 5
+        self._coming: list[tuple[int, int]] = []
+
+    def send(self, data: bytes, _timeout_ms: int) -> None:
+        if data.endswith(FENCE):
+            self._coming.append((self.now_ms + 200, 0x00))
+        elif data in {question(each) for each in Ask}:
+            self._coming.append((self.now_ms + self.late_ms, 0x12))
+
+    def receive(self, timeout_ms: int) -> bytes:
+        first_ms = min((at_ms for at_ms, _ in self._coming), default=self.now_ms + timeout_ms)
+        self.now_ms = max(self.now_ms, min(first_ms, self.now_ms + timeout_ms))
+        here = bytes(byte for at_ms, byte in self._coming if at_ms <= self.now_ms)
+        self._coming = [each for each in self._coming if each[0] > self.now_ms]
+        return here
+
+    def close(self) -> None:
+        pass
+
+
+def test_one_late_answer_before_a_ticket_silences_no_printer() -> None:
+    wire = SlowWire()
+    printer = Printer(lambda: wire, lambda: wire.now_ms)
+    assert printer.look().answered
+    wire.late_ms = 350
+    assert printer.print(TICKET) == PRINTED
+    wire.late_ms = 5
+    printer.look()
+    assert printer.look().answered
 
 
 def test_late_answers_never_call_a_ticket_printed_that_is_not(bench: Bench) -> None:
