@@ -25,7 +25,7 @@ from tests.listening import search_path, until_it_listens
 
 SITE = "mairie"
 OBSERVER = "observer"
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 
 
 def free_port() -> int:
@@ -158,13 +158,13 @@ class Peer:
             self.client.username_pw_set(name)
         self._port = broker.port
 
-    def connect(self, timeout_s: float = 10.0) -> str:
+    def connect(self, timeout_s: float = 30.0) -> str:
         """What the broker answered, such as `connected: Success`."""
         self.client.connect("127.0.0.1", self._port, keepalive=60)
         self.client.loop_start()
         return self.change(timeout_s)
 
-    def change(self, timeout_s: float = 10.0) -> str:
+    def change(self, timeout_s: float = 30.0) -> str:
         return self._changes.get(timeout=timeout_s)
 
     def subscribe(self, *filters: str) -> None:
@@ -176,7 +176,7 @@ class Peer:
         self.client.publish(topic, payload, 1, retain)
         return self.codes.get(timeout=10)
 
-    def wait_for(self, topic: str, timeout_s: float = 10.0) -> Seen:
+    def wait_for(self, topic: str, timeout_s: float = 30.0) -> Seen:
         """The next message on this topic; others before it are passed over."""
         until = time.monotonic() + timeout_s
         while True:

@@ -17,6 +17,7 @@ from typing import Any
 
 BUTTON_PIN = 17
 LED_PIN = 27
+START_LIMIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,11 @@ class ButtonProgram:
                 stdout=log,
                 stderr=log,
             )
-        self._control = self._connect()
+        try:
+            self._control = self._connect()
+        except RuntimeError:
+            self.close()
+            raise
         threading.Thread(target=self._watch, args=(self._control,), daemon=True).start()
 
     def hold(self) -> None:
@@ -69,7 +74,7 @@ class ButtonProgram:
         time.sleep(held_s)
         self.let_go()
 
-    def next_flash(self, on: bool, timeout_s: float = 10.0) -> Flash:
+    def next_flash(self, on: bool, timeout_s: float = 30.0) -> Flash:
         """The lamp's next change to this."""
         until = time.monotonic() + timeout_s
         while True:
@@ -82,7 +87,7 @@ class ButtonProgram:
         self._process.send_signal(number)
         return self.wait()
 
-    def wait(self, timeout_s: float = 10.0) -> int:
+    def wait(self, timeout_s: float = 30.0) -> int:
         assert self._process is not None
         return self._process.wait(timeout_s)
 
@@ -90,7 +95,7 @@ class ButtonProgram:
         lines = (self.folder / "log").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def logged(self, event: str, timeout_s: float = 10.0) -> dict[str, Any]:
+    def logged(self, event: str, timeout_s: float = 30.0) -> dict[str, Any]:
         """The first log line of this event, waited for."""
         until = time.monotonic() + timeout_s
         while True:
@@ -109,7 +114,7 @@ class ButtonProgram:
             self._control.close()
 
     def _connect(self) -> socket.socket:
-        until = time.monotonic() + 10
+        until = time.monotonic() + START_LIMIT_S
         while True:
             client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:

@@ -15,7 +15,7 @@ from typing import Any
 from tests.broker import SITE, Broker
 from tests.ticket_printer.hub import NODE
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 
 class Program:
