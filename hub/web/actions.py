@@ -13,7 +13,7 @@ from protocol.messages import DeskMode
 class Asked:
     """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody.
 
-    `only_free`: its page showed the desk as one where nobody is.
+    `only_free`: its page showed the desk as one where nobody is. `only_own`: as the one where who asks is signed on.
     """
 
     origin: Origin
@@ -25,6 +25,7 @@ class Asked:
     to_desk: str | None = None
     confirmed: bool = False
     only_free: bool = False
+    only_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _sign_on(asked: Asked) -> Command:
 
 
 def _sign_off(asked: Asked) -> Command:
-    return q.SignOff(origin=asked.origin, desk=asked.desk)
+    return q.SignOff(origin=asked.origin, desk=asked.desk, only_own=asked.only_own)
 
 
 def _at_held(kind: type[q.AtHeld]) -> Callable[[Asked], Command]:

@@ -1,8 +1,10 @@
 """From a desk's rows to its picture. Pure: the moment comes with the rows."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 from hub.appointments.list_state import ListState
+from hub.queue.commands.ending import REOPEN_MS
 from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
@@ -35,7 +37,6 @@ CALLING_MS = 60_000
 NEXT_OFF_MS = 3_000
 LATE_MS = 15 * MINUTE_MS
 LONG_MS = 45 * MINUTE_MS
-REOPEN_MS = 10 * MINUTE_MS
 # However still a picture stands, it is drawn anew after this.
 REDRAW_MS = 60_000
 
@@ -93,7 +94,8 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
 
 
 def _may_be_called(place: Place, desk: Desk) -> bool:
-    return place.ticket.bound_desk in {None, desk.name}
+    ticket = place.ticket
+    return ticket.bound_desk == desk.name or (ticket.bound_desk is None and ticket.service in served_by(desk))
 
 
 def _waiting(place: Place, desk: str) -> Waiting:
@@ -141,8 +143,6 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
         play_ms=_said_ms(held) - FULL_MS,
         waited_ms=max(0, (held.called_ms or rows.now_ms) - arrived_ms),
-        arrived_ms=arrived_ms,
-        due_ms=held.due_ms,
         appointment_ms=held.appointment_ms,
         absent_at_ms=held.absent_at_ms,
         absence_delay_ms=service.absence_delay_min * MINUTE_MS if service else 0,
@@ -161,13 +161,15 @@ def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue,
     shown = seen[:SHOWN]
     queues = []
     sent_here = [ticket.service for _, ticket in seen if ticket.bound_desk == desk.name]
-    for name in dict.fromkeys([*desk.serves, *delays, *sent_here]):
-        service = index.service(name)
+    lost = {ticket.service: ticket.series for _, ticket in seen if index.find_service(ticket.service) is None}
+    for name in dict.fromkeys([*desk.serves, *delays, *sent_here, *lost]):
+        service = index.find_service(name)
         mine = [_row(waiting, ticket, index, desk, rows.now_ms) for waiting, ticket in shown if ticket.service == name]
         # Of a service that is not the desk's own only those count that were sent here.
         waits = rows.counts.get(name, 0) if name in served else sent_here.count(name)
         count = max(waits, len(mine))
-        queues.append(ServiceQueue(name, service.letter, service.title, delays.get(name, 0), count, tuple(mine)))
+        letter, title = (service.letter, service.title) if service else (lost[name] or "", name)
+        queues.append(ServiceQueue(name, letter, title, delays.get(name, 0), count, tuple(mine)))
     return tuple(queues)
 
 
@@ -251,23 +253,24 @@ def _is_finish_with(event: JournalRow, call: JournalRow) -> bool:
 
 def _undo(rows: DeskRows) -> UndoOffer | None:
     """What N takes back: the call just made, with what it finished; or the visit just ended."""
-    told = [event for event in rows.events if event.ticket is not None and event.event not in _SILENT]
-    if not told:
+    if not rows.holds:
         return None
     if rows.held is not None:
-        return _undo_call(told, rows.held, rows.now_ms)
-    last = told[0]
+        return _undo_call(rows.holds, rows.held, rows.now_ms)
+    last = rows.holds[0]
     if last.event != Event.FINISH or rows.desk.mode is not DeskMode.OPEN or rows.now_ms - last.at_ms >= REOPEN_MS:
         return None
     return UndoOffer(Undo.REOPEN, last.ticket or 0, last.label)
 
 
-def _undo_call(told: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOffer | None:
+def _undo_call(holds: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOffer | None:
     if held.state is not State.CALLED:
         return None
-    finished = len(told) > 1 and told[0].ticket == held.id and _is_finish_with(told[1], told[0])
-    if finished and now_ms - told[1].at_ms >= REOPEN_MS:
-        finished = False  # too late for what was finished; what was called can still be withdrawn
+    before = next(
+        (ended for call, ended in pairwise(holds) if call.ticket == held.id and _is_finish_with(ended, call)), None
+    )
+    # Too late for what was finished, what was called can still be withdrawn.
+    finished = before is not None and now_ms - before.at_ms < REOPEN_MS
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 
@@ -282,8 +285,8 @@ def _moments(rows: DeskRows) -> Iterable[int]:
     if rows.held is not None:
         yield rows.desk.last_call_ms + NEXT_OFF_MS
         yield _said_ms(rows.held) + CALLING_MS
-    if rows.events:
-        yield rows.events[0].at_ms + REOPEN_MS
+    if rows.holds:
+        yield rows.holds[0].at_ms + REOPEN_MS
     for place in rows.waiting:
         ticket = place.ticket
         overdue_ms = _overdue_from_ms(ticket)

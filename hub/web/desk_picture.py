@@ -59,8 +59,6 @@ class HeldTicket:
     timer_ms: int
     play_ms: int
     waited_ms: int
-    arrived_ms: int
-    due_ms: int
     appointment_ms: int | None = None
     absent_at_ms: int | None = None
     absence_delay_ms: int = 0

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, func, literal_column, select, true
 
 from hub.database.tables import AgentRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
 from hub.queue.states import Event
+from hub.queue.store import HOLDS
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
@@ -39,6 +40,7 @@ _HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
+_FINISH: Any = literal_column("ticket_event.event = 'finish'")
 _SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
 
 
@@ -86,7 +88,8 @@ class DeskRows:
 
     `agent`: who is signed on. `parked_ms`: when each was set aside. `expected`: the bookings of today that are not
     here; there may be more. `bookings`, `names`: of the expected ones and the held, by ticket. `events`: the desk's
-    last journal rows, newest first. `failed_reports`: what the source of bookings could not be told.
+    last journal rows, newest first; `holds`: those by which it took a ticket, let one go or ended one.
+    `failed_reports`: what the source of bookings could not be told.
     """
 
     revision: tuple[int, int]
@@ -106,6 +109,7 @@ class DeskRows:
     bookings: dict[int, Known]
     names: dict[int, str]
     events: tuple[JournalRow, ...]
+    holds: tuple[JournalRow, ...]
     failed_reports: int
 
 
@@ -162,6 +166,7 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
     parked = _read_parked(connection, site, desk.name, at_work, mine)
     expected, more_expected = _read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))
     named = [ticket.id for ticket in (*expected, *([held] if held else ())) if ticket.booking]
+    counts = read_counts(connection, site)
     absent_total = connection.scalar(select(func.count()).select_from(absent.subquery())) or 0
     return DeskRows(
         revision=read_revision(connection, site),
@@ -170,8 +175,12 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         agent=read_signed_on(connection, site, desk.name, desks[desk.name].agent),
         desks=desks,
         held=held,
-        waiting=(*_read_free(connection, site, desk.name), *_read_bound(connection, site, desk.name, away, mine)),
-        counts=read_counts(connection, site),
+        waiting=(
+            *_read_free(connection, site, desk.name),
+            *_read_bound(connection, site, desk.name, away, mine),
+            *_read_lost(connection, site, [name for name in counts if index.find_service(name) is None]),
+        ),
+        counts=counts,
         parked=tuple(parked),
         parked_ms=_read_parked_ms(connection, site, [ticket.id for ticket in parked]),
         absent=tuple(
@@ -184,7 +193,8 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         more_expected=more_expected,
         bookings=read_bookings(connection, site, named),
         names=read_names(connection, site, named, now_ms),
-        events=tuple(_read_events(connection, site, desk.name)),
+        events=tuple(_read_events(connection, site, desk.name, true())),
+        holds=tuple(_read_events(connection, site, desk.name, HOLDS | _FINISH)),
         failed_reports=read_failed_count(connection, site),
     )
 
@@ -263,6 +273,14 @@ def _read_bound(connection: Connection, site: str, desk: str, away: list[str], s
         yield Place(ticket, 0, 0)
 
 
+def _read_lost(connection: Connection, site: str, services: list[str]) -> Iterable[Place]:
+    """Who waits for a service that the site has no more: nobody calls them, and every desk can send them elsewhere."""
+    for service in services:
+        for ticket in read_waiting(connection, site, service):
+            if ticket.bound_desk is None:
+                yield Place(ticket, 0, 0)
+
+
 def _read_parked(connection: Connection, site: str, desk: str, at_work: list[str], services: list[str]) -> list[Ticket]:
     """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site."""
     mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & _ticket.c.service.in_(services))
@@ -300,7 +318,7 @@ def _read_expected(
     return sorted(shown, key=lambda ticket: (ticket.appointment_ms or 0, ticket.id)), is_more
 
 
-def _read_events(connection: Connection, site: str, desk: str) -> Iterable[JournalRow]:
+def _read_events(connection: Connection, site: str, desk: str, which: Any) -> Iterable[JournalRow]:
     query = (
         select(
             *(_event.c.id, _event.c.event, _event.c.ticket, _event.c.at_ms, _event.c.source, _agent.c.name),
@@ -311,7 +329,7 @@ def _read_events(connection: Connection, site: str, desk: str) -> Iterable[Journ
                 _agent, (_agent.c.site == _event.c.site) & (_agent.c.account == _event.c.actor)
             )
         )
-        .where(_event.c.site == site, _event.c.desk == desk)
+        .where(_event.c.site == site, _event.c.desk == desk, which)
         .order_by(_event.c.id.desc())
         .limit(LAST_EVENTS)
     )

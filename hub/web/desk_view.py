@@ -70,9 +70,13 @@ class DeskView:
         answer: str = "",
         panel: object = None,
         panel_name: str = "",
+        panel_query: str = "",
         confirm: ServiceChoice | None = None,
     ) -> str:
-        """The whole page. `request_id`: of the one command that this rendering may send without script."""
+        """The whole page. `request_id`: of the one command that this rendering may send without script.
+
+        `panel_query`: what asks for its panel again, in an address.
+        """
         return self._templates.get_template("desk.html").render(
             **self._live_facts(picture),
             zone=self._zone,
@@ -80,6 +84,7 @@ class DeskView:
             answer=Markup(answer),  # noqa: S704 - `said` made it
             panel=panel,
             panel_name=panel_name,
+            panel_query=panel_query,
             confirm=confirm,
             whole=True,
             looker=looker,

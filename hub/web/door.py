@@ -145,7 +145,8 @@ class Door:
         cookie = connection.cookies.get(cookie_name(self._reached))
         given = connection.headers.getlist("authorization")
         if not given:
-            by_hand = connection.scope["type"] == "http" and KEPT_NEW not in connection.headers
+            by_itself = KEPT_NEW in connection.headers or connection.query_params.get("by") == "itself"
+            by_hand = connection.scope["type"] == "http" and not by_itself
             return self._gate.book.find(cookie, self._now_ms(), by_hand=by_hand) if cookie else None
         if cookie:
             raise Unclear("a session's cookie and an Authorization at once: send one of them")

@@ -125,7 +125,7 @@ class Room:
             frames = await self._draw(self.desk, frozenset(reader.kind for reader in self.readers))
         except Exception as error:  # noqa: BLE001 - the pages say that they are offline, and it is tried again
             # Said each second while it lasts: one line, no traceback.
-            log.error("live.not_drawn", desk=self.desk, error=str(error))  # noqa: TRY400
+            log.error("live.not_drawn", desk=self.desk, error=type(error).__name__)  # noqa: TRY400
             self.is_well = False
             return RETRY_S
         self.is_well = True

@@ -75,13 +75,16 @@ class LoginPages:
 
     async def log_out(self, request: Request) -> Response:
         """The session ends everywhere at once, sockets too."""
+        by_script = request.headers.get("hx-request") == "true"
         try:
             await self._end(self._session(request))
         except (Busy, DatabaseFault) as fault:
             log.warning("login.not_ended", error=str(fault))
-            return self._page("/", "", say("You are not logged out yet: the hub could not note it. Try again."), 503)
+            told = say("You are not logged out yet: the hub could not note it. Try again.")
+            if by_script:
+                return HTMLResponse(self._templates.get_template("said.html").render(sentence=told), 503)
+            return self._page("/", "", told, 503)
         login = f"{self._reached.path}/login"
-        by_script = request.headers.get("hx-request") == "true"
         response = Response(headers={"hx-redirect": login}) if by_script else RedirectResponse(login, 303)
         response.delete_cookie(
             cookie_name(self._reached), path="/", secure=self._reached.by_tls, httponly=True, samesite="lax"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -142,6 +143,7 @@ class Pages:
 
         picture, content = await self._parts.read(read)
         name = template_of(panel) if panel and content is not None else ""
+        asked = {"panel": panel, "ticket": ticket}
         request_id = self._parts.new_id()
         html = self._view.page(
             picture,
@@ -150,6 +152,7 @@ class Pages:
             answer=answer,
             panel=content,
             panel_name=name,
+            panel_query=urlencode({word: str(value) for word, value in asked.items() if value is not None}),
             confirm=confirm(content),
         )
         return HTMLResponse(html, status)
@@ -214,10 +217,15 @@ class Pages:
         """One of the desk's own commands: a form of the page."""
 
         async def handle(
-            request: Request, desk: DeskName, free: bool = False, request_id: FormId = "", shown: Shown = ""
+            request: Request,
+            desk: DeskName,
+            free: bool = False,
+            own: bool = False,
+            request_id: FormId = "",
+            shown: Shown = "",
         ) -> Response:
             origin, held = self._origin(request, request_id, action), int(shown) if shown else None
-            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=free)
+            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=free, only_own=own)
             return await self._done(request, asked, action)
 
         return handle

@@ -196,7 +196,7 @@ def read_ticket_panel(
     return TicketPanel(
         ticket=ticket,
         service=service.title if service else ticket.service,
-        is_mine=ticket.service in served_by(desk),
+        is_mine=service is None or ticket.service in served_by(desk),
         desk_holds=desk.name in read_held(connection, site),
         desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
         number_of_desk=index.number_of(ticket.desk),
@@ -247,7 +247,8 @@ def _service_choice(
 def _desk_choice(index: SiteIndex, desk: Desk, mine: Desk, now: DeskNow, held: Ticket | None) -> DeskChoice:
     main = next(iter([*desk.serves, *sorted(served_by(desk))]), None)
     service = held.service if held else main
-    title = index.service(service).title if service else ""
+    known = index.find_service(service) if service else None
+    title = known.title if known else service or ""
     return DeskChoice(desk.name, desk.number, _doing(desk, mine, now, held), title)
 
 

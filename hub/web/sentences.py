@@ -167,7 +167,7 @@ def headline(picture: DeskPicture, number: str) -> str:
         return say("Desk %(desk)s is closed", desk=number)
     if picture.next is not None:
         return say("Nobody is called, %(number)s is next", number=spaced(picture.next.number))
-    return say("Nobody waits")
+    return say("Nobody can be called now." if any(each.rows for each in picture.queues) else "Nobody waits")
 
 
 def refusal_sentence(

@@ -144,6 +144,37 @@ def test_one_switch_turns_all_keys_off_and_stays(page: Page, stand: Stand, clock
     assert held(stand) is None
 
 
+def test_a_switch_in_a_panel_is_no_gesture_of_the_desk_and_arrows_without_keys_are_the_browsers(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    page.keyboard.press("?")
+    page.locator("#keys-switch").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press(" ")
+    expect(page.locator("html")).to_have_attribute("data-keys", "off")
+    page.keyboard.press("Escape")
+    expect(page.locator("#next")).to_contain_text("Suivant")
+    assert page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true, cancelable: true}))"
+    )
+
+
+def test_the_space_bar_presses_what_looks_like_a_button_and_focus_is_never_lost(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.locator("#transfer").focus()
+    page.keyboard.press(" ")
+    expect(page.locator("#panel h2")).to_contain_text("Transférer")
+    page.locator("#panel .choice").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".none-title")).to_be_visible()
+    expect(page.locator("#transfer")).to_be_focused()
+
+
 def test_no_key_closes_and_closing_asks(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.morning(stand, clock)
     show(page)
@@ -421,6 +452,25 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
         expect(page.locator(".chip-online")).to_be_visible()
         expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
         expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
+    context.close()
+
+
+def test_a_panel_that_was_open_while_the_hub_was_away_works_again(
+    browser: Browser, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    context = browser.new_context()
+    with served(stand) as server:
+        page = enter(context, server).new_page()
+        page.goto(f"{server.address}/desks/{DESK}")
+        page.evaluate(SETTLED)
+        page.locator("#mode-close").click()
+        expect(page.locator("#panel .choice")).to_be_visible()
+    expect(page.locator("#panel .choice")).to_have_attribute("aria-disabled", "true")
+    with served(stand, server.port):
+        expect(page.locator(".chip-online")).to_be_visible()
+        page.locator("#panel .choice").click()
+        expect(page.locator("#mode-close")).to_contain_text("Fermeture après")
     context.close()
 
 

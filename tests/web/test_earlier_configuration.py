@@ -14,7 +14,7 @@ from hub.web.booking_sentences import arrival_of_panel
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
 from hub.web.desk_reading import read_desk
-from hub.web.panels import TicketPanel, read_ticket_panel
+from hub.web.panels import TicketPanel, read_ticket_panel, read_transfer
 from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, ZONE, Queue, moment, town
 
@@ -67,6 +67,37 @@ def test_what_a_desk_set_aside_that_left_the_site_file_is_taken_up_by_another_of
     assert (parked.id, parked.of_desk) == (ticket, "desk-2")
     queue.ask(Resume, desk="desk-1", ticket=ticket)
     assert queue.held("desk-1") == ticket
+
+
+def test_who_waits_for_a_service_that_left_the_site_file_is_listed_at_each_desk_and_called_by_none(
+    queue: Queue,
+) -> None:
+    queue.open("desk-1")
+    ticket = queue.issue("papers")
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    shown = picture(queue, "desk-1")
+    assert [(each.letter, each.title, [row.id for row in each.rows]) for each in shown.queues][1:] == [
+        ("B", "papers", [ticket])
+    ]
+    assert shown.next is None
+    assert panel(queue, ticket).is_mine
+
+
+def test_where_a_desk_holds_a_ticket_of_a_lost_service_others_are_offered_that_desk_all_the_same(queue: Queue) -> None:
+    queue.open("desk-1", "desk-2")
+    other = queue.issue("civil")
+    queue.issue("papers")
+    queue.called("desk-1")
+    queue.called("desk-1")
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    with queue.engine.connect() as connection:
+        found = read_transfer(connection, queue.index, queue.index.desk("desk-2"), other, lambda _: None)
+    assert found is not None
+    assert [(each.name, each.service) for each in found.desks] == [("desk-1", "papers"), ("desk-2", "État civil")]
 
 
 def test_who_was_sent_to_a_desk_under_a_service_it_does_not_serve_is_listed_there_and_nobody_else_of_it(

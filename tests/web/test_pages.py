@@ -176,6 +176,45 @@ def test_a_finished_ticket_can_be_reopened_for_ten_minutes(
     assert said == "Trop tard : un ticket terminé se rouvre pendant dix minutes."
 
 
+def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_agent(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
+    stand.next("desk-3")
+    stand.next("desk-3", shown=first)
+    assert "Annuler N" in text_of(client.get("/desks/desk-3").text)
+    stand.check_in(stand.book("civil", clock.now_ms()), "desk-3")
+    assert "Annuler l’appel de A 002, rouvrir la visite d’avant" in text_of(client.get("/desks/desk-3").text)
+    stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=second))
+    stand.check_in(stand.book("civil", clock.now_ms()), "desk-3")
+    assert "Rouvrir A 002" in text_of(client.get("/desks/desk-3").text)
+
+
+def test_where_all_who_wait_are_for_a_desk_that_is_away_nobody_is_told_to_press_next(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-1", "desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.do(q.Transfer(origin=stand.origin(), desk="desk-3", ticket=ticket, to_desk="desk-1"))
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
+    page = text_of(client.get("/desks/desk-3").text)
+    assert "Personne ne peut être appelé pour l’instant." in page
+    assert "Qui attend est pour un autre guichet" in page
+    assert "Personne n’attend" not in page
+    assert "Appelez le prochain visiteur" not in page
+
+
+def test_without_script_a_page_that_answers_a_form_comes_back_as_the_desk_itself(
+    client: httpx.Client, stand: Stand
+) -> None:
+    answer = client.post("/desks/desk-3/finish", data={"shown": "7"})
+    assert answer.status_code == 409
+    assert 'content="10; url=/desks/desk-3?by=itself"' in answer.text
+    shown = client.get("/desks/desk-3?panel=keys").text
+    assert 'content="10; url=/desks/desk-3?by=itself&panel=keys"' in shown
+
+
 @pytest.mark.parametrize("path", ["/desks/desk-99", "/desks/desk-3?panel=ticket&ticket=4711", "/desks/desk-3?panel=x"])
 def test_what_is_not_there_is_a_problem(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code in {404, 422}

@@ -146,6 +146,27 @@ def test_reception_moves_on_who_waits_and_no_visit_of_a_desk_where_it_is_not_sig
     assert place(waits) == ("waiting", "desk-1")
 
 
+def test_a_supervisor_whose_page_is_old_signs_nobody_off_but_themself(client_as: ClientAs, stand: Stand) -> None:
+    supervisor = client_as(Role.SUPERVISOR)
+    stand.log_in(Role.AGENT, account="p.exemple", name="Paul Exemple")
+    stand.sign_on("desk-3", account="p.exemple")
+    old = supervisor.post("/desks/desk-3/sign-off?own=1", data={"id": new_id(), "shown": ""}, headers=SCRIPT)
+    assert NOT_HERE.search(text_of(old.text))
+    assert supervisor.post("/api/v1/desks/desk-3/sign-off", json={}).status_code == 200
+
+
+def test_a_desk_that_the_panel_showed_as_free_is_not_taken_from_who_came_since(
+    client_as: ClientAs, stand: Stand
+) -> None:
+    agent = client_as(Role.AGENT)
+    path = re.search(r'formaction="([^"]*sign-on[^"]*)"', agent.get("/desks/desk-3?panel=take", headers=SCRIPT).text)
+    assert path
+    stand.log_in(Role.AGENT, account="p.exemple", name="Paul Exemple")
+    stand.sign_on("desk-3", account="p.exemple")
+    late = agent.post(path[1], data={"id": new_id(), "shown": ""}, headers=SCRIPT)
+    assert late.status_code == 409
+
+
 def test_who_was_never_there_reads_who_is_and_not_that_the_desk_was_taken_over(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:

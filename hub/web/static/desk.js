@@ -69,7 +69,18 @@ let lostSince = 0;
 let connection = null;
 
 const pale = () => {
-  page.querySelectorAll("button, .next, .action, .mode[role], .row-link").forEach((each) => each.setAttribute("aria-disabled", "true"));
+  page.querySelectorAll("button, .next, .action, .mode[role], .row-link").forEach((each) => {
+    if (each.getAttribute("aria-disabled") !== "true") each.dataset.paled = "";
+    each.setAttribute("aria-disabled", "true");
+  });
+};
+
+/* What is drawn anew comes as it is; an open panel stays as it stands. */
+const unpale = () => {
+  document.querySelectorAll("#panel [data-paled]").forEach((each) => {
+    each.removeAttribute("aria-disabled");
+    delete each.dataset.paled;
+  });
 };
 
 const say = (text) => setText(document.getElementById("connection"), text);
@@ -98,6 +109,7 @@ const hear = (message) => {
   if (message.content === undefined || !lostSince) return;
   lostSince = 0;
   delete root.dataset.offline;
+  unpale();
   say(document.getElementById("connection").dataset.back);
 };
 
@@ -223,7 +235,6 @@ let openedWith = "";
 
 const leave = () => {
   document.getElementById("panel").replaceChildren();
-  root.removeAttribute("data-panel");
   opening = false;
   typed = "";
   (opener?.isConnected ? opener : first())?.focus();
@@ -306,6 +317,8 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, [contenteditable]") && event.key !== "Escape" && !inSearch) return;
   if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    /* With the keys off, the arrows are the browser's where nothing is to be chosen. */
+    if (keysOff() && !panel()) return;
     event.preventDefault();
     move(event.key === "ArrowDown" ? 1 : -1);
     return;
@@ -325,14 +338,22 @@ document.addEventListener("keydown", (event) => {
 });
 
 /* Enter and the space bar repeat while they are held; a button must not. Enter that opened a panel and is struck twice
-   must not do what stands chosen in it. */
+   must not do what stands chosen in it; nor is a field in a panel a gesture of the desk, whose form it stands in. */
 document.addEventListener("keydown", (event) => {
   const isEnter = event.key === "Enter" || event.key === " ";
   const isAgain = openedWith === event.key && struck === event.key && Date.now() - openedAt < PANEL_DEAF_MS;
   const isHurried = isAgain && event.target.closest("#panel button.choice");
-  if (isEnter && (isHurried || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
+  const isSwitched = event.key === "Enter" && event.target.matches("[type=checkbox]");
+  if (isEnter && (isHurried || isSwitched || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
   struck = event.key;
 }, true);
+
+/* A link that is called a button is pressed by the space bar too. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || event.repeat || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
+});
 
 showKeys();
 tick();
