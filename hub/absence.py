@@ -16,7 +16,17 @@ from hub.database.statements import Connection, open_reading_connection
 from hub.failures import failure_of
 from hub.queue import store
 from hub.queue.hours import last_ended_day, outlives_from_ms
-from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
+from hub.queue.requests import (
+    Admit,
+    Answer,
+    Command,
+    DoneAnswer,
+    ExpireCalled,
+    ExpireExpected,
+    Origin,
+    PutOffAbsences,
+    Source,
+)
 from hub.queue.states import State
 from hub.site import MINUTE_MS, Site
 from hub.writer import Busy, Task
@@ -45,6 +55,8 @@ class Absence:
         self._looked_ms: int | None = None
         self._lock = threading.Lock()
         self._under_way = 0
+        # Whether any of those put last did something.
+        self._got_on = False
         self._all_done = threading.Event()
         self._all_done.set()
         self._stopping = threading.Event()
@@ -72,7 +84,8 @@ class Absence:
                 connection = connection or open_reading_connection(self._engine)
                 if self._put(self._look(connection)) >= AT_ONCE_MOST:
                     self._all_done.wait(EVERY_S)
-                    wait_s = 0
+                    # Where nothing can be done, as when a letter has no numbers left, the next second is soon enough.
+                    wait_s = 0 if self._got_on else EVERY_S
             except Busy:
                 self._looked_ms = None
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
@@ -93,6 +106,7 @@ class Absence:
         return commands
 
     def _put(self, commands: list[Command]) -> int:
+        self._got_on = False
         for command in commands:
             self._put_later(Task(command, answered=self._done, failed=self._failed))
             self._count(1)
@@ -102,7 +116,9 @@ class Absence:
         self._looked_ms = None
         self._count(-1)
 
-    def _done(self, _: object) -> None:
+    def _done(self, answer: Answer) -> None:
+        if isinstance(answer, DoneAnswer) and answer.count:
+            self._got_on = True
         self._count(-1)
 
     def _count(self, change: int) -> None:
@@ -115,14 +131,14 @@ class Absence:
 
 
 def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
-    """The commands that are due now, 64 at most of each kind; those left are due the next time too."""
+    """The commands that are due now, 64 at most of each kind and service; those left are due the next time too."""
     return [*_absences(connection, site, now_ms), *_admissions(connection, site, now_ms)]
 
 
 def put_off_after_absence(connection: Connection, site: Site) -> list[Command]:
     """What is due first after the hub or its database was away: nobody could say then that a called visitor is here."""
-    called = connection.rows(store.CALLED_BY_THE_CLOCK, {"site": site.name})
-    return [PutOffAbsences(origin=_JOB)] if called else []
+    held = connection.rows(store.HELD, {"site": site.name})
+    return [PutOffAbsences(origin=_JOB)] if held else []
 
 
 def _absences(connection: Connection, site: Site, now_ms: int) -> list[Command]:
@@ -145,6 +161,6 @@ def _admissions(connection: Connection, site: Site, now_ms: int) -> list[Command
             continue
         until_ms = now_ms + service.early_call_min * MINUTE_MS
         facts = {"site": site.name, "service": service.name, "after_ms": after_ms, "until_ms": until_ms}
-        rows = connection.rows(store.DUE_ADMISSIONS, {**facts, "limit": AT_ONCE_MOST - len(commands)})
+        rows = connection.rows(store.DUE_ADMISSIONS, {**facts, "limit": AT_ONCE_MOST})
         commands += [Admit(origin=_JOB, ticket=ticket) for (ticket,) in rows]
     return commands

@@ -66,6 +66,8 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 LOCK_CHECK_S = 1.0
+# More than a clock that is set right now and then ever differs.
+AHEAD_MS = 60_000
 
 
 class Hub:
@@ -152,6 +154,7 @@ class Hub:
             do=self.do_later,
             ask_pass=self.appointments.ask_pass,
         )
+        self.metrics.watch_clock(lambda: self.clock.ahead_ms() / 1000)
         self._give_up = give_up
         self._lock: SiteLock | None = None
         self._stopping = threading.Event()
@@ -164,15 +167,18 @@ class Hub:
         self._lock = hold_site(self.engine, self.site.name)
         migrate(self.engine)
         self.clock.not_before(last_moment_ms(self.engine, self.site.name))
+        if self.clock.ahead_ms() > AHEAD_MS:
+            log.warning("clock.ahead", by_s=self.clock.ahead_ms() // 1000)
         now_ms = self.clock.now_ms()
         generation = first_generation(self.engine, self.site.name, now_ms)
         adopt(self.engine, self.site, now_ms)
         self.writer.start()
         self.outbox.start(generation)
+        # Days that have ended are, before anybody can press: else a visitor of yesterday would be called.
+        self.chores.start()
         self.broker.start(generation)
         self.absence.start()
         self.appointments.start()
-        self.chores.start()
         self.entrance.start()
         self._guard.start()
         log.info("hub.started", site=self.site.name, version=self.version)

@@ -6,7 +6,7 @@ The body of each may run twice and come late; nothing that a stop or a step of t
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -38,6 +38,8 @@ SESSIONS_KEPT_MS = 8 * DAY_MS
 # A time that is there once on every night.
 FULL_PASS_AT = (3, 40)
 FULL_PASS_SPREAD_S = 1200
+# From one night's full pass to the next: a day, an hour more as summer ends, and the spread.
+A_NIGHT_MOST = timedelta(hours=25, seconds=FULL_PASS_SPREAD_S)
 # How soon a clock that was set back is noticed.
 CLOCK_LOOK_S = 5.0
 _JOB = Origin(Source.JOB, "chores")
@@ -96,14 +98,15 @@ class Chores:
             self._clock.join()
 
     def catch_up(self) -> None:
-        """What waits for longer than its interval is done now: the system's clock was set back, and it would wait on.
+        """What waits for longer than its interval, or beyond the next night, is due anew: the clock was set back.
 
-        APScheduler goes by that clock alone; a booking made meanwhile would be seen only once it has caught up.
+        APScheduler goes by the system's clock alone; a booking made meanwhile would be seen only once it has caught up.
         """
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
-            if isinstance(job.trigger, IntervalTrigger) and job.next_run_time - now > job.trigger.interval:
-                job.modify(next_run_time=now)
+            by_interval = isinstance(job.trigger, IntervalTrigger)
+            if job.next_run_time - now > (job.trigger.interval if by_interval else A_NIGHT_MOST):
+                job.modify(next_run_time=now if by_interval else job.trigger.get_next_fire_time(None, now))
 
     def _watch_clock(self) -> None:
         while not self._stopping.wait(CLOCK_LOOK_S):

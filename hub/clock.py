@@ -26,6 +26,10 @@ class Clock:
         with self._lock:
             self._last_ns = max(self._last_ns, moment_ms * 1_000_000)
 
+    def ahead_ms(self) -> int:
+        """How far it is ahead of the system's clock: that was set back, or an earlier run had it in the future."""
+        return max(0, self.now_ms() - self._wall_ns() // 1_000_000)
+
     def now_ms(self) -> int:
         with self._lock:
             monotonic_ns = self._monotonic_ns()

@@ -92,6 +92,9 @@ class Metrics:
         self._nodes = Gauge("suivant_nodes_online", "nodes that are online", ["role"], registry=registry)
         self._warnings = Gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"], registry=registry)
         self._broker = Gauge("suivant_broker_connected", "1 while the broker is reached", registry=registry)
+        self._ahead = Gauge(
+            "suivant_clock_ahead_seconds", "how far the hub's clock is ahead of the system's", registry=registry
+        )
         self._readers = Gauge("suivant_live_readers", "pages that follow by WebSocket", registry=registry)
         self._drops = Counter("suivant_live_drops", "pages dropped because they read too slowly", registry=registry)
         self._database = Counter("suivant_database_errors", "database errors by fault", ["fault"], registry=registry)
@@ -159,6 +162,10 @@ class Metrics:
 
     def watch_readers(self, count: Callable[[], int]) -> None:
         self._readers.set_function(count)
+
+    def watch_clock(self, ahead_s: Callable[[], float]) -> None:
+        """By how much the hub's clock is ahead of the system's."""
+        self._ahead.set_function(ahead_s)
 
     def published(self, seconds: float) -> None:
         """A picture or announcement was handed to the broker, so long after its commit."""

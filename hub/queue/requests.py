@@ -122,7 +122,9 @@ class SignOn(DeskCommand, frozen=True, kw_only=True):
 
 
 class SignOff(DeskCommand, frozen=True, kw_only=True):
-    """Nobody is signed on at this desk any more."""
+    """Nobody is signed on at this desk any more. `only_own`: refused where that is not the actor by now."""
+
+    only_own: bool = False
 
 
 class AtTicket(DeskCommand, frozen=True, kw_only=True):

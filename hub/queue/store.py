@@ -173,11 +173,14 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
+# An appointment that counts outlives the end of the day before it, expected or here already.
+_BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
+_BEFORE_OR_NONE: Any = literal_column("ticket.kind <> 'timed'") | _BEFORE
 # Each by the partial index of its state; expected tickets of later are not looked at.
 _OPEN: tuple[Any, ...] = (
-    literal_column("ticket.state = 'expected'") & (ticket.c.appointment_ms < bindparam("before_ms")),
-    IS_WAITING & IS_FREE,
-    IS_WAITING & IS_BOUND,
+    literal_column("ticket.state = 'expected'") & _BEFORE,
+    IS_WAITING & IS_FREE & _BEFORE_OR_NONE,
+    IS_WAITING & IS_BOUND & _BEFORE_OR_NONE,
     _IS_HELD,
     literal_column("ticket.state = 'parked'"),
 )
@@ -202,11 +205,14 @@ PEOPLE_AHEAD: Executable = (
     )
 )
 
-# What a desk last took or let go: a recall, or what it did to a ticket that it does not hold, is neither.
-_HOLDS: Any = literal_column("(to_state in ('called', 'serving') or from_state in ('called', 'serving'))")
+# By which a desk took a ticket or let one go: a recall, or what it did to a ticket that it does not hold, is neither.
+HOLDS: Any = literal_column(
+    "(ticket_event.to_state in ('called', 'serving') or ticket_event.from_state in ('called', 'serving'))"
+    " and ticket_event.event <> 'recall'"
+)
 LAST_HOLD_AT_DESK: Executable = (
     select(event.c.event, event.c.ticket, event.c.source, event.c.actor, event.c.at_ms)
-    .where(event.c.site == SITE, event.c.desk == DESK, _HOLDS, literal_column("event <> 'recall'"))
+    .where(event.c.site == SITE, event.c.desk == DESK, HOLDS)
     .order_by(event.c.id.desc())
     .limit(1)
 )
@@ -266,10 +272,8 @@ DUE_ABSENCES: Executable = (
     .order_by(ticket.c.absent_at_ms, ticket.c.id)
     .limit(bindparam("limit"))
 )
-# Those called who become absent by themselves. The plus keeps SQLite from the index of all who do.
-CALLED_BY_THE_CLOCK: Executable = select(*_TICKET_COLUMNS).where(
-    ticket.c.site == SITE, _IS_HELD, literal_column("+ticket.absent_at_ms is not null")
-)
+# By whichever desk, also one that the site has no more.
+HELD: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, _IS_HELD)
 # Expected where nobody checks in, by the index of that name.
 _IS_TO_ADMIT: Any = literal_column("ticket.state = 'expected' and ticket.absent_at_ms is null")
 DUE_ADMISSIONS: Executable = (

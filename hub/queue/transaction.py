@@ -4,7 +4,7 @@ A command is handed a `Work`, reads through it, checks, then says its changes. `
 the ticket row, the outbox row and the answer's record that must go together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -315,6 +315,11 @@ class Work:
         self.effects.waiting.setdefault(ticket.service, 0)
         desks = (self.index.find_desk(ticket.desk), self.index.find_desk(ticket.bound_desk))
         self.effects.desks.update(desk.name for desk in desks if desk)
+
+    def tell_pages_of(self, services: Iterable[str]) -> None:
+        """Pages of desks with these services show something otherwise."""
+        for service in services:
+            self.effects.waiting.setdefault(service, 0)
 
     def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
         self._add(statement, params, guarded)

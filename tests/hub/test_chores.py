@@ -105,6 +105,9 @@ def test_a_clock_that_is_set_back_keeps_no_chore_waiting(queue):
         latest = datetime.now(UTC) + timedelta(seconds=1)
         assert all(job.next_run_time - job.trigger.interval < latest for job in by_interval)
         assert nightly.next_run_time == night
+        nightly.modify(next_run_time=night + timedelta(days=40))
+        chores.catch_up()
+        assert nightly.next_run_time <= night + timedelta(days=1)
     finally:
         chores.stop()
 

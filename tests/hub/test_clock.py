@@ -68,3 +68,13 @@ def test_a_hub_that_starts_on_a_machine_whose_clock_is_far_back_goes_on_from_wha
     assert clock.now_ms() == 5_001_000
     clock.not_before(0)
     assert clock.now_ms() == 5_001_000
+
+
+def test_it_says_how_far_it_is_ahead_of_the_machine_s_clock():
+    times = Times()
+    clock = times.clock()
+    assert clock.ahead_ms() == 0
+    clock.not_before(1_000_000 + 40_000)
+    assert clock.ahead_ms() == 40_000
+    times.go_on(1_000)
+    assert clock.ahead_ms() == 39_500

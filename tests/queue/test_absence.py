@@ -11,12 +11,14 @@ from hub.queue.requests import (
     Admit,
     AlignExpected,
     CheckIn,
+    DoneAnswer,
     EndDay,
     ExpireCalled,
     ExpireExpected,
     Move,
     Origin,
     PutOffAbsences,
+    RefusedAnswer,
     Source,
     Start,
     TakeBookings,
@@ -322,6 +324,35 @@ def test_whose_call_is_not_said_yet_has_no_less_time_after_a_pause(queue):
     assert queue.ticket(ticket).absent_at_ms == due_ms
 
 
+@pytest.mark.parametrize("confirms", [True, False])
+def test_a_desk_s_new_setting_holds_for_who_was_called_before_the_start(queue, confirms):
+    desk = "desk-1" if confirms else "desk-4"
+    queue.open(desk)
+    ticket = queue.issue()
+    queue.called(desk)
+    desks = tuple(replace(each, confirms_arrivals=confirms) for each in queue.site.desks)
+    queue.configure(replace(queue.site, desks=desks))
+    loop = loop_of(queue)
+    look(queue, loop)
+    assert queue.ticket(ticket).absent_at_ms == (queue.now_ms + 5 * MINUTE if confirms else None)
+    for _ in range(30):
+        queue.turn(10 * SECOND)
+        look(queue, loop)
+    assert queue.state(ticket) is (State.ABSENT if confirms else State.CALLED)
+
+
+def test_commands_that_can_do_nothing_are_not_asked_for_without_a_pause(queue):
+    line = Line()
+    loop = loop_of(queue, line)
+    loop._put([ExpireCalled(origin=Origin(Source.JOB), ticket=1, call=1)] * 2)
+    refusal = RefusedAnswer(code="numbers_used_up", detail="")
+    for answer, got_on in ((refusal, False), (DoneAnswer(count=0), False), (DoneAnswer(count=1), True)):
+        line.tasks[0].answered(answer)
+        assert loop._got_on is got_on
+    loop._put([])
+    assert not loop._got_on
+
+
 def test_what_the_database_did_not_take_is_put_off_too(queue):
     called_at_the_desk_that_confirms(queue)
     line = Line()
@@ -495,7 +526,7 @@ class Line:
     def answer(self):
         tasks, self.tasks = self.tasks, []
         for task in tasks:
-            task.answered(None)
+            task.answered(DoneAnswer(count=1))
 
 
 def test_what_the_writer_has_not_done_yet_is_not_asked_for_again(queue, monkeypatch):

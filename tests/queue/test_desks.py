@@ -6,10 +6,12 @@ from msgspec.structs import replace
 from hub.queue.requests import (
     ButtonMode,
     ButtonRecall,
+    Cancel,
     CloseLostDesks,
     Finish,
     MarkAbsent,
     Park,
+    Resume,
     SetMode,
     Source,
     Start,
@@ -155,16 +157,76 @@ def test_who_waits_for_a_desk_under_a_service_that_left_the_site_file_does_not_b
     queue.ask(Transfer, desk="desk-1", ticket=bound, to_desk="desk-2")
     queue.turn(SECOND)
     other, last = queue.issue("civil"), queue.issue("civil")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    queue.configure(replace(queue.site, services=services, desks=desks))
-    queue.job(CloseLostDesks)
+    without_papers(queue)
     assert queue.events()[-1] == "release"
     assert queue.called("desk-2") == other
     queue.turn(5 * SECOND)
     assert queue.called("desk-2") == last
     queue.job(CloseLostDesks)
     assert queue.events()[-1] == "call"
+
+
+def test_nobody_is_sent_to_wait_at_a_desk_under_a_service_that_left_the_site_file(queue):
+    """It would stand before all others there, and nobody could be called."""
+    queue.open("desk-1")
+    lost = queue.issue("papers")
+    queue.called("desk-1")
+    queue.ask(Park, desk="desk-1", shown=lost)
+    without_papers(queue)
+    other = queue.issue("civil")
+    refused(queue.ask(Resume, desk="desk-1", ticket=lost), "unknown")
+    refused(queue.ask(Transfer, desk="desk-1", ticket=lost, to_desk="desk-1"), "unknown")
+    assert queue.called("desk-1") == other
+    queue.ask(Transfer, desk="desk-1", ticket=lost, service="civil")
+    queue.turn(5 * SECOND)
+    assert queue.called("desk-1") == lost
+
+
+@pytest.mark.parametrize("command", ["transfer", "cancel"])
+def test_who_waits_for_a_service_that_left_the_site_file_is_moved_on_or_cancelled_by_any_desk(queue, command):
+    queue.open("desk-1")
+    lost = queue.issue("papers")
+    without_papers(queue)
+    if command == "cancel":
+        queue.ask(Cancel, desk="desk-1", ticket=lost)
+        assert queue.state(lost) is State.CANCELLED
+        return
+    queue.ask(Transfer, desk="desk-1", ticket=lost, service="civil")
+    assert queue.called("desk-1") == lost
+
+
+@pytest.mark.parametrize("state", [State.CALLED, State.SERVING])
+def test_whom_a_desk_held_that_left_the_site_file_another_desk_goes_on_with(queue, state):
+    queue.open("desk-1", "desk-2")
+    ticket = queue.issue("civil")
+    queue.called("desk-1")
+    if state is State.SERVING:
+        queue.ask(Start, desk="desk-1", shown=ticket)
+    queue.configure(replace(queue.site, desks=queue.site.desks[1:]))
+    queue.job(CloseLostDesks)
+    assert queue.state(ticket) is State.PARKED
+    assert queue.listed() == ([] if state is State.CALLED else [ticket])
+    queue.ask(Resume, desk="desk-2", ticket=ticket)
+    assert queue.held("desk-2") == ticket
+
+
+def test_other_desks_pages_are_told_of_a_pause_and_of_who_is_taken_up_there(queue):
+    queue.open("desk-1", "desk-2")
+    ticket = queue.issue("civil")
+    queue.called("desk-1")
+    queue.ask(Park, desk="desk-1", shown=ticket)
+    queue.mode("desk-1", DeskMode.PAUSED)
+    assert queue.effects.waiting.keys() >= {"civil"}
+    queue.ask(Resume, desk="desk-2", ticket=ticket)
+    assert queue.effects.desks >= {"desk-1", "desk-2"}
+
+
+def without_papers(queue):
+    """A start with a site file that has one service less."""
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.job(CloseLostDesks)
 
 
 def test_a_close_that_waited_frees_them_with_the_command_that_ends_the_visit(queue):

@@ -77,7 +77,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
             "limit": 64,
         },
     ),
-    ("called by the clock", store.CALLED_BY_THE_CLOCK, lambda _: {}),
+    ("held", store.HELD, lambda _: {}),
     (
         "a slice",
         booking_store.KNOWN,

@@ -280,6 +280,7 @@ def test_an_absence_is_not_told_of_a_booking_that_its_source_moved_to_another_ti
     assert told(queue) == [("absent", "dropped")]
     again = next(each for each in queue.tickets() if each.booking == booking)
     assert (again.id != missing, again.state) == (True, State.EXPECTED)
+    queue.turn(DAY)
     queue.ask(CheckIn, desk="", ticket=again.id)
     assert told(queue)[1:] == [("arrived", "waiting")]
 
@@ -352,7 +353,10 @@ def test_a_booking_of_which_something_is_to_be_told_is_kept_but_not_for_ever(que
     if state == "failed":
         queue.job(EndReport, report=2, error="403")
     assert queue.job(ForgetBookings, day="2026-11-25").count == 0
-    assert queue.job(ForgetBookings, day="2026-12-24").count == 0
+    queue.turn(30 * DAY)
+    assert queue.job(ForgetBookings, day="2026-12-24").count == 0, "30 days after its own"
+    queue.turn(DAY)
+    assert queue.job(ForgetBookings, day="2026-11-24").count == 0, "while others of its day are kept too"
     assert queue.job(ForgetBookings, day="2026-12-25").count == 1
 
 

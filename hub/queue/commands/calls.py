@@ -62,6 +62,7 @@ def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.RESUME)
     if ticket.desk != view.desk.name and not _stands_in(work, view, ticket, ticket.desk):
         raise NotThisDesk(view.desk.name, ticket.label, Event.RESUME)
+    work.tell_pages(ticket)
     return _call(work, view, ticket, Event.RESUME, None)
 
 

@@ -7,6 +7,7 @@ from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Brief, DeskView, Work
+from hub.site_index import served_by
 from protocol.messages import PRESS_LIFE_MS, DeskMode, DeskOutcome
 
 # A page waits 8 s for an answer (desk.html).
@@ -81,6 +82,8 @@ def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
     work.journal(f"desk_{mode}", desk=view.desk.name)
     work.set_desk(view.desk.name, **changes)
     work.publish_desk(view.desk.name)
+    # Others see whom it has set aside, and who waits for it, while it is away alone.
+    work.tell_pages_of(served_by(view.desk))
     if mode is DeskMode.CLOSED:
         leave(work, view.desk.name, view.agent)
         release_bound(work, view.desk.name)

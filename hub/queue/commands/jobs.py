@@ -45,14 +45,20 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
 
 
 def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
-    """Who is called has the whole `absence_delay` once more, from now on; nobody has less than before."""
+    """Who is called has the whole `absence_delay` once more, from now on; nobody has less than before.
+
+    Where the desk's setting has changed meanwhile, they become absent by themselves no more, or do from now on.
+    """
     count = 0
-    for ticket in map(from_row, work.rows(store.CALLED_BY_THE_CLOCK)):
+    for ticket in map(from_row, work.rows(store.HELD)):
+        if ticket.state is not State.CALLED:
+            continue
         desk, service = work.index.find_desk(ticket.desk), work.index.find_service(ticket.service)
         if desk is None or service is None:
             continue  # nobody can say it there any more
         absent_at_ms = announcing.absent_at_ms(desk, work.now_ms, service.absence_delay_min)
-        if absent_at_ms is not None and absent_at_ms > (ticket.absent_at_ms or 0):
+        is_later = absent_at_ms is None or absent_at_ms > (ticket.absent_at_ms or 0)
+        if absent_at_ms != ticket.absent_at_ms and is_later:
             work.note(ticket, "rescheduled", absent_at_ms=absent_at_ms)
             count += 1
     return DoneAnswer(count=count)
@@ -83,8 +89,12 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
     """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day.
 
-    Who waits for a desk under a service that the site no longer has can't be called there: freed too.
+    Whom it held is set aside, so that another desk of the service goes on or ends it. Who waits for a desk under a
+    service that the site no longer has can't be called there: freed too.
     """
+    for held in map(from_row, work.rows(store.HELD)):
+        if work.index.find_desk(held.desk) is None:
+            _set_aside(work, held)
     desks = [each for each in work.rows(people_store.AGENTS) if work.index.find_desk(each[0]) is None]
     lost = [(name, agent) for name, mode, agent in desks if mode != DeskMode.CLOSED or agent is not None]
     for name, agent in lost:
@@ -94,6 +104,13 @@ def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
             if work.index.find_service(ticket.service) is None:
                 release(work, ticket)
     return DoneAnswer(count=len(lost))
+
+
+def _set_aside(work: Work, held: Ticket) -> None:
+    if held.state is State.CALLED:
+        announcing.take_away(work, held.call)
+    work.change(held, Event.PARK, State.PARKED, at_desk=held.desk, absent_at_ms=None)
+    work.tell_pages(held)
 
 
 def refresh(work: Work, command: Refresh) -> DoneAnswer:

@@ -25,7 +25,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
     if ticket.state is not State.ABSENT or ticket.call is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.START)
     need_its_day(work, ticket, Event.START)
-    _need_service(view, ticket, Event.START)
+    _need_service(work, view, ticket, Event.START)
     work.change(
         ticket,
         Event.START,
@@ -69,6 +69,7 @@ def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnsw
         end_known=False,  # how long of it the visitor was at a desk, nobody knows
     )
     work.publish_desk(view.desk.name)
+    work.tell_pages(ticket)
     return _done(ticket)
 
 
@@ -77,7 +78,7 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.READMIT)
     need_its_day(work, ticket, Event.READMIT)
-    _need_service(view, ticket, Event.READMIT)
+    _need_service(work, view, ticket, Event.READMIT)
     ticket = readmit_ticket(work, ticket, at_desk=view.desk.name)
     work.publish_desk(view.desk.name)
     return _done(ticket)
@@ -119,7 +120,7 @@ def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
     """No longer wanted: a waiting or an expected ticket."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CANCEL)
-    _need_service(view, ticket, Event.CANCEL)
+    _need_service(work, view, ticket, Event.CANCEL)
     work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     return _done(ticket)
@@ -136,7 +137,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
     if ticket.state is State.PARKED:
         _need_own(work, view, ticket, Event.TRANSFER)
     if ticket.state is State.WAITING:
-        _need_service(view, ticket, Event.TRANSFER)
+        _need_service(work, view, ticket, Event.TRANSFER)
     service, bound_desk = _destination(work, ticket, command)
     if ticket.state is State.CALLED:
         announcing.take_away(work, ticket.call)
@@ -152,6 +153,8 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
     )
     work.publish_desk(view.desk.name)
     work.publish_service(ticket.service)
+    if ticket.state is State.PARKED:
+        work.tell_pages(ticket)
     if view.held is not None and view.held.id == ticket.id:
         settle(work, view)
     return _done(ticket)
@@ -164,7 +167,8 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
         mode = mode_of(work, desk.name)
         if mode is DeskMode.CLOSED:
             raise DeskNotOpen(desk.name, mode, Event.TRANSFER)
-        return ticket.service, desk.name
+        # Nobody is called under a service that the site no longer has: it would stand before all others there.
+        return work.index.service(ticket.service).name, desk.name
     if command.service is None:
         raise Unknown("service", "")
     service = work.index.service(command.service)
@@ -182,19 +186,22 @@ def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
         raise DayOver(ticket.label, day, event)
 
 
-def _need_service(view: DeskView, ticket: Ticket, event: Event) -> None:
-    """The desk serves or helps the ticket's service, or the ticket waits for it or was last there."""
+def _need_service(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
+    """The desk serves or helps the ticket's service, or the ticket waits for it or was last there; or no desk does."""
     if ticket.service in served_by(view.desk) or view.desk.name in (ticket.bound_desk, ticket.desk):
+        return
+    if work.index.find_service(ticket.service) is None:
         return
     raise NotThisDesk(view.desk.name, ticket.label, event)
 
 
 def _need_own(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
-    """The ticket was set aside by this desk, or by one of its service that is paused or closed."""
+    """Set aside by this desk, or by one that is paused or closed, of a service of this desk or of none any more."""
     if ticket.desk == view.desk.name:
         return
     away = ticket.desk is None or mode_of(work, ticket.desk) is not DeskMode.OPEN
-    if not away or ticket.service not in served_by(view.desk):
+    lost = work.index.find_service(ticket.service) is None
+    if not away or not (lost or ticket.service in served_by(view.desk)):
         raise NotThisDesk(view.desk.name, ticket.label, event)
 
 

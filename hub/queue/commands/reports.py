@@ -89,8 +89,9 @@ def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
     With them the names whose time is over: where the site closes earlier than it did, the end of a day comes before it.
     """
     work.write(store.DELETE_NAMES, now_ms=work.now_ms)
-    last_day = date.fromisoformat(command.day) - timedelta(days=UNTOLD_KEPT_DAYS)
-    rows = work.rows(report_store.PAST_BOOKINGS, day=command.day, last_day=last_day.isoformat(), limit=command.limit)
+    untold_day = (date.fromisoformat(work.today) - timedelta(days=UNTOLD_KEPT_DAYS)).isoformat()
+    last_day = min(command.day, untold_day)
+    rows = work.rows(report_store.PAST_BOOKINGS, day=command.day, last_day=last_day, limit=command.limit)
     if rows:
         ids = work.many([booking for (booking,) in rows])
         work.write(report_store.DELETE_REPORTS, ids=ids)

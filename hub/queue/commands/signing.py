@@ -29,8 +29,10 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
     return taken
 
 
-def sign_off(work: Work, _command: SignOff, view: DeskView) -> DeskAnswer:
+def sign_off(work: Work, command: SignOff, view: DeskView) -> DeskAnswer:
     """Quitter le guichet; the desk stays as it is."""
+    if command.only_own:
+        need_signed_on(work, view)
     leave(work, view.desk.name, view.agent)
     return DeskAnswer(outcome=DeskOutcome.TAKEN)
 
