@@ -74,6 +74,11 @@ class PinsUnusable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class PinsUsable:
+    """All of them are in use."""
+
+
 # --- what a core asks for -----------------------------------------------------------------------------------------
 
 

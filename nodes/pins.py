@@ -1,8 +1,15 @@
 """The pins of a Raspberry Pi, where there are some."""
 
-from gpiozero import Device, GPIOZeroError  # type: ignore[import-untyped]
+from collections.abc import Callable
 
+import structlog
+from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-untyped]
+
+from nodes.events import PinChanged, PinsUnusable, PinsUsable
 from protocol.environment import WrongSetting
+from protocol.link import monotonic_ms
+
+_log = structlog.get_logger()
 
 
 def require_pins() -> None:
@@ -12,3 +19,52 @@ def require_pins() -> None:
     except (GPIOZeroError, OSError, ImportError) as error:
         wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
         raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error
+
+
+class Pins:
+    """A node's contacts to ground and its lamp. Callbacks only put into the inbox."""
+
+    def __init__(self, put: Callable[[object], None], shown: Callable[[int, bool], None]) -> None:
+        self._put = put
+        self._shown = shown
+        self._devices: list[Button | LED] = []
+        self._led: LED | None = None
+        self._led_pin = 0
+        self._failed = ""
+
+    def use(self, buttons: tuple[int, ...], led: int) -> None:
+        """Puts PinsUsable, with each contact's level before it, or PinsUnusable."""
+        self.close()
+        try:
+            self._led, self._led_pin = LED(led), led
+            self._devices = [self._led]
+            for pin in buttons:
+                self._devices.append(self._button(pin))
+        except (GPIOZeroError, OSError) as error:
+            # They may be free later, or the hub may send better ones; until then the node is there and says so.
+            if str(error) != self._failed:
+                _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
+            self._failed = str(error)
+            self.close()
+            self._put(PinsUnusable(str(error)))
+            return
+        self._failed = ""
+        self._put(PinsUsable())
+
+    def light(self, lit: bool) -> None:
+        if self._led is not None:
+            self._led.value = lit
+            self._shown(self._led_pin, lit)
+
+    def close(self) -> None:
+        for device in self._devices:
+            device.close()
+        self._devices, self._led = [], None
+
+    def _button(self, pin: int) -> Button:
+        # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
+        button = Button(pin, pull_up=True, bounce_time=None)
+        button.when_pressed = lambda: self._put(PinChanged(pin, True, monotonic_ms()))
+        button.when_released = lambda: self._put(PinChanged(pin, False, monotonic_ms()))
+        self._put(PinChanged(pin, button.is_pressed, monotonic_ms()))
+        return button

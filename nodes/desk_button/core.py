@@ -16,6 +16,7 @@ from nodes.events import (
     Message,
     PinChanged,
     PinsUnusable,
+    PinsUsable,
     Publish,
     Tick,
 )
@@ -96,15 +97,13 @@ class DeskButton:
                 self._connected = False
             case Identify(until_ms):
                 self._identify = now_ms, until_ms
-            case PinsUnusable():
-                self._pins.tried(now_ms, usable=False)
+            case PinsUnusable() | PinsUsable():
+                self._pins.tried(now_ms, usable=isinstance(event, PinsUsable))
         return []
 
     def _edge(self, pin: int, pressed: bool, at_ms: int, now_ms: int) -> list[object]:
         if self._config is None or pin != self._config.button_pin:
             return []
-        # The first level that the shell tells is the sign that they are in use.
-        self._pins.tried(now_ms, usable=True)
         return self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
 
     def _time_passed(self, now_ms: int) -> list[object]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import structlog
 from msgspec import Meta, Struct, structs
 
+from nodes.pins import Pins
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
@@ -19,7 +20,7 @@ from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
 from nodes.ticket_printer.spool import Spool, SpoolBroken
-from nodes.ticket_printer.stage import Pins, Stage
+from nodes.ticket_printer.stage import Stage
 from nodes.ticket_printer.wires import place_named
 from nodes.ticket_printer.words import words_in
 from protocol.environment import Described, WrongSetting, describe, read

@@ -19,6 +19,7 @@ from nodes.events import (
     Message,
     PinChanged,
     PinsUnusable,
+    PinsUsable,
     Publish,
     Tick,
 )
@@ -30,7 +31,6 @@ from nodes.ticket_printer.events import (
     Keep,
     Kept,
     Light,
-    PinsUsable,
     Print,
     PrintEnded,
     PrinterLooked,

@@ -70,11 +70,6 @@ class Scanned:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class PinsUsable:
-    """All pins that UsePins named are in use."""
-
-
 # --- what the core asks for ---
 
 

@@ -4,69 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import structlog
-from gpiozero import LED, Button, GPIOZeroError  # type: ignore[import-untyped]
-
-from nodes.events import PinChanged, PinsUnusable
 from nodes.pins import require_pins
 from nodes.simulated import BadLine, CodeInput, ControlSocket, Input, PinInput, open_control, use_mock_pins
-from nodes.ticket_printer.events import PinsUsable, PrinterLooked, Scanned
+from nodes.ticket_printer.events import PrinterLooked, Scanned
 from nodes.ticket_printer.wires import VirtualAt, Wire, opener, place_named, socket_wire
 from protocol.environment import WrongSetting
-from protocol.link import monotonic_ms
 
 if TYPE_CHECKING:
     from nodes.ticket_printer.virtual_printer.server import PairedPrinter
-
-_log = structlog.get_logger()
-
-
-class Pins:
-    """The buttons' contacts to ground and the lamp. Callbacks only put into the inbox."""
-
-    def __init__(self, put: Callable[[object], None], shown: Callable[[int, bool], None]) -> None:
-        self._put = put
-        self._shown = shown
-        self._devices: list[Button | LED] = []
-        self._led: LED | None = None
-        self._led_pin = 0
-        self._failed = ""
-
-    def use(self, buttons: tuple[int, ...], led: int) -> None:
-        self.close()
-        try:
-            self._led, self._led_pin = LED(led), led
-            self._devices = [self._led]
-            for pin in buttons:
-                self._devices.append(self._button(pin))
-        except (GPIOZeroError, OSError) as error:
-            # They may be free later, or the hub may send better ones; until then the node is there and says so.
-            if str(error) != self._failed:
-                _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
-            self._failed = str(error)
-            self.close()
-            self._put(PinsUnusable(str(error)))
-            return
-        self._failed = ""
-        self._put(PinsUsable())
-
-    def light(self, lit: bool) -> None:
-        if self._led is not None:
-            self._led.value = lit
-            self._shown(self._led_pin, lit)
-
-    def close(self) -> None:
-        for device in self._devices:
-            device.close()
-        self._devices, self._led = [], None
-
-    def _button(self, pin: int) -> Button:
-        # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
-        button = Button(pin, pull_up=True, bounce_time=None)
-        button.when_pressed = lambda: self._put(PinChanged(pin, True, monotonic_ms()))
-        button.when_released = lambda: self._put(PinChanged(pin, False, monotonic_ms()))
-        self._put(PinChanged(pin, button.is_pressed, monotonic_ms()))
-        return button
 
 
 class Stage:

@@ -15,6 +15,7 @@ from nodes.events import (
     Message,
     PinChanged,
     PinsUnusable,
+    PinsUsable,
     Publish,
     Tick,
 )
@@ -307,7 +308,7 @@ def test_unusable_pins_are_told_until_the_hub_sends_better_ones():
     assert desk.core.condition().warnings == ()
 
 
-def test_unusable_pins_are_tried_again_each_30_s_and_told_until_a_level_is_read():
+def test_unusable_pins_are_tried_again_each_30_s_and_told_until_they_are_in_use():
     desk = Desk()
     desk.do(PinsUnusable("GPIO busy"))
     for _ in range(3):
@@ -317,7 +318,7 @@ def test_unusable_pins_are_tried_again_each_30_s_and_told_until_a_level_is_read(
         desk.turn(1_000)
         assert desk.others == [UsePins(17, 27)]
         assert desk.core.condition().warnings == ("pins_unusable",)
-    desk.do(PinChanged(17, False, desk.now_ms))
+    desk.do(PinsUsable())
     assert desk.core.condition().warnings == ()
     desk.others.clear()
     desk.turn(60_000)

@@ -6,13 +6,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from nodes.events import Commanded, Configured, Connected, Disconnected, Message, PinChanged, PinsUnusable, Publish
+from nodes.events import (
+    Commanded,
+    Configured,
+    Connected,
+    Disconnected,
+    Message,
+    PinChanged,
+    PinsUnusable,
+    PinsUsable,
+    Publish,
+)
 from nodes.ticket_printer.core import PENDING_MOST
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
     Light,
-    PinsUsable,
     Print,
     PrintEnded,
     PrinterLooked,

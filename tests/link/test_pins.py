@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from gpiozero import LED, Device  # type: ignore[import-untyped]
 
-from nodes.desk_button.app import Pins
-from nodes.desk_button.core import Light, UsePins
-from nodes.events import PinChanged, PinsUnusable
+from nodes.events import PinChanged, PinsUnusable, PinsUsable
+from nodes.pins import Pins
 from nodes.simulated import use_mock_pins
 
 
@@ -26,13 +25,15 @@ def test_pins_that_somebody_held_can_be_used_once_they_are_let_go():
     pins = Pins(said.append, lambda pin, lit: shown.append((pin, lit)))
     holder = LED(17)
     for _ in range(2):
-        pins.perform(UsePins(17, 27))
-        pins.perform(Light(True))
-    assert [type(each) for each in said] == [PinsUnusable, PinsUnusable]
+        pins.use((5, 17), 27)
+        pins.light(True)
+    assert [type(each) for each in said if not isinstance(each, PinChanged)] == [PinsUnusable, PinsUnusable]
     assert shown == []
     holder.close()
-    pins.perform(UsePins(17, 27))
-    pins.perform(Light(True))
-    assert isinstance(said[-1], PinChanged)
+    said.clear()
+    pins.use((5, 17), 27)
+    pins.light(True)
+    assert [(each.pin, each.pressed) for each in said[:-1] if isinstance(each, PinChanged)] == [(5, False), (17, False)]
+    assert said[-1] == PinsUsable()
     assert shown == [(27, True)]
     pins.close()
