@@ -81,7 +81,8 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
         return DoneAnswer(count=len(left))
     work.write(store.DELETE_NAMES, now_ms=work.now_ms)
     at_work = any(is_open(service, work.now_ms, site.zone) for service in site.services)
-    at_work = at_work or not _close_desks(work, day_end_ms(site, command.day))
+    if not at_work:
+        at_work = _close_desks(work, day_end_ms(site, command.day))
     _empty_halls(work, work.now_ms - DAY_MS if at_work else work.now_ms + 1)
     return DoneAnswer(count=len(left))
 
@@ -182,19 +183,19 @@ def _end_of_called(work: Work, ticket: Ticket) -> State:
 
 
 def _close_desks(work: Work, ended_ms: int) -> bool:
-    """Closes those that were left open at the end of the day; False where one is at work since."""
+    """Closes those that were left open at the end of the day; whether one that is not closed is at work since."""
     work.write_desks()
     work.flush()
-    all_closed = True
+    at_work = False
     for name, mode, last_used_ms, held, agent in work.rows(store.DESKS_AT_WORK):
         came_ms = signed_on_ms(work, name) if agent is not None else 0
         if max(last_used_ms, came_ms) > ended_ms or held:
-            all_closed = all_closed and mode == DeskMode.CLOSED
+            at_work = at_work or mode != DeskMode.CLOSED
         elif mode != DeskMode.CLOSED:
             _close(work, name, agent)
         else:
             leave(work, name, agent)
-    return all_closed
+    return at_work
 
 
 def _close(work: Work, desk: str, agent: str | None) -> None:
