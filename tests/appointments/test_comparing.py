@@ -161,7 +161,7 @@ def test_an_unknown_service_is_a_flaw_and_leaves_the_others_alone():
     seen = found([], booking(1, service="nowhere"), booking(2))
     assert [change.booking for change in seen.changes] == ["b2"]
     assert only(seen.flaws).reference == "rdv/1"
-    assert "nowhere" in only(seen.flaws).why
+    assert only(seen.flaws).why == "its service is none of the site's, which are civil, papers, social, taxes"
 
 
 # --- what a listing lacks -----------------------------------------------------------------------------------------

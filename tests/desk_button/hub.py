@@ -62,7 +62,7 @@ class StandInHub:
     def say(self, topic: NodeTopic, message: Struct) -> None:
         self.peer.publish(self.node_topic(topic), encode(message))
 
-    def request(self, timeout_s: float = 10.0) -> DeskRequest:
+    def request(self, timeout_s: float = 30.0) -> DeskRequest:
         """The next request that arrives from the button."""
         return REQUEST.parse(self.peer.wait_for(self.node_topic(NodeTopic.REQUEST), timeout_s).payload)
 

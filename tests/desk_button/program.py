@@ -68,7 +68,7 @@ class ButtonProgram:
     def let_go(self) -> None:
         self._say({"pin": BUTTON_PIN, "pressed": False})
 
-    def press(self, held_s: float = 0.08) -> None:
+    def press(self, held_s: float = 0.3) -> None:
         """A hand: it needs its own time, since the program's clock is real."""
         self.hold()
         time.sleep(held_s)

@@ -55,7 +55,7 @@ class Program:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def press(self, pin: int, held_s: float = 0.06) -> None:
+    def press(self, pin: int, held_s: float = 0.3) -> None:
         """A finger that stays for a moment; less than 25 ms would be a bounce."""
         self.say({"pin": pin, "pressed": True})
         time.sleep(held_s)
