@@ -1,10 +1,11 @@
-"""The hub's programs, each in a process of its own, forked off one that has imported all of it already.
+"""Our programs, each in a process of its own, forked off one that has imported all of it already.
 
 A test meets the real program: its `main`, with an environment, a folder, streams and signals of its own, which may be
 killed. Only importing it, most of a start, is not done anew hundreds of times. That it starts from nothing too is what
 the demo's tests try, those of the command line and of the wheel.
 """
 
+import importlib
 import multiprocessing
 import os
 import subprocess
@@ -16,22 +17,29 @@ from pathlib import Path
 from typing import TextIO
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["hub.__main__", "hub.app", "hub.people_commands"])
+_HUB = ("hub.__main__", "hub.app", "hub.people_commands")
+_NODES = (
+    "nodes.__main__",
+    "nodes.desk_button.app",
+    "nodes.ticket_printer.app",
+    "nodes.ticket_printer.virtual_printer.server",
+)
+_context.set_forkserver_preload([*_HUB, *_NODES])
 
 
 class Forked:
-    """`suivant` with these arguments, under way. `to`: what its output and its errors are added to; else `stderr`."""
+    """What `python -m` of this command does. `to`: the files that its output and errors are added to; else `stderr`."""
 
     def __init__(
-        self, *arguments: str, environ: Mapping[str, str], folder: Path, to: tuple[Path, Path] | None = None
+        self, *command: str, environ: Mapping[str, str], folder: Path, to: tuple[Path, Path] | None = None
     ) -> None:
         self.stderr: TextIO | None = None
         if to is not None:
-            self._process = self._start(arguments, dict(environ), folder, *to)
+            self._process = self._start(command, dict(environ), folder, *to)
             return
         reading, writing = _context.Pipe(duplex=False)
         with reading, writing:
-            self._process = self._start(arguments, dict(environ), folder, None, writing)
+            self._process = self._start(command, dict(environ), folder, None, writing)
             self.stderr = os.fdopen(os.dup(reading.fileno()), encoding="utf-8")
 
     @staticmethod
@@ -53,7 +61,7 @@ class Forked:
         self._process.join(limit_s)
         status = self._process.exitcode
         if status is None:
-            raise subprocess.TimeoutExpired("hub", limit_s or 0)
+            raise subprocess.TimeoutExpired(self._process.name, limit_s or 0)
         return status
 
     def send_signal(self, number: int) -> None:
@@ -65,22 +73,22 @@ class Forked:
 
 
 def run(
-    *arguments: str, environ: Mapping[str, str], folder: Path, limit_s: float = 60
+    *command: str, environ: Mapping[str, str], folder: Path, limit_s: float = 60
 ) -> "subprocess.CompletedProcess[str]":
     """One that ends by itself, and what it said."""
     with tempfile.TemporaryDirectory() as said:
         output, errors = Path(said) / "output", Path(said) / "errors"
-        child = Forked(*arguments, environ=environ, folder=folder, to=(output, errors))
+        child = Forked(*command, environ=environ, folder=folder, to=(output, errors))
         try:
             status = child.wait(limit_s)
         except subprocess.TimeoutExpired:
             child.kill()
             raise
-        return subprocess.CompletedProcess(arguments, status, output.read_text("utf-8"), errors.read_text("utf-8"))
+        return subprocess.CompletedProcess(command, status, output.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 def _serve(
-    arguments: tuple[str, ...], environ: dict[str, str], folder: Path, output: Path | None, errors: Path | Connection
+    command: tuple[str, ...], environ: dict[str, str], folder: Path, output: Path | None, errors: Path | Connection
 ) -> None:
     os.environ.clear()
     os.environ.update(environ)
@@ -88,10 +96,9 @@ def _serve(
     if output is not None:
         _lead(1, output)
     _lead(2, errors)
-    from hub.__main__ import main
-
-    sys.argv = ["suivant", *arguments]
-    sys.exit(main(arguments))
+    program, *arguments = command
+    sys.argv = [program, *arguments]
+    sys.exit(importlib.import_module(f"{program}.__main__").main(arguments))
 
 
 def _lead(stream: int, to: Path | Connection) -> None:

@@ -108,7 +108,7 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
 def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """A hub that ends by itself."""
     settings = {"SUIVANT_SITE_FILE": str(EXAMPLE), "SUIVANT_HTTP_PORT": "0", "SUIVANT_BROKER_PORT": "1"} | environ
-    return run("hub", environ={"PATH": os.environ["PATH"]} | settings, folder=folder)
+    return run("hub", "hub", environ={"PATH": os.environ["PATH"]} | settings, folder=folder)
 
 
 @pytest.mark.parametrize(

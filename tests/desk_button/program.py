@@ -5,8 +5,6 @@ import os
 import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.forked import Forked
 
 BUTTON_PIN = 17
 LED_PIN = 27
@@ -38,7 +38,7 @@ class ButtonProgram:
             | {"SUIVANT_NODE": node, "SUIVANT_SITE": site, "SUIVANT_STATE_DIR": str(folder / "state")}
             | dict(environ)
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._control: socket.socket | None = None
 
     @property
@@ -48,13 +48,9 @@ class ButtonProgram:
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "nodes", "desk-button", "--simulated", str(self.folder)],
-                env=self._environ,
-                stdout=log,
-                stderr=log,
-            )
+        command = ("nodes", "desk-button", "--simulated", str(self.folder))
+        log = self.folder / "log"
+        self._process = Forked(*command, environ=self._environ, folder=self.folder, to=(log, log))
         try:
             self._control = self._connect()
         except RuntimeError:

@@ -62,7 +62,7 @@ class Program:
         self._environ = {"PATH": os.environ["PATH"]} | settings | broker.environ("hub")
         self._folder = folder
         self._browser = None
-        self.process = Forked("hub", environ=self._environ, folder=folder)
+        self.process = Forked("hub", "hub", environ=self._environ, folder=folder)
         self.log: list[str] = []
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -110,7 +110,7 @@ class Program:
     def _make_account(self):
         """Where an earlier run has made it, this one refuses."""
         (self._folder / "password").write_text(PASSWORD, encoding="utf-8")
-        command = ["admin", "create", ACCOUNT, "--name", "Compte de secours", "--password-file", "password"]
+        command = ["hub", "admin", "create", ACCOUNT, "--name", "Compte de secours", "--password-file", "password"]
         roles = [part for role in ("administrator", "agent") for part in ("--role", role)]
         run(*command, *roles, environ=self._environ, folder=self._folder)
 

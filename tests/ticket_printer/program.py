@@ -3,9 +3,8 @@
 import json
 import os
 import queue
+import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.broker import SITE, Broker
+from tests.forked import Forked, run
 from tests.ticket_printer.hub import NODE
 
 START_TIMEOUT_S = 60.0
@@ -24,8 +24,8 @@ class Program:
     def __init__(self, broker: Broker, folder: Path, **settings: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._log = (folder / "log").open("ab")
-        self._process = subprocess.Popen(_command(folder), env=_environ(broker, folder, settings), stderr=self._log)
+        environ, log = _environ(broker, folder, settings), folder / "log"
+        self._process = Forked(*_command(folder), environ=environ, folder=folder, to=(log, log))
         self.shown: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._control = self._connect()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -34,14 +34,7 @@ class Program:
     @staticmethod
     def refused(broker: Broker, folder: Path, **settings: str) -> tuple[int, str]:
         """A run that ends by itself: its status and what it said."""
-        ended = subprocess.run(
-            _command(folder),
-            env=_environ(broker, folder, settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ended = run(*_command(folder), environ=_environ(broker, folder, settings), folder=folder)
         return ended.returncode, ended.stderr
 
     @property
@@ -90,15 +83,14 @@ class Program:
 
     def stop(self) -> int:
         if self._process.poll() is None:
-            self._process.terminate()
-        self._end()
-        return self._process.returncode
+            self._process.send_signal(signal.SIGTERM)
+        return self._end()
 
-    def _end(self) -> None:
-        self._process.wait(timeout=20)
+    def _end(self) -> int:
+        status = self._process.wait(60)
         self._control.close()
         self._reader.join()
-        self._log.close()
+        return status
 
     def _connect(self) -> socket.socket:
         until = time.monotonic() + START_TIMEOUT_S
@@ -129,7 +121,7 @@ class Program:
 
 
 def _command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "nodes", "ticket-printer", "--simulated", str(folder)]
+    return ["nodes", "ticket-printer", "--simulated", str(folder)]
 
 
 def _environ(broker: Broker, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -164,7 +164,7 @@ class HubProcess:
 
     def start(self) -> None:
         environ = os.environ | self._environ
-        self._process = Forked("hub", environ=environ, folder=self._log.parent, to=(self._log, self._log))
+        self._process = Forked("hub", "hub", environ=environ, folder=self._log.parent, to=(self._log, self._log))
 
     def kill(self, *, after_s: float = 0.0) -> None:
         """As a power cut would. The pause is what makes the moment random, nothing waits for it."""
