@@ -66,6 +66,8 @@ class Standing:
 
     def start(self) -> "Standing":
         self.hub.start()
+        # From here on it hears what nodes say.
+        eventually(lambda: self.metric("suivant_broker_connected") == 1)
         return self
 
     def restart(self) -> None:
