@@ -36,6 +36,8 @@ WATCH_MS = 700
 # At 9600 baud 4 KiB are taken in 4.3 s, and a wire has room again in steps of so much; on USB or Ethernet in 0.1 s.
 STALLED_MS = 5_000
 REOPEN_LEAST_MS, REOPEN_MOST_MS = 1_000, 15_000
+# So many answers in a row that may be those of earlier questions: one of these is never answered.
+UNCLEAR_MOST = 4
 # The rest of a picture that broke off is made up with white, so that the next ticket is not read as a part of it:
 # 96 rows of 72 bytes are the longest. Then what stands on the paper is cut off.
 RECOVERY = bytes(96 * 72) + RESET + FEED_AND_PART_CUT
@@ -62,7 +64,7 @@ class Printer:
         self._wire: Wire | None = None
         self._reopen_at_ms = 0
         self._reopen_delay_ms = REOPEN_LEAST_MS
-        self._owed = 0
+        self._owed = self._unclear = 0
         self._fences_missed = 0
         self._fences_known = False
         self._has_answered = False
@@ -71,6 +73,9 @@ class Printer:
 
     def look(self) -> Condition:
         """How the printer is; `UNREACHABLE` where there is no wire to it."""
+        if self._unclear >= UNCLEAR_MOST:
+            # An answer was lost, not late: on a new wire none is owed.
+            self._drop()
         try:
             return self._condition(self._opened())
         except (WireBroken, WireRefused) as error:
@@ -187,8 +192,10 @@ class Printer:
             if answers and self._owed:
                 # Whether this answers the question or an earlier one cannot be known.
                 self._owed = max(0, self._owed + 1 - len(answers))
+                self._unclear += 1
                 return None
             if answers:
+                self._unclear = 0
                 return answers[-1]
         self._owed += 1
         return None
@@ -210,7 +217,7 @@ class Printer:
         wire = self._open_wire()
         wire.send(STATUS_BACK_OFF, ANSWER_MS)
         self._reopen_at_ms, self._reopen_delay_ms = 0, REOPEN_LEAST_MS
-        self._wire, self._owed = wire, 0
+        self._wire, self._owed, self._unclear = wire, 0, 0
         return wire
 
     def _opened_afresh(self) -> Wire:

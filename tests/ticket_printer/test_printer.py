@@ -155,12 +155,14 @@ class SlowWire:
     answers = True
 
     def __init__(self) -> None:
-        self.now_ms, self.late_ms = 0, 5
+        self.now_ms, self.late_ms, self.loses = 0, 5, 0
         self._coming: list[tuple[int, int]] = []
 
     def send(self, data: bytes, _timeout_ms: int) -> None:
         if data.endswith(FENCE):
             self._coming.append((self.now_ms + 200, 0x00))
+        elif data in {question(each) for each in Ask} and self.loses:
+            self.loses -= 1
         elif data in {question(each) for each in Ask}:
             self._coming.append((self.now_ms + self.late_ms, 0x12))
 
@@ -184,6 +186,14 @@ def test_one_late_answer_before_a_ticket_silences_no_printer() -> None:
     wire.late_ms = 5
     printer.look()
     assert printer.look().answered
+
+
+def test_one_lost_answer_silences_no_printer() -> None:
+    wire = SlowWire()
+    printer = Printer(lambda: wire, lambda: wire.now_ms)
+    wire.loses = 1
+    assert not printer.look().answered
+    assert [printer.look().answered for _ in range(6)][-1]
 
 
 def test_late_answers_never_call_a_ticket_printed_that_is_not(bench: Bench) -> None:
