@@ -20,6 +20,7 @@ Level = Literal["debug", "info", "warning", "error"]
 HIDDEN = "(not logged)"
 NEVER_LOGGED = frozenset({"name", "visitor", "visitor_name", "first_name", "last_name", "password", "token", "secret"})
 
+ERRORS_SHOWN = 20
 # What these say at `info` is each request, each job and each start once more.
 _QUIET = ("alembic", "apscheduler", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
 
@@ -64,16 +65,17 @@ def hide_persons(_logger: object, _method: str, event: structlog.types.EventDict
 
 def where_it_failed(exc_info: structlog.typing.ExcInfo) -> str:
     """The way to an error and its kind, without its text: that quotes a row, or what somebody typed."""
-    return "".join(_way_to(exc_info[1])).rstrip()
+    return "".join(_way_to(exc_info[1], ERRORS_SHOWN)).rstrip()
 
 
-def _way_to(error: BaseException) -> Iterator[str]:
+def _way_to(error: BaseException, most: int) -> Iterator[str]:
+    """`most`: so many that led to it, one by the other; a chain may have no end."""
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before is not None:
-        yield from _way_to(before)
+    if before is not None and most > 1:
+        yield from _way_to(before, most - 1)
         yield "then\n"
-    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _way_to(each)
+    for each in error.exceptions if isinstance(error, BaseExceptionGroup) and most > 1 else ():
+        yield from _way_to(each, most - 1)
         yield "as one of\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)

@@ -39,9 +39,9 @@ QUEUE_MOST = 10_000
 SWITCH_S = 0.0002
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
+_NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 # What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
 # share a commit, and still take no longer than a slice may.
-_NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 _MARKS = (ExpireExpected, ExpireCalled, Admit)
 MARKS_TOGETHER = 8
 

@@ -267,7 +267,7 @@ class Worker:
     # --- what it works with ---------------------------------------------------------------------------------------
 
     def _ask(self, command: Command) -> Answer:
-        """Hands a command to the writer and waits for its answer. Raises Busy, a DatabaseFault, or Stopping."""
+        """Hands a command to the writer and waits for its answer. Raises Busy, a Failure, or Stopping."""
         future = self._do(command)
         while not future.done():
             wait([future], timeout=ANSWER_LOOK_S)

@@ -173,9 +173,9 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
-# An appointment that counts outlives the end of the day before it, expected or here already.
+# An appointment that is still to come outlives the end of the day before it, expected or here already.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
-_BEFORE_OR_NONE: Any = literal_column("ticket.kind <> 'timed'") | _BEFORE
+_BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
 # Each by the partial index of its state; expected tickets of later are not looked at.
 _OPEN: tuple[Any, ...] = (
     literal_column("ticket.state = 'expected'") & _BEFORE,

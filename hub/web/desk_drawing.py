@@ -158,15 +158,17 @@ def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue,
     served = served_by(desk)
     seen = [(_waiting(place, desk.name), place.ticket) for place in rows.waiting]
     seen.sort(key=lambda pair: pair[0].candidate.rank)
-    shown = seen[:SHOWN]
+    # Of a service that the site has no more: after the desk's own, which they must not push away.
+    lost = {ticket.service: ticket.series for _, ticket in seen if index.find_service(ticket.service) is None}
+    shown = [pair for pair in seen if pair[1].service not in lost][:SHOWN]
+    shown += [pair for pair in seen if pair[1].service in lost][:SHOWN]
     queues = []
     sent_here = [ticket.service for _, ticket in seen if ticket.bound_desk == desk.name]
-    lost = {ticket.service: ticket.series for _, ticket in seen if index.find_service(ticket.service) is None}
     for name in dict.fromkeys([*desk.serves, *delays, *sent_here, *lost]):
         service = index.find_service(name)
         mine = [_row(waiting, ticket, index, desk, rows.now_ms) for waiting, ticket in shown if ticket.service == name]
         # Of a service that is not the desk's own only those count that were sent here.
-        waits = rows.counts.get(name, 0) if name in served else sent_here.count(name)
+        waits = rows.counts.get(name, 0) if name in served or name in lost else sent_here.count(name)
         count = max(waits, len(mine))
         letter, title = (service.letter, service.title) if service else (lost[name] or "", name)
         queues.append(ServiceQueue(name, letter, title, delays.get(name, 0), count, tuple(mine)))
@@ -266,9 +268,8 @@ def _undo(rows: DeskRows) -> UndoOffer | None:
 def _undo_call(holds: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOffer | None:
     if held.state is not State.CALLED:
         return None
-    before = next(
-        (ended for call, ended in pairwise(holds) if call.ticket == held.id and _is_finish_with(ended, call)), None
-    )
+    calls = ((call, ended) for call, ended in pairwise(holds) if call.id == held.call)
+    before = next((ended for call, ended in calls if _is_finish_with(ended, call)), None)
     # Too late for what was finished, what was called can still be withdrawn.
     finished = before is not None and now_ms - before.at_ms < REOPEN_MS
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
@@ -285,8 +286,8 @@ def _moments(rows: DeskRows) -> Iterable[int]:
     if rows.held is not None:
         yield rows.desk.last_call_ms + NEXT_OFF_MS
         yield _said_ms(rows.held) + CALLING_MS
-    if rows.holds:
-        yield rows.holds[0].at_ms + REOPEN_MS
+    for hold in rows.holds:
+        yield hold.at_ms + REOPEN_MS
     for place in rows.waiting:
         ticket = place.ticket
         overdue_ms = _overdue_from_ms(ticket)

@@ -163,7 +163,8 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         _ticket.c.site == site, _ticket.c.desk == desk.name, _ABSENT, _ticket.c.day == today
     )
     at_work = [name for name, each in desks.items() if name != desk.name and each.mode is DeskMode.OPEN]
-    parked = _read_parked(connection, site, desk.name, at_work, mine)
+    known = [service.name for service in index.site.services]
+    parked = _read_parked(connection, site, desk.name, at_work, mine, known)
     expected, more_expected = _read_expected(connection, site, mine, today, next_day_ms(today, index.site.zone))
     named = [ticket.id for ticket in (*expected, *([held] if held else ())) if ticket.booking]
     counts = read_counts(connection, site)
@@ -281,9 +282,15 @@ def _read_lost(connection: Connection, site: str, services: list[str]) -> Iterab
                 yield Place(ticket, 0, 0)
 
 
-def _read_parked(connection: Connection, site: str, desk: str, at_work: list[str], services: list[str]) -> list[Ticket]:
-    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site."""
-    mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & _ticket.c.service.in_(services))
+def _read_parked(
+    connection: Connection, site: str, desk: str, at_work: list[str], services: list[str], known: list[str]
+) -> list[Ticket]:
+    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site.
+
+    Of such a desk also those whose service is none of the `known` ones: else no page would show them.
+    """
+    for_me = _ticket.c.service.in_(services) | _ticket.c.service.not_in(known)
+    mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & for_me)
     query = select(*_COLUMNS).where(_ticket.c.site == site, _PARKED, mine)
     return _tickets(connection, query.order_by(_ticket.c.called_ms.desc(), _ticket.c.id.desc()).limit(SHOWN))
 

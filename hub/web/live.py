@@ -158,6 +158,8 @@ class Live:
             service.name: [desk.name for desk in index.site.desks if service.name in served_by(desk)]
             for service in index.site.services
         }
+        # Who waits for a service that the site has no more is on every page.
+        self._all_desks = [desk.name for desk in index.site.desks]
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -176,7 +178,7 @@ class Live:
 
     def changed(self, desks: Iterable[str], services: Iterable[str]) -> None:
         """These desks and the desks of these services have changed. From any thread, after the commit."""
-        names = [*desks, *(desk for service in services for desk in self._desks_of.get(service, ()))]
+        names = [*desks, *(desk for service in services for desk in self._desks_of.get(service, self._all_desks))]
         loop = self._loop
         if loop is None or not names:
             return

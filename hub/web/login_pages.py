@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Reason
 from hub.auth.sessions import Session, hash_token
 from hub.database.faults import DatabaseFault
+from hub.failures import HubFault
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
 from hub.queue.requests import Origin, SessionAnswer, Source
 from hub.web.door import cookie_name
@@ -64,7 +65,7 @@ class LoginPages:
         except LoginRefused as refused:
             is_away = refused.reason is Reason.AWAY
             return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason], is_away=is_away)
-        except (Busy, DatabaseFault) as fault:
+        except (Busy, DatabaseFault, HubFault) as fault:
             log.warning("login.no_session", error=str(fault))
             return self._page(to, account, say("The hub could not let you in just now. Try again."), 503)
         response = self._see(to)
@@ -78,7 +79,7 @@ class LoginPages:
         by_script = request.headers.get("hx-request") == "true"
         try:
             await self._end(self._session(request))
-        except (Busy, DatabaseFault) as fault:
+        except (Busy, DatabaseFault, HubFault) as fault:
             log.warning("login.not_ended", error=str(fault))
             told = say("You are not logged out yet: the hub could not note it. Try again.")
             if by_script:

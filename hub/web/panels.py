@@ -93,7 +93,9 @@ class TransferPanel:
 
 @dataclass(frozen=True, slots=True)
 class TicketPanel:
-    """One ticket of a list. `is_mine`: this desk may take it. `service`: its title.
+    """One ticket of a list. `is_mine`: this desk may take it; `is_lost`: none may, the site has its service no more.
+
+    `service`: its title.
 
     `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
     this desk's. `day_over`: the day of its number has ended, or today where it has none: nobody brings it back.
@@ -103,6 +105,7 @@ class TicketPanel:
     ticket: Ticket
     service: str
     is_mine: bool
+    is_lost: bool
     desk_holds: bool
     desk_open: bool
     number_of_desk: str
@@ -177,8 +180,11 @@ def read_transfer(
             for name in (service.name for service in index.site.services)
             if name != ticket.service
         ),
+        # Sent to a desk it keeps its service: one that is lost is called nowhere.
         desks=tuple(
-            _desk_choice(index, each, desk, desks[each.name], held.get(each.name)) for each in index.site.desks
+            _desk_choice(index, each, desk, desks[each.name], held.get(each.name))
+            for each in index.site.desks
+            if index.find_service(ticket.service) is not None
         ),
     )
 
@@ -196,7 +202,8 @@ def read_ticket_panel(
     return TicketPanel(
         ticket=ticket,
         service=service.title if service else ticket.service,
-        is_mine=service is None or ticket.service in served_by(desk),
+        is_mine=ticket.service in served_by(desk),
+        is_lost=service is None,
         desk_holds=desk.name in read_held(connection, site),
         desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
         number_of_desk=index.number_of(ticket.desk),

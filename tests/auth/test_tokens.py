@@ -89,7 +89,7 @@ def test_a_program_is_never_given_a_person_s_role(
     with pytest.raises(SystemExit, match="2"):
         main(["token", "create", "x", "--role", role])
     # Python 3.13 puts no quotes around them.
-    assert "choose from intranet, metrics" in said(capsys).err.replace("'", "")
+    assert "choose from intranet, metrics)" in said(capsys).err.replace("'", "")
 
 
 def test_a_token_that_is_not_there_cannot_be_ended(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from hub.queue.requests import (
     Finish,
     MarkAbsent,
     Park,
+    Readmit,
     Resume,
     SetMode,
     Source,
@@ -180,6 +181,24 @@ def test_nobody_is_sent_to_wait_at_a_desk_under_a_service_that_left_the_site_fil
     queue.ask(Transfer, desk="desk-1", ticket=lost, service="civil")
     queue.turn(5 * SECOND)
     assert queue.called("desk-1") == lost
+
+
+@pytest.mark.parametrize("way", ["withdraw", "readmit"])
+def test_who_comes_back_to_wait_under_a_service_that_left_the_site_file_waits_at_no_desk(queue, way):
+    queue.open("desk-1", "desk-2")
+    lost = queue.issue("papers")
+    queue.ask(Transfer, desk="desk-1", ticket=lost, to_desk="desk-2")
+    queue.called("desk-2")
+    without_papers(queue)
+    other = queue.issue("civil")
+    if way == "withdraw":
+        queue.ask(Withdraw, desk="desk-2", shown=lost)
+    else:
+        queue.ask(MarkAbsent, desk="desk-2", shown=lost)
+        queue.ask(Readmit, desk="desk-2", ticket=lost)
+    assert (queue.state(lost), queue.ticket(lost).bound_desk) == (State.WAITING, None)
+    queue.turn(5 * SECOND)
+    assert queue.called("desk-2") == other
 
 
 @pytest.mark.parametrize("command", ["transfer", "cancel"])

@@ -153,17 +153,22 @@ def test_an_appointment_after_the_end_of_the_day_outlives_it_until_its_own_time(
 def test_who_is_here_already_for_an_appointment_of_the_evening_waits_on_until_the_day_is_over(queue):
     walk_in = queue.issue()
     admitted, here = queue.book(moment("2026-11-24 18:05"), "taxes"), queue.book(moment("2026-11-24 18:05"))
+    sent = queue.book(moment("2026-11-24 18:06"))
     queue.now_ms = moment("2026-11-24 17:57")
     queue.job(Admit, ticket=admitted)
-    queue.ask(CheckIn, desk="", ticket=here)
+    queue.open("desk-1", "desk-2")
+    for ticket in (here, sent):
+        queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.ask(Transfer, desk="desk-1", ticket=sent, to_desk="desk-2")
     queue.now_ms = EVENING
     end(queue)
-    assert [queue.state(each) for each in (admitted, here, walk_in)] == ["waiting", "waiting", "cancelled"]
+    assert [queue.state(each) for each in (admitted, here, sent)] == ["waiting"] * 3
+    assert queue.state(walk_in) is State.CANCELLED
     queue.open("desk-1")
     assert queue.called("desk-1") == here
     queue.now_ms = moment("2026-11-25 00:00")
     end(queue)
-    assert [queue.state(each) for each in (admitted, here)] == ["cancelled", "served"]
+    assert [queue.state(each) for each in (admitted, here, sent)] == ["cancelled", "served", "cancelled"]
 
 
 def test_who_was_absent_before_midnight_is_brought_back_after_it_while_that_day_goes_on(new_queue):

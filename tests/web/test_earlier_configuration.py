@@ -82,7 +82,37 @@ def test_who_waits_for_a_service_that_left_the_site_file_is_listed_at_each_desk_
         ("B", "papers", [ticket])
     ]
     assert shown.next is None
-    assert panel(queue, ticket).is_mine
+    shown_alone = panel(queue, ticket)
+    assert (shown_alone.is_mine, shown_alone.is_lost) == (False, True)
+    with queue.engine.connect() as connection:
+        transfer = read_transfer(connection, queue.index, queue.index.desk("desk-1"), ticket, lambda _: None)
+    assert transfer is not None
+    assert transfer.desks == ()
+
+
+def test_however_many_wait_for_a_lost_service_the_desk_s_own_are_listed_first(queue: Queue) -> None:
+    queue.open("desk-1")
+    for _ in range(55):
+        queue.issue("papers")
+    own = queue.issue("civil")
+    services = tuple(each for each in queue.site.services if each.name != "papers")
+    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    civil, papers = picture(queue, "desk-1").queues
+    assert [row.id for row in civil.rows] == [own]
+    assert (papers.waiting, len(papers.rows)) == (55, 50)
+
+
+def test_whom_a_desk_held_that_left_with_its_service_is_set_aside_where_others_see_it(queue: Queue) -> None:
+    queue.open("desk-3")
+    ticket = queue.issue("taxes")
+    assert queue.called("desk-3") == ticket
+    services = tuple(each for each in queue.site.services if each.name in {"civil", "papers"})
+    desks = tuple(replace(desk, helps=()) for desk in queue.site.desks[:2])
+    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.job(CloseLostDesks)
+    [parked] = picture(queue, "desk-1").parked
+    assert parked.id == ticket
 
 
 def test_where_a_desk_holds_a_ticket_of_a_lost_service_others_are_offered_that_desk_all_the_same(queue: Queue) -> None:

@@ -191,6 +191,20 @@ def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_ag
     assert "Rouvrir A 002" in text_of(client.get("/desks/desk-3").text)
 
 
+def test_a_call_that_is_not_the_first_of_its_ticket_offers_no_way_back_to_the_visit_before_that(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3")
+    first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
+    stand.next("desk-3")
+    stand.next("desk-3", shown=first)
+    stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=second))
+    stand.do(q.Resume(origin=stand.origin(), desk="desk-3", ticket=second))
+    page = text_of(client.get("/desks/desk-3").text)
+    assert "Annuler l’appel" in page
+    assert "rouvrir la visite" not in page
+
+
 def test_where_all_who_wait_are_for_a_desk_that_is_away_nobody_is_told_to_press_next(
     client: httpx.Client, stand: Stand
 ) -> None:

@@ -148,7 +148,7 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
         State.WAITING,
         at_desk=view.desk.name,
         frees_desk=True,
-        **back_in_line(still_bound(work, ticket.bound_desk)),
+        **back_in_line(still_bound(work, ticket)),
     )
     work.publish_desk(view.desk.name)
 
@@ -166,9 +166,13 @@ def back_in_line(bound_desk: str | None) -> dict[str, Any]:
     }
 
 
-def still_bound(work: Work, desk: str | None) -> str | None:
-    """The desk a ticket waits for, unless that has closed meanwhile: then any desk of its service may take it."""
-    if desk is None or mode_of(work, desk) is DeskMode.CLOSED:
+def still_bound(work: Work, ticket: Ticket) -> str | None:
+    """The desk it waits for, unless that has closed meanwhile: then any desk of its service may take it.
+
+    Under a service that the site no longer has it waits for none: there it would stand before all others.
+    """
+    desk = ticket.bound_desk
+    if desk is None or work.index.find_service(ticket.service) is None or mode_of(work, desk) is DeskMode.CLOSED:
         return None
     return desk
 

@@ -93,7 +93,7 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None, *, priority:
             State.WAITING,
             at_desk=at_desk,
             ended_ms=None,
-            **back_in_line(still_bound(work, ticket.bound_desk)),
+            **back_in_line(still_bound(work, ticket)),
         )
         return ticket
     service = work.index.service(ticket.service)
