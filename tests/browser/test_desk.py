@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from hub.queue import requests as q
 from hub.queue.states import State
@@ -432,15 +432,21 @@ def test_a_booked_visitor_is_checked_in_from_the_list(page: Page, stand: Stand, 
 # --- offline --------------------------------------------------------------------------------------------------------
 
 
+def window_of(context: BrowserContext, server: Served) -> Page:
+    """On the desk's page, of a hub that may be served again at the same port."""
+    page = enter(context, server).new_page()
+    page.goto(f"{server.address}/desks/{DESK}")
+    page.evaluate(SETTLED)
+    return page
+
+
 def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     browser: Browser, stand: Stand, clock: TurnedClock
 ) -> None:
     scenes.called(stand, clock)
     context = browser.new_context()
     with served(stand) as server:
-        page = enter(context, server).new_page()
-        page.goto(f"{server.address}/desks/{DESK}")
-        page.evaluate(SETTLED)
+        page = window_of(context, server)
         expect(page.locator(".chip-online")).to_be_visible()
     expect(page.locator(".chip-offline")).to_contain_text("Hors ligne depuis")
     expect(page.locator("#next")).to_contain_text("Impossible hors ligne. Un appui n’est pas gardé.")
@@ -461,9 +467,7 @@ def test_a_panel_that_was_open_while_the_hub_was_away_works_again(
     scenes.called(stand, clock)
     context = browser.new_context()
     with served(stand) as server:
-        page = enter(context, server).new_page()
-        page.goto(f"{server.address}/desks/{DESK}")
-        page.evaluate(SETTLED)
+        page = window_of(context, server)
         page.locator("#mode-close").click()
         expect(page.locator("#panel .choice")).to_be_visible()
     expect(page.locator("#panel .choice")).to_have_attribute("aria-disabled", "true")
