@@ -94,8 +94,9 @@ class Chores:
     def stop(self) -> None:
         self._stopping.set()
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+            # First who would put off jobs of a scheduler that is no more.
             self._clock.join()
+            self._scheduler.shutdown(wait=False)
 
     def catch_up(self) -> None:
         """What waits for longer than its interval, or beyond the next night, is due anew: the clock was set back.
