@@ -120,6 +120,12 @@ class Queue:
         self.site, self.index = site, SiteIndex(site)
         adopt(self.engine, site, self.now_ms)
 
+    def lose_papers(self) -> None:
+        """Another start, with a site file of two desks that has this service no more."""
+        services = tuple(each for each in self.site.services if each.name != "papers")
+        desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in self.site.desks[:2])
+        self.configure(replace(self.site, services=services, desks=desks))
+
     # --- doing ----------------------------------------------------------------------------------------------------
 
     def turn(self, by_ms: int) -> None:

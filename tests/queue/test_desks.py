@@ -242,9 +242,7 @@ def test_other_desks_pages_are_told_of_a_pause_and_of_who_is_taken_up_there(queu
 
 def without_papers(queue):
     """A start with a site file that has one service less."""
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.lose_papers()
     queue.job(CloseLostDesks)
 
 

@@ -47,9 +47,7 @@ def test_a_ticket_at_the_desk_whose_service_left_the_site_file_is_shown_under_it
     queue.open("desk-1")
     ticket = queue.issue("papers")
     assert queue.called("desk-1") == ticket
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.lose_papers()
     held = picture(queue, "desk-1").held
     assert held is not None
     assert (held.id, held.service) == (ticket, "papers")
@@ -74,9 +72,7 @@ def test_who_waits_for_a_service_that_left_the_site_file_is_listed_at_each_desk_
 ) -> None:
     queue.open("desk-1")
     ticket = queue.issue("papers")
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.lose_papers()
     shown = picture(queue, "desk-1")
     assert [(each.letter, each.title, [row.id for row in each.rows]) for each in shown.queues][1:] == [
         ("B", "papers", [ticket])
@@ -95,9 +91,7 @@ def test_however_many_wait_for_a_lost_service_the_desk_s_own_are_listed_first(qu
     for _ in range(55):
         queue.issue("papers")
     own = queue.issue("civil")
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.lose_papers()
     civil, papers = picture(queue, "desk-1").queues
     assert [row.id for row in civil.rows] == [own]
     assert (papers.waiting, len(papers.rows)) == (55, 50)
@@ -121,9 +115,7 @@ def test_where_a_desk_holds_a_ticket_of_a_lost_service_others_are_offered_that_d
     queue.issue("papers")
     queue.called("desk-1")
     queue.called("desk-1")
-    services = tuple(each for each in queue.site.services if each.name != "papers")
-    desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in queue.site.desks[:2])
-    queue.configure(replace(queue.site, services=services, desks=desks))
+    queue.lose_papers()
     with queue.engine.connect() as connection:
         found = read_transfer(connection, queue.index, queue.index.desk("desk-2"), other, lambda _: None)
     assert found is not None

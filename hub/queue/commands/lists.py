@@ -188,11 +188,8 @@ def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
 
 def _need_service(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
     """The desk serves or helps the ticket's service, or the ticket waits for it or was last there; or no desk does."""
-    if ticket.service in served_by(view.desk) or view.desk.name in (ticket.bound_desk, ticket.desk):
-        return
-    if work.index.find_service(ticket.service) is None:
-        return
-    raise NotThisDesk(view.desk.name, ticket.label, event)
+    if not (_is_served(work, view, ticket) or view.desk.name in (ticket.bound_desk, ticket.desk)):
+        raise NotThisDesk(view.desk.name, ticket.label, event)
 
 
 def _need_own(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
@@ -200,9 +197,13 @@ def _need_own(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
     if ticket.desk == view.desk.name:
         return
     away = ticket.desk is None or mode_of(work, ticket.desk) is not DeskMode.OPEN
-    lost = work.index.find_service(ticket.service) is None
-    if not away or not (lost or ticket.service in served_by(view.desk)):
+    if not (away and _is_served(work, view, ticket)):
         raise NotThisDesk(view.desk.name, ticket.label, event)
+
+
+def _is_served(work: Work, view: DeskView, ticket: Ticket) -> bool:
+    """By this desk; a service that the site has no more is no other desk's."""
+    return ticket.service in served_by(view.desk) or work.index.find_service(ticket.service) is None
 
 
 def _done(ticket: Ticket) -> DeskAnswer:
