@@ -1,6 +1,7 @@
 """From a source's listing to the queue: what changed, in slices of one command each."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -19,7 +20,8 @@ from hub.site import Site
 
 log = structlog.get_logger(__name__)
 
-Ask = Callable[[Command], Answer]
+# Hands a command to the writer; what it gives waits for the answer.
+Put = Callable[[Command], Callable[[], Answer]]
 
 # A form whose mapping is wrong has a flaw in each of its bookings.
 LOGGED_MOST = 20
@@ -28,8 +30,8 @@ LOGGED_MOST = 20
 class Sync:
     """Keeps the bookings in step with their source; used by one thread.
 
-    `ask` hands a command to the writer's queue for jobs and waits for its answer; `quiet_s`
-    says how long no person has asked it for anything. `pause` waits so many seconds, less
+    `put` hands a command to the writer's queue for jobs; `quiet_s` says how long no person
+    has asked it for anything. `pause` waits so many seconds, less
     where the hub stops. `new_code` makes the word by which a phone follows a ticket.
     """
 
@@ -37,7 +39,7 @@ class Sync:
         self,
         source: Source,
         site: Site,
-        ask: Ask,
+        put: Put,
         quiet_s: Callable[[], float],
         pause: Callable[[float], object],
         now_ms: Callable[[], int],
@@ -45,7 +47,7 @@ class Sync:
     ) -> None:
         self._source = source
         self._site = site
-        self._ask = ask
+        self._put = put
         self._quiet_s = quiet_s
         self._pause = pause
         self._now_ms = now_ms
@@ -86,9 +88,14 @@ class Sync:
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
         found = compare(known, listing, window_of(self._site, now_ms), self._new_code, names)
         made, flaws = 0, list[Flaw]()
-        while changes := tuple(islice(found.changes, self._size)):
+        ahead = deque(islice(found.changes, self._size))
+        while ahead:
+            changes = tuple(ahead.popleft() for _ in range(min(self._size, len(ahead))))
             started_s = time.perf_counter()
-            flaws += self._send(changes)
+            answer = self._put(_slice_of(changes))
+            # The next ones are found while the writer, or its database, has these.
+            ahead.extend(islice(found.changes, self._size))
+            flaws += self._taken(changes, answer)
             made += len(changes)
             spent_s, quiet_s = time.perf_counter() - started_s, self._quiet_s()
             self._size = next_size(self._size, spent_s, quiet_s)
@@ -96,10 +103,10 @@ class Sync:
         self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
         return made
 
-    def _send(self, changes: Sequence[BookingChange]) -> list[Flaw]:
-        """What was refused."""
+    def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:
+        """What was refused of a slice that is at the writer."""
         try:
-            answer = self._ask(TakeBookings(origin=SYNC, changes=tuple(changes)))
+            answer = answered()
         except (DatabaseFault, HubFault):
             if len(changes) == 1:
                 raise
@@ -113,7 +120,7 @@ class Sync:
         flaws, faults = list[Flaw](), list[Failure]()
         for change in changes:
             try:
-                flaws += self._send((change,))
+                flaws += self._taken((change,), self._put(_slice_of((change,))))
             except (DatabaseFault, HubFault) as fault:
                 faults.append(fault)
                 flaws.append(Flaw(change.booking, str(fault), _reference(change)))
@@ -134,6 +141,10 @@ class Sync:
         if len(new) > LOGGED_MOST:
             log.warning("appointments.more_flaws", more=len(new) - LOGGED_MOST)
         self.flaws = (*kept, *flaws)
+
+
+def _slice_of(changes: tuple[BookingChange, ...]) -> TakeBookings:
+    return TakeBookings(origin=SYNC, changes=changes)
 
 
 def _reference(change: BookingChange) -> str | None:

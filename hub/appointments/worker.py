@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
@@ -75,7 +76,7 @@ class Worker:
         self._chance = chance
         self._metrics = metrics
         self._stopping = threading.Event()
-        self._sync = Sync(source, site, self._ask, quiet_s, self._stopping.wait, now_ms, new_code)
+        self._sync = Sync(source, site, self._put, quiet_s, self._stopping.wait, now_ms, new_code)
         self._teller = Teller(source, self._ask, now_ms, chance)
         self._changed: Callable[[], None] = lambda: None
         self._pace = Pace()
@@ -268,7 +269,13 @@ class Worker:
 
     def _ask(self, command: Command) -> Answer:
         """Hands a command to the writer and waits for its answer. Raises Busy, a Failure, or Stopping."""
-        future = self._do(command)
+        return self._put(command)()
+
+    def _put(self, command: Command) -> Callable[[], Answer]:
+        """Hands a command to the writer; what it gives waits for the answer. Raises Busy; that, a Failure."""
+        return partial(self._answer, self._do(command))
+
+    def _answer(self, future: Future[Answer]) -> Answer:
         while not future.done():
             wait([future], timeout=ANSWER_LOOK_S)
             if self._stopping.is_set():

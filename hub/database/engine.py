@@ -33,6 +33,10 @@ BUSY_TIMEOUT_S = 5
 # A page of some seconds at most holds one; the writer's own connection does not count.
 POOL_SIZE = 8
 
+# Of a new SQLite file. A press changes a few bytes on each of some 25 pages: with pages of 4 KB, SQLite's own default,
+# its commit takes a fifth longer.
+PAGE_BYTES = 1024
+
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
 # A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go: by keepalives where
@@ -170,7 +174,7 @@ def _make_private(_dialect: object, _record: object, arguments: list[Any], _opti
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on"):
+    for pragma in (f"page_size={PAGE_BYTES}", "journal_mode=wal", "synchronous=full", "foreign_keys=on"):
         connection.execute(f"pragma {pragma}").close()
 
 

@@ -31,8 +31,7 @@ class LostUpdate(RuntimeError):
     """A guarded write changed no row: the row is not as the command read it, which one writer rules out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """One insert, update or delete. `guarded`: it must change exactly one row."""
 
     statement: Executable

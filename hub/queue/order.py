@@ -6,8 +6,9 @@ largest lateness, so nobody starves.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from hub.site import DAY_MS
 
@@ -22,8 +23,7 @@ class Kind(StrEnum):
 STRICT_HEAD_START_MS = DAY_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """The first ticket of one service and kind, as one desk sees it. `early_ms`: so long before due it may be taken."""
 
     id: int

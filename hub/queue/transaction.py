@@ -48,13 +48,17 @@ class Brief:
     said_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """A ticket that could be called; `last_play_ms` of its hall's queue is None where it is bound to the desk."""
 
-    ticket: Brief
     candidate: Candidate
+    series: str
+    number: int
     last_play_ms: int | None
+
+    @property
+    def ticket(self) -> Brief:
+        return Brief(self.candidate.id, self.candidate.service, number_text(self.series, self.number), State.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,5 +425,4 @@ def _held(row: Any) -> Brief:
 
 def _head(row: Any) -> Head:
     ticket_id, service, kind, due_ms, series, number, handicap_ms, early_ms, last_play_ms = row
-    ticket = Brief(ticket_id, service, number_text(series, number), State.WAITING)
-    return Head(ticket, Candidate(ticket_id, service, Kind(kind), due_ms, handicap_ms, early_ms), last_play_ms)
+    return Head(Candidate(ticket_id, service, Kind(kind), due_ms, handicap_ms, early_ms), series, number, last_play_ms)

@@ -2,13 +2,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, select, text
 
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import PAGE_BYTES, open_engine, open_writer_connection
 from hub.database.faults import WrongAddress
 from hub.database.tables import CounterRow
 
@@ -82,6 +83,20 @@ def test_sqlite_waits_for_the_disk_and_keeps_foreign_keys(tmp_path: Path) -> Non
             assert found == [("wal",), (2,), (1,)]
     writer.close()
     engine.dispose()
+
+
+def test_an_sqlite_file_keeps_the_pages_it_was_made_with(tmp_path: Path) -> None:
+    earlier, new = tmp_path / "earlier.db", tmp_path / "new.db"
+    with closing(sqlite3.connect(earlier)) as made:
+        made.executescript("pragma page_size = 8192; create table kept (text); insert into kept values ('as it was')")
+    for file, page_bytes in ((earlier, 8192), (new, PAGE_BYTES)):
+        engine = open_engine(f"sqlite:///{file}")
+        with engine.execution_options(write=True).begin() as connection:
+            connection.execute(text("create table more (text)"))
+            assert connection.execute(text("pragma page_size")).scalar_one() == page_bytes
+        engine.dispose()
+    with closing(sqlite3.connect(earlier)) as found:
+        assert found.execute("select text from kept").fetchall() == [("as it was",)]
 
 
 def test_the_writer_connection_begins_and_commits_by_itself(engine: Engine) -> None:

@@ -85,14 +85,22 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
     """Each change as the command it is; those that are refused are named in the answer."""
     count = 0
     refused: list[tuple[str, str]] = []
-    for changes in _distinct(command.changes):
+    sound = []
+    for change in command.changes:
+        try:
+            check(change)
+        except BadBooking as refusal:
+            refused.append((change.booking[:TEXT_MOST], str(refusal)))
+        else:
+            sound.append(change)
+    for changes in _distinct(sound):
         plans = []
-        look = _look(work, [change for change in changes if _is_sound(change)])
+        look = _look(work, changes)
         for change in changes:
             try:
                 plans.append(_plan(work, look, change))
             except Refusal as refusal:
-                refused.append((change.booking[:TEXT_MOST], str(refusal)))
+                refused.append((change.booking, str(refusal)))
         work.give_way()
         count += _do(work, look, plans)
     return DoneAnswer(count=count, refused=tuple(refused))
@@ -104,7 +112,8 @@ def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
 
 
 def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
-    look = _look(work, [change] if _is_sound(change) else [])
+    check(change)
+    look = _look(work, [change])
     return DoneAnswer(count=_do(work, look, [_plan(work, look, change)]))
 
 
@@ -118,14 +127,6 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
         run[change.booking] = change
     if run:
         yield list(run.values())
-
-
-def _is_sound(change: BookingChange) -> bool:
-    try:
-        check(change)
-    except BadBooking:
-        return False
-    return True
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
@@ -159,7 +160,6 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
 
 def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
     """Raises a Refusal; nothing is written yet."""
-    check(change)
     known, ticket = look.known.get(change.booking), look.tickets.get(change.booking)
     if isinstance(change, Book):
         return _plan_book(work, known, ticket, change)
