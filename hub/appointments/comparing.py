@@ -78,8 +78,10 @@ def compare(
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled.
     """
-    flaws = list(listing.flaws)
-    return Found(_found({each.id: each for each in known}, listing, window, new_code, names, flaws), flaws)
+    by_id = {each.id: each for each in known}
+    live = {each.reference for each in by_id.values() if not each.gone}
+    flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
+    return Found(_found(by_id, listing, window, new_code, names, flaws), flaws)
 
 
 def _found(

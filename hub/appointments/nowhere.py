@@ -11,7 +11,7 @@ class ToldNothing:
     def tells(self, _kind: ReportKind) -> bool:
         return False
 
-    def status_of(self, _reference: str, _kind: ReportKind) -> str | None:
+    def status_of(self, _reference: str, _booking: str, _kind: ReportKind) -> str | None:
         return None
 
     def tell(self, _reference: str, _booking: str, _kind: ReportKind) -> None:

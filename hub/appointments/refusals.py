@@ -10,7 +10,6 @@ class Why(StrEnum):
     NO_STEP = "no_step"  # the state that the request is in does not offer it
     UNMET = "unmet"  # it does, on a condition
     GONE = "gone"  # there is no such request, or no such booking
-    MOVED = "moved"  # the source is at another address
     ODD = "odd"  # an answer that is none
     SAYS_NO = "says_no"
 

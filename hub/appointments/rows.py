@@ -71,7 +71,8 @@ class Due(Struct, frozen=True):
 _DUE: Executable = (
     select(*(_report.c[name] for name in Due.__struct_fields__))
     .where(_report.c.site == _SITE, _TO_SEND, _report.c.due_ms <= bindparam("now_ms"), ~_OPEN_BEFORE)
-    .order_by(_report.c.due_ms, _report.c.id)
+    # What was never tried goes first: a step that its source refuses for now must not hold up all the others.
+    .order_by(_report.c.attempts, _report.c.due_ms, _report.c.id)
     .limit(1)
 )
 _FAILED: Executable = (

@@ -40,12 +40,14 @@ class Booking:
 class Flaw:
     """A booking that can't be shown: which, and why. Names nobody.
 
-    `reference`: its request, where that much is known: what was told of it before is not taken to be gone.
+    `reference`: its request, where that much is known: what was told of it before is not taken to be gone. `if_known`:
+    it may never have had a booking, so that this is a flaw only where one is known.
     """
 
     about: str
     why: str
     reference: str | None = None
+    if_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,10 @@ class SourceRefuses(Exception):
         return self.refusal.why is Why.NO_STEP
 
 
+class BookingReplaced(Exception):
+    """The request has another booking by now: what became of the one before is not told to it."""
+
+
 class Source(Protocol):
     """Where bookings come from. Called by one thread, one call at a time; each raises SourceAway or SourceRefuses."""
 
@@ -111,8 +117,8 @@ class Source(Protocol):
     def tells(self, kind: ReportKind) -> bool:
         """Whether it is to be told this at all."""
 
-    def status_of(self, reference: str, kind: ReportKind) -> str | None:
-        """The status the request is in; None where telling this twice does no harm."""
+    def status_of(self, reference: str, booking: str, kind: ReportKind) -> str | None:
+        """The status the request is in; None where telling this twice does no harm. Raises BookingReplaced too."""
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         """Tells what became of a booking."""

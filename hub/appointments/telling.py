@@ -5,14 +5,21 @@ have been done all the same (a time-out, a crash), the status says whether it wa
 """
 
 from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
 
 from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
-from hub.appointments.source import Source, SourceAway, SourceRefuses
+from hub.appointments.source import BookingReplaced, Source, SourceAway, SourceRefuses
 from hub.queue.reports import ReportState
 from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _JOB = Origin(By.JOB, "appointments")
 
@@ -37,6 +44,9 @@ class Teller:
         try:
             if self._source.tells(due.kind):
                 self._tell(due)
+        except BookingReplaced:
+            self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
+            return
         except SourceAway as away:
             again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
             undone = due.state is not ReportState.TRYING and not away.perhaps_done
@@ -54,7 +64,7 @@ class Teller:
         if not uncertain and not self._begin(due):
             return
         try:
-            self._source.tell(due.reference, due.booking, due.kind)
+            _at(lambda: self._source.tell(due.reference, due.booking, due.kind))
         except SourceRefuses as no:
             # The status knows no such step: so looks, too, an earlier try that arrived after we had looked.
             if not (uncertain and no.not_offered and self._has_moved(due)):
@@ -62,7 +72,7 @@ class Teller:
 
     def _begin(self, due: Due) -> bool:
         """False where it is no longer to be sent: an agent reopened the visit meanwhile."""
-        status = self._source.status_of(due.reference, due.kind)
+        status = self._status(due)
         answer = self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
         return isinstance(answer, DoneAnswer) and answer.count == 1
 
@@ -70,5 +80,19 @@ class Teller:
         """Whether the request has left the status it was in before the first try."""
         if due.status_before is None:
             return False
-        status = self._source.status_of(due.reference, due.kind)
+        status = self._status(due)
         return status is not None and status != due.status_before
+
+    def _status(self, due: Due) -> str | None:
+        return _at(lambda: self._source.status_of(due.reference, due.booking, due.kind))
+
+
+def _at(source: Callable[[], T]) -> T:
+    """An answer that nobody foresaw is put off like a source that is away: else it would be tried again each second."""
+    try:
+        return source()
+    except (SourceAway, SourceRefuses, BookingReplaced):
+        raise
+    except Exception as error:
+        log.exception("report.answer_not_read")
+        raise SourceAway(f"the answer was not understood: {type(error).__name__}", perhaps_done=True) from error

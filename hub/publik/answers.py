@@ -69,8 +69,8 @@ def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
     status = answer.status
     said = f"{answer.place} answered HTTP {status}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        host = urlsplit(answer.location).netloc or "another page"
-        sentence = f"{said}, a redirection to {clean(host)}: name the address it leads to in the site file"
+        host = _host(answer.location) or "another page"
+        sentence = f"{said}, a redirection to {clean(host)}: if it lasts, name the address it leads to in the site file"
         return Fault(FaultKind.REDIRECTED, sentence, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return Fault(FaultKind.BROKEN, said, status=status, description=description)
@@ -82,6 +82,14 @@ def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
     if status == HTTPStatus.NOT_FOUND:
         return Fault(FaultKind.UNKNOWN, f"{said}, not known there", status=status, description=description)
     return Fault(FaultKind.INVALID, said, status=status, description=description)
+
+
+def _host(address: str) -> str | None:
+    """Without a name and password that may stand before it."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _no_json(answer: Answer) -> Fault:

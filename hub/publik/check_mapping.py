@@ -57,6 +57,12 @@ def statuses_seen(found: Requests) -> str:
 
 def _booking(about: str, form: BookingForm, found: Requests, many: int) -> Finding:
     if many:
+        distinct = len({booking_id(form, each) for each in found} - {None})
+        if distinct < many:
+            said = (
+                f"{about}: only {distinct} different bookings in {many} requests: is {form.booking} the booking's id?"
+            )
+            return Finding(Level.WRONG, said)
         return Finding(Level.OK, f"{about}: a booking in {many} of {len(found)} requests")
     hint = _keys(found, form.booking) + _about_workflow_data(form.booking, found)
     return Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{hint}")
@@ -142,6 +148,9 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
     statuses = [_status(each) for each in found]
     if form.statuses:
         yield _filter(about, "statuses", form.statuses, statuses)
+    if not form.statuses and not form.cancelled_statuses:
+        said = f"{about}: no cancelled_statuses: who cancelled would be expected; seen were {_listed(statuses)}"
+        yield Finding(Level.WRONG, said)
     if form.cancelled_statuses:
         # Nobody need have cancelled yet.
         yield _filter(about, "cancelled_statuses", form.cancelled_statuses, statuses, none=Level.NOTE)

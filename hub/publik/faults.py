@@ -32,14 +32,16 @@ _AWAY = frozenset({
     FaultKind.TIMEOUT,
     FaultKind.CUT,
     FaultKind.PAGE,
+    FaultKind.REDIRECTED,
     FaultKind.DENIED,
     FaultKind.BROKEN,
 })  # fmt: skip
 # What was asked for may have been done, and its answer lost.
-_PERHAPS_DONE = frozenset({FaultKind.TIMEOUT, FaultKind.CUT, FaultKind.PAGE, FaultKind.BROKEN})
+_PERHAPS_DONE = frozenset({FaultKind.TIMEOUT, FaultKind.CUT, FaultKind.PAGE, FaultKind.REDIRECTED, FaultKind.BROKEN})
+# Nothing came back: whatever else is asked would fare no better.
+SILENT = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT})
 _WHY = {
     FaultKind.UNMET: Why.UNMET,
-    FaultKind.REDIRECTED: Why.MOVED,
     FaultKind.TOO_BIG: Why.ODD,
     FaultKind.ODD: Why.ODD,
 }

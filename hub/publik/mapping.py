@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.appointments.source import Booking, Flaw
 from hub.publik.answers import says_no
-from hub.publik.paths import tables_above, text_at
+from hub.publik.paths import tables_above, text_at, value_at
 from hub.publik.slots import Slot, parse_slot
 from hub.publik.times import NotATime, local_time, moment_ms
 from hub.publik.wcs import request_id, status_of
@@ -21,15 +21,20 @@ ID_MOST = 100
 DRAFT = "draft"
 
 
+def reference_of(maps: Sequence[BookingForm], entry: dict[str, Any]) -> str | None:
+    """`form/12`; None where it has no id."""
+    request = request_id(entry)
+    return None if request is None else f"{maps[0].form}/{request}"
+
+
 def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> Booking | Flaw | None:
     """What a request of a form is to the first of its mappings that it counts for; None where it is no appointment.
 
     One that has a booking and counts for none of them is a booking that is gone.
     """
-    request = request_id(entry)
-    if request is None:
+    reference = reference_of(maps, entry)
+    if reference is None:
         return Flaw(f"a request of form {maps[0].form}", "it has no id")
-    reference = f"{maps[0].form}/{request}"
     found = [_read(each, entry, reference, zone) for each in maps]
     live: list[Booking] = []
     flawed: list[Flaw] = []
@@ -41,6 +46,27 @@ def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo)
             (gone if each.gone else live).append(each)
     ordered: list[Booking | Flaw] = [*live, *flawed, *gone]
     return ordered[0] if ordered else None
+
+
+def unseen_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> Flaw | None:
+    """Of a request in a list that is no appointment: a flaw where it does not show whether it has a booking.
+
+    w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
+    that is known is not gone for that.
+    """
+    reference, status = reference_of(maps, entry), status_of(entry)
+    if reference is None or any(word in each.cancelled_statuses for each in maps for word in status):
+        return None
+    if status[0] is None:
+        return Flaw(f"request {reference}", "it shows no status", reference, if_known=True)
+    if any(isinstance(value_at(entry, _table_of(each.booking)), dict) for each in maps):
+        return None
+    return Flaw(f"request {reference}", f"it shows no {_table_of(maps[0].booking)}", reference, if_known=True)
+
+
+def _table_of(path: str) -> str:
+    """Where all of a request's values of this kind stand."""
+    return "workflow.data" if path.startswith("workflow.data.") else path.partition(".")[0]
 
 
 def booking_id(form: BookingForm, entry: dict[str, Any]) -> str | None:

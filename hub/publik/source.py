@@ -10,14 +10,14 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import Booking, Flaw, Hint, Listing, ReportKind, SourceAway
+from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listing, ReportKind, SourceRefuses
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
-from hub.publik.faults import Fault, FaultKind, for_source
-from hub.publik.mapping import read_entry
+from hub.publik.faults import SILENT, Fault, FaultKind, for_source
+from hub.publik.mapping import booking_id, read_entry, reference_of, unseen_booking
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
-from hub.publik.wcs import Page, Wcs
+from hub.publik.wcs import Page, Wcs, status_of
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting, unread
 
@@ -75,7 +75,8 @@ class PublikSource:
             if form not in self._forms:
                 continue
             try:
-                gathered.add(read_entry(self._forms[form], self._wcs.request(form, id_), self._zone))
+                entry = self._wcs.request(form, id_)
+                gathered.add(reference, read_entry(self._forms[form], entry, self._zone))
             except Fault as fault:
                 if fault.kind is not FaultKind.UNKNOWN:
                     raise for_source(fault) from fault
@@ -84,14 +85,22 @@ class PublikSource:
     def tells(self, kind: ReportKind) -> bool:
         return bool(self._triggers[kind]) or self._marks(kind)
 
-    def status_of(self, reference: str, kind: ReportKind) -> str | None:
+    def status_of(self, reference: str, booking: str, kind: ReportKind) -> str | None:
         # A presence may be marked twice, and what the form's status is says nothing of it.
         if self._marks(kind) or not self._triggers[kind]:
             return None
+        form, id_ = _parts(reference)
         try:
-            return self._wcs.status(*_parts(reference))
+            entry = self._wcs.request(form, id_)
         except Fault as fault:
             raise for_source(fault, Why.GONE) from fault
+        named = {booking_id(each, entry) for each in self._forms.get(form, ())} - {None}
+        if named and booking not in named:
+            raise BookingReplaced
+        status, _name = status_of(entry)
+        if status is None:
+            raise SourceRefuses(f"request {reference} shows no status in its workflow", why=Why.ODD)
+        return status
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         trigger = self._triggers[kind]
@@ -113,32 +122,43 @@ class PublikSource:
         return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone_of_days)) <= last_day
 
     def _listing(self, since: str, since_ms: int) -> Listing:
-        """What all forms say, each list fetched once. A form that is refused leaves the others' news worth having.
+        """What all forms say, each list fetched once. A form that fails leaves the others' news worth having.
 
         What was left out has not been told: then the next listing starts where this one did.
         """
-        gathered, refused = _Gathered(), list[Fault]()
+        gathered, failed = _Gathered(), list[Fault]()
         for form in self._forms:
             try:
-                for page in self._wcs.pages(form, since):
-                    gathered.add_page(page, self._forms[form], self._zone)
+                self._gather(form, since, gathered)
             except Fault as fault:
-                error = for_source(fault)
-                if isinstance(error, SourceAway) or len(self._forms) == 1:
-                    raise error from fault
-                refused.append(fault)
+                if fault.kind in SILENT:
+                    raise for_source(fault) from fault
+                failed.append(fault)
                 gathered.flaws.append(Flaw(f"form {form}", str(fault)))
-        if len(refused) == len(self._forms):
-            raise for_source(refused[0]) from refused[0]
-        found = gathered.listing(complete=not refused)
+        if len(failed) == len(self._forms):
+            raise for_source(failed[0]) from failed[0]
+        found = gathered.listing(complete=not failed)
         return found if found.complete else replace(found, as_of_ms=since_ms)
+
+    def _gather(self, form: str, since: str, gathered: "_Gathered") -> None:
+        """Of a list in several pages, then once more what changed since the first: w.c.s. may order by that, and what
+        moves to its front meanwhile is on no page.
+        """
+        first, fresh = None, 0
+        for page in self._wcs.pages(form, since):
+            gathered.add_page(page, self._forms[form], self._zone)
+            first = page if first is None else first
+            fresh += bool(page.entries)
+        if first is not None and fresh > 1:
+            for page in self._wcs.pages(form, changed_since(first.as_of_ms, self._zone)):
+                gathered.add_page(page, self._forms[form], self._zone)
 
 
 class _Gathered:
     """What came so far."""
 
     def __init__(self) -> None:
-        self.bookings: list[Booking] = []
+        self.found: dict[str, Booking | Flaw | None] = {}
         self.flaws: list[Flaw] = []
         self.linked = True
         self.as_of_ms: int | None = None
@@ -147,16 +167,20 @@ class _Gathered:
         self.linked = self.linked and page.linked
         self.as_of_ms = page.as_of_ms if self.as_of_ms is None else min(page.as_of_ms, self.as_of_ms)
         for entry in page.entries:
-            self.add(read_entry(maps, entry, zone))
+            found = read_entry(maps, entry, zone) or unseen_booking(maps, entry)
+            if reference := reference_of(maps, entry):
+                self.add(reference, found)
+            elif isinstance(found, Flaw):
+                self.flaws.append(found)
 
-    def add(self, found: Booking | Flaw | None) -> None:
-        if isinstance(found, Flaw):
-            self.flaws.append(found)
-        elif found is not None:
-            self.bookings.append(found)
+    def add(self, reference: str, found: Booking | Flaw | None) -> None:
+        """In the place of what was said of the same request before."""
+        self.found[reference] = found
 
     def listing(self, *, complete: bool) -> Listing:
-        return Listing(tuple(self.bookings), tuple(self.flaws), complete and self.linked, as_of_ms=self.as_of_ms or 0)
+        bookings = tuple(each for each in self.found.values() if isinstance(each, Booking))
+        flaws = (*(each for each in self.found.values() if isinstance(each, Flaw)), *self.flaws)
+        return Listing(bookings, flaws, complete and self.linked, as_of_ms=self.as_of_ms or 0)
 
 
 def open_client(

@@ -70,13 +70,6 @@ class Wcs:
         """One request with all its fields; a Fault of kind UNKNOWN where it is gone."""
         return document(self._client.get(f"/api/forms/{quote(form)}/{quote(id_)}/", _WITHOUT))
 
-    def status(self, form: str, id_: str) -> str:
-        """The id of the request's status."""
-        found, _name = status_of(self.request(form, id_))
-        if found is None:
-            raise Fault(FaultKind.ODD, f"request {form}/{id_} shows no status in its workflow")
-        return found
-
     def jump(self, form: str, id_: str, trigger: str) -> None:
         """A jump that the request's status offers. Not idempotent: the next status may have one of the same name."""
         self._tell(f"/{quote(form)}/{quote(id_)}/jump/trigger/{quote(trigger)}/")

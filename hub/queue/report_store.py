@@ -68,13 +68,13 @@ INSERT_REPORT: Executable = insert(report).values({column.name: bindparam(column
 DROP_REPORT: Executable = (
     update(report).where(report.c.site == SITE, report.c.id == bindparam("of_id")).values(state="dropped")
 )
-# The booking stands for another visit now: that nobody came to the first one is told no more.
+# The booking stands for another visit now, or for none: that nobody came to the first one is told no more.
 DROP_ABSENCE: Executable = (
     update(report)
     .where(
         report.c.site == SITE,
         report.c.booking == bindparam("of_booking"),
-        literal_column("state = 'waiting'"),
+        literal_column("state in ('waiting', 'failed')"),
         literal_column("kind = 'absent'"),
     )
     .values(state="dropped")

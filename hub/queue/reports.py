@@ -39,6 +39,8 @@ class ReportState(StrEnum):
 LATE_MOST_MS = MINUTE_MS
 
 TO_SEND = frozenset({ReportState.WAITING, ReportState.TRYING})
+# What the source surely did not take.
+UNSENT = frozenset({ReportState.WAITING, ReportState.FAILED})
 
 # A journal row without a transition: an admitted visitor says at the dispenser that they are here.
 ARRIVED = "arrived"
@@ -90,7 +92,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A report that stands. `unsent`: it was not tried yet, so it can be dropped."""
+    """A report that stands. `unsent`: the source did not take it, so it can be dropped."""
 
     id: int
     kind: ReportKind

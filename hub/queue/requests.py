@@ -290,13 +290,14 @@ class BeginReport(Command, frozen=True, kw_only=True):
 class EndReport(Command, frozen=True, kw_only=True):
     """What became of a sending. Done without `error`; else tried again at `again_ms`, or failed for good without it.
 
-    `undone`: it surely did not reach the source, so that the next try is a first one.
+    `undone`: it surely did not reach the source, so that the next try is a first one. `dropped`: it is not told at all.
     """
 
     report: int
     error: str | None = None
     again_ms: int | None = None
     undone: bool = False
+    dropped: bool = False
 
 
 class RetryReport(Command, frozen=True, kw_only=True):

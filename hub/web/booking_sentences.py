@@ -61,7 +61,6 @@ _REFUSED = {
     Why.NO_STEP: "Its request knows no such step in the state it is in.",
     Why.UNMET: "The step is not open to its request now.",
     Why.GONE: "Its request is no longer there.",
-    Why.MOVED: "The source is at another address now: a matter for the administrator.",
     Why.ODD: "The hub cannot make use of the answer: a matter for the administrator.",
     Why.SAYS_NO: "It was refused.",
 }

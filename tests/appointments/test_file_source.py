@@ -290,7 +290,7 @@ def test_a_folder_in_its_place_says_so(file):
 def test_a_file_is_told_nothing_and_looked_up_never(file):
     assert not any(file.source.tells(kind) for kind in ReportKind)
     assert file.source.look_up([Hint("7")]).bookings == ()
-    assert file.source.status_of("7", ReportKind.SERVED) is None
+    assert file.source.status_of("7", "7", ReportKind.SERVED) is None
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))

@@ -152,6 +152,68 @@ def test_who_comes_late_was_never_absent_for_publik(office, visit):
     assert visit.reports() == [("absent", "dropped"), ("arrived", "done")]
 
 
+def miss(office, visit):
+    office.clock.turn(HOUR + 5 * MINUTE)
+    office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=visit.ticket.id)).result(20)
+    office.eventually(lambda: visit.reports() == [("absent", "waiting")])
+
+
+def reports_of(office, booking):
+    return [(kind, state) for of, kind, state in office.reports() if of == booking]
+
+
+def test_who_was_absent_and_takes_another_time_is_not_told_absent_from_that_one(choosy, publik):
+    office, visit = choosy, Visit(choosy, publik)
+    missed = visit.booking
+    miss(office, visit)
+    publik.town.move(FORM, visit.form.id, "2026-11-25 11:00")
+    office.pass_over()
+    office.eventually(lambda: reports_of(office, missed) == [("absent", "dropped")])
+    office.clock.turn(2 * HOUR)
+    office.pass_over(all_of_it=True)
+    assert (visit.told(), visit.ticket.state, visit.form.status) == ([], State.EXPECTED, "1")
+
+
+def test_who_was_absent_and_cancels_then_is_told_of_no_more(office, publik, visit):
+    miss(office, visit)
+    publik.town.cancel(FORM, visit.form.id)
+    office.pass_over()
+    office.eventually(lambda: visit.reports() == [("absent", "dropped")])
+
+
+def test_what_became_of_a_booking_is_not_told_to_a_request_that_has_another_by_now(office, publik, visit):
+    cancelled = visit.booking
+    publik.faults.append(Fault("drop", times=None))
+    office.ask(Cancel, desk="desk-1", ticket=visit.ticket.id)
+    office.eventually(lambda: visit.reports() == [("cancelled", "waiting")])
+    publik.town.move(FORM, visit.form.id, "2026-11-25 11:00")
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    office.eventually(lambda: reports_of(office, cancelled) == [("cancelled", "dropped")])
+    office.pass_over()
+    assert (visit.told(), visit.ticket.state, visit.form.status) == ([], State.EXPECTED, "1")
+
+
+def test_an_absence_that_was_refused_holds_back_nobody_s_arrival(office, publik, visit):
+    miss(office, visit)
+    publik.town.switches.condition_met = False
+    office.clock.turn(HOUR)
+    office.eventually(lambda: visit.reports() == [("absent", "failed")])
+    publik.town.switches.condition_met = True
+    office.ask(CheckIn, desk="", ticket=visit.ticket.id)
+    visit.wait_told("arrive")
+    assert visit.reports() == [("absent", "dropped"), ("arrived", "done")]
+
+
+def test_a_maintenance_that_redirects_is_waited_for(office, publik, visit):
+    publik.faults.append(Fault("redirect", times=None))
+    visit.check_in()
+    office.eventually(lambda: any(path.endswith(f"/{visit.form.id}/") for _, path, _ in publik.calls))
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive")
+
+
 def test_a_visit_finished_by_mistake_is_served_once(office, publik, visit):
     visit.check_in()
     visit.wait_told("arrive")

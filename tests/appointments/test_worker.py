@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import closing
 
 import pytest
 from structlog.testing import capture_logs
@@ -50,7 +51,7 @@ class Scripted(Nowhere):
     def tells(self, kind):
         return kind is not ReportKind.CANCELLED
 
-    def status_of(self, _reference, _kind):
+    def status_of(self, _reference, _booking, _kind):
         return "booked"
 
     def tell(self, reference, booking, kind):
@@ -175,6 +176,41 @@ def test_a_page_that_fails_to_be_told_does_not_end_the_thread(office):
     office.worker.listen(fail)
     office.start()
     office.eventually(lambda: len(office.expected()) == 3)
+
+
+# --- telling ------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_nobody_foresaw_is_put_off_and_the_others_are_told(office, source):
+    def tell(reference, booking, kind):
+        if booking == "b1":
+            raise ValueError(f"no address: {NAME}")
+        source.told.append((reference, booking, kind))
+
+    source.tell = tell
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+    tickets = {each.booking: each.id for each in office.expected()}
+    with capture_logs() as logs:
+        for booking in ("b1", "b2", "b3"):
+            office.ask(CheckIn, desk="", ticket=tickets[booking])
+        office.eventually(lambda: [booking for _, booking, _ in source.told] == ["b2", "b3"])
+    assert next((booking, state) for booking, _, state in office.reports()) == ("b1", "trying")
+    assert NAME not in str(logs)
+
+
+def test_what_a_source_refuses_for_now_does_not_hold_up_what_was_never_tried(office):
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+    office.worker.stop()
+    for each in office.expected():
+        office.ask(CheckIn, desk="", ticket=each.id)
+    office.do_later(PlanReports(origin=office.queue.origin(), limit=100)).result(20)
+    with closing(open_reading_connection(office.engine)) as reading:
+        first = next_due(reading, office.site.name, office.clock.now_ms())
+        put_off = EndReport(origin=office.queue.origin(), report=first.id, error="403", again_ms=1, undone=True)
+        office.do_later(put_off).result(20)
+        assert next_due(reading, office.site.name, office.clock.now_ms()).id != first.id
 
 
 # --- ending -------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def form(**changes: Any) -> BookingForm:
         "start": "fields.rdv_raw",
         "names": ("fields.prenom", "fields.nom"),
         "code": "fields.code_rdv",
+        "cancelled_statuses": ("Annulé",),
     }
     return BookingForm(**(fields | changes))
 

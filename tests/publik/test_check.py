@@ -211,6 +211,20 @@ def test_a_filter_that_fits_nothing_is_wrong_and_what_was_seen_instead_is_told(
     assert "Exemple" not in said(findings)
 
 
+def test_a_form_that_names_no_status_of_who_cancelled_is_wrong(publik: TestPublik, checked):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    (told,) = wrong(checked(forms=(form(cancelled_statuses=()),)))
+    assert "no cancelled_statuses: who cancelled would be expected; seen were 1, Réservé" in told
+    assert wrong(checked(forms=(form(cancelled_statuses=(), statuses=("Réservé",)),))) == []
+
+
+def test_a_path_that_finds_the_same_booking_everywhere_is_wrong(publik: TestPublik, checked):
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    (told,) = wrong(checked(forms=(form(booking="workflow.data.rdv_status"),)))
+    assert "only 1 different bookings in 3 requests: is workflow.data.rdv_status the booking's id?" in told
+
+
 def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     publik.town.book(FORM, "2026-11-25 10:00", meeting_type="60")

@@ -1,6 +1,7 @@
 """Calls that go wrong, over real sockets: each fault is told apart, in one sentence that names nobody."""
 
 import datetime as dt
+import gzip
 import ipaddress
 import socket
 import ssl
@@ -230,6 +231,27 @@ def test_an_answer_that_is_too_big_is_not_taken(publik: TestPublik):
     assert raised.value.kind is FaultKind.TOO_BIG
 
 
+@pytest.mark.parametrize("packed", ["gzip, gzip", "br", "deflate"])
+def test_an_answer_that_is_packed_otherwise_than_asked_for_is_not_unpacked(packed: str):
+    """Twice by gzip, 2 GB are 3 kB on the wire."""
+    body = gzip.compress(gzip.compress(b"[]" * 1_000))
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+
+        def serve() -> None:
+            with odd.accept()[0] as connection:
+                connection.recv(65_536)
+                head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {packed}\r\nContent-Length: {len(body)}\r\n\r\n"
+                connection.sendall(head.encode() + body)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        asked = client(f"http://127.0.0.1:{odd.getsockname()[1]}")
+        with pytest.raises(Fault, match="packed its answer otherwise"):
+            asked.send("POST", LIST)
+        asked.close()
+        thread.join()
+
+
 def test_a_machine_that_takes_no_connection_is_not_reached():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -332,6 +354,20 @@ def test_any_err_but_0_is_a_no(err: bytes):
 def test_no_err_is_no_fault():
     assert document(Answer("https://x", 200, b'{"data": 1}', 0)) == {"data": 1}
     assert document(Answer("https://x", 200, b'{"err": null}', 0)) == {"err": None}
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://login:geheim@other.example/x", "other.example"),
+        ("https://[login]/", "another page"),
+        ("", "another page"),
+    ],
+)
+def test_a_redirection_is_told_by_its_machine_alone(location: str, shown: str):
+    with pytest.raises(Fault, match=f"a redirection to {shown}:") as raised:
+        document(Answer("https://x", 302, b"", 0, location=location))
+    assert raised.value.kind is FaultKind.REDIRECTED
 
 
 def test_a_description_stays_in_one_line_and_short():

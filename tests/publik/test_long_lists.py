@@ -7,6 +7,7 @@ import pytest
 from hub.appointments.source import SourceRefuses
 from hub.publik.client import Client, Credentials
 from hub.publik.wcs import Page, Wcs
+from tests.publik import wcs_side
 from tests.publik.conftest import DAYS, FORM, Opened, ids, system_ms
 from tests.publik.server import CLIENT, KEY, TestPublik
 
@@ -54,6 +55,32 @@ def test_requests_that_come_and_go_while_a_list_is_read_leave_no_gap_in_it(
     assert linked
     # All that were there the whole time.
     assert {str(number) for number in range(1, 61)} <= set(found)
+
+
+def test_a_request_that_changes_while_a_list_by_last_change_is_read_is_not_left_out(
+    publik: TestPublik, opened: Opened, monkeypatch
+):
+    """[infer] What changes goes to the front of such a list, onto a page that was read before."""
+    now_ms = system_ms()
+    for number in range(60):
+        publik.town.book(FORM, "2026-11-25 10:00", changed_ms=now_ms - 10_000_000 + number * 1_000)
+    by_last_change = lambda forms, **_: sorted(forms, key=lambda each: -each.changed_ms)  # noqa: E731
+    monkeypatch.setattr(wcs_side, "sorted", by_last_change, raising=False)
+    source = opened()
+    monkeypatch.setattr(source._wcs, "_page", 20)
+    list_page, asked = source._wcs._list, []
+
+    def list_one(*args):
+        answer = list_page(*args)
+        asked.append(args)
+        if len(asked) == 1:
+            publik.town.set_status(FORM, 15, "2")
+        return answer
+
+    monkeypatch.setattr(source._wcs, "_list", list_one)
+    listing = source.list_all(*DAYS)
+    assert listing.complete
+    assert ids(listing) == {str(1_001 + number) for number in range(60)}
 
 
 def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, opened: Opened):

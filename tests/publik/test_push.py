@@ -89,6 +89,7 @@ def test_the_host_in_a_body_is_never_where_the_hub_looks(door: Door):
         b"no json",
         b"[" * 60_000,
         b"\xff\xfe",
+        '{"form_api_url": "x", "kind": "réservé"}'.encode("latin-1"),
         [],
         "text",
         {"booking_id": 77},

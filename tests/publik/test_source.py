@@ -11,6 +11,7 @@ from hub.appointments.source import Booking, Flaw, Hint, SourceAway, SourceRefus
 from hub.publik.secrets import Secrets
 from hub.site import Site
 from protocol.environment import WrongSetting
+from tests.publik import wcs_side
 from tests.publik.conftest import DAYS, FORM, Opened, booking_of, form, ids, system_ms
 from tests.publik.faults import Fault as Told
 from tests.publik.server import TestPublik
@@ -285,6 +286,42 @@ def test_one_form_that_is_refused_leaves_the_news_of_the_others(publik: TestPubl
     listing = opened(forms=(form(form="renamed"), form())).list_all(*DAYS)
     assert (ids(listing), listing.complete) == ({"1001"}, False)
     assert [flaw.about for flaw in listing.flaws] == ["form renamed"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("status", 403), ("status", 500), ("html", 404), ("redirect", 302)])
+def test_one_form_that_fails_for_now_leaves_the_news_of_the_others(
+    publik: TestPublik, opened: Opened, kind: str, status: int
+):
+    publik.town.add_form("second")
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.faults.append(Told(kind, match="/forms/second/", times=None, status=status))
+    source = opened(forms=(form(form="second"), form()))
+    for listing in (source.list_all(*DAYS), source.list_changed(system_ms() - 600_000)):
+        assert listing is not None
+        assert (ids(listing), listing.complete) == ({"1001"}, False)
+        assert [flaw.about for flaw in listing.flaws] == ["form second"]
+
+
+@pytest.mark.parametrize("lacks", ["workflow", "workflow.data"])
+def test_a_list_that_does_not_show_whether_a_request_has_a_booking_does_not_say_that_it_has_none(
+    publik: TestPublik, opened: Opened, monkeypatch, lacks: str
+):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.cancel(FORM, publik.town.book(FORM, "2026-11-25 11:00").id)
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        around, _, key = lacks.rpartition(".")
+        (shown[around] if around else shown).pop(key)
+        return shown
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+    listing = opened().list_all(*DAYS)
+    assert listing.bookings == ()
+    silent = {flaw.reference for flaw in listing.flaws if flaw.if_known}
+    assert f"{FORM}/1" in silent
+    assert (f"{FORM}/2" in silent) == (lacks == "workflow"), "a cancelled status is enough to be gone"
 
 
 def test_a_fault_in_the_midst_of_a_list_is_no_listing(publik: TestPublik, opened: Opened):

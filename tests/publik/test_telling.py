@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import ReportKind, SourceAway, SourceRefuses
+from hub.appointments.source import BookingReplaced, ReportKind, SourceAway, SourceRefuses
 from hub.publik.source import PublikSource
 from hub.site import Triggers
 from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, booking_of
@@ -29,18 +29,18 @@ def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how
     for kind, status in leads_to.items():
         made = publik.town.book(FORM, "2026-11-25 10:00")
         reference = f"{FORM}/{made.id}"
-        assert source.status_of(reference, ReportKind(kind)) == "1"
+        assert source.status_of(reference, booking_of(made), ReportKind(kind)) == "1"
         source.tell(reference, booking_of(made), ReportKind(kind))
-        assert source.status_of(reference, ReportKind(kind)) == status
+        assert source.status_of(reference, booking_of(made), ReportKind(kind)) == status
         assert publik.town.told[-1]["how"] == how
 
 
 def test_a_jump_is_seen_though_citizens_are_not_shown_its_status(publik: TestPublik, opened: Opened, booked: str):
     publik.town.switches.hides_all_but_booked = True
     source = opened(triggers=TRIGGERS)
-    assert source.status_of(booked, ReportKind.ARRIVED) == "1"
+    assert source.status_of(booked, "1001", ReportKind.ARRIVED) == "1"
     source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked, ReportKind.ARRIVED) == "2"
+    assert source.status_of(booked, "1001", ReportKind.ARRIVED) == "2"
 
 
 def test_a_jump_that_the_status_does_not_offer_is_refused_as_such(opened: Opened, booked: str):
@@ -65,7 +65,7 @@ def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Ope
         source.tell(booked, "1001", ReportKind.ARRIVED)
     assert away.value.perhaps_done
     # What the status says, asked by one that waits for a slow answer, and that it was sent once.
-    assert opened(triggers=TRIGGERS).status_of(booked, ReportKind.ARRIVED) == "2"
+    assert opened(triggers=TRIGGERS).status_of(booked, "1001", ReportKind.ARRIVED) == "2"
     assert len(publik.town.told) == 1
 
 
@@ -77,7 +77,7 @@ def test_a_repeated_jump_jumps_twice_where_the_next_status_has_one_of_the_same_n
     source = opened(triggers=TRIGGERS)
     source.tell(booked, "1001", ReportKind.ARRIVED)
     source.tell(booked, "1001", ReportKind.ARRIVED)
-    assert source.status_of(booked, ReportKind.ARRIVED) == "8"
+    assert source.status_of(booked, "1001", ReportKind.ARRIVED) == "8"
 
 
 def test_what_never_left_was_surely_not_done(publik: TestPublik, opened: Opened):
@@ -101,10 +101,20 @@ def test_a_condition_that_is_not_met_is_for_people_to_see(publik: TestPublik, op
     assert not refused.value.not_offered
 
 
+def test_a_request_that_has_another_booking_by_now_is_not_told_of_the_one_before(
+    publik: TestPublik, opened: Opened, booked: str
+):
+    source = opened(triggers=TRIGGERS)
+    publik.town.move(FORM, 1, "2026-11-26 11:00")
+    with pytest.raises(BookingReplaced):
+        source.status_of(booked, "1001", ReportKind.ABSENT)
+    assert source.status_of(booked, booking_of(publik.town.forms[FORM][1]), ReportKind.ABSENT) == "1"
+
+
 def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):
     publik.town.lose(FORM, 1)
     with pytest.raises(SourceRefuses) as refused:
-        opened(triggers=TRIGGERS).status_of(booked, ReportKind.ARRIVED)
+        opened(triggers=TRIGGERS).status_of(booked, "1001", ReportKind.ARRIVED)
     assert refused.value.refusal.why is Why.GONE
 
 
@@ -123,7 +133,7 @@ def test_presence_is_marked_with_the_documented_key_alone(
     publik: TestPublik, marking: PublikSource, booked: str, kind: ReportKind, present: bool
 ):
     assert marking.tells(kind)
-    assert marking.status_of(booked, kind) is None
+    assert marking.status_of(booked, "1001", kind) is None
     marking.tell(booked, "1001", kind)
     marking.tell(booked, "1001", kind)
     kept = publik.town.bookings[1001]
@@ -137,15 +147,15 @@ def test_a_presence_is_not_judged_by_the_status_of_the_form_and_is_marked_again(
     triggers = Triggers(cancelled="suivant-annule")
     source = opened(presence=True, triggers=triggers)
     publik.faults.append(Told("hang", match="/chrono/api/booking/"))
-    assert source.status_of(booked, ReportKind.ARRIVED) is None
+    assert source.status_of(booked, "1001", ReportKind.ARRIVED) is None
     with pytest.raises(SourceAway):
         opened(presence=True, triggers=triggers, limits=QUICK).tell(booked, "1001", ReportKind.ARRIVED)
     publik.town.set_status(FORM, 1, "2")
-    assert source.status_of(booked, ReportKind.ARRIVED) is None
+    assert source.status_of(booked, "1001", ReportKind.ARRIVED) is None
     source.tell(booked, "1001", ReportKind.ARRIVED)
     assert publik.town.bookings[1001].present is True
     # What a trigger tells is judged by it.
-    assert source.status_of(booked, ReportKind.CANCELLED) == "2"
+    assert source.status_of(booked, "1001", ReportKind.CANCELLED) == "2"
 
 
 def test_a_presence_of_a_booking_that_chrono_does_not_know_is_refused_as_gone(

@@ -239,6 +239,8 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
         elif plan.ticket is not None:
             _keep_name(work, look, plan, plan.ticket)
             _change(work, plan, plan.ticket)
+        if told.gone and not (plan.was and plan.was.gone):
+            work.write(report_store.DROP_ABSENCE, of_booking=told.id)
         _keep(work, told, plan.was)
     return len(plans)
 

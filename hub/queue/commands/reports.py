@@ -11,7 +11,7 @@ from hub.queue.commands.bookings import take_bookings
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
-from hub.queue.reports import TO_SEND, Happened, Report, ReportState, Standing, plan
+from hub.queue.reports import TO_SEND, UNSENT, Happened, Report, ReportState, Standing, plan
 from hub.queue.requests import (
     BeginReport,
     DoneAnswer,
@@ -69,9 +69,15 @@ def end_report(work: Work, command: EndReport) -> DoneAnswer:
         state = ReportState.WAITING if command.undone else state
         work.write(report_store.PUT_OFF_REPORT, guarded=True, to_state=state, to_due_ms=command.again_ms, **facts)
     else:
-        state = ReportState.DONE if command.error is None else ReportState.FAILED
+        state = _end_of(command)
         work.write(report_store.END_REPORT, guarded=True, to_state=state, **facts)
     return DoneAnswer(count=1)
+
+
+def _end_of(command: EndReport) -> ReportState:
+    if command.dropped:
+        return ReportState.DROPPED
+    return ReportState.DONE if command.error is None else ReportState.FAILED
 
 
 def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
@@ -142,7 +148,7 @@ def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standin
     bookings = sorted({happened.booking for happened in journal})
     standing: dict[int, list[Standing]] = {}
     for number, ticket, kind, state in work.rows(report_store.STANDING, ids=work.many(bookings)) if bookings else ():
-        standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state == ReportState.WAITING))
+        standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state in UNSENT))
     return standing
 
 
