@@ -17,7 +17,14 @@ from hub.auth.account_store import LocalAccount, create_account, end_account, re
 from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_directory import open_directory
 from hub.auth.passwords import LEAST, PasswordTooShort, hash_password
-from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, MachineToken, one_spelling
+from hub.auth.people import (
+    MAX_ACCOUNT,
+    MAX_PASSWORD,
+    MachineToken,
+    may_be_account,
+    may_be_password,
+    one_spelling,
+)
 from hub.auth.roles import DUTIES, Role
 from hub.auth.session_store import EndedSession, end_sessions, last_ended_sessions, open_sessions
 from hub.auth.sessions import Session, hash_token, new_token
@@ -149,7 +156,7 @@ def list_admins(asked: Asked) -> Iterator[str]:
 
 
 def end_admin(asked: Asked) -> Iterator[str]:
-    account = one_spelling(asked.options.account)
+    account = _account(asked)
     with _writing(asked.engine) as connection:
         sessions = end_account(connection, asked.site.name, account, asked.now_ms)
     if sessions is None:
@@ -184,7 +191,7 @@ def _end_cells(ended: EndedSession, site: Site) -> tuple[str, str]:
 
 
 def end_sessions_of(asked: Asked) -> Iterator[str]:
-    account = one_spelling(asked.options.account)
+    account = _account(asked)
     with _writing(asked.engine) as connection:
         ended = end_sessions(connection, asked.site.name, account, asked.now_ms)
     if not ended:
@@ -259,7 +266,7 @@ def ask_password(prompt: str) -> str:
 
 def _first_line(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise NotDone(f"{file} holds no text in UTF-8") from None
     return lines[0] if lines else ""
@@ -269,9 +276,21 @@ def _hashed(password: str) -> str:
     if len(password) > MAX_PASSWORD:
         raise NotDone(f"the password has more than {MAX_PASSWORD} signs: nobody could log in with it")
     try:
-        return hash_password(password)
+        hashed = hash_password(password)
     except PasswordTooShort as error:
         raise NotDone(str(error)) from error
+    if not may_be_password(password):
+        raise NotDone("the password holds a sign that no login takes: a zero byte, or half of one")
+    return hashed
+
+
+def _account(asked: Asked) -> str:
+    account = one_spelling(asked.options.account)
+    if not may_be_account(account):
+        raise NotDone(
+            f"{asked.options.account!a} is nobody's account: it is empty, too long, or has signs that none has"
+        )
+    return account
 
 
 def _token_name(text: str) -> str:

@@ -158,7 +158,7 @@ def may_be_read_by_others(file: Path) -> bool:
 
 def _first_line(name: str, file: Path) -> str:
     try:
-        line = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        line = file.read_text(encoding="utf-8-sig").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         wanted = f"a text file that the hub's user may read, but {unread(error)}"
         raise WrongSetting(f"{PREFIX}{name}", str(file), wanted) from None

@@ -242,6 +242,6 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     desks: tuple[Desk, ...]
     nodes: tuple[Node, ...] = ()
     day_end_delay_min: Minutes = 60
-    follow_url: str = "http://127.0.0.1/t/"
+    follow_url: str | None = None
     appointments: Appointments = Appointments()
     login: Login = Login()

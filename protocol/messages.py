@@ -295,13 +295,13 @@ DISPENSER_LED_PIN = 22
 
 
 class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="ticket_printer"):
-    """`follow_url`: what the QR holds before the ticket's code. `zone`: IANA name, for the printed date."""
+    """`follow_url`: what the QR holds before the ticket's code; else there is none. `zone`: IANA name, for the date."""
 
     revision: Revision
     town: Text
     zone: Text
     buttons: tuple[ServiceButton, ...]
-    follow_url: Text
+    follow_url: Text | None = None
     led_pin: Count = DISPENSER_LED_PIN
 
 

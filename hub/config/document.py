@@ -4,6 +4,7 @@ YAML's own reading is left out on purpose: it takes 8:30 for 510, the letter N f
 """
 
 import difflib
+import re
 import types
 from dataclasses import dataclass, field
 from enum import Enum
@@ -44,6 +45,10 @@ _PATTERNS = {
     r"^[A-Za-z][A-Za-z0-9-]{0,63}$": "an attribute's name, such as uid",
     r"^\(.+\)$": "a filter in parentheses, such as (objectClass=person)",
 }
+
+
+# Ends of lines among them: a pattern's `$` lets the last one through.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass
@@ -163,6 +168,9 @@ def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
 
 
 def _convert(document: Document, text: str, kind: Any, path: Path) -> Any:
+    if _CONTROL.search(text):
+        document.tell(path, f"{text!r} holds a sign that no text has, such as the end of a line")
+        return BROKEN
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:

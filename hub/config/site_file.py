@@ -48,7 +48,9 @@ def check_text(text: str, path: Path) -> tuple[Site | None, tuple[Problem, ...]]
     try:
         node = compose(text)
     except yaml.YAMLError as error:
-        raise WrongSiteFile(path, (_yaml_problem(error),)) from error
+        raise WrongSiteFile(path, (_yaml_problem(error, text),)) from error
+    except RecursionError:
+        raise WrongSiteFile(path, (Problem(1, "", "lists within lists without end: this is no site file"),)) from None
     if node is None:
         raise WrongSiteFile(path, (Problem(1, "", "the file is empty: hub/example-site.yaml shows what stands in it"),))
     document = Document()
@@ -73,7 +75,10 @@ def _text(path: Path) -> str:
         raise WrongSiteFile(path, (Problem(line, "", "this is no UTF-8: save the file as UTF-8"),)) from error
 
 
-def _yaml_problem(error: yaml.YAMLError) -> Problem:
+def _yaml_problem(error: yaml.YAMLError, text: str) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return Problem(line, "", f"this holds the sign U+{ord(text[error.position]):04X}, which no YAML may: delete it")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     what = getattr(error, "problem", None) or str(error)
     line = mark.line + 1 if mark is not None else 1

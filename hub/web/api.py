@@ -281,10 +281,9 @@ def answered(origin: Origin, answer: Answer, *, created: bool = False) -> Respon
             return problems.of_refusal(answer)
         case DeskAnswer(outcome=outcome, ticket=ticket, number=number):
             return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})
-        case CheckInAnswer():
-            raise TypeError("only a dispenser checks in by code")
-        case SessionAnswer():
-            raise TypeError("only a login opens a session")
+        case CheckInAnswer() | SessionAnswer():
+            # What a dispenser or a login asked by this id, and nothing that these addresses do.
+            return problems.problem(409, "id_used", "this id was another request's: make a new one for each gesture")
         case DoneAnswer(count=count):
             return JSONResponse({"id": origin.request, "count": count})
         case TicketAnswer():

@@ -40,9 +40,6 @@ LONG_MS = 45 * MINUTE_MS
 # However still a picture stands, it is drawn anew after this.
 REDRAW_MS = 60_000
 
-# What says who is here, and is nothing done to a ticket.
-_SILENT = frozenset({"sign_on", "sign_off"})
-
 MeanVisit = Callable[[str], int | None]
 
 
@@ -236,11 +233,10 @@ def _booking(ticket: Ticket, rows: DeskRows, index: SiteIndex) -> Booking:
 
 def _last_action(events: Sequence[JournalRow]) -> LastAction | None:
     """The last thing done here: a finish and call in one command reads as the call, and names what it finished."""
-    told = [event for event in events if event.event not in _SILENT]
-    if not told:
+    if not events:
         return None
-    last = told[0]
-    finished = next((event.label for event in told[1:] if _is_finish_with(event, last)), None)
+    last = events[0]
+    finished = next((event.label for event in events[1:] if _is_finish_with(event, last)), None)
     return LastAction(last.at_ms, last.event, last.label, last.source, last.who, finished, last.appointment_ms)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, literal_column, select, true
+from sqlalchemy import Connection, Select, func, literal_column, select
 
 from hub.database.tables import AgentRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
 from hub.queue.bookings import Known
@@ -42,6 +42,8 @@ _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
 _FINISH: Any = literal_column("ticket_event.event = 'finish'")
 _SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
+# Who comes and goes did nothing to a ticket, and must not push out of sight what was done to one.
+_DONE: Any = literal_column("ticket_event.event not in ('sign_on', 'sign_off')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
         more_expected=more_expected,
         bookings=read_bookings(connection, site, named),
         names=read_names(connection, site, named, now_ms),
-        events=tuple(_read_events(connection, site, desk.name, true())),
+        events=tuple(_read_events(connection, site, desk.name, _DONE)),
         holds=tuple(_read_events(connection, site, desk.name, HOLDS | _FINISH)),
         failed_reports=read_failed_count(connection, site),
     )

@@ -24,6 +24,7 @@ from hub.auth.roles import Role
 from hub.auth.sessions import Session
 from hub.database.faults import DatabaseFault
 from hub.reached import Reached
+from hub.web import problems
 from hub.web.desk_view import DeskView
 from hub.web.guard import path_of
 from hub.web.parts import WebParts
@@ -127,7 +128,7 @@ class Door:
         except DatabaseFault as fault:
             # Which database and why is not for who is not known.
             log.warning("door.token_not_read", error=str(fault))
-            await turned.refuse(503, "database_away", "the database is away: ask again", {"retry-after": "1"})
+            await turned.refuse(503, "database_away", problems.DATABASE_AWAY, {"retry-after": "1"})
             return
         if who is None:
             await turned.unknown()

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hub.appointments.list_state import ListState
 from hub.auth.gate import Gate
+from hub.database.faults import faults_of
 from hub.queue.requests import Answer, Command
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.site import Site
@@ -60,10 +61,10 @@ class WebParts:
     reached: Reached = ON_THIS_MACHINE
 
     async def read(self, read: Callable[[Connection], T]) -> T:
-        """One short transaction in a thread: the loop never waits for the disk."""
+        """One short transaction in a thread: the loop never waits for the disk. Raises a DatabaseFault."""
 
         def in_transaction() -> T:
-            with self.reads.connect() as connection:
+            with faults_of(self.reads), self.reads.connect() as connection:
                 return read(connection)
 
         return await run_in_threadpool(in_transaction)

@@ -74,6 +74,9 @@ def status_of(answer: RefusedAnswer) -> int:
     return STATUS_OF_REFUSAL.get(answer.code, CONFLICT)
 
 
+DATABASE_AWAY = "the database is away: ask again"
+
+
 def install(app: FastAPI) -> None:
     """Every error of the app leaves it as a problem."""
     app.exception_handler(NoSuch)(_no_such)
@@ -104,9 +107,10 @@ async def _invalid(_request: Request, error: RequestValidationError) -> Response
 
 async def _busy(request: Request, error: Exception) -> Response:
     """Nothing was done, and it may be asked again: the writer's queue is full, or the database is away."""
-    code = "hub_busy" if isinstance(error, Busy) else "database_away"
+    # Where the database is stands in the log, and is nobody's business who asks.
+    code, said = ("hub_busy", str(error)) if isinstance(error, Busy) else ("database_away", DATABASE_AWAY)
     log.warning("web.not_done", path=request.url.path, code=code, error=str(error))
-    response = problem(503, code, str(error))
+    response = problem(503, code, said)
     response.headers["retry-after"] = "1"
     return response
 

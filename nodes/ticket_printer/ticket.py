@@ -69,13 +69,18 @@ def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, 
         label=label,
         headline=headline,
         ahead=people_words(reply.people_ahead, words),
-        follow=config.follow_url + reply.code,
+        follow=follow_address(config, reply.code),
         follow_hint=words.one("Follow your place on your phone."),
         screens_hint=words.one("Or watch the screens."),
         date=date_words(local_time(reply.issued_at, zone), words),
         absent_hint=words.one("Called while you were away? See the reception."),
         duplicate=words.one("DUPLICATE") if duplicate else None,
     )
+
+
+def follow_address(config: TicketPrinterConfig, code: str) -> str | None:
+    """What the QR holds; None where the town has no page behind it."""
+    return None if config.follow_url is None else config.follow_url + code
 
 
 def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) -> Ticket:

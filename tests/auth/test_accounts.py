@@ -120,6 +120,7 @@ def test_a_name_is_one_line_that_colleagues_can_read(
         (b"elevensigns\nand more below\n", "fewer than 12 signs"),
         (b"x" * 257, "more than 256 signs"),
         (b"\xff\xfe\xff", "no text in UTF-8"),
+        (b"twelve signs\0and a zero", "a sign that no login takes"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_and_not_shown(
@@ -132,6 +133,25 @@ def test_a_password_that_will_not_do_is_refused_and_not_shown(
     assert why in told.err
     assert "elevensigns" not in told.out + told.err
     assert found(hub_engine) is None
+
+
+def test_the_mark_that_some_editors_put_before_a_text_is_no_part_of_a_password(
+    hub_engine: Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(PASSWORD.encode("utf-8-sig"))
+    assert create(str(file)) == 0
+    made = found(hub_engine)
+    assert made is not None
+    assert matches(made.password, PASSWORD)
+
+
+@pytest.mark.parametrize("command", [("admin", "end"), ("session", "end")])
+def test_what_cannot_be_an_account_is_nobody_s(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], command: tuple[str, str]
+) -> None:
+    assert main([*command, "h\udce9l\udce8ne"]) == 1
+    assert "is nobody's account" in said(capsys).err
 
 
 def test_a_password_file_that_is_not_there_is_said(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,6 +111,17 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((1, "name: The Annexe"), "1: name: 'The Annexe' should be at most 32 small letters, digits and hyphens"),
         ((3, "zone: Europe/Pari"), "3: zone: 'Europe/Pari' should be a time zone of the IANA list"),
         ((3, "zone: ../../etc"), "3: zone: '../../etc' should be a time zone"),
+        ((3, "zone: localtime"), "3: zone: 'localtime' should be a time zone of the IANA list"),
+        ((3, "zone: UTC\nfollow_url: https://file.example/t"), "4: follow_url: 'https://file.example/t' should be an"),
+        (
+            (3, "zone: UTC\nfollow_url: https://"),
+            "4: follow_url: 'https://' should be an address that ends with / or =",
+        ),
+        ((3, "zone: UTC\nfollow_url: https://a b/"), "4: follow_url: 'https://a b/' should be an address"),
+        (
+            (1, 'name: "town-hall\\n"'),
+            "1: name: 'town-hall\\n' holds a sign that no text has, such as the end of a line",
+        ),
         ((2, 'town: " "'), "2: town: this should have 1 to 200 signs"),
         ((6, "    tittle: Hall"), "6: halls.hall.tittle: there is no such key here; did you mean 'title'?"),
         ((9, "    letter: O"), "9: services.papers.letter: 'O' should be one capital letter, but not I, O or Q"),
@@ -252,6 +263,19 @@ def test_a_file_that_is_no_yaml_is_told_with_the_place(tmp_path: Path) -> None:
     assert told.startswith("6: this is no YAML, at column 16: mapping values are not allowed here")
     (told,) = problems(with_lines((6, "\ttitle: Hall")), tmp_path)
     assert told.startswith("6: this is no YAML")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[" * 5_000, "1: lists within lists without end"),
+        ("name: town-hall\ntown: Trois\x07Tilleuls\n", "2: this holds the sign U+0007, which no YAML may: delete it"),
+    ],
+    ids=["lists", "bell"],
+)
+def test_what_no_yaml_can_hold_is_told_in_a_line(tmp_path: Path, text: str, told: str) -> None:
+    (found,) = problems(text, tmp_path)
+    assert found.startswith(told)
 
 
 def test_anchors_may_be_used_and_are_told_where_they_stand(tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ def hub(tmp_path_factory):
     clock = Clock(lambda: TUESDAY_AT_TEN * 1_000_000 + time.monotonic_ns() - started_ns)
     folder = tmp_path_factory.mktemp("town-hall")
     here = (replace(each, hall="hall") if each.name == "printer-1" else each for each in NODES)
-    with standing(sqlite_url(folder), folder, replace(a_town(), nodes=(*here, UPSTAIRS)), clock) as made:
+    with standing(
+        sqlite_url(folder),
+        folder,
+        replace(a_town(), nodes=(*here, UPSTAIRS), follow_url="https://file.invalid/t/"),
+        clock,
+    ) as made:
         made.open("desk-1", "desk-3")
         yield made
 

@@ -1,11 +1,14 @@
 """The HTTP API: each command at its address, each refusal a problem that names what it is about."""
 
+import sqlite3
 from collections.abc import Callable
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hub.auth.roles import Role
+from hub.queue.requests import CheckInByCode, Origin, Source
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from tests.web.stand import Stand, new_id
 
@@ -74,6 +77,27 @@ def test_what_cannot_be_done_is_a_problem_with_a_stable_code(
     answer = client.post(API + path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_id_that_something_else_was_asked_by_is_refused(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    stand.book("civil", stand.now_ms() + 60_000, confirmation="ETATCIVIL7")
+    asked = Origin(Source.DISPENSER, "printer-1", new_id())
+    stand.do(CheckInByCode(origin=asked, confirmation="ETATCIVIL7"))
+    answer = client.post(f"{API}/desks/desk-3/next", json={"id": asked.request})
+    assert (answer.status_code, answer.json()["code"]) == (409, "id_used")
+
+
+def test_while_the_database_is_away_a_reader_is_told_to_come_again_and_not_where_it_is(
+    client: httpx.Client, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object) -> None:
+        raise OperationalError("select", {}, sqlite3.OperationalError("unable to open /var/lib/suivant"))
+
+    monkeypatch.setattr("hub.web.api.read_counts", away)
+    answer = client.get(f"{API}/halls")
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "database_away", "1")
+    assert answer.json()["detail"] == "the database is away: ask again"
 
 
 def test_a_closed_desk_calls_nobody(client: httpx.Client, stand: Stand) -> None:

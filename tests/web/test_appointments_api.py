@@ -47,7 +47,6 @@ def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
     [
         (404, {"err": 1, "err_desc": "Page absente"}, "La demande ne connaît pas cette étape dans son état actuel."),
         (403, {"err": 1, "err_desc": "Unmet condition"}, "Cette étape n’est pas ouverte à la demande pour le moment."),
-        (302, {"err": 1, "err_desc": ""}, "La source a changé d’adresse\u00a0: à voir par l’administrateur."),
         (200, [], "La réponse est inutilisable\u00a0: à voir par l’administrateur."),
         (200, {"err": 1, "err_desc": "réservation annulée"}, "Cela a été refusé."),
         (400, {"err": 1, "err_desc": "whatever"}, "Cela a été refusé."),

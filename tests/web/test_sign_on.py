@@ -19,7 +19,7 @@ from hub.queue.states import State
 from hub.site import Login
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from hub.web.desk_picture import SignedOn
-from hub.web.desk_reading import read_ticket
+from hub.web.desk_reading import LAST_EVENTS, read_ticket
 from hub.web.desk_rights import At, Looker
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
@@ -274,6 +274,19 @@ def test_a_page_that_was_old_displaces_nobody(client: httpx.Client, stand: Stand
     assert f"{MARKUP} est au guichet 2 depuis 10:42." in text_of(answer.text)
     assert ESCAPED in answer.text
     assert client.post("/desks/desk-2/sign-on").status_code == 303
+
+
+def test_coming_and_going_during_a_call_leaves_what_was_done_in_sight(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    called = client.post("/desks/desk-3/next", data={"shown": ""}, headers=SCRIPT)
+    assert called.status_code == 200
+    for _ in range(LAST_EVENTS):
+        client.post("/desks/desk-3/sign-off", headers=SCRIPT)
+        client.post("/desks/desk-3/sign-on", headers=SCRIPT)
+    page = client.get("/desks/desk-3")
+    assert page.status_code == 200
+    assert "A 001 appelé" in text_of(page.text)
 
 
 def test_the_panel_that_asks_says_who_is_there(client: httpx.Client, stand: Stand, clock: TurnedClock) -> None:
