@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from hub.auth.people import Person
+from hub.auth.roles import Role
 from hub.site import MINUTE_MS, Login
 
 log = structlog.get_logger(__name__)
@@ -88,7 +89,7 @@ class SessionBook:
         return len(self._by_hash)
 
     def on_end(self, told: OnEnd) -> None:
-        """`told` is given the ids of sessions that ended or may do less now: what hangs on them is judged anew."""
+        """`told` is given the ids of sessions that ended or have other roles: what hangs on them is judged anew."""
         self._told.append(told)
 
     def find(self, token: str, now_ms: int, *, by_hand: bool = True) -> Session | None:
@@ -141,8 +142,8 @@ class SessionBook:
             stay = {number: each for number, each in found.items() if number not in self._dropped}
             self._replace({**stay, **added}.values())
         ended = frozenset(here) - frozenset(stay) - frozenset(added)
-        less = {number for number in stay if number in before and _less(before[number].person, stay[number].person)}
-        self._tell(ended | less)
+        changed = {number for number in stay if number in before and _roles(before[number]) != _roles(stay[number])}
+        self._tell(ended | changed)
         return ended
 
     def due(self, now_ms: int) -> list[Session]:
@@ -186,5 +187,5 @@ class SessionBook:
                     log.exception("session_end.not_taken")
 
 
-def _less(before: Person, now: Person) -> bool:
-    return not before.roles <= now.roles
+def _roles(session: Session) -> frozenset[Role]:
+    return session.person.roles

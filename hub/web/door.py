@@ -28,7 +28,7 @@ from hub.web import problems
 from hub.web.desk_view import DeskView
 from hub.web.guard import path_of
 from hub.web.parts import WebParts
-from hub.web.turned_away import RIGHT_TAKEN, SESSION_OVER, TurnedAway
+from hub.web.turned_away import RIGHTS_CHANGED, SESSION_OVER, TurnedAway
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ def asked_by(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, re.Pattern
 @dataclass(eq=False, slots=True)
 class _Socket:
     session: int
-    allowed: frozenset[Role]
+    roles: frozenset[Role]
     over: "asyncio.Future[int]"
 
 
@@ -164,7 +164,7 @@ class Door:
             return
         # Nothing is awaited between here and the look into the book: an end is either seen there or told here.
         self._loop = asyncio.get_running_loop()
-        socket = _Socket(who.id, rule.allowed, self._loop.create_future())
+        socket = _Socket(who.id, who.person.roles, self._loop.create_future())
         self._sockets.add(socket)
         serving = asyncio.ensure_future(self._app(scope, receive, send))
         either: set[asyncio.Future[Any]] = {serving, socket.over}
@@ -186,13 +186,13 @@ class Door:
             self._loop.call_soon_threadsafe(self._judge, sessions)
 
     def _judge(self, sessions: frozenset[int]) -> None:
-        """What hangs on these sessions stays only where it would be let in again."""
+        """What hangs on these sessions stays only where they are as they were: a page offers what its roles may do."""
         for socket in [each for each in self._sockets if each.session in sessions and not each.over.done()]:
             session = self._gate.book.stands(socket.session)
             if session is None:
                 socket.over.set_result(SESSION_OVER)
-            elif not session.person.roles & socket.allowed:
-                socket.over.set_result(RIGHT_TAKEN)
+            elif session.person.roles != socket.roles:
+                socket.over.set_result(RIGHTS_CHANGED)
 
 
 def cookie_name(reached: Reached) -> str:

@@ -17,7 +17,7 @@ from hub.web.problems import problem
 from hub.web.words import say
 
 # What a socket is closed with, as its page's script reads it.
-SESSION_OVER, RIGHT_TAKEN = 4401, 4403
+SESSION_OVER, RIGHTS_CHANGED = 4401, 4403
 START = "/"
 _DESK = re.compile(r"/desks/[a-z0-9-]{1,64}(?=/|$)")
 # As people read them; the words stand in the catalogue.
@@ -70,7 +70,7 @@ class TurnedAway:
             await self._answer(problem(403, "role_missing", f"this takes {one_of}", {"roles": needed}))
             return
         if self._scope["type"] == "websocket":
-            await self._accept_and_close(RIGHT_TAKEN)
+            await self._accept_and_close(RIGHTS_CHANGED)
             return
         roles = ", ".join(say(NAME_OF[role]) for role in needed)
         sentence = say("Your account may not do this. It takes one of these roles: %(roles)s.", roles=roles)

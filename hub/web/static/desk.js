@@ -124,14 +124,14 @@ document.addEventListener("htmx:ws:after:message:incoming", () => {
   if (lostSince) pale();
   document.body.dispatchEvent(new Event("picture"));
 });
-/* The session ended, or the right to this page: the hub says so by the socket's code, and nothing is to be waited for. */
+/* The session ended, or may do other things than when the page was drawn: the hub says so by the socket's code. */
 const SESSION_OVER = 4401;
-const RIGHT_TAKEN = 4403;
+const RIGHTS_CHANGED = 4403;
 document.addEventListener("htmx:ws:close", (event) => {
   lose(now());
   const own = location.pathname.slice(root.dataset.base.length);
   if (event.detail.code === SESSION_OVER) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
-  if (event.detail.code === RIGHT_TAKEN) location.reload();
+  if (event.detail.code === RIGHTS_CHANGED) location.reload();
 });
 window.addEventListener("offline", () => lose(now()));
 
