@@ -81,10 +81,13 @@ class Look:
         self._looked = asyncio.Condition()
 
     async def run(self) -> None:
+        # As the hub last told it: who is held still once it is back was not called anew.
+        before: dict[str, DeskNow] = {}
         while True:
-            before, self.desks = self.desks, await self._screen.desks()
+            self.desks = await self._screen.desks()
             if self.desks is not None:
-                self._show(before or {}, self.desks)
+                self._show(before, self.desks)
+                before = self.desks
             self._waiting = await self._screen.waiting() or 0
             async with self._looked:
                 self._looked.notify_all()

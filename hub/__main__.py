@@ -178,16 +178,26 @@ def check_database(_options: argparse.Namespace) -> int:
     return 0
 
 
-def note_restore(_options: argparse.Namespace) -> int:
+def copy_database(options: argparse.Namespace) -> int:
+    from hub.database.backup import back_up
+
+    copy: Path = options.file
+    with _database() as engine:
+        size = back_up(engine, copy)
+    print(f"{copy} holds all that was committed: {size / 1_000_000:.1f} MB, names and hashes of passwords among them.")
+    return 0
+
+
+def tell_of_restore(_options: argparse.Namespace) -> int:
     import time
 
-    from hub.database.engine import renew_generation
+    from hub.database.backup import note_restore
     from hub.database.faults import place_of
     from hub.database.migration import check
 
     with _database() as engine:
         check(engine)
-        sites = renew_generation(engine, time.time_ns() // 1_000_000)
+        sites = note_restore(engine, time.time_ns() // 1_000_000)
         place = place_of(engine.url)
     print(f"the database {place}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
     return 0
@@ -303,7 +313,9 @@ def _parser() -> argparse.ArgumentParser:
     database = _add_group(commands, "database", "the database: bring it to this version, or look at it")
     _add(database, "upgrade", "make or upgrade its tables, as the hub does at its start", upgrade_database)
     _add(database, "check", "does it stand at this version's tables? changes nothing", check_database)
-    _add(database, "restored", "say, with the hub stopped, that a backup was put back", note_restore)
+    copied = _add(database, "backup", "copy an SQLite database, also while the hub runs", copy_database)
+    copied.add_argument("file", type=Path, metavar="FILE", help="where to; nothing is overwritten")
+    _add(database, "restored", "say, with the hub stopped, that a backup was put back", tell_of_restore)
 
     publik = _add_group(commands, "publik", "the appointments of Publik")
     tried = _add(publik, "check", "is Publik reached, and is the mapping right?", check_publik, PUBLIK_TEXT)

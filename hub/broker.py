@@ -90,6 +90,7 @@ _ROLE_OF_REQUEST: dict[type[Any], Role] = {
     wire.Abandon: Role.TICKET_PRINTER,
     wire.CheckIn: Role.TICKET_PRINTER,
 }
+_SOURCE_OF_ROLE = {Role.DESK_BUTTON: Source.BUTTON, Role.TICKET_PRINTER: Source.DISPENSER}
 
 
 class Broker:
@@ -211,8 +212,7 @@ class Broker:
         return node
 
     def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one a kind of request
-        source = Source.BUTTON if node.role is Role.DESK_BUTTON else Source.DISPENSER
-        origin = Origin(source, node.name, request.id)
+        origin = Origin(_SOURCE_OF_ROLE[node.role], node.name, request.id)
         desk = node.desk or ""
         match request:
             case wire.Press():

@@ -63,7 +63,7 @@ def servers_of(described: LdapDirectory, secrets: LdapSecrets, whole_s: float = 
     if described.service_account is not None:
         if not secrets.password:
             wanted = "a file with the password of the service account that the site file names"
-            raise WrongSetting(f"{PREFIX}LDAP_PASSWORD_FILE", "", wanted)
+            raise WrongSetting(f"{PREFIX}LDAP_PASSWORD_FILE", None, wanted)
         service = (described.service_account, secrets.password)
     try:
         context = ssl.create_default_context(cafile=secrets.ca_file)

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from hub.follow_codes import follow_code
+from hub.metrics import CONTENT_TYPE
 from hub.queue.hours import issues_tickets
 from hub.queue.requests import (
     Answer,
@@ -101,7 +102,7 @@ def create_watch(parts: WebParts) -> APIRouter:
 
     def metrics() -> Response:
         """For Prometheus."""
-        return Response(parts.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(parts.metrics(), media_type=CONTENT_TYPE)
 
     unwell: dict[int | str, dict[str, Any]] = {503: {"model": d.HealthDocument, "description": "Something is away"}}
     router.add_api_route("/healthz", healthz, response_model=d.HealthDocument, responses=unwell)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hub.__main__ import main
-from hub.database.engine import first_generation, open_engine
+from hub.database.engine import first_generation, open_engine, open_writer_connection
+from hub.database.lock import hold_site
 from hub.database.migration import head
 
 
@@ -75,6 +76,46 @@ def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[s
     assert first_generation(engine, "mairie", 2) > 1_000_000
     assert capsys.readouterr().out.endswith("1 site will tell every node anew.\n")
     engine.dispose()
+
+
+def test_a_database_is_copied_while_a_hub_works_on_it_and_nothing_is_overwritten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["database", "backup", "copy.db"]) == 1
+    assert "suivant.db is not there" in capsys.readouterr().err
+    assert main(["database", "upgrade"]) == 0
+    engine = open_engine("sqlite:///suivant.db")
+    first_generation(engine, "mairie", 1)
+    lock = hold_site(engine, "mairie")
+    writing = open_writer_connection(engine)
+    writing.execute("begin immediate")
+    writing.execute("update site set generation_ms = 2")
+    assert main(["database", "backup", "copy.db"]) == 0
+    writing.execute("commit")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    copy = open_engine("sqlite:///copy.db")
+    assert first_generation(copy, "mairie", 3) == 1, "what was committed, and no more"
+    copy.dispose()
+    capsys.readouterr()
+    assert main(["database", "backup", "copy.db"]) == 1
+    assert "copy.db is there already, and nothing is overwritten" in capsys.readouterr().err
+    assert main(["database", "restored"]) == 1
+    assert "another hub already serves site mairie" in capsys.readouterr().err
+    lock.release()
+    assert main(["database", "restored"]) == 0
+    writing.close()
+    engine.dispose()
+
+
+def test_a_copy_that_cannot_be_made_says_why(
+    capsys: pytest.CaptureFixture[str], postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["database", "upgrade"]) == 0
+    assert main(["database", "backup", "not/there.db"]) == 1
+    assert "there.db cannot be made (No such file or directory)" in capsys.readouterr().err
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", postgresql_url)
+    assert main(["database", "backup", "copy.db"]) == 1
+    assert "is copied by pg_dump" in capsys.readouterr().err
 
 
 def test_the_openapi_document_is_printed_without_a_running_hub(capsys: pytest.CaptureFixture[str]) -> None:

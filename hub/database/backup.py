@@ -1,0 +1,57 @@
+"""A copy of an SQLite database while the hub works on it, and the note that one was put back."""
+
+import os
+import sqlite3
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+
+from hub.database.engine import renew_generation, require_folder, sqlite_file
+from hub.database.faults import DatabaseFault, FileMissing, faults_of, place_of
+from hub.database.lock import hold_site
+from hub.database.tables import SiteRow
+
+
+class NoBackup(DatabaseFault):
+    sentence = "the database {place} is not copied: {cause}"
+
+
+def back_up(engine: Engine, copy: Path) -> int:
+    """Copies all that is committed at one moment; people's commands go on. Gives the copy's bytes.
+
+    Names and hashes of passwords are in it: its owner alone may read it. Raises a DatabaseFault where there is no
+    SQLite file, or where the copy can't be made or is there already.
+    """
+    file, place = sqlite_file(engine), place_of(engine.url)
+    if file is None:
+        raise NoBackup(place, "a PostgreSQL database is copied by pg_dump --format=custom")
+    require_folder(engine)
+    if not file.exists():
+        raise FileMissing(place, "there is no such file")
+    try:
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise NoBackup(place, f"{copy} is there already, and nothing is overwritten") from None
+    except OSError as error:
+        raise NoBackup(place, f"{copy} cannot be made ({error.strerror})") from None
+    try:
+        with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except DatabaseFault:
+        copy.unlink()
+        raise
+    return copy.stat().st_size
+
+
+def note_restore(engine: Engine, now_ms: int) -> int:
+    """After a backup was put back: nodes believe its older pictures. Gives how many sites there are.
+
+    Raises SiteTaken while a hub is at work on it, which would go on as before.
+    """
+    with faults_of(engine), engine.connect() as connection:
+        sites = connection.scalars(select(SiteRow.site)).all()
+    with ExitStack() as held:
+        for site in sites:
+            held.callback(hold_site(engine, site).release)
+        return renew_generation(engine, now_ms)
