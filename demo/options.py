@@ -14,7 +14,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     speed: Annotated[int, Meta(ge=1, le=10, description="how fast visitors come and visits pass")] = 1
     seconds_limit: Annotated[int, Meta(ge=0, description="ends the demo by itself after so many seconds")] = 0
-    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port of the demo's page, on this machine alone")] = 8400
+    # The two ports behind it are the hub's and Publik's, where they are free.
+    port: Annotated[int, Meta(ge=0, le=65533, description="TCP port of the demo's page, on this machine alone")] = 8400
     seed: Annotated[int, Meta(description="another seed, another morning")] = 11
     demo_dir: Annotated[Path, Meta(description="folder for all that the demo writes; emptied at each start")] = Path(
         ".demo"

@@ -102,8 +102,8 @@ class Crew:
                 for pid in pids:
                     self._signal(pid, number)
             if not await self._gone(pids):
-                for pid in self.left():
-                    if os.getsid(pid) in pids:
+                for pid, (session, _letter) in _processes().items():
+                    if session in pids:
                         self._signal(pid, signal.SIGKILL)
         await self._gone(list(self._sessions))
         return self.left()

@@ -30,6 +30,11 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True)
+class HubAnew:
+    """Another run of the hub: what it says first holds, whatever was heard before. Its database may be a new one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message on a topic the role follows, or on this node's `reply`. The payload is not checked yet."""
 

@@ -22,6 +22,7 @@ from nodes.events import (
     Core,
     Disconnected,
     Follow,
+    HubAnew,
     Identify,
     Message,
     Publish,
@@ -270,10 +271,12 @@ class Runtime:
             self._hub_away = away
             self._log.info("hub.away" if away else "hub.heard")
 
-    def _hub_said(self, incoming: Incoming, _now_ms: int) -> None:
+    def _hub_said(self, incoming: Incoming, now_ms: int) -> None:
         status = _HUB_STATUS.parse(incoming.payload)
         if self._hub_boot not in {None, status.boot}:
             self._hub_time.restarted()
+            self._config_revision = None
+            self._hand(HubAnew(), now_ms)
         self._hub_boot = status.boot
         self._log.info("hub.status", online=status.online, version=status.version)
 

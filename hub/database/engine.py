@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, case, create_engine, event, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
@@ -120,10 +120,11 @@ def first_generation(engine: Engine, site: str, now_ms: int) -> int:
 def renew_generation(engine: Engine, now_ms: int) -> int:
     """After a backup was put back: every site starts a generation, so that nodes take its older pictures.
 
-    Returns how many sites there are.
+    Returns how many sites there are. A clock that is behind makes no generation older than the one before.
     """
+    next_ms = case((SiteRow.generation_ms >= now_ms, SiteRow.generation_ms + 1), else_=now_ms)
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
-        return connection.execute(update(SiteRow).values(generation_ms=now_ms)).rowcount
+        return connection.execute(update(SiteRow).values(generation_ms=next_ms)).rowcount
 
 
 def sqlite_file(engine: Engine) -> Path | None:

@@ -12,6 +12,7 @@ from nodes.events import (
     Connected,
     Disconnected,
     Follow,
+    HubAnew,
     Identify,
     Message,
     PinChanged,
@@ -54,6 +55,7 @@ class DeskButton:
         self._presses = Presses(hub_time, entropy)
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
+        self._desk_heard = False
         self._connected = False
         self._pins = NamedPins()
         self._now_ms = self._started_ms = now_ms
@@ -86,6 +88,8 @@ class DeskButton:
                 return [*self._pins_again(now_ms), *self._time_passed(now_ms)]
             case PinChanged(pin, pressed, at_ms):
                 return self._edge(pin, pressed, at_ms, now_ms)
+            case HubAnew():
+                self._desk_heard = False
             case Message(topic, payload):
                 self._arrived(topic, payload, now_ms)
             case Configured(DeskButtonConfig() as config):
@@ -128,8 +132,8 @@ class DeskButton:
         desk = _DESK_STATE.parse(payload)
         if desk.desk != self._config.desk:
             raise BadMessage(f"the state of desk {desk.desk} on the topic of desk {self._config.desk}")
-        if self._desk is None or desk.revision > self._desk.revision:
-            self._desk = desk
+        if self._desk is None or not self._desk_heard or desk.revision > self._desk.revision:
+            self._desk, self._desk_heard = desk, True
 
     def _configured(self, config: DeskButtonConfig) -> list[object]:
         before, self._config = self._config, config

@@ -156,10 +156,20 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     try:
         return _loop(runtime, core, window, sound)
     finally:
-        sound.close()
-        pygame.quit()
         if control is not None:
             control.close()
+        _leave_sdl(sound)
+
+
+def _leave_sdl(sound: Sound) -> None:
+    if sound.close():
+        pygame.quit()
+        return
+    # SDL would wait for the device, with the last picture on the screen as if it were true.
+    failed = sys.exc_info()[0] is not None
+    _log.error("sound.hangs", reason="the device takes nothing more, and does not let go", exc_info=failed)
+    sys.stderr.flush()
+    os._exit(RESTART_STATUS)
 
 
 def _loop(runtime: Runtime, core: DisplayCore, window: Window, sound: Sound) -> int:

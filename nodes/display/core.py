@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nodes.display.announcements import Announcements
 from nodes.display.layout.scene import PAGE_MS, Scene, local_in
-from nodes.events import Commanded, Condition, Configured, Follow, Identify, Message
+from nodes.events import Commanded, Condition, Configured, Follow, HubAnew, Identify, Message
 from protocol.heartbeat import HubTime
 from protocol.messages import BEAT_LOST_MS, Announce, BadMessage, CommandKind, DisplayConfig, HallState, Parser
 from protocol.topics import Topics
@@ -104,6 +104,8 @@ class DisplayCore:
         match event:
             case Configured(config=DisplayConfig() as config):
                 yield self._follow(config)
+            case HubAnew():
+                self._hall_heard = False
             case Message(topic, payload, retained):
                 self._take(topic, payload, retained=retained)
             case Identify(until_ms):
@@ -159,6 +161,8 @@ class DisplayCore:
 
     def _take_hall(self, payload: bytes) -> None:
         hall = _parse_hall(payload)
+        if self._config is not None and hall.hall != self._config.hall:
+            raise BadMessage(f"the picture of hall {hall.hall} on the topic of hall {self._config.hall}")
         if self._hall_heard and self._hall is not None and hall.revision <= self._hall.revision:
             return
         self._hall, self._hall_heard = hall, True

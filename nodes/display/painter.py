@@ -36,7 +36,9 @@ ASSETS: Final = Path(__file__).parents[1] / "assets"
 LOGO: Final = Path(__file__).with_name("logo.svg")
 
 # What is kept may fill so many screens: a call and a rest need two, more would only grow a small computer's memory.
+# On a television of 4K one screen alone is 33 MB.
 _KEPT_SCREENS = 3
+_KEPT_BYTES = 40_000_000
 # Weights times the sizes of all surfaces.
 _KEPT_FONTS = 24
 
@@ -93,7 +95,7 @@ class Painter:
         self._icons = icons
         self._kept: OrderedDict[Shape, pygame.Surface] = OrderedDict()
         self._kept_bytes = 0
-        self._most_bytes = _KEPT_SCREENS * _bytes(surface)
+        self._most_bytes = min(_KEPT_SCREENS * _bytes(surface), _KEPT_BYTES)
         self._picture: Picture = ()
 
     def paint(self, picture: Picture) -> list[pygame.Rect]:

@@ -17,6 +17,8 @@ BUFFER_FRAMES = 512
 CHANNELS = 2
 # Opening a device may take long; a chime without its picture tells nobody anything.
 LATE_S = 2.0
+# A device is behind by a buffer or two; one that is so far behind the end of a chime has stopped.
+HANGS_S = 1.0
 _LEVEL = 0.32
 # It ends in nothing, and so without a click.
 _RELEASE_S = 0.1
@@ -62,6 +64,8 @@ class Sound:
         # What the thread is to do; None ends it.
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._chime: pygame.mixer.Sound | None = None
+        self._begun_s = float("-inf")
+        self._hung = False
         self._thread = threading.Thread(target=self._serve, name="sound", daemon=True)
         self._thread.start()
 
@@ -72,9 +76,11 @@ class Sound:
         """The device that was open went away: SDL plays into nothing from then on."""
         self._jobs.put(self._lose)
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Whether it ended: a device that takes nothing more, and does not say so, holds SDL for ever."""
         self._jobs.put(None)
         self._thread.join(1.0)
+        return not self._thread.is_alive()
 
     def _serve(self) -> None:
         self._open()
@@ -86,10 +92,23 @@ class Sound:
     def _play(self, wanted_s: float) -> None:
         if self._chime is None:
             self._open()
-        if self._chime is not None and time.monotonic() - wanted_s <= LATE_S:
-            # Two that came late at once must not sound over each other.
-            self._chime.stop()
-            self._chime.play()
+        if self._chime is None or time.monotonic() - wanted_s > LATE_S:
+            return
+        if self._hangs() != self._hung:
+            self._hung = not self._hung
+            self._tell(self._hung)
+            if self._hung:
+                _log.warning("sound.mute", reason="the sound device takes nothing more")
+        if self._hung:
+            return
+        # Two that came late at once must not sound over each other.
+        self._chime.stop()
+        self._chime.play()
+        self._begun_s = time.monotonic()
+
+    def _hangs(self) -> bool:
+        """Whether the last chime sounds still, long after its end: then the device takes nothing more."""
+        return time.monotonic() - self._begun_s > CHIME_S + HANGS_S and pygame.mixer.get_busy()
 
     def _lose(self) -> None:
         if self._chime is None:

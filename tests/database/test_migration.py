@@ -109,6 +109,9 @@ def test_after_a_restore_every_site_has_a_later_generation(engine: Engine) -> No
     first_generation(engine, "annexe", 2_000)
     assert renew_generation(engine, 5_000) == 2
     assert first_generation(engine, "mairie", 9_000) == first_generation(engine, "annexe", 9_000) == 5_000
+    # By a machine whose clock is behind.
+    renew_generation(engine, 4_000)
+    assert first_generation(engine, "mairie", 9_000) == 5_001
 
 
 def test_a_database_of_0002_keeps_its_desks_tickets_and_journal_and_nobody_is_signed_on(empty_engine: Engine) -> None:

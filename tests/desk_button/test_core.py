@@ -11,6 +11,7 @@ from nodes.events import (
     Connected,
     Disconnected,
     Follow,
+    HubAnew,
     Identify,
     Message,
     PinChanged,
@@ -257,6 +258,12 @@ def test_an_older_state_of_the_desk_is_ignored():
     restored = DeskState(revision=(2, 0), desk="guichet-1", mode=DeskMode.CLOSED)
     desk.message(TOPICS.desk_state("guichet-1"), encode(restored))
     assert [lit for lit, _ in desk.lit] == [False]
+    # Another run of the hub, with a new database, on a machine whose clock is behind.
+    anew = DeskState(revision=(0, 1), desk="guichet-1", mode=DeskMode.OPEN, callable=True)
+    desk.do(HubAnew())
+    desk.message(TOPICS.desk_state("guichet-1"), encode(anew))
+    desk.turn(4_000)
+    assert desk.lit[-1][0] is True
 
 
 def test_fifteen_seconds_without_a_beat_and_the_lamp_says_so():

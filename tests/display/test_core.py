@@ -5,7 +5,7 @@ import pytest
 
 from nodes.display.core import Chime, DisplayCore, KeepHall, KeepPlayed, Kept, Show, Warned
 from nodes.display.pictures import EMERGENCY, HALL
-from nodes.events import Commanded, Configured, Follow, Identify, Message, Tick
+from nodes.events import Commanded, Configured, Follow, HubAnew, Identify, Message, Tick
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.messages import BadMessage, CommandKind, DisplayConfig, encode
@@ -105,6 +105,22 @@ def test_a_restored_database_is_shown_although_it_counts_from_the_start(display)
     restored = hall(1, calls=())
     display.hear_hall(type(restored)(**{**_fields(restored), "revision": (2, 1)}))
     assert display.scene.hall.calls == ()
+
+
+def test_what_another_run_of_the_hub_says_first_holds_though_its_database_is_a_new_one(display):
+    anew = type(HALL)(**{**_fields(hall(1, calls=())), "revision": (0, 1)})
+    assert display.hear_hall(anew) == []
+    display.happen(HubAnew())
+    display.hear_hall(anew)
+    assert display.scene.hall.calls == ()
+    assert display.hear_hall(type(HALL)(**{**_fields(hall(1)), "revision": (0, 0)})) == []
+
+
+def test_the_picture_of_another_hall_is_refused(display):
+    other = encode(type(HALL)(**{**_fields(hall(99)), "hall": "etage"}))
+    with pytest.raises(BadMessage, match="etage"):
+        display.happen(Message(TOPICS.hall_state(HALL.hall), other, True, display.now_ms))
+    assert display.scene.hall.hall == HALL.hall
 
 
 def _fields(message):

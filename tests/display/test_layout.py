@@ -1,8 +1,10 @@
 """What stands on the screen in each state of a hall."""
 
+from dataclasses import astuple
 from datetime import date
 from itertools import pairwise
 
+import pygame
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -286,6 +288,37 @@ def test_the_colours_have_the_contrast_that_was_measured(one, other, measured):
 
 def test_asked_who_it_is_a_display_says_its_name(words, fonts):
     assert "display-1" in texts(laid_out(scene(identify=True), LANDSCAPE, words, fonts))
+
+
+def test_a_call_is_shown_to_who_waits_though_somebody_asks_which_display_this_is(words, fonts):
+    said = texts(laid_out(scene(announcement=announce(), identify=True), LANDSCAPE, words, fonts))
+    assert "012" in said
+    assert "display-1" not in said
+
+
+# Far away and upright, far away and wide: where all is drawn larger.
+FAR = [Screen(1080, 1920, 43, 6), Screen(1080, 1920, 55, 8), Screen(1080, 1920, 32, 5), Screen(1920, 1080, 43, 6)]
+
+
+@pytest.mark.parametrize("screen", FAR)
+@pytest.mark.parametrize("offline_s", [None, 25])
+def test_the_list_of_calls_ends_above_who_waits_however_large_it_is_drawn(words, fonts, screen, offline_s):
+    picture = laid_out(scene(offline_s=offline_s), screen, words, fonts)
+    boxes = {shape: pygame.Rect(astuple(shape.box)) for shape in picture if isinstance(shape, Rounded | Icon)}
+    rows = [box for shape, box in boxes.items() if isinstance(shape, Rounded) and shape.colour == INK_2]
+    people = [box for shape, box in boxes.items() if isinstance(shape, Icon) and shape.name == "users"]
+    assert rows
+    assert people
+    assert [row for row in rows if row.collidelist(people) >= 0] == []
+
+
+@pytest.mark.parametrize("screen", [*SCREENS, *FAR])
+def test_no_text_is_too_small_to_be_read_however_many_wait(words, fonts, screen):
+    crowd = tuple(changed(each, count=120) for each in HALL.waiting)
+    picture = laid_out(scene(hall=hall(waiting=crowd)), screen, words, fonts)
+    least_px = 27 * min(screen.width, screen.height) / 1080
+    assert [shape.text for shape in picture if isinstance(shape, Text) and shape.text and shape.px < least_px] == []
+    assert [shape.text for shape in picture if isinstance(shape, Text)].count("120") >= 1
 
 
 def test_desk_plaques_are_the_only_accent_on_the_screen(words, fonts):

@@ -2,6 +2,8 @@
 
 import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -83,6 +85,34 @@ def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
         gone.set()
         listener.join()
         os.close(reader)
+
+
+def test_a_device_that_takes_nothing_more_is_told_and_does_not_keep_the_program(tmp_path):
+    """In a program of its own: SDL is not let go of any more."""
+    pipe = tmp_path / "loudspeaker"
+    os.mkfifo(pipe)
+    code = """
+import os, sys, time
+reader = os.open(os.environ["SDL_DISKAUDIOFILE"], os.O_RDONLY | os.O_NONBLOCK)
+import pygame
+from nodes.display import app, sound
+sound.HANGS_S = 0.2
+pygame.display.init()
+told = []
+made = sound.Sound(told.append)
+until = time.monotonic() + 60
+while True not in told and time.monotonic() < until:
+    made.play()
+    time.sleep(2)
+print(told, flush=True)
+app._leave_sdl(made)
+"""
+    environ = dict(os.environ, SDL_VIDEODRIVER="dummy", SDL_AUDIODRIVER="disk", SDL_DISKAUDIOFILE=str(pipe))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "[False, True]" in done.stdout
+    assert (done.returncode, "sound.hangs" in done.stdout + done.stderr) == (75, True)
 
 
 def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkeypatch, tmp_path, fonts):

@@ -16,6 +16,7 @@ from nodes.events import (
     Connected,
     Disconnected,
     Follow,
+    HubAnew,
     Identify,
     Message,
     Publish,
@@ -236,6 +237,15 @@ def test_a_restored_hub_has_a_later_generation_and_is_heard(node: Node, hub: Pee
     say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(1, 900), desk="guichet-1"))
     say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(2, 1), desk="guichet-2"))
     node.until(lambda: Configured(DeskButtonConfig(revision=(2, 1), desk="guichet-2")) in node.core.happened)
+
+
+def test_another_run_of_the_hub_is_believed_whatever_its_database_counts(node: Node, hub: Peer):
+    hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="a")))
+    say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(9, 900), desk="guichet-1"))
+    hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="b")))
+    say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(2, 1), desk="guichet-2"))
+    node.until(lambda: Configured(DeskButtonConfig(revision=(2, 1), desk="guichet-2")) in node.core.happened)
+    assert HubAnew() in node.core.happened
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,16 @@ __all__ = ["Scene", "lay_out"]
 
 
 def lay_out(scene: Scene, screen: Screen, words: Words, measure: Measure) -> Picture:
-    """An emergency covers everything; asked who it is, a display says its name; a call covers the rest."""
+    """An emergency covers everything, a call the rest; between calls, a display that is asked says its name."""
     if scene.hall and scene.hall.emergency:
         canvas = Canvas(screen, measure)
         draw_emergency(canvas, scene.hall.emergency)
-    elif scene.identify:
-        canvas = Canvas(screen, measure)
-        _draw_sentence(canvas, scene, scene.node)
     elif scene.announcement:
         canvas = Canvas(screen, measure)
         draw_call(canvas, scene, scene.announcement, words)
+    elif scene.identify:
+        canvas = Canvas(screen, measure)
+        _draw_sentence(canvas, scene, scene.node)
     elif scene.hall:
         canvas = Canvas(screen, measure, scene.shift)
         draw_rest(canvas, scene, scene.hall, words)

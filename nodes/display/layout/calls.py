@@ -55,7 +55,10 @@ def draw_list(
     height: float,
     magnify: float,
 ) -> None:
-    """Older calls fill `height` as far as they fit; `old`: the newest loses its paper and becomes an outline."""
+    """Older calls fill `height` as far as they fit, one at least; `old`: the newest loses its paper and becomes an
+    outline.
+    """
+    magnify = min(magnify, height / ROW_HEIGHT)
     canvas.text(words.latest_calls, plan.number_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER)
     canvas.text(words.desk, plan.desk_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER, Align.CENTRE)
     _draw_newest(canvas, plan, letters, calls[0], old=old)

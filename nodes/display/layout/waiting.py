@@ -10,6 +10,7 @@ from protocol.messages import Waiting
 
 COUNT_EM = 138
 NAME_EM = 54
+LEAST_NAME_EM = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,6 @@ def _draw_service(canvas: Canvas, plan: WaitingPlan, service: Waiting, top: floa
     name_x = plan.left + 149 * magnify
     room = plan.right - name_x - canvas.width_of(count, Weight.SEMIBOLD, em) - 20
     name_em = canvas.fit(service.name, Weight.MEDIUM, NAME_EM, room)
-    canvas.text(service.name, name_x, baseline_in(top + 2, step, NAME_EM), name_em, Weight.MEDIUM, PAPER)
+    # Letter and count are what matters; a name nobody can read says nothing.
+    if name_em >= LEAST_NAME_EM:
+        canvas.text(service.name, name_x, baseline_in(top + 2, step, NAME_EM), name_em, Weight.MEDIUM, PAPER)
