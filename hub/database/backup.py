@@ -38,7 +38,8 @@ def back_up(engine: Engine, copy: Path) -> int:
     try:
         with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-    except DatabaseFault:
+    except BaseException:
+        # Half of a copy must not pass for one.
         copy.unlink()
         raise
     return copy.stat().st_size

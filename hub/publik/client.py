@@ -143,7 +143,7 @@ class Client:
 
     def _whole(self, place: str, response: httpx.Response) -> bytes:
         most = self._limits.answer_most_bytes
-        if response.headers.get("Content-Encoding", "identity") not in {"identity", "gzip"}:
+        if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", "gzip"}:
             # Packed twice, a few thousand bytes are gigabytes before their length can be looked at.
             raise Fault(FaultKind.CUT, f"{place} packed its answer otherwise than it was asked to")
         whole = bytearray()
