@@ -31,7 +31,8 @@ class Sync:
     """Keeps the bookings in step with their source; used by one thread.
 
     `put` hands a command to the writer's queue for jobs; `quiet_s` says how long no person has asked it for anything.
-    `pause` waits so many seconds, less where the hub stops. `new_code` makes the word by which a phone follows a ticket.
+    `pause` waits so many seconds, less where the hub stops. `new_code` makes the word by which a phone follows its
+    ticket.
     """
 
     def __init__(
