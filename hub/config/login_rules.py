@@ -23,6 +23,9 @@ def _limits_make_sense(document: Document, path: Path, login: Login) -> None:
     if login.idle_min > login.absolute_h * 60:
         what = f"this does nothing: every session ends after absolute_h, {login.absolute_h} h"
         document.tell((*path, "idle_min"), what, warning=True)
+    if login.recheck_min >= login.absolute_h * 60:
+        what = f"the directory is never asked about anybody again: every session ends after {login.absolute_h} h"
+        document.tell((*path, "recheck_min"), what, warning=True)
 
 
 def _servers_have_addresses(document: Document, path: Path, directory: LdapDirectory) -> None:

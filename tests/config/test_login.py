@@ -175,6 +175,11 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
             "login:\n  idle_min: 700",
             "8: warning: login.idle_min: this does nothing: every session ends after",
         ),
+        (
+            "login:",
+            "login:\n  recheck_min: 600",
+            "8: warning: login.recheck_min: the directory is never asked about anybody again: every session ends after",
+        ),
         ("login:", "login:\n  absolute_h: 100", "8: login.absolute_h: '100' should be a whole number from 1 to 24"),
         (
             "login:",
