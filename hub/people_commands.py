@@ -82,7 +82,7 @@ def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: 
 
 def create_admin(asked: Asked) -> Iterator[str]:
     account, name = one_spelling(asked.options.account), asked.options.name.strip()
-    if not 0 < len(account) <= MAX_ACCOUNT or not account.isprintable() or " " in account:
+    if not may_be_account(account) or " " in account:
         raise NotDone(f"{asked.options.account!r} is no account: at most {MAX_ACCOUNT} signs, and no space among them")
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} signs on one line")
@@ -275,13 +275,13 @@ def _first_line(file: Path) -> str:
 def _hashed(password: str) -> str:
     if len(password) > MAX_PASSWORD:
         raise NotDone(f"the password has more than {MAX_PASSWORD} signs: nobody could log in with it")
+    # An empty one is too short.
+    if password and not may_be_password(password):
+        raise NotDone("the password holds a sign that no login takes: a zero byte, or half of one")
     try:
-        hashed = hash_password(password)
+        return hash_password(password)
     except PasswordTooShort as error:
         raise NotDone(str(error)) from error
-    if not may_be_password(password):
-        raise NotDone("the password holds a sign that no login takes: a zero byte, or half of one")
-    return hashed
 
 
 def _account(asked: Asked) -> str:

@@ -155,14 +155,14 @@ class DisplayCore:
         if self._config is None:
             return
         if topic == self.topics.hall_state(self._config.hall):
-            self._take_hall(payload)
+            self._take_hall(payload, self._config.hall)
         elif topic == self.topics.hall_announce(self._config.hall) and not retained:
             self._announcements.receive(_ANNOUNCE.parse(payload), self._hall if self._hall_heard else None)
 
-    def _take_hall(self, payload: bytes) -> None:
+    def _take_hall(self, payload: bytes, name: str) -> None:
         hall = _parse_hall(payload)
-        if self._config is not None and hall.hall != self._config.hall:
-            raise BadMessage(f"the picture of hall {hall.hall} on the topic of hall {self._config.hall}")
+        if hall.hall != name:
+            raise BadMessage(f"the picture of hall {hall.hall} on the topic of hall {name}")
         if self._hall_heard and self._hall is not None and hall.revision <= self._hall.revision:
             return
         self._hall, self._hall_heard = hall, True

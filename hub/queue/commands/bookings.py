@@ -85,22 +85,17 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
     """Each change as the command it is; those that are refused are named in the answer."""
     count = 0
     refused: list[tuple[str, str]] = []
-    sound = []
-    for change in command.changes:
-        try:
-            check(change)
-        except BadBooking as refusal:
-            refused.append((change.booking[:TEXT_MOST], str(refusal)))
-        else:
-            sound.append(change)
-    for changes in _distinct(sound):
+    for changes in _distinct(command.changes):
         plans = []
-        look = _look(work, changes)
+        unsound = _unsound(changes)
+        look = _look(work, [change for change in changes if change.booking not in unsound])
         for change in changes:
             try:
+                if change.booking in unsound:
+                    raise unsound[change.booking]
                 plans.append(_plan(work, look, change))
             except Refusal as refusal:
-                refused.append((change.booking, str(refusal)))
+                refused.append((change.booking[:TEXT_MOST], str(refusal)))
         work.give_way()
         count += _do(work, look, plans)
     return DoneAnswer(count=count, refused=tuple(refused))
@@ -127,6 +122,17 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
         run[change.booking] = change
     if run:
         yield list(run.values())
+
+
+def _unsound(changes: Sequence[BookingChange]) -> dict[str, BadBooking]:
+    """By booking, why a change is none that a database takes; of changes in which none comes twice."""
+    found = {}
+    for change in changes:
+        try:
+            check(change)
+        except BadBooking as why:
+            found[change.booking] = why
+    return found
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
