@@ -1,12 +1,9 @@
 """A real `make`, a real terminal, a real Ctrl-C."""
 
-import fcntl
 import os
 import pty
-import shutil
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -16,10 +13,11 @@ PROGRAM = """
 import signal, sys
 from demo.terminal import alone_at_the_terminal
 with alone_at_the_terminal():
-    signal.signal(signal.SIGINT, lambda *_: sys.exit({status}))
+    # One that comes before it is waited for stays.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     print("ready", flush=True)
-    while True:
-        signal.pause()
+    signal.sigwait([signal.SIGINT])
+    sys.exit({status})
 """
 
 
@@ -29,13 +27,11 @@ def at_a_terminal(folder: Path, keys: bytes, status: int) -> int:
     (folder / "Makefile").write_text(f"run:\n\t@exec {sys.executable} {folder}/program.py\n")
     terminal, its_own = pty.openpty()
     make = subprocess.Popen(
-        [shutil.which("make") or "make", "-C", str(folder), "run"],
+        ["setsid", "--ctty", "make", "-C", str(folder), "run"],
         stdin=its_own,
         stdout=its_own,
         stderr=its_own,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else runs in this process
     )
     os.close(its_own)
     said = b""
