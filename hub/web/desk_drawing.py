@@ -142,7 +142,6 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         waited_ms=max(0, (held.called_ms or rows.now_ms) - arrived_ms),
         appointment_ms=held.appointment_ms,
         absent_at_ms=held.absent_at_ms,
-        absence_delay_ms=service.absence_delay_min * MINUTE_MS if service else 0,
         mean_ms=mean_visit_ms(held.service),
         name=rows.names.get(held.id),
         booking_note=held.booking_note,

@@ -61,7 +61,6 @@ class HeldTicket:
     waited_ms: int
     appointment_ms: int | None = None
     absent_at_ms: int | None = None
-    absence_delay_ms: int = 0
     mean_ms: int | None = None
     name: str | None = None
     booking_note: str | None = None

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from hub.auth.people import Person
 from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswer, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
@@ -18,7 +19,7 @@ from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
 from hub.web.desk_reading import read_agent, read_agent_name, read_desk
-from hub.web.desk_rights import Looker, everything
+from hub.web.desk_rights import At, Looker, everything
 from hub.web.desk_start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
 from hub.web.desk_view import AsidePanel, DeskView, template_of
 from hub.web.documents import UUID7
@@ -36,7 +37,7 @@ from hub.web.panels import (
 )
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
-from hub.web.sentences import refusal_sentence
+from hub.web.sentences import already_done, refusal_sentence
 from hub.web.words import say
 
 log = structlog.get_logger()
@@ -137,9 +138,13 @@ class Pages:
         confirm: Confirm = lambda _content: None,
         status: int = 200,
     ) -> HTMLResponse:
+        person = person_of(request)
+
         def read(connection: Connection) -> tuple[DeskPicture, object]:
             missing = panel is not None and content is None
-            return self.picture(connection, desk), self._panel(connection, desk, panel, ticket) if missing else content
+            return self.picture(connection, desk), (
+                self._panel(connection, desk, panel, ticket, person) if missing else content
+            )
 
         picture, content = await self._parts.read(read)
         name = template_of(panel) if panel and content is not None else ""
@@ -147,7 +152,7 @@ class Pages:
         request_id = self._parts.new_id()
         html = self._view.page(
             picture,
-            Looker(person_of(request), picture.agent),
+            Looker(person, picture.agent),
             request_id=request_id,
             answer=answer,
             panel=content,
@@ -165,9 +170,11 @@ class Pages:
         ticket: int | None = None,
         confirm: Confirm = lambda _content: None,
     ) -> str:
+        person = person_of(request)
+
         def read(connection: Connection) -> tuple[object, Looker]:
             agent = read_agent(connection, self._index, desk)
-            return self._panel(connection, desk, panel, ticket), Looker(person_of(request), agent)
+            return self._panel(connection, desk, panel, ticket, person), Looker(person, agent)
 
         content, looker = await self._parts.read(read)
         return self._view.panel(panel, content, (desk.name, desk.number), looker.may, confirm(content))
@@ -176,12 +183,18 @@ class Pages:
         rows = read_desk(connection, self._index, desk, self._parts.now_ms())
         return draw(rows, self._index, desk, self._parts.mean_visit_ms, self._parts.list_state())
 
-    def _panel(self, connection: Connection, desk: Desk, panel: Panel | None, ticket: int | None) -> object:
+    def _panel(
+        self, connection: Connection, desk: Desk, panel: Panel | None, ticket: int | None, person: Person
+    ) -> object:
         now_ms = self._parts.now_ms()
         content: object = panel
         match panel:
-            case Panel.TRANSFER | Panel.TICKET | Panel.CANCEL:
-                content = self._known(self._ticket_panel(connection, desk, panel, ticket or 0, now_ms), ticket)
+            case Panel.TRANSFER:
+                is_here = Looker(person, read_agent(connection, self._index, desk)).at is At.HERE
+                mine, mean_visit_ms = desk if is_here else None, self._parts.mean_visit_ms
+                content = self._known(read_transfer(connection, self._index, mine, ticket or 0, mean_visit_ms), ticket)
+            case Panel.TICKET | Panel.CANCEL:
+                content = self._known(read_ticket_panel(connection, self._index, desk, ticket or 0, now_ms), ticket)
             case Panel.SEARCH:
                 content = SearchPanel("", now_ms)
             case Panel.REPORTS:
@@ -194,11 +207,6 @@ class Pages:
             case _:
                 pass
         return content
-
-    def _ticket_panel(self, connection: Connection, desk: Desk, panel: Panel, ticket: int, now_ms: int) -> object:
-        if panel is Panel.TRANSFER:
-            return read_transfer(connection, self._index, desk, ticket, self._parts.mean_visit_ms)
-        return read_ticket_panel(connection, self._index, desk, ticket, now_ms)
 
     @staticmethod
     def _aside(picture: DeskPicture, *, parked: bool) -> AsidePanel:
@@ -315,6 +323,10 @@ class Pages:
     async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
         """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
         zone = self._parts.site.zone
+        if answer.code == "transition_refused" and asked.shown is not None:
+            last = (await self._parts.read(lambda connection: self.picture(connection, desk))).last
+            if last is not None:
+                return already_done(last, zone)
         if before is None or answer.code not in _SAID_BY_ARRIVAL:
             who, ticket = await self._who(answer), before.ticket if before else None
             account = asked.origin.actor

@@ -164,9 +164,13 @@ class ReportsPanel:
 
 
 def read_transfer(
-    connection: Connection, index: SiteIndex, desk: Desk, ticket_id: int, mean_visit_ms: Callable[[str], int | None]
+    connection: Connection,
+    index: SiteIndex,
+    mine: Desk | None,
+    ticket_id: int,
+    mean_visit_ms: Callable[[str], int | None],
 ) -> TransferPanel | None:
-    """Where a ticket may go; None where there is no such ticket."""
+    """Where a ticket may go; None where there is no such ticket. `mine`: the desk of who asks, signed on there."""
     ticket = read_ticket(connection, index.site.name, ticket_id)
     if ticket is None:
         return None
@@ -182,7 +186,7 @@ def read_transfer(
         ),
         # Sent to a desk it keeps its service: one that is lost is called nowhere.
         desks=tuple(
-            _desk_choice(index, each, desk, desks[each.name], held.get(each.name))
+            _desk_choice(index, each, mine, desks[each.name], held.get(each.name))
             for each in index.site.desks
             if index.find_service(ticket.service) is not None
         ),
@@ -251,7 +255,7 @@ def _service_choice(
     return ServiceChoice(name, service.letter, service.title, waiting, wait, open_desks > 0)
 
 
-def _desk_choice(index: SiteIndex, desk: Desk, mine: Desk, now: DeskNow, held: Ticket | None) -> DeskChoice:
+def _desk_choice(index: SiteIndex, desk: Desk, mine: Desk | None, now: DeskNow, held: Ticket | None) -> DeskChoice:
     main = next(iter([*desk.serves, *sorted(served_by(desk))]), None)
     service = held.service if held else main
     known = index.find_service(service) if service else None
@@ -259,8 +263,8 @@ def _desk_choice(index: SiteIndex, desk: Desk, mine: Desk, now: DeskNow, held: T
     return DeskChoice(desk.name, desk.number, _doing(desk, mine, now, held), title)
 
 
-def _doing(desk: Desk, mine: Desk, now: DeskNow, held: Ticket | None) -> Doing:
-    if desk.name == mine.name:
+def _doing(desk: Desk, mine: Desk | None, now: DeskNow, held: Ticket | None) -> Doing:
+    if desk == mine:
         return Doing.HERE
     if held is not None:
         return Doing.SERVING

@@ -217,13 +217,22 @@ def _is_there(facts: Mapping[str, object], zone: str, desk: str, who: str | None
     return say("%(who)s has been at desk %(desk)s since %(time)s.", who=who or facts.get("agent"), desk=desk, time=time)
 
 
+def already_done(last: LastAction, zone: str) -> str:
+    """What was done at the desk instead, by somebody who was faster."""
+    return _already_done(last.event, last.source, last.at_ms, spaced(last.number), last.who, zone)
+
+
 def _moved_on(refused: RefusedAnswer, ticket: str, zone: str, who: str | None) -> str:
     facts = refused.facts
-    did, by, at_ms = _DID.get(str(facts.get("did"))), _WHO.get(str(facts.get("by"))), facts.get("at_ms")
+    return _already_done(str(facts.get("did")), str(facts.get("by")), facts.get("at_ms"), ticket, who, zone)
+
+
+def _already_done(event: str, source: str, at_ms: object, ticket: str, who: str | None, zone: str) -> str:
+    did, by = _DID.get(event), _WHO.get(source)
     if did is None or by is None or not isinstance(at_ms, int):
         return say("The desk has moved on. This page is up to date.")
     # Of the button it is known at the desk who pressed it.
-    is_named = who is not None and facts.get("by") in {"page", "api"}
+    is_named = who is not None and source in {"page", "api"}
     return say(
         "Already done: %(who)s %(did)s at %(time)s. This page is up to date.",
         who=who if is_named else say(by),

@@ -18,6 +18,8 @@ from tests.browser import scenes
 from tests.databases import sqlite_url
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site, served
 
+# Between two keys of a hurried hand; what comes faster is a scanner.
+HAND_MS = 80
 SIZES = {"guichet": (1366, 768), "fenetre": (420, 640), "etroit": (320, 640)}
 # One evaluation that waits by itself: what Playwright tries again later, the page's own policy refuses to evaluate.
 SETTLED = """async () => {

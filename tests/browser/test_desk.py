@@ -1,7 +1,7 @@
 """The desk page as an agent works it: keys, forms, two windows, panels, and a hub that goes away."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
@@ -11,7 +11,7 @@ from hub.queue.states import State
 from hub.web.desk_reading import read_held, read_ticket
 from protocol.messages import DeskMode
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED, enter
+from tests.browser.pictures import HAND_MS, SETTLED, enter
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
 DESK = scenes.DESK
@@ -48,6 +48,8 @@ def test_a_click_that_the_hub_gets_much_later_calls_nobody_and_is_said(
     page.route("**/desks/*/next", lambda route: answers.append(route))  # noqa: PLW0108 - playwright looks into it
     with page.expect_request("**/desks/*/next"):
         page.keyboard.press("s")
+    while not answers:
+        page.wait_for_timeout(10)
     clock.turn(seconds=60)
     answers[0].continue_()
     expect(page.locator("#answer")).to_contain_text("Votre appui est arrivé trop tard")
@@ -136,9 +138,11 @@ def test_one_switch_turns_all_keys_off_and_stays(page: Page, stand: Stand, clock
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_empty()
     page.keyboard.press("s")
+    page.wait_for_timeout(HAND_MS)
     show(page)
     expect(page.locator("#keys-link")).to_contain_text("Touches coupées")
     page.keyboard.press("s")
+    page.wait_for_timeout(HAND_MS)
     page.locator("#mode-pause").click()
     expect(page.locator(".none-title")).to_contain_text("En pause")
     assert held(stand) is None
@@ -207,6 +211,95 @@ def test_pause_waits_for_the_visit_and_is_taken_back_by_the_same_key(
     expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
 
 
+@pytest.mark.parametrize("keys", ["on", "off"])
+def test_a_confirmation_that_is_scanned_without_a_field_is_looked_up_and_does_nothing_else(
+    page: Page, stand: Stand, clock: TurnedClock, keys: str
+) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    code = page.locator(".is-expected .code").inner_text()
+    page.evaluate("keys => localStorage.setItem('suivant.keys', keys)", keys)
+    page.locator("#next").focus()
+    # Of its signs, each is a key of this page; the last but Enter would call.
+    page.keyboard.type("CAPS")
+    page.keyboard.press("Enter")
+    if keys == "on":
+        expect(page.locator(".found")).to_contain_text("Aucun rendez-vous trouvé")
+        page.locator(".panel-head h2").click()
+        page.keyboard.type(code)
+        page.keyboard.press("Enter")
+        expect(page.locator(".found")).to_contain_text("1 rendez-vous aujourd’hui")
+        expect(page.locator("#panel .choice")).to_be_focused()
+    page.wait_for_timeout(HAND_MS)
+    assert held(stand) is None
+    expect(page.locator("#mode-open")).to_have_class("mode is-now")
+
+
+def test_on_a_french_keyboard_a_digit_needs_no_shift(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.serving(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    page.wait_for_selector("#panel .panel")
+    page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '&', code: 'Digit1', bubbles: true}))"
+    )
+    expect(page.locator("#panel")).to_be_empty()
+    with stand.engine.connect() as connection:
+        ticket = read_ticket(connection, stand.site.name, ids["A012"])
+    assert ticket is not None
+    assert ticket.bound_desk == "desk-1"
+
+
+@pytest.mark.parametrize(
+    ("scene", "control"),
+    [
+        (scenes.free, "mode-pause"),
+        (scenes.away(DeskMode.PAUSED), "mode-open"),
+        (scenes.absent, "here"),
+        (scenes.called, "undo"),
+    ],
+)
+def test_focus_on_what_a_picture_takes_away_stays_at_the_desk_and_presses_nothing(
+    page: Page, stand: Stand, clock: TurnedClock, scene: Callable[[Stand, TurnedClock], object], control: str
+) -> None:
+    scene(stand, clock)
+    show(page)
+    page.locator(f"#{control}").focus()
+    before = page.locator("#ticket").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket")).not_to_have_text(before)
+    assert page.evaluate("document.activeElement.id") in {"ticket", control}
+
+
+def test_focus_on_a_ticket_that_another_page_calls_goes_to_the_one_in_its_place(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    rows = page.locator(".queue .row-link")
+    following = rows.nth(1).inner_text()
+    rows.first.focus()
+    stand.press(DESK)
+    expect(page.locator("#ticket .number")).to_be_visible()
+    expect(page.locator(".queue .row-link").first).to_have_text(following)
+    expect(page.locator(".queue .row-link").first).to_be_focused()
+
+
+def test_a_refusal_is_said_until_something_else_is_done_at_the_desk(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.route("**/desks/*/recall", lambda route: route.abort())
+    page.keyboard.press("r")
+    expect(page.locator("#answer")).to_contain_text("Le serveur n’a pas répondu")
+    page.wait_for_timeout(2_100)
+    clock.turn(seconds=30)
+    stand.press(DESK)
+    expect(page.locator("#answer")).to_be_empty()
+    expect(page.locator(".last")).to_be_visible()
+
+
 # --- one gesture ----------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +317,7 @@ def test_suivant_is_off_right_after_a_call(page: Page, stand: Stand, clock: Turn
     page.keyboard.press("s")
     expect(page.locator("#next .when-online")).to_have_text("Appel en cours…")
     page.keyboard.press("s")
+    page.wait_for_timeout(HAND_MS)
     expect(page.locator("#next")).to_have_attribute("aria-disabled", "true")
     page.keyboard.press("u")
     expect(page.locator(".last")).to_contain_text("pause demandée")
@@ -368,6 +462,7 @@ def test_a_transfer_by_a_digit_to_a_desk(page: Page, stand: Stand, clock: Turned
     page.keyboard.press("f")
     page.wait_for_selector("#panel .panel")
     page.keyboard.press("8")  # closed: nothing happens
+    page.wait_for_timeout(HAND_MS)
     page.keyboard.press("1")
     expect(page.locator("#panel")).to_be_empty()
     with stand.engine.connect() as connection:
@@ -384,8 +479,12 @@ def test_while_a_panel_is_open_only_its_keys_act_and_escape_does_nothing(
     page.keyboard.press("f")
     page.wait_for_selector("#panel .panel")
     page.keyboard.press("t")
+    page.wait_for_timeout(HAND_MS)
     page.keyboard.press("s")
+    page.wait_for_timeout(HAND_MS)
+    page.keyboard.press("t")
     page.keyboard.press("Escape")
+    page.wait_for_timeout(HAND_MS)
     expect(page.locator("#panel")).to_be_empty()
     expect(page.locator("#transfer")).to_be_focused()
     assert held(stand) == "A012"
@@ -452,7 +551,9 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     expect(page.locator("#next")).to_contain_text("Impossible hors ligne. Un appui n’est pas gardé.")
     expect(page.locator(".is-old")).to_contain_text("Au besoin, appelez A\u00a0015 de vive voix.")
     expect(page.locator("#recall")).to_have_attribute("aria-disabled", "true")
+    page.locator("a.plaque").click(force=True)
     page.keyboard.press("s")
+    page.wait_for_timeout(HAND_MS)
     stand.press(DESK)
     with served(stand, server.port):
         expect(page.locator(".chip-online")).to_be_visible()

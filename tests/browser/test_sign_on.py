@@ -11,7 +11,7 @@ from hub.auth.roles import Role
 from hub.site_index import SiteIndex
 from hub.web.desk_reading import read_desks, read_held
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED
+from tests.browser.pictures import HAND_MS, SETTLED
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -80,6 +80,7 @@ def test_an_agent_takes_a_free_desk_by_its_key_and_calls(camille: Page, stand: S
     expect(camille.locator("#next")).to_be_hidden()
     off(camille, "mode-pause", "mode-close", "readmit")
     camille.keyboard.press("s")
+    camille.wait_for_timeout(HAND_MS)
     camille.keyboard.press("g")
     expect(camille.locator("#next")).to_be_visible()
     expect(camille.locator(".bar .agent")).to_have_text("Camille Exemple")

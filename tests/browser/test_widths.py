@@ -134,6 +134,20 @@ def test_nothing_in_the_head_lies_over_its_neighbour_however_much_it_says(
         assert (state, agent) == (state, 0)
 
 
+@pytest.mark.parametrize("width", [*WIDTHS[1:], *SMALL_WIDTHS])
+def test_a_lost_link_is_said_whole_and_moves_no_button(
+    window: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    helping_out(stand, clock)
+    show(window, width)
+    height = window.locator(".bar").evaluate("each => each.offsetHeight")
+    window.evaluate("lose(now() - 754_000)")
+    chip = window.locator(".chip-offline").evaluate("each => each.getBoundingClientRect().right")
+    assert chip <= width - 12
+    if width in WIDTHS:
+        assert window.locator(".bar").evaluate("each => each.offsetHeight") == height
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_words_of_a_desk_end_before_the_button_that_takes_it(window: Page, width: int) -> None:
     show(window, width, "/")

@@ -299,3 +299,16 @@ def test_the_panel_that_asks_says_who_is_there(client: httpx.Client, stand: Stan
     panel = client.get("/desks/desk-2?panel=take", headers=SCRIPT).text
     assert f"{MARKUP} est au guichet 2 depuis 10:42. Le ticket C 001 reste au guichet." in text_of(panel)
     assert 'formaction="/desks/desk-2/sign-on"' in panel
+
+
+def test_a_desk_is_mine_only_to_who_is_signed_on_there(client_as: ClientAs, stand: Stand) -> None:
+    stand.open("desk-1", "desk-3")
+    panel = f"/desks/desk-3?panel=transfer&ticket={stand.issue('civil').ticket}"
+    agent = client_as(Role.AGENT)
+    stand.sign_on("desk-3")
+    assert "Votre guichet" in agent.get(panel).text
+    stand.log_in(Role.AGENT, account="p.exemple", name="Paul Exemple")
+    stand.sign_on("desk-3", account="p.exemple")
+    assert "Votre guichet" not in agent.get(panel).text
+    page = client_as(Role.RECEPTION).get(panel).text
+    assert re.search(r'formaction="[^"]*transfer\?to_desk=desk-3"', page)

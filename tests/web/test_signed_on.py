@@ -74,3 +74,17 @@ def test_who_was_slower_than_a_colleague_reads_their_name_and_no_answer_keeps_it
         kept = "".join(connection.scalars(select(RequestRow.answer)))
     assert "m.exemple" in kept
     assert "Maude" not in kept
+
+
+def test_who_was_slower_with_the_same_visitor_reads_who_did_what(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.next("desk-3")
+    clock.set("10:42:07")
+    shown = {"shown": str(ticket)}
+    assert client.post("/desks/desk-3/start", data={"id": new_id(), **shown}).status_code == 303
+    late = client.post("/desks/desk-3/absent", data={"id": new_id(), **shown})
+    assert late.status_code == 409
+    assert "Déjà fait : Maude Exemple a marqué A 001 présent à 10:42:07." in text_of(late.text)

@@ -5,6 +5,9 @@ const root = document.documentElement;
 const page = document.getElementById("page");
 const panel = () => document.querySelector("#panel .panel");
 root.dataset.script = "";
+/* What answers a form is a page too, at an address that nobody can ask for again. */
+const own = page.getAttribute("action").slice(root.dataset.base.length).replace(/\/next$/, "");
+if (location.pathname !== root.dataset.base + own) history.replaceState(null, "", root.dataset.base + own);
 
 /* --- the hub's clock ---------------------------------------------------------------------------------------------- */
 
@@ -46,7 +49,9 @@ const tick = () => {
     const untilSaid = (time?.dataset.play ?? 0) - moment;
     const unsaid = untilSaid > UNSAID_MS;
     time?.toggleAttribute("data-unsaid", unsaid);
-    fillSlots(each, timerText(unsaid ? untilSaid : moment - each.dataset.since));
+    const text = timerText(unsaid ? untilSaid : moment - each.dataset.since);
+    fillSlots(each, text);
+    setText(each.nextElementSibling, text);
   });
   document.querySelectorAll("progress").forEach((each) => { each.value = Math.max(0, moment - each.dataset.since); });
   document.querySelectorAll("[data-minutes-since]").forEach((each) => {
@@ -69,7 +74,7 @@ let lostSince = 0;
 let connection = null;
 
 const pale = () => {
-  page.querySelectorAll("button, .next, .action, .mode[role], .row-link").forEach((each) => {
+  page.querySelectorAll("button, a.plaque, .next, .action, .mode[role], .row-link").forEach((each) => {
     if (each.getAttribute("aria-disabled") !== "true") each.dataset.paled = "";
     each.setAttribute("aria-disabled", "true");
   });
@@ -115,6 +120,7 @@ const hear = (message) => {
 
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {
   connection = event.detail.connection;
+  focused = focusNow();
   event.detail.waitUntil(event.detail.message.json().then(hear));
 });
 document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
@@ -129,7 +135,6 @@ const SESSION_OVER = 4401;
 const RIGHTS_CHANGED = 4403;
 document.addEventListener("htmx:ws:close", (event) => {
   lose(now());
-  const own = location.pathname.slice(root.dataset.base.length);
   if (event.detail.code === SESSION_OVER) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
   if (event.detail.code === RIGHTS_CHANGED) location.reload();
 });
@@ -156,23 +161,69 @@ const bar = () => {
 };
 
 /* Before its picture is laid over the page, so that nothing looks as if it could be pressed. */
-let left = false;
+let moved = false;
 const stand = ({ agent, before }) => {
   const was = root.dataset.at;
   root.dataset.at = agent === root.dataset.me ? "here" : agent ? "taken" : "free";
   root.toggleAttribute("data-displaced", root.dataset.at === "taken" && before === root.dataset.me);
   if (root.dataset.at === was) return;
-  left = was === "here";
-  document.getElementById("answer").replaceChildren();
+  moved = true;
+  answer.replaceChildren();
   if (root.dataset.at === "here" && panel()?.dataset.of === "take") leave();
 };
 
 const afterStand = () => {
   bar();
-  if (document.activeElement !== document.body && !document.activeElement.offsetParent) first()?.focus();
-  if (!left) return;
-  left = false;
-  say([...document.querySelectorAll("#note > span")].find((each) => each.offsetParent)?.textContent.trim() ?? "");
+  refocus();
+  forgetAnswer();
+  if (!moved) return;
+  moved = false;
+  const note = [...document.querySelectorAll("#note > span")].find((each) => each.offsetParent)?.textContent.trim() ?? "";
+  say(root.dataset.at === "here" ? document.getElementById("connection").dataset.here : note);
+};
+
+/* --- focus -------------------------------------------------------------------------------------------------------- */
+
+/* What a new picture takes away loses focus without a word; its heir is in the same place and does nothing by itself. */
+let focused = null;
+const rowLinks = () => [...document.querySelectorAll(".queue .row-link")];
+const focusNow = () => {
+  const element = document.activeElement;
+  return page.contains(element) ? { id: element.id, row: rowLinks().indexOf(element), isFirst: element.matches(".next") } : null;
+};
+
+const refocus = () => {
+  const element = document.activeElement;
+  if (!focused || (element !== document.body && element.offsetParent)) return;
+  const rows = rowLinks();
+  const heirs = focused.isFirst ? [first()] : [
+    document.getElementById(focused.id),
+    focused.row < 0 ? null : rows[Math.min(focused.row, rows.length - 1)],
+    document.getElementById("ticket"),
+  ];
+  heirs.some((heir) => {
+    heir?.focus();
+    return heir && document.activeElement === heir;
+  });
+};
+
+/* --- what was answered -------------------------------------------------------------------------------------------- */
+
+/* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
+const ANSWERED_MS = 2000;
+const answer = document.getElementById("answer");
+const lastLine = () => document.querySelector(".last")?.textContent;
+let answeredAt = 0;
+let answeredTo = "";
+
+new MutationObserver(() => {
+  answeredAt = performance.now();
+  answeredTo = lastLine();
+}).observe(answer, { childList: true });
+
+const forgetAnswer = () => {
+  if (performance.now() - answeredAt < ANSWERED_MS) answeredTo = lastLine();
+  else if (lastLine() !== answeredTo) answer.replaceChildren();
 };
 
 /* --- one gesture, one id ------------------------------------------------------------------------------------------ */
@@ -208,7 +259,7 @@ document.addEventListener("htmx:config:request", (event) => {
 document.addEventListener("click", (event) => {
   const control = event.target.closest("button, a");
   if (!control) return;
-  const isLocal = control.matches(".leave, .plaque");
+  const isLocal = control.matches(".leave");
   const isSecond = event.detail > 1 && control.matches("button");
   if (!isLocal && (control.getAttribute("aria-disabled") === "true" || lostSince || isSecond)) {
     event.preventDefault();
@@ -235,6 +286,7 @@ let openedWith = "";
 
 const leave = () => {
   document.getElementById("panel").replaceChildren();
+  clearTimeout(strike);
   opening = false;
   typed = "";
   (opener?.isConnected ? opener : first())?.focus();
@@ -254,6 +306,7 @@ document.addEventListener("htmx:finally:request", (event) => {
   opening = false;
   typed = "";
   openedAt = Date.now();
+  seek();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
   else if (document.activeElement === document.body) (opener?.isConnected ? opener : first())?.focus();
 });
@@ -262,11 +315,11 @@ document.addEventListener("htmx:before:swap", (event) => {
   const kind = event.detail.ctx.response?.headers.get("content-type") ?? "text/html";
   if (kind.startsWith("text/html")) return;
   event.preventDefault();
-  document.getElementById("answer").innerHTML = document.getElementById("failed").innerHTML;
+  answer.innerHTML = document.getElementById("failed").innerHTML;
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.request?.method !== "POST") return;
-  document.getElementById("answer").innerHTML = document.getElementById("unanswered").innerHTML;
+  answer.innerHTML = document.getElementById("unanswered").innerHTML;
 });
 document.addEventListener("htmx:after:swap", () => {
   const keys = document.getElementById("keys-switch");
@@ -276,6 +329,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 /* With desks above 9 a number is ended by Enter, or as soon as no longer one begins like it. */
 const typeDigit = (digit) => {
+  if (!panel()) return;
   typed += digit;
   const desks = [...panel().querySelectorAll("[data-desk]")];
   const begins = desks.filter((each) => each.dataset.desk.startsWith(typed));
@@ -311,10 +365,52 @@ document.addEventListener("change", (event) => {
   showKeys();
 });
 
+const withModifier = (event) => event.ctrlKey || event.altKey || event.metaKey;
+const inField = (event) => event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]");
+
+/* A scanner is a keyboard faster than any hand, and ends with Enter. What it reads where no field has focus is looked
+   up: no letter of it is a key of this page, and its Enter presses nothing. */
+const SCANNED_MS = 50;
+let scanned = "";
+let scannedAt = -Infinity;
+let sought = "";
+let strike = 0;
+
 document.addEventListener("keydown", (event) => {
-  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || opening) return;
+  if (event.repeat || withModifier(event) || inField(event)) return;
+  const isSign = event.key.length === 1 && event.key !== " ";
+  const isEnter = event.key === "Enter" && scanned.length > 1;
+  if (!isSign && !isEnter) return;
+  const isNext = event.timeStamp - scannedAt < SCANNED_MS;
+  if (isNext) {
+    clearTimeout(strike);
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+  if (isNext && isEnter) lookUp(scanned);
+  scanned = isEnter ? "" : (isNext ? scanned : "") + event.key;
+  if (isSign) scannedAt = event.timeStamp;
+}, true);
+
+const lookUp = (code) => {
+  const search = page.querySelector('[aria-keyshortcuts="V"]');
+  if (!search || keysOff()) return;
+  sought = code;
+  search.click();
+};
+
+const seek = () => {
+  const query = document.getElementById("query");
+  if (!sought || !query) return;
+  query.value = sought;
+  sought = "";
+  query.form.requestSubmit();
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || withModifier(event) || opening) return;
   const inSearch = event.target.matches("[type=search]") && /^Arrow(Down|Up)$/.test(event.key);
-  if (event.target.closest("input, select, textarea, [contenteditable]") && event.key !== "Escape" && !inSearch) return;
+  if (inField(event) && event.key !== "Escape" && !inSearch) return;
   if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     /* With the keys off, the arrows are the browser's where nothing is to be chosen. */
@@ -325,17 +421,24 @@ document.addEventListener("keydown", (event) => {
   }
   if (keysOff()) return;
   if (event.key === "Enter" && typed) { event.preventDefault(); endNumber(); return; }
-  if (/^[0-9]$/.test(event.key) && panel()) { typeDigit(event.key); return; }
-  if (!/^[a-zA-Z?]$/.test(event.key)) return;
-  const opened = opener?.getAttribute("aria-keyshortcuts") === event.key.toUpperCase();
+  const digit = digitOf(event);
+  if (digit ? !panel() : !/^[a-zA-Z?]$/.test(event.key)) return;
+  event.preventDefault();
+  clearTimeout(strike);
+  strike = setTimeout(() => (digit ? typeDigit(digit) : press(event.key.toUpperCase())), SCANNED_MS);
+});
+
+/* On a French keyboard a digit is its key without Shift as well. */
+const digitOf = ({ key, code, shiftKey }) => (/^[0-9]$/.test(key) ? key : !shiftKey && /^Digit([0-9])$/.exec(code)?.[1]);
+
+const press = (key) => {
+  if (opening) return;
+  const opened = opener?.getAttribute("aria-keyshortcuts") === key;
   if (panel() && opened && Date.now() - openedAt < PANEL_DEAF_MS) return;
   const within = panel() ?? page;
-  const meant = within.querySelectorAll(`[aria-keyshortcuts="${event.key.toUpperCase()}"]`);
-  const control = [...meant].find((each) => !each.matches(".next") || each.offsetParent);
-  if (!control) return;
-  event.preventDefault();
-  control.click();
-});
+  const meant = within.querySelectorAll(`[aria-keyshortcuts="${key}"]`);
+  [...meant].find((each) => !each.matches(".next") || each.offsetParent)?.click();
+};
 
 /* Enter and the space bar repeat while they are held; a button must not. Enter that opened a panel and is struck twice
    must not do what stands chosen in it; nor is a field in a panel a gesture of the desk, whose form it stands in. */
