@@ -1,18 +1,18 @@
 """What the database holds for the outbox: what is to be said, who waits, how far the journal has come."""
 
+from collections import Counter
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, func, select
 
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, OutboxRow, TicketRow
+from hub.database.tables import AnnouncementRow, OutboxRow
 from hub.queue import store
 from hub.queue.transaction import GOES_OUT_MS, Announcement
 from protocol.messages import ANNOUNCEMENT_LATE_MS
 
 _announcement: Any = AnnouncementRow.__table__
 _outbox: Any = OutboxRow.__table__
-_ticket: Any = TicketRow.__table__
 
 _TO_SAY: Executable = (
     select(
@@ -27,11 +27,6 @@ _TO_SAY: Executable = (
     .order_by(_announcement.c.play_ms, _announcement.c.id)
 )
 _LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
-_COUNTS: Executable = (
-    select(_ticket.c.service, func.count())
-    .where(_ticket.c.site == store.SITE, store.IS_WAITING)
-    .group_by(_ticket.c.service)
-)
 
 
 def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
@@ -42,7 +37,10 @@ def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]
 
 def waiting(connection: Connection, site: str) -> dict[str, int]:
     """How many tickets wait for each service that anybody waits for."""
-    return dict(connection.rows(_COUNTS, {"site": site}))
+    counts: Counter[str] = Counter()
+    for statement in store.WAITING_BY_SERVICE:
+        counts.update(dict(connection.rows(statement, {"site": site})))
+    return counts
 
 
 def last_event(connection: Connection, site: str) -> int:

@@ -176,33 +176,50 @@ BOUND_TO_DESK: Executable = (
 # An appointment that is still to come outlives the end of the day before it, expected or here already.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
 _BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
-# Each by the partial index of its state; expected tickets of later are not looked at.
+# Each by the partial index of its state: what has ended since the first day is never looked at, nor what is expected
+# later. SQLite would take an index of days or of ids for these conditions, and read all that; so it gets none of either.
+_DAY: Any = literal_column("ticket.day || ''")
+_ORDER: Any = literal_column("ticket.id + 0")
 _OPEN: tuple[Any, ...] = (
     literal_column("ticket.state = 'expected'") & _BEFORE,
-    IS_WAITING & IS_FREE & _BEFORE_OR_NONE,
+    IS_WAITING & IS_FREE & (ticket.c.service >= literal_column("''")) & _BEFORE_OR_NONE,
     IS_WAITING & IS_BOUND & _BEFORE_OR_NONE,
     _IS_HELD,
     literal_column("ticket.state = 'parked'"),
 )
 OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     select(*_TICKET_COLUMNS)
-    .where(ticket.c.site == SITE, is_open, ticket.c.day <= bindparam("day"))
-    .order_by(ticket.c.id)
+    .where(ticket.c.site == SITE, is_open, bindparam("day") >= _DAY)
+    .order_by(_ORDER)
     .limit(bindparam("limit"))
     for is_open in _OPEN
 )
 
-# (due_ms, id) of the waiting tickets of a service that stand before one: who is ahead of it.
-PEOPLE_AHEAD: Executable = (
-    select(func.count())
-    .select_from(ticket)
-    .where(
-        ticket.c.site == SITE,
-        ticket.c.service == bindparam("service"),
-        IS_WAITING,
-        (ticket.c.due_ms < bindparam("due_ms"))
-        | ((ticket.c.due_ms == bindparam("due_ms")) & (ticket.c.id < bindparam("id"))),
+
+def _ahead(is_free_or_bound: Any) -> Any:
+    """(due_ms, id) of the waiting tickets of a service that stand before one."""
+    return (
+        select(func.count())
+        .select_from(ticket)
+        .where(
+            ticket.c.site == SITE,
+            ticket.c.service == bindparam("service"),
+            IS_WAITING,
+            is_free_or_bound,
+            (ticket.c.due_ms < bindparam("due_ms"))
+            | ((ticket.c.due_ms == bindparam("due_ms")) & (ticket.c.id < bindparam("id"))),
+        )
+        .scalar_subquery()
     )
+
+
+# Each half by its own partial index.
+PEOPLE_AHEAD: Executable = select(_ahead(IS_FREE) + _ahead(IS_BOUND))
+WAITING_BY_SERVICE: tuple[Executable, ...] = tuple(
+    select(ticket.c.service, func.count())
+    .where(ticket.c.site == SITE, ticket.c.service >= literal_column("''"), IS_WAITING, is_free_or_bound)
+    .group_by(ticket.c.service)
+    for is_free_or_bound in (IS_FREE, IS_BOUND)
 )
 
 # By which a desk took a ticket or let one go: a recall, or what it did to a ticket that it does not hold, is neither.

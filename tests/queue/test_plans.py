@@ -3,7 +3,7 @@
 Told by the databases themselves: SQLite counts the steps of its machine, PostgreSQL the pages it touches.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -13,6 +13,7 @@ from hub.appointments import rows
 from hub.database.engine import open_engine
 from hub.queue import booking_store, report_store, store
 from hub.queue.requests import Origin, Source, TakeBookings
+from hub.queue.tickets import FIELDS
 from tests.databases import sqlite_url
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, Queue
 from tests.queue.test_bookings import book_of
@@ -36,6 +37,33 @@ def fill(queue: Queue, count: int) -> Queue:
         with queue.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("analyze")
     return queue
+
+
+def remember(queue: Queue, count: int) -> Queue:
+    """A day's tickets on top of so many that ended long ago, which the hub keeps for the figures."""
+    ended = [
+        {
+            **dict.fromkeys(FIELDS),
+            "site": queue.site.name,
+            "id": 1_000_000 + number,
+            "day": f"2025-{number % 12 + 1:02}-{number // 12 % 28 + 1:02}",
+            "service": ("civil", "taxes")[number % 2],
+            "series": "old",
+            "number": number,
+            "state": ("served", "absent", "cancelled")[number % 3],
+            "kind": "open",
+            "due_ms": number,
+            "priority": False,
+            "code": f"old{number}",
+            "request": f"old-{number}",
+            "desk": f"desk-{number % 4 + 1}",
+            "end_known": True,
+        }
+        for number in range(count)
+    ]
+    with queue.engine.execution_options(write=True).begin() as connection:
+        connection.execute(store.ticket.insert(), ended)
+    return fill(queue, 40)
 
 
 def cost(queue: Queue, statement: Any, **params: Any) -> int:
@@ -107,15 +135,42 @@ def last(queue: Queue) -> int:
     return max(row[1] for row in queue.table("ticket_event"))
 
 
+# What is asked of the day's tickets, whatever ended before them.
+ASKED_OF_TODAY: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
+    ("people ahead", store.PEOPLE_AHEAD, lambda queue: {"service": "civil", "due_ms": queue.now_ms + DAY, "id": 0}),
+    *((f"who waits {each}", statement, lambda _: {}) for each, statement in enumerate(store.WAITING_BY_SERVICE)),
+    *(
+        (
+            f"what the day's end ends {each}",
+            statement,
+            lambda queue: {"day": "2026-11-24", "before_ms": queue.now_ms + DAY, "limit": 20},
+        )
+        for each, statement in enumerate(store.OPEN_UP_TO_DAY)
+    ),
+]
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def halls(request, tmp_path_factory):
     """A small and a large day, each in a database of its own: what reads a whole table is to be seen."""
+    yield from filled(request, tmp_path_factory, fill)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def years(request, tmp_path_factory):
+    """The same day after a short and after a long time of use."""
+    yield from filled(request, tmp_path_factory, remember)
+
+
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, play: Callable[[Queue, int], Queue]
+) -> Iterator[list[Queue]]:
     urls = [sqlite_url(tmp_path_factory.mktemp(name)) for name in ("small", "large")]
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
         urls = [server.new_database(), server.new_database()]
     engines = [open_engine(url) for url in urls]
-    made = [fill(Queue(engine), count) for engine, count in zip(engines, (SMALL, LARGE), strict=True)]
+    made = [play(Queue(engine), count) for engine, count in zip(engines, (SMALL, LARGE), strict=True)]
     yield made
     for queue, engine in zip(made, engines, strict=True):
         queue.close()
@@ -126,3 +181,9 @@ def halls(request, tmp_path_factory):
 def test_a_large_day_costs_what_a_small_one_does(halls, _about, statement, params):
     small, large = (cost(queue, statement, **params(queue)) for queue in halls)
     assert large <= 1.5 * small + 20, f"{small} on a small day, {large} on a large one"
+
+
+@pytest.mark.parametrize(("_about", "statement", "params"), ASKED_OF_TODAY, ids=[each[0] for each in ASKED_OF_TODAY])
+def test_what_is_asked_of_today_costs_the_same_after_years(years, _about, statement, params):
+    short, long = (cost(queue, statement, **params(queue)) for queue in years)
+    assert long <= 1.5 * short + 20, f"{short} after a short time, {long} after a long one"
