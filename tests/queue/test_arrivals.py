@@ -323,6 +323,16 @@ def test_an_admitted_visitor_who_scans_the_code_is_here_from_then_on(queue):
     assert (queue.state(number), queue.ticket(number).booking_note) == (State.WAITING, "cancelled")
 
 
+def test_an_admitted_visitor_who_scans_far_too_late_is_not_told_that_the_appointment_is_lost(queue):
+    at_ms = queue.now_ms + MINUTE
+    number = booked(queue, at_ms, "taxes")
+    queue.job(Admit, ticket=number)
+    queue.now_ms = at_ms + HOUR
+    assert scan(queue, "CODE", hall="floor").arrival == "late"
+    after = queue.ticket(number)
+    assert (after.kind, after.due_ms) == ("timed", at_ms)
+
+
 def test_numbers_that_are_used_up_are_refused_and_change_nothing(queue):
     booked(queue, queue.now_ms)
     for _ in range(999):

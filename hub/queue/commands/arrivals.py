@@ -7,6 +7,7 @@ from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import ticket_answer
+from hub.queue.order import Kind
 from hub.queue.requests import CheckInAnswer, CheckInByCode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
@@ -38,10 +39,14 @@ def _let_wait(work: Work, ticket: Ticket, priority: bool) -> Ticket:
 
 
 def _first_seen(work: Work, booking: Known, ticket: Ticket) -> Arrival:
-    """An admitted one checks in: it waits already, but from now on people know that it is here."""
+    """An admitted one checks in: it waits already, but from now on people know that it is here.
+
+    However late: an appointment that was let in keeps its time.
+    """
     work.journal("arrived", ticket=ticket.id, from_state=ticket.state, to_state=ticket.state)
     work.tell_pages(ticket)
-    return by_time_of(booking.start_ms, work.index.find_service(ticket.service), work.now_ms)
+    by_time = by_time_of(booking.start_ms, work.index.find_service(ticket.service), work.now_ms)
+    return Arrival.LATE if by_time is Arrival.MISSED and ticket.kind is Kind.TIMED else by_time
 
 
 def _was_seen(work: Work, ticket: Ticket) -> bool:
