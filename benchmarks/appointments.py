@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from benchmarks.figures import Row, Run, percentile, ratio_row, spread
 from benchmarks.growth import Desk
@@ -91,6 +91,7 @@ class Holds(Metrics):
     def __init__(self) -> None:
         super().__init__("bench")
         self.held: list[Held] = []
+        self.outcomes: list[str] = []
         self.passed = threading.Event()
         self._last_s = 0.0
         self._stolen, self._undisturbed = stolen(), True
@@ -109,6 +110,7 @@ class Holds(Metrics):
 
     def listed(self, asked: str, outcome: str, seconds: float) -> None:
         super().listed(asked, outcome, seconds)
+        self.outcomes.append(outcome)
         self.passed.set()
 
 
@@ -192,6 +194,13 @@ class House:
             pause.wait(BETWEEN_CALLS_S)
         return times
 
+    def require_sound(self) -> None:
+        """Raises AssertionError for a sync that failed, however fast it was: each that passed is done and complete."""
+        assert set(self.holds.outcomes) <= {"done"}, self.holds.outcomes
+        if self.holds.passed.is_set():
+            with self.desk._engine.connect() as connection:  # noqa: SLF001
+                assert connection.scalar(select(func.count()).select_from(_booking)) == BOOKINGS
+
 
 def sync_alone(url: str) -> tuple[float, list[Held]]:
     """Seconds of hub time of a full sync while nobody calls, and its holds of the writer."""
@@ -199,7 +208,9 @@ def sync_alone(url: str) -> tuple[float, list[Held]]:
         started_s = time.monotonic()
         house.worker.start()
         assert house.holds.passed.wait(LIMIT_S)
-        return time.monotonic() - started_s, house.holds.held
+        spent_s = time.monotonic() - started_s
+        house.require_sound()
+        return spent_s, house.holds.held
 
 
 def calls_during_sync(url: str) -> tuple[Run, list[Held]]:
@@ -209,6 +220,7 @@ def calls_during_sync(url: str) -> tuple[Run, list[Held]]:
         floor = house.calls(lambda done: done < CALLS)
         house.worker.start()
         whole = house.calls(lambda done: done < CALLS_DURING and (not house.holds.passed.is_set() or done < CALLS // 4))
+        house.require_sound()
         return Run(tuple(floor), tuple(whole)), house.holds.held
 
 

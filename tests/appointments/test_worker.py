@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from structlog.testing import capture_logs
 
+from benchmarks import appointments
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import has_news, known_to, next_due
 from hub.appointments.slices import AMONG_PEOPLE
@@ -24,6 +25,7 @@ from hub.queue.requests import (
 )
 from hub.writer import Busy
 from tests.appointments.office import Clock, Office
+from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, TUESDAY_AT_TEN, town
 
 NAME = "Zoé Exemple-Inventée"
@@ -336,3 +338,17 @@ def test_what_is_known_of_a_listing_is_read_by_id_and_by_request(queue):
     assert known(Listing(tuple(of_both))) == ids[:2]
     assert known(Listing(())) == []
     assert known(Listing((), complete=True)) == ids
+
+
+def test_a_sync_that_failed_is_not_measured_as_a_fast_one(tmp_path, monkeypatch):
+    def busy(_house, _command):
+        raise Busy("the hub has too much to do: ask again")
+
+    for name, value in (("BOOKINGS", 10), ("WAITING", 10), ("keep_what_stands", lambda: None)):
+        monkeypatch.setattr(appointments, name, value)
+    assert appointments.sync_alone(sqlite_url(tmp_path))[0] > 0
+    folder = tmp_path / "busy"
+    folder.mkdir()
+    monkeypatch.setattr(appointments.House, "_do", busy)
+    with pytest.raises(AssertionError, match="failed"):
+        appointments.sync_alone(sqlite_url(folder))
