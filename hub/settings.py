@@ -119,7 +119,7 @@ def database_url(settings: HubSettings) -> str:
     password = _first_line("DATABASE_PASSWORD_FILE", file)
     try:
         url = make_url(settings.database_url).set(password=password)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return settings.database_url  # opening it says what is wrong
     return url.render_as_string(hide_password=False)
 

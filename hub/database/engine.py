@@ -24,7 +24,6 @@ from hub.database.faults import (
     FolderMissing,
     WrongAddress,
     faults_of,
-    place_of,
 )
 from hub.database.tables import SiteRow
 
@@ -36,6 +35,9 @@ POOL_SIZE = 8
 # Of a new SQLite file. A press changes a few bytes on each of some 25 pages: with pages of 4 KB, SQLite's own default,
 # its commit takes a fifth longer.
 PAGE_BYTES = 1024
+
+# Where an address comes from.
+_SETTING = "SUIVANT_DATABASE_URL"
 
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
@@ -142,14 +144,13 @@ def sqlite_files(engine: Engine) -> list[Path]:
 def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
-        # What stands before the last @ may hold a password.
-        raise WrongAddress(address[address.rfind("@") + 1 :], "it cannot be read") from None
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
+        raise WrongAddress(_SETTING, "it cannot be read") from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return url
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         return url.set(drivername="postgresql+psycopg")
-    raise WrongAddress(place_of(url), f"{url.drivername!r} is neither sqlite nor postgresql")
+    raise WrongAddress(_SETTING, f"{url.drivername!r} is neither sqlite nor postgresql")
 
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:

@@ -23,7 +23,9 @@ class DatabaseFault(Exception):
 
 
 class WrongAddress(DatabaseFault):
-    sentence = "{place!r} is no database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
+    """`place` is the setting: in an address that can't be read a password may stand anywhere."""
+
+    sentence = "{place} is no database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
 
 
 class DatabaseMissing(DatabaseFault):

@@ -104,6 +104,14 @@ def test_the_password_of_the_database_comes_from_a_file(tmp_path: Path) -> None:
         read_settings(environ)
 
 
+def test_an_address_that_cannot_be_read_is_left_to_who_opens_it_though_its_password_has_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret\n", encoding="utf-8")
+    for address in ("suivant@db.example", "postgresql://suivant@db.example:port/suivant"):
+        environ = {"SUIVANT_DATABASE_URL": address, "SUIVANT_DATABASE_PASSWORD_FILE": str(file)}
+        assert read_settings(environ).database_url == address
+
+
 def test_every_setting_says_what_it_means() -> None:
     for each in described_settings():
         assert each.meaning, each.variable

@@ -20,8 +20,21 @@ def test_an_address_of_another_kind_is_refused_with_what_would_be_right() -> Non
     assert "secret" not in str(caught.value)
     with pytest.raises(WrongAddress, match="cannot be read"):
         open_engine("suivant.db")
-    with pytest.raises(WrongAddress, match="cannot be read") as caught:
-        open_engine("suivant:secr/et@localhost/queue")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "suivant:secret@localhost/queue",
+        "suivant:secr/et@localhost/queue",
+        "postgresql://suivant:secret",
+        "postgresql://suivant:secr@secret:secret@localhost/queue",
+        "postgresql://suivant@localhost:secret/queue",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_refused_without_what_may_be_its_password(address: str) -> None:
+    with pytest.raises(WrongAddress, match=r"SUIVANT_DATABASE_URL is no database address .*cannot be read") as caught:
+        open_engine(address)
     assert "secr" not in str(caught.value)
 
 
