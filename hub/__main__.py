@@ -89,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that a person can do something about; None for a bug."""
     from hub.config import WrongSiteFile
-    from hub.database.faults import DatabaseFault, FileMissing
+    from hub.database.faults import DatabaseFault, FileMissing, WrongAddress
     from hub.people_commands import NotDone
     from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
 
-    if isinstance(error, WrongSetting):
+    if isinstance(error, WrongSetting | WrongAddress):
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS

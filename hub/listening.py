@@ -3,6 +3,8 @@
 import errno
 import socket
 
+from protocol.environment import PREFIX, WrongSetting
+
 _WHY = {
     errno.EADDRINUSE: "another program has it: stop that one, or choose another port in SUIVANT_HTTP_PORT",
     errno.EACCES: "this user may not have it: choose one from 1024 on in SUIVANT_HTTP_PORT",
@@ -21,7 +23,7 @@ class PortNotFree(OSError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, to be handed to the server. Raises PortNotFree."""
+    """A listening socket, to be handed to the server. Raises PortNotFree, or WrongSetting for an unknown name."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -30,5 +32,9 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(1024)
     except OSError as error:
         listening.close()
+        # Of a resolver that is away another start may know more.
+        if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+            wanted = "an address of this machine such as 127.0.0.1, but no machine has this name"
+            raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted) from error
         raise PortNotFree(host, port, error) from error
     return listening

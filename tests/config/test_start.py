@@ -36,6 +36,12 @@ def an_address_for_all(_folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
+def a_host_that_nobody_knows(_folder: Path) -> Iterator[dict[str, str]]:
+    behind_a_proxy = {"SUIVANT_PUBLIC_URL": "https://ville.example", "SUIVANT_TRUSTED_PROXIES": "127.0.0.1"}
+    yield {"SUIVANT_HTTP_HOST": "no such host"} | behind_a_proxy
+
+
+@contextmanager
 def a_site_file_that_is_not_there(_folder: Path) -> Iterator[dict[str, str]]:
     yield {"SUIVANT_SITE_FILE": "nowhere.yaml"}
 
@@ -65,6 +71,11 @@ def a_server_that_is_not_there(folder: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def a_database_of_another_kind(_folder: Path) -> Iterator[dict[str, str]]:
     yield {"SUIVANT_DATABASE_URL": "mysql://suivant:se-cret@localhost/suivant"}
+
+
+@contextmanager
+def a_port_of_the_database_that_is_no_number(_folder: Path) -> Iterator[dict[str, str]]:
+    yield {"SUIVANT_DATABASE_URL": "postgresql://suivant@localhost:se-cret/suivant"}
 
 
 @contextmanager
@@ -116,12 +127,14 @@ def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess
     [
         (a_wrong_setting, 2, "SUIVANT_HTTP_PORT is 'many': it should be a whole number"),
         (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there"),
+        (a_host_that_nobody_knows, 2, "SUIVANT_HTTP_HOST is 'no such host': it should be an address of this machine"),
         (a_site_file_that_is_not_there, 2, "nowhere.yaml: the site file cannot be read"),
         (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 small letters"),
         (a_port_that_is_taken, 1, "another program has it: stop that one, or choose another port in SUIVANT_HTTP_PORT"),
         (a_folder_that_is_not_there, 1, "nowhere/suivant.db"),
         (a_server_that_is_not_there, 1, "does not answer"),
-        (a_database_of_another_kind, 1, "'mysql' is neither sqlite nor postgresql"),
+        (a_database_of_another_kind, 2, "SUIVANT_DATABASE_URL is no database address ('mysql' is neither sqlite nor"),
+        (a_port_of_the_database_that_is_no_number, 2, "SUIVANT_DATABASE_URL is no database address (it cannot be read"),
         (a_newer_database, 1, "made by a later version of Suivant"),
         (a_locked_database, 1, "suivant.db is locked by another program"),
         (another_hub, 1, "another hub already serves site town-hall"),
