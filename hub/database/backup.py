@@ -12,6 +12,9 @@ from hub.database.faults import DatabaseFault, FileMissing, faults_of, place_of
 from hub.database.lock import hold_site
 from hub.database.tables import SiteRow
 
+# While the database is only read, these are of the copy.
+_OF_WRITING = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
+
 
 class NoBackup(DatabaseFault):
     sentence = "the database {place} is not copied: {cause}"
@@ -37,12 +40,22 @@ def back_up(engine: Engine, copy: Path) -> int:
         raise NoBackup(place, f"{copy} cannot be made ({error.strerror})") from None
     try:
         with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
+            _copy(source, target, place, copy)
     except BaseException:
         # Half of a copy must not pass for one.
         copy.unlink()
         raise
     return copy.stat().st_size
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, place: str, copy: Path) -> None:
+    try:
+        source.backup(target)
+    except sqlite3.Error as error:
+        if not str(getattr(error, "sqlite_errorname", "")).startswith(_OF_WRITING):
+            raise
+        cause = f"{copy} cannot be written ({error}): free some space there, or write it to another disk"
+        raise NoBackup(place, cause) from error
 
 
 def note_restore(engine: Engine, now_ms: int) -> int:

@@ -1,6 +1,7 @@
 """What an operator reads when the database cannot be used: each fault is made, none is played."""
 
 import os
+import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from hub.database.backup import NoBackup, back_up
 from hub.database.engine import first_generation, open_engine, open_writer_connection, sqlite_file
 from hub.database.faults import (
     DatabaseDamaged,
@@ -75,6 +77,41 @@ def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> 
     assert isinstance(fault_of(caught.value, place_of(engine.url)), DiskFull)
     writer.close()
     engine.dispose()
+
+
+@pytest.fixture
+def sound_engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_a_full_disk_of_a_copy_is_not_said_of_the_database(small_disk: Path, sound_engine: Engine) -> None:
+    copy = small_disk / "copy.db"
+    (small_disk / "rest").write_bytes(bytes(480 * 1024))
+    with pytest.raises(
+        NoBackup, match=rf"{copy} cannot be written \(database or disk is full\): free some space there"
+    ):
+        back_up(sound_engine, copy)
+    assert not copy.exists()
+
+
+def test_a_disk_that_fails_under_a_copy_is_not_said_of_the_database(tmp_path: Path, sound_engine: Engine) -> None:
+    copy = tmp_path / "copy.db"
+    with files_of_at_most(48 * 1024), pytest.raises(NoBackup, match=rf"{copy} cannot be written \(disk I/O error\)"):
+        back_up(sound_engine, copy)
+    assert not copy.exists()
+
+
+@contextmanager
+def files_of_at_most(most_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_locked_database_is_said_with_the_file(tmp_path: Path) -> None:
