@@ -96,10 +96,10 @@ class _FileLock:
             holder = self._file.read(20).strip()
             self._file.close()
             raise SiteTaken(place, f"site {site} (process {holder or 'unknown'})") from None
-        # For people alone: the lock is on the open file, not in what it says.
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        # For people alone: the lock is on the open file, not in what it says. Of a full disk the database says more.
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
+            os.write(self._file.fileno(), f"{os.getpid()}\n".encode())
 
     def check(self) -> bool:
         return True

@@ -25,6 +25,7 @@ from hub.database.faults import (
     faults_of,
     place_of,
 )
+from hub.database.lock import hold_site
 from hub.database.migration import check, migrate
 from tests.databases import PostgresqlServer
 
@@ -76,6 +77,17 @@ def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> 
         writer.execute("insert into request values ('mairie', 'id', 0, ?)", ["x" * 100_000])
     assert isinstance(fault_of(caught.value, place_of(engine.url)), DiskFull)
     writer.close()
+    engine.dispose()
+
+
+def test_a_disk_too_full_for_a_lock_file_is_said_by_what_comes_after_it(small_disk: Path) -> None:
+    file = small_disk / "suivant.db"
+    (small_disk / "rest").write_bytes(bytes(512 * 1024))
+    engine = open_engine(f"sqlite:///{file}")
+    lock = hold_site(engine, "mairie")
+    with pytest.raises(DiskFull, match=rf"the disk of the database {file} is full .* free some space"):
+        migrate(engine)
+    lock.release()
     engine.dispose()
 
 
