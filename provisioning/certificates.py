@@ -22,6 +22,7 @@ CERTIFICATE_LIFE = timedelta(days=365)
 
 HUB = "hub"
 BROKER = "broker"
+CA = "ca"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -107,7 +108,7 @@ class Authority:
 def write_pair(folder: Path, name: str, authority: Authority, pair: Pair) -> PemFiles:
     """Writes `ca.pem`, `NAME.pem` and `NAME.key`, the key for its owner alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = PemFiles(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
+    files = PemFiles(folder / f"{CA}.pem", folder / f"{name}.pem", folder / f"{name}.key")
     files.ca.write_bytes(authority.certificate)
     files.cert.write_bytes(pair.certificate)
     files.key.unlink(missing_ok=True)
@@ -119,11 +120,14 @@ def write_pair(folder: Path, name: str, authority: Authority, pair: Pair) -> Pem
 def write_site(
     folder: Path, nodes: Iterable[str], *, now: datetime, reached_as: Iterable[str] = LOCAL_NAMES
 ) -> dict[str, PemFiles]:
-    """A fresh authority with certificates for broker, hub and nodes, by name; its own key is not kept."""
+    """A fresh authority with certificates for broker, hub and nodes, by name; its own key is not kept.
+
+    Raises ValueError for a node whose files would be another's.
+    """
     authority = Authority("Suivant", now)
     pairs = {BROKER: authority.server(BROKER, reached_as), HUB: authority.client(HUB)}
     for node in nodes:
-        if node in pairs:
+        if node == CA or node in pairs:
             raise ValueError(f"a node cannot be called {node}")
         pairs[node] = authority.client(node)
     return {name: write_pair(folder, name, authority, pair) for name, pair in pairs.items()}

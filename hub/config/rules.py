@@ -25,8 +25,12 @@ from protocol.messages import DISPENSER_LED_PIN, Role
 RHYMING = "BCDGPTV"
 # The pins of the header that are free to use.
 PINS = range(28)
-# Who carries one of these names at the broker is the hub or the broker itself.
-NOT_FOR_NODES = ("hub", "broker")
+# Whose names they are: a node's is that of its certificate's file too.
+NOT_FOR_NODES = {
+    "hub": "the hub's own at the broker",
+    "broker": "the broker's own at the broker",
+    "ca": "the authority's own among the certificates",
+}
 # So that a hall's picture stays below the broker's limit on a message, and a display's rows fit.
 SERVICES_OF_HALL_MOST = 20
 MESSAGES_OF_HALL_MOST = 4
@@ -88,7 +92,7 @@ def _names_are_given_once(draft: Draft) -> None:
 def _nodes_are_not_the_hub(draft: Draft) -> None:
     for path, node in draft.nodes:
         if node.name in NOT_FOR_NODES:
-            what = f"{node.name!r} is the {node.name}'s own at the broker: choose another"
+            what = f"{node.name!r} is {NOT_FOR_NODES[node.name]}: choose another"
             draft.document.tell((*path, "name"), what)
 
 

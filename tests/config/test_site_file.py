@@ -148,6 +148,10 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((28, "      paper: 5"), "28: nodes.dispenser-1.pins.paper: this site has no service 'paper'"),
         ((22, "  - name: button-1"), "22: nodes.button-1.name: 'button-1' is taken by line 19: choose another"),
         ((22, "  - name: hub"), "22: nodes.hub.name: 'hub' is the hub's own at the broker: choose another"),
+        (
+            (22, "  - name: ca"),
+            "22: nodes.ca.name: 'ca' is the authority's own among the certificates: choose another",
+        ),
         ((24, "    hall: hall\n    hall: hall"), "25: nodes.screen-1.hall: this key stands here twice: keep one"),
         ((24, "    hall: hall\n    farthest_m: 0"), "25: nodes.screen-1.farthest_m: 0 should be metres, more than 0"),
         ((24, "    hall: hall\n    diagonal_in: nan"), "25: nodes.screen-1.diagonal_in: nan should be inches"),

@@ -1,5 +1,6 @@
 import socket
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from provisioning.broker import (
     find_acl_plugin,
     installed_version,
 )
+from provisioning.certificates import write_site
 from tests.broker import Broker, peer
 
 PLUGIN = Path("/usr/lib/x86_64-linux-gnu/mosquitto/mosquitto_acl_file.so")
@@ -133,3 +135,10 @@ def test_the_certificates_hold_before_the_clock_is_set(tls_broker: Broker):
 
 def test_a_private_key_is_for_its_owner_alone(tls_broker: Broker):
     assert tls_broker.certificates["desk-1"].key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["hub", "broker", "ca"])
+def test_no_nodes_certificate_takes_the_place_of_another(name, tmp_path):
+    with pytest.raises(ValueError, match=f"a node cannot be called {name}"):
+        write_site(tmp_path, ["desk-1", name], now=datetime.now(UTC))
+    assert not list(tmp_path.iterdir())
