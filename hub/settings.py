@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from hub.auth.ldap_secrets import LdapSecrets
@@ -112,7 +112,7 @@ def read_hub_settings(environ: Mapping[str, str]) -> HubSettings:
 def database_url(settings: HubSettings) -> str:
     """The database's address with its password, read from its file. Raises WrongSetting."""
     if settings.database_url is None:
-        return f"sqlite:///{settings.state_dir / 'suivant.db'}"
+        return URL.create("sqlite", database=str(settings.state_dir / "suivant.db")).render_as_string()
     file = settings.database_password_file
     if file is None:
         return settings.database_url

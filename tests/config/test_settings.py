@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.database.engine import open_engine, sqlite_file
 from hub.settings import described_settings, read_settings
 from protocol.environment import WrongSetting
 
@@ -20,6 +21,12 @@ def test_the_database_stands_in_the_state_folder_unless_it_is_named() -> None:
     )
     named = {"SUIVANT_STATE_DIR": "/var/lib/suivant", "SUIVANT_DATABASE_URL": "postgresql://suivant@/suivant"}
     assert read_settings(named).database_url == "postgresql://suivant@/suivant"
+
+
+@pytest.mark.parametrize("name", ["what?", "100%25", "Données d'état", "a@b:c"])
+def test_the_state_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    engine = open_engine(read_settings({"SUIVANT_STATE_DIR": str(tmp_path / name)}).database_url)
+    assert sqlite_file(engine) == tmp_path / name / "suivant.db"
 
 
 @pytest.mark.parametrize(
