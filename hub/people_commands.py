@@ -36,7 +36,7 @@ from hub.queue.hours import local
 from hub.queue.people_requests import EndReason
 from hub.settings import HubSettings, ldap_secrets
 from hub.site import LdapDirectory, Site
-from protocol.environment import WrongSetting
+from protocol.environment import WrongSetting, unread
 from protocol.messages import Name
 
 MAX_NAME = 100
@@ -267,8 +267,9 @@ def ask_password(prompt: str) -> str:
 def _first_line(file: Path) -> str:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise NotDone(f"{file} holds no text in UTF-8") from None
+    except (OSError, UnicodeDecodeError) as error:
+        wanted = f"a text file that this user may read, but {unread(error)}"
+        raise NotDone(f"--password-file is {str(file)!r}: it should be {wanted}") from None
     return lines[0] if lines else ""
 
 

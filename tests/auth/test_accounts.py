@@ -119,7 +119,7 @@ def test_a_name_is_one_line_that_colleagues_can_read(
         (b"", "fewer than 12 signs"),
         (b"elevensigns\nand more below\n", "fewer than 12 signs"),
         (b"x" * 257, "more than 256 signs"),
-        (b"\xff\xfe\xff", "no text in UTF-8"),
+        (b"\xff\xfe\xff", "this one is not UTF-8"),
         (b"twelve signs\0and a zero", "a sign that no login takes"),
     ],
 )
@@ -154,9 +154,15 @@ def test_what_cannot_be_an_account_is_nobody_s(
     assert "is nobody's account" in said(capsys).err
 
 
-def test_a_password_file_that_is_not_there_is_said(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert create("/not/there") == 1
-    assert "/not/there" in said(capsys).err
+@pytest.mark.parametrize(("file", "why"), [("/not/there", "there is no such file"), ("/", "this is a folder")])
+def test_a_password_file_that_cannot_be_read_is_said(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], file: str, why: str
+) -> None:
+    assert create(file) == 1
+    told = said(capsys).err
+    assert (
+        told == f"suivant: --password-file is '{file}': it should be a text file that this user may read, but {why}\n"
+    )
 
 
 def test_without_a_terminal_a_password_file_is_asked_for(hub_engine: Engine) -> None:
