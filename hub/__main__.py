@@ -72,13 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
-        return command(options)
+        status = command(options)
+        print(end="", flush=True)
+        return status
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"hub", "protocol"}:
             raise
         return _say(f"{error.name} is not installed: install suivant[hub]", FAILED_STATUS)
     except KeyboardInterrupt:
         return 128 + 2
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` has. The interpreter flushes once more at its end: that goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
     except Exception as error:
         told = _told(error)
         if told is None:

@@ -1,6 +1,10 @@
 """`suivant` as an operator meets it: a sentence and a status, never a traceback."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +127,12 @@ def test_the_openapi_document_is_printed_without_a_running_hub(capsys: pytest.Ca
     document = json.loads(capsys.readouterr().out)
     assert document["openapi"].startswith("3.")
     assert "/api/v1/desks/{desk}" in document["paths"]
+
+
+@pytest.mark.parametrize("command", [["openapi"], ["config", "example"]])
+def test_nothing_is_said_to_who_reads_no_more_of_what_is_printed(command: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([sys.executable, "-m", "hub", *command], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
