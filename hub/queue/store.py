@@ -176,8 +176,8 @@ BOUND_TO_DESK: Executable = (
 # An appointment that is still to come outlives the end of the day before it, expected or here already.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
 _BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
-# Each by the partial index of its state: what has ended since the first day is never looked at, nor what is expected
-# later. SQLite would take an index of days or of ids for these conditions, and read all that; so it gets none of either.
+# Each by the partial index of its state: what has ended since the first day is not looked at, nor what is expected
+# later. SQLite would take an index of days or ids for these conditions, and read all that; so it is given neither.
 _DAY: Any = literal_column("ticket.day || ''")
 _ORDER: Any = literal_column("ticket.id + 0")
 _OPEN: tuple[Any, ...] = (
