@@ -12,7 +12,6 @@ from sqlalchemy import (
     Executable,
     Select,
     bindparam,
-    case,
     func,
     insert,
     literal_column,
@@ -173,7 +172,7 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
-# An appointment that is still to come outlives the end of the day before it, expected or here already.
+# An appointment that is still to come outlives the end of the day before it: expected, here already, or at a desk.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
 _BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
 # Each by the partial index of its state: what has ended since the first day is not looked at, nor what is expected
@@ -184,8 +183,8 @@ _OPEN: tuple[Any, ...] = (
     literal_column("ticket.state = 'expected'") & _BEFORE,
     IS_WAITING & IS_FREE & (ticket.c.service >= literal_column("''")) & _BEFORE_OR_NONE,
     IS_WAITING & IS_BOUND & _BEFORE_OR_NONE,
-    _IS_HELD,
-    literal_column("ticket.state = 'parked'"),
+    _IS_HELD & _BEFORE_OR_NONE,
+    literal_column("ticket.state = 'parked'") & _BEFORE_OR_NONE,
 )
 OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     select(*_TICKET_COLUMNS)
@@ -242,11 +241,12 @@ CALL_AND_BEFORE: Executable = (
 )
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
-# When each was last opened, paused, or called somebody; the number of tickets it holds; who is signed on there.
+# When each was last opened or paused, and when it last called; the number of tickets it holds; who is signed on there.
 DESKS_AT_WORK: Executable = select(
     desk.c.name,
     desk.c.mode,
-    case((desk.c.since_ms > desk.c.last_call_ms, desk.c.since_ms), else_=desk.c.last_call_ms),
+    desk.c.since_ms,
+    desk.c.last_call_ms,
     select(func.count())
     .select_from(ticket)
     .where(ticket.c.site == desk.c.site, ticket.c.desk == desk.c.name, _IS_HELD)

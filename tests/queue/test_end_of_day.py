@@ -273,6 +273,41 @@ def test_a_hub_that_restarts_after_the_last_closing_does_not_close_the_desks_tha
     assert queue.called("desk-2") == waiting
 
 
+@pytest.mark.parametrize("state", [State.CALLED, State.SERVING, State.PARKED])
+def test_a_hub_that_restarts_in_the_evening_ends_no_visit_of_an_appointment_of_the_evening(queue, state):
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = EVENING
+    end(queue)
+    queue.now_ms = moment("2026-11-24 18:25")
+    queue.open("desk-1")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    assert queue.called("desk-1") == ticket
+    if state is not State.CALLED:
+        queue.ask(Start if state is State.SERVING else Park, desk="desk-1", shown=ticket)
+    before = queue.snapshot()
+    queue.turn(MINUTE)
+    assert end(queue) == 0
+    assert queue.state(ticket) == state
+    assert queue.desk_mode("desk-1")[0] == "open"
+    assert queue.snapshot() == before
+    queue.now_ms = moment("2026-11-25 00:00:05")
+    assert end(queue) == 1
+
+
+def test_a_press_between_the_day_s_end_and_the_hub_s_look_at_it_keeps_no_desk_open_all_night(queue):
+    queue.open("desk-1", "desk-2")
+    queue.issue()
+    queue.issue()
+    queue.now_ms = EVENING - MINUTE
+    queue.called("desk-2")
+    queue.now_ms = EVENING + 5 * SECOND
+    queue.press("desk-1", after_ms=0)
+    queue.now_ms = EVENING + 15 * SECOND
+    end(queue)
+    assert [queue.desk_mode(f"desk-{number}")[0] for number in (1, 2)] == ["closed", "closed"]
+    assert queue.listed() == []
+
+
 def test_a_desk_left_open_on_an_evening_when_the_hub_was_off_is_closed_at_its_next_start(queue):
     queue.open("desk-1")
     queue.now_ms = moment("2026-11-25 07:00")

@@ -187,15 +187,22 @@ def _close_desks(work: Work, ended_ms: int) -> bool:
     work.write_desks()
     work.flush()
     at_work = False
-    for name, mode, last_used_ms, held, agent in work.rows(store.DESKS_AT_WORK):
+    for name, mode, since_ms, last_call_ms, held, agent in work.rows(store.DESKS_AT_WORK):
         came_ms = signed_on_ms(work, name) if agent is not None else 0
-        if max(last_used_ms, came_ms) > ended_ms or held:
+        called = last_call_ms > ended_ms and not _day_took_last(work, name)
+        if max(since_ms, came_ms) > ended_ms or called or held:
             at_work = at_work or mode != DeskMode.CLOSED
         elif mode != DeskMode.CLOSED:
             _close(work, name, agent)
         else:
             leave(work, name, agent)
     return at_work
+
+
+def _day_took_last(work: Work, desk: str) -> bool:
+    """Whether whom a desk called last was ended with the day: a press just before that is no work after it."""
+    last = work.rows(store.LAST_HOLD_AT_DESK, desk=desk)
+    return bool(last) and last[0][0] == Event.END_DAY
 
 
 def _close(work: Work, desk: str, agent: str | None) -> None:
