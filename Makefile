@@ -32,7 +32,7 @@ test: install system-test ## run every test (ARGS= goes to pytest)
 	$(BIN)/pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 torture: install system-test ## run the long tests: 50 rounds of presses, 200 kills on both databases
-	SUIVANT_TORTURE=1 $(BIN)/pytest -m torture -o faulthandler_timeout=0 $(ARGS)
+	SUIVANT_TORTURE=1 $(BIN)/pytest -m torture --timeout 7200 $(ARGS)
 
 check: install ## check format, style, types, import contracts and dead code
 	$(BIN)/ruff format --check .

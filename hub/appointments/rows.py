@@ -81,18 +81,12 @@ _FAILED: Executable = (
 _TO_COME: Executable = (
     select(_booking.c.id).where(_booking.c.site == _SITE, _booking.c.day >= bindparam("day"), ~_booking.c.gone).limit(1)
 )
-_OF_A_BOOKING: Executable = (
-    select(_event.c.id)
-    .where(
-        _event.c.site == _SITE,
-        _event.c.id > bindparam("after"),
-        _event.c.id <= bindparam("up_to"),
-        select(literal_column("1"))
-        .select_from(_booking)
-        .where(_booking.c.site == _event.c.site, _booking.c.ticket == _event.c.ticket)
-        .exists(),
-    )
-    .limit(1)
+# In two steps: asked for both at once, PostgreSQL begins with all bookings.
+_TICKETS_BETWEEN: Executable = select(_event.c.ticket).where(
+    _event.c.site == _SITE, _event.c.id > bindparam("after"), _event.c.id <= bindparam("up_to")
+)
+_ANY_BOOKING_OF: Executable = (
+    select(_booking.c.id).where(_booking.c.site == _SITE, one_of(_booking.c.ticket, "tickets")).limit(1)
 )
 
 
@@ -149,4 +143,6 @@ def has_news(connection: Connection, site: str, limit: int) -> bool:
     after = reported[0][0] if reported else 0
     if up_to - after >= limit:
         return True
-    return up_to > after and bool(connection.rows(_OF_A_BOOKING, {"site": site, "after": after, "up_to": up_to}))
+    between = connection.rows(_TICKETS_BETWEEN, {"site": site, "after": after, "up_to": up_to})
+    tickets = connection.many(sorted({ticket for (ticket,) in between if ticket is not None}))
+    return bool(connection.rows(_ANY_BOOKING_OF, {"site": site, "tickets": tickets}))

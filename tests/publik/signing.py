@@ -4,6 +4,7 @@
 """
 
 import base64
+import calendar
 import hashlib
 import hmac
 import re
@@ -46,7 +47,7 @@ def check(query: str, keys: dict[str, str], nonces: Nonces, now_s: float) -> Non
     if parameters["algo"][0] not in hashlib.algorithms_guaranteed:  # [code]
         raise Denied("invalid algo")
     moment = time.strptime(parameters["timestamp"][0], "%Y-%m-%dT%H:%M:%SZ")  # [code] UTC, no fraction
-    if abs(now_s - int(time.mktime(moment) - time.timezone)) > TOLERANCE_S:
+    if abs(now_s - calendar.timegm(moment)) > TOLERANCE_S:
         raise Denied("timestamp delta is more than 30 seconds")
     made = hmac.new(keys[parameters["orig"][0]].encode(), signed.encode(), parameters["algo"][0]).digest()
     if base64.b64encode(made).decode() != urllib.parse.unquote(signature):

@@ -113,6 +113,8 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
     ),
     ("names in a slice", booking_store.NAMES, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("names of what changed", rows._NAMES_BY_ID, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
+    ("what is news", rows._TICKETS_BETWEEN, lambda queue: {"after": last(queue) - 3, "up_to": last(queue)}),
+    ("news of bookings", rows._ANY_BOOKING_OF, lambda queue: {"tickets": queue.connection.many([1, 100])}),
     ("a code", booking_store.BY_CODE, lambda _: {"code": "B100"}),
     ("a ticket's journal", booking_store.SEEN, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("the end of the journal", report_store.JOURNAL_AFTER, lambda queue: {"after": last(queue) - 3, "limit": 200}),
