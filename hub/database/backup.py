@@ -2,15 +2,14 @@
 
 import os
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from hub.database.engine import renew_generation, require_folder, sqlite_file
 from hub.database.faults import DatabaseFault, FileMissing, faults_of, place_of
-from hub.database.lock import hold_site
-from hub.database.tables import SiteRow
+from hub.database.lock import hold_all_sites
 
 # While the database is only read, these are of the copy.
 _OF_WRITING = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
@@ -63,9 +62,5 @@ def note_restore(engine: Engine, now_ms: int) -> int:
 
     Raises SiteTaken while a hub is at work on it, which would go on as before.
     """
-    with faults_of(engine), engine.connect() as connection:
-        sites = connection.scalars(select(SiteRow.site)).all()
-    with ExitStack() as held:
-        for site in sites:
-            held.callback(hold_site(engine, site).release)
+    with hold_all_sites(engine):
         return renew_generation(engine, now_ms)

@@ -8,13 +8,15 @@ import contextlib
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
 from typing import IO, Any, Protocol
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, select
 
 from hub.database.engine import open_writer_connection, require_folder, sqlite_file
-from hub.database.faults import DatabaseNotWritable, SiteTaken, fault_of, place_of
+from hub.database.faults import DatabaseNotWritable, SiteTaken, fault_of, faults_of, place_of
+from hub.database.tables import SiteRow
 
 
 class SiteLock(Protocol):
@@ -41,6 +43,18 @@ def hold_site(engine: Engine, site: str) -> SiteLock:
     require_folder(engine)
     file = sqlite_file(engine)
     return _FileLock(f"{file}.{site}.lock", site, str(file)) if file else _NoLock()
+
+
+@contextlib.contextmanager
+def hold_all_sites(engine: Engine) -> Iterator[None]:
+    """No hub is at work on this database meanwhile. Raises SiteTaken where one is, or another DatabaseFault."""
+    with faults_of(engine), engine.connect() as connection:
+        is_empty = not inspect(connection).has_table(SiteRow.__tablename__)
+        sites = [] if is_empty else connection.scalars(select(SiteRow.site)).all()
+    with contextlib.ExitStack() as held:
+        for site in sites:
+            held.callback(hold_site(engine, site).release)
+        yield
 
 
 def site_key(site: str) -> int:

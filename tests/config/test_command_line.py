@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command as alembic
 
 from hub.__main__ import main
 from hub.database.engine import first_generation, open_engine, open_writer_connection
 from hub.database.lock import hold_site
-from hub.database.migration import head
+from hub.database.migration import config, head
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +109,22 @@ def test_a_database_is_copied_while_a_hub_works_on_it_and_nothing_is_overwritten
     lock.release()
     assert main(["database", "restored"]) == 0
     writing.close()
+    engine.dispose()
+
+
+def test_tables_are_not_changed_under_a_hub_of_the_version_before(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = open_engine("sqlite:///suivant.db")
+    with engine.execution_options(write=True).begin() as connection:
+        alembic.upgrade(config(connection), "0002")
+    first_generation(engine, "mairie", 1)
+    lock = hold_site(engine, "mairie")
+    assert main(["database", "upgrade"]) == 1
+    assert "another hub already serves site mairie" in capsys.readouterr().err
+    lock.release()
+    assert main(["database", "upgrade"]) == 0
+    lock = hold_site(engine, "mairie")
+    assert main(["database", "upgrade"]) == 0, "there is nothing to change"
+    lock.release()
     engine.dispose()
 
 
