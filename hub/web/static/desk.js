@@ -366,7 +366,7 @@ document.addEventListener("change", (event) => {
 });
 
 const withModifier = (event) => event.ctrlKey || event.altKey || event.metaKey;
-const inField = (event) => event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]");
+const inField = (event) => event.target.closest("input, select, textarea, [contenteditable]");
 
 /* A scanner is a keyboard faster than any hand, and ends with Enter. What it reads where no field has focus is looked
    up: no letter of it is a key of this page, and its Enter presses nothing. */
