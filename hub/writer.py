@@ -99,6 +99,7 @@ class Writer:
         self._after_loss = after_loss
         self._metrics = metrics
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._idle = False
         self._later: deque[Task] = deque()
         self._connection: Connection | None = None
         self._lost = False
@@ -144,7 +145,9 @@ class Writer:
         if self._stopping.is_set() or len(self._later) >= QUEUE_MOST:
             raise Busy("the hub has too much to do: ask again")
         self._later.append(task)
-        self._queue.put(None)  # wakes the writer where nobody else does
+        # Not where it is at work: it looks by itself, and a slice that it does would give way as to a person.
+        if self._idle:
+            self._queue.put(None)
 
     # --- the writer's thread --------------------------------------------------------------------------------------
 
@@ -167,7 +170,10 @@ class Writer:
         """
         tasks: list[Task] = []
         taken = 0
+        # Said before the look at the other queue: who puts something there after that look knows to wake it.
+        self._idle = True
         entry = None if self._later and self._queue.empty() else self._queue.get()
+        self._idle = False
         while True:
             task = entry if entry is None or isinstance(entry, Task) else _read(entry)
             if task is not None:

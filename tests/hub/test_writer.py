@@ -410,6 +410,25 @@ def test_a_slice_that_has_only_looked_lets_a_person_go_first(interrupted):
     check_all(read(interrupted.engine, interrupted.site.name))
 
 
+def test_a_slice_gives_no_way_to_a_job_that_is_put_behind_it(stand):
+    looks, order = [], []
+
+    def look() -> int:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            stand.writer.put_later(sweep(stand, order.append, "job"))
+        return TUESDAY_AT_TEN
+
+    stand.writer._now_ms = look
+    slice_ = Asked(TakeBookings(origin=Origin(Source.SYNC, "t"), changes=(book_of("b-1", TUESDAY_AT_TEN),)))
+    stand.start()
+    stand.writer.put_later(slice_.task())
+    assert slice_.outcome() == DoneAnswer(count=1)
+    stand.writer.stop()
+    assert order == ["job"]
+    assert len(looks) == 2, "each was begun once"
+
+
 def test_a_slice_that_has_waited_a_second_lets_nobody_go_first(interrupted, monkeypatch):
     monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
     interrupted.writer.put_later(interrupted.slice.task())
