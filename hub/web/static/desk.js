@@ -424,7 +424,6 @@ document.addEventListener("keydown", (event) => {
   const digit = digitOf(event);
   if (digit ? !panel() : !/^[a-zA-Z?]$/.test(event.key)) return;
   event.preventDefault();
-  clearTimeout(strike);
   strike = setTimeout(() => (digit ? typeDigit(digit) : press(event.key.toUpperCase())), SCANNED_MS);
 });
 
