@@ -1,5 +1,6 @@
 """What a desk's page is drawn from, read in one short transaction: rows in, nothing kept."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
 from hub.queue.states import Event
-from hub.queue.store import HOLDS
+from hub.queue.store import HOLDS, WAITING_BY_SERVICE
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
@@ -134,11 +135,10 @@ def read_desks(connection: Connection, index: SiteIndex) -> dict[str, DeskNow]:
 
 def read_counts(connection: Connection, site: str) -> dict[str, int]:
     """How many tickets wait, by service; bound ones count in theirs."""
-    counts: dict[str, int] = {}
-    for free in (_FREE, _BOUND):
-        counted = select(_ticket.c.service, func.count()).where(_ticket.c.site == site, _WAITING, free)
-        for service, count in connection.execute(counted.group_by(_ticket.c.service)):
-            counts[service] = counts.get(service, 0) + count
+    counts: Counter[str] = Counter()
+    for statement in WAITING_BY_SERVICE:
+        for service, count in connection.execute(statement, {"site": site}):
+            counts[service] += count
     return counts
 
 

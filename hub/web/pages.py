@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.auth.people import Person
 from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswer, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
@@ -140,19 +139,19 @@ class Pages:
     ) -> HTMLResponse:
         person = person_of(request)
 
-        def read(connection: Connection) -> tuple[DeskPicture, object]:
+        def read(connection: Connection) -> tuple[DeskPicture, Looker, object]:
+            picture = self.picture(connection, desk)
+            looker = Looker(person, picture.agent)
             missing = panel is not None and content is None
-            return self.picture(connection, desk), (
-                self._panel(connection, desk, panel, ticket, person) if missing else content
-            )
+            return picture, looker, self._panel(connection, desk, panel, ticket, looker) if missing else content
 
-        picture, content = await self._parts.read(read)
+        picture, looker, content = await self._parts.read(read)
         name = template_of(panel) if panel and content is not None else ""
         asked = {"panel": panel, "ticket": ticket}
         request_id = self._parts.new_id()
         html = self._view.page(
             picture,
-            Looker(person, picture.agent),
+            looker,
             request_id=request_id,
             answer=answer,
             panel=content,
@@ -173,8 +172,8 @@ class Pages:
         person = person_of(request)
 
         def read(connection: Connection) -> tuple[object, Looker]:
-            agent = read_agent(connection, self._index, desk)
-            return self._panel(connection, desk, panel, ticket, person), Looker(person, agent)
+            looker = Looker(person, read_agent(connection, self._index, desk))
+            return self._panel(connection, desk, panel, ticket, looker), looker
 
         content, looker = await self._parts.read(read)
         return self._view.panel(panel, content, (desk.name, desk.number), looker.may, confirm(content))
@@ -184,14 +183,13 @@ class Pages:
         return draw(rows, self._index, desk, self._parts.mean_visit_ms, self._parts.list_state())
 
     def _panel(
-        self, connection: Connection, desk: Desk, panel: Panel | None, ticket: int | None, person: Person
+        self, connection: Connection, desk: Desk, panel: Panel | None, ticket: int | None, looker: Looker
     ) -> object:
         now_ms = self._parts.now_ms()
         content: object = panel
         match panel:
             case Panel.TRANSFER:
-                is_here = Looker(person, read_agent(connection, self._index, desk)).at is At.HERE
-                mine, mean_visit_ms = desk if is_here else None, self._parts.mean_visit_ms
+                mine, mean_visit_ms = desk if looker.at is At.HERE else None, self._parts.mean_visit_ms
                 content = self._known(read_transfer(connection, self._index, mine, ticket or 0, mean_visit_ms), ticket)
             case Panel.TICKET | Panel.CANCEL:
                 content = self._known(read_ticket_panel(connection, self._index, desk, ticket or 0, now_ms), ticket)
