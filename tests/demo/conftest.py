@@ -80,12 +80,19 @@ class Demo:
         self.output += rest
         return self.process.returncode
 
-    def _take(self, timeout_s: float) -> None:
+    def catch_up(self) -> None:
+        """Takes in what the page was told while the test looked elsewhere."""
+        while self._take(0):
+            pass
+
+    def _take(self, timeout_s: float) -> bool:
+        """False where nothing came within that time."""
         try:
             part = json.loads(self.socket.recv(timeout=timeout_s))
         except TimeoutError:
-            return
+            return False
         self.parts[part["part"]] = part
+        return True
 
 
 def children(parent: int) -> dict[int, str]:

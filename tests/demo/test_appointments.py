@@ -71,6 +71,8 @@ def last_expected(demo: Demo, letter: str) -> dict[str, str]:
         bookings = demo.parts["publik"]["bookings"]
         return [each for each in bookings if (each["letter"], each["fate"]) == (letter, "expected")]
 
+    # The page shows so many, the next ones first: one it showed a moment ago may have made room for others.
+    demo.catch_up()
     demo.until(lambda parts: len(parts["publik"].get("bookings", ())) > 11, "the first bookings are made")
     demo.until(lambda _: bool(expected()), f"somebody is expected for {letter}")
     return expected()[-1]

@@ -12,7 +12,7 @@ import websockets
 from hub.web import guard, wire
 from hub.web.wire import MAX_HEAD_BYTES
 from tests.security.town import Town, log_in
-from tests.security.wires import LIMIT_S, drip, drip_on, read_all, send, status_of
+from tests.security.wires import LIMIT_S, drip, drip_on, read_all, read_answer, send, status_of
 from tests.web.stand import COOKIE, Served
 
 
@@ -62,7 +62,7 @@ def test_the_second_head_on_one_connection_is_bounded_too(server: Served) -> Non
     own = f"127.0.0.1:{server.port}".encode()
     with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
-        assert status_of(connection.recv(65_536)) == 200
+        assert status_of(read_answer(connection)) == 200
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: ".ljust(MAX_HEAD_BYTES + 1, b"x"))
         assert b"HTTP/1.1 431 " in read_all(connection)
 
@@ -85,7 +85,7 @@ def test_the_body_of_a_request_that_was_refused_holds_no_connection(
     lines = [b"POST /login HTTP/1.1", b"Host: x", b"Content-Length: 60000", b"", b""]
     with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
         connection.sendall(b"\r\n".join(lines))
-        assert status_of(connection.recv(65_536)) == 403
+        assert status_of(read_answer(connection)) == 403
         assert drip_on(connection) == b""
 
 

@@ -1,5 +1,6 @@
 """Requests that no client library would send, byte by byte."""
 
+import re
 import select
 import socket
 from collections.abc import Iterable
@@ -32,6 +33,23 @@ def drip_on(connection: socket.socket) -> bytes:
             break
         connection.sendall(b"x")
     return read_all(connection)
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One whole answer, however many pieces it comes in; the connection stays open."""
+    answer = b""
+    while (rest := _missing(answer)) and (part := connection.recv(rest)):
+        answer += part
+    return answer
+
+
+def _missing(answer: bytes) -> int:
+    """How many bytes to ask for: one by one up to the head's end, so that nothing behind the body is read."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    if not end:
+        return 1
+    (length,) = re.findall(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return int(length) - len(body)
 
 
 def read_all(connection: socket.socket) -> bytes:
