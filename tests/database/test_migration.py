@@ -5,11 +5,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from hub.database.engine import first_generation, open_engine, renew_generation
 from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder
-from hub.database.migration import check, config, head, migrate
+from hub.database.migration import FOLDER, check, config, head, migrate, revisions
 from hub.database.tables import Base
 
 # Columns one by one: SQLite keeps a table's text as it was typed, and a column added later stands at its end.
@@ -57,6 +58,11 @@ def test_the_migrated_database_has_the_tables_of_the_code_and_no_others(engine: 
         Base.metadata.drop_all(connection)
         Base.metadata.create_all(connection)
     assert migrated == schema(engine)
+
+
+def test_the_revisions_are_those_that_alembic_walks() -> None:
+    walked = [script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()]
+    assert revisions() == walked[::-1]
 
 
 def test_a_second_upgrade_changes_nothing(engine: Engine) -> None:
