@@ -80,8 +80,6 @@ async def _run(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    if options.seconds_limit:
-        loop.call_later(options.seconds_limit, stop.set)
 
     hall = read_hall(SITE_FILE)
     listener = _listen(options.port)
@@ -140,6 +138,8 @@ async def _play(
                     options, hall, stage, board, hands=watcher.hands, publik=watcher.publik, scan=watcher.scan
                 )
                 tasks.append(asyncio.create_task(morning))
+                if options.seconds_limit:
+                    asyncio.get_running_loop().call_later(options.seconds_limit, stop.set)
                 await _until_ended(stop, tasks)
         finally:
             for task in tasks:
@@ -213,7 +213,7 @@ def _why_not(stage: Stage, hall: Hall, part: str) -> str:
 def _addresses(port: int, stage: Stage, hall: Hall) -> str:
     first, last = hall.desks[0].name, hall.desks[-1].name
     return (
-        f"\n  The hall, live:  http://{LOOPBACK}:{port}/\n"
+        f"\n  The hall, live:  http://{LOOPBACK}:{port}/   in English: http://{LOOPBACK}:{port}/?lang=en\n"
         f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
         f"  Log in there as  {', '.join(member.account for member in GUESTS)}; password {PASSWORD}\n"
         f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json\n"

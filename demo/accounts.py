@@ -39,6 +39,8 @@ async def make_accounts(hub: Mapping[str, str]) -> None:
 
 
 async def _make(kept: Path, settings: Mapping[str, str]) -> None:
+    everybody = (*GUESTS, *AGENTS)
+    print(f"demo: makes {len(everybody)} accounts, this once; each takes some seconds …", flush=True)
     (kept / "password").write_text(PASSWORD, encoding="utf-8")
     await _run(settings, "database", "upgrade")
     turns = asyncio.Semaphore(os.cpu_count() or 1)
@@ -50,7 +52,7 @@ async def _make(kept: Path, settings: Mapping[str, str]) -> None:
 
     try:
         async with asyncio.TaskGroup() as all_at_once:
-            for member in (*GUESTS, *AGENTS):
+            for member in everybody:
                 all_at_once.create_task(create(member))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None

@@ -33,7 +33,7 @@ It starts without the broker too, and tries to reach it until it does. Meanwhile
 screens, printers and desk buttons learn nothing of it, and /healthz answers 503.
 """
 CHECK_TEXT = """\
-Names the line, the key and what would be right for everything that is wrong in a site file, all at once.
+Names the line, the key and what would be right for all that is found wrong in a site file.
 Ends with status 1 where something is wrong; a warning is not.
 """
 LDAP_TEXT = """\

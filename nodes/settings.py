@@ -14,7 +14,7 @@ from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 from protocol.topics import NAME, Topics
 
 _PATTERN = f"^{NAME.pattern}$"
-_WANTED = {"wanted": "at most 32 lower-case letters, digits and hyphens, such as desk-3"}
+_WANTED = "at most 32 lower-case letters, digits and hyphens, such as "
 
 
 class NodeSettings(Struct, frozen=True, kw_only=True):
@@ -22,9 +22,20 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
 
     node: Annotated[
         str,
-        Meta(pattern=_PATTERN, extra=_WANTED, description="name of this node, the common name of its certificate"),
+        Meta(
+            pattern=_PATTERN,
+            extra={"wanted": f"{_WANTED}button-3"},
+            description="name of this node, the common name of its certificate",
+        ),
     ]
-    site: Annotated[str, Meta(pattern=_PATTERN, extra=_WANTED, description="name of the site whose hub it belongs to")]
+    site: Annotated[
+        str,
+        Meta(
+            pattern=_PATTERN,
+            extra={"wanted": f"{_WANTED}town-hall"},
+            description="name of the site whose hub it belongs to",
+        ),
+    ]
     state_dir: Annotated[
         Path, Meta(description="folder for what must survive a restart (the last configuration, unsent work)")
     ] = Path("/var/lib/suivant-node")

@@ -1,5 +1,5 @@
-"""The site file: YAML in, a checked `hub.site.Site` out, or every problem at once with its line, its key and what
-would be right."""
+"""The site file: YAML in, a checked `hub.site.Site` out, or every problem found, with its line, its key and what would
+be right."""
 
 from hub.config.site_file import SiteFile, WrongSiteFile, read_site
 

@@ -36,7 +36,7 @@ class WrongSiteFile(ValueError):
 
 
 def read_site(path: Path) -> SiteFile:
-    """The checked site. Raises WrongSiteFile with every problem at once, also where the file cannot be read."""
+    """The checked site. Raises WrongSiteFile with every problem found, also where the file cannot be read."""
     site, problems = check_text(_text(path), path)
     if site is None:
         raise WrongSiteFile(path, problems)
@@ -52,7 +52,7 @@ def check_text(text: str, path: Path) -> tuple[Site | None, tuple[Problem, ...]]
     except RecursionError:
         raise WrongSiteFile(path, (Problem(1, "", "lists within lists without end: this is no site file"),)) from None
     if node is None:
-        raise WrongSiteFile(path, (Problem(1, "", "the file is empty: hub/example-site.yaml shows what stands in it"),))
+        raise WrongSiteFile(path, (Problem(1, "", "the file is empty: `suivant config example` prints one"),))
     document = Document()
     site = read_struct(document, node, Site)
     check(document, complete=site is not BROKEN)
@@ -68,7 +68,9 @@ def _text(path: Path) -> str:
             raise WrongSiteFile(path, (Problem(1, "", f"{len(data)} bytes, at most {MAX_BYTES} are read"),))
         return data.decode("utf-8-sig")
     except OSError as error:
-        what = f"the site file cannot be read ({error.strerror}): name it in SUIVANT_SITE_FILE"
+        what = (
+            f"the site file cannot be read ({error.strerror}): name one that can be, in SUIVANT_SITE_FILE for the hub"
+        )
         raise WrongSiteFile(path, (Problem(0, "", what),)) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -47,7 +47,9 @@ _MONTHS = (
 class WordsSettings(Struct, frozen=True, kw_only=True):
     """What a display says its words in."""
 
-    language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="language of what the display says")] = "fr"
+    language: Annotated[
+        str, Meta(pattern="^[a-z]{2}$", extra={"wanted": "fr or en"}, description="language of what the display says")
+    ] = "fr"
 
 
 @dataclass(frozen=True, slots=True)

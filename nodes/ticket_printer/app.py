@@ -59,7 +59,9 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
             "between them, such as /dev/input/by-id/usb-…-event-kbd"
         ),
     ] = ""
-    language: Annotated[str, Meta(pattern="^[a-z]{2}$", description="language of the tickets")] = "fr"
+    language: Annotated[
+        str, Meta(pattern="^[a-z]{2}$", extra={"wanted": "fr or en"}, description="language of the tickets")
+    ] = "fr"
 
     @property
     def keyboards(self) -> tuple[Path, ...]:

@@ -288,7 +288,9 @@ def test_anchors_may_be_used_and_are_told_where_they_stand(tmp_path: Path) -> No
 
 
 def test_an_empty_file_and_one_with_a_list_say_what_should_stand_there(tmp_path: Path) -> None:
-    assert problems("# nothing yet\n", tmp_path)[0].startswith("1: the file is empty: hub/example-site.yaml")
+    assert problems("# nothing yet\n", tmp_path)[0].startswith(
+        "1: the file is empty: `suivant config example` prints one"
+    )
     assert problems("- name: annexe\n", tmp_path)[0].startswith("1: this should be keys and values")
 
 
@@ -305,7 +307,7 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     assert "at most 1000000 are read" in problems("#" * 1_000_001, tmp_path)[0]
 
 
-def test_any_line_taken_out_or_doubled_is_told_and_never_breaks_the_check(tmp_path: Path) -> None:
+def test_no_line_taken_out_or_doubled_or_put_in_breaks_the_check(tmp_path: Path) -> None:
     lines = RIGHT.splitlines()
     for number in range(len(lines)):
         for replaced in ([], [lines[number]] * 2, ["  - ["], ["? x"], ["  *nowhere"], ["    name: {a: b}"]):

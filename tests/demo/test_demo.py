@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from demo.people import AGENTS, GUESTS
-from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, start_demo
+from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, running_demo, start_demo
 
 PAPER = (0xFF, 0xFA, 0xF0)
 
@@ -148,11 +148,10 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
     assert "looked for what is left of them: no process" in demo.output
 
 
-def test_the_demo_ends_by_itself_when_it_was_told_so(tmp_path):
-    process = start_demo(tmp_path / "demo", SECONDS_LIMIT="8")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, output
-    assert "looked for what is left of them: no process" in output
+def test_the_demo_ends_by_itself_when_it_has_played_as_long_as_it_was_told(tmp_path, accounts):
+    with running_demo(tmp_path / "demo", accounts, SECONDS_LIMIT="3") as demo:
+        assert demo.wait() == 0
+    assert "looked for what is left of them: no process" in demo.output
 
 
 @pytest.mark.parametrize("speed", ["0", "11", "fast"])

@@ -228,7 +228,7 @@ def test_a_wrong_setting_stops_it_with_one_sentence():
     assert ended.returncode == 2
     assert ended.stderr == (
         "suivant-node desk-button: SUIVANT_NODE is 'Desk 1': it should be at most 32 lower-case letters, digits and "
-        "hyphens, such as desk-3.\n"
+        "hyphens, such as button-3.\n"
     )
 
 
