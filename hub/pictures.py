@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, literal_column, select
+from sqlalchemy import Executable, bindparam, func, select
 
 from hub.database.statements import Connection
 from hub.database.tables import AnnouncementRow, DeskRow, DeskServiceRow, TicketRow
@@ -34,9 +34,7 @@ _DESK: Executable = (
     .select_from(
         _desk.outerjoin(
             _ticket,
-            (_ticket.c.site == _desk.c.site)
-            & (_ticket.c.desk == _desk.c.name)
-            & literal_column("ticket.state in ('called', 'serving')"),
+            (_ticket.c.site == _desk.c.site) & (_ticket.c.desk == _desk.c.name) & store.IS_HELD,
         )
     )
     .where(_desk.c.site == store.SITE, _desk.c.name == store.DESK)
@@ -46,7 +44,7 @@ _DESKS: Executable = select(*(_desk.c[name] for name in ("name", "mode", "pausin
     _desk.c.site == store.SITE
 )
 _HELD: Executable = select(_ticket.c.desk, _ticket.c.series, _ticket.c.number).where(
-    _ticket.c.site == store.SITE, literal_column("ticket.state in ('called', 'serving')")
+    _ticket.c.site == store.SITE, store.IS_HELD
 )
 _kinds: Any = DeskServiceRow.__table__
 _looked_at: Any = (

@@ -54,8 +54,9 @@ DESK: Any = bindparam("desk")
 ID: Any = bindparam("id")
 
 _held = ticket.alias("held")
+# Literals: a bound state misses the partial indexes.
 IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
-_IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
+IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 IS_FREE: Any = literal_column("ticket.bound_desk is null")
 IS_BOUND: Any = literal_column("ticket.bound_desk is not null")
 
@@ -115,7 +116,7 @@ def _first_waiting(heads: Any) -> Select[Any]:
 
 def _held_id() -> Any:
     # As a join of its own, SQLite reads the whole table: it does not see the partial index through an outer join.
-    return select(ticket.c.id).where(ticket.c.site == SITE, ticket.c.desk == DESK, _IS_HELD).scalar_subquery()
+    return select(ticket.c.id).where(ticket.c.site == SITE, ticket.c.desk == DESK, IS_HELD).scalar_subquery()
 
 
 def _last_event() -> Any:
@@ -183,7 +184,7 @@ _OPEN: tuple[Any, ...] = (
     literal_column("ticket.state = 'expected'") & _BEFORE,
     IS_WAITING & IS_FREE & (ticket.c.service >= literal_column("''")) & _BEFORE_OR_NONE,
     IS_WAITING & IS_BOUND & _BEFORE_OR_NONE,
-    _IS_HELD & _BEFORE_OR_NONE,
+    IS_HELD & _BEFORE_OR_NONE,
     literal_column("ticket.state = 'parked'") & _BEFORE_OR_NONE,
 )
 OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
@@ -249,7 +250,7 @@ DESKS_AT_WORK: Executable = select(
     desk.c.last_call_ms,
     select(func.count())
     .select_from(ticket)
-    .where(ticket.c.site == desk.c.site, ticket.c.desk == desk.c.name, _IS_HELD)
+    .where(ticket.c.site == desk.c.site, ticket.c.desk == desk.c.name, IS_HELD)
     .correlate(desk)
     .scalar_subquery(),
     desk.c.agent,
@@ -290,7 +291,7 @@ DUE_ABSENCES: Executable = (
     .limit(bindparam("limit"))
 )
 # By whichever desk, also one that the site has no more.
-HELD: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, _IS_HELD)
+HELD: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, IS_HELD)
 # Expected where nobody checks in, by the index of that name.
 _IS_TO_ADMIT: Any = literal_column("ticket.state = 'expected' and ticket.absent_at_ms is null")
 DUE_ADMISSIONS: Executable = (

@@ -13,7 +13,7 @@ from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
 from hub.queue.states import Event
-from hub.queue.store import HOLDS, WAITING_BY_SERVICE
+from hub.queue.store import HOLDS, IS_BOUND, IS_FREE, IS_HELD, IS_WAITING, WAITING_BY_SERVICE
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
@@ -34,10 +34,6 @@ _desk_service: Any = DeskServiceRow.__table__
 _COLUMNS = [_ticket.c[name] for name in FIELDS]
 
 # Literals: a bound state misses the partial indexes.
-_WAITING: Any = literal_column("ticket.state = 'waiting'")
-_FREE: Any = literal_column("ticket.bound_desk is null")
-_BOUND: Any = literal_column("ticket.bound_desk is not null")
-_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
@@ -146,7 +142,7 @@ def read_held(connection: Connection, site: str) -> dict[str, Ticket]:
     """The tickets held, by desk."""
     return {
         str(ticket.desk): ticket
-        for ticket in _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _HELD))
+        for ticket in _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, IS_HELD))
     }
 
 
@@ -157,7 +153,9 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
     mine = sorted(served_by(desk))
     away = [name for name, each in desks.items() if name != desk.name and each.mode is not DeskMode.OPEN]
     held = next(
-        iter(_tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.desk == desk.name, _HELD))),
+        iter(
+            _tickets(connection, select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.desk == desk.name, IS_HELD))
+        ),
         None,
     )
     today = local_day(now_ms, index.site.zone)
@@ -206,12 +204,14 @@ def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket
     """The first waiting tickets of a service by due time, bound ones too."""
     first = (
         select(*_COLUMNS)
-        .where(_ticket.c.site == site, _ticket.c.service == service, _WAITING, _ticket.c.kind == kind, _FREE)
+        .where(_ticket.c.site == site, _ticket.c.service == service, IS_WAITING, _ticket.c.kind == kind, IS_FREE)
         .order_by(_ticket.c.due_ms, _ticket.c.id)
         .limit(SHOWN)
         for kind in Kind
     )
-    bound = select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.service == service, _WAITING, _BOUND).limit(SHOWN)
+    bound = (
+        select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.service == service, IS_WAITING, IS_BOUND).limit(SHOWN)
+    )
     found = [ticket for query in (*first, bound) for ticket in _tickets(connection, query)]
     return sorted(found, key=lambda ticket: (ticket.due_ms, ticket.id))[:SHOWN]
 
@@ -260,7 +260,7 @@ def _read_free(connection: Connection, site: str, desk: str) -> Iterable[Place]:
     for service, kind, handicap_ms, early_ms in connection.execute(looks.order_by("service", "kind")).all():
         first = (
             select(*_COLUMNS)
-            .where(_ticket.c.site == site, _ticket.c.service == service, _ticket.c.kind == kind, _WAITING, _FREE)
+            .where(_ticket.c.site == site, _ticket.c.service == service, _ticket.c.kind == kind, IS_WAITING, IS_FREE)
             .order_by(_ticket.c.due_ms, _ticket.c.id)
             .limit(SHOWN)
         )
@@ -271,7 +271,7 @@ def _read_free(connection: Connection, site: str, desk: str) -> Iterable[Place]:
 def _read_bound(connection: Connection, site: str, desk: str, away: list[str], services: list[str]) -> Iterable[Place]:
     """Those that wait for this desk; and those that wait for one that is away, which others may pick."""
     for_me = (_ticket.c.bound_desk == desk) | (_ticket.c.bound_desk.in_(away) & _ticket.c.service.in_(services))
-    query = select(*_COLUMNS).where(_ticket.c.site == site, _WAITING, _BOUND, for_me)
+    query = select(*_COLUMNS).where(_ticket.c.site == site, IS_WAITING, IS_BOUND, for_me)
     for ticket in _tickets(connection, query.order_by(_ticket.c.due_ms, _ticket.c.id).limit(SHOWN)):
         yield Place(ticket, 0, 0)
 
