@@ -59,10 +59,15 @@ class Announcements:
         if self._current is not None and _withdrawn(self._current, hall):
             self._current = None
 
+    def anew(self) -> None:
+        """Another run of the hub: its revisions may be lower, and it tells again what it still wants said."""
+        self._pending.clear()
+        self._latest = None
+
     def leave(self) -> None:
         """This display now belongs to another hall."""
-        self._pending.clear()
-        self._current = self._latest = None
+        self.anew()
+        self._current = None
 
     def advance(self, hub_ms: int) -> Announce | None:
         """Moves to that moment: the announcement that begins now and is to be played, or None.

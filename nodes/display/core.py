@@ -106,6 +106,7 @@ class DisplayCore:
                 yield self._follow(config)
             case HubAnew():
                 self._hall_heard = False
+                self._announcements.anew()
             case Message(topic, payload, retained):
                 self._take(topic, payload, retained=retained)
             case Identify(until_ms):

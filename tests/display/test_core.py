@@ -116,6 +116,34 @@ def test_what_another_run_of_the_hub_says_first_holds_though_its_database_is_a_n
     assert display.hear_hall(type(HALL)(**{**_fields(hall(1)), "revision": (0, 0)})) == []
 
 
+def test_calls_of_another_run_of_the_hub_are_said_though_its_database_is_an_older_one(display):
+    display.hear_announce(announce())
+    display.turn(20_000)
+    display.happen(HubAnew())
+    older = msgspec.structs.replace(hall(7, calls=(call("C077", "3"),)), revision=(0, 7))
+    display.hear_hall(older)
+    first = msgspec.structs.replace(announce("C077", n=7, play_at=NOW + 20_500), revision=(0, 7))
+    display.hear_announce(first)
+    assert Chime in kinds(display.turn(1_000))
+    assert display.scene.announcement == first
+
+
+def test_what_the_last_run_of_the_hub_wanted_said_is_left_to_the_new_one(display):
+    waiting, still = announce("A012", n=41, play_at=NOW + 500), announce("C031", n=42, play_at=NOW + 600)
+    display.hear_announce(waiting)
+    display.hear_announce(still)
+    display.happen(HubAnew())
+    display.hear_announce(still)
+    display.turn(1_000)
+    assert [ids[-1] for ids in (each.ids for each in display.effects if isinstance(each, KeepPlayed))] == [still.id]
+
+
+def test_a_call_that_is_on_the_screen_stays_there_when_the_hub_is_started_anew(display):
+    display.hear_announce(announce())
+    display.happen(HubAnew())
+    assert display.scene.announcement == announce()
+
+
 def test_the_picture_of_another_hall_is_refused(display):
     other = encode(type(HALL)(**{**_fields(hall(99)), "hall": "etage"}))
     with pytest.raises(BadMessage, match="etage"):
