@@ -142,12 +142,13 @@ class Runtime:
         self._exit_status: int | None = None
         self._signals_before: dict[int, Any] = {}
         self._tick_at_ms = self._alive_at_ms = started_ms
+        # mosquitto sends what it retained in this order: which run of the hub speaks is known before what it says.
         self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
-            self._own(NodeTopic.ECHO): self._echoed,
+            self._topics.hub_status: self._hub_said,
             self._own(NodeTopic.CONFIG): self._configured,
+            self._own(NodeTopic.ECHO): self._echoed,
             self._own(NodeTopic.COMMAND): self._commanded,
             self._topics.hub_beat: self._beat,
-            self._topics.hub_status: self._hub_said,
         }
 
     def run(self) -> int:

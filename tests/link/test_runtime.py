@@ -251,6 +251,21 @@ def test_another_run_of_the_hub_is_believed_whatever_its_database_counts(node: N
     assert HubAnew() in node.core.happened
 
 
+def test_a_node_that_was_away_meanwhile_believes_another_run_of_the_hub_too(broker: Broker, tmp_path: Path, hub: Peer):
+    hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="a")), retain=True)
+    say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(9, 900), desk="guichet-1"), retain=True)
+    with proxy_to(broker.port) as proxy, running(broker, tmp_path, port=proxy.port) as node:
+        node.until(lambda: node.happened(Configured) and node.runtime._hub_boot == "a")
+        proxy.be(Way.STALLED)
+        proxy.cut()
+        node.until_happened(Disconnected)
+        hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="b")), retain=True)
+        say(hub, NodeTopic.CONFIG, DeskButtonConfig(revision=(2, 1), desk="guichet-2"), retain=True)
+        proxy.be(Way.OPEN)
+        node.until_happened(HubAnew)
+        node.until(lambda: Configured(DeskButtonConfig(revision=(2, 1), desk="guichet-2")) in node.core.happened)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
