@@ -414,9 +414,11 @@ def _encode_instant(value: Any) -> str:
 
 
 def _decode_instant(wanted: type, value: Any) -> Any:
-    if wanted is Instant and isinstance(value, str):
-        return from_wire(value)
-    raise NotImplementedError(f"no message carries a {wanted.__name__}")
+    if wanted is not Instant:
+        raise NotImplementedError(f"no message carries a {wanted.__name__}")
+    if not isinstance(value, str):
+        raise TypeError(f"a time is text, not {type(value).__name__}")
+    return from_wire(value)
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_instant)

@@ -188,6 +188,10 @@ DEEP = b'{"id":"%s","v":1,"type":"press","x":' + b"[" * 8_000 + b"]" * 8_000 + b
         (DEEP, BadReason.MALFORMED, False),
         (b'{"v":1,"type":"dance","id":"%s"}', BadReason.MALFORMED, True),
         (b'{"v":1,"type":"press","id":"%s","beat":"soon","since_ms":0}', BadReason.MALFORMED, True),
+        *(
+            (b'{"v":1,"type":"press","id":"%s","beat":' + beat + b',"since_ms":0}', BadReason.MALFORMED, True)
+            for beat in (b"1764499200000", b"1.5", b"null", b"true", b'["2026-11-24T09:41:06.000Z"]', b"{}")
+        ),
         (b'{"v":1,"type":"press","id":"not-an-id"}', BadReason.MALFORMED, False),
         (
             b'{"v":1,"type":"press","id":"%s","beat":"0001-01-01T00:00:00+23:59","since_ms":-1}',
