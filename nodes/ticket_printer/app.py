@@ -1,6 +1,7 @@
 """Wires a ticket printer together: pins, spool, printer, link, core."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import structlog
 from msgspec import Meta, Struct, structs
 
 from nodes.pins import Pins
-from nodes.runtime import Inbox, Runtime
+from nodes.runtime import RESTART_STATUS, Inbox, Runtime
 from nodes.settings import Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
 from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintEnded, PrintTest, UsePins
@@ -19,7 +20,7 @@ from nodes.ticket_printer.keyboard import Keyboard
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
-from nodes.ticket_printer.spool import Spool, SpoolBroken
+from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach
 from nodes.ticket_printer.stage import Stage
 from nodes.ticket_printer.wires import place_named
 from nodes.ticket_printer.words import words_in
@@ -119,16 +120,18 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     configure_logging(settings.node)
     inbox, hub_time = Inbox(), HubTime()
     words = words_in(own.language)
-    spool = _spool(settings)
+    try:
+        spool, left_over = _spool(settings)
+    except SpoolBroken as error:
+        sys.stderr.write(f"suivant-node ticket-printer: {error}.\n")
+        return RESTART_STATUS
     with Stage(own.printer, simulated) as stage:
         pins = Pins(inbox.put, stage.show_led)
         printer = Printer(stage.open_wire, monotonic_ms)
         printing = Printing(printer, own.printer_paper, own.printer_profile, words, stage.watched(inbox.put))
         stage.changed = printing.look_now
         stage.scanned = inbox.put
-        core = TicketPrinter(
-            settings.node.topics, settings.node.node, hub_time, os.urandom, spool.entries(), monotonic_ms()
-        )
+        core = TicketPrinter(settings.node.topics, settings.node.node, hub_time, os.urandom, left_over, monotonic_ms())
         shell = Shell(pins, spool, printing, inbox.put)
         runtime = Runtime(
             settings,
@@ -184,11 +187,19 @@ def _check_keyboards(own: PrinterSettings) -> None:
         raise WrongSetting("SUIVANT_SCANNERS", own.scanners, wanted)
 
 
-def _spool(settings: Settings) -> Spool:
+def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:
+    """With what an earlier run left. Raises SpoolBroken where a new start may help, else WrongSetting."""
     folder = settings.node.state_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return Spool(folder / "spool.sqlite")
     except OSError as error:
-        wanted = f"a folder this program may write to ({error})"
-        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), wanted) from error
+        raise _unusable(folder, error) from error
+    try:
+        spool = Spool(folder / "spool.sqlite")
+    except SpoolOutOfReach as error:
+        raise _unusable(folder, error) from error
+    return spool, spool.entries()
+
+
+def _unusable(folder: Path, error: OSError) -> WrongSetting:
+    return WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})")

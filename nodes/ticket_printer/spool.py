@@ -49,12 +49,24 @@ class Entry:
 _STEPS = {step.value: step for step in Step}
 
 
+# What no new start makes better; a lock, a full disk and one that fails may pass.
+_OUT_OF_REACH = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_PRIMARY_CODE = 0xFF
+
+
 class SpoolBroken(OSError):
     """The disk did not take a step."""
 
 
+class SpoolOutOfReach(SpoolBroken):
+    """The file is none that this program may open and write."""
+
+
 class Spool:
-    """One SQLite file; each call has reached the disk when it returns. Raises SpoolBroken where it has not."""
+    """One SQLite file; each call has reached the disk when it returns. Raises SpoolBroken where it has not.
+
+    At its start it raises SpoolOutOfReach where only another folder, or other rights, would help.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -62,7 +74,9 @@ class Spool:
             self._database = self._open()
         except sqlite3.DatabaseError as error:
             if not path.exists() or isinstance(error, sqlite3.OperationalError):
-                raise SpoolBroken(f"{path} cannot be used: {error}") from error
+                out_of_reach = error.sqlite_errorcode & _PRIMARY_CODE in _OUT_OF_REACH
+                kind = SpoolOutOfReach if out_of_reach else SpoolBroken
+                raise kind(f"{path} cannot be used: {error}") from error
             # A dispenser must print again after a power cut that broke its file; the file is kept for a look.
             aside = path.replace(path.with_suffix(".broken"))
             structlog.get_logger().exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))

@@ -1,8 +1,10 @@
 """The whole node, as it is started on a Pi, with a virtual printer, on the real broker."""
 
 import random
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -334,3 +336,21 @@ def test_a_wrong_setting_stops_the_program_in_a_sentence(
     assert status == 2
     assert said in words
     assert len(words.splitlines()) == 1
+
+
+def test_a_spool_that_another_program_holds_is_tried_again_by_a_new_start(broker: object, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    with closing(sqlite3.connect(tmp_path / "state/spool.sqlite", isolation_level=None)) as looking:
+        looking.execute("create table looked_at (a)")
+        looking.execute("begin exclusive")
+        status, words = Program.refused(broker, tmp_path)  # type: ignore[arg-type]
+    assert status == 75
+    assert "spool.sqlite cannot be used: database is locked" in words
+    assert len(words.splitlines()) == 1
+
+
+def test_a_spool_that_cannot_be_opened_is_a_wrong_setting(broker: object, tmp_path: Path) -> None:
+    (tmp_path / "state/spool.sqlite").mkdir(parents=True)
+    status, words = Program.refused(broker, tmp_path)  # type: ignore[arg-type]
+    assert status == 2
+    assert "SUIVANT_STATE_DIR" in words

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, Step
+from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach, Step
 
 FIRST = Entry("019ab2c0-0000-7000-8000-000000000001", "019ab2c0-0000-7000-8000-000000000002", "etat-civil", Step.ASKED)
 SECOND = Entry("019ab2c0-0000-7000-8000-000000000003", "019ab2c0-0000-7000-8000-000000000004", "identite", Step.ASKED)
@@ -133,6 +133,12 @@ def test_a_step_of_another_version_may_have_come_out(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SpoolBroken, match="cannot be used"):
         Spool(tmp_path / "nowhere" / "spool.sqlite")
+
+
+def test_a_place_that_no_new_start_makes_better_is_told_from_trouble_that_passes(tmp_path: Path) -> None:
+    (tmp_path / "spool.sqlite").mkdir()
+    with pytest.raises(SpoolOutOfReach, match="cannot be used"):
+        Spool(tmp_path / "spool.sqlite")
 
 
 def test_a_disk_that_takes_nothing_is_said_in_a_sentence(tmp_path: Path) -> None:
