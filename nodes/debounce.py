@@ -34,6 +34,11 @@ class Debouncer:
         self.since_ms = self._raw_since_ms
         return True
 
+    def settle(self) -> None:
+        """The level at the pin is no news: it was so before anybody looked."""
+        self.pressed = self._raw
+        self.since_ms = self._raw_since_ms
+
     def due_ms(self) -> int | None:
         """When the level at the pin will have been stable, or None where nothing is open."""
         return None if self._raw == self.pressed else self._raw_since_ms + STABLE_MS

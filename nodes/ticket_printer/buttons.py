@@ -35,6 +35,11 @@ class Buttons:
         changed = [button for button in self._buttons.values() if button.level.advance(now_ms)]
         return [service for service in map(self._pressed, changed) if service is not None]
 
+    def settle(self) -> None:
+        """Each contact's level is known: one that is closed was so before, and makes no press until it was open."""
+        for button in self._buttons.values():
+            button.level.settle()
+
     def due_ms(self) -> int | None:
         due = (button.level.due_ms() for button in self._buttons.values())
         return min((each for each in due if each is not None), default=None)

@@ -191,6 +191,7 @@ class TicketPrinter:
             case Identify(until_ms):
                 self._identify_until_ms = until_ms
             case PinsUnusable() | PinsUsable():
+                self._buttons.settle()
                 self._pins.tried(self._now_ms, usable=isinstance(event, PinsUsable))
             case _:
                 code = self._keyboards.take(event)

@@ -194,6 +194,25 @@ def test_a_bag_on_a_button_gives_one_ticket_and_is_told(dispenser: Dispenser) ->
     assert dispenser.core.condition().stuck == (A,)
 
 
+@pytest.mark.parametrize("tried", [PinsUsable(), PinsUnusable("busy")])
+def test_a_bag_on_a_button_gives_none_when_the_buttons_are_set_anew(dispenser: Dispenser, tried: object) -> None:
+    renamed = replace(CONFIG.buttons[0], name="Papiers")
+    dispenser.tell(Configured(replace(CONFIG, buttons=(renamed, CONFIG.buttons[1]))))
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms), PinChanged(C, False, dispenser.now_ms), tried)
+    dispenser.wait(11_000)
+    assert dispenser.asked() == []
+    assert dispenser.core.condition().stuck == (A,)
+
+
+def test_once_the_bag_is_taken_away_the_button_works(dispenser: Dispenser) -> None:
+    dispenser.tell(PinChanged(A, True, dispenser.now_ms), PinsUsable())
+    dispenser.wait(5_000)
+    dispenser.tell(PinChanged(A, False, dispenser.now_ms))
+    dispenser.wait(1_000)
+    dispenser.press()
+    assert len(dispenser.asked()) == 1
+
+
 def test_a_crowd_is_refused_before_it_waits_for_the_printer_for_ever(dispenser: Dispenser) -> None:
     for _ in range(PENDING_MOST + 3):
         dispenser.press(A)
