@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,6 +79,8 @@ class Stage:
     kept: KeptFiles
     warnings: Warnings
     _config: DisplayConfig | None = None
+    # By file, why the disk did not take it.
+    _not_kept: dict[str, str] = field(default_factory=dict)
 
     def perform(self, effect: object) -> None:
         match effect:
@@ -88,9 +90,9 @@ class Stage:
             case Chime():
                 self.sound.play()
             case KeepHall(payload):
-                self._keep(lambda: self.kept.keep_hall(payload))
+                self._keep("the last picture", lambda: self.kept.keep_hall(payload))
             case KeepPlayed(ids):
-                self._keep(lambda: self.kept.keep_played(ids))
+                self._keep("what was said", lambda: self.kept.keep_played(ids))
 
     def _screen(self, config: DisplayConfig | None) -> Screen:
         width, height = self.window.size
@@ -103,15 +105,17 @@ class Stage:
             self.window.painter.prepare(lay_out(_REHEARSAL, screen, self.words, self.fonts.width))
         return screen
 
-    def _keep(self, write: Callable[[], None]) -> None:
+    def _keep(self, what: str, write: Callable[[], None]) -> None:
         try:
             write()
         except OSError as error:
-            # The screen goes on; only a restart would know less.
-            _log.exception("state.not_kept", reason=str(error))
-            self.warnings.say("disk", (f"{NodeWarning.DISK}: what is shown is not kept",))
-            return
-        self.warnings.say("disk", ())
+            # The screen goes on; only a restart would know less. A disk that is full for a night is one line.
+            if str(error) != self._not_kept.get(what):
+                _log.exception("state.not_kept", what=what, reason=str(error))
+            self._not_kept[what] = str(error)
+        else:
+            self._not_kept.pop(what, None)
+        self.warnings.say("disk", tuple(f"{NodeWarning.DISK}: {each} is not kept" for each in self._not_kept))
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:

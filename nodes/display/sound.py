@@ -66,6 +66,7 @@ class Sound:
         self._chime: pygame.mixer.Sound | None = None
         self._begun_s = float("-inf")
         self._hung = False
+        self._mute_for = ""
         self._thread = threading.Thread(target=self._serve, name="sound", daemon=True)
         self._thread.start()
 
@@ -115,8 +116,7 @@ class Sound:
             return
         self._chime = None
         pygame.mixer.quit()
-        _log.warning("sound.mute", reason="the sound device went away")
-        self._tell(True)
+        self._mute("the sound device went away")
 
     def _open(self) -> None:
         try:
@@ -124,7 +124,14 @@ class Sound:
             self._chime = pygame.mixer.Sound(buffer=chime())
         # pygame leaves the mixer out, and says so by NotImplementedError, where a library of the system is missing.
         except (pygame.error, NotImplementedError) as error:
-            _log.warning("sound.mute", reason=str(error))
-            self._tell(True)
+            self._mute(str(error))
             return
+        self._mute_for = ""
         self._tell(False)
+
+    def _mute(self, reason: str) -> None:
+        # It is tried with each chime: a display without sound is one line.
+        if reason != self._mute_for:
+            _log.warning("sound.mute", reason=reason)
+        self._mute_for = reason
+        self._tell(True)

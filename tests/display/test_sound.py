@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pygame
 import pytest
+import structlog
 
 from nodes.display.app import attend
 from nodes.display.sound import CHANNELS, CHIME_S, RATE_HZ, Sound, chime
@@ -61,6 +62,22 @@ def test_a_device_that_does_not_open_is_told_and_stops_nothing(monkeypatch):
     assert opened.wait(10)
     assert told == [True, False]
     sound.close()
+
+
+def test_a_display_without_sound_says_why_once_and_not_at_each_call(monkeypatch):
+    monkeypatch.setenv("SDL_AUDIODRIVER", "no-such-driver")
+    pygame.mixer.quit()
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    with structlog.testing.capture_logs() as lines:
+        sound = Sound(told.put)
+        for _ in range(5):
+            sound.play()
+        assert [told.get(timeout=WAIT_S) for _ in range(6)] == [True] * 6
+        monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+        sound.play()
+        assert told.get(timeout=WAIT_S) is False
+        assert sound.close()
+    assert [line["event"] for line in lines] == ["sound.mute"]
 
 
 @contextmanager
