@@ -61,6 +61,14 @@ def test_a_button_needs_no_database_and_a_hub_no_screen():
     assert not {"pygame", "gpiozero", "python-escpos"} & pins(ROOT / "requirements/hub.txt").keys()
 
 
+@pytest.mark.parametrize("role", ["display", "ticket-printer"])
+def test_a_node_that_tells_local_time_brings_the_zones_of_the_world(role):
+    sources = (ROOT / "nodes" / role.replace("-", "_")).rglob("*.py")
+    assert any("ZoneInfo" in source.read_text(encoding="utf-8") for source in sources)
+    assert "tzdata" in map(plain, EXTRAS[role])
+    assert "tzdata" in pins(ROOT / f"requirements/{role}.txt")
+
+
 def test_every_dependency_is_documented_with_its_reason_and_licence():
     rows = [row.split("|") for row in (ROOT / "docs/dependencies.md").read_text(encoding="utf-8").splitlines()]
     told = {
