@@ -138,6 +138,7 @@ class Runtime:
         self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
         self._bad_messages = 0
         self._down_reason = ""
+        self._down_said = True
         self._hub_away = True
         self._exit_status: int | None = None
         self._signals_before: dict[int, Any] = {}
@@ -215,8 +216,8 @@ class Runtime:
                 self._arrived(event, now_ms)
             case LinkUp():
                 self._linked(now_ms)
-            case LinkDown(reason):
-                self._unlinked(reason, now_ms)
+            case LinkDown():
+                self._unlinked(event, now_ms)
             case PublishRefused(reason):
                 self._log.warning("publish.refused", reason=reason)
             case _Stop():
@@ -241,21 +242,23 @@ class Runtime:
             self._log.exception("message.failed", topic=incoming.topic)
 
     def _linked(self, now_ms: int) -> None:
-        self._down_reason = ""
-        self._log.info("broker.connected")
+        if self._down_said:
+            self._log.info("broker.connected")
+        self._down_said = False
         self._heartbeat.connected(now_ms)
         status = self._status(online=True)
         self._link.publish(status.topic, status.payload, retain=True)
         self._reports.now()
         self._hand(Connected(), now_ms)
 
-    def _unlinked(self, reason: str, now_ms: int) -> None:
+    def _unlinked(self, down: LinkDown, now_ms: int) -> None:
         self._heartbeat.disconnected(now_ms)
-        # An attempt each few seconds for a whole night is one line.
-        if reason != self._down_reason:
-            self._log.warning("broker.lost", reason=reason)
-        self._down_reason = reason
-        self._hand(Disconnected(reason), now_ms)
+        # An attempt each few seconds for a whole night is one line, and so is a line that breaks each time.
+        if down.lasted or down.reason != self._down_reason:
+            self._log.warning("broker.lost", reason=down.reason)
+            self._down_said = True
+        self._down_reason = down.reason
+        self._hand(Disconnected(down.reason), now_ms)
 
     def _echoed(self, incoming: Incoming, now_ms: int) -> None:
         self._heartbeat.echoed(_ECHO.parse(incoming.payload).count, now_ms)

@@ -36,6 +36,10 @@ CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 RECONNECT_LEAST_S = 1.0
 RECONNECT_MOST_S = 10.0
+# Where two clients have one name, the broker pushes the one off when the other comes, and mosquitto does not say why.
+# Each comes again within 10 s; after more than so many connections in a row that did not last, ever more seldom.
+LASTING_MS = 15_000
+BRIEF_MOST = 2
 CLOSE_TIMEOUT_S = 1.0
 # The hub tells 300 nodes and 200 desks at once; more than this waiting means that the broker does not take it.
 OUTGOING_MOST = 4_000
@@ -69,9 +73,10 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """A connection was lost or an attempt failed; the next attempt follows by itself."""
+    """A connection was lost or an attempt failed; the next attempt follows by itself. `lasted`: it was up for 15 s."""
 
     reason: str
+    lasted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class _Connection:
     client: Client
     accepted: bool = False
     up: bool = False
-    was_up: bool = False
+    up_since_ms: int | None = None
     subscription: int | None = None
     reason: str = ""
     over: threading.Event = field(default_factory=threading.Event)
@@ -245,22 +250,27 @@ class Link:
             self._thread.join(CONNECT_TIMEOUT_S + CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
-        delay_s = RECONNECT_LEAST_S
+        delay_s, brief = RECONNECT_LEAST_S, 0
         while not self._closing.is_set():
-            reason, was_up = self._serve()
-            self._deliver(LinkDown(reason))
-            delay_s = RECONNECT_LEAST_S if was_up else min(2 * delay_s, RECONNECT_MOST_S)
+            reason, lived_ms = self._serve()
+            was_up, lasted = lived_ms is not None, lived_ms is not None and lived_ms >= LASTING_MS
+            brief = 0 if lasted else brief + was_up
+            good = was_up and brief <= BRIEF_MOST
+            if was_up and not good:
+                reason = f"{reason}, as each time soon after it was up: is another client called {self._name}?"
+            self._deliver(LinkDown(reason, lasted))
+            delay_s = RECONNECT_LEAST_S if good else min(2 * delay_s, RECONNECT_MOST_S)
             # A broker that comes back is not met by 300 nodes in the same instant.
             self._closing.wait(max(RECONNECT_LEAST_S, delay_s * (0.5 + self._jitter() / 2)))
 
-    def _serve(self) -> tuple[str, bool]:
-        """One connection from its connect to its end: why it ended, and whether it was ever up."""
+    def _serve(self) -> tuple[str, int | None]:
+        """One connection from its connect to its end: why it ended, and for how long it was up, if ever."""
         connection = self._open()
         try:
             connection.client.connect(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S, clean_start=True)
         except (OSError, ValueError) as error:
             _cut(connection.client)
-            return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", False
+            return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", None
         # Before its thread runs: whoever hears LinkUp may publish at once.
         self._connection = connection
         if self._closing.is_set():  # meanwhile, and nobody could end a connection that was not there yet
@@ -271,7 +281,8 @@ class Link:
         connection.over.wait()
         self._connection = None
         _cut(connection.client)
-        return connection.reason, connection.was_up
+        lived_ms = None if connection.up_since_ms is None else self._clock_ms() - connection.up_since_ms
+        return connection.reason, lived_ms
 
     def _open(self) -> _Connection:
         client = Client(
@@ -322,8 +333,9 @@ class Link:
             self._up(connection)
 
     def _up(self, connection: _Connection) -> None:
-        connection.up = connection.was_up = not connection.over.is_set()
+        connection.up = not connection.over.is_set()
         if connection.up:
+            connection.up_since_ms = self._clock_ms()
             self._deliver(LinkUp())
 
     def _arrived(self, connection: _Connection, message: MQTTMessage) -> None:

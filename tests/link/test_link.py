@@ -304,6 +304,60 @@ def test_a_line_that_fails_again_and_again_is_tried_ever_more_seldom(broker: Bro
     assert waits == [2.0, 4.0, 8.0, 10.0, 10.0, 10.0]
 
 
+def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_more_seldom(broker: Broker, monkeypatch):
+    """So that two that were given one name do not push each other off each second."""
+    waits: list[float] = []
+
+    def wait(timeout_s: float) -> bool:
+        waits.append(timeout_s)
+        return False
+
+    with proxy_to(broker.port) as proxy:
+        desk = Linked(broker, port=proxy.port, clock_ms=lambda: 0)
+        monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
+        monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
+        desk.link.start()
+        for _ in range(6):
+            desk.next(LinkUp)
+            proxy.cut()
+            desk.next(LinkDown)
+        desk.next(LinkUp)
+        desk.link.close()
+    assert waits[:6] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0]
+
+
+def test_a_line_that_breaks_after_it_lasted_was_good(broker: Broker, monkeypatch):
+    waits: list[float] = []
+    hours_ms = iter(range(0, 1_000_000_000, 3_600_000))
+
+    def wait(timeout_s: float) -> bool:
+        waits.append(timeout_s)
+        return False
+
+    with proxy_to(broker.port) as proxy:
+        desk = Linked(broker, port=proxy.port, clock_ms=lambda: next(hours_ms))
+        monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
+        monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
+        desk.link.start()
+        for _ in range(5):
+            desk.next(LinkUp)
+            proxy.cut()
+            assert desk.next(LinkDown).lasted
+        desk.next(LinkUp)
+        desk.link.close()
+    assert waits[:5] == [1.0] * 5
+
+
+def test_whoever_is_pushed_off_by_another_of_its_name_is_told_of_it(broker: Broker):
+    with linked(broker) as desk:
+        for _ in range(3):
+            with peer(broker, "desk-1"):
+                down = desk.next(LinkDown)
+            desk.next(LinkUp)
+    assert "is another client called desk-1" in down.reason
+    assert not down.lasted
+
+
 class _Patient(threading.Event):
     """Notes how long it would have waited."""
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 from msgspec import Struct
 
 from nodes.events import (
@@ -365,6 +366,26 @@ def test_a_network_thread_that_dies_costs_one_connection(broker: Broker, tmp_pat
         proxy.be(Way.OPEN)
         node.until_happened(Connected)
         assert node.turn(ECHO_LOST_MS + 20_000) is None
+
+
+def test_a_line_that_breaks_again_and_again_is_a_line_a_reason_and_not_a_time(
+    broker: Broker, tmp_path: Path, monkeypatch
+):
+    for name in ("RECONNECT_LEAST_S", "RECONNECT_MOST_S"):
+        monkeypatch.setattr(f"protocol.link.{name}", 0.01)
+    with (
+        structlog.testing.capture_logs() as lines,
+        proxy_to(broker.port) as proxy,
+        running(broker, tmp_path, port=proxy.port) as node,
+    ):
+        for _ in range(8):
+            node.until_happened(Connected)
+            node.forget()
+            proxy.cut()
+            node.until_happened(Disconnected)
+        node.until_happened(Connected)
+    said = [line["event"] for line in lines if line["event"].startswith("broker.")]
+    assert said == ["broker.connected", *["broker.lost", "broker.connected"] * 2]
 
 
 def test_a_broker_that_is_down_for_a_long_time_ends_no_node(node: Node, broker: Broker):
