@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from escpos.capabilities import BaseProfile  # type: ignore[import-untyped]
 from escpos.printer import Dummy  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
 
@@ -36,12 +37,21 @@ def paper(ticket: Ticket, style: Style, profile: str) -> bytes:
 def fits(profile: str, style: Style) -> str | None:
     """None where a printer of that profile can print in that style, else what would be right."""
     try:
-        width = Dummy(profile=profile).profile.profile_data["media"]["width"]["pixels"]
+        printer = Dummy(profile=profile).profile
     except KeyError:
         return "the name of a printer that python-escpos knows, such as TM-T20II, POS-5890 or default"
-    if style is Style.PICTURE and isinstance(width, int) and width < picture.WIDTH:
+    width = _dots(printer)
+    if style is Style.PICTURE and width is not None and width < picture.WIDTH:
         return f"a printer of at least {picture.WIDTH} dots, or SUIVANT_PRINTER_PAPER=text: this one has {width}"
+    if style is Style.TEXT and CODE_PAGE not in printer.get_code_pages():
+        return f"a printer whose letters have the code page {CODE_PAGE}, such as TM-T20II, POS-5890 or default"
     return None
+
+
+def _dots(printer: BaseProfile) -> int | None:
+    """How wide it prints; None where python-escpos does not know."""
+    width = printer.profile_data["media"]["width"].get("pixels")
+    return width if isinstance(width, int) else None
 
 
 def as_picture(ticket: Ticket) -> bytes:

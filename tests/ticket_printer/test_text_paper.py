@@ -2,6 +2,7 @@
 
 import pytest
 import zxingcpp
+from escpos.capabilities import CAPABILITIES  # type: ignore[import-untyped]
 
 from nodes.ticket_printer.paper import Style, as_picture, as_text, break_columns, fits, paper
 from nodes.ticket_printer.picture import draw
@@ -84,6 +85,22 @@ def test_a_printer_that_cannot_cut_feeds_instead() -> None:
 )
 def test_a_picture_needs_a_printer_as_wide_as_it(profile: str, style: Style, right: bool) -> None:
     assert (fits(profile, style) is None) == right
+
+
+@pytest.mark.parametrize("profile", CAPABILITIES["profiles"])
+def test_a_profile_that_is_accepted_at_the_start_prints_every_ticket(profile: str) -> None:
+    if fits(profile, Style.TEXT) is None:
+        for ticket in SAMPLES.values():
+            assert paper(ticket, Style.TEXT, profile)
+
+
+def test_a_printer_without_western_letters_is_told_from_an_unknown_one() -> None:
+    assert "CP1252" in (fits("TM-U220", Style.TEXT) or "")
+    assert "CP1252" not in (fits("Teleprinter", Style.TEXT) or "")
+
+
+def test_a_printer_of_unknown_width_is_a_known_printer() -> None:
+    assert fits("TUP500", Style.TEXT) is None
 
 
 def test_a_style_is_chosen_by_its_name() -> None:
