@@ -17,8 +17,10 @@ FEED_AND_PART_CUT = b"\x1dVB\x00"
 CODE_PAGE = "CP1252"
 NUMBER_SCALE_MOST = 6
 QR_LEVEL_M = 1
-# A printer sets no quiet zone around its code: ESC J by 4 modules.
-_QUIET_FEED = b"\x1bJ" + bytes([picture.MODULE * picture.QUIET])
+# Paper of 58 mm. What is narrower in python-escpos's list is a customer's display.
+LEAST_WIDTH = 384
+# A column of the letters that it calls `a`.
+_COLUMN_DOTS = 12
 
 
 class Style(StrEnum):
@@ -43,6 +45,8 @@ def fits(profile: str, style: Style) -> str | None:
     width = _dots(printer)
     if style is Style.PICTURE and width is not None and width < picture.WIDTH:
         return f"a printer of at least {picture.WIDTH} dots, or SUIVANT_PRINTER_PAPER=text: this one has {width}"
+    if width is not None and width < LEAST_WIDTH:
+        return f"a printer of at least {LEAST_WIDTH} dots: this one has {width}"
     if style is Style.TEXT and CODE_PAGE not in printer.get_code_pages():
         return f"a printer whose letters have the code page {CODE_PAGE}, such as TM-T20II, POS-5890 or default"
     return None
@@ -77,7 +81,7 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
     printer.hw("INIT")
     # ESC @ may have taken the printer to another page, which python-escpos does not know: say it anew.
     printer.charcode(CODE_PAGE)
-    lines = _Lines(printer, columns)
+    lines = _Lines(printer, columns, _dots(printer.profile) or columns * _COLUMN_DOTS)
     lines.write(ticket.town, bold=True)
     lines.write("-" * columns)
     if ticket.duplicate is not None:
@@ -106,11 +110,12 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
 
 
 class _Lines:
-    """Text lines that never leave the paper: broken between words by the printer's own columns."""
+    """Lines and codes that never leave the paper: lines are broken between words by the printer's own columns."""
 
-    def __init__(self, printer: Dummy, columns: int) -> None:
+    def __init__(self, printer: Dummy, columns: int, dots: int) -> None:
         self._printer = printer
         self._columns = columns
+        self._dots = dots
 
     def write(self, text: str, *, bold: bool = False, wide: bool = False, align: str = "left") -> None:
         scale = 2 if wide else 1
@@ -131,10 +136,13 @@ class _Lines:
         self.write(left.ljust(self._columns - len(right)) + right, bold=True)
 
     def code(self, text: str) -> None:
+        module, _ = picture.qr_code(text, self._dots)
+        # A printer sets no quiet zone around its code: ESC J by 4 modules.
+        quiet = b"\x1bJ" + bytes([module * picture.QUIET])
         self._printer.set(align="center")
-        self._printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
-        self._printer.qr(text, native=True, size=picture.MODULE, ec=QR_LEVEL_M)
-        self._printer._raw(_QUIET_FEED)  # noqa: SLF001 - it has no feed by dots
+        self._printer._raw(quiet)  # noqa: SLF001 - it has no feed by dots
+        self._printer.qr(text, native=True, size=module, ec=QR_LEVEL_M)
+        self._printer._raw(quiet)  # noqa: SLF001 - it has no feed by dots
         self._printer.set(align="left")
 
     def number(self, number: tuple[str, str]) -> None:

@@ -133,17 +133,24 @@ def draw(ticket: Ticket) -> Image.Image:
     return canvas.point(_threshold()).convert("1", dither=Image.Dither.NONE)
 
 
-def qr_rows(text: str) -> tuple[bytes, ...]:
-    """The modules of the smallest QR code that holds the text at error level M, or a better one of the same size."""
+def qr_code(text: str, width: int) -> tuple[int, tuple[bytes, ...]]:
+    """How many dots a module has on paper of so many, quiet zone included, and the modules in rows.
+
+    The code is the smallest that holds the text at error level M, or a better one of the same size. Raises
+    TooMuchForPaper where there is none, or none that a phone could read.
+    """
     try:
-        code = segno.make(text, micro=False, error="m")
+        rows = segno.make(text, micro=False, error="m").matrix
     except segno.DataOverflowError as error:
-        raise TooMuchForPaper(_too_long(text)) from error
-    return tuple(bytes(row) for row in code.matrix)
+        raise TooMuchForPaper(_too_long(text, width)) from error
+    module = min(MODULE, width // (len(rows) + 2 * QUIET))
+    if module < LEAST_MODULE:
+        raise TooMuchForPaper(_too_long(text, width))
+    return module, tuple(bytes(row) for row in rows)
 
 
-def _too_long(text: str) -> str:
-    return f"the follow address has {len(text)} signs, more than a QR code of {WIDTH} dots can hold: shorten it"
+def _too_long(text: str, width: int) -> str:
+    return f"the follow address has {len(text)} signs, more than a QR code of {width} dots can hold: shorten it"
 
 
 # --- from top to foot; each takes the last position used and gives the next ---
@@ -232,10 +239,7 @@ def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
 
 def _follow(ticket: Ticket, follow: str, pieces: list[Piece], y: int) -> int:
     """The code with its quiet zone, and what it is for: beside it, below it where the code is wide."""
-    rows = qr_rows(follow)
-    module = min(MODULE, WIDTH // (len(rows) + 2 * QUIET))
-    if module < LEAST_MODULE:
-        raise TooMuchForPaper(_too_long(follow))
+    module, rows = qr_code(follow, WIDTH)
     side = module * len(rows)
     top = y + 57
     # The quiet zone is 4 modules wide, whatever the other lines' edge.

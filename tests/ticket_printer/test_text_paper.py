@@ -1,11 +1,13 @@
 """Tickets in the printer's own letters, read back from what a printer would have put on the paper."""
 
+from dataclasses import replace
+
 import pytest
 import zxingcpp
 from escpos.capabilities import CAPABILITIES  # type: ignore[import-untyped]
 
 from nodes.ticket_printer.paper import Style, as_picture, as_text, break_columns, fits, paper
-from nodes.ticket_printer.picture import draw
+from nodes.ticket_printer.picture import TooMuchForPaper, draw
 from nodes.ticket_printer.pictures import samples
 from nodes.ticket_printer.ticket import Ticket
 from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
@@ -56,6 +58,27 @@ def test_a_phone_reads_the_printers_own_code_of_who_waits(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_no_line_is_wider_than_a_58_mm_paper(name: str) -> None:
     printed(as_text(SAMPLES[name], "NT-5890K") + b"\x1dV\x00", width_dots=384)
+
+
+def following(signs: int) -> Ticket:
+    """A ticket whose follow address has so many signs."""
+    return replace(SAMPLES["ticket"], follow="https://trois-tilleuls.example/".ljust(signs, "a"))
+
+
+@pytest.mark.parametrize("signs", [60, 90, 140, 208])
+def test_a_long_address_is_read_from_a_58_mm_paper(signs: int) -> None:
+    ticket = following(signs)
+    image = printed(as_text(ticket, "NT-5890K") + b"\x1dV\x00", width_dots=384).image
+    assert [code.text for code in zxingcpp.read_barcodes(image.convert("L"))] == [ticket.follow]
+
+
+def test_an_address_that_no_code_on_the_paper_holds_is_refused_in_a_sentence() -> None:
+    with pytest.raises(TooMuchForPaper, match="384 dots can hold: shorten it"):
+        as_text(following(1_000), "NT-5890K")
+
+
+def test_a_display_of_100_dots_is_no_printer() -> None:
+    assert "this one has 100" in (fits("OCD-100", Style.TEXT) or "")
 
 
 def test_a_text_ticket_is_a_hundredth_of_a_picture() -> None:
