@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 from nodes.settings import described_settings
 from protocol.environment import Described, WrongSetting, refuse_misspelt
 
 WRONG_SETTING_STATUS = 2
 FAILED_STATUS = 1
+# sysexits.h: 'try again later'; systemd starts the program again.
+LATER_STATUS = 75
 WIDTH = 100
 
 
@@ -38,9 +41,20 @@ ROLES = {
 }
 
 
+class NotLoaded(OSError):
+    """A role cannot be read from the disk now, or finds no room for what it writes when it is loaded."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 after a signal, 1 where a part is missing, 2 for a wrong setting, 75 to be started again."""
-    options = _parser().parse_args(arguments)
+    try:
+        return _obey(_parser().parse_args(arguments))
+    except NotLoaded as error:
+        print(f"suivant-node {error}.", file=sys.stderr)
+        return LATER_STATUS
+
+
+def _obey(options: argparse.Namespace) -> int:
     role = ROLES[options.role]
     try:
         run = _run(role)
@@ -89,7 +103,7 @@ def _with_settings(plain: Callable[[], str], role: RoleCommand) -> Callable[[], 
 def _all_settings(role: RoleCommand) -> Iterable[Described]:
     yield from described_settings()
     try:
-        own = getattr(importlib.import_module(role.module), "described_settings", None)
+        own = getattr(_load(role), "described_settings", None)
     except ModuleNotFoundError:
         return
     if own is not None:
@@ -109,8 +123,15 @@ def _default(default: str | None) -> str:
 
 
 def _run(role: RoleCommand) -> Callable[[Mapping[str, str], Path | None], int]:
-    run: Callable[[Mapping[str, str], Path | None], int] = importlib.import_module(role.module).run
+    run: Callable[[Mapping[str, str], Path | None], int] = _load(role).run
     return run
+
+
+def _load(role: RoleCommand) -> ModuleType:
+    try:
+        return importlib.import_module(role.module)
+    except OSError as error:
+        raise NotLoaded(f"{role.needs}: it cannot be loaded now: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
 from enum import StrEnum
 
-from escpos.capabilities import BaseProfile  # type: ignore[import-untyped]
-from escpos.printer import Dummy  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
 
 from nodes.ticket_printer import picture
 from nodes.ticket_printer.ticket import Ticket
+from nodes.ticket_printer.tidy_escpos import BaseProfile, Dummy
 
 RESET = b"\x1b@"
 # As little a printer's memory may be, one band fits: 72 bytes a row.

@@ -4,9 +4,8 @@ from typing import Any
 
 import usb.core  # type: ignore[import-untyped]
 import usb.util  # type: ignore[import-untyped]
-from escpos.exceptions import DeviceNotFoundError  # type: ignore[import-untyped]
-from escpos.printer import Usb  # type: ignore[import-untyped]
 
+from nodes.ticket_printer.tidy_escpos import DeviceNotFoundError, Usb
 from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalled
 
 _PIECE_BYTES = 4_096

@@ -16,8 +16,7 @@ from pathlib import Path
 from time import sleep
 from typing import Protocol
 
-from escpos.printer import File, Network  # type: ignore[import-untyped]
-
+from nodes.ticket_printer.tidy_escpos import File, Network
 from protocol.environment import WrongSetting
 
 CONNECT_TIMEOUT_S = 3.0

@@ -1,0 +1,31 @@
+"""What loading the dispenser's program leaves behind, and what it says where there is no room to load it."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.__main__ import main
+
+
+def test_a_start_leaves_nothing_among_the_temporary_files(tmp_path: Path) -> None:
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "import nodes.ticket_printer.app"], env=environ, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["ticket-printer"], ["ticket-printer", "--help"]])
+def test_without_room_for_its_temporary_files_the_program_says_so_and_asks_for_another_start(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_name: str) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nodes.__main__.importlib.import_module", full)
+    assert main(arguments) == 75
+    [said] = capsys.readouterr().err.splitlines()
+    assert said == "suivant-node ticket-printer: it cannot be loaded now: No space left on device."
