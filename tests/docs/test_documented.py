@@ -20,8 +20,9 @@ from hub.web.app import create_web
 from hub.web.parts import WebParts
 from nodes.__main__ import ROLES, _all_settings
 from nodes.__main__ import _parser as node_parser
+from nodes.ticket_printer.lights import Moment
 from protocol.environment import describe
-from protocol.messages import NodeWarning
+from protocol.messages import DISPENSER_LED_PIN, NodeWarning
 from protocol.topics import NodeTopic, Topics
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,19 @@ def test_every_route_is_documented(route):
 @pytest.mark.parametrize("warning", NodeWarning)
 def test_every_warning_of_a_node_is_documented(warning):
     assert f"`{warning}`" in DOCS
+
+
+def test_the_pin_of_the_dispensers_lamp_stands_where_a_site_is_configured():
+    configuration = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    example = (ROOT / "hub/example-site.yaml").read_text(encoding="utf-8")
+    for text in (configuration, example):
+        assert re.search(rf"\b{DISPENSER_LED_PIN}\b.*\blamp\b", text)
+
+
+def test_every_moment_of_the_dispensers_lamp_has_a_row():
+    told = (ROOT / "docs/dispenser.md").read_text(encoding="utf-8")
+    table = told.partition("| lamp | means |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    assert len(table.splitlines()) == len(Moment)
 
 
 @pytest.mark.parametrize("metric", sorted(metrics()))
