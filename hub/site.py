@@ -70,14 +70,17 @@ class Help(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A numbered counter. `number` is on its plaque; `place` is said where it is announced in another hall."""
+    """A numbered counter. `number` is on its plaque; `place` is said where it is announced in another hall.
+
+    `place` has at most 24 signs: one line of a call, which shrinks to half its size for them.
+    """
 
     name: Name
     number: Annotated[str, Meta(pattern=r"^[1-9][0-9]?$")]
     hall: Name
     serves: tuple[Name, ...]
     helps: tuple[Help, ...] = ()
-    place: str | None = None
+    place: Annotated[str, Meta(max_length=24)] | None = None
     confirms_arrivals: bool = False
 
 

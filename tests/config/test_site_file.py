@@ -131,6 +131,10 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ),
         ((12, "    hall: hal"), "12: services.papers.hall: this site has no hall 'hal'; did you mean 'hall'?"),
         ((15, "    number: 100"), "15: desks.desk-1.number: '100' should be a number from 1 to 99"),
+        (
+            (16, "    hall: hall\n    place: Rez-de-jardin de l’annexe"),
+            "17: desks.desk-1.place: 'Rez-de-jardin de l’annexe' should be a text of at most 24",
+        ),
         ((17, "    serves: [paper]"), "17: desks.desk-1.serves.1: this site has no service 'paper'; did you mean"),
         ((17, "    serves: []"), "17: desks.desk-1.serves: this desk serves nobody: name a service"),
         ((17, "    serves: papers"), "17: desks.desk-1.serves: this should be a list"),
