@@ -8,6 +8,7 @@ import pytest
 from nodes.display.draw import Text
 from nodes.display.layout.readable import magnification, unreadable
 from nodes.display.sizes import Screen
+from protocol.messages import Emergency
 from tests.display.scenes import (
     LANDSCAPE,
     PORTRAIT,
@@ -109,6 +110,14 @@ def test_a_screen_too_small_for_its_hall_says_so_with_the_distance_it_reads_to()
     assert said[0].startswith("too_small: call reads to 3.5 m, the farthest seat is at 12.0 m")
 
 
+LONG_EMERGENCY = Emergency(
+    title="Évacuation immédiate",
+    lines=(
+        "Sortez maintenant par la porte principale.",
+        "Ne courez pas et ne prenez rien.",
+        "Pas d’ascenseur, prenez l’escalier.",
+    ),
+)
 LONGEST = hall(
     calls=(call("W000", "12"), call("W888", "12"), call("W088", "10"), call("W080", "20", "1er étage")),
     waiting=tuple(service(letter, "Étrangers W", 888) for letter in "WMAC"),
@@ -128,6 +137,7 @@ LONGEST = hall(
         scene(hall=LONGEST, letters="W", announcement=announce("W000", "12")),
         scene(hall=LONGEST, letters="W", announcement=announce("W888", "88", place="1er étage")),
         scene(hall=LONGEST, letters="W", announcement=announce("W888", "8", place="2e étage, aile nord")),
+        scene(hall=hall(emergency=LONG_EMERGENCY)),
         scene(hall=hall(calls=(), waiting=()), letters="W"),
         scene(hall=None, town="Communauté d’agglomération du Val-de-Trois-Tilleuls"),
     ],
@@ -140,6 +150,7 @@ LONGEST = hall(
         "call",
         "call elsewhere",
         "call far away",
+        "emergency",
         "empty",
         "no data",
     ],

@@ -7,7 +7,13 @@ from protocol.messages import Emergency
 
 TITLE_EM = 250
 LINE_EM = 156
+# From line to line, in em; closer than the least, letters meet those of the next line.
+_STEP, _LEAST_STEP = 170 / LINE_EM, 1.02
+# Of a step: a sentence is nearer to its own second line than to the next sentence.
 _BETWEEN = 0.3
+# Sizes that are tried one after the other lie so far apart.
+_SMALLER = 12
+_UPRIGHT_WIDTH, _UPRIGHT_HEIGHT = 1080 - 2 * 56, 1060
 
 
 def draw_emergency(canvas: Canvas, emergency: Emergency) -> None:
@@ -29,17 +35,24 @@ def draw_emergency(canvas: Canvas, emergency: Emergency) -> None:
 
 def _draw_upright(canvas: Canvas, emergency: Emergency) -> None:
     canvas.icon("triangle-alert", 400, 96, 280, INK)
-    em = canvas.fit(emergency.title, Weight.BOLD, TITLE_EM, 1080 - 2 * 56)
+    em = canvas.fit(emergency.title, Weight.BOLD, TITLE_EM, _UPRIGHT_WIDTH)
     canvas.text(emergency.title, 540, 572, em, Weight.BOLD, INK, Align.CENTRE)
-    room = 1080 - 2 * 56
-    sentences = [canvas.wrap(line, Weight.SEMIBOLD, LINE_EM, room) for line in emergency.lines[:3]]
-    # A sentence is nearer to its own second line than to the next sentence.
-    gaps = sum(len(sentence) for sentence in sentences) + _BETWEEN * (len(sentences) - 1)
-    step = min(170.0, 1060 / max(1.0, gaps))
+    most, step, sentences = _fit_sentences(canvas, emergency.lines[:3])
     baseline = 780.0
     for sentence in sentences:
         for line in sentence:
-            em = canvas.fit(line, Weight.SEMIBOLD, LINE_EM, room)
+            em = canvas.fit(line, Weight.SEMIBOLD, most, _UPRIGHT_WIDTH)
             canvas.text(line, 56, baseline, em, Weight.SEMIBOLD, INK)
             baseline += step
         baseline += _BETWEEN * step
+
+
+def _fit_sentences(canvas: Canvas, sentences: tuple[str, ...]) -> tuple[int, float, list[list[str]]]:
+    """The largest em at which all their lines stand above the stripes, the step between these, and the lines."""
+    for em in range(LINE_EM, _SMALLER, -_SMALLER):
+        wrapped = [canvas.wrap(sentence, Weight.SEMIBOLD, em, _UPRIGHT_WIDTH) for sentence in sentences]
+        steps = sum(map(len, wrapped)) + _BETWEEN * (len(wrapped) - 1)
+        step = min(_STEP * em, _UPRIGHT_HEIGHT / max(1.0, steps))
+        if step >= _LEAST_STEP * em:
+            break
+    return em, step, wrapped
