@@ -166,6 +166,22 @@ def test_the_longest_data_stays_on_the_screen_and_off_its_neighbours(words, font
             assert not box.colliderect(other_box), (shape, other)
 
 
+@pytest.mark.parametrize(
+    ("town", "lines"),
+    [
+        (
+            "Communauté d’agglomération de Trois-Tilleuls-lès-Grandes-Œuvres",
+            ["Communauté d’agglomération de", "Trois-Tilleuls-lès-Grandes-Œuvres"],
+        ),
+        ("Communauté de communes du Val des Trois-Tilleuls", ["Communauté de communes", "du Val des Trois-Tilleuls"]),
+    ],
+)
+def test_upright_a_towns_long_name_is_two_lines_of_like_length(words, fonts, town, lines):
+    picture = laid_out(scene(town=town), PORTRAIT, words, fonts)
+    sizes = [text(picture, line).px for line in lines]
+    assert sizes[0] == sizes[1] >= 24
+
+
 def test_a_two_digit_desk_stays_inside_the_keyline(words, fonts):
     for desk in ("12", "20", "88", "100"):
         picture = laid_out(scene(announcement=announce("W088", desk)), LANDSCAPE, words, fonts)

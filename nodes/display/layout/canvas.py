@@ -215,6 +215,13 @@ def _fitted(em: float, wide: float, room: float) -> float:
     return em if wide <= max(room, 0) else em * max(room, 0) / wide
 
 
+def halves(text: str, wide: Callable[[str], float]) -> list[str]:
+    """The text in two lines, the wider of which is as narrow as can be; in one where it has no space."""
+    spaces = [place for place, sign in enumerate(text) if sign == " "]
+    splits = [[text[:place], text[place + 1 :]] for place in spaces]
+    return min(splits, key=lambda lines: max(map(wide, lines)), default=[text])
+
+
 def baseline_in(top: float, height: float, em: float) -> float:
     """The baseline that puts capitals in the middle of a height."""
     return top + height / 2 + em * CAPITAL_EM / 2

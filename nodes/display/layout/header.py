@@ -1,7 +1,7 @@
 """The strip above a call, and above everything on an upright screen: logo, town, clock."""
 
 from nodes.display.draw import Align, Weight
-from nodes.display.layout.canvas import Canvas
+from nodes.display.layout.canvas import Canvas, halves
 from nodes.display.layout.scene import Scene
 from nodes.display.palette import PAPER
 
@@ -26,8 +26,9 @@ def _draw_upright(canvas: Canvas, scene: Scene) -> None:
     canvas.logo(40, 50, 104)
     canvas.text(scene.clock, 1040, 147, CLOCK_UPRIGHT_EM, Weight.SEMIBOLD, PAPER, Align.RIGHT)
     width = 1040 - canvas.width_of(scene.clock, Weight.SEMIBOLD, CLOCK_UPRIGHT_EM) - 52 - 164
-    lines = canvas.wrap(scene.town, Weight.MEDIUM, TOWN_UPRIGHT_EM, width)
-    lines = [lines[0], " ".join(lines[1:])] if len(lines) > 1 else lines
+    lines = [scene.town]
+    if canvas.width_of(scene.town, Weight.MEDIUM, TOWN_UPRIGHT_EM) > width:
+        lines = halves(scene.town, lambda line: canvas.width_of(line, Weight.MEDIUM, TOWN_UPRIGHT_EM))
     em = min(canvas.fit(line, Weight.MEDIUM, TOWN_UPRIGHT_EM, width) for line in lines)
     first = 138 if len(lines) > 1 else 112
     for row, line in enumerate(lines):

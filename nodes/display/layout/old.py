@@ -1,7 +1,7 @@
 """The band that says that what is shown may be old."""
 
 from nodes.display.draw import Weight
-from nodes.display.layout.canvas import Canvas
+from nodes.display.layout.canvas import Canvas, halves
 from nodes.display.layout.scene import Scene, clock, local_in
 from nodes.display.palette import AMBER, INK
 from nodes.display.words import Words
@@ -40,7 +40,7 @@ def _fit_running(canvas: Canvas, text: str, room: float) -> float:
 def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
     canvas.band(1376, AMBER)
     x, room = 48, 1080 - 2 * 48
-    lines = _halves(canvas, since)
+    lines = halves(since, lambda line: canvas.running_width(line, Weight.SEMIBOLD, OFFLINE_EM))
     canvas.icon("wifi-off", 1032 - 160, 1404, 160, INK)
     em = min(_fit_running(canvas, line, room) for line in lines)
     baseline = 1528.0
@@ -51,12 +51,3 @@ def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
     for line in canvas.wrap(ask, Weight.MEDIUM, SECOND_EM, room):
         canvas.text(line, x, baseline, SECOND_EM, Weight.MEDIUM, INK)
         baseline += 78
-
-
-def _halves(canvas: Canvas, text: str) -> list[str]:
-    """The text in two lines, the longer of which is as short as can be."""
-    spaces = [place for place, sign in enumerate(text) if sign == " "]
-    if not spaces:
-        return [text]
-    splits = [[text[:place], text[place + 1 :]] for place in spaces]
-    return min(splits, key=lambda lines: max(canvas.running_width(line, Weight.SEMIBOLD, OFFLINE_EM) for line in lines))
