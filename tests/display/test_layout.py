@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from nodes.display.draw import Fill, Icon, Rounded, Text, Ticket
+from nodes.display.draw import Arrow, Fill, Icon, Rounded, Text, Ticket
 from nodes.display.layout import Scene
 from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST
 from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER
@@ -319,6 +319,32 @@ def test_no_text_is_too_small_to_be_read_however_many_wait(words, fonts, screen)
     least_px = 27 * min(screen.width, screen.height) / 1080
     assert [shape.text for shape in picture if isinstance(shape, Text) and shape.text and shape.px < least_px] == []
     assert [shape.text for shape in picture if isinstance(shape, Text)].count("120") >= 1
+
+
+# The smallest screens for their halls that are still read, and smaller ones.
+SMALL = [Screen(1920, 1080, *each) for each in ((40, 5), (40, 6), (43, 8), (32, 8))]
+
+
+@pytest.mark.parametrize("screen", [*SCREENS, *FAR, *SMALL])
+@pytest.mark.parametrize("offline_s", [None, 25])
+def test_a_letter_and_how_many_wait_are_never_read_as_a_number(words, fonts, screen, offline_s):
+    shown = hall(calls=(), waiting=(service("W", "Urbanisme", 128), service("M", "Accueil", 12)))
+    picture = laid_out(scene(hall=shown, letters="WM", offline_s=offline_s), screen, words, fonts)
+    for letter, count in (("W", "128"), ("M", "12")):
+        left, right = text(picture, letter), text(picture, count)
+        assert left.px == right.px
+        # In a number the digits follow after 0.2 em.
+        assert ink(right, fonts).left - ink(left, fonts).right >= 0.55 * left.px
+
+
+@pytest.mark.parametrize("screen", [*SCREENS, *FAR, *SMALL])
+def test_the_arrow_of_a_row_stands_clear_of_number_and_plaque_however_large_they_are(words, fonts, screen):
+    shown = hall(calls=(call("W088", "12"), call("W031", "7")))
+    picture = laid_out(scene(hall=shown, letters="W"), screen, words, fonts)
+    arrow = [shape.box for shape in picture if isinstance(shape, Arrow)][-1]
+    plaque = [shape.box for shape in picture if isinstance(shape, Rounded) and shape.colour == ACCENT][-1]
+    assert plaque.x - arrow.right >= 30
+    assert arrow.x - ink(text(picture, "031"), fonts).right >= 20
 
 
 def test_desk_plaques_are_the_only_accent_on_the_screen(words, fonts):

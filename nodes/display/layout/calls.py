@@ -15,6 +15,8 @@ TITLE_EM = 54
 SECOND_EM = 100
 NEWEST_HEIGHT, ROW_HEIGHT, GAP = 250, 166, 12
 _PLACE_ON_PLAQUE_EM = 40
+# A row's arrow comes no nearer to its plaque.
+_ARROW_GAP = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,12 @@ def _draw_newest(canvas: Canvas, plan: ListPlan, letters: str, call: Call, *, ol
 def draw_row(canvas: Canvas, plan: ListPlan, letters: str, call: Call, top: float, magnify: float = 1.0) -> None:
     height = ROW_HEIGHT * magnify
     canvas.row((plan.left, top, plan.width, height), 24, INK_2)
-    em = canvas.fit_number(call.number, letters, ROW_EM * magnify, plan.arrow_x - 64 - plan.number_x)
+    plaque = (plan.desk_x - 103 * magnify, top + 12, 206 * magnify, height - 24)
+    arrow_left = min(plan.arrow_x - 39, plaque[0] - _ARROW_GAP - 80)
+    em = canvas.fit_number(call.number, letters, ROW_EM * magnify, arrow_left - 25 - plan.number_x)
     canvas.number(call.number, plan.number_x, baseline_in(top, height, em), em, PAPER)
     middle = top + height / 2
-    canvas.arrow((plan.arrow_x - 39, middle - 32, 80, 64), 18, PAPER)
-    plaque = (plan.desk_x - 103 * magnify, top + 12, 206 * magnify, height - 24)
+    canvas.arrow((arrow_left, middle - 32, 80, 64), 18, PAPER)
     canvas.plaque(plaque, 20, 0, 5)
     _draw_desk(canvas, call, plaque, DESK_EM * magnify, 16)
 

@@ -11,6 +11,10 @@ from protocol.messages import Waiting
 COUNT_EM = 138
 NAME_EM = 54
 LEAST_NAME_EM = 28
+# Least room between letter and count, in em: with 0.2, as in a number, they would be read as one.
+LETTER_GAP_EM = 0.6
+# From the letter's left edge to its service's name, in em of the letter: past a W.
+_NAME_X_EM = 149 / COUNT_EM
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,27 @@ def draw_waiting(
         return
     canvas.text(words.waiting, plan.left, plan.top - 25, NAME_EM, Weight.MEDIUM, PAPER)
     canvas.icon("users", plan.right - 60, plan.top - 72, 60, PAPER)
+    step, em = plan.step * magnify, _fit_counts(canvas, plan, services, COUNT_EM * magnify)
     for place, service in enumerate(services):
-        _draw_service(canvas, plan, service, plan.top + place * plan.step * magnify, magnify)
+        _draw_service(canvas, plan, service, plan.top + place * step, step, em)
 
 
-def _draw_service(canvas: Canvas, plan: WaitingPlan, service: Waiting, top: float, magnify: float) -> None:
-    step, em = plan.step * magnify, COUNT_EM * magnify
+def _fit_counts(canvas: Canvas, plan: WaitingPlan, services: tuple[Waiting, ...], em: float) -> float:
+    """One size for all letters and counts, at which each count stands clear of its letter."""
+    wide = max(
+        canvas.width_of(service.letter, Weight.SEMIBOLD, em) + canvas.width_of(str(service.count), Weight.SEMIBOLD, em)
+        for service in services
+    )
+    return em * min(1.0, (plan.right - plan.left) / (wide + LETTER_GAP_EM * em))
+
+
+def _draw_service(canvas: Canvas, plan: WaitingPlan, service: Waiting, top: float, step: float, em: float) -> None:
     canvas.rule((plan.left, top, plan.right - plan.left, 3), LINE)
     baseline = baseline_in(top, step, em)
     canvas.text(service.letter, plan.left, baseline, em, Weight.SEMIBOLD, PAPER)
     count = str(service.count)
     canvas.text(count, plan.right, baseline, em, Weight.SEMIBOLD, PAPER, Align.RIGHT)
-    name_x = plan.left + 149 * magnify
+    name_x = plan.left + _NAME_X_EM * em
     room = plan.right - name_x - canvas.width_of(count, Weight.SEMIBOLD, em) - 20
     name_em = canvas.fit(service.name, Weight.MEDIUM, NAME_EM, room)
     # Letter and count are what matters; a name nobody can read says nothing.
