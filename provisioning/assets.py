@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from fontTools.merge import Merger
+from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,11 +154,26 @@ def build_fonts() -> None:
     """pygame and Pillow take TTF, made from the web's own files so that all draw the same shapes."""
     with built(NODES / "fonts") as fonts:
         for weight in WEIGHTS:
-            # Without this a font holds the moment of its making, and no two builds are alike.
-            with TTFont(woff2(weight), recalcTimestamp=False) as font:
-                font.flavor = None
-                font.save(fonts / f"Lexend-{weight}.ttf")
+            save_joined(woff2(weight), woff2(weight, "latin-ext"), fonts / f"Lexend-{weight}.ttf")
         copy_licence("@fontsource/lexend", fonts / "LICENSE")
+
+
+def save_joined(first: Path, second: Path, into: Path) -> None:
+    """Saves as TTF the first font, with the signs that only the second has: Ÿ stands in another file than É."""
+    with TTFont(first) as font, TTFont(second) as more, TemporaryDirectory() as folder:
+        made = font["head"].created, font["head"].modified
+        only_second = Subsetter(Options(layout_features=["kern"]))
+        only_second.populate(unicodes=more.getBestCmap().keys() - font.getBestCmap().keys())
+        only_second.subset(more)
+        parts = [Path(folder) / "first.ttf", Path(folder) / "second.ttf"]
+        for each, part in zip((font, more), parts, strict=True):
+            each.flavor = None
+            each.save(part)
+        joined = Merger().merge(parts)
+        # Else a font holds the moment of its making, and no two builds are alike.
+        joined.recalcTimestamp = False
+        joined["head"].created, joined["head"].modified = made
+        joined.save(into)
 
 
 def woff2(weight: int, subset: str = "latin") -> Path:

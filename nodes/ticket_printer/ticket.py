@@ -1,11 +1,11 @@
 """What a ticket says, in words: from the hub's answer to the lines a visitor reads. Pure."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from nodes.signs import in_lexend, shown
 from nodes.ticket_printer.words import Words
 from protocol.messages import TicketPrinterConfig, TicketReply
 
@@ -151,23 +151,8 @@ def range_words(wait_min: tuple[int, int], words: Words) -> str:
 
 
 def printable(text: str) -> str:
-    """The text in signs that both the font and the printer's Western code page have, on one line.
-
-    What they lack loses its accent, else becomes `?`: a name with a hole is still read, a wrong sign is not.
-    """
-    spaced = text.replace("\u202f", "\u00a0").replace("\u2011", "-")
-    return " ".join("".join(_printable(sign) for sign in spaced).split(" "))
-
-
-def _printable(sign: str) -> str:
-    if sign in "\r\n\t":
-        return " "
-    if not sign.isprintable() and sign != "\u00a0":
-        return ""
-    if _in_code_page(sign):
-        return sign
-    plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if _in_code_page(part))
-    return plain or "?"
+    """The text in signs that both the font and the printer's Western code page have, on one line."""
+    return shown(text, lambda sign: in_lexend(sign) and _in_code_page(sign))
 
 
 def _in_code_page(sign: str) -> bool:

@@ -1,5 +1,6 @@
 """What a ticket says."""
 
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -84,7 +85,10 @@ def test_a_number_is_letter_and_digits(number: str, parts: tuple[str, str]) -> N
     ("given", "shown"),
     [
         ("Élève çà où œuvre € N° « »", "Élève çà où œuvre € N° « »"),
+        ("L’HAŸ-LES-ROSES, Šibenik", "L’HAŸ-LES-ROSES, Šibenik"),
+        (normalize("NFD", "Besançon, État civil"), "Besançon, État civil"),
         ("Łódź", "?ódz"),
+        ("5 ‰", "5 ?"),
         ("10\u202f%", "10\u00a0%"),
         ("deux\nlignes\x1b@", "deux lignes@"),
     ],

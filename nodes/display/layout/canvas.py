@@ -4,6 +4,7 @@ The reference is a 55-inch screen of 1920 × 1080, or the same upright; a unit i
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import groupby
 
 from nodes.display.draw import (
@@ -26,6 +27,7 @@ from nodes.display.draw import (
 )
 from nodes.display.palette import ACCENT, PAPER
 from nodes.display.sizes import CAPITAL_EM, Screen
+from nodes.signs import in_lexend, shown
 
 # The advance width in pixels of a text in a weight at an em of so many pixels.
 Measure = Callable[[str, Weight, int], int]
@@ -41,11 +43,11 @@ LETTERS_MOST = 40
 DIGIT_SLOT_EM = 0.66
 
 
+# Each text of a picture is asked for again whenever it is measured and drawn.
+@lru_cache(maxsize=512)
 def printable(text: str) -> str:
     """What a font can draw of a text, and no more of it than could ever be read."""
-    # Lexend has one no-break space, the wide one.
-    spaced = text[:TEXT_MOST].replace("\u202f", "\u00a0")
-    return "".join(sign for sign in spaced if sign.isprintable() or sign == "\u00a0")
+    return shown(text[:TEXT_MOST], in_lexend)
 
 
 def split_number(number: str) -> tuple[str, str]:
