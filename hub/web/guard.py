@@ -69,7 +69,8 @@ class Guard:
         if refused:
             await self._refuse(scope, receive, send, 403, "foreign_request", refused)
             return
-        scope = placed(scope, headers, self._reached)
+        # In place: what stands around the guard reads there which route was found behind it.
+        scope.update(placed(scope, headers, self._reached))
         path = path_of(scope)
         if path is None:
             await self._elsewhere(scope, receive, send)
@@ -190,16 +191,16 @@ def names_this_machine(host: str, scope: Scope) -> bool:
     return is_loopback(name)
 
 
-def placed(scope: Scope, headers: Headers, reached: Reached) -> Scope:
-    """The request as it was before the proxy: the browser's address, the scheme, and where the hub's paths begin."""
+def placed(scope: Scope, headers: Headers, reached: Reached) -> dict[str, Any]:
+    """What was otherwise before the proxy: the browser's address, the scheme, and where the hub's paths begin."""
     if not reached.origin:
-        return scope
+        return {}
     own: dict[str, Any] = {"root_path": reached.path}
     if headers["host"].lower() == reached.host:
         own["client"] = (behind(_peer(scope), headers.getlist("x-forwarded-for"), reached), 0)
         if reached.by_tls:
             own["scheme"] = {"http": "https", "ws": "wss"}.get(scope["scheme"], scope["scheme"])
-    return {**scope, **own}
+    return own
 
 
 def behind(peer: str, forwarded: list[str], reached: Reached) -> str:

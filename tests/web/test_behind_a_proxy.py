@@ -142,6 +142,15 @@ def test_an_operators_check_on_this_machine_asks_the_hub_itself(server: Served) 
         assert client.get(f"{BASE}/metrics", headers=machine).status_code == 200
 
 
+def test_requests_are_measured_by_the_pattern_of_their_route_there_too(server: Served, outside: httpx.Client) -> None:
+    cookie = {"Cookie": log_in(outside).partition(";")[0]}
+    assert outside.get(f"{BASE}/api/v1/desks/desk-4", headers=cookie).status_code == 200
+    with httpx.Client(base_url=server.address, trust_env=False) as client:
+        machine = {"Authorization": f"Bearer {server.stand.new_machine(Role.METRICS)}"}
+        counted = client.get(f"{BASE}/metrics", headers=machine).text
+    assert 'suivant_http_requests_total{route="/api/v1/desks/{desk}",status="200"} 1.0' in counted
+
+
 @pytest.mark.parametrize(
     "origin", ["http://accueil.ville.example", "https://evil.example", "https://accueil.ville.example:444", "null"]
 )
