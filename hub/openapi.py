@@ -36,6 +36,8 @@ def openapi() -> str:
         broker_reached=nothing,
         list_state=nothing,
         push=nothing,
-        gate=Gate(SessionBook(limits), log_in=nothing, token=nothing, new_token=nothing, limits=limits),
+        gate=Gate(
+            SessionBook(limits), log_in=nothing, refused=nothing, token=nothing, new_token=nothing, limits=limits
+        ),
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

@@ -39,7 +39,14 @@ class Entrance:
         limits = Limits.of(site.login)
         book = SessionBook(limits)
         login = Login(directory=directory, local=self._local, now_ms=now_ms, metrics=metrics)
-        self.gate = Gate(book=book, log_in=login.log_in, token=self._token, new_token=new_token, limits=limits)
+        self.gate = Gate(
+            book=book,
+            log_in=login.log_in,
+            refused=login.refused,
+            token=self._token,
+            new_token=new_token,
+            limits=limits,
+        )
         self._keeper = Keeper(engine, site.name, book, do, now_ms)
         self._recheck = Recheck(
             directory=directory, local=self._local_person, book=book, do=do, now_ms=now_ms, metrics=metrics

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hub.auth.people import MachineToken, Person
+from hub.auth.people import MachineToken, Person, Reason
 from hub.auth.sessions import Limits, SessionBook
 
 
@@ -11,12 +11,13 @@ from hub.auth.sessions import Limits, SessionBook
 class Gate:
     """`log_in` takes the account, the password and the address it comes from; it blocks, for seconds where the
     directory is slow, and raises LoginRefused. `token`: the machine that this bearer token is of, None where it is of
-    none; a short read of the database, so it blocks too. Both raise a DatabaseFault where that is away. `new_token`:
-    what a new session's cookie holds.
+    none; a short read of the database, so it blocks too. Both raise a DatabaseFault where that is away. `refused` is
+    told of who was turned away without `log_in`. `new_token`: what a new session's cookie holds.
     """
 
     book: SessionBook
     log_in: Callable[[str, str, str], Person]
+    refused: Callable[[Reason], None]
     token: Callable[[str], MachineToken | None]
     new_token: Callable[[], str]
     limits: Limits

@@ -61,12 +61,16 @@ class Login:
         try:
             person = self._admit(one_spelling(account), password, address)
         except LoginRefused as refused:
-            self._metrics.login(refused.reason)
-            log.info("login.refused", reason=refused.reason)
+            self.refused(refused.reason)
             raise
         self._metrics.login("local" if person.local else "directory")
         log.info("login.done", local=person.local)
         return person
+
+    def refused(self, reason: Reason) -> None:
+        """Counts and logs one who did not come in, whoever said no."""
+        self._metrics.login(reason)
+        log.info("login.refused", reason=reason)
 
     def _admit(self, account: str, password: str, address: str) -> Person:
         if not (may_be_account(account) and may_be_password(password)):

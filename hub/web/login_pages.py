@@ -95,6 +95,7 @@ class LoginPages:
     async def _person(self, account: str, password: str, address: str) -> Person:
         """Raises LoginRefused."""
         if self._threads.statistics().tasks_waiting >= LOGINS_IN_WAIT:
+            self._gate.refused(Reason.AWAY)
             raise LoginRefused(Reason.AWAY)
         return await to_thread.run_sync(partial(self._gate.log_in, account, password, address), limiter=self._threads)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from hub.auth.roles import Role
 from hub.database.faults import DatabaseLocked
@@ -138,6 +139,24 @@ def test_a_directory_that_hangs_holds_up_no_page(server: Served, stand: Stand, b
         stand.directory.answering.set()
         for each in tries:
             each.join()
+
+
+def logins(server: Served, result: str) -> float:
+    with client_of(server, Role.ADMINISTRATOR) as administrator:
+        counted = re.search(rf'suivant_logins_total{{result="{result}"}} (\S+)', administrator.get("/metrics").text)
+    assert counted is not None
+    return float(counted[1])
+
+
+def test_who_finds_the_waiting_room_full_is_counted_and_logged_like_any_other(
+    server: Served, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.login_pages.LOGINS_IN_WAIT", 0)
+    before = logins(server, "away")
+    with capture_logs() as logs:
+        assert log_in(browser).status_code == 503
+    assert logins(server, "away") == before + 1
+    assert {"event": "login.refused", "reason": "away", "log_level": "info"} in logs
 
 
 def test_each_login_has_a_token_of_its_own_and_ends_the_one_before(browser: httpx.Client, stand: Stand) -> None:
