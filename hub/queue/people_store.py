@@ -4,11 +4,12 @@ from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, exists, insert, literal_column, select, update
 
-from hub.database.tables import AgentRow, LoginSessionRow
+from hub.database.tables import AccountRow, AgentRow, LoginSessionRow
 from hub.queue.store import DESK, ID, SITE, desk, event
 
 session: Any = LoginSessionRow.__table__
 agent: Any = AgentRow.__table__
+account: Any = AccountRow.__table__
 
 # The counter without a day of the sessions' ids.
 SESSION_IDS = "session"
@@ -25,6 +26,10 @@ OPEN_OF_ACCOUNT: Executable = (
     select(session.c.id)
     .where(session.c.site == SITE, session.c.account == _ACCOUNT, _IS_OPEN)
     .order_by(session.c.seen_ms.desc(), session.c.id.desc())
+)
+# A command line that is ending it this very moment is waited for: else both would find the other not there yet.
+END_OF_ACCOUNT: Executable = (
+    select(account.c.ended_ms).where(account.c.site == SITE, account.c.account == _ACCOUNT).with_for_update(read=True)
 )
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)

@@ -163,7 +163,7 @@ class NumbersUsedUp(Refusal):
 
 
 class Unknown(Refusal):
-    """No such desk, service, ticket or node at this site."""
+    """No such desk, service, ticket, node or local account at this site."""
 
     code = "unknown"
 

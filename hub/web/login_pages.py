@@ -13,7 +13,7 @@ from hub.auth.sessions import Session, hash_token
 from hub.database.faults import DatabaseFault
 from hub.failures import HubFault
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
-from hub.queue.requests import Origin, SessionAnswer, Source
+from hub.queue.requests import Origin, RefusedAnswer, SessionAnswer, Source
 from hub.web.door import cookie_name
 from hub.web.parts import WebParts
 from hub.web.words import environment, say
@@ -100,7 +100,7 @@ class LoginPages:
         return await to_thread.run_sync(partial(self._gate.log_in, account, password, address), limiter=self._threads)
 
     async def _open(self, person: Person) -> str:
-        """The new session's token."""
+        """The new session's token. Raises LoginRefused."""
         token = self._gate.new_token()
         opened = OpenSession(
             origin=self._origin(person.account),
@@ -111,6 +111,10 @@ class LoginPages:
             local=person.local,
         )
         answer = await self._parts.do(opened)
+        if isinstance(answer, RefusedAnswer):
+            # The local account was ended since its password was judged.
+            self._gate.refused(Reason.WRONG)
+            raise LoginRefused(Reason.WRONG)
         if not isinstance(answer, SessionAnswer):
             raise TypeError(f"a session was not opened: {answer}")
         now_ms = self._parts.now_ms()

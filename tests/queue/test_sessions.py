@@ -157,6 +157,17 @@ def end_past_the_writer(queue, account):
         end_account(connection, queue.site.name, account, queue.now_ms)
 
 
+def test_nobody_comes_in_by_a_local_account_that_was_ended_while_they_logged_in(queue):
+    end_past_the_writer(queue, "secours")
+    origin = Origin(Source.PAGE, "secours", queue.new_id())
+    login = OpenSession(origin=origin, token_hash="late", account="secours", name="-", roles=("agent",), local=True)
+    refused(queue.do(login), "unknown")
+    assert sessions(queue) == []
+    assert queue.table("ticket_event") == []
+    log_in(queue, "secours", "A namesake of the directory")
+    assert len(sessions(queue)) == 1
+
+
 def test_whoever_was_ended_past_the_writer_is_signed_off_and_nobody_else(queue):
     log_in(queue, local=True)
     idle, kept = log_in(queue, "boris", "Boris Petit"), log_in(queue, "chloe", "Chloé Roux", local=True)

@@ -9,9 +9,11 @@ from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from hub.auth.account_store import end_account
+from hub.auth.people import Person
 from hub.auth.roles import Role
 from tests.auth.small_directory import SmallDirectory
-from tests.security.town import PASSWORD, Town, log_in
+from tests.security.town import EMERGENCY_PASSWORD, PASSWORD, Town, log_in
 from tests.web.stand import ANSWER_LIMIT_S, COOKIE
 
 WRONG = "mauvais mot de passe"
@@ -101,6 +103,27 @@ def test_a_stolen_cookie_ends_with_its_session(town: Town, minutes: int) -> None
     token = town.stand.log_in(Role.AGENT)
     town.clock.turn(minutes=minutes)
     assert opens(town, token) == {303, 401}
+
+
+def test_who_is_logging_in_while_their_local_account_is_ended_does_not_come_in(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.add_local("astreinte", Role.SUPERVISOR)
+    judge = town.stand._login.log_in
+
+    def ended_behind_it(account: str, password: str, address: str) -> Person:
+        person = judge(account, password, address)
+        with town.stand.engine.execution_options(write=True).begin() as connection:
+            assert end_account(connection, town.stand.site.name, account, town.clock.now_ms()) == 0
+        return person
+
+    monkeypatch.setattr(town.stand._login, "log_in", ended_behind_it)
+    before = town.open_session_count()
+    with town.browser() as browser:
+        answer = log_in(browser, "astreinte", EMERGENCY_PASSWORD)
+        assert answer.status_code == 401
+        assert COOKIE not in browser.cookies
+    assert town.open_session_count() == before
 
 
 def test_who_logs_out_ends_no_other_session(town: Town) -> None:

@@ -20,7 +20,12 @@ SESSIONS_MOST = 20
 
 
 def open_session(work: Work, command: OpenSession) -> SessionAnswer:
-    """A local account is for when the directory is away: each use of it stands in the journal."""
+    """A local account is for when the directory is away: each use of it stands in the journal.
+
+    One that was ended since its password was judged lets nobody in.
+    """
+    if command.local and _has_ended(work, command.account):
+        raise Unknown("local account", command.account)
     for (surplus,) in work.rows(people_store.OPEN_OF_ACCOUNT, account=command.account)[SESSIONS_MOST - 1 :]:
         _end(work, surplus, EndReason.ENDED)
     session = work.counter("", people_store.SESSION_IDS)
@@ -108,6 +113,10 @@ def _session(work: Work, session: int) -> tuple[str, int | None]:
         raise Unknown("session", str(session))
     account, ended_ms = rows[0]
     return account, ended_ms
+
+
+def _has_ended(work: Work, account: str) -> bool:
+    return any(ended_ms is not None for (ended_ms,) in work.rows(people_store.END_OF_ACCOUNT, account=account))
 
 
 def _end(work: Work, session: int, reason: EndReason) -> None:
