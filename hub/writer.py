@@ -2,7 +2,9 @@
 
 The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then hands on what
 follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets
-a database error takes its batch back, and the batch is run again one by one, so that its failure is its own.
+a database error takes its batch back, and the batch is run again one by one, so that its failure is its own. One that
+stood alone and lost its connection is run once more too: its commit may have become durable, then its id gives the
+first answer, and nobody is told that nothing changed.
 """
 
 import queue
@@ -205,7 +207,7 @@ class Writer:
     def _may_wait(self, task: Task) -> bool:
         return time.monotonic() - task.since_s < LATER_WAITS_S
 
-    def _do(self, tasks: Sequence[Task], *, gives_way: bool = False) -> None:
+    def _do(self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False) -> None:
         started = time.perf_counter()
         try:
             connection = self._begin()
@@ -220,7 +222,7 @@ class Writer:
             self._later.extendleft(tasks)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
-            self._take_back(tasks, error)
+            self._take_back(tasks, error, again=again)
             return
         _call(self._after_commit, committed)
         for task, done in zip(tasks, committed, strict=True):
@@ -256,9 +258,9 @@ class Writer:
             if isinstance(done.answer, RefusedAnswer) and done.outcome is Outcome.REFUSED:
                 self._metrics.refused(done.answer.code)
 
-    def _take_back(self, tasks: Sequence[Task], error: Exception) -> None:
+    def _take_back(self, tasks: Sequence[Task], error: Exception, *, again: bool) -> None:
         self._recover(error)
-        if len(tasks) == 1:
+        if len(tasks) == 1 and (again or not self._may_stand_unanswered(tasks[0])):
             self._fail(tasks[0], error)
             return
         try:
@@ -269,7 +271,11 @@ class Writer:
                 self._fail(task, fault)
             return
         for task in tasks:
-            self._do([task])
+            self._do([task], again=True)
+
+    def _may_stand_unanswered(self, task: Task) -> bool:
+        """Whether the commit may have become durable and its answer lost, and a second run would give that answer."""
+        return self._connection is None and task.command.origin.request is not None
 
     def _fail(self, task: Task, error: Exception) -> None:
         fault = failure_of(error, self._engine)

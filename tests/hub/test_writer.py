@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from hub.database.engine import open_engine, open_writer_connection
 from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
+from hub.database.statements import Connection
 from hub.failures import HubFault
 from hub.metrics import Metrics
 from hub.outbox import Outbox
@@ -186,7 +187,7 @@ def test_a_refused_command_does_not_disturb_its_batch(stand):
     assert stand.batches == [3]
 
 
-def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_when_it_is_asked_again(stand):
+def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_from_what_was_written(stand):
     stand.start()
     stand.do(stand.issue())
     connection = stand.writer._connection
@@ -199,12 +200,47 @@ def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_when_it_
 
     connection.commit = commit_and_lose
     asked = stand.issue()
-    assert isinstance(stand.do(asked), DatabaseFault), "nobody is told yes"
-    again = Asked(asked.command)
-    answer = stand.do(again)
-    assert isinstance(answer, TicketAnswer)
+    answer = stand.do(asked)
+    assert isinstance(answer, TicketAnswer), "nobody is told that nothing changed, and asks for a second one"
+    assert stand.do(Asked(asked.command)) == answer
     assert stand.losses == 1
     assert stand.codes().count(asked.command.code) == 1
+
+
+def test_a_connection_that_is_lost_again_and_again_fails_the_command_and_ends(stand, monkeypatch):
+    stand.start()
+    stand.do(stand.issue())
+    tries = 0
+
+    def lose(connection: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        connection.raw.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Connection, "commit", lose)
+        asked = stand.issue()
+        assert isinstance(stand.do(asked), DatabaseFault)
+    assert tries == 2
+    assert isinstance(stand.do(Asked(asked.command)), TicketAnswer)
+
+
+def test_a_job_that_lost_its_connection_is_not_done_twice(stand):
+    """It has no id by which the second time would be known as one."""
+    stand.start()
+    stand.do(stand.issue())
+    connection, commit = stand.writer._connection, stand.writer._connection.commit
+
+    def commit_and_lose() -> None:
+        commit()
+        connection.raw.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    connection.commit = commit_and_lose
+    job = Asked(SweepOutbox(origin=Origin(Source.JOB, "outbox"), up_to=1))
+    assert isinstance(stand.do(job), DatabaseFault)
+    assert stand.batches == [1]
 
 
 def test_a_whole_batch_whose_commit_was_lost_is_answered_from_what_was_written(stand):
@@ -253,9 +289,7 @@ def test_a_postgresql_that_ends_the_connection_is_found_again_by_itself(postgres
         pid = stand.writer._connection.raw.info.backend_pid
         with engine.connect() as connection:
             connection.execute(text(f"select pg_terminate_backend({pid})"))
-        asked = stand.issue()
-        assert isinstance(stand.do(asked), DatabaseFault)
-        assert isinstance(stand.do(Asked(asked.command)), TicketAnswer), "the node asks again, and is answered"
+        assert isinstance(stand.do(stand.issue()), TicketAnswer)
     assert stand.losses == 2
     assert len(stand.codes()) == 3
     stand.writer.stop()
