@@ -56,6 +56,8 @@ TICK_S = 1.0
 # An answer that comes later than this answers nobody.
 REPLY_EXPIRY_S = 30
 INBOX_MOST = 5_000
+# Telemetry comes each minute and with each change. A topic that says more floods, and loses its own messages alone.
+SAID_MOST, SAID_WITHIN_MS = 20, 10_000
 # A node that sends nothing but nonsense fills a counter, and no disk.
 BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
 # What the hub hears of every node, its own echo, and nothing of other sites.
@@ -126,8 +128,14 @@ class Broker:
         self._online: dict[str, Role] = {}
         self._warnings: dict[str, frozenset[str]] = {}
         self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
+        # When each topic of a node said something; all that is no node's here shares one.
+        told = (NodeTopic.STATUS, NodeTopic.TELEMETRY)
+        topics = [self._topics.node(node, topic) for node in self._nodes for topic in told]
+        self._said_ms: dict[str, deque[int]] = {topic: deque(maxlen=SAID_MOST) for topic in topics}
+        self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
+        self._arrived_ms: int | None = None
         self._beat_at_ms = 0
         self._beaten_ms = monotonic_ms()
         self._request_suffix = f"/{NodeTopic.REQUEST}"
@@ -158,15 +166,28 @@ class Broker:
 
     def _deliver(self, event: LinkEvent) -> None:
         """On paho's thread: only puts into a queue."""
-        if isinstance(event, Incoming) and event.topic.endswith(self._request_suffix):
+        if not isinstance(event, Incoming):
+            # That the link is up or down comes in however many messages stand before it.
+            self._inbox.put(event)
+            return
+        self._arrived_ms = event.arrived_ms
+        if event.topic.endswith(self._request_suffix):
             try:
                 self._put(partial(self._task, event))
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
-            return
-        # That the link is up or down comes in however many messages stand before it.
-        if not isinstance(event, Incoming) or self._inbox.qsize() < INBOX_MOST:
+        elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
             self._inbox.put(event)
+        else:
+            self._bad(BadReason.TOO_MANY, event.topic, f"more than {SAID_MOST} messages in {SAID_WITHIN_MS // 1000} s")
+
+    def _may_say(self, topic: str) -> bool:
+        now_ms, said_ms = monotonic_ms(), self._said_ms.get(topic, self._said_by_strangers_ms)
+        has_said_much = len(said_ms) == SAID_MOST and now_ms - said_ms[0] < SAID_WITHIN_MS
+        if has_said_much or self._inbox.qsize() >= INBOX_MOST:
+            return False
+        said_ms.append(now_ms)
+        return True
 
     # --- requests: on the writer's thread -------------------------------------------------------------------------
 
@@ -344,6 +365,8 @@ class Broker:
 
     def _tick(self) -> None:
         now_ms = monotonic_ms()
+        if self._arrived_ms is not None:
+            self._heartbeat.arrived(self._arrived_ms)
         for action in self._heartbeat.tick(now_ms):
             match action:
                 case SendEcho(count):

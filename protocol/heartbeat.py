@@ -41,7 +41,9 @@ class Heartbeat:
     """A program's own echo through the broker.
 
     Feed it what the link says and a tick at least each second. It asks for one reconnect when echoes stay away although
-    the link says it is connected, and for an exit when the new connection is no better. It knows nothing of the hub.
+    the link says it is connected, and for an exit when the new connection is no better. Where it is told of other
+    messages, it asks for no exit while such still come: the link works, and somebody floods it. It knows nothing of the
+    hub.
     """
 
     now_ms: int
@@ -50,6 +52,7 @@ class Heartbeat:
     _send_at_ms: int = 0
     _count: int = 0
     _reconnected_for_echo: bool = False
+    _arrived_ms: int | None = None
 
     def __post_init__(self) -> None:
         self._heard_ms = self.now_ms
@@ -70,6 +73,10 @@ class Heartbeat:
         self._heard_ms = now_ms
         self._reconnected_for_echo = False
 
+    def arrived(self, arrived_ms: int) -> None:
+        """Something came from the broker, whoever sent it."""
+        self._arrived_ms = arrived_ms
+
     def tick(self, now_ms: int) -> list[SendEcho | Reconnect | GiveUp]:
         silent_ms = now_ms - self._heard_ms
         if not self._connected:
@@ -83,7 +90,9 @@ class Heartbeat:
         return [SendEcho(self._count)]
 
     def _lost(self, now_ms: int) -> Reconnect | GiveUp:
-        if self._reconnected_for_echo:
+        # Not what a new connection brings at once, which is retained.
+        still_comes = self._arrived_ms is not None and now_ms - self._arrived_ms < ECHO_PERIOD_MS
+        if self._reconnected_for_echo and not still_comes:
             return GiveUp("no echo came back from the broker, and a new connection did not help")
         self._reconnected_for_echo = True
         self._connected = False

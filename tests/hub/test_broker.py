@@ -8,7 +8,8 @@ from hub.broker import Broker
 from hub.metrics import Metrics
 from hub.site_index import SiteIndex
 from protocol.link import BrokerSettings, Incoming, LinkUp
-from protocol.messages import BEAT_LOST_MS
+from protocol.messages import BEAT_LOST_MS, Echo, Telemetry, encode
+from protocol.topics import NodeTopic
 from tests.hub.standing import a_town, eventually
 
 
@@ -43,6 +44,35 @@ def test_a_connection_is_heard_of_however_many_messages_stand_before_it(hub_brok
     hub_broker._deliver(LinkUp())
     hub_broker._thread.start()
     eventually(lambda: connections == [1])
+
+
+def warns_of(hub_broker, node):
+    warning = Telemetry(uptime_s=1, memory_mib=1.0, warnings=("paper_out",))
+    return Incoming(hub_broker._topics.node(node, NodeTopic.TELEMETRY), encode(warning), False, 0)
+
+
+def test_a_node_that_floods_is_heard_now_and_then_and_the_others_and_the_own_echo_at_once(hub_broker):
+    echo = Incoming(hub_broker._topics.hub_echo, encode(Echo(count=1)), False, 0)
+    with capture_logs() as lines:
+        for _ in range(2 * broker.INBOX_MOST):
+            hub_broker._deliver(warns_of(hub_broker, "printer-1"))
+        hub_broker._deliver(warns_of(hub_broker, "screen-1"))
+        hub_broker._deliver(echo)
+    heard = [hub_broker._inbox.get_nowait().topic for _ in range(hub_broker._inbox.qsize())]
+    flooding = warns_of(hub_broker, "printer-1").topic
+    assert heard == [flooding] * broker.SAID_MOST + [warns_of(hub_broker, "screen-1").topic, echo.topic]
+    assert len(lines) == broker.BAD_LINES_MOST
+    dropped = 2.0 * broker.INBOX_MOST - broker.SAID_MOST
+    assert f'suivant_bad_messages_total{{reason="too_many"}} {dropped}' in hub_broker._metrics.text().decode()
+
+
+def test_a_node_that_flooded_is_heard_again_when_it_is_calm(hub_broker, monkeypatch):
+    for _ in range(2 * broker.SAID_MOST):
+        hub_broker._deliver(warns_of(hub_broker, "printer-1"))
+    later_ms = broker.monotonic_ms() + broker.SAID_WITHIN_MS
+    monkeypatch.setattr(broker, "monotonic_ms", lambda: later_ms)
+    hub_broker._deliver(warns_of(hub_broker, "printer-1"))
+    assert hub_broker._inbox.qsize() == broker.SAID_MOST + 1
 
 
 def test_a_beat_that_fails_once_does_not_end_the_beats(hub_broker, monkeypatch):

@@ -51,6 +51,23 @@ def test_a_new_connection_that_does_not_help_ends_the_program():
     assert kinds(ticked(heart, ECHO_LOST_MS + 2_000, 2 * ECHO_LOST_MS + 3_000))[-1] is GiveUp
 
 
+def lost_again(heart: Heartbeat, arrived_after_ms: int) -> object:
+    """What is wanted when echoes stay away by the second connection too, which last brought something so late."""
+    ticked(heart, 0, ECHO_LOST_MS + 1_000)
+    start_ms = ECHO_LOST_MS + 2_000
+    heart.connected(start_ms)
+    heart.arrived(start_ms + arrived_after_ms)
+    return ticked(heart, start_ms, start_ms + ECHO_LOST_MS + 1_000)[-1]
+
+
+def test_a_link_that_is_flooded_ends_no_program_and_is_made_anew():
+    assert isinstance(lost_again(connected(), ECHO_LOST_MS - 1_000), Reconnect)
+
+
+def test_what_a_new_connection_brings_at_once_is_no_sign_that_it_works():
+    assert isinstance(lost_again(connected(), 100), GiveUp)
+
+
 def test_a_new_connection_that_helps_is_forgotten():
     heart = connected()
     ticked(heart, 0, ECHO_LOST_MS + 1_000)
