@@ -43,6 +43,9 @@ class BoundedHttp(HttpToolsProtocol):
         # A head that came whole is judged in `on_headers_complete`: its last bytes may be a body's.
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
+        if self._in_head and self._too_late is None and (self.cycle is None or self.cycle.response_complete):
+            # An empty line between two requests begins none, and has ended the server's own wait for the next.
+            self._wait()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

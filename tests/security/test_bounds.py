@@ -78,6 +78,16 @@ def test_a_connection_that_says_nothing_is_closed(server: Served, monkeypatch: p
     assert send(server.port, []) == b""
 
 
+def test_an_empty_line_after_an_answer_holds_no_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
+    own = f"127.0.0.1:{server.port}".encode()
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
+        assert status_of(read_answer(connection)) == 200
+        connection.sendall(b"\r\n")
+        assert status_of(read_all(connection)) == 408
+
+
 def test_the_body_of_a_request_that_was_refused_holds_no_connection(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
