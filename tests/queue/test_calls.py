@@ -581,6 +581,15 @@ def test_who_came_after_all_is_served_at_once_and_not_announced(queue):
     assert queue.sayings() == sayings
 
 
+def test_the_desk_where_an_absent_visitor_was_called_is_told_that_another_one_serves_them(queue):
+    queue.open("desk-1", "desk-2")
+    ticket = queue.issue()
+    queue.called()
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    queue.ask(StartAbsent, desk="desk-2", ticket=ticket)
+    assert queue.effects.desks == {"desk-1", "desk-2"}
+
+
 def test_a_desk_that_may_be_told_to_wait_for_someone_is_told_though_it_does_not_serve_that_service(queue):
     queue.open("desk-1", "desk-3")
     ticket = queue.issue("papers")

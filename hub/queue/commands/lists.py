@@ -36,6 +36,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
         ended_ms=None,
     )
     work.publish_desk(view.desk.name)
+    work.tell_pages(ticket)
     return _done(ticket)
 
 
