@@ -323,7 +323,8 @@ class Pages:
         zone = self._parts.site.zone
         if answer.code == "transition_refused" and asked.shown is not None:
             last = (await self._parts.read(lambda connection: self.picture(connection, desk))).last
-            if last is not None:
+            # What was done to another ticket since is no reason why this one refuses.
+            if last is not None and last.number == answer.facts.get("ticket"):
                 return already_done(last, zone)
         if before is None or answer.code not in _SAID_BY_ARRIVAL:
             who, ticket = await self._who(answer), before.ticket if before else None

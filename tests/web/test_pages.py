@@ -86,6 +86,22 @@ def test_who_was_slower_reads_who_did_what_to_the_second(
     assert 'id="panel" hx-swap-oob' in fragment.text
 
 
+def test_a_click_on_the_held_ticket_is_not_answered_with_what_was_done_to_another_one(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3")
+    held, other = stand.issue("civil").ticket, stand.issue("civil").ticket
+    stand.next("desk-3")
+    stand.do(q.Start(origin=stand.origin(), desk="desk-3", shown=held))
+
+    def absent() -> str:
+        return text_of(client.post("/desks/desk-3/absent", data={"shown": str(held)}, headers=SCRIPT).text)
+
+    assert absent().startswith("Déjà fait : une autre page a marqué A 001 présent")
+    stand.do(q.Cancel(origin=stand.origin(), desk="desk-3", ticket=other))
+    assert absent() == "A 001 est à un guichet à présent. Cette page est à jour."
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
