@@ -1,8 +1,8 @@
 """Live pages: the whole picture of a desk at once, then each newer one.
 
-A desk that somebody looks at has one room. The room draws when the desk changes, or when time alone changes its
-picture, and draws once for all its readers. A reader keeps only the latest frame it has not sent. One that does not
-take a frame within a few seconds is dropped; it connects again and gets the whole picture.
+A desk that somebody looks at has one room. The room draws when the desk changes, when time alone changes its picture,
+or when somebody joins, and draws once for all its readers. A reader keeps only the latest frame it has not sent. One
+that does not take a frame within a few seconds is dropped; it connects again and gets the whole picture.
 """
 
 import asyncio
@@ -85,15 +85,12 @@ class Room:
         self.is_well = True
         self._draw = draw
         self._stale = asyncio.Event()
-        self._frames: Frames | None = None
         self._task: asyncio.Task[None] | None = None
 
     def join(self, reader: Reader) -> None:
         self.readers.add(reader)
-        if self._frames is not None and not self._stale.is_set() and reader.kind in self._frames.texts:
-            reader.offer(self._frames.revision, self._frames.texts[reader.kind])
-        else:
-            self.mark_stale()
+        # Its page may show already what the room is not told yet: the last picture would be an older one.
+        self.mark_stale()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work(), name=f"live {self.desk}")
 
@@ -108,7 +105,7 @@ class Room:
     def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._task = self._frames = None
+        self._task = None
 
     async def _work(self) -> None:
         while self.readers:
@@ -121,20 +118,18 @@ class Room:
         """Draws for all who look; gives how long the picture holds."""
         # Before the read: what changes during it makes it stale again.
         self._stale.clear()
+        # Nor has who joins during the read been drawn for: what it reads may be older than their page.
+        looking = frozenset(self.readers)
         try:
-            frames = await self._draw(self.desk, frozenset(reader.kind for reader in self.readers))
+            frames = await self._draw(self.desk, frozenset(reader.kind for reader in looking))
         except Exception as error:  # noqa: BLE001 - the pages say that they are offline, and it is tried again
             # Said each second while it lasts: one line, no traceback.
             log.error("live.not_drawn", desk=self.desk, error=type(error).__name__)  # noqa: TRY400
             self.is_well = False
             return RETRY_S
         self.is_well = True
-        self._frames = frames
-        for reader in self.readers:
-            if reader.kind in frames.texts:
-                reader.offer(frames.revision, frames.texts[reader.kind])
-            else:
-                self.mark_stale()
+        for reader in looking & self.readers:
+            reader.offer(frames.revision, frames.texts[reader.kind])
         return max(LEAST_REDRAW_S, frames.redraw_in_ms / 1000)
 
 

@@ -249,6 +249,56 @@ def test_a_room_that_cannot_read_is_not_well_and_recovers() -> None:
         asyncio.run(look())
 
 
+def test_who_joins_sees_what_changed_before_though_the_room_was_not_told_yet() -> None:
+    """The page was drawn by then: its first picture must not be an older one."""
+    at = 1
+
+    async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+        return Frames((1, at), 60_000, dict.fromkeys(kinds, f"picture {at}"))
+
+    async def look() -> None:
+        nonlocal at
+        room = Room("desk-3", draw)
+        first, second = Reader(Kind.PAGE), Reader(Kind.PAGE)
+        room.join(first)
+        assert await asyncio.wait_for(first.take(), LIMIT_S) == "picture 1"
+        at = 2
+        room.join(second)
+        assert await asyncio.wait_for(second.take(), LIMIT_S) == "picture 2"
+        room.stop()
+
+    asyncio.run(look())
+
+
+def test_who_joins_while_the_room_reads_waits_for_the_next_picture() -> None:
+    async def look() -> None:
+        at, reading, may_end = 1, asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+        async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+            read = at
+            reading.release()
+            await may_end.acquire()
+            return Frames((1, read), 60_000, dict.fromkeys(kinds, f"picture {read}"))
+
+        room = Room("desk-3", draw)
+        first, second = Reader(Kind.PAGE), Reader(Kind.PAGE)
+        async with asyncio.timeout(LIMIT_S):
+            room.join(first)
+            await reading.acquire()
+            at = 2
+            room.join(second)
+            may_end.release()
+            assert await first.take() == "picture 1"
+            sent = asyncio.ensure_future(second.take())
+            await reading.acquire()
+            assert not sent.done()
+            may_end.release()
+            assert await sent == "picture 2"
+        room.stop()
+
+    asyncio.run(look())
+
+
 def test_pages_are_drawn_anew_where_the_list_of_bookings_says_something_else_and_only_then(
     server: Served, stand: Stand, clock: TurnedClock
 ) -> None:
