@@ -79,11 +79,11 @@ class Reader:
 class Room:
     """Everybody who looks at one desk."""
 
-    def __init__(self, desk: str, draw: Draw) -> None:
+    def __init__(self, desk: str, draw: Draw, late_s: float = BEAT_S) -> None:
         self.desk = desk
         self.readers: set[Reader] = set()
         self.is_well = True
-        self._draw = draw
+        self._draw, self._late_s = draw, late_s
         self._stale = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -120,17 +120,24 @@ class Room:
         self._stale.clear()
         # Nor has who joins during the read been drawn for: what it reads may be older than their page.
         looking = frozenset(self.readers)
+        # A read that hangs is waited for all the same: it has a thread and a connection, and another would take more.
+        late = asyncio.get_running_loop().call_later(self._late_s, self._not_drawn, TimeoutError.__name__)
         try:
             frames = await self._draw(self.desk, frozenset(reader.kind for reader in looking))
         except Exception as error:  # noqa: BLE001 - the pages say that they are offline, and it is tried again
-            # Said each second while it lasts: one line, no traceback.
-            log.error("live.not_drawn", desk=self.desk, error=type(error).__name__)  # noqa: TRY400
-            self.is_well = False
+            self._not_drawn(type(error).__name__)
             return RETRY_S
+        finally:
+            late.cancel()
         self.is_well = True
         for reader in looking & self.readers:
             reader.offer(frames.revision, frames.texts[reader.kind])
         return max(LEAST_REDRAW_S, frames.redraw_in_ms / 1000)
+
+    def _not_drawn(self, error: str) -> None:
+        # Said each second while it lasts: one line, no traceback.
+        log.error("live.not_drawn", desk=self.desk, error=error)
+        self.is_well = False
 
 
 class Live:
@@ -196,7 +203,7 @@ class Live:
             await websocket.close(1013)
             return
         await websocket.accept()
-        room = self._rooms.setdefault(desk, Room(desk, self._draw))
+        room = self._rooms.setdefault(desk, Room(desk, self._draw, self._beat_s))
         reader = Reader(kind)
         room.join(reader)
         listening = asyncio.create_task(_listen(websocket))
@@ -218,7 +225,7 @@ class Live:
                 async with asyncio.timeout(self._beat_s):
                     frame = await reader.take()
             except TimeoutError:
-                # No beat from a room that cannot read: its pages must not look alive.
+                # No beat from a room that cannot read, or not in time: its pages must not look alive.
                 if reader.kind is Kind.DOCUMENT or not room.is_well:
                     continue
                 frame = self._beat()

@@ -249,6 +249,35 @@ def test_a_room_that_cannot_read_is_not_well_and_recovers() -> None:
         asyncio.run(look())
 
 
+def test_a_room_whose_read_hangs_is_not_well_until_it_has_read() -> None:
+    async def look() -> None:
+        hangs, may_read = False, asyncio.Event()
+
+        async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+            if hangs:
+                await may_read.wait()
+            return Frames((1, int(hangs)), 60_000, dict.fromkeys(kinds, "late" if hangs else "in time"))
+
+        room = Room("desk-3", draw, late_s=0.01)
+        one = Reader(Kind.PAGE)
+        async with asyncio.timeout(LIMIT_S):
+            room.join(one)
+            assert await one.take() == "in time"
+            assert room.is_well
+            hangs = True
+            room.mark_stale()
+            while room.is_well:  # noqa: ASYNC110 - there is no event to wait for: silence is the matter
+                await asyncio.sleep(0.001)
+            may_read.set()
+            assert await one.take() == "late"
+            assert room.is_well
+        room.leave(one)
+
+    with capture_logs() as logs:
+        asyncio.run(look())
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("live.not_drawn", "TimeoutError")]
+
+
 def test_who_joins_sees_what_changed_before_though_the_room_was_not_told_yet() -> None:
     """The page was drawn by then: its first picture must not be an older one."""
     at = 1
