@@ -75,6 +75,9 @@ class Guard:
         if path is None:
             await self._elsewhere(scope, receive, send)
             return
+        if has_control_sign(path):
+            await self._refuse(scope, receive, send, 404, "not_found", "no address has a control sign in it")
+            return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
@@ -227,6 +230,11 @@ def path_of(scope: Scope) -> str | None:
     if not root:
         return path
     return path.removeprefix(root) if path.startswith(f"{root}/") else None
+
+
+def has_control_sign(path: str) -> bool:
+    """A route would match a path that ends with a line feed as well, and no table knows such an address."""
+    return any(sign < " " or sign == "\x7f" for sign in path)
 
 
 def why_body_refused(headers: Headers) -> tuple[int, str] | None:

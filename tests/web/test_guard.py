@@ -109,6 +109,12 @@ def test_an_unsafe_request_without_origin_is_refused(server: Served, site: str |
     assert ask(server, "POST", "/api/v1/desks/desk-3/next", headers, "{}").status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/metrics%0A", "/desks/desk-3%0A", "/%00", "/login%7F", "/nothing%0D"])
+def test_there_is_nothing_at_an_address_with_a_control_sign(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_what_a_request_says_of_a_proxy_is_not_believed(server: Served) -> None:
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.0.0.1", **server.headers}
     assert ask(server, "POST", "/api/v1/tickets", headers).status_code == 422
