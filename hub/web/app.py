@@ -1,6 +1,6 @@
 """The web side as one application: the guard, the door, the API, the live sockets, the pages."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import FastAPI
 from fastapi import Path as InPath
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
@@ -81,6 +83,7 @@ def create_web(parts: WebParts) -> FastAPI:
     ):
         # Not included: that makes each route a second time.
         app.router.routes += router.routes
+    _answer_head(app.routes)
     _describe_problems(app)
     _add_sockets(app, parts.site, live)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -90,6 +93,13 @@ def create_web(parts: WebParts) -> FastAPI:
     app.add_middleware(InWords, view=view, base=parts.reached.path)
     app.add_middleware(Measured, done=parts.request_done)
     return app
+
+
+def _answer_head(routes: Iterable[BaseRoute]) -> None:
+    """A page is asked by HEAD too, by what checks or follows its address: FastAPI alone would not have it."""
+    for route in routes:
+        if isinstance(route, APIRoute) and not route.include_in_schema and route.methods == {"GET"}:
+            route.methods = {"GET", "HEAD"}
 
 
 def _describe_problems(app: FastAPI) -> None:

@@ -64,9 +64,9 @@ def asked(server: Served, who: dict[str, str]) -> Iterator[tuple[str, str, str]]
 def of_answer(answer: httpx.Response) -> str:
     if answer.headers.get("location", "").startswith("/login"):
         return "unknown"
-    is_problem = answer.headers.get("content-type") == "application/problem+json"
-    if is_problem and answer.request.method == "HEAD":
+    if answer.request.method == "HEAD":
         return {401: "unknown", 403: "forbidden"}.get(answer.status_code, "in")
+    is_problem = answer.headers.get("content-type") == "application/problem+json"
     code = answer.json()["code"] if is_problem else ""
     if code == "not_logged_in":
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -102,6 +102,23 @@ def test_who_is_not_known_gets_nothing_that_is_not_for_everybody(server: Served,
     for method, template, answer in asked(server, NOBODY[who]):
         is_open = ACCESS["GET" if method == "HEAD" else method, template] is ANYONE
         assert answer == ("in" if is_open else "unknown"), (who, method, template)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/login"])
+def test_a_check_by_head_gets_the_head_of_what_anybody_may_read(server: Served, path: str) -> None:
+    with client_of(server) as nobody:
+        whole, head = nobody.get(path), nobody.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+def test_every_page_is_asked_by_head_like_by_get(server: Served) -> None:
+    pages = {
+        template for method, template in everything(server) if method == "GET" and not template.startswith("/api/")
+    }
+    assert pages - {template for method, template in everything(server) if method == "HEAD"} == {"/metrics"}
+    with client_of(server, Role.AGENT) as agent:
+        assert [agent.head(path).status_code for path in ("/", "/desks/desk-3")] == [200, 200]
 
 
 def test_a_session_that_ended_opens_nothing_any_more(server: Served) -> None:
@@ -191,7 +208,7 @@ def test_who_is_not_known_is_not_told_which_addresses_there_are(server: Served, 
 def test_another_method_is_not_there(server: Served) -> None:
     with client_of(server, Role.AGENT) as client:
         answer = client.request("PUT", "/desks/desk-3")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_a_cookie_and_a_token_at_once_are_refused(server: Served) -> None:
