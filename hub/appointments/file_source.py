@@ -201,6 +201,9 @@ def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: 
     booking = fields["id"]
     if not booking or len(booking) > WORD_MOST:
         return Flaw(about, f"its id is empty or longer than {WORD_MOST} signs")
+    # PostgreSQL keeps no text with one, and can't even be asked for it.
+    if "\0" in booking:
+        return Flaw(about, "its id holds a NUL, which no text has")
     start_ms, gone, code = _start_ms(fields["start"], zone), _GONE.get(fields.get("gone", "").lower()), _code(fields)
     if start_ms is None or gone is None or not code:
         return Flaw(about, _why(start_ms, gone), booking)

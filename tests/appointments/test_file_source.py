@@ -110,6 +110,7 @@ def test_a_booking_that_stands_is_not(word):
         ("1;civil;2026-11-24 0", "3 fields"),
         ("Exemple;1;civil;2026-11-24 09:00;A1;;no", "7 fields"),
         (";civil;2026-11-24 09:00;;;", "id"),
+        ("2\0;civil;2026-11-24 09:00;A2;;", "id"),
     ],
 )
 def test_a_broken_line_names_itself_and_leaves_the_others_alone(line, why):

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from benchmarks import appointments
+from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import has_news, known_to, next_due
 from hub.appointments.slices import AMONG_PEOPLE
@@ -169,6 +170,16 @@ def test_a_booking_that_the_queue_refuses_is_a_flaw(office, source):
     office.start()
     office.eventually(lambda: office.worker.list_state.flaws == 1)
     assert len(office.expected()) == 3
+
+
+def test_a_file_with_an_id_that_is_no_text_and_a_broken_line_keeps_no_other_booking_out(quick, shared_engine, tmp_path):
+    lines = ("id;service;start;code", "1;civil;2026-11-24 11:00;A1", "2\0;civil;2026-11-24 11:00;A2", "3;civil")
+    path, clock = tmp_path / "appointments.csv", Clock()
+    path.write_text("\n".join((*lines, "")), encoding="utf-8")
+    made = Office(shared_engine, town(), clock, lambda: FileSource(path, "Europe/Paris", clock.now_ms))
+    with closing(made.start()):
+        made.eventually(lambda: made.worker.list_state.flaws == 2)
+        assert [each.booking for each in made.expected()] == ["1"]
 
 
 def test_a_page_that_fails_to_be_told_does_not_end_the_thread(office):
