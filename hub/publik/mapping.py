@@ -107,22 +107,31 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo
     if len(booking) > ID_MOST or not booking.isprintable():
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
-    ended = any(each in form.cancelled_statuses for each in status) or not _counts(form, entry, slot)
+    agenda = text_at(entry, form.agenda) if form.agenda else None
+    ended = any(each in form.cancelled_statuses for each in status) or not _counts(form, agenda, slot)
     lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
     gone = ended or lapsed
-    if not why and form.meeting_types and slot is None:
-        why = f"{form.start} holds no slot, so its meeting type is not known"
+    why = why or _why_unknown(form, agenda, slot)
     if why and not gone:
         return Flaw(f"booking {booking} (request {reference})", why, reference)
     name = None if gone else visitor_name(form, entry)
     return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone, lapsed)
 
 
-def _counts(form: BookingForm, entry: dict[str, Any], slot: Slot | None) -> bool:
+def _counts(form: BookingForm, agenda: str | None, slot: Slot | None) -> bool:
     """Whether it is of the agendas and meeting types that are named, as far as that is known."""
-    if form.agendas and (text_at(entry, form.agenda) if form.agenda else None) not in form.agendas:
+    if form.agendas and agenda is not None and agenda not in form.agendas:
         return False
     return not form.meeting_types or slot is None or slot.meeting_type in form.meeting_types
+
+
+def _why_unknown(form: BookingForm, agenda: str | None, slot: Slot | None) -> str:
+    """Why it can't be told whether it counts; empty where it can."""
+    if form.agendas and agenda is None:
+        return f"{form.agenda} is missing"
+    if form.meeting_types and slot is None:
+        return f"{form.start} holds no slot, so its meeting type is not known"
+    return ""
 
 
 def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int, Slot | None, str]:

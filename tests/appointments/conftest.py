@@ -1,8 +1,10 @@
 """Queues as in tests/queue: one database of each kind for all tests here, a site of its own for each."""
 
+from contextlib import ExitStack
+
 import pytest
 
-from tests.appointments.office import Clock, Office, a_town, publik_of, publik_source
+from tests.appointments.office import Clock, Office, a_town, publik_of, publik_source, with_forms
 from tests.queue.conftest import new_queue, queue, shared_engine
 
 __all__ = ["new_queue", "queue", "shared_engine"]
@@ -30,10 +32,20 @@ def publik(clock):
 
 
 @pytest.fixture
-def office(quick, shared_engine, clock, publik):
-    """At work, its first pass done."""
-    site = a_town(publik.address)
-    made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
-    made.eventually(lambda: made.passes() == 1)
-    yield made
-    made.close()
+def new_office(quick, shared_engine, clock, publik):
+    """At work, its first pass done: with the form otherwise than usual, or with more than one."""
+    with ExitStack() as stack:
+
+        def new(*others, **otherwise):
+            site = with_forms(a_town(publik.address), *others, **otherwise)
+            made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
+            stack.callback(made.close)
+            made.eventually(lambda: made.passes() == 1)
+            return made
+
+        yield new
+
+
+@pytest.fixture
+def office(new_office):
+    return new_office()

@@ -193,3 +193,12 @@ def publik_source(site: Site, clock: Clock) -> PublikSource:
 
 def a_town(address: str, **settings: Any) -> Site:
     return with_publik(town(), address, **settings)
+
+
+def with_forms(site: Site, *others: dict[str, Any], **otherwise: Any) -> Site:
+    """The site, its form of Publik's with these keys otherwise; beside it that one again for each of `others`."""
+    publik = site.appointments.publik
+    assert publik
+    form = replace(publik.forms[0], **otherwise)
+    forms = (form, *(replace(form, **other) for other in others))
+    return replace(site, appointments=replace(site.appointments, publik=replace(publik, forms=forms)))

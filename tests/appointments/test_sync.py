@@ -211,6 +211,20 @@ def test_a_booking_that_can_t_be_shown_is_a_flaw_until_it_is_told_right(office, 
     assert len(office.expected()) == 2
 
 
+def test_an_agenda_s_field_that_is_renamed_cancels_nobody(new_office, publik):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
+    forms = [book(publik), book(publik, "12:00")]
+    office.pass_over()
+    here, _ = office.expected()
+    office.ask(CheckIn, desk="", ticket=here.id)
+    for form in forms:
+        form.fields["guichet_rdv"] = form.fields.pop("agenda_rdv")
+    office.pass_over(all_of_it=True)
+    first, second = office.tickets()
+    assert (first.state, first.booking_note, second.state) == (State.WAITING, None, State.EXPECTED)
+    office.eventually(lambda: office.worker.list_state.flaws == 2)
+
+
 def test_hundreds_of_bookings_are_taken_in_slices(office, publik):
     for number in range(300):
         book(publik, f"{8 + number // 60:02}:{number % 60:02}")

@@ -170,7 +170,6 @@ def test_a_cancelled_booking_needs_no_start():
         ({"statuses": ("2",)}, True),
         ({"agenda": "fields.agenda_rdv", "agendas": ("mairie", "annexe")}, False),
         ({"agenda": "fields.agenda_rdv", "agendas": ("annexe",)}, True),
-        ({"agenda": "fields.nowhere", "agendas": ("annexe",)}, True),
         ({"meeting_types": ("30",)}, False),
         ({"meeting_types": ("60",)}, True),
     ],
@@ -198,6 +197,17 @@ def test_a_request_that_left_the_statuses_that_count_is_told_from_one_that_was_c
 def test_a_meeting_type_that_cannot_be_known_is_told():
     found = flaw(entry(fields__rdv_raw="2026-11-25 10:00"), meeting_types=("30",))
     assert found.why == "fields.rdv_raw holds no slot, so its meeting type is not known"
+
+
+@pytest.mark.parametrize("agenda", [..., None, "", {"id": "mairie"}])
+def test_an_agenda_that_cannot_be_known_is_told_and_says_nothing_of_the_booking(agenda: object):
+    lacks, named = entry(fields__agenda_rdv=agenda), {"agenda": "fields.agenda_rdv", "agendas": ("mairie",)}
+    assert flaw(lacks, **named) == Flaw(
+        "booking 77 (request rendez-vous/12)", "fields.agenda_rdv is missing", "rendez-vous/12"
+    )
+    assert booking(lacks, **named, cancelled_statuses=("Réservé",)).gone
+    assert booking(lacks, **named, statuses=("2",)).lapsed
+    assert booking(lacks, **named, meeting_types=("60",)).gone
 
 
 def test_of_several_mappings_the_one_that_a_request_counts_for_says_its_service():
