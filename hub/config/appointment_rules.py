@@ -100,7 +100,7 @@ def _each_kind_is_told_once(document: Document, path: Path, publik: Publik) -> N
 
 
 def _no_form_hides_another(document: Document, path: Path, publik: Publik) -> None:
-    """The first mapping that a request counts for takes it."""
+    """The first mapping that a booking counts for takes it."""
     for place, form in enumerate(publik.forms):
         before = publik.forms[:place]
         hiding = next((nth for nth, each in enumerate(before) if _takes_all_of(each, form)), None)

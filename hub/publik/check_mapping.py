@@ -197,7 +197,7 @@ def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Fi
     if not (form.agendas or form.meeting_types or form.statuses):
         return
     standing = replace(form, cancelled_statuses=())
-    read = [read_entry((standing,), each, UTC) for each in booked]
+    read = [found for each in booked for found in read_entry((standing,), each, UTC)]
     counting = sum(isinstance(each, Booking) and not each.gone for each in read)
     hint = "" if counting else ": each filter fits some, and all of them together none"
     level = Level.OK if counting else Level.WRONG

@@ -27,28 +27,37 @@ def reference_of(maps: Sequence[BookingForm], entry: dict[str, Any]) -> str | No
     return None if request is None else f"{maps[0].form}/{request}"
 
 
-def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> Booking | Flaw | None:
-    """What a request of a form is to the first of its mappings that it counts for; None where it is no appointment.
+def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> tuple[Booking | Flaw, ...]:
+    """What a request of a form is: an appointment for each booking that its mappings lead to.
 
-    One that has a booking and counts for none of them is a booking that is gone.
+    A booking is what it is to the first of its mappings that it counts for; one that counts for none is gone.
     """
     reference = reference_of(maps, entry)
     if reference is None:
-        return Flaw(f"a request of form {maps[0].form}", "it has no id")
-    found = [_read(each, entry, reference, zone) for each in maps]
-    live: list[Booking] = []
-    flawed: list[Flaw] = []
-    gone: list[Booking] = []
-    for each in found:
-        if isinstance(each, Flaw):
-            flawed.append(each)
-        elif each is not None:
-            (gone if each.gone else live).append(each)
-    ordered: list[Booking | Flaw] = [*live, *flawed, *gone]
-    return ordered[0] if ordered else None
+        return (Flaw(f"a request of form {maps[0].form}", "it has no id"),)
+    return tuple(
+        min((_read(each, entry, reference, booking, zone) for each in of_it), key=_place)
+        for booking, of_it in _by_booking(maps, entry).items()
+    )
 
 
-def unseen_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> Flaw | None:
+def _by_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> dict[str, list[BookingForm]]:
+    found: dict[str, list[BookingForm]] = {}
+    for form in maps:
+        booking = booking_id(form, entry)
+        if booking is not None and status_of(entry)[0] not in {None, DRAFT}:
+            found.setdefault(booking, []).append(form)
+    return found
+
+
+def _place(found: Booking | Flaw) -> int:
+    """Of what one booking is to several mappings, which is taken: a flaw may hide that it counts."""
+    if isinstance(found, Flaw):
+        return 1
+    return 2 if found.gone else 0
+
+
+def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple[Flaw, ...]:
     """Of a request in a list that is no appointment: a flaw where it does not show whether it has a booking.
 
     w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
@@ -56,12 +65,12 @@ def unseen_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> Flaw |
     """
     reference, status = reference_of(maps, entry), status_of(entry)
     if reference is None or any(word in each.cancelled_statuses for each in maps for word in status):
-        return None
+        return ()
     if status[0] is None:
-        return Flaw(f"request {reference}", "it shows no status", reference, if_known=True)
+        return (Flaw(f"request {reference}", "it shows no status", reference, if_known=True),)
     if any(isinstance(value_at(entry, _table_of(each.booking)), dict) for each in maps):
-        return None
-    return Flaw(f"request {reference}", f"it shows no {_table_of(maps[0].booking)}", reference, if_known=True)
+        return ()
+    return (Flaw(f"request {reference}", f"it shows no {_table_of(maps[0].booking)}", reference, if_known=True),)
 
 
 def _table_of(path: str) -> str:
@@ -99,11 +108,8 @@ def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str:
     return (confirmation_code(text_at(entry, form.code) or "") if form.code else "") or confirmation_code(booking)
 
 
-def _read(form: BookingForm, entry: dict[str, Any], reference: str, zone: tzinfo) -> Booking | Flaw | None:
+def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str, zone: tzinfo) -> Booking | Flaw:
     status = status_of(entry)
-    booking = booking_id(form, entry)
-    if booking is None or status[0] in {None, DRAFT}:
-        return None
     if len(booking) > ID_MOST or not booking.isprintable():
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)

@@ -14,7 +14,7 @@ from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listin
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
-from hub.publik.mapping import booking_id, read_entry, reference_of, unseen_booking
+from hub.publik.mapping import booking_id, read_entry, reference_of, unseen_bookings
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs, status_of
@@ -158,7 +158,7 @@ class _Gathered:
     """What came so far."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Booking | Flaw | None] = {}
+        self.found: dict[str, Sequence[Booking | Flaw]] = {}
         self.flaws: list[Flaw] = []
         self.linked = True
         self.as_of_ms: int | None = None
@@ -167,19 +167,20 @@ class _Gathered:
         self.linked = self.linked and page.linked
         self.as_of_ms = page.as_of_ms if self.as_of_ms is None else min(page.as_of_ms, self.as_of_ms)
         for entry in page.entries:
-            found = read_entry(maps, entry, zone) or unseen_booking(maps, entry)
+            found = read_entry(maps, entry, zone) or unseen_bookings(maps, entry)
             if reference := reference_of(maps, entry):
                 self.add(reference, found)
-            elif isinstance(found, Flaw):
-                self.flaws.append(found)
+            else:
+                self.flaws += [each for each in found if isinstance(each, Flaw)]
 
-    def add(self, reference: str, found: Booking | Flaw | None) -> None:
+    def add(self, reference: str, found: Sequence[Booking | Flaw]) -> None:
         """In the place of what was said of the same request before."""
         self.found[reference] = found
 
     def listing(self, *, complete: bool) -> Listing:
-        bookings = tuple(each for each in self.found.values() if isinstance(each, Booking))
-        flaws = (*(each for each in self.found.values() if isinstance(each, Flaw)), *self.flaws)
+        found = [each for of_request in self.found.values() for each in of_request]
+        bookings = tuple(each for each in found if isinstance(each, Booking))
+        flaws = (*(each for each in found if isinstance(each, Flaw)), *self.flaws)
         return Listing(bookings, flaws, complete and self.linked, as_of_ms=self.as_of_ms or 0)
 
 

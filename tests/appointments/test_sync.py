@@ -225,6 +225,19 @@ def test_an_agenda_s_field_that_is_renamed_cancels_nobody(new_office, publik):
     office.eventually(lambda: office.worker.list_state.flaws == 2)
 
 
+def test_a_request_with_two_bookings_has_two_tickets_of_which_one_may_be_moved(new_office, publik):
+    office = new_office({"booking": "workflow.data.retrait_response.booking_id", "start": "fields.retrait_raw"})
+    form = book(publik)
+    form.data["retrait_response"], form.fields["retrait_raw"] = {"err": 0, "booking_id": 7001}, f"{TODAY} 15:00"
+    office.pass_over()
+    assert [each.booking for each in office.expected()] == [booking_of(form), "7001"]
+    form.data["retrait_response"], form.fields["retrait_raw"] = {"err": 0, "booking_id": 7002}, f"{TODAY} 16:00"
+    publik.town.touch(form)
+    office.pass_over()
+    assert [each.booking for each in office.expected()] == [booking_of(form), "7002"]
+    assert only(office.tickets(State.CANCELLED)).booking == "7001"
+
+
 def test_hundreds_of_bookings_are_taken_in_slices(office, publik):
     for number in range(300):
         book(publik, f"{8 + number // 60:02}:{number % 60:02}")

@@ -45,7 +45,9 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 
 def read(changed: dict[str, Any], **mapping: Any) -> Booking | Flaw | None:
-    return read_entry((form(**mapping),), changed, PARIS)
+    found = read_entry((form(**mapping),), changed, PARIS)
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def booking(changed: dict[str, Any], **mapping: Any) -> Booking:
@@ -212,9 +214,43 @@ def test_an_agenda_that_cannot_be_known_is_told_and_says_nothing_of_the_booking(
 
 def test_of_several_mappings_the_one_that_a_request_counts_for_says_its_service():
     maps = (form(service="housing", meeting_types=("60",)), form(meeting_types=("30",)))
-    found = read_entry(maps, ENTRY, PARIS)
+    (found,) = read_entry(maps, ENTRY, PARIS)
     assert isinstance(found, Booking)
     assert (found.service, found.gone) == ("identity", False)
+
+
+COLLECTION: dict[str, Any] = {
+    "booking": "workflow.data.retrait_response.booking_id",
+    "start": "fields.retrait_raw",
+    "code": "fields.code_retrait",
+}
+
+
+def test_a_request_with_two_bookings_is_an_appointment_for_each():
+    both = entry(
+        workflow__data__retrait_response={"err": 0, "booking_id": 78},
+        fields__retrait_raw="30:2026-12-15-1430",
+        fields__code_retrait="cd-34",
+    )
+    maps = (form(), form(service="housing", **COLLECTION))
+    assert [
+        (each.id, each.service, each.code) for each in read_entry(maps, both, PARIS) if isinstance(each, Booking)
+    ] == [
+        ("77", "identity", "AB12CD"),
+        ("78", "housing", "CD34"),
+    ]
+    del both["fields"]["retrait_raw"]
+    deposit, collection = read_entry(maps, both, PARIS)
+    assert isinstance(deposit, Booking)
+    assert collection == Flaw("booking 78 (request rendez-vous/12)", "fields.retrait_raw is missing", "rendez-vous/12")
+
+
+def test_one_booking_that_two_paths_lead_to_is_one_appointment():
+    copied = entry(workflow__fields={"rdv_id": "77"})
+    maps = (form(), form(service="housing", booking="workflow.fields.rdv_id"))
+    (found,) = read_entry(maps, copied, PARIS)
+    assert isinstance(found, Booking)
+    assert (found.id, found.service) == ("77", "identity")
 
 
 @pytest.mark.parametrize(
@@ -267,4 +303,4 @@ PLACES += ("workflow__data__rdv_response__booking_id", "workflow__data__rdv_resp
 def test_whatever_stands_in_a_request_it_is_a_booking_a_flaw_or_nothing(place: str, value: object):
     changed = entry(**{place: value})
     found = read_entry((form(statuses=("1",), agenda="fields.agenda_rdv", agendas=("mairie",)),), changed, PARIS)
-    assert found is None or isinstance(found, Booking | Flaw)
+    assert all(isinstance(each, Booking | Flaw) for each in found)
