@@ -76,7 +76,7 @@ def compare(
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
-    a move looks, a new booking and the old one cancelled.
+    a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
     """
     by_id = {each.id: each for each in known}
     live = {each.reference for each in by_id.values() if not each.gone}
@@ -96,7 +96,9 @@ def _found(
     flaws += twice
     spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
     gone: set[str] = set()
-    for change in _of_told(told, known, _dropped(known, told, spared), window, new_code, names, flaws):
+    for change in _of_told(
+        told, known, _dropped(known, told, listing.cancelled, spared), window, new_code, names, flaws
+    ):
         if isinstance(change, CancelBooking):
             gone.add(change.booking)
         yield change
@@ -204,12 +206,14 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
     return (second, first) if second_known else (first, second)
 
 
-def _dropped(known: Mapping[str, Known], told: Mapping[str, Booking], spared: Iterable[str]) -> dict[str, list[str]]:
+def _dropped(
+    known: Mapping[str, Known], told: Mapping[str, Booking], cancelled: Iterable[str], spared: Iterable[str]
+) -> dict[str, list[str]]:
     """By request: the bookings it had and no longer names, though it is in the listing."""
-    named = {booking.reference for booking in told.values()}.difference(spared)
+    listed = {*(booking.reference for booking in told.values()), *cancelled}.difference(spared)
     dropped: dict[str, list[str]] = {}
     for each in known.values():
-        if not each.gone and each.reference in named and each.id not in told:
+        if not each.gone and each.reference in listed and each.id not in told:
             dropped.setdefault(each.reference, []).append(each.id)
     return dropped
 

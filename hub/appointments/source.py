@@ -54,13 +54,15 @@ class Flaw:
 class Listing:
     """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
 
-    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing.
+    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing. `cancelled`: requests
+    that are cancelled and name no booking any more; those they had are gone.
     """
 
     bookings: tuple[Booking, ...]
     flaws: tuple[Flaw, ...] = ()
     complete: bool = False
     as_of_ms: int = 0
+    cancelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Sync:
 
     def _note_flaws(self, listing: Listing, flaws: Sequence[Flaw], *, whole: bool) -> None:
         """What was wrong with a booking stands until it is told again."""
-        told = {booking.reference for booking in listing.bookings}
+        told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
         kept = () if whole else self.flaws
         kept = tuple(each for each in kept if each.about not in about and each.reference not in told)

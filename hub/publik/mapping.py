@@ -1,6 +1,7 @@
 """A form's JSON to a booking, by the site file's paths. Pure; what it does not ask for, it ignores."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -21,13 +22,22 @@ ID_MOST = 100
 DRAFT = "draft"
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A request, by its reference, in a cancelled status and without a booking: those it had are gone."""
+
+    reference: str
+
+
 def reference_of(maps: Sequence[BookingForm], entry: dict[str, Any]) -> str | None:
     """`form/12`; None where it has no id."""
     request = request_id(entry)
     return None if request is None else f"{maps[0].form}/{request}"
 
 
-def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo) -> tuple[Booking | Flaw, ...]:
+def read_entry(
+    maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo
+) -> tuple[Booking | Flaw | Cancelled, ...]:
     """What a request of a form is: an appointment for each booking that its mappings lead to.
 
     A booking is what it is to the first of its mappings that it counts for; one that counts for none is gone.
@@ -35,10 +45,17 @@ def read_entry(maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo)
     reference = reference_of(maps, entry)
     if reference is None:
         return (Flaw(f"a request of form {maps[0].form}", "it has no id"),)
+    found = _by_booking(maps, entry)
+    if not found and any(_is_cancelled(each, entry) for each in maps):
+        return (Cancelled(reference),)
     return tuple(
         min((_read(each, entry, reference, booking, zone) for each in of_it), key=_place)
-        for booking, of_it in _by_booking(maps, entry).items()
+        for booking, of_it in found.items()
     )
+
+
+def _is_cancelled(form: BookingForm, entry: dict[str, Any]) -> bool:
+    return any(word in form.cancelled_statuses for word in status_of(entry))
 
 
 def _by_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> dict[str, list[BookingForm]]:
@@ -63,10 +80,10 @@ def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple
     w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
     that is known is not gone for that.
     """
-    reference, status = reference_of(maps, entry), status_of(entry)
-    if reference is None or any(word in each.cancelled_statuses for each in maps for word in status):
+    reference = reference_of(maps, entry)
+    if reference is None:
         return ()
-    if status[0] is None:
+    if status_of(entry)[0] is None:
         return (Flaw(f"request {reference}", "it shows no status", reference, if_known=True),)
     if any(isinstance(value_at(entry, _table_of(each.booking)), dict) for each in maps):
         return ()
@@ -114,7 +131,7 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
     agenda = text_at(entry, form.agenda) if form.agenda else None
-    ended = any(each in form.cancelled_statuses for each in status) or not _counts(form, agenda, slot)
+    ended = _is_cancelled(form, entry) or not _counts(form, agenda, slot)
     lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
     gone = ended or lapsed
     why = why or _why_unknown(form, agenda, slot)

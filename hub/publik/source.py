@@ -14,7 +14,7 @@ from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listin
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
-from hub.publik.mapping import booking_id, read_entry, reference_of, unseen_bookings
+from hub.publik.mapping import Cancelled, booking_id, read_entry, reference_of, unseen_bookings
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs, status_of
@@ -61,11 +61,11 @@ class PublikSource:
         found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
         wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
-        return Listing(wanted, found.flaws, found.complete, found.as_of_ms)
+        return replace(found, bookings=wanted)
 
     def list_changed(self, since_ms: int) -> Listing | None:
         found = self._listing(changed_since(since_ms, self._zone), since_ms)
-        return Listing(found.bookings, found.flaws, complete=False, as_of_ms=found.as_of_ms)
+        return replace(found, complete=False)
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
         """A request that is gone is left out: only a complete listing tells that."""
@@ -158,7 +158,7 @@ class _Gathered:
     """What came so far."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Sequence[Booking | Flaw]] = {}
+        self.found: dict[str, Sequence[Booking | Flaw | Cancelled]] = {}
         self.flaws: list[Flaw] = []
         self.linked = True
         self.as_of_ms: int | None = None
@@ -173,7 +173,7 @@ class _Gathered:
             else:
                 self.flaws += [each for each in found if isinstance(each, Flaw)]
 
-    def add(self, reference: str, found: Sequence[Booking | Flaw]) -> None:
+    def add(self, reference: str, found: Sequence[Booking | Flaw | Cancelled]) -> None:
         """In the place of what was said of the same request before."""
         self.found[reference] = found
 
@@ -181,7 +181,8 @@ class _Gathered:
         found = [each for of_request in self.found.values() for each in of_request]
         bookings = tuple(each for each in found if isinstance(each, Booking))
         flaws = (*(each for each in found if isinstance(each, Flaw)), *self.flaws)
-        return Listing(bookings, flaws, complete and self.linked, as_of_ms=self.as_of_ms or 0)
+        cancelled = tuple(each.reference for each in found if isinstance(each, Cancelled))
+        return Listing(bookings, flaws, complete and self.linked, self.as_of_ms or 0, cancelled)
 
 
 def open_client(

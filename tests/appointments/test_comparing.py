@@ -194,6 +194,14 @@ def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
     assert len(changes([old], new, complete=True)) == 2, "cancelled once, though it vanished too"
 
 
+def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
+    rows = [known(1), known(2, reference="rdv/1"), known(3, gone=True, reference="rdv/1"), known(4)]
+    for complete in (False, True):
+        listing = Listing((booking(4),), complete=complete, cancelled=("rdv/1", "rdv/9"))
+        found = compare(rows, listing, WINDOW, lambda: "code")
+        assert [change.booking for change in found.changes if isinstance(change, CancelBooking)] == ["b1", "b2"]
+
+
 def test_a_request_with_two_bookings_keeps_both():
     rows = [known(1), known(2, reference="rdv/1")]
     assert changes(rows, booking(1), booking(2, reference="rdv/1")) == ()

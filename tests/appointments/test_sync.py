@@ -238,6 +238,29 @@ def test_a_request_with_two_bookings_has_two_tickets_of_which_one_may_be_moved(n
     assert only(office.tickets(State.CANCELLED)).booking == "7001"
 
 
+@pytest.mark.parametrize("way", ["changed", "push"])
+def test_a_cancelled_request_whose_booking_is_no_longer_shown_is_cancelled_at_once(office, publik, way):
+    forms = [book(publik), book(publik, "12:00"), book(publik, "13:00")]
+    office.pass_over()
+    here = only([each for each in office.expected() if each.booking == booking_of(forms[0])])
+    office.ask(CheckIn, desk="", ticket=here.id)
+    for form in forms[:2]:
+        form.data.clear()
+        publik.town.cancel(FORM, form.id)
+    if way == "push":
+        for form in forms[:2]:
+            office.worker.hint(Hint(f"{FORM}/{form.id}"))
+    else:
+        office.pass_over()
+    office.eventually(lambda: len(office.tickets(State.CANCELLED)) == 1)
+    office.eventually(lambda: only(office.tickets(State.WAITING)).booking_note == "cancelled")
+    assert only(office.expected()).booking == booking_of(forms[2])
+    office.pass_over()
+    before = office.changes()
+    office.pass_over(all_of_it=True)
+    assert office.changes() == before
+
+
 def test_hundreds_of_bookings_are_taken_in_slices(office, publik):
     for number in range(300):
         book(publik, f"{8 + number // 60:02}:{number % 60:02}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.appointments.source import Booking, Flaw
-from hub.publik.mapping import read_entry
+from hub.publik.mapping import Cancelled, read_entry
 from hub.publik.paths import text_at, value_at
 from hub.queue.bookings import NAME_MOST
 from tests.publik.conftest import form
@@ -44,7 +44,7 @@ def entry(**changes: Any) -> dict[str, Any]:
     return made
 
 
-def read(changed: dict[str, Any], **mapping: Any) -> Booking | Flaw | None:
+def read(changed: dict[str, Any], **mapping: Any) -> Booking | Flaw | Cancelled | None:
     found = read_entry((form(**mapping),), changed, PARIS)
     assert len(found) <= 1
     return found[0] if found else None
@@ -152,6 +152,14 @@ def test_a_cancelled_status_is_a_booking_that_is_gone_and_names_nobody():
     for status in ("1", "Réservé"):
         found = booking(ENTRY, cancelled_statuses=(status,))
         assert (found.gone, found.name) == (True, None)
+
+
+@pytest.mark.parametrize("answer", [..., {"err": 1}, {"in_waiting_list": True, "booking_id": 77}])
+def test_a_cancelled_request_that_names_no_booking_any_more_is_told_all_the_same(answer: object):
+    emptied = entry(workflow__data__rdv_response=answer)
+    assert read(emptied, cancelled_statuses=("Réservé",)) == Cancelled("rendez-vous/12")
+    assert read(emptied) is None
+    assert read(entry(workflow__data=...), cancelled_statuses=("1",)) == Cancelled("rendez-vous/12")
 
 
 def test_the_status_that_counts_is_the_true_one_and_not_what_its_citizen_is_shown():
@@ -303,4 +311,4 @@ PLACES += ("workflow__data__rdv_response__booking_id", "workflow__data__rdv_resp
 def test_whatever_stands_in_a_request_it_is_a_booking_a_flaw_or_nothing(place: str, value: object):
     changed = entry(**{place: value})
     found = read_entry((form(statuses=("1",), agenda="fields.agenda_rdv", agendas=("mairie",)),), changed, PARIS)
-    assert all(isinstance(each, Booking | Flaw) for each in found)
+    assert all(isinstance(each, Booking | Cancelled | Flaw) for each in found)
