@@ -1,5 +1,6 @@
 """An answer of Publik: the body is read as JSON at any status, then judged by `err` and the status."""
 
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -104,6 +105,16 @@ def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _python_json(body)
+
+
+def _python_json(body: bytes) -> Any:
+    """What Python alone writes and reads: NaN, and half of a pair of surrogates. w.c.s. keeps such answers of
+    other programs, and one of them would keep out every request of its form.
+    """
+    try:
+        return json.loads(body.decode())
+    except (ValueError, RecursionError):
         return _NO_JSON
 
 

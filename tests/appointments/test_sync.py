@@ -261,6 +261,13 @@ def test_a_cancelled_request_whose_booking_is_no_longer_shown_is_cancelled_at_on
     assert office.changes() == before
 
 
+def test_one_answer_that_is_hardly_json_keeps_no_other_booking_out(office, publik):
+    odd, _ = book(publik), book(publik, "12:00")
+    odd.data["geo_response"] = {"lat": float("nan")}
+    office.pass_over()
+    assert len(office.expected()) == 2
+
+
 def test_hundreds_of_bookings_are_taken_in_slices(office, publik):
     for number in range(300):
         book(publik, f"{8 + number // 60:02}:{number % 60:02}")

@@ -330,11 +330,21 @@ def test_what_speaks_no_http_is_a_connection_that_broke():
     assert found.kind is FaultKind.CUT
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": NaN}', b"\xff\xfe", b"", b'{"err": 0', b"[1,"])
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b"[" * 100_000 + b"NaN", b'[{"a": NaN', b"[NaN, \xff]", b"\xff\xfe", b"", b'{"err": 0', b"[1,"],
+)
 def test_what_is_no_json_is_no_answer(body: bytes):
     with pytest.raises(Fault) as raised:
         entries(Answer("https://x/list", 200, body, 0))
     assert raised.value.kind is FaultKind.CUT
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"-Infinity", b'"Zo\\ud83d"', b"1e999"])
+def test_what_python_writes_for_json_and_nobody_else_reads_is_read_all_the_same(odd: bytes):
+    """w.c.s. keeps other programs' answers, and writes them as Python does."""
+    (found,) = entries(Answer("https://x/list", 200, b'[{"id": 12, "kept": ' + odd + b"}]", 0))
+    assert found["id"] == 12
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"data": {}}', b"12", b'"x"', b"null"])
