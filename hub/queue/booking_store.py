@@ -39,6 +39,12 @@ BY_CODE: Executable = (
     .order_by(booking.c.start_ms, booking.c.id)
     .limit(100)
 )
+# Where a code is the booking's id, one from before a move leads to no more than the request.
+STANDING_OF_REQUEST: Executable = (
+    _WITH_TICKET.where(booking.c.site == SITE, booking.c.reference == bindparam("reference"), ~booking.c.gone)
+    .order_by(booking.c.start_ms, booking.c.id)
+    .limit(100)
+)
 # What people did to these tickets: an admission alone is nobody's doing.
 SEEN: Executable = select(event.c.ticket).where(
     event.c.site == SITE,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, literal_column, select
 
 from hub.appointments.refusals import Refusal, read_refusal
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
+from hub.queue.arrivals import is_cancelled
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.hours import local_day
 from hub.queue.requests import confirmation_code
@@ -90,7 +91,7 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
     """
     today = local_day(now_ms, zone)
     code = confirmation_code(query)
-    by_code = _bookings(connection, site, _booking.c.code == code, now_ms) if code else ()
+    by_code = _by_code(connection, site, code, now_ms) if code else ()
     if by_code:
         of_today = tuple(found for found in by_code if found.ticket.day == today)
         return FoundBookings(of_today or by_code, len(of_today or by_code), other_days=not of_today)
@@ -101,6 +102,15 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
     tickets = named_today or _tickets_named(connection, site, asked, _ticket.c.day != today, now_ms)
     rows = _bookings(connection, site, _booking.c.ticket.in_(tickets[:SHOWN]), now_ms)
     return FoundBookings(rows, len(tickets), other_days=bool(tickets) and not named_today)
+
+
+def _by_code(connection: Connection, site: str, code: str, now_ms: int) -> tuple[Found, ...]:
+    """As at the dispenser: by a confirmation from before a move, what its request has now."""
+    found = _bookings(connection, site, _booking.c.code == code, now_ms)
+    if not all(is_cancelled(each.booking, each.ticket) for each in found):
+        return found
+    references = {each.booking.reference for each in found}
+    return _bookings(connection, site, ~_booking.c.gone & _booking.c.reference.in_(references), now_ms) or found
 
 
 def read_failed_count(connection: Connection, site: str) -> int:

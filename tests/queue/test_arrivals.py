@@ -39,14 +39,14 @@ def scan(queue, code, hall="hall", **facts):
     return answer
 
 
-def booked(queue, at_ms, service="civil", *, code="CODE", booking=None):
-    """An expected ticket with this code: its id."""
+def booked(queue, at_ms, service="civil", *, code="CODE", booking=None, reference=None):
+    """An expected ticket with this code: its id. `reference`: of its request, one of its own if left out."""
     booking = booking or f"booking-{queue.new_id()}"
     queue.do(
         Book(
             origin=Origin(Source.SYNC, "sync"),
             booking=booking,
-            reference=f"form/{booking}",
+            reference=reference or f"form/{booking}",
             confirmation=code,
             service=service,
             appointment_ms=at_ms,
@@ -226,6 +226,42 @@ def test_scanned_twice_the_same_number_is_given_again_and_nothing_changes(queue)
         first.ticket.code,
     )
     assert queue.snapshot() == before
+
+
+@pytest.mark.parametrize(("by_ms", "arrival"), [(MINUTE, "on_time"), (HOUR, "early"), (DAY, "wrong_day")])
+def test_the_confirmation_from_before_a_move_leads_to_the_appointment_there_is_now(queue, by_ms, arrival):
+    booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
+    number = booked(queue, queue.now_ms + by_ms, code="NEW", reference="form/1")
+    booked(queue, queue.now_ms, code="OTHER", reference="form/2")
+    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    answer = scan(queue, "OLD")
+    assert (answer.arrival, answer.appointment_ms) == (arrival, queue.now_ms + by_ms)
+    assert (queue.ticket(number).state == "waiting") == (arrival != "wrong_day")
+
+
+def test_who_missed_an_appointment_and_moved_it_is_not_told_by_the_first_confirmation_that_it_is_cancelled(queue):
+    missed = booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
+    queue.turn(10 * MINUTE)
+    queue.job(ExpireExpected, ticket=missed)
+    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    booked(queue, queue.now_ms + MINUTE, code="NEW", reference="form/1")
+    assert scan(queue, "OLD").arrival == "on_time"
+
+
+def test_a_confirmation_is_cancelled_where_its_request_has_no_other_appointment(queue):
+    for number in (1, 2):
+        booked(queue, queue.now_ms, code=f"C{number}", booking=f"b{number}", reference="form/1")
+        queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking=f"b{number}"))
+    assert scan(queue, "C1").arrival == "cancelled"
+
+
+def test_who_is_here_is_so_by_the_confirmation_from_before_a_move_too(queue):
+    here = booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
+    scan(queue, "OLD")
+    booked(queue, queue.now_ms + HOUR, code="NEW", reference="form/1")
+    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    answer = scan(queue, "OLD")
+    assert (answer.arrival, answer.ticket.ticket) == ("again", here)
 
 
 def test_the_same_request_again_gets_its_first_answer(queue):

@@ -197,6 +197,20 @@ def test_a_booking_of_another_day_is_found_only_where_none_of_today_is(client: h
     assert "Inventée" not in search(client, "zoé")
 
 
+def test_by_the_code_from_before_a_move_the_appointment_there_is_now_is_found(
+    client: httpx.Client, stand: Stand
+) -> None:
+    before = stand.booking_of(stand.book("civil", at("10:45"), name=NAME, confirmation="OLD"))
+    after = stand.booking_of(stand.book("civil", at("11:00") + DAY_MS, name=NAME, confirmation="NEW"))
+    origin, reference = stand.origin(Source.SYNC), f"form/{before}"
+    stand.do(q.Move(origin=origin, booking=after, appointment_ms=at("11:00") + DAY_MS, reference=reference))
+    assert "OLD attendu" in search(client, "old")
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before))
+    assert f"25/11 11:00 {NAME} A État civil · NEW attendu" in search(client, "old")
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=after))
+    assert "OLD annulé" in search(client, "old")
+
+
 def test_a_search_for_nothing_finds_fault_with_nobody(client: httpx.Client, stand: Stand) -> None:
     stand.book("civil", at("10:45"), name=NAME)
     assert search(client, " ") == ""

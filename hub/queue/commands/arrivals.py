@@ -1,7 +1,7 @@
 """A visitor with an appointment says at the dispenser that they are here."""
 
 from hub.queue import booking_store
-from hub.queue.arrivals import CHECKS_IN, arrival_of, by_time_of, choose, moment_at
+from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose, is_cancelled, moment_at
 from hub.queue.bookings import Known
 from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
@@ -18,8 +18,7 @@ from protocol.messages import Arrival
 def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
     """Checks in whoever may be, in whichever hall the dispenser stands; the others are told how things are."""
     moment = moment_at(work.index.site, work.now_ms)
-    rows = work.rows(booking_store.BY_CODE, code=command.confirmation) if command.confirmation else []
-    found = choose(map(with_ticket, rows), moment)
+    found = _meant(work, command.confirmation, moment)
     if found is None:
         return CheckInAnswer(arrival=Arrival.UNKNOWN)
     booking, ticket = found
@@ -30,6 +29,15 @@ def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
     elif arrival is Arrival.AGAIN and ticket.state is State.WAITING and not _was_seen(work, ticket):
         arrival = _first_seen(work, booking, ticket)
     return _answer(work, command, arrival, booking, ticket)
+
+
+def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None:
+    """The booking that the visitor holds the confirmation of; of one that was moved, the one there is now."""
+    found = choose(map(with_ticket, work.rows(booking_store.BY_CODE, code=code)), moment) if code else None
+    if found is None or not is_cancelled(*found):
+        return found
+    standing = work.rows(booking_store.STANDING_OF_REQUEST, reference=found[0].reference)
+    return choose(map(with_ticket, standing), moment) or found
 
 
 def _let_wait(work: Work, ticket: Ticket, priority: bool) -> Ticket:

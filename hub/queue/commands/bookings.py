@@ -102,7 +102,7 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
 
 
 def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
-    """A row of `booking_store.KNOWN` or `BY_CODE`."""
+    """A row of `booking_store.KNOWN`, `BY_CODE` or `STANDING_OF_REQUEST`."""
     return known_from_row(row), from_row(row[len(KNOWN_FIELDS) :])
 
 
