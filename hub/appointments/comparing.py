@@ -11,7 +11,7 @@ from types import MappingProxyType
 from hub.appointments.source import Booking, Flaw, Listing
 from hub.queue.bookings import Known, shown_name
 from hub.queue.hours import local_day, next_day_ms
-from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source
+from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source, confirmation_code
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
@@ -152,7 +152,7 @@ def _changes(
         appointment_ms=booking.start_ms,
         service=_other(booking.service, known.service),
         reference=_other(booking.reference, known.reference),
-        confirmation=_other(booking.code, known.code),
+        confirmation=_other(booking.code or known.code, known.code),
         name=booking.name,
     )
     moved = booking.start_ms != known.start_ms or move.service or move.reference or move.confirmation
@@ -176,7 +176,8 @@ def _book(booking: Booking, new_code: Callable[[], str]) -> Book:
         reference=booking.reference,
         service=booking.service,
         appointment_ms=booking.start_ms,
-        confirmation=booking.code,
+        # So it can be found all the same.
+        confirmation=booking.code or confirmation_code(booking.id),
         code=new_code(),
         name=booking.name,
     )

@@ -21,16 +21,16 @@ class ReportKind(StrEnum):
 class Booking:
     """One appointment as its source tells it. `id` is unique in the source, `reference` what a report is addressed to.
 
-    `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it. `gone`: it
-    was cancelled. `lapsed`: it is gone only as its request has left the statuses that count, which is what it does once
-    the visitor is here too.
+    `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it; None where
+    the source does not say, though it might. `gone`: it was cancelled. `lapsed`: it is gone only as its request has
+    left the statuses that count, which is what it does once the visitor is here too.
     """
 
     id: str
     reference: str
     service: str
     start_ms: int
-    code: str
+    code: str | None
     name: str | None = None
     gone: bool = False
     lapsed: bool = False

@@ -120,9 +120,11 @@ def visitor_name(form: BookingForm, entry: dict[str, Any]) -> str | None:
     return shown_name(" ".join(text_at(entry, path) or "" for path in form.names))
 
 
-def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str:
-    """What the confirmation says; the booking's id where the request has no code: it can still be found."""
-    return (confirmation_code(text_at(entry, form.code) or "") if form.code else "") or confirmation_code(booking)
+def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str | None:
+    """What the confirmation says: the booking's id, unless a code is named; None where that one is not there."""
+    if not form.code:
+        return confirmation_code(booking)
+    return confirmation_code(text_at(entry, form.code) or "") or None
 
 
 def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str, zone: tzinfo) -> Booking | Flaw:

@@ -113,6 +113,16 @@ def test_a_name_that_is_no_other_one_changes_nothing(told, names):
     assert changes([known()], booking(name=told), names=names, complete=True) == ()
 
 
+def test_a_booking_whose_code_is_not_told_is_found_by_its_id_until_one_is_and_keeps_that():
+    new = only(changes([], booking(code=None)))
+    assert isinstance(new, Book)
+    assert new.confirmation == "B1"
+    assert changes([known(code="R1")], booking(code=None)) == ()
+    later = only(changes([known(code="B1")], booking(code="R1")))
+    assert isinstance(later, Move)
+    assert later.confirmation == "R1"
+
+
 def test_a_cancelled_booking_is_cancelled_once():
     assert isinstance(only(changes([known()], booking(gone=True))), CancelBooking)
     assert changes([known(gone=True)], booking(gone=True)) == ()

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.source import Hint
-from hub.queue.requests import CheckIn
+from hub.queue.requests import CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
 from tests.publik.faults import Fault
@@ -266,6 +266,15 @@ def test_one_answer_that_is_hardly_json_keeps_no_other_booking_out(office, publi
     odd.data["geo_response"] = {"lat": float("nan")}
     office.pass_over()
     assert len(office.expected()) == 2
+
+
+def test_a_code_s_field_that_is_dropped_leaves_the_code_that_a_visitor_holds(office, publik):
+    form = book(publik, code="KXA7")
+    office.pass_over()
+    del form.fields["code_rdv"]
+    publik.town.touch(form)
+    office.pass_over()
+    assert office.ask(CheckInByCode, confirmation="KXA7").arrival == "early"
 
 
 def test_hundreds_of_bookings_are_taken_in_slices(office, publik):

@@ -143,9 +143,9 @@ def test_the_code_is_the_bookings_id_unless_named():
     assert booking(ENTRY, code=None).code == "77"
 
 
-def test_a_request_from_before_the_form_had_a_code_can_still_be_found():
-    assert booking(entry(fields__code_rdv=...)).code == "77"
-    assert booking(entry(fields__code_rdv="–")).code == "77"
+@pytest.mark.parametrize("code", [..., None, "", "–"])
+def test_a_request_without_the_code_that_its_form_should_have_tells_none(code: object):
+    assert booking(entry(fields__code_rdv=code)).code is None
 
 
 def test_a_cancelled_status_is_a_booking_that_is_gone_and_names_nobody():
