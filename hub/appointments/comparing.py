@@ -184,10 +184,16 @@ def _book(booking: Booking, new_code: Callable[[], str]) -> Book:
 
 
 def _one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str, Booking], list[Flaw]]:
-    """A booking told twice counts once, as it was told last; but two requests can't both have it."""
+    """A booking told twice counts once, as it was told last; but two requests can't both have it.
+
+    A request that lost its booking to another takes it along when it ends, for all a partial listing shows: it is gone
+    where the request that has it says so.
+    """
     told: dict[str, Booking] = {}
     flaws: list[Flaw] = []
     for booking in listing.bookings:
+        if booking.gone and not listing.complete and _is_of_another(booking, known.get(booking.id)):
+            continue
         other = told.get(booking.id)
         if other is None or other.reference == booking.reference:
             told[booking.id] = booking
@@ -197,6 +203,10 @@ def _one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str
         if not left.gone:
             flaws.append(Flaw(booking.id, f"{kept.reference} has this booking too", left.reference))
     return told, flaws
+
+
+def _is_of_another(booking: Booking, known: Known | None) -> bool:
+    return known is not None and known.reference != booking.reference
 
 
 def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Booking, Booking]:

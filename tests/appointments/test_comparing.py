@@ -233,6 +233,14 @@ def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one()
         assert seen.flaws == ()
 
 
+def test_a_booking_that_went_to_another_request_is_not_gone_with_the_one_it_left():
+    of_second, left = known(1, reference="rdv/7"), booking(1, gone=True)
+    assert changes([of_second], left) == ()
+    # A complete listing would have told the second too.
+    assert isinstance(only(changes([of_second], left, complete=True)), CancelBooking)
+    assert isinstance(only(changes([of_second], booking(1, reference="rdv/7", gone=True))), CancelBooking)
+
+
 def test_a_booking_told_twice_in_one_listing_counts_as_it_was_told_last():
     assert only(changes([], booking(start_ms=NOW + MINUTE), booking())).appointment_ms == NOW + HOUR
 
