@@ -556,6 +556,24 @@ def test_a_name_told_later_or_corrected_comes_without_a_journal_row_and_once(que
     assert [name for _, name, _ in names(queue)] == ["Zoé Exemple-Inventée"]
 
 
+@pytest.mark.parametrize("by_source", [True, False])
+def test_the_name_of_a_cancelled_appointment_goes_with_the_day_it_was_cancelled_on(queue, by_source):
+    queue.open("desk-1")
+    queue.do(book_of(at_ms=TUESDAY_AT_TEN + 7 * DAY, name="Zoé Exemple-Inventée"))
+    if by_source:
+        queue.do(cancel_of())
+    else:
+        queue.ask(Cancel, desk="desk-1", ticket=1)
+    assert names(queue) == [(1, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))]
+
+
+def test_the_name_of_who_moved_to_an_earlier_day_does_not_stay_with_the_later_one(queue):
+    queue.do(book_of(at_ms=TUESDAY_AT_TEN + 7 * DAY, name="Zoé Exemple-Inventée"))
+    take(queue, cancel_of(), book_of("b-2", at_ms=TUESDAY_AT_TEN + DAY, name="Zoé Exemple-Inventée"))
+    ends = [ends_ms for _, _, ends_ms in names(queue)]
+    assert ends == [moment("2026-11-24 18:00"), moment("2026-11-25 18:00")]
+
+
 def test_who_has_left_gets_no_name(queue):
     queue.do(book_of())
     queue.ask(CheckIn, desk="", ticket=1)

@@ -25,7 +25,7 @@ from hub.queue.bookings import (
     shown_name,
 )
 from hub.queue.commands.appointments import expires_ms
-from hub.queue.commands.tickets import TICKET_IDS
+from hub.queue.commands.tickets import TICKET_IDS, keep_name_for_today
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
 from hub.queue.refusals import BadBooking, Refusal, Unknown
@@ -342,6 +342,7 @@ def _change(work: Work, plan: _Plan, ticket: Ticket) -> None:
 
 def _cancel(work: Work, ticket: Ticket) -> None:
     work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms, absent_at_ms=None)
+    keep_name_for_today(work, ticket)
 
 
 def _move(work: Work, plan: _Plan, ticket: Ticket) -> None:

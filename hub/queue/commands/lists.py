@@ -5,7 +5,7 @@ from hub.queue.commands import announcing
 from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
 from hub.queue.commands.signing import need_signed_on
-from hub.queue.commands.tickets import due_as_walk_in, number_for
+from hub.queue.commands.tickets import due_as_walk_in, keep_name_for_today, number_for
 from hub.queue.hours import is_over
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
@@ -123,6 +123,7 @@ def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.CANCEL)
     _need_service(work, view, ticket, Event.CANCEL)
     work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
+    keep_name_for_today(work, ticket)
     work.publish_desk(view.desk.name)
     return _done(ticket)
 

@@ -2,7 +2,7 @@
 
 from hub.queue import store
 from hub.queue.estimate import wait_range_min
-from hub.queue.hours import issues_tickets
+from hub.queue.hours import day_end_ms, issues_tickets
 from hub.queue.order import Kind, due_ms_of_walk_in
 from hub.queue.refusals import Abandoned, NumbersUsedUp, ServiceClosed, TransitionRefused
 from hub.queue.requests import Abandon, Defer, DoneAnswer, Issue, NotePrinted, Source, TicketAnswer
@@ -88,6 +88,12 @@ def number_for(work: Work, service: Service) -> tuple[str, int]:
 def due_as_walk_in(service: Service, now_ms: int, priority: bool) -> int:
     head_start_ms = service.priority_head_start_min * MINUTE_MS if priority else None
     return due_ms_of_walk_in(now_ms, service.target_wait_min * MINUTE_MS, head_start_ms)
+
+
+def keep_name_for_today(work: Work, cancelled: Ticket) -> None:
+    """Nobody comes on its day any more; until the end of today people may still ask who it was."""
+    if cancelled.day > work.today:
+        work.write(store.MOVE_NAME, of_ticket=cancelled.id, to_ms=day_end_ms(work.index.site, work.today))
 
 
 def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
