@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, literal_column, select
 
-from hub.database.tables import AgentRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
+from hub.database.tables import AgentRow, BookingRow, DeskRow, DeskServiceRow, SiteRow, TicketEventRow, TicketRow
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.order import Kind
@@ -27,6 +27,7 @@ SHOWN_MISSED = 10
 LAST_EVENTS = 8
 
 _ticket: Any = TicketRow.__table__
+_booking: Any = BookingRow.__table__
 _event: Any = TicketEventRow.__table__
 _desk: Any = DeskRow.__table__
 _agent: Any = AgentRow.__table__
@@ -37,6 +38,13 @@ _COLUMNS = [_ticket.c[name] for name in FIELDS]
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
+# Its source cancelled it, or moved it: then another ticket is expected.
+_GONE: Any = (
+    select(literal_column("1"))
+    .where(_booking.c.site == _ticket.c.site, _booking.c.id == _ticket.c.booking, _booking.c.gone)
+    .correlate(_ticket)
+    .exists()
+)
 _FINISH: Any = literal_column("ticket_event.event = 'finish'")
 _SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
 # Who comes and goes did nothing to a ticket, and must not push out of sight what was done to one.
@@ -317,7 +325,7 @@ def _read_expected(
     coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id)
     missed = (
         select(*_COLUMNS)
-        .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None))
+        .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None), ~_GONE)
         .order_by(_ticket.c.appointment_ms.desc(), _ticket.c.id)
     )
     late = _tickets(connection, missed.limit(SHOWN_MISSED + 1))

@@ -83,6 +83,19 @@ def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
     assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05." in page
 
 
+def test_who_missed_an_appointment_that_was_then_cancelled_or_moved_is_not_waited_for_any_more(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    ticket = stand.book("civil", at("8:35"), confirmation="JTKVQDBZ")
+    clock.set("10:00")
+    never_came(stand, ticket)
+    assert "JTKVQDBZ" in client.get("/desks/desk-3").text
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ticket)))
+    page = client.get("/desks/desk-3").text
+    assert "JTKVQDBZ" not in page
+    assert "non venu" not in page
+
+
 def test_many_that_never_came_leave_room_for_those_to_come(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:
