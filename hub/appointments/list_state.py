@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class ListState:
     """`source`: what staff call it, empty where there is none. `as_of_ms`: when the list was last brought up to date.
 
-    `late`: longer ago than it should be; `reason`: why, in one English sentence for a log or a document. `flaws`: how
-    many bookings can't be shown. `failed`: how many reports to the source failed for good.
+    `late`: longer ago than it should be; `reason`: why, in one English sentence for a log or a document. `behind`: of
+    which services alone, by their titles; empty where it is all of them. `flaws`: how many bookings can't be shown.
+    `failed`: how many reports to the source failed for good.
     """
 
     source: str = ""
@@ -17,3 +18,4 @@ class ListState:
     reason: str | None = None
     flaws: int = 0
     failed: int = 0
+    behind: tuple[str, ...] = ()

@@ -51,11 +51,19 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A part of the source that gave no list, by the services it is for, and why, in one sentence that names nobody."""
+
+    services: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing. `cancelled`: requests
-    that are cancelled and name no booking any more; those they had are gone.
+    that are cancelled and name no booking any more; those they had are gone. `missed`: the parts that lack.
     """
 
     bookings: tuple[Booking, ...]
@@ -63,6 +71,7 @@ class Listing:
     complete: bool = False
     as_of_ms: int = 0
     cancelled: tuple[str, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

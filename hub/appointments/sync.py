@@ -10,7 +10,7 @@ import structlog
 from hub.appointments.comparing import SYNC, compare, window_of
 from hub.appointments.rows import known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
-from hub.appointments.source import Flaw, Hint, Listing, Source
+from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
 from hub.failures import Failure, HubFault
@@ -56,15 +56,19 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
+        # By the last pass, unless it failed as a whole.
+        self.missed: tuple[Missed, ...] = ()
 
     def list_all(self, connection: Connection) -> int:
         """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a Failure."""
+        self.missed = ()
         window = window_of(self._site, self._now_ms())
         listing = self._source.list_all(window.first_day, window.last_day)
         return self._keep(connection, listing, whole=True)
 
     def list_changed(self, connection: Connection) -> int:
         """What changed since the last pass; all of it, where the source can't tell or there was none."""
+        self.missed = ()
         listing = self._source.list_changed(self._since_ms) if self._since_ms is not None else None
         if listing is None:
             return self.list_all(connection)
@@ -80,6 +84,7 @@ class Sync:
         made = self._take(connection, listing, whole=whole)
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
         self._since_ms = listing.as_of_ms if self._sure else None
+        self.missed = listing.missed
         return made
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:

@@ -183,7 +183,7 @@ class Worker:
                 changes = self._sync.list_changed(connection)
             case Ask.HINTS:
                 changes = self._sync.look_up(connection, [Hint(reference) for reference in hints])
-        if ask is not Ask.HINTS:
+        if ask is not Ask.HINTS and not self._sync.missed:
             self._as_of_ms, self._late_from_ms = as_of_ms, self._now_ms() + self._patience_ms
         if changes:
             log.info("appointments.changed", asked=ask.value, changes=changes)
@@ -193,21 +193,25 @@ class Worker:
         self._metrics.listed(ask.value, "done", seconds)
         with self._lock:
             self._pace.listed()
-        if self._reason is not None and ask is not Ask.HINTS:
-            log.info("appointments.source_back", source=self._source.title)
-            self._reason = None
+        if ask is not Ask.HINTS:
+            self._explain("; ".join(each.why for each in self._sync.missed) or None)
 
     def _not_listed(self, ask: Ask, error: Exception, seconds: float) -> None:
         self._metrics.listed(ask.value, _outcome(error), seconds)
         with self._lock:
             self._pace.failed(ask, time.monotonic(), self._chance())
             wait_s = self._pace.listing.opens_s - time.monotonic()
-        reason = self._sentence(error)
-        if reason != self._reason:
-            log.warning("appointments.not_listed", source=self._source.title, reason=reason, again_in_s=round(wait_s))
-        self._reason = reason
+        self._explain(self._sentence(error), again_in_s=round(wait_s))
         if not isinstance(error, SourceAway | SourceRefuses | Busy):
             self._lose_connection(error)
+
+    def _explain(self, reason: str | None, **facts: float) -> None:
+        """Why the list, or a part of it, is not up to date; None where it is."""
+        if reason is None and self._reason is not None:
+            log.info("appointments.source_back", source=self._source.title)
+        elif reason != self._reason:
+            log.warning("appointments.not_listed", source=self._source.title, reason=reason, **facts)
+        self._reason = reason
 
     def _plan(self) -> None:
         """What the journal says of bookings becomes reports."""
@@ -251,12 +255,17 @@ class Worker:
             as_of_ms=self._as_of_ms,
             late=self._now_ms() > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
             reason=self._reason,
+            behind=self._behind(),
             flaws=len(self._sync.flaws),
             failed=failed,
         )
         self._metrics.bookings(flaws=self._state.flaws, failed=failed)
         with suppress(Exception):  # a page that is gone meanwhile
             self._changed()
+
+    def _behind(self) -> tuple[str, ...]:
+        names = {name for missed in self._sync.missed for name in missed.services}
+        return tuple(service.title for service in self._site.services if service.name in names)
 
     def _age_s(self) -> float:
         return (self._now_ms() - self._as_of_ms) / 1000 if self._as_of_ms is not None else -1.0

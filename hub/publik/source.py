@@ -10,7 +10,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listing, ReportKind, SourceRefuses
+from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listing, Missed, ReportKind, SourceRefuses
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
@@ -126,19 +126,19 @@ class PublikSource:
 
         What was left out has not been told: then the next listing starts where this one did.
         """
-        gathered, failed = _Gathered(), list[Fault]()
-        for form in self._forms:
+        gathered, failed, missed = _Gathered(), list[Fault](), list[Missed]()
+        for form, maps in self._forms.items():
             try:
                 self._gather(form, since, gathered)
             except Fault as fault:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
                 failed.append(fault)
-                gathered.flaws.append(Flaw(f"form {form}", str(fault)))
+                missed.append(Missed(tuple(each.service for each in maps), str(fault)))
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
         found = gathered.listing(complete=not failed)
-        return found if found.complete else replace(found, as_of_ms=since_ms)
+        return found if found.complete else replace(found, as_of_ms=since_ms, missed=tuple(missed))
 
     def _gather(self, form: str, since: str, gathered: "_Gathered") -> None:
         """Of a list in several pages, then once more what changed since the first: w.c.s. may order by that, and what

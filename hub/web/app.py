@@ -122,7 +122,8 @@ def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:
     def list_changed() -> None:
         state = parts.list_state()
         age = state.as_of_ms if state.late else state.as_of_ms is None
-        now = (state.source, state.late, age, state.flaws, state.failed)
+        behind = state.behind if state.late else ()
+        now = (state.source, state.late, age, behind, state.flaws, state.failed)
         if said[0] != now:
             said[0] = now
             live.changed(desks, ())

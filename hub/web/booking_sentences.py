@@ -1,5 +1,7 @@
 """What staff read about appointments, in whole sentences: how old the list is, who arrives when, what was not told."""
 
+from enum import Enum
+
 from hub.appointments.list_state import ListState
 from hub.appointments.refusals import Why
 from hub.queue.bookings import Known
@@ -44,17 +46,28 @@ _STATES = {
     State.CANCELLED: "is cancelled",
 }
 
-# By whether the source is a file.
+
+class _Silent(Enum):
+    """Whose list is old: all of Publik's, that of some services, a file's."""
+
+    SOURCE = 0
+    SERVICES = 1
+    FILE = 2
+
+
 _NEVER = {
-    False: "No list yet, %(source)s does not answer",
-    True: "No list yet, %(source)s cannot be read",
+    _Silent.SOURCE: "No list yet, %(source)s does not answer",
+    _Silent.SERVICES: "No list yet for %(services)s, %(source)s does not answer",
+    _Silent.FILE: "No list yet, %(source)s cannot be read",
 }
-# By whether the list is of today, and whether its source is a file.
+# By whether the list is of today.
 _SILENT = {
-    (True, False): "List of %(at)s, %(source)s does not answer",
-    (True, True): "List of %(at)s, %(source)s cannot be read",
-    (False, False): "List of %(day)s at %(at)s, %(source)s does not answer",
-    (False, True): "List of %(day)s at %(at)s, %(source)s cannot be read",
+    (True, _Silent.SOURCE): "List of %(at)s, %(source)s does not answer",
+    (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s does not answer",
+    (True, _Silent.FILE): "List of %(at)s, %(source)s cannot be read",
+    (False, _Silent.SOURCE): "List of %(day)s at %(at)s, %(source)s does not answer",
+    (False, _Silent.SERVICES): "List of %(day)s at %(at)s for %(services)s, %(source)s does not answer",
+    (False, _Silent.FILE): "List of %(day)s at %(at)s, %(source)s cannot be read",
 }
 
 _REFUSED = {
@@ -77,11 +90,13 @@ def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
     """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
     if not state.late:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
+    silent = _Silent.FILE if is_file else _Silent.SERVICES if state.behind else _Silent.SOURCE
+    facts = {"source": state.source, "services": ", ".join(state.behind)}
     if state.as_of_ms is None:
-        return say(_NEVER[is_file], source=state.source)
+        return say(_NEVER[silent], **facts)
     day, at = date(state.as_of_ms, zone), clock(state.as_of_ms, zone)
     is_today = _is_same_day(state.as_of_ms, now_ms, zone)
-    return say(_SILENT[is_today, is_file], day=day, at=at, source=state.source)
+    return say(_SILENT[is_today, silent], day=day, at=at, **facts)
 
 
 def moment(moment_ms: int, now_ms: int, zone: str) -> str:

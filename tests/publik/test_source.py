@@ -285,7 +285,9 @@ def test_one_form_that_is_refused_leaves_the_news_of_the_others(publik: TestPubl
     publik.town.book(FORM, "2026-11-25 10:00")
     listing = opened(forms=(form(form="renamed"), form())).list_all(*DAYS)
     assert (ids(listing), listing.complete) == ({"1001"}, False)
-    assert [flaw.about for flaw in listing.flaws] == ["form renamed"]
+    (missed,) = listing.missed
+    assert (missed.services, listing.flaws) == (("identity",), ())
+    assert "/api/forms/renamed/list answered HTTP 404, not known there" in missed.why
 
 
 @pytest.mark.parametrize(("kind", "status"), [("status", 403), ("status", 500), ("html", 404), ("redirect", 302)])
@@ -295,11 +297,13 @@ def test_one_form_that_fails_for_now_leaves_the_news_of_the_others(
     publik.town.add_form("second")
     publik.town.book(FORM, "2026-11-25 10:00")
     publik.faults.append(Told(kind, match="/forms/second/", times=None, status=status))
-    source = opened(forms=(form(form="second"), form()))
+    of_second = (form(form="second", meeting_types=("60",), service="housing"), form(form="second"))
+    source = opened(forms=(*of_second, form()))
     for listing in (source.list_all(*DAYS), source.list_changed(system_ms() - 600_000)):
         assert listing is not None
         assert (ids(listing), listing.complete) == ({"1001"}, False)
-        assert [flaw.about for flaw in listing.flaws] == ["form second"]
+        (missed,) = listing.missed
+        assert (missed.services, listing.flaws) == (("housing", "identity"), ())
 
 
 @pytest.mark.parametrize("lacks", ["workflow", "workflow.data"])

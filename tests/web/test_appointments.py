@@ -128,6 +128,21 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
         (ListState("Publik", at("7:41"), late=True), False, "liste de 7:41, Publik ne répond pas"),
         (ListState("Publik", at("7:41") - DAY_MS, late=True), False, "liste du 23/11 à 7:41, Publik ne répond pas"),
         (ListState("Publik", late=True), False, "pas encore de liste, Publik ne répond pas"),
+        (
+            ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil")),
+            False,
+            "liste de 7:41 pour Passeport, État civil, Publik ne répond pas",
+        ),
+        (
+            ListState("Publik", at("7:41") - DAY_MS, late=True, behind=("Passeport",)),
+            False,
+            "liste du 23/11 à 7:41 pour Passeport, Publik ne répond pas",
+        ),
+        (
+            ListState("Publik", late=True, behind=("Passeport",)),
+            False,
+            "pas encore de liste pour Passeport, Publik ne répond pas",
+        ),
         (ListState("rdv.csv", at("7:41"), late=True), True, "liste de 7:41, rdv.csv n’est pas lisible"),
         (ListState("rdv.csv", late=True), True, "pas encore de liste, rdv.csv n’est pas lisible"),
     ],
