@@ -1,7 +1,8 @@
 """Asks again who somebody is, while they are logged in: a right that was taken away must not last until the evening.
 
-Silence takes no right, an answer does. A directory that is away is asked again after waits that grow, and everybody
-stays logged in. One account is asked about at a time, so that a slow directory is never slowed down by us.
+Silence takes no right, an answer does. An account of which nothing is said is asked about again after waits that grow
+with each silence, and everybody stays logged in. So is the directory, with each account it says nothing of: then it is
+away. One account is asked about at a time, so that a slow directory is never slowed down by us.
 """
 
 import random
@@ -42,6 +43,17 @@ class Who(NamedTuple):
     local: bool
 
 
+class Silence(NamedTuple):
+    """Of an account: when nothing was said of it last, how often in a row, and from when on it is asked about again."""
+
+    at_ms: int
+    times: int
+    ask_from_ms: int
+
+
+_NONE = Silence(0, 0, 0)
+
+
 class Recheck:
     """One thread. `local`: the person of a local account that has not ended. `do` hands a command to the writer's queue
     for jobs and gives its answer in time. `chance`, from 0 to 1, spreads the waits.
@@ -68,8 +80,9 @@ class Recheck:
         # The book learns of an answer with its next reading of the database.
         self._asked_ms: dict[Who, int] = {}
         # Of whom nothing was said when they were asked about last.
-        self._silence_ms: dict[Who, int] = {}
-        self._failures = 0
+        self._silence: dict[Who, Silence] = {}
+        # Of whom nothing was said since anything was said of anybody.
+        self._silent: set[Who] = set()
         self._ask_from_ms = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="recheck", daemon=True)
@@ -90,17 +103,18 @@ class Recheck:
         fresh_ms = now_ms - self._book.limits.recheck_ms
         self._asked_ms = {who: asked_ms for who, asked_ms in self._asked_ms.items() if asked_ms > fresh_ms}
         due = [who for who in who_of(self._book.due(now_ms)) if who not in self._asked_ms]
-        self._silence_ms = {who: at_ms for who, at_ms in self._silence_ms.items() if who in due}
+        self._silence = {who: silence for who, silence in self._silence.items() if who in due}
         # One whom a server can say nothing of, as of who is in too many groups, must not keep all others from being
         # asked about.
-        turns = sorted(filter(self._may_ask, due), key=lambda who: self._silence_ms.get(who, 0))
+        turns = sorted(filter(self._may_ask, due), key=lambda who: self._silence.get(who, _NONE).at_ms)
         for who in turns[:ACCOUNTS_AT_ONCE]:
             if self._stopping.is_set() or not self._may_ask(who):
                 return
             self._ask(who)
 
     def _may_ask(self, who: Who) -> bool:
-        return who.local or (self._directory.can_look_up and self._now_ms() >= self._ask_from_ms)
+        ask_from_ms = max(self._ask_from_ms, self._silence.get(who, _NONE).ask_from_ms)
+        return who.local or (self._directory.can_look_up and self._now_ms() >= ask_from_ms)
 
     def _ask(self, who: Who) -> None:
         began_ms = self._now_ms()
@@ -111,12 +125,11 @@ class Recheck:
             # Once as a rule: two sessions of one person rarely differ.
             people = {roles: self._who_is(who, roles) for roles in held}
         except DirectoryAway as away:
-            self._silence_ms[who] = self._now_ms()
-            self._wait(away)
+            self._wait(who, away)
             return
         now_ms = self._now_ms()
         if not who.local:
-            self._failures = 0
+            self._silent.clear()
             for person in people.values():
                 self._metrics.looked_up("gone" if person is None else "known")
         # Who logged in meanwhile brought a newer answer with them.
@@ -135,12 +148,15 @@ class Recheck:
     def _who_is(self, who: Who, held: frozenset[Role]) -> Person | None:
         return self._local(who.account) if who.local else self._directory.look_up(who.account, held)
 
-    def _wait(self, away: DirectoryAway) -> None:
-        self._failures += 1
-        pause_s = wait_s(self._failures, self._chance())
-        self._ask_from_ms = self._now_ms() + int(pause_s * 1000)
+    def _wait(self, who: Who, away: DirectoryAway) -> None:
+        now_ms, times = self._now_ms(), self._silence.get(who, _NONE).times + 1
+        again_s = wait_s(times, self._chance())
+        self._silence[who] = Silence(now_ms, times, now_ms + int(again_s * 1000))
+        self._silent.add(who)
+        others_s = wait_s(len(self._silent), self._chance())
+        self._ask_from_ms = now_ms + int(others_s * 1000)
         self._metrics.looked_up("away")
-        log.warning("directory.away", reason=str(away), again_s=round(pause_s))
+        log.warning("directory.away", reason=str(away), again_s=round(again_s), others_s=round(others_s))
 
     def _serve(self) -> None:
         failures = 0

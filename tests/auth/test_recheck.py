@@ -249,6 +249,37 @@ def test_one_of_whom_nothing_is_said_keeps_no_other_from_being_asked_about(work,
     assert directory.asked == [person.account, "agent-0", "agent-1", person.account]
 
 
+def run(work, recheck, minutes):
+    """The thread's rounds of so long a time, some of them left out."""
+    for _ in range(minutes * 6):
+        recheck.look()
+        work.now_ms += 10_000
+
+
+@pytest.mark.parametrize("silent", [1, 2])
+def test_one_of_whom_nothing_is_said_puts_off_nobodys_loss_of_rights(work, directory, recheck, silent):
+    """Each time that nothing is said of them, they are asked about later; the others are not."""
+    for number in range(silent):
+        other = directory.add(f"silent-{number}", "bon mot de passe", Role.AGENT)
+        directory.silent_of.add(other.account)
+        work.log_in(other, f"token-of-{other.account}")
+    run(work, recheck, 40)
+    session = work.log_in(directory.add("b.exemple", "bon mot de passe", Role.AGENT))
+    del directory.people["b.exemple"]
+    run(work, recheck, 16)
+    assert work.why_ended(session) == "right_taken"
+    assert directory.asked.count("silent-0") < 12, "they are not asked about all the time either"
+
+
+def test_a_directory_that_says_nothing_of_anybody_is_asked_ever_more_rarely(work, directory, recheck):
+    for number in range(20):
+        work.log_in(directory.add(f"agent-{number}", "bon mot de passe", Role.AGENT), f"token-{number}")
+    directory.away = True
+    work.now_ms += 15 * MINUTE
+    run(work, recheck, 40)
+    assert len(directory.asked) < 12
+
+
 def test_a_directory_that_cannot_be_asked_lets_sessions_run_to_their_end(work, directory, person, recheck):
     session = work.log_in(person)
     directory.can_look_up = False
