@@ -109,12 +109,14 @@ class Outbox:
         self._others_at_s = self._review_at_s = 0.0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
         self._shown: dict[str, DeskState | HallState] = {}
+        # The pictures that the broker did not take: they come again when it is back.
+        self._untaken: set[str] = set()
         self._connection: Connection | None = None
         self._answered_at_s = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="outbox", daemon=True)
-        metrics.watch_outbox(lambda: len(self._pending.desks) + len(self._pending.halls))
+        metrics.watch_outbox(lambda: len(self._pending.desks) + len(self._pending.halls) + len(self._untaken))
 
     def start(self, generation: int) -> None:
         """Counts once who waits; from here on the counts are kept."""
@@ -185,6 +187,7 @@ class Outbox:
         last_event = untold.last_event(connection, site.name)
         with self._lock:
             self._waiting, self._last_event = waiting, last_event
+        self._metrics.waiting(waiting)
 
     def _show_all(self) -> None:
         with self._lock:
@@ -249,7 +252,7 @@ class Outbox:
         except Exception:
             self._give_back(pending)
             raise
-        if pending.since_s is not None:
+        if pending.since_s is not None and not self._untaken:
             self._metrics.published(time.monotonic() - pending.since_s)
         self._metrics.waiting(waiting)
         self._tell(pending.desks, pending.halls, pending.services, revision)
@@ -284,11 +287,15 @@ class Outbox:
         """Publishes a picture that says something new. False where its revision is shown already, saying otherwise."""
         shown = self._shown.get(topic)
         if shown is not None and _bare(shown) == _bare(picture):
+            self._untaken.discard(topic)
             return True
         if shown is not None and shown.revision >= picture.revision:
             return False
         if self._publish(topic, encode(picture), retain=True):
             self._shown[topic] = picture
+            self._untaken.discard(topic)
+        else:
+            self._untaken.add(topic)
         return True
 
     def _review(self) -> None:

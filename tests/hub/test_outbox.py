@@ -9,6 +9,7 @@ import pytest
 from hub.metrics import Metrics, Outcome
 from hub.outbox import Outbox
 from hub.queue.requests import (
+    Cancel,
     CheckIn,
     Command,
     Defer,
@@ -46,6 +47,7 @@ class Told:
         self.is_connected = True
         self.changes: list[Any] = []
         self.now_s = 0.0
+        self.metrics = Metrics("test")
         self.outbox = self.new_outbox()
 
     def new_outbox(self) -> Outbox:
@@ -56,7 +58,7 @@ class Told:
             publish=self._publish,
             now_ms=lambda: self.queue.now_ms,
             put_later=self.later.append,
-            metrics=Metrics("test"),
+            metrics=self.metrics,
         )
         outbox._generation = GENERATION
         outbox._count(outbox._connect())
@@ -110,6 +112,12 @@ class Told:
         """What was sent since, topics without the site."""
         sent, self.sent = self.sent, []
         return [(topic.removeprefix(self.topics.root + "/"), message) for topic, message, _ in sent]
+
+    def metric(self, series: str) -> float | None:
+        """None where there is no such series."""
+        name, _, label = series.partition(" ")
+        service, _, value = label.partition("=")
+        return self.metrics.registry.get_sample_value(name, {service: value} if label else {})
 
     def last(self, topic: str) -> Any:
         return [message for each, message, _ in self.sent if each == f"{self.topics.root}/{topic}"][-1]
@@ -312,6 +320,38 @@ def test_what_was_lost_with_the_broker_is_told_when_it_is_back(told):
     told.outbox.republish()
     told.settle()
     assert told.last("hall/hall/state").waiting[0].count == 1
+
+
+def test_what_the_broker_did_not_take_waits_to_be_published_and_was_not_published(told):
+    published = told.metric("suivant_publish_seconds_count")
+    told.is_connected = False
+    told.issue()
+    told.settle()
+    assert told.metric("suivant_outbox_pictures") == 4, "the hall's, and those of three desks of the service"
+    assert told.metric("suivant_publish_seconds_count") == published
+    told.is_connected = True
+    told.outbox.republish()
+    told.settle()
+    assert told.metric("suivant_outbox_pictures") == 0
+    assert told.metric("suivant_publish_seconds_count") > published
+
+
+def test_a_picture_that_is_again_as_the_broker_has_it_waits_for_nothing(told):
+    told.is_connected = False
+    ticket = told.issue()
+    told.settle()
+    told.ask(Cancel, desk="desk-1", ticket=ticket)
+    told.settle()
+    assert told.metric("suivant_outbox_pictures") == 0
+
+
+def test_who_waits_is_counted_from_the_start_on_though_no_broker_is_there(queue):
+    queue.open("desk-1")
+    queue.issue()
+    started = Told(queue)
+    assert started.metric("suivant_waiting_tickets service=civil") == 1
+    assert started.metric("suivant_waiting_tickets service=papers") == 0
+    started.outbox._disconnect()
 
 
 def test_without_a_database_to_write_to_the_present_pictures_are_told_at_least(told):
