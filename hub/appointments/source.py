@@ -105,8 +105,8 @@ class SourceRefuses(Exception):
         return self.refusal.why is Why.NO_STEP
 
 
-class BookingReplaced(Exception):
-    """The request has another booking by now: what became of the one before is not told to it."""
+class BookingGone(Exception):
+    """The request is cancelled, or has another booking by now: what became of this one is not told to it."""
 
 
 class Source(Protocol):
@@ -129,7 +129,7 @@ class Source(Protocol):
         """Whether it is to be told this at all."""
 
     def status_of(self, reference: str, booking: str, kind: ReportKind) -> str | None:
-        """The status the request is in; None where telling this twice does no harm. Raises BookingReplaced too."""
+        """The status the request is in; None where telling this twice does no harm. Raises BookingGone too."""
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
         """Tells what became of a booking."""

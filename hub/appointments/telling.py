@@ -12,7 +12,7 @@ import structlog
 from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
-from hub.appointments.source import BookingReplaced, Source, SourceAway, SourceRefuses
+from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
 from hub.queue.reports import ReportState
 from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
@@ -44,7 +44,7 @@ class Teller:
         try:
             if self._source.tells(due.kind):
                 self._tell(due)
-        except BookingReplaced:
+        except BookingGone:
             self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
             return
         except SourceAway as away:
@@ -91,7 +91,7 @@ def _at(source: Callable[[], T]) -> T:
     """An answer that nobody foresaw is put off like a source that is away: else it would be tried again each second."""
     try:
         return source()
-    except (SourceAway, SourceRefuses, BookingReplaced):
+    except (SourceAway, SourceRefuses, BookingGone):
         raise
     except Exception as error:
         log.exception("report.answer_not_read")

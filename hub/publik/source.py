@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import Booking, BookingReplaced, Flaw, Hint, Listing, Missed, ReportKind, SourceRefuses
+from hub.appointments.source import Booking, BookingGone, Flaw, Hint, Listing, Missed, ReportKind, SourceRefuses
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
@@ -86,17 +87,18 @@ class PublikSource:
         return bool(self._triggers[kind]) or self._marks(kind)
 
     def status_of(self, reference: str, booking: str, kind: ReportKind) -> str | None:
-        # A presence may be marked twice, and what the form's status is says nothing of it.
-        if self._marks(kind) or not self._triggers[kind]:
+        if not self.tells(kind):
             return None
         form, id_ = _parts(reference)
         try:
             entry = self._wcs.request(form, id_)
         except Fault as fault:
             raise for_source(fault, Why.GONE) from fault
-        named = {booking_id(each, entry) for each in self._forms.get(form, ())} - {None}
-        if named and booking not in named:
-            raise BookingReplaced
+        if _is_gone(self._forms.get(form, ()), entry, booking):
+            raise BookingGone
+        # A presence may be marked twice, and which status the form is in says nothing of it.
+        if self._marks(kind):
+            return None
         status, _name = status_of(entry)
         if status is None:
             raise SourceRefuses(f"request {reference} shows no status in its workflow", why=Why.ODD)
@@ -221,6 +223,13 @@ def zone_of(publik: Publik, site: Site) -> ZoneInfo:
 
 def _nonce() -> str:
     return dice.token_hex(16)
+
+
+def _is_gone(maps: Sequence[BookingForm], entry: dict[str, Any], booking: str) -> bool:
+    """Whether a request is cancelled, or names another booking than this one."""
+    cancelled = {status for each in maps for status in each.cancelled_statuses}
+    named = {booking_id(each, entry) for each in maps} - {None}
+    return not cancelled.isdisjoint(status_of(entry)) or (bool(named) and booking not in named)
 
 
 def _parts(reference: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What Publik is told of its bookings: each thing once, in its order, whatever breaks in between."""
 
 import pytest
+from msgspec.structs import replace
 
 from hub.queue.requests import (
     Cancel,
@@ -81,6 +82,56 @@ def test_arrived_and_served_are_told_in_their_order(office, visit):
     visit.finish()
     visit.wait_told("arrive", "servi")
     assert visit.form.status == "3"
+
+
+def cancelled_there(office, publik, visit):
+    publik.town.cancel(FORM, visit.form.id)
+    office.pass_over()
+    assert visit.ticket.booking_note == "cancelled"
+
+
+def wait_dropped(office, visit, *kinds):
+    office.eventually(lambda: visit.reports() == [(kind, "dropped") for kind in kinds])
+    assert (visit.told(), visit.form.status, office.worker.list_state.failed) == ([], "5", 0)
+
+
+@pytest.fixture
+def acting(quick, shared_engine, clock, publik):
+    """An office that tells by global actions, which any status knows."""
+    site = a_town(publik.address)
+    settings = site.appointments.publik
+    triggers = replace(settings.triggers, how="action")
+    site = replace(site, appointments=replace(site.appointments, publik=replace(settings, triggers=triggers)))
+    made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
+    made.eventually(lambda: made.passes() == 1)
+    yield made
+    made.close()
+
+
+def test_who_checks_in_before_the_hub_knows_that_the_booking_is_cancelled_brings_it_back_by_no_action(acting, publik):
+    visit = Visit(acting, publik)
+    publik.town.cancel(FORM, visit.form.id)
+    visit.check_in()
+    wait_dropped(acting, visit, "arrived")
+    cancelled_there(acting, publik, visit)
+    assert visit.ticket.state is State.WAITING
+
+
+def test_a_ticket_of_a_cancelled_booking_is_cancelled_without_a_report_that_fails(office, publik, visit):
+    publik.town.cancel(FORM, visit.form.id)
+    visit.check_in()
+    wait_dropped(office, visit, "arrived")
+    cancelled_there(office, publik, visit)
+    office.ask(Cancel, desk="desk-1", ticket=visit.ticket.id)
+    wait_dropped(office, visit, "arrived", "cancelled")
+
+
+def test_an_absence_found_while_the_list_that_says_cancelled_is_under_way_is_not_told(acting, publik):
+    visit = Visit(acting, publik)
+    publik.town.cancel(FORM, visit.form.id)
+    miss(acting, visit)
+    acting.clock.turn(HOUR)
+    wait_dropped(acting, visit, "absent")
 
 
 @pytest.fixture

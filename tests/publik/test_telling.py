@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import BookingReplaced, ReportKind, SourceAway, SourceRefuses
+from hub.appointments.source import BookingGone, ReportKind, SourceAway, SourceRefuses
 from hub.publik.source import PublikSource
 from hub.site import Triggers
 from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, booking_of
@@ -31,7 +31,7 @@ def test_each_kind_calls_its_own_trigger(publik: TestPublik, opened: Opened, how
         reference = f"{FORM}/{made.id}"
         assert source.status_of(reference, booking_of(made), ReportKind(kind)) == "1"
         source.tell(reference, booking_of(made), ReportKind(kind))
-        assert source.status_of(reference, booking_of(made), ReportKind(kind)) == status
+        assert made.status == status
         assert publik.town.told[-1]["how"] == how
 
 
@@ -106,9 +106,20 @@ def test_a_request_that_has_another_booking_by_now_is_not_told_of_the_one_before
 ):
     source = opened(triggers=TRIGGERS)
     publik.town.move(FORM, 1, "2026-11-26 11:00")
-    with pytest.raises(BookingReplaced):
+    with pytest.raises(BookingGone):
         source.status_of(booked, "1001", ReportKind.ABSENT)
     assert source.status_of(booked, booking_of(publik.town.forms[FORM][1]), ReportKind.ABSENT) == "1"
+
+
+@pytest.mark.parametrize("kind", list(ReportKind))
+@pytest.mark.parametrize("how", ["jump", "action"])
+def test_a_request_that_is_cancelled_is_told_nothing_more(
+    publik: TestPublik, opened: Opened, booked: str, how: str, kind: ReportKind
+):
+    triggers = Triggers(how=how, **{each: getattr(TRIGGERS, each) for each in ReportKind})
+    publik.town.cancel(FORM, 1)
+    with pytest.raises(BookingGone):
+        opened(triggers=triggers).status_of(booked, "1001", kind)
 
 
 def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):
@@ -156,6 +167,18 @@ def test_a_presence_is_not_judged_by_the_status_of_the_form_and_is_marked_again(
     assert publik.town.bookings[1001].present is True
     # What a trigger tells is judged by it.
     assert source.status_of(booked, "1001", ReportKind.CANCELLED) == "2"
+
+
+@pytest.mark.parametrize("change", ["cancelled", "moved"])
+def test_a_presence_is_not_marked_for_a_booking_that_its_request_has_no_more(
+    publik: TestPublik, marking: PublikSource, booked: str, change: str
+):
+    if change == "cancelled":
+        publik.town.cancel(FORM, 1)
+    else:
+        publik.town.move(FORM, 1, "2026-11-26 11:00")
+    with pytest.raises(BookingGone):
+        marking.status_of(booked, "1001", ReportKind.ARRIVED)
 
 
 def test_a_presence_of_a_booking_that_chrono_does_not_know_is_refused_as_gone(
