@@ -59,32 +59,30 @@ class Teller:
 
     def _tell(self, due: Due) -> None:
         uncertain = due.state is ReportState.TRYING
-        if uncertain and self._has_moved(due):
+        status = self._status(due)
+        if uncertain and _has_moved(due, status):
             return
-        if not uncertain and not self._begin(due):
+        if not self._begin(due, status):
             return
         try:
             _at(lambda: self._source.tell(due.reference, due.booking, due.kind))
         except SourceRefuses as no:
             # The status knows no such step: so looks, too, an earlier try that arrived after we had looked.
-            if not (uncertain and no.not_offered and self._has_moved(due)):
+            if not (uncertain and no.not_offered and _has_moved(due, self._status(due))):
                 raise
 
-    def _begin(self, due: Due) -> bool:
-        """False where it is no longer to be sent: an agent reopened the visit meanwhile."""
-        status = self._status(due)
+    def _begin(self, due: Due, status: str | None) -> bool:
+        """False where it is no longer to be sent: the visitor came after all, or an agent reopened the visit."""
         answer = self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
         return isinstance(answer, DoneAnswer) and answer.count == 1
 
-    def _has_moved(self, due: Due) -> bool:
-        """Whether the request has left the status it was in before the first try."""
-        if due.status_before is None:
-            return False
-        status = self._status(due)
-        return status is not None and status != due.status_before
-
     def _status(self, due: Due) -> str | None:
         return _at(lambda: self._source.status_of(due.reference, due.booking, due.kind))
+
+
+def _has_moved(due: Due, status: str | None) -> bool:
+    """Whether the request has left the status it was in before the first try."""
+    return None not in {due.status_before, status} and status != due.status_before
 
 
 def _at(source: Callable[[], T]) -> T:

@@ -63,6 +63,13 @@ STANDING: Executable = (
 STATE_OF_REPORT: Executable = select(report.c.state, report.c.attempts).where(
     report.c.site == SITE, report.c.id == bindparam("id")
 )
+# Its kind, with what has happened to its ticket since.
+SINCE_REPORT: Executable = (
+    select(report.c.kind, event.c.event, event.c.to_state)
+    .select_from(report.join(event, (event.c.site == report.c.site) & (event.c.ticket == report.c.ticket)))
+    .where(report.c.site == SITE, report.c.id == bindparam("id"), event.c.id > report.c.event)
+    .order_by(event.c.id)
+)
 
 INSERT_REPORT: Executable = insert(report).values({column.name: bindparam(column.name) for column in report.c}).inline()
 DROP_REPORT: Executable = (

@@ -12,7 +12,8 @@ Not told is an absence that says nothing of the visitor, since nobody could chec
 appointment when it had passed, or was off, or lost its time, when it passed.
 
 What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
-can't be taken back: a source that was told of an absence is told of the arrival after it.
+can't be taken back: a source that was told of an absence is told of the arrival after it. A try that is known to have
+failed is taken back before the next one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -134,13 +135,27 @@ def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], ab
 
 def kind_of(happened: Happened) -> ReportKind | None:
     """What a journal row is for the source of the booking; None where it is none of its business."""
-    if _says_nothing(happened):
+    if _says_nothing(happened) or (happened.event == Event.CANCEL and happened.source == Source.SYNC):
         return None
-    if happened.event == Event.END_DAY:
-        return _KIND_OF_END.get(happened.to_state or "")
-    if happened.event == Event.CANCEL and happened.source == Source.SYNC:
-        return None
-    return _KIND_OF_EVENT.get(happened.event)
+    return _kind_said(happened.event, happened.to_state)
+
+
+def is_untrue(kind: ReportKind, since: Iterable[tuple[str, str | None]]) -> bool:
+    """Whether a report is taken back by what has happened to its ticket since, and not made true again.
+
+    `since`: event and new state of the ticket's journal rows after the report's, in their order.
+    """
+    untrue = False
+    for event, to_state in since:
+        if _TAKES_BACK.get(event) is kind:
+            untrue = True
+        elif _kind_said(event, to_state) is kind:
+            untrue = False
+    return untrue
+
+
+def _kind_said(event: str, to_state: str | None) -> ReportKind | None:
+    return _KIND_OF_END.get(to_state or "") if event == Event.END_DAY else _KIND_OF_EVENT.get(event)
 
 
 def _says_nothing(happened: Happened) -> bool:

@@ -323,6 +323,48 @@ def test_a_try_that_was_surely_refused_is_a_first_one_again_whatever_an_officer_
     visit.wait_told("arrive")
 
 
+def in_doubt(office, publik, visit, kind):
+    """Tries hang and do nothing until the faults are cleared."""
+    publik.faults.append(Fault("hang", match=TRIGGER, times=None))
+    return lambda: office.eventually(lambda: visit.reports()[-1] == (kind, "trying"))
+
+
+def test_an_absence_that_a_time_out_left_open_is_not_told_of_who_came_meanwhile(office, publik, visit):
+    miss(office, visit)
+    wait_for_doubt = in_doubt(office, publik, visit, "absent")
+    office.clock.turn(HOUR)
+    wait_for_doubt()
+    office.ask(CheckIn, desk="", ticket=visit.ticket.id)
+    office.eventually(lambda: visit.reports() == [("absent", "trying"), ("arrived", "waiting")])
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    visit.wait_told("arrive")
+    assert visit.reports() == [("absent", "dropped"), ("arrived", "done")]
+
+
+@pytest.mark.parametrize("finished_again", [False, True])
+def test_a_visit_that_a_time_out_left_open_and_that_was_reopened_is_served_once_it_is(
+    office, publik, visit, finished_again
+):
+    visit.check_in()
+    visit.wait_told("arrive")
+    visit.open_desk()
+    visit.called()
+    wait_for_doubt = in_doubt(office, publik, visit, "served")
+    visit.finish()
+    wait_for_doubt()
+    office.ask(Reopen, desk="desk-1", ticket=visit.ticket.id)
+    if finished_again:
+        visit.finish()
+    publik.faults.clear()
+    office.clock.turn(HOUR)
+    if not finished_again:
+        office.eventually(lambda: visit.reports()[-1] == ("served", "dropped"))
+        assert visit.told() == ["arrive"]
+        visit.finish()
+    visit.wait_told("arrive", "servi")
+
+
 # --- refused ------------------------------------------------------------------------------------------------------
 
 

@@ -207,6 +207,15 @@ def test_an_absence_that_is_perhaps_sent_is_not_taken_back(queue, missing):
     assert told(queue) == [("absent", "trying"), ("arrived", "waiting")]
 
 
+def test_an_absence_that_was_tried_and_not_done_is_taken_back_before_the_next_try(queue, missing):
+    plan(queue)
+    queue.job(BeginReport, report=1, status_before="before")
+    assert queue.job(BeginReport, report=1, status_before="before").count == 1, "while it is true"
+    queue.ask(Readmit, desk="desk-1", ticket=missing)
+    assert queue.job(BeginReport, report=1, status_before="before").count == 0
+    assert told(queue) == [("absent", "dropped"), ("arrived", "waiting")]
+
+
 def test_who_was_called_in_vain_and_is_served_after_all_arrives_once(queue, here):
     queue.called()
     queue.ask(MarkAbsent, desk="desk-1", shown=here)

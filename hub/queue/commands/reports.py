@@ -11,7 +11,7 @@ from hub.queue.commands.bookings import take_bookings
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
-from hub.queue.reports import TO_SEND, UNSENT, Happened, Report, ReportState, Standing, plan
+from hub.queue.reports import TO_SEND, UNSENT, Happened, Report, ReportState, Standing, is_untrue, plan
 from hub.queue.requests import (
     BeginReport,
     DoneAnswer,
@@ -51,9 +51,16 @@ def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
 
 
 def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
-    """Durable before it is sent. `count` is 0 where it is not to be sent any more."""
+    """Durable before it is sent; one that was tried before only once it is known that it was not done.
+
+    `count` is 0 where it is not to be sent any more: what is untrue by now is dropped.
+    """
     state, _ = _look(work, command.report)
     if state not in TO_SEND:
+        return DoneAnswer(count=0)
+    since = work.rows(report_store.SINCE_REPORT, id=command.report)
+    if since and is_untrue(ReportKind(since[0][0]), ((event, to_state) for _, event, to_state in since)):
+        work.write(report_store.DROP_REPORT, guarded=True, of_id=command.report)
         return DoneAnswer(count=0)
     work.write(report_store.BEGIN_REPORT, guarded=True, of_id=command.report, to_status_before=command.status_before)
     return DoneAnswer(count=1)
