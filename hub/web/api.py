@@ -1,6 +1,6 @@
 """The HTTP API under /api/v1: a table of addresses to commands, and short reads."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Path, Query, Request
@@ -53,16 +53,31 @@ T = TypeVar("T")
 
 # Named, not given as a model: FastAPI would describe that as application/json, and work it out for each route.
 _PROBLEM = {"schema": {"$ref": f"#/components/schemas/{d.ProblemDocument.__name__}"}}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": why, "content": {problems.MEDIA_TYPE: _PROBLEM}}
-    for status, why in {
-        401: "Nobody is logged in, and no token came",
-        403: "Not this desk's ticket, a role is missing, or a request from elsewhere",
-        404: "No such thing at this site",
-        409: "The state of the ticket or of the desk says no",
-        422: "The request cannot be read",
-    }.items()
+_PROBLEMS_OF_ALL = {
+    400: "Two signs of who asks came at once, or one that cannot be read",
+    401: "Nobody is logged in, and no token came",
+    403: "Not this desk's ticket, a role is missing, or a request from elsewhere",
+    404: "No such thing at this site",
+    422: "The request cannot be read",
+    503: "The hub is too busy, or its database is away",
 }
+_PROBLEMS_OF_COMMANDS = {
+    408: "The body did not come within 10 s",
+    409: "The state of the ticket or of the desk says no, or the id was another request's",
+    410: "Too late",
+    411: "The length of the body is not said",
+    413: "The body is longer than 64 KiB",
+}
+
+
+def _described(problems_of: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"description": why, "content": {problems.MEDIA_TYPE: _PROBLEM}} for status, why in problems_of.items()
+    }
+
+
+PROBLEMS = _described(_PROBLEMS_OF_ALL)
+PROBLEMS_OF_COMMANDS = _described(_PROBLEMS_OF_ALL | _PROBLEMS_OF_COMMANDS)
 _ASKED_OF_TICKET: dict[str, type[d.Document]] = {"check-in": d.CheckInAsked, "transfer": d.TransferAsked}
 
 
@@ -75,9 +90,8 @@ def create_api(parts: WebParts) -> APIRouter:
     for word, action in TICKET_ACTIONS.items():
         handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked))
         name = f"ticket_{word.replace('-', '_')}"
-        _add(
-            router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, d.DeskDone | d.TicketDone
-        )
+        gives = d.TicketIssued if word == "check-in" else d.DeskDone
+        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, gives)
     _add(router, "/tickets", api.issue, "issue", "Issue a ticket of a service.", d.TicketIssued, status=201)
     for path, handler, model in (
         ("/site", api.site, d.SiteDocument),
@@ -272,7 +286,7 @@ def _add(
         description=says,
         response_model=model,
         status_code=status,
-        responses=PROBLEMS,
+        responses=PROBLEMS_OF_COMMANDS,
     )
 
 

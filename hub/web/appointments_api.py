@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.queue.requests import RetryReport, Source
 from hub.web import appointment_documents as d
-from hub.web.api import PROBLEMS, answered
+from hub.web.api import PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of
 from hub.web.booking_reading import FailedReport, read_failed_count, read_failed_reports
 from hub.web.documents import TicketDone
@@ -53,7 +53,7 @@ def create_appointments_api(parts: WebParts) -> APIRouter:
         methods=["POST"],
         operation_id="retry_report",
         response_model=TicketDone,
-        responses=PROBLEMS,
+        responses=PROBLEMS_OF_COMMANDS,
     )
     router.add_api_route(
         PUSH_PATH.removeprefix(router.prefix),

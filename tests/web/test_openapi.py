@@ -49,6 +49,25 @@ def test_every_route_says_what_it_gives_and_takes(description: dict[str, Any]) -
                 assert route["requestBody"]["content"]["application/json"]["schema"], (method, path)
 
 
+def test_a_check_in_is_described_by_what_it_gives_and_every_other_command_by_what_the_desk_did(
+    description: dict[str, Any],
+) -> None:
+    of_desk = {
+        path.rpartition("/")[2]: methods["post"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        for path, methods in description["paths"].items()
+        if path.startswith("/api/v1/desks/") and "post" in methods
+    }
+    assert of_desk.pop("check-in") == "#/components/schemas/TicketIssued"
+    assert set(of_desk.values()) == {"#/components/schemas/DeskDone"}
+
+
+def test_a_command_describes_each_status_that_it_may_be_refused_with(description: dict[str, Any]) -> None:
+    refused = {"400", "401", "403", "404", "408", "409", "410", "411", "413", "422", "503"}
+    for path, methods in description["paths"].items():
+        if "post" in methods and not path.endswith("/push"):
+            assert refused - methods["post"]["responses"].keys() == set(), path
+
+
 def test_every_problem_is_described_in_the_type_it_comes_in(description: dict[str, Any]) -> None:
     problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     described = {
