@@ -28,6 +28,7 @@ CALLED_BY_NAME = {
     "self_group",  # SQLAlchemy
     "_one_of_json",
     "_one_of_array",
+    "_leads_to_one",  # Pydantic
 }
 
 

@@ -31,13 +31,22 @@ class TransitionRefused(Refusal):
 class DeskMovedOn(Refusal):
     """The desk no longer holds what the asker saw: somebody was faster.
 
-    `by` is how (`button`, `page`, `job`), `actor` who, `did` the event, `ticket` the number now or last held.
+    `by` is how (`button`, `page`, `job`), `actor` who, `did` the event, `ticket` the number now or last held; all None
+    of a desk that never held anybody.
     """
 
     code = "desk_moved_on"
 
-    def __init__(self, desk: str, did: Event | None, ticket: str | None, by: str, actor: str, at_ms: int) -> None:
-        super().__init__(f"desk {desk} has moved on: {by} did {did} on {ticket}")
+    def __init__(
+        self,
+        desk: str,
+        did: Event | None = None,
+        ticket: str | None = None,
+        by: str | None = None,
+        actor: str | None = None,
+        at_ms: int | None = None,
+    ) -> None:
+        super().__init__(f"desk {desk} has moved on: {f'{by} did {did} on {ticket}' if did else 'it holds nobody'}")
         self.desk, self.did, self.ticket, self.by, self.actor, self.at_ms = desk, did, ticket, by, actor, at_ms
 
 

@@ -13,13 +13,11 @@ from hub.metrics import CONTENT_TYPE
 from hub.queue.hours import issues_tickets
 from hub.queue.requests import (
     Answer,
-    CheckInAnswer,
     DeskAnswer,
     DoneAnswer,
     Issue,
     Origin,
     RefusedAnswer,
-    SessionAnswer,
     Source,
     TicketAnswer,
 )
@@ -49,6 +47,7 @@ from protocol.instants import to_wire
 DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["guichet-3"])]
 TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
 Handler = Callable[..., Awaitable[Any]]
+Gives = type[DeskAnswer] | type[DoneAnswer] | type[TicketAnswer]
 T = TypeVar("T")
 
 # Named, not given as a model: FastAPI would describe that as application/json, and work it out for each route.
@@ -88,10 +87,12 @@ def create_api(parts: WebParts) -> APIRouter:
         name = f"desk_{word.replace('-', '_')}"
         _add(router, f"/desks/{{desk}}/{word}", api.desk_command(action), name, action.says, d.DeskDone)
     for word, action in TICKET_ACTIONS.items():
-        handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked))
+        is_check_in = word == "check-in"
+        gives = TicketAnswer if is_check_in else DeskAnswer
+        handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked), gives)
         name = f"ticket_{word.replace('-', '_')}"
-        gives = d.TicketIssued if word == "check-in" else d.DeskDone
-        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, gives)
+        document = d.TicketIssued if is_check_in else d.DeskDone
+        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, document)
     _add(router, "/tickets", api.issue, "issue", "Issue a ticket of a service.", d.TicketIssued, status=201)
     for path, handler, model in (
         ("/site", api.site, d.SiteDocument),
@@ -142,16 +143,16 @@ class Api:
         ) -> Response:
             origin = self._origin(request, asked.id, action)
             answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
-            return answered(origin, answer)
+            return answered(origin, answer, DeskAnswer)
 
         return handle
 
-    def ticket_command(self, action: Action, model: type[d.Document]) -> Handler:
+    def ticket_command(self, action: Action, model: type[d.Document], gives: Gives) -> Handler:
         async def handle(request: Request, desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
             given = asked.model_dump() if asked is not None else {}
             origin = self._origin(request, given.pop("id", None), action)
             answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
-            return answered(origin, answer)
+            return answered(origin, answer, gives)
 
         handle.__annotations__["asked"] = Annotated[model | None, Body()]
         return handle
@@ -160,7 +161,7 @@ class Api:
         origin = self._origin(request, asked.id)
         code = follow_code()
         answer = await self._parts.do(Issue(origin=origin, service=asked.service, code=code, priority=asked.priority))
-        return answered(origin, answer, created=True)
+        return answered(origin, answer, TicketAnswer, created=True)
 
     def _origin(self, request: Request, request_id: str | None, action: Action | None = None) -> Origin:
         return origin_of(request, Source.API, request_id or self._parts.new_id(), action)
@@ -290,16 +291,18 @@ def _add(
     )
 
 
-def answered(origin: Origin, answer: Answer, *, created: bool = False) -> Response:
-    """The answer as a document. Built by hand: on the way of a call nothing is validated twice."""
+def answered(origin: Origin, answer: Answer, gives: Gives, *, created: bool = False) -> Response:
+    """The answer as a document. Built by hand: on the way of a call nothing is validated twice.
+
+    `gives`: what the command that was asked is answered with; another answer is that of another request of this id.
+    """
+    if isinstance(answer, RefusedAnswer):
+        return problems.of_refusal(answer)
+    if not isinstance(answer, gives):
+        return problems.problem(409, "id_used", "this id was another request's: make a new one for each gesture")
     match answer:
-        case RefusedAnswer():
-            return problems.of_refusal(answer)
         case DeskAnswer(outcome=outcome, ticket=ticket, number=number):
             return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})
-        case CheckInAnswer() | SessionAnswer():
-            # What a dispenser or a login asked by this id, and nothing that these addresses do.
-            return problems.problem(409, "id_used", "this id was another request's: make a new one for each gesture")
         case DoneAnswer(count=count):
             return JSONResponse({"id": origin.request, "count": count})
         case TicketAnswer():

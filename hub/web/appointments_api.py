@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from hub.queue.requests import RetryReport, Source
+from hub.queue.requests import DoneAnswer, RetryReport, Source
 from hub.web import appointment_documents as d
 from hub.web.api import PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of
@@ -100,7 +100,7 @@ class AppointmentsApi:
     ) -> Response:
         """Tells the source once more what it refused."""
         origin = origin_of(request, Source.API, asked.id or self._parts.new_id())
-        return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)))
+        return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)), DoneAnswer)
 
     async def push(self, request: Request) -> Response:
         """Publik says that a request changed. Signed by its query; no Origin is asked for, no cookie is looked at."""

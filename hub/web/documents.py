@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from hub.queue.states import State
 from protocol.messages import DeskMode, DeskOutcome
@@ -60,7 +60,7 @@ class CheckInAsked(Document):
 
 
 class TransferAsked(Document):
-    """One of `service` and `to_desk`."""
+    """One of `service` and `to_desk`, never both."""
 
     model_config = example(id=EXAMPLE_ID, service="identite", confirmed=False)
 
@@ -68,6 +68,12 @@ class TransferAsked(Document):
     service: SiteName | None = None
     to_desk: SiteName | None = None
     confirmed: Annotated[bool, Field(description="Yes, though no desk of that service is open.")] = False
+
+    @model_validator(mode="after")
+    def _leads_to_one(self) -> "TransferAsked":
+        if self.service is not None and self.to_desk is not None:
+            raise ValueError("say `service` or `to_desk`, not both")
+        return self
 
 
 class IssueAsked(Document):

@@ -68,12 +68,16 @@ def test_a_refused_transition_names_ticket_state_and_event(client: httpx.Client,
         ("/desks/desk-3/dance", {}, 404, "not_found"),
         ("/tickets", {"service": "unknown"}, 422, "unknown"),
         ("/desks/desk-3/finish", {"shown": None}, 409, "desk_holds_nobody"),
+        ("/desks/desk-3/tickets/1/transfer", {"to_desk": "desk-99"}, 422, "unknown"),
+        ("/desks/desk-99/tickets/1/transfer", {"to_desk": "desk-8"}, 404, "unknown"),
+        ("/desks/desk-3/tickets/1/transfer", {"to_desk": "desk-8", "service": "family"}, 422, "invalid_request"),
     ],
 )
 def test_what_cannot_be_done_is_a_problem_with_a_stable_code(
     client: httpx.Client, stand: Stand, path: str, body: dict[str, object], status: int, code: str
 ) -> None:
     stand.open("desk-3")
+    stand.issue("civil")
     answer = client.post(API + path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -86,6 +90,29 @@ def test_an_id_that_something_else_was_asked_by_is_refused(client: httpx.Client,
     stand.do(CheckInByCode(origin=asked, confirmation="ETATCIVIL7"))
     answer = client.post(f"{API}/desks/desk-3/next", json={"id": asked.request})
     assert (answer.status_code, answer.json()["code"]) == (409, "id_used")
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("/tickets", "/desks/desk-3/next"), ("/desks/desk-3/next", "/tickets"), ("/desks/desk-3/open", "/tickets")],
+)
+def test_an_id_of_another_kind_of_command_is_refused_and_tells_nothing_of_that(
+    client: httpx.Client, stand: Stand, first: str, then: str
+) -> None:
+    stand.open("desk-3")
+    request = new_id()
+    bodies = {"/tickets": {"service": "civil"}}
+    assert client.post(API + first, json={"id": request, **bodies.get(first, {})}).is_success
+    answer = client.post(API + then, json={"id": request, **bodies.get(then, {})})
+    assert (answer.status_code, answer.json()["code"]) == (409, "id_used")
+
+
+def test_a_desk_that_never_held_anybody_is_not_said_to_have_done_something(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-3")
+    problem = client.post(f"{API}/desks/desk-3/next", json={"shown": 7}).json()
+    assert problem["code"] == "desk_moved_on"
+    assert problem["detail"] == "desk desk-3 has moved on: it holds nobody"
+    assert not problem.keys() & {"at", "by", "did", "ticket", "actor"}
 
 
 def test_while_the_database_is_away_a_reader_is_told_to_come_again_and_not_where_it_is(

@@ -118,7 +118,7 @@ def moved_on(work: Work, view: DeskView) -> Refusal:
     """Who was faster: the last thing by which this desk took a ticket or let one go."""
     rows = work.rows(store.LAST_HOLD_AT_DESK, desk=view.desk.name)
     if not rows:
-        return DeskMovedOn(view.desk.name, None, None, "", "", 0)
+        return DeskMovedOn(view.desk.name)
     did, ticket_id, source, actor, at_ms = rows[0]
     return DeskMovedOn(view.desk.name, Event(did), work.ticket(ticket_id).label, source, actor, at_ms)
 

@@ -165,7 +165,9 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
 def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, str | None]:
     """The service and the desk a transfer leads to. Raises where there is none, or it must be confirmed."""
     if command.to_desk is not None:
-        desk = work.index.desk(command.to_desk)
+        desk = work.index.find_desk(command.to_desk)
+        if desk is None:
+            raise Unknown("to_desk", command.to_desk)
         mode = mode_of(work, desk.name)
         if mode is DeskMode.CLOSED:
             raise DeskNotOpen(desk.name, mode, Event.TRANSFER)
