@@ -11,6 +11,19 @@ ACCOUNT_HOLE = "{account}"
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 # Of names that Active Directory builds from an account, it lets none of these into the account.
 _NOT_IN_A_LOGIN_NAME = re.compile(r'["/\\\[\]:;|=,+*?<>@\s]')
+# The long names of what stands in a distinguished name: RFC 4519.
+_SHORT = {
+    "commonname": "cn",
+    "countryname": "c",
+    "domaincomponent": "dc",
+    "localityname": "l",
+    "organizationname": "o",
+    "organizationalunitname": "ou",
+    "stateorprovincename": "st",
+    "streetaddress": "street",
+    "surname": "sn",
+    "userid": "uid",
+}
 _HEX_PAIR = re.compile(rb"\\([0-9A-Fa-f]{2})")
 
 
@@ -60,7 +73,7 @@ def bind_name(template: str, account: str) -> str | None:
 # Groups' names, a site's few again and again.
 @lru_cache(maxsize=1024)
 def dn_key(name: str) -> str:
-    """One spelling of a distinguished name: capitals, blanks and ways of escaping told apart no more."""
+    """One spelling of a distinguished name: capitals, blanks, long names and ways of escaping told apart no more."""
     parts = (_ava_key(part) for part in _split(name.encode(), b",;"))
     return ",".join(parts)
 
@@ -75,8 +88,9 @@ def _ava_key(rdn: bytes) -> str:
     for ava in _split(rdn, b"+"):
         kind, _equals, value = ava.partition(b"=")
         text = " ".join(_unescaped(value.strip()).split()).casefold()
+        named = kind.strip().decode(errors="replace").casefold()
         # What is escaped here again can't be taken for a border between two parts.
-        avas.append(f"{kind.strip().decode(errors='replace').casefold()}={escaped(text)}")
+        avas.append(f"{_SHORT.get(named, named)}={escaped(text)}")
     return "+".join(sorted(avas))
 
 

@@ -48,7 +48,8 @@ class Reason(StrEnum):
 
 def one_spelling(account: str) -> str:
     """What was typed as the one spelling of it: directories tell no capitals apart."""
-    return account.strip().casefold()
+    # Not casefold: it makes two letters of ß, by which a directory finds nobody.
+    return account.strip().lower()
 
 
 def may_be_account(account: str) -> bool:

@@ -49,7 +49,7 @@ def test_starttls_is_as_good_as_ldaps(slapd: Slapd, opened: Opened):
     assert opened(slapd, servers=(slapd.plain_address,)).log_in("alix", PASSWORD).account == "alix"
 
 
-@pytest.mark.parametrize("account", ["eloïse", "odd,name+x"])
+@pytest.mark.parametrize("account", ["eloïse", "groß", "odd,name+x"])
 def test_any_sign_may_stand_in_an_account(directory: MunicipalDirectory, account: str):
     assert directory.log_in(account, PASSWORD).account == account
 
@@ -68,6 +68,11 @@ def test_a_group_may_give_two_roles_and_two_groups_one(slapd: Slapd, opened: Ope
     directory = opened(slapd, groups=groups)
     assert directory.log_in("alix", PASSWORD).roles == {Role.AGENT}
     assert directory.log_in("camille", PASSWORD).roles == {Role.AGENT, Role.SUPERVISOR}
+
+
+def test_a_group_is_known_by_the_long_names_of_its_attributes_too(slapd: Slapd, opened: Opened):
+    long = group("agents").replace("cn=", "commonName=").replace("ou=", "organizationalUnitName=")
+    assert opened(slapd, groups=RoleGroups(agent=(long,))).log_in("alix", PASSWORD).roles == {Role.AGENT}
 
 
 def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: MunicipalDirectory):

@@ -68,6 +68,7 @@ def test_an_escaped_value_holds_no_sign_that_means_something(text: str):
         "cn = agents , ou=groups, dc=example,dc=fr",
         r"cn=\61gents,ou=groups,dc=example,dc=fr",
         r"cn=\ agents,ou=groups,dc=example,dc=fr",
+        "commonName=agents,organizationalUnitName=groups,domainComponent=example,domainComponent=fr",
     ],
 )
 def test_one_name_has_many_spellings(other: str):

@@ -22,6 +22,7 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     yield person("dominique", "Dominique Exemple")
     yield person("nobody-special", "Sans Groupe")
     yield person("eloïse", "Éloïse Exemple")
+    yield person("groß", "Sascha Exemple")
     yield person("odd,name+x", "Odd Name", dn=rf"uid=odd\2Cname\2Bx,{PEOPLE}")
     yield person("renaud", "Renaud Exemple")
     # Known by two accounts: the first in order is longer than any that may be typed.
@@ -58,6 +59,7 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     known = [
         person_dn("alix"),
         person_dn("eloïse"),
+        person_dn("groß"),
         rf"uid=odd\2Cname\2Bx,{PEOPLE}",
         person_dn("twice"),
         person_dn("martin"),
