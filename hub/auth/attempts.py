@@ -87,7 +87,11 @@ class Attempts:
     def came_in(self, begun: Try, now_ms: int) -> None:
         """The password was right: what failed before from there is forgotten, and the address is known now."""
         self.not_judged(begun)
-        self._pairs.forget((begun.account, begun.address))
+        failed_ms = self._pairs.forget((begun.account, begun.address))
+        if not begun.known:
+            for at_ms in failed_ms:
+                self._addresses.take_back(begun.address, at_ms)
+                self._accounts.take_back(begun.account, at_ms)
         addresses = self._known.get(begun.account, OrderedDict())
         _put_last(addresses, begun.address, now_ms, KNOWN_ADDRESSES_MOST)
         _put_last(self._known, begun.account, addresses, KNOWN_MOST)
@@ -125,8 +129,9 @@ class _Failures(Generic[K]):
         with suppress(KeyError, ValueError):  # forgotten meanwhile
             self._at_ms[key].remove(at_ms)
 
-    def forget(self, key: K) -> None:
-        self._at_ms.pop(key, None)
+    def forget(self, key: K) -> deque[int]:
+        """Gives what it forgot."""
+        return self._at_ms.pop(key, deque[int]())
 
 
 def _count_since(at_ms: Iterable[int], since_ms: int) -> int:

@@ -14,6 +14,7 @@ session counts there, and the most it does is to look a booking up.
 """
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # The door for Publik's calls.
 PUSH_PATH = "/api/v1/publik/push"
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}")
 FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded")
 
 SECURITY_HEADERS = {
@@ -215,13 +217,19 @@ def behind(peer: str, forwarded: list[str], reached: Reached) -> str:
         return peer
     nearest = peer
     for each in [each.strip() for each in ",".join(forwarded).split(",")][: -MOST_FORWARDED - 1 : -1]:
-        found = address_of(each)
+        found = address_of(_without_port(each))
         if found is None:
             return nearest
         nearest = str(found)
         if not reached.is_proxy(nearest):
             return nearest
     return nearest
+
+
+def _without_port(forwarded: str) -> str:
+    """Some proxies write the port too: `203.0.113.7:4711`, `[2001:db8::7]:4711`."""
+    found = _WITH_PORT.fullmatch(forwarded)
+    return (found["v6"] or found["v4"]) if found else forwarded
 
 
 def path_of(scope: Scope) -> str | None:

@@ -64,6 +64,13 @@ def test_coming_in_forgets_the_typing_errors_before_it(attempts):
         assert come_in(attempts, PERSON, DESK_PC, NOW_MS)
 
 
+def test_the_typing_errors_of_who_came_in_after_all_shut_out_nobody_behind_the_same_address(attempts):
+    for number in range(100):
+        assert fail(attempts, f"person-{number}", DESK_PC, NOW_MS + number, times=4) == 4
+        assert come_in(attempts, f"person-{number}", DESK_PC, NOW_MS + number)
+    assert fail(attempts, PERSON, DESK_PC, NOW_MS + 100) == 1
+
+
 def test_an_address_that_tries_one_password_on_many_accounts_is_stopped(attempts):
     let_through = sum(fail(attempts, f"person-{number}", ELSEWHERE, NOW_MS) for number in range(1000))
     assert let_through == OF_ADDRESS[0].failures
