@@ -123,7 +123,8 @@ def _of_told(
             flaws.append(Flaw(booking.id, why, booking.reference))
             continue
         # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
-        yield from (CancelBooking(origin=SYNC, booking=old) for old in dropped.pop(booking.reference, ()))
+        for old in dropped.pop(booking.reference, ()):
+            yield CancelBooking(origin=SYNC, booking=old, moved=not booking.gone)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
     yield from (CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds)
 

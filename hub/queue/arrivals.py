@@ -87,8 +87,14 @@ def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:
 
 
 def choose(bookings: Iterable[tuple[Known, Ticket]], moment: Moment) -> tuple[Known, Ticket] | None:
-    """Of several bookings with one code the one that is meant: who is here, else today's, else the nearest."""
-    return min(bookings, key=lambda each: _rank(each[0], each[1], moment), default=None)
+    """Of several bookings with one code the one that is meant: who is here, else today's, else the nearest.
+
+    Who is here has nothing else of the same request in mind: it was moved meanwhile.
+    """
+    found = list(bookings)
+    here = {booking.reference for booking, ticket in found if ticket.state in _HERE}
+    meant = [each for each in found if each[1].state in _HERE or each[0].reference not in here]
+    return min(meant, key=lambda each: _rank(each[0], each[1], moment), default=None)
 
 
 def _rank(booking: Known, ticket: Ticket, moment: Moment) -> tuple[int, int, str]:

@@ -93,13 +93,14 @@ def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, w
     return _marked(ticket, moved=other_service or change.appointment_ms != ticket.appointment_ms)
 
 
-def of_cancel(ticket: Ticket, was_seen: bool) -> Step:
-    """Cancelled at its source. `was_seen`: people have to do with a waiting ticket already."""
+def of_cancel(ticket: Ticket, was_seen: bool, *, moved: bool = False) -> Step:
+    """Cancelled at its source. `was_seen`: people have to do with a waiting ticket already. `moved`: another booking
+    stands in its place.
+    """
     if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_seen):
         return Step.CANCEL
-    if ticket.state in (State.CANCELLED, State.SERVED) or ticket.booking_note == Step.MARK_CANCELLED:
-        return Step.KEEP
-    return Step.MARK_CANCELLED
+    mark = Step.MARK_MOVED if moved else Step.MARK_CANCELLED
+    return Step.KEEP if ticket.state in (State.CANCELLED, State.SERVED) or ticket.booking_note == mark else mark
 
 
 def check(change: BookingChange) -> None:

@@ -42,6 +42,27 @@ BOOKINGS_OF_TICKETS: Executable = (
     .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
     .where(booking.c.site == SITE, one_of(booking.c.ticket, "tickets"))
 )
+_before = booking.alias("before")
+_came = ticket.alias("came")
+# Of these tickets those whose visitor came on the same day for a booking that the same request had before.
+CAME_BEFORE: Executable = (
+    select(booking.c.ticket)
+    .select_from(
+        booking.join(_before, (_before.c.site == booking.c.site) & (_before.c.reference == booking.c.reference))
+        .join(
+            _came, (_came.c.site == _before.c.site) & (_came.c.id == _before.c.ticket) & (_came.c.day == booking.c.day)
+        )
+        .join(event, (event.c.site == _came.c.site) & (event.c.ticket == _came.c.id))
+    )
+    .where(
+        booking.c.site == SITE,
+        one_of(booking.c.ticket, "tickets"),
+        _before.c.id != booking.c.id,
+        _before.c.gone,
+        literal_column("ticket_event.event in ('check_in', 'arrived', 'readmit', 'start', 'finish')"),
+    )
+    .distinct()
+)
 # Of these tickets those that have ended, and whose booking its source moved meanwhile to a time that is to come.
 MOVED_ON: Executable = (
     select(booking.c.id, booking.c.start_ms)

@@ -8,8 +8,9 @@
 | cancel, but not by the source itself; end_day to cancelled | cancelled | |
 | reopen | nothing | served |
 
-Not told is an absence that says nothing of the visitor, since nobody could check in here: the hub learned of the
-appointment when it had passed, or was off, or lost its time, when it passed.
+Not told is an absence that says nothing of the visitor: nobody could check in here, since the hub learned of the
+appointment when it had passed, or was off, or lost its time, when it passed; or the visitor came that day for the
+booking that it was moved from.
 
 What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
 can't be taken back: a source that was told of an absence is told of the arrival after it. A try that is known to have
@@ -74,7 +75,8 @@ class Happened:
     """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open.
 
     `learned_ms`: when the hub learned of its appointment, or of the time to which it was moved; `counts_until_ms`:
-    until when who has it may check in.
+    until when who has it may check in. `came_before`: its visitor came that day for the booking that
+    was moved to this one.
     """
 
     id: int
@@ -89,6 +91,7 @@ class Happened:
     day_end_ms: int
     learned_ms: int
     counts_until_ms: int
+    came_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +162,13 @@ def _kind_said(event: str, to_state: str | None) -> ReportKind | None:
 
 
 def _says_nothing(happened: Happened) -> bool:
-    """An absence nobody saw: when the appointment ceased to count, the hub did not know of it, or did not look."""
+    """An absence nobody saw: when the appointment ceased to count, the hub did not know of it, or did not look; or one
+    of a visitor who had come already.
+    """
     unseen = happened.from_state == State.EXPECTED and happened.to_state == State.ABSENT
     late_ms = happened.at_ms - happened.counts_until_ms
-    return unseen and (happened.learned_ms > happened.counts_until_ms or late_ms > LATE_MOST_MS)
+    learned_late = happened.learned_ms > happened.counts_until_ms
+    return unseen and (learned_late or late_ms > LATE_MOST_MS or happened.came_before)
 
 
 def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:

@@ -242,10 +242,12 @@ class CancelBooking(Command, frozen=True, kw_only=True):
     """Cancelled at its source, or no longer there.
 
     `lapsed`: only moved on there. It ends for who is not here yet; for all others it stands, as it was told last.
+    `moved`: its request has another booking now.
     """
 
     booking: str
     lapsed: bool = False
+    moved: bool = False
 
 
 BookingChange = Book | Move | CancelBooking

@@ -127,8 +127,8 @@ class TicketPanel:
 
     @property
     def is_moved(self) -> bool:
-        """Its source moved the booking after people had to do with it."""
-        return self.booking is not None and self.ticket.booking_note == "moved"
+        """Its source moved the booking after people had to do with it, and the booking's time is the new one."""
+        return self.booking is not None and not self.booking.gone and self.ticket.booking_note == "moved"
 
 
 @dataclass(frozen=True, slots=True)

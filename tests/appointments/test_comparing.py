@@ -198,7 +198,7 @@ def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
     old, new = known(1), booking(2, reference="rdv/1", start_ms=NOW + 3 * HOUR)
     cancel, book = changes([old], new)
     assert isinstance(cancel, CancelBooking)
-    assert cancel.booking == "b1"
+    assert (cancel.booking, cancel.moved) == ("b1", True)
     assert isinstance(book, Book)
     assert changes([old, known(2)], new, complete=True)[0] == cancel
     assert len(changes([old], new, complete=True)) == 2, "cancelled once, though it vanished too"
@@ -210,6 +210,11 @@ def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
         listing = Listing((booking(4),), complete=complete, cancelled=("rdv/1", "rdv/9"))
         found = compare(rows, listing, WINDOW, lambda: "code")
         assert [change.booking for change in found.changes if isinstance(change, CancelBooking)] == ["b1", "b2"]
+
+
+def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():
+    cancel = only(changes([known(1)], booking(2, reference="rdv/1", gone=True)))
+    assert (cancel.booking, cancel.moved) == ("b1", False)
 
 
 def test_a_request_with_two_bookings_keeps_both():

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from hub.queue.requests import (
     Cancel,
     CheckIn,
+    CheckInByCode,
     ExpireExpected,
     Next,
     Reopen,
@@ -230,6 +231,57 @@ def test_who_was_absent_and_cancels_then_is_told_of_no_more(office, publik, visi
     publik.town.cancel(FORM, visit.form.id)
     office.pass_over()
     office.eventually(lambda: visit.reports() == [("absent", "dropped")])
+
+
+def moved_while_here(office, publik, visit, start):
+    """The code stays, the booking is another one: the tickets before and after."""
+    visit.check_in()
+    visit.wait_told("arrive")
+    old = visit.ticket
+    publik.town.move(FORM, visit.form.id, start)
+    office.pass_over()
+    return next(each for each in office.tickets() if each.id == old.id), visit.ticket
+
+
+def miss_new(office, visit, other):
+    """What the other is told is told once all that happened before is planned."""
+    office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=visit.ticket.id)).result(20)
+    assert visit.ticket.state is State.ABSENT
+    other.check_in()
+    other.wait_told("arrive")
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_who_was_here_when_the_booking_was_moved_is_not_told_absent_from_the_new_one(office, publik, visit, served):
+    other = Visit(office, publik)
+    before, after = moved_while_here(office, publik, visit, f"{TODAY} 11:30")
+    assert (before.booking_note, after.state, after.id != before.id) == ("moved", State.EXPECTED, True)
+    office.clock.turn(HOUR)
+    if served:
+        visit.open_desk()
+        office.ask(Next, desk="desk-1", shown=None)
+        office.ask(Next, desk="desk-1", shown=before.id)
+    office.clock.turn(35 * MINUTE)
+    miss_new(office, visit, other)
+    assert (visit.reports(), visit.form.status) == ([], "2")
+
+
+def test_who_was_here_and_moved_to_another_day_may_be_absent_on_that_one(office, publik, visit):
+    other = Visit(office, publik)
+    publik.town.move(FORM, other.form.id, "2026-11-25 11:00")
+    moved_while_here(office, publik, visit, "2026-11-25 09:00")
+    office.clock.turn(23 * HOUR + 5 * MINUTE)
+    miss_new(office, visit, other)
+    assert [kind for kind, _ in visit.reports()] == ["absent"]
+
+
+def test_who_scans_again_after_the_booking_was_moved_to_an_earlier_time_keeps_the_number(office, publik, visit):
+    code = visit.form.fields["code_rdv"]
+    first = office.ask(CheckInByCode, confirmation=code)
+    publik.town.move(FORM, visit.form.id, f"{TODAY} 10:30")
+    office.pass_over()
+    again = office.ask(CheckInByCode, confirmation=code)
+    assert (again.arrival, again.ticket.number) == ("again", first.ticket.number)
 
 
 def test_what_became_of_a_booking_is_not_told_to_a_request_that_has_another_by_now(office, publik, visit):

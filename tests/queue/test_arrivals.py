@@ -56,10 +56,9 @@ def booked(queue, at_ms, service="civil", *, code="CODE", booking=None, referenc
     return next(each.id for each in queue.tickets() if each.booking == booking)
 
 
-def known(start_ms=TUESDAY_AT_TEN, day="2026-11-24", *, booking="b", gone=False):
-    return Known(
-        id=booking, ticket=1, reference="r", service="civil", start_ms=start_ms, day=day, code="CODE", gone=gone
-    )
+def known(start_ms=TUESDAY_AT_TEN, day="2026-11-24", *, booking="b", reference="r", gone=False):
+    facts = {"id": booking, "reference": reference, "start_ms": start_ms, "day": day, "gone": gone}
+    return Known(ticket=1, service="civil", code="CODE", **facts)
 
 
 def ticket(state, *, call=None, day="2026-11-24"):
@@ -170,11 +169,20 @@ def test_of_several_bookings_with_one_code_the_one_that_is_meant_is_chosen(booki
     rows = []
     for name, by_ms, state in bookings:
         day = "2026-11-24" if abs(by_ms) < DAY else "2026-12-01"
-        rows.append((known(TUESDAY_AT_TEN + by_ms, day, booking=name), ticket(State(state))))
+        facts = known(TUESDAY_AT_TEN + by_ms, day, booking=name, reference=name)
+        rows.append((facts, ticket(State(state))))
     for order in (rows, rows[::-1]):
         found = choose(order, NOW)
         assert found is not None
         assert found[0].id == chosen
+
+
+@pytest.mark.parametrize("by_ms", [-HOUR, HOUR])
+@pytest.mark.parametrize("state", [State.WAITING, State.CALLED, State.SERVING, State.PARKED])
+def test_who_is_here_is_meant_before_what_their_own_request_was_moved_to(state, by_ms):
+    here = (known(booking="old", gone=True), ticket(state))
+    moved = (known(TUESDAY_AT_TEN + by_ms, booking="new"), ticket(State.EXPECTED))
+    assert choose([here, moved], NOW) == choose([moved, here], NOW) == here
 
 
 def test_without_a_booking_nobody_is_chosen():

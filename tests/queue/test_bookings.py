@@ -137,6 +137,21 @@ def test_a_move_that_the_source_takes_back_takes_its_mark_back(queue):
     assert queue.ticket(1).booking_note is None
 
 
+@pytest.mark.parametrize("called_in_vain", [False, True])
+def test_who_is_here_and_whose_request_has_another_booking_by_now_is_marked_as_moved(queue, called_in_vain):
+    queue.open("desk-1")
+    queue.do(book_of())
+    queue.ask(CheckIn, desk="", ticket=1)
+    if called_in_vain:
+        end_as(queue, State.ABSENT)
+    moved = CancelBooking(origin=SYNC, booking="b-1", moved=True)
+    take(queue, moved, book_of("b-2", at_ms=TUESDAY_AT_TEN + 2 * HOUR))
+    assert (queue.ticket(1).booking_note, row_of(queue)["gone"]) == ("moved", 1)
+    assert take(queue, moved).count == 0
+    assert queue.state(2) is State.EXPECTED
+    check_all(read(queue.engine, queue.site.name))
+
+
 TOMORROW = TUESDAY_AT_TEN + DAY
 
 

@@ -118,6 +118,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
     ("a code", booking_store.BY_CODE, lambda _: {"code": "B100"}),
     ("a request", booking_store.STANDING_OF_REQUEST, lambda _: {"reference": "form/b-100"}),
     ("a ticket's journal", booking_store.SEEN, lambda queue: {"ids": queue.connection.many([1, 100])}),
+    ("who came before", report_store.CAME_BEFORE, lambda queue: {"tickets": queue.connection.many([1, 100])}),
     ("the end of the journal", report_store.JOURNAL_AFTER, lambda queue: {"after": last(queue) - 3, "limit": 200}),
     ("whose tickets", report_store.BOOKINGS_OF_TICKETS, lambda queue: {"tickets": queue.connection.many([1, 100])}),
     (

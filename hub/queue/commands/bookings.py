@@ -175,7 +175,7 @@ def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
         return _plan_move(work, known, ticket, change, ticket.id in look.seen)
     if known.gone:
         return _Plan(Step.KEEP, known, known, ticket)
-    step = of_cancel(ticket, ticket.id in look.seen)
+    step = of_cancel(ticket, ticket.id in look.seen, moved=change.moved)
     if change.lapsed and step is not Step.CANCEL and ticket.state is not State.CANCELLED:
         return _Plan(Step.KEEP, known, known, ticket)
     return _Plan(step, replace(known, gone=True), known, ticket)

@@ -1,6 +1,6 @@
 """What the source of the bookings is told: planned from the journal, sent by a thread of its own, kept here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from hub.queue.requests import (
     RetryReport,
     TakeBookings,
 )
-from hub.queue.states import OPEN
+from hub.queue.states import OPEN, State
 from hub.queue.transaction import Work
 
 # A report that an agent never looked at keeps its booking no longer than this.
@@ -117,10 +117,13 @@ def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
     tickets = sorted({ticket for *_, ticket in rows if ticket is not None})
     found = work.rows(report_store.BOOKINGS_OF_TICKETS, tickets=work.many(tickets)) if tickets else []
     bookings = {ticket: facts for ticket, *facts in found}
-    return [_happened(work, row, bookings[row[-1]]) for row in rows if row[-1] in bookings]
+    missed = sorted({ticket for *_, to_state, _, _, ticket in rows if to_state == State.ABSENT and ticket in bookings})
+    came = work.rows(report_store.CAME_BEFORE, tickets=work.many(missed)) if missed else []
+    came_before = {ticket for (ticket,) in came}
+    return [_happened(work, row, bookings[row[-1]], came_before) for row in rows if row[-1] in bookings]
 
 
-def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any]) -> Happened:
+def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before: Collection[int]) -> Happened:
     number, event, from_state, to_state, at_ms, source, ticket = row
     booking, reference, day, service, appointment_ms, learned_ms = facts
     return Happened(
@@ -136,6 +139,7 @@ def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any]) -> Happened:
         day_end_ms=day_end_ms(work.index.site, day),
         learned_ms=learned_ms,
         counts_until_ms=counts_until_ms(work.index.find_service(service), appointment_ms),
+        came_before=ticket in came_before,
     )
 
 
