@@ -104,6 +104,15 @@ def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
         os.close(reader)
 
 
+def play_until(heard: threading.Event, sound: Sound) -> None:
+    """A chime that comes late is left out, and on a busy machine one may."""
+    for _ in range(WAIT_S):
+        sound.play()
+        if heard.wait(2 * CHIME_S):
+            return
+    pytest.fail("nothing was heard")
+
+
 def test_a_device_that_takes_nothing_more_is_told_and_does_not_keep_the_program(tmp_path):
     """In a program of its own: SDL is not let go of any more."""
     pipe = tmp_path / "loudspeaker"
@@ -143,8 +152,7 @@ def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkey
     with loudspeaker(pipe) as heard:
         sound = Sound(told.put)
         assert told.get(timeout=WAIT_S) is False
-        sound.play()
-        assert heard.wait(WAIT_S)
+        play_until(heard, sound)
     until = time.monotonic() + WAIT_S
     while told.empty() and time.monotonic() < until:
         assert not attend(window, sound)
@@ -153,6 +161,6 @@ def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkey
     with loudspeaker(pipe) as heard:
         sound.play()
         assert told.get(timeout=WAIT_S) is False
-        assert heard.wait(WAIT_S)
+        play_until(heard, sound)
         sound.close()
     pygame.display.set_mode((1, 1))
