@@ -103,24 +103,53 @@ def _nobody(view: DeskView) -> DeskAnswer:
 
 
 def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last_play_ms: int | None) -> DeskAnswer:
+    call = work.next_event
+    # A visit that is taken up again is measured from this call on, not from before it was set aside.
+    anew: dict[str, Any] = {"serving_ms": None} if event is Event.RESUME else {}
+    _say(
+        work,
+        view,
+        ticket,
+        event,
+        call=call,
+        last_play_ms=last_play_ms,
+        changes={"desk": view.desk.name, "call": call, "called_ms": work.now_ms, **anew},
+    )
+    work.set_desk(view.desk.name, last_call_ms=work.now_ms)
+    return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=ticket.id, number=ticket.label)
+
+
+def _say_again(work: Work, view: DeskView, held: Brief) -> DeskAnswer:
+    if held.said_ms is not None and held.call is not None and work.now_ms >= held.said_ms - FULL_MS:
+        _say(work, view, held, Event.RECALL, call=held.call, last_play_ms=None, changes={})
+    # Else it was not said yet: it will be.
+    return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=held.id, number=held.label)
+
+
+def _say(
+    work: Work,
+    view: DeskView,
+    ticket: Brief | Ticket,
+    event: Event,
+    *,
+    call: int,
+    last_play_ms: int | None,
+    changes: dict[str, Any],
+) -> None:
+    """Announces a call behind what its hall has to say. `last_play_ms`: when the last of that starts, None: look."""
     service = work.index.service(ticket.service)
     if last_play_ms is None:
         last_play_ms = announcing.last_play_ms(work, service.hall)
     play = announcing.play_ms(work.now_ms, last_play_ms)
-    call = work.next_event
-    # A visit that is taken up again is measured from this call on, not from before it was set aside.
-    anew: dict[str, Any] = {"serving_ms": None} if event is Event.RESUME else {}
+    at_event = work.next_event
     work.change(
         ticket,
         event,
         State.CALLED,
         at_desk=view.desk.name,
-        desk=view.desk.name,
-        call=call,
-        called_ms=work.now_ms,
         said_ms=play + FULL_MS,
         absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
-        **anew,
+        **changes,
     )
     announcing.announce(
         work,
@@ -129,41 +158,10 @@ def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last
         ticket=ticket.id,
         number=ticket.label,
         call=call,
-        at_event=call,
-        play=play,
-    )
-    work.set_desk(view.desk.name, last_call_ms=work.now_ms)
-    work.publish_desk(view.desk.name)
-    return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=ticket.id, number=ticket.label)
-
-
-def _say_again(work: Work, view: DeskView, held: Brief) -> DeskAnswer:
-    answer = DeskAnswer(outcome=DeskOutcome.CALLED, ticket=held.id, number=held.label)
-    if held.said_ms is None or held.call is None or work.now_ms < held.said_ms - FULL_MS:
-        return answer  # not said yet: it will be
-    service = work.index.service(held.service)
-    play = announcing.play_ms(work.now_ms, announcing.last_play_ms(work, service.hall))
-    at_event = work.next_event
-    work.change(
-        held,
-        Event.RECALL,
-        State.CALLED,
-        at_desk=view.desk.name,
-        said_ms=play + FULL_MS,
-        absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
-    )
-    announcing.announce(
-        work,
-        desk=view.desk,
-        hall=service.hall,
-        ticket=held.id,
-        number=held.label,
-        call=held.call,
         at_event=at_event,
         play=play,
     )
     work.publish_desk(view.desk.name)
-    return answer
 
 
 def _may_take(work: Work, view: DeskView, ticket: Ticket) -> bool:
