@@ -122,11 +122,21 @@ def _of_told(
             why = f"its service is none of the site's, which are {', '.join(sorted(window.services))}"
             flaws.append(Flaw(booking.id, why, booking.reference))
             continue
-        # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
-        for old in dropped.pop(booking.reference, ()):
-            yield CancelBooking(origin=SYNC, booking=old, moved=not booking.gone)
+        if _is_moved_to(booking, known.get(booking.id)):
+            # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
+            for old in dropped.pop(booking.reference, ()):
+                yield CancelBooking(origin=SYNC, booking=old, moved=True)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
     yield from (CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds)
+
+
+def _is_moved_to(booking: Booking, known: Known | None) -> bool:
+    """Whether its request has it anew: in place of what the request no longer names.
+
+    One that lapsed was booked too: the hub's own trigger may have moved the request on since the visitor is here.
+    """
+    is_new = known is None or known.gone or known.reference != booking.reference
+    return is_new and (booking.lapsed or not booking.gone)
 
 
 def _changes(
@@ -140,7 +150,7 @@ def _changes(
     wanted = not booking.gone and window.counts(booking.start_ms)
     if known is None or known.gone:
         if wanted:
-            yield _book(booking, new_code)
+            yield _book(booking, known, new_code)
         return
     if not wanted:
         # One of yesterday's is over, whatever is said of it now.
@@ -170,15 +180,16 @@ def _other(told: str, known: str) -> str | None:
     return told if told != known else None
 
 
-def _book(booking: Booking, new_code: Callable[[], str]) -> Book:
+def _book(booking: Booking, before: Known | None, new_code: Callable[[], str]) -> Book:
+    """`before`: as it was known until it was gone."""
     return Book(
         origin=SYNC,
         booking=booking.id,
         reference=booking.reference,
         service=booking.service,
         appointment_ms=booking.start_ms,
-        # So it can be found all the same.
-        confirmation=booking.code or confirmation_code(booking.id),
+        # By its id it can be found all the same.
+        confirmation=booking.code or (before and before.code) or confirmation_code(booking.id),
         code=new_code(),
         name=booking.name,
     )

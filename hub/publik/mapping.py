@@ -46,7 +46,7 @@ def read_entry(
     if reference is None:
         return (Flaw(f"a request of form {maps[0].form}", "it has no id"),)
     found = _by_booking(maps, entry)
-    if not found and any(_is_cancelled(each, entry) for each in maps):
+    if not found and all(is_cancelled(each, entry) for each in maps):
         return (Cancelled(reference),)
     return tuple(
         min((_read(each, entry, reference, booking, zone) for each in of_it), key=_place)
@@ -54,7 +54,7 @@ def read_entry(
     )
 
 
-def _is_cancelled(form: BookingForm, entry: dict[str, Any]) -> bool:
+def is_cancelled(form: BookingForm, entry: dict[str, Any]) -> bool:
     return any(word in form.cancelled_statuses for word in status_of(entry))
 
 
@@ -133,7 +133,7 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
     agenda = text_at(entry, form.agenda) if form.agenda else None
-    ended = _is_cancelled(form, entry) or not _counts(form, agenda, slot)
+    ended = is_cancelled(form, entry) or not _counts(form, agenda, slot)
     lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
     gone = ended or lapsed
     why = why or _why_unknown(form, agenda, slot)

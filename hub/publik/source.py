@@ -15,7 +15,7 @@ from hub.appointments.source import Booking, BookingGone, Flaw, Hint, Listing, M
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
-from hub.publik.mapping import Cancelled, booking_id, read_entry, reference_of, unseen_bookings
+from hub.publik.mapping import Cancelled, booking_id, is_cancelled, read_entry, reference_of, unseen_bookings
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day, moment_ms
 from hub.publik.wcs import Page, Wcs, status_of
@@ -226,10 +226,11 @@ def _nonce() -> str:
 
 
 def _is_gone(maps: Sequence[BookingForm], entry: dict[str, Any], booking: str) -> bool:
-    """Whether a request is cancelled, or names another booking than this one."""
-    cancelled = {status for each in maps for status in each.cancelled_statuses}
-    named = {booking_id(each, entry) for each in maps} - {None}
-    return not cancelled.isdisjoint(status_of(entry)) or (bool(named) and booking not in named)
+    """Whether a request is cancelled for this booking, or names others alone."""
+    named = [(each, found) for each in maps if (found := booking_id(each, entry)) is not None]
+    of_it = [each for each, found in named if found == booking] if named else maps
+    # Of a form that the site file has no more, nothing is known.
+    return bool(maps) and all(is_cancelled(each, entry) for each in of_it)
 
 
 def _parts(reference: str) -> tuple[str, str]:

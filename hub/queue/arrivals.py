@@ -64,6 +64,11 @@ def is_cancelled(booking: Known, ticket: Ticket) -> bool:
     return ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT)
 
 
+def is_left_behind(booking: Known, ticket: Ticket) -> bool:
+    """Whether what its request has by now says more than it does: it is off, and nobody is here for it."""
+    return ticket.state is State.CANCELLED or (booking.gone and ticket.state not in _HERE)
+
+
 def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment: Moment) -> Arrival:
     """Of a ticket that is still expected: `start_ms` and `day` are those of its appointment."""
     by_time = by_time_of(start_ms, service, moment.now_ms)

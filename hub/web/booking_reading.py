@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, literal_column, select
 
 from hub.appointments.refusals import Refusal, read_refusal
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
-from hub.queue.arrivals import is_cancelled
+from hub.queue.arrivals import is_left_behind
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.hours import local_day
 from hub.queue.requests import confirmation_code
@@ -107,7 +107,7 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
 def _by_code(connection: Connection, site: str, code: str, now_ms: int) -> tuple[Found, ...]:
     """As at the dispenser: by a confirmation from before a move, what its request has now."""
     found = _bookings(connection, site, _booking.c.code == code, now_ms)
-    if not all(is_cancelled(each.booking, each.ticket) for each in found):
+    if not all(is_left_behind(each.booking, each.ticket) for each in found):
         return found
     references = {each.booking.reference for each in found}
     return _bookings(connection, site, ~_booking.c.gone & _booking.c.reference.in_(references), now_ms) or found

@@ -38,7 +38,7 @@ _COLUMNS = [_ticket.c[name] for name in FIELDS]
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
-# Its source cancelled it, or moved it: then another ticket is expected.
+# Its source cancelled its booking; of one that it moved, another ticket has the booking.
 _GONE: Any = (
     select(literal_column("1"))
     .where(_booking.c.site == _ticket.c.site, _booking.c.id == _ticket.c.booking, _booking.c.gone)
@@ -325,7 +325,7 @@ def _read_expected(
     coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id)
     missed = (
         select(*_COLUMNS)
-        .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.appointment_ms.is_not(None), ~_GONE)
+        .where(mine, _ABSENT, _ticket.c.call.is_(None), _ticket.c.booking.is_not(None), ~_GONE)
         .order_by(_ticket.c.appointment_ms.desc(), _ticket.c.id)
     )
     late = _tickets(connection, missed.limit(SHOWN_MISSED + 1))

@@ -43,9 +43,14 @@ class BoundedHttp(HttpToolsProtocol):
         # A head that came whole is judged in `on_headers_complete`: its last bytes may be a body's.
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
-        if self._in_head and self._too_late is None and (self.cycle is None or self.cycle.response_complete):
+        if self._is_between_requests() and self._too_late is None:
             # An empty line between two requests begins none, and has ended the server's own wait for the next.
             self._wait()
+
+    def _is_between_requests(self) -> bool:
+        # After the handshake of a WebSocket the connection is another protocol's.
+        is_ours = self.transport.get_protocol() is self
+        return is_ours and self._in_head and (self.cycle is None or self.cycle.response_complete)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -118,6 +118,7 @@ def test_a_booking_whose_code_is_not_told_is_found_by_its_id_until_one_is_and_ke
     assert isinstance(new, Book)
     assert new.confirmation == "B1"
     assert changes([known(code="R1")], booking(code=None)) == ()
+    assert only(changes([known(code="R1", gone=True)], booking(code=None))).confirmation == "R1"
     later = only(changes([known(code="B1")], booking(code="R1")))
     assert isinstance(later, Move)
     assert later.confirmation == "R1"
@@ -215,6 +216,25 @@ def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
 def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():
     cancel = only(changes([known(1)], booking(2, reference="rdv/1", gone=True)))
     assert (cancel.booking, cancel.moved) == ("b1", False)
+
+
+def test_a_request_that_loses_one_of_its_two_bookings_moved_nothing():
+    rows = [known(1), known(2, reference="rdv/1")]
+    cancel = only(changes(rows, booking(2, reference="rdv/1")))
+    assert (cancel.booking, cancel.moved) == ("b1", False)
+
+
+def test_what_one_of_two_bookings_was_moved_to_is_the_new_one():
+    rows = [known(1), known(2, reference="rdv/1")]
+    stays, new = booking(2, reference="rdv/1"), booking(3, reference="rdv/1")
+    for told in ((stays, new), (new, stays)):
+        cancel, book = changes(rows, *told)
+        assert (cancel.booking, cancel.moved, book.booking) == ("b1", True, "b3")
+
+
+def test_a_move_of_who_is_here_is_one_though_the_request_moved_on_since():
+    cancel = only(changes([known(1)], booking(2, reference="rdv/1", gone=True, lapsed=True)))
+    assert (cancel.booking, cancel.moved) == ("b1", True)
 
 
 def test_a_request_with_two_bookings_keeps_both():

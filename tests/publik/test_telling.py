@@ -6,7 +6,7 @@ from hub.appointments.refusals import Why
 from hub.appointments.source import BookingGone, ReportKind, SourceAway, SourceRefuses
 from hub.publik.source import PublikSource
 from hub.site import Triggers
-from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, booking_of
+from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, booking_of, form
 from tests.publik.faults import Fault as Told
 from tests.publik.server import TestPublik
 
@@ -120,6 +120,18 @@ def test_a_request_that_is_cancelled_is_told_nothing_more(
     publik.town.cancel(FORM, 1)
     with pytest.raises(BookingGone):
         opened(triggers=triggers).status_of(booked, "1001", kind)
+
+
+def test_a_status_that_cancels_one_of_two_bookings_cancels_that_one_alone(
+    publik: TestPublik, opened: Opened, booked: str
+):
+    deposit, collection = form(), form(booking="workflow.data.second.booking_id", cancelled_statuses=())
+    source = opened(triggers=TRIGGERS, forms=(deposit, collection))
+    publik.town.forms[FORM][1].data["second"] = {"booking_id": "2002"}
+    publik.town.cancel(FORM, 1)
+    assert source.status_of(booked, "2002", ReportKind.ARRIVED) == "5"
+    with pytest.raises(BookingGone):
+        source.status_of(booked, "1001", ReportKind.ARRIVED)
 
 
 def test_a_request_that_is_gone_has_no_status(publik: TestPublik, opened: Opened, booked: str):

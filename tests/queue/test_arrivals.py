@@ -256,6 +256,17 @@ def test_who_missed_an_appointment_and_moved_it_is_not_told_by_the_first_confirm
     assert scan(queue, "OLD").arrival == "on_time"
 
 
+def test_who_was_served_under_the_booking_before_a_move_is_led_to_the_one_there_is_now(queue):
+    before = booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
+    scan(queue, "OLD")
+    queue.open("desk-2")
+    queue.called("desk-2")
+    queue.ask(Finish, desk="desk-2", shown=before)
+    booked(queue, queue.now_ms + HOUR, code="NEW", reference="form/1")
+    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    assert scan(queue, "OLD").arrival == "early"
+
+
 def test_a_confirmation_is_cancelled_where_its_request_has_no_other_appointment(queue):
     for number in (1, 2):
         booked(queue, queue.now_ms, code=f"C{number}", booking=f"b{number}", reference="form/1")

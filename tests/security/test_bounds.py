@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import websockets
 
 from hub.web import guard, wire
 from hub.web.wire import MAX_HEAD_BYTES
-from tests.security.town import Town, log_in
+from tests.security.town import PASSWORD, Town, log_in
 from tests.security.wires import LIMIT_S, drip, drip_on, read_all, read_answer, send, status_of
 from tests.web.stand import COOKIE, Served
 
@@ -86,6 +87,17 @@ def test_an_empty_line_after_an_answer_holds_no_connection(server: Served, monke
         assert status_of(read_answer(connection)) == 200
         connection.sendall(b"\r\n")
         assert status_of(read_all(connection)) == 408
+
+
+def test_a_live_page_outlives_the_limit_of_a_head(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.1)
+    with town.browser() as browser:
+        log_in(browser, "b.exemple", PASSWORD)
+        with town.listen(browser.cookies[COOKIE]) as live:
+            live.recv(timeout=LIMIT_S)
+            # What would close it is a timer that began with the handshake.
+            time.sleep(0.5)
+            assert live.ping().wait(LIMIT_S)
 
 
 def test_the_body_of_a_request_that_was_refused_holds_no_connection(

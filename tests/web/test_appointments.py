@@ -96,6 +96,19 @@ def test_who_missed_an_appointment_that_was_then_cancelled_or_moved_is_not_waite
     assert "non venu" not in page
 
 
+def test_who_missed_an_appointment_and_has_another_time_stands_there_once(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    ticket = stand.book("civil", at("8:35"), confirmation="JTKVQDBZ")
+    booking = stand.booking_of(ticket)
+    clock.set("10:00")
+    never_came(stand, ticket)
+    stand.do(q.Move(origin=stand.origin(Source.SYNC), booking=booking, appointment_ms=at("10:45")))
+    page = client.get("/desks/desk-3").text
+    assert page.count("JTKVQDBZ") == 1
+    assert "non venu" not in page
+
+
 def test_many_that_never_came_leave_room_for_those_to_come(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:

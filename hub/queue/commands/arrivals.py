@@ -1,7 +1,7 @@
 """A visitor with an appointment says at the dispenser that they are here."""
 
 from hub.queue import booking_store
-from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose, is_cancelled, moment_at
+from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose, is_left_behind, moment_at
 from hub.queue.bookings import Known
 from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
@@ -34,7 +34,7 @@ def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
 def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None:
     """The booking that the visitor holds the confirmation of; of one that was moved, the one there is now."""
     found = choose(map(with_ticket, work.rows(booking_store.BY_CODE, code=code)), moment) if code else None
-    if found is None or not is_cancelled(*found):
+    if found is None or not is_left_behind(*found):
         return found
     standing = work.rows(booking_store.STANDING_OF_REQUEST, reference=found[0].reference)
     return choose(map(with_ticket, standing), moment) or found
