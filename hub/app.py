@@ -121,7 +121,7 @@ class Hub:
             engine=engine,
             index=index,
             topics=Topics(site.name),
-            publish=self.broker.link.publish,
+            publish=self.broker.publish,
             now_ms=self.clock.now_ms,
             put_later=self.writer.put_later,
             metrics=self.metrics,

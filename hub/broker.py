@@ -135,6 +135,8 @@ class Broker:
         self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
+        # Whether it was said once who speaks.
+        self._is_known = False
         self._arrived_ms: int | None = None
         self._beat_at_ms = 0
         self._beaten_ms = monotonic_ms()
@@ -380,6 +382,10 @@ class Broker:
             self._beat_at_ms = now_ms + BEAT_PERIOD_MS
             self._beat()
 
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
+        """Whether it is on its way. Nothing is before nodes know of this run: they forget what another one said."""
+        return self._is_known and self.link.publish(topic, payload, retain=retain, expiry_s=expiry_s)
+
     def _beat(self) -> None:
         beat = wire.Beat(at=Instant(self._now_ms()))
         self.link.publish(self._topics.hub_beat, encode(beat), qos=0)
@@ -387,7 +393,8 @@ class Broker:
 
     def _greet(self) -> None:
         """All that is retained of the hub: who it is, what each node is for; then the pictures."""
-        self.link.publish(self._topics.hub_status, encode(self._status(online=True)), retain=True)
+        said = self.link.publish(self._topics.hub_status, encode(self._status(online=True)), retain=True)
+        self._is_known = self._is_known or said
         self._beat()
         for node in self._index.site.nodes:
             config = node_config(self._index, node, (self._generation, self._now_ms()))

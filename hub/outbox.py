@@ -46,11 +46,9 @@ _JOB = Origin(Source.JOB, "outbox")
 
 
 class Publish(Protocol):
-    """The way to the broker; False where there is none just now."""
+    """The way to the broker, at QoS 1; False where there is none just now."""
 
-    def __call__(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
-    ) -> bool: ...
+    def __call__(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ class Room:
     def leave(self, reader: Reader) -> None:
         self.readers.discard(reader)
         if not self.readers:
-            self.stop()
+            # A read under way ends first: cancelled, it would go on in its thread beside that of who comes next.
+            self.mark_stale()
 
     def mark_stale(self) -> None:
         self._stale.set()
@@ -212,8 +213,6 @@ class Live:
             await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             room.leave(reader)
-            if not room.readers and self._rooms.get(desk) is room:
-                del self._rooms[desk]
             for task in (listening, sending):
                 task.cancel()
             await asyncio.gather(listening, sending, return_exceptions=True)

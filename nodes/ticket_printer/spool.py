@@ -74,7 +74,7 @@ class Spool:
             self._database = self._open()
         except sqlite3.DatabaseError as error:
             if not path.exists() or isinstance(error, sqlite3.OperationalError):
-                out_of_reach = error.sqlite_errorcode & _PRIMARY_CODE in _OUT_OF_REACH
+                out_of_reach = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _OUT_OF_REACH
                 kind = SpoolOutOfReach if out_of_reach else SpoolBroken
                 raise kind(f"{path} cannot be used: {error}") from error
             # A dispenser must print again after a power cut that broke its file; the file is kept for a look.

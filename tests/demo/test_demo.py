@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -15,8 +16,9 @@ from PIL import Image
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from demo.accounts import FOLDER
 from demo.people import AGENTS, GUESTS
-from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, running_demo, start_demo
+from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, start_demo
 
 PAPER = (0xFF, 0xFA, 0xF0)
 
@@ -149,9 +151,12 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
 
 
 def test_the_demo_ends_by_itself_when_it_has_played_as_long_as_it_was_told(tmp_path, accounts):
-    with running_demo(tmp_path / "demo", accounts, SECONDS_LIMIT="3") as demo:
-        assert demo.wait() == 0
-    assert "looked for what is left of them: no process" in demo.output
+    shutil.copytree(accounts, tmp_path / "demo" / FOLDER)
+    process = start_demo(tmp_path / "demo", SECONDS_LIMIT="3")
+    output, _ = process.communicate(timeout=2 * PATIENCE_S)
+    assert process.returncode == 0
+    assert "The hall, live" in output
+    assert "looked for what is left of them: no process" in output
 
 
 @pytest.mark.parametrize("speed", ["0", "11", "fast"])

@@ -76,8 +76,8 @@ def test_a_display_without_sound_says_why_once_and_not_at_each_call(monkeypatch)
         monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
         sound.play()
         assert told.get(timeout=WAIT_S) is False
-        assert sound.close()
-    assert [line["event"] for line in lines] == ["sound.mute"]
+        sound.close()
+    assert [line["event"] for line in lines if line["event"].startswith("sound.")] == ["sound.mute"]
 
 
 @contextmanager
@@ -146,6 +146,8 @@ def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkey
     os.mkfifo(pipe)
     monkeypatch.setenv("SDL_AUDIODRIVER", "disk")
     monkeypatch.setenv("SDL_DISKAUDIOFILE", str(pipe))
+    # A busy machine plays slowly, which is no device that takes nothing more.
+    monkeypatch.setattr("nodes.display.sound.HANGS_S", 3_600.0)
     pygame.mixer.quit()
     window = open_window(DisplaySettings(), {}, fonts, simulated=True, shown=lambda _surface, _count: None)
     told: queue.SimpleQueue[bool] = queue.SimpleQueue()

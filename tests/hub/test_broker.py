@@ -46,6 +46,16 @@ def test_a_connection_is_heard_of_however_many_messages_stand_before_it(hub_brok
     eventually(lambda: connections == [1])
 
 
+def test_nothing_is_said_before_the_nodes_know_which_run_speaks(hub_broker, monkeypatch):
+    """They forget what another run said, so a call that came before would be shown and said by nobody."""
+    said = []
+    monkeypatch.setattr(hub_broker.link, "publish", lambda topic, *_given, **_named: said.append(topic) or True)
+    assert not hub_broker.publish("a picture", b"")
+    hub_broker._handle(LinkUp())
+    assert hub_broker.publish("a picture", b"")
+    assert (said[0], said[-1], said.count("a picture")) == (hub_broker._topics.hub_status, "a picture", 1)
+
+
 def warns_of(hub_broker, node):
     warning = Telemetry(uptime_s=1, memory_mib=1.0, warnings=("paper_out",))
     return Incoming(hub_broker._topics.node(node, NodeTopic.TELEMETRY), encode(warning), False, 0)

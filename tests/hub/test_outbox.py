@@ -65,13 +65,11 @@ class Told:
         outbox.listen(self.changes.append)
         return outbox
 
-    def _publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
-    ) -> bool:
+    def _publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
         if not self.is_connected:
             return False
         parser = _DESKS if "/desk/" in topic else _CALLS if topic.endswith("/announce") else _HALLS
-        self.sent.append((topic, parser.parse(payload), {"qos": qos, "retain": retain, "expiry_s": expiry_s}))
+        self.sent.append((topic, parser.parse(payload), {"retain": retain, "expiry_s": expiry_s}))
         return True
 
     def do(self, command: Command) -> Any:
@@ -198,8 +196,8 @@ def test_states_are_retained_and_announcements_expire(told):
     told.press()
     told.go_round()
     options = {topic.rsplit("/", 1)[1]: options for topic, _, options in told.sent}
-    assert options["announce"] == {"qos": 1, "retain": False, "expiry_s": 20}
-    assert options["state"] == {"qos": 1, "retain": True, "expiry_s": None}
+    assert options["announce"] == {"retain": False, "expiry_s": 20}
+    assert options["state"] == {"retain": True, "expiry_s": None}
 
 
 def test_what_looks_the_same_is_not_told_again(told):

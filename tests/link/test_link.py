@@ -3,7 +3,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -316,13 +316,14 @@ def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_mo
         desk = Linked(broker, port=proxy.port, clock_ms=lambda: 0)
         monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
         monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
-        desk.link.start()
-        for _ in range(6):
+        # One that is never waited for is tried without end: it ends with the test, however that ends.
+        with closing(desk.link):
+            desk.link.start()
+            for _ in range(6):
+                desk.next(LinkUp)
+                proxy.cut()
+                desk.next(LinkDown)
             desk.next(LinkUp)
-            proxy.cut()
-            desk.next(LinkDown)
-        desk.next(LinkUp)
-        desk.link.close()
     assert waits[:6] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0]
 
 
@@ -338,13 +339,13 @@ def test_a_line_that_breaks_after_it_lasted_was_good(broker: Broker, monkeypatch
         desk = Linked(broker, port=proxy.port, clock_ms=lambda: next(hours_ms))
         monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
         monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
-        desk.link.start()
-        for _ in range(5):
+        with closing(desk.link):
+            desk.link.start()
+            for _ in range(5):
+                desk.next(LinkUp)
+                proxy.cut()
+                assert desk.next(LinkDown).lasted
             desk.next(LinkUp)
-            proxy.cut()
-            assert desk.next(LinkDown).lasted
-        desk.next(LinkUp)
-        desk.link.close()
     assert waits[:5] == [1.0] * 5
 
 

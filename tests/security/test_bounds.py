@@ -80,11 +80,11 @@ def test_a_connection_that_says_nothing_is_closed(server: Served, monkeypatch: p
 
 
 def test_an_empty_line_after_an_answer_holds_no_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
     own = f"127.0.0.1:{server.port}".encode()
     with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
         assert status_of(read_answer(connection)) == 200
+        monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
         connection.sendall(b"\r\n")
         assert status_of(read_all(connection)) == 408
 
@@ -103,9 +103,12 @@ def test_a_live_page_outlives_the_limit_of_a_head(town: Town, monkeypatch: pytes
 def test_the_body_of_a_request_that_was_refused_holds_no_connection(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
+    own = f"127.0.0.1:{server.port}".encode()
     lines = [b"POST /login HTTP/1.1", b"Host: x", b"Content-Length: 60000", b"", b""]
     with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n")
+        assert status_of(read_answer(connection)) == 200
+        monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.3)
         connection.sendall(b"\r\n".join(lines))
         assert status_of(read_answer(connection)) == 403
         assert drip_on(connection) == b""

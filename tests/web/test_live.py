@@ -278,6 +278,44 @@ def test_a_room_whose_read_hangs_is_not_well_until_it_has_read() -> None:
     assert [(entry["event"], entry["error"]) for entry in logs] == [("live.not_drawn", "TimeoutError")]
 
 
+def test_who_comes_back_while_a_read_hangs_begins_no_second_one() -> None:
+    async def look() -> None:
+        begun, has_begun, may_end = 0, asyncio.Event(), asyncio.Event()
+
+        async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:
+            nonlocal begun
+            begun += 1
+            has_begun.set()
+            await may_end.wait()
+            return Frames((1, 1), 60_000, dict.fromkeys(kinds, "read at last"))
+
+        live = Live(SiteIndex(a_site()), draw, lambda: "beat")
+        live.start()
+
+        async def has_joined() -> None:
+            while not live.reader_count:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(LIMIT_S):
+            for _ in range(3):
+                leaving = asyncio.create_task(live.serve(StalledSocket(), "desk-3", Kind.PAGE))  # type: ignore[arg-type]
+                await has_begun.wait()
+                await has_joined()
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+            back = StalledSocket()
+            serving = asyncio.create_task(live.serve(back, "desk-3", Kind.PAGE))  # type: ignore[arg-type]
+            await has_joined()
+            assert begun == 1
+            may_end.set()
+            await back.has_sent.wait()
+            assert (back.sent, begun) == (["read at last"], 2)
+        serving.cancel()
+        live.stop()
+
+    asyncio.run(look())
+
+
 def test_who_joins_sees_what_changed_before_though_the_room_was_not_told_yet() -> None:
     """The page was drawn by then: its first picture must not be an older one."""
     at = 1
