@@ -1,5 +1,6 @@
 import socket
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,7 +110,10 @@ def test_the_broker_listens_nowhere_else(broker: Broker):
 
 def listening(pid: int) -> set[tuple[str, int]]:
     """The addresses where a process listens, by the kernel's own tables."""
-    inodes = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    inodes = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(str(each.readlink()))
     found: set[tuple[str, int]] = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
