@@ -47,7 +47,7 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
     """`service`: None where the site no longer has the ticket's."""
     if ticket.state in _HERE:
         return Arrival.AGAIN if ticket.state in (State.WAITING, State.PARKED) else Arrival.CALLED
-    if is_cancelled(booking, ticket):
+    if ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT):
         return Arrival.CANCELLED
     arrival = arrival_of_expected(booking.start_ms, booking.day, service, moment)
     if ticket.state is State.EXPECTED:
@@ -58,10 +58,6 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
         return Arrival.ENDED
     of_absent = Arrival.MISSED if ticket.call is None else Arrival.ABSENT
     return Arrival.WRONG_DAY if moment.day_over else of_absent
-
-
-def is_cancelled(booking: Known, ticket: Ticket) -> bool:
-    return ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT)
 
 
 def is_left_behind(booking: Known, ticket: Ticket) -> bool:

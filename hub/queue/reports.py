@@ -75,8 +75,8 @@ class Happened:
     """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open.
 
     `learned_ms`: when the hub learned of its appointment, or of the time to which it was moved; `counts_until_ms`:
-    until when who has it may check in. `came_before`: its visitor came that day for the booking that
-    was moved to this one.
+    until when who has it may check in. `came_before`: its visitor came that day for the booking that was moved to this
+    one.
     """
 
     id: int

@@ -187,11 +187,9 @@ def test_a_refused_command_does_not_disturb_its_batch(stand):
     assert stand.batches == [3]
 
 
-def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_from_what_was_written(stand):
-    stand.start()
-    stand.do(stand.issue())
-    connection = stand.writer._connection
-    commit = connection.commit
+def lose_answer_of_next_commit(stand) -> None:
+    """It is durable, and the connection breaks before the writer hears so."""
+    connection, commit = stand.writer._connection, stand.writer._connection.commit
 
     def commit_and_lose() -> None:
         commit()
@@ -199,6 +197,12 @@ def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_from_wha
         raise psycopg.OperationalError("the connection was lost")
 
     connection.commit = commit_and_lose
+
+
+def test_a_commit_whose_answer_was_lost_with_the_connection_is_answered_from_what_was_written(stand):
+    stand.start()
+    stand.do(stand.issue())
+    lose_answer_of_next_commit(stand)
     asked = stand.issue()
     answer = stand.do(asked)
     assert isinstance(answer, TicketAnswer), "nobody is told that nothing changed, and asks for a second one"
@@ -230,14 +234,7 @@ def test_a_job_that_lost_its_connection_is_not_done_twice(stand):
     """It has no id by which the second time would be known as one."""
     stand.start()
     stand.do(stand.issue())
-    connection, commit = stand.writer._connection, stand.writer._connection.commit
-
-    def commit_and_lose() -> None:
-        commit()
-        connection.raw.close()
-        raise psycopg.OperationalError("the connection was lost")
-
-    connection.commit = commit_and_lose
+    lose_answer_of_next_commit(stand)
     job = Asked(SweepOutbox(origin=Origin(Source.JOB, "outbox"), up_to=1))
     assert isinstance(stand.do(job), DatabaseFault)
     assert stand.batches == [1]
@@ -246,14 +243,7 @@ def test_a_job_that_lost_its_connection_is_not_done_twice(stand):
 def test_a_whole_batch_whose_commit_was_lost_is_answered_from_what_was_written(stand):
     stand.start()
     stand.do(stand.issue())
-    connection, commit = stand.writer._connection, stand.writer._connection.commit
-
-    def commit_and_lose() -> None:
-        commit()
-        connection.raw.close()
-        raise psycopg.OperationalError("the connection was lost")
-
-    connection.commit = commit_and_lose
+    lose_answer_of_next_commit(stand)
     with stopped(stand.writer):
         asked = [stand.issue() for _ in range(5)]
         stand.put(*asked)
@@ -570,14 +560,7 @@ def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
     stand.start()
     outbox._count(outbox._connect())
     stand.do(stand.issue())
-    connection, commit = stand.writer._connection, stand.writer._connection.commit
-
-    def commit_and_lose() -> None:
-        commit()
-        connection.raw.close()
-        raise psycopg.OperationalError("the connection was lost")
-
-    connection.commit = commit_and_lose
+    lose_answer_of_next_commit(stand)
     stand.do(stand.issue())
     stand.do(stand.issue())
     assert outbox.waiting["civil"] == 3

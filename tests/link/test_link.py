@@ -21,7 +21,7 @@ from protocol.link import (
     read_broker_settings,
 )
 from tests.broker import Broker, make_broker, peer
-from tests.proxy import Way, proxy_to
+from tests.proxy import Proxy, Way, proxy_to
 
 OWN = "suivant/1/mairie/node/desk-1"
 WILL = Publication(f"{OWN}/status", b"gone")
@@ -304,8 +304,14 @@ def test_a_line_that_fails_again_and_again_is_tried_ever_more_seldom(broker: Bro
     assert waits == [2.0, 4.0, 8.0, 10.0, 10.0, 10.0]
 
 
-def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_more_seldom(broker: Broker, monkeypatch):
-    """So that two that were given one name do not push each other off each second."""
+@contextmanager
+def hasty(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, clock_ms: Callable[[], int]
+) -> Iterator[tuple[Linked, Proxy, list[float]]]:
+    """One that notes how long it would wait and does not, through a proxy, and what it noted.
+
+    It tries without end, so it ends with the test, however that ends.
+    """
     waits: list[float] = []
 
     def wait(timeout_s: float) -> bool:
@@ -313,39 +319,33 @@ def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_mo
         return False
 
     with proxy_to(broker.port) as proxy:
-        desk = Linked(broker, port=proxy.port, clock_ms=lambda: 0)
+        desk = Linked(broker, port=proxy.port, clock_ms=clock_ms)
         monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
         monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
-        # One that is never waited for is tried without end: it ends with the test, however that ends.
         with closing(desk.link):
             desk.link.start()
-            for _ in range(6):
-                desk.next(LinkUp)
-                proxy.cut()
-                desk.next(LinkDown)
+            yield desk, proxy, waits
+
+
+def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_more_seldom(broker: Broker, monkeypatch):
+    """So that two that were given one name do not push each other off each second."""
+    with hasty(broker, monkeypatch, lambda: 0) as (desk, proxy, waits):
+        for _ in range(6):
             desk.next(LinkUp)
+            proxy.cut()
+            desk.next(LinkDown)
+        desk.next(LinkUp)
     assert waits[:6] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0]
 
 
 def test_a_line_that_breaks_after_it_lasted_was_good(broker: Broker, monkeypatch):
-    waits: list[float] = []
     hours_ms = iter(range(0, 1_000_000_000, 3_600_000))
-
-    def wait(timeout_s: float) -> bool:
-        waits.append(timeout_s)
-        return False
-
-    with proxy_to(broker.port) as proxy:
-        desk = Linked(broker, port=proxy.port, clock_ms=lambda: next(hours_ms))
-        monkeypatch.setattr(desk.link, "_closing", _Patient(wait))
-        monkeypatch.setattr(desk.link, "_jitter", lambda: 1.0)
-        with closing(desk.link):
-            desk.link.start()
-            for _ in range(5):
-                desk.next(LinkUp)
-                proxy.cut()
-                assert desk.next(LinkDown).lasted
+    with hasty(broker, monkeypatch, lambda: next(hours_ms)) as (desk, proxy, waits):
+        for _ in range(5):
             desk.next(LinkUp)
+            proxy.cut()
+            assert desk.next(LinkDown).lasted
+        desk.next(LinkUp)
     assert waits[:5] == [1.0] * 5
 
 
