@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Form, Path, Query, Request
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -50,11 +51,39 @@ Confirm = Callable[[object], ServiceChoice | None]
 DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 TicketId = Annotated[int, Path(ge=1, le=2**53)]
 # A page drawn for all who look holds no id: its script makes one for each gesture.
-FormId = Annotated[str, Form(alias="id", pattern=f"^$|{UUID7}")]
-Shown = Annotated[str, Form(pattern=r"^[0-9]{0,16}$")]
+GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
 # More than any name or code; a page's field takes no more.
 SearchText = Annotated[str, Form(max_length=200)]
-ServiceName = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+
+
+# Each as one model, not as so many parameters: FastAPI works out every parameter of every route anew.
+class Gesture(BaseModel):
+    """What the form of a button sends."""
+
+    id: GivenId = ""
+
+
+class DeskGesture(Gesture):
+    """`shown`: the id of the ticket its page showed as held, nothing for nobody."""
+
+    shown: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,16}$")] = ""
+
+
+class DeskWords(BaseModel):
+    """What the address says of a command at a desk: see `Asked`."""
+
+    free: bool = False
+    own: bool = False
+
+
+class TicketWords(BaseModel):
+    """What the address says of a command to a ticket: see `Asked`."""
+
+    service: Name | None = None
+    to_desk: Name | None = None
+    priority: bool = False
+    confirmed: bool = False
 
 
 def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
@@ -225,13 +254,11 @@ class Pages:
         async def handle(
             request: Request,
             desk: DeskName,
-            free: bool = False,
-            own: bool = False,
-            request_id: FormId = "",
-            shown: Shown = "",
+            words: Annotated[DeskWords, Query()],
+            gesture: Annotated[DeskGesture, Form()],
         ) -> Response:
-            origin, held = self._origin(request, request_id, action), int(shown) if shown else None
-            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=free, only_own=own)
+            origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
+            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=words.free, only_own=words.own)
             return await self._done(request, asked, action)
 
         return handle
@@ -243,24 +270,21 @@ class Pages:
             request: Request,
             desk: DeskName,
             ticket: TicketId,
-            service: ServiceName = None,
-            to_desk: ServiceName = None,
-            priority: bool = False,
-            confirmed: bool = False,
-            request_id: FormId = "",
+            words: Annotated[TicketWords, Query()],
+            gesture: Annotated[Gesture, Form()],
         ) -> Response:
-            origin, name = self._origin(request, request_id, action), self._desk(desk).name
-            asked = Asked(origin, name, ticket, None, priority, service, to_desk, confirmed)
+            origin = self._origin(request, gesture, action)
+            asked = Asked(origin, self._desk(desk).name, ticket, **words.model_dump())
             return await self._done(request, asked, action)
 
         return handle
 
     async def retry_report(
-        self, request: Request, desk: DeskName, report: TicketId, request_id: FormId = ""
+        self, request: Request, desk: DeskName, report: TicketId, gesture: Annotated[Gesture, Form()]
     ) -> Response:
         """Something that the source of bookings refused is to be told once more."""
         configured = self._desk(desk)
-        answer = await self._do(RetryReport(origin=self._origin(request, request_id), report=report), desk)
+        answer = await self._do(RetryReport(origin=self._origin(request, gesture), report=report), desk)
         if answer is None:
             return await self._failed(request, configured)
         self._live.nudge(desk)
@@ -355,8 +379,8 @@ class Pages:
             return HTMLResponse(_fragment("", panel))
         return await self._page(request, desk, panel=Panel.TRANSFER, ticket=asked.ticket, confirm=confirm, status=409)
 
-    def _origin(self, request: Request, request_id: str, action: Action | None = None) -> Origin:
-        return origin_of(request, Source.PAGE, request_id or self._parts.new_id(), action)
+    def _origin(self, request: Request, gesture: Gesture, action: Action | None = None) -> Origin:
+        return origin_of(request, Source.PAGE, gesture.id or self._parts.new_id(), action)
 
     def _see(self, path: str) -> RedirectResponse:
         return RedirectResponse(f"{self._parts.reached.path}{path}", 303)
