@@ -40,6 +40,7 @@ _SIZE_AND_TABLES = """
 select pg_database_size(current_database()), md5(string_agg(concat_ws(' ', relname, relkind, relacl, relowner,
     (select string_agg(attname || atttypid || attnotnull, ',' order by attnum) from pg_attribute
         where attrelid = pg_class.oid and attnum > 0),
+    (select version_num from alembic_version),
     (select count(*) from pg_trigger where tgrelid = pg_class.oid),
     (select count(*) from pg_constraint where conrelid = pg_class.oid)), ';' order by relname))
 from pg_class where relnamespace = 'public'::regnamespace
@@ -218,9 +219,10 @@ def postgresql() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture
 def postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
-    """A PostgreSQL database with the tables, and nothing in them."""
-    with postgresql.lent_database() as url:
-        yield url
+    """A fresh PostgreSQL database with the tables, which nobody has used before."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -18,6 +18,18 @@ def test_a_start_leaves_nothing_among_the_temporary_files(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_start_reads_the_list_of_printers_whole_and_not_as_yaml() -> None:
+    looked = """
+import yaml
+yaml.safe_load = None  # a Pi takes seconds for it
+from nodes.ticket_printer import tidy_escpos
+from escpos.capabilities import CAPABILITIES, capabilities_path
+import json
+assert json.loads(open(capabilities_path).read()) == CAPABILITIES
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", looked], check=True)
+
+
 @pytest.mark.parametrize("arguments", [["ticket-printer"], ["ticket-printer", "--help"]])
 def test_without_room_for_its_temporary_files_the_program_says_so_and_asks_for_another_start(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
