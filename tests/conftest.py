@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -50,5 +51,9 @@ def torture() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: their driver leaves an event loop running in this thread, where others start one."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """Browser tests come last: their driver leaves an event loop running in this thread, where others start one.
+
+    Of those the longest files first, so that no process is left with one at the end while the others have nothing.
+    """
+    tests_in = Counter(item.path for item in items if "browser" in item.path.parts)
+    items.sort(key=lambda item: (item.path in tests_in, -tests_in[item.path]))

@@ -6,7 +6,7 @@ import pytest
 from hub.auth.access import ACCESS, WS
 from hub.auth.roles import MACHINES, Role
 from tests.security.town import Town
-from tests.web.stand import COOKIE
+from tests.web.stand import COOKIE, NO_TLS
 
 FOR = {
     Role.INTRANET: "/api/v1/desks",
@@ -93,7 +93,10 @@ def test_a_token_given_in_another_way_opens_nothing(
 
 def test_two_tokens_at_once_open_nothing(town: Town, tokens: dict[Role, str]) -> None:
     given = [("Authorization", f"Bearer {tokens[role]}") for role in (Role.INTRANET, Role.METRICS)]
-    assert httpx.get(f"{town.server.address}/api/v1/desks", headers=given, trust_env=False).status_code == 400
+    assert (
+        httpx.get(f"{town.server.address}/api/v1/desks", headers=given, verify=NO_TLS, trust_env=False).status_code
+        == 400
+    )
 
 
 def test_a_token_opens_no_socket(town: Town, tokens: dict[Role, str]) -> None:

@@ -18,7 +18,7 @@ from hub.auth.sessions import new_token
 from hub.queue.people_requests import ChangeSession
 from hub.queue.requests import Origin, Source
 from hub.web.door import RouteWithoutAccess, Rules, asked_by
-from tests.web.stand import COOKIE, Served, client_of, new_id
+from tests.web.stand import COOKIE, NO_TLS, Served, client_of, new_id
 
 LIMIT_S = 20
 NOBODY = {
@@ -52,7 +52,9 @@ def headers_of(server: Served, role: Role) -> dict[str, str]:
 
 def asked(server: Served, who: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Method and template of everything that can be asked, and how the door answered: in, unknown or forbidden."""
-    with httpx.Client(base_url=server.address, headers={**server.headers, **who}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=server.address, headers={**server.headers, **who}, verify=NO_TLS, trust_env=False
+    ) as client:
         for method, template in everything(server):
             if method == WS:
                 yield method, template, asyncio.run(of_socket(server, path_of(template), who))
@@ -220,7 +222,7 @@ def test_a_cookie_and_a_token_at_once_are_refused(server: Served) -> None:
 
 @pytest.mark.parametrize("given", ["Basic bWFyaWU6c2VjcmV0", "Bearer", "bearer x y", "Bearer " + "x" * 5000])
 def test_a_token_of_another_kind_opens_nothing(server: Served, given: str) -> None:
-    answer = httpx.get(f"{server.address}/metrics", headers={"Authorization": given}, trust_env=False)
+    answer = httpx.get(f"{server.address}/metrics", headers={"Authorization": given}, verify=NO_TLS, trust_env=False)
     assert answer.status_code in {400, 401}
 
 

@@ -13,7 +13,7 @@ from hub.publik.answers import Answer, document
 from hub.publik.faults import Fault, for_source
 from hub.web.booking_reading import FailedReport
 from hub.web.booking_sentences import report_reason
-from tests.web.stand import Served, Stand, TurnedClock, new_id
+from tests.web.stand import NO_TLS, Served, Stand, TurnedClock, new_id
 from tests.web.texts import SCRIPT, at, text_of
 
 API = "/api/v1"
@@ -127,11 +127,11 @@ def test_the_api_says_how_old_the_list_is_and_what_was_refused(client: httpx.Cli
 def test_a_push_is_handed_on_as_it_came_and_answered_with_what_is_said_of_it(server: Served) -> None:
     query, body = "orig=publik.invalid&nonce=%2b&signature=a%2Bb%3D", b'{"form_url": "x"} \xff'
     path = f"{server.address}{API}/publik/push?{query}"
-    answer = httpx.post(path, content=body, trust_env=False)
+    answer = httpx.post(path, content=body, verify=NO_TLS, trust_env=False)
     assert (answer.status_code, answer.json()) == (200, {"err": 0})
     assert server.stand.pushed == [(query.encode(), body)]
     server.stand.push_answer = (403, {"err": 1, "err_desc": "signature"})
-    answer = httpx.post(path, content=body, headers={"Origin": "http://evil.example"}, trust_env=False)
+    answer = httpx.post(path, content=body, headers={"Origin": "http://evil.example"}, verify=NO_TLS, trust_env=False)
     assert (answer.status_code, answer.json()) == (403, {"err": 1, "err_desc": "signature"})
 
 
@@ -150,7 +150,7 @@ def test_a_push_is_handed_on_as_it_came_and_answered_with_what_is_said_of_it(ser
 def test_only_the_door_itself_is_outside_of_the_origin_rule(
     server: Served, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = httpx.request(method, f"{server.address}{path}", headers=headers, trust_env=False)
+    answer = httpx.request(method, f"{server.address}{path}", headers=headers, verify=NO_TLS, trust_env=False)
     assert answer.status_code == status
     assert server.stand.pushed == []
 
@@ -162,6 +162,6 @@ def test_the_door_takes_calls_by_post_alone(client: httpx.Client, method: str) -
 
 
 def test_a_push_that_is_too_long_is_refused_before_it_is_read(server: Served) -> None:
-    answer = httpx.post(f"{server.address}{API}/publik/push", content=b" " * 70_000, trust_env=False)
+    answer = httpx.post(f"{server.address}{API}/publik/push", content=b" " * 70_000, verify=NO_TLS, trust_env=False)
     assert answer.status_code == 413
     assert server.stand.pushed == []

@@ -15,7 +15,7 @@ from hub.database.engine import open_engine
 from hub.reached import Reached, parse_proxies
 from hub.web.guard import behind
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, served
+from tests.web.stand import NO_TLS, Served, Stand, TurnedClock, a_site, served
 
 HOST, BASE = "accueil.ville.example", "/suivant"
 ORIGIN = f"https://{HOST}"
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def outside(server: Served) -> Iterator[httpx.Client]:
     """What comes by the proxy, which stands on this machine."""
     headers = {"Host": HOST, "Origin": ORIGIN, "X-Forwarded-For": VISITOR, "X-Forwarded-Proto": "https"}
-    with httpx.Client(base_url=server.address, headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=server.address, headers=headers, verify=NO_TLS, trust_env=False) as client:
         yield client
 
 
@@ -136,7 +136,7 @@ def test_a_host_that_is_not_the_public_one_is_refused_by_way_of_the_proxy(
 
 
 def test_an_operators_check_on_this_machine_asks_the_hub_itself(server: Served) -> None:
-    with httpx.Client(base_url=server.address, trust_env=False) as client:
+    with httpx.Client(base_url=server.address, verify=NO_TLS, trust_env=False) as client:
         assert client.get(f"{BASE}/healthz").status_code == 200
         machine = {"Authorization": f"Bearer {server.stand.new_machine(Role.METRICS)}"}
         assert client.get(f"{BASE}/metrics", headers=machine).status_code == 200
@@ -145,7 +145,7 @@ def test_an_operators_check_on_this_machine_asks_the_hub_itself(server: Served) 
 def test_requests_are_measured_by_the_pattern_of_their_route_there_too(server: Served, outside: httpx.Client) -> None:
     cookie = {"Cookie": log_in(outside).partition(";")[0]}
     assert outside.get(f"{BASE}/api/v1/desks/desk-4", headers=cookie).status_code == 200
-    with httpx.Client(base_url=server.address, trust_env=False) as client:
+    with httpx.Client(base_url=server.address, verify=NO_TLS, trust_env=False) as client:
         machine = {"Authorization": f"Bearer {server.stand.new_machine(Role.METRICS)}"}
         counted = client.get(f"{BASE}/metrics", headers=machine).text
     assert 'suivant_http_requests_total{route="/api/v1/desks/{desk}",status="200"} 1.0' in counted

@@ -15,7 +15,7 @@ import websockets
 from websockets.exceptions import InvalidStatus
 
 from hub.auth.roles import Role
-from tests.web.stand import COOKIE, Served, client_of
+from tests.web.stand import COOKIE, NO_TLS, Served, client_of
 
 LIMIT_S = 20
 
@@ -39,7 +39,7 @@ def cookie_of(server: Served) -> dict[str, str]:
 
 def ask(server: Served, method: str, path: str, headers: dict[str, str], body: str | None = None) -> httpx.Response:
     """Exactly these headers and the cookie: no Origin unless it is named."""
-    with httpx.Client(base_url=server.address, trust_env=False, timeout=LIMIT_S) as client:
+    with httpx.Client(base_url=server.address, verify=NO_TLS, trust_env=False, timeout=LIMIT_S) as client:
         return client.request(method, path, headers={**headers, **cookie_of(server)}, content=body)
 
 
@@ -176,7 +176,7 @@ def test_a_body_too_long_is_refused_before_it_is_read(server: Served) -> None:
 
 
 def test_a_body_of_unsaid_length_is_refused(server: Served) -> None:
-    with httpx.Client(base_url=server.address, headers=server.headers, trust_env=False) as client:
+    with httpx.Client(base_url=server.address, headers=server.headers, verify=NO_TLS, trust_env=False) as client:
         answer = client.post("/api/v1/tickets", content=iter([b"{}"]))
     assert answer.status_code == 411
 

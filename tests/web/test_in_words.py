@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from hub.auth.roles import Role
-from tests.web.stand import Served, client_of
+from tests.web.stand import NO_TLS, Served, client_of
 from tests.web.test_login_pages import away
 from tests.web.texts import SCRIPT, text_of
 
@@ -35,7 +35,7 @@ def test_a_wrong_address_is_said_in_words_and_leads_back(server: Served, path: s
 
 def test_a_wrong_host_is_told_what_to_do_about_it(server: Served) -> None:
     asked = {**PAGE, "Host": "<b>evil</b>.example"}
-    answer = httpx.get(f"{server.address}/", headers=asked, trust_env=False)
+    answer = httpx.get(f"{server.address}/", headers=asked, verify=NO_TLS, trust_env=False)
     assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
     assert "Suivant ne s’ouvre pas par ce chemin. Prévenez l’informatique." in text_of(answer.text)
     assert f"use http://127.0.0.1:{server.port}" in text_of(answer.text)
