@@ -22,7 +22,7 @@ from hub.database.statistics import Statistics
 from hub.failures import failure_of
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
-from hub.queue.requests import Origin, Refresh, Source, SweepOutbox
+from hub.queue.requests import Origin, Refresh, Source
 from hub.queue.transaction import GOES_OUT_MS, Announcement
 from hub.site_index import SiteIndex
 from hub.writer import Busy, Committed, Task
@@ -100,7 +100,6 @@ class Outbox:
         self._pending = _Pending()
         self._waiting: dict[str, int] = {}
         self._last_event = 0
-        self._published = self._swept = 0
         self._statistics = Statistics()
         # The services whose other desks follow, and from when on; when to look at what time alone has changed.
         self._others: set[str] = set()
@@ -119,10 +118,7 @@ class Outbox:
     def start(self, generation: int) -> None:
         """Counts once who waits; from here on the counts are kept."""
         self._generation = generation
-        connection = self._connect()
-        self._count(connection)
-        left = untold.left_by_the_last_run(connection, self._index.site.name)
-        log.info("outbox.start", left_by_the_last_run=left)
+        self._count(self._connect())
         self._thread.start()
 
     def stop(self) -> None:
@@ -231,7 +227,6 @@ class Outbox:
         if now_s >= self._review_at_s:
             self._review_at_s = now_s + REVIEW_EVERY_S
             self._review()
-            self._sweep()
         self._say_what_is_due()
         self._statistics.keep(self._read(), self._last_event)
 
@@ -254,7 +249,6 @@ class Outbox:
             self._metrics.published(time.monotonic() - pending.since_s)
         self._metrics.waiting(waiting)
         self._tell(pending.desks, pending.halls, pending.services, revision)
-        self._published = revision[1]
         return pending.services
 
     def _give_back(self, pending: _Pending) -> None:
@@ -333,13 +327,7 @@ class Outbox:
         if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
             self._sent.append(announcement.id)
 
-    def _sweep(self) -> None:
-        """Forgets what is published; in bulk, for each sweep is a commit of its own."""
-        if self._published > self._swept:
-            self._swept = self._published
-            self._later(SweepOutbox(origin=_JOB, up_to=self._published))
-
-    def _later(self, command: Refresh | SweepOutbox, then: Callable[[], None] = lambda: None) -> None:
+    def _later(self, command: Refresh, then: Callable[[], None] = lambda: None) -> None:
         """`then` follows whatever becomes of it."""
         try:
             self._put_later(Task(command, answered=lambda _: then(), failed=lambda _: then()))

@@ -3,16 +3,15 @@
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy import Executable, bindparam, select
 
 from hub.database.statements import Connection
-from hub.database.tables import AnnouncementRow, OutboxRow
+from hub.database.tables import AnnouncementRow
 from hub.queue import store
 from hub.queue.transaction import GOES_OUT_MS, Announcement
 from protocol.messages import ANNOUNCEMENT_LATE_MS
 
 _announcement: Any = AnnouncementRow.__table__
-_outbox: Any = OutboxRow.__table__
 
 _TO_SAY: Executable = (
     select(
@@ -26,7 +25,6 @@ _TO_SAY: Executable = (
     )
     .order_by(_announcement.c.play_ms, _announcement.c.id)
 )
-_LEFT: Executable = select(func.count()).select_from(_outbox).where(_outbox.c.site == store.SITE)
 
 
 def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
@@ -46,8 +44,3 @@ def waiting(connection: Connection, site: str) -> dict[str, int]:
 def last_event(connection: Connection, site: str) -> int:
     """The id of the last journal row, or 0."""
     return connection.rows(store.LAST_EVENT, {"site": site})[0][0] or 0
-
-
-def left_by_the_last_run(connection: Connection, site: str) -> int:
-    """How many rows of the outbox nobody has swept."""
-    return int(connection.rows(_LEFT, {"site": site})[0][0])

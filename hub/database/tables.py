@@ -240,17 +240,6 @@ class RequestRow(Base):
     __table_args__ = (Index("request_by_age", "site", "at_ms"),)
 
 
-class OutboxRow(Base):
-    """A picture to be published: `kind` is `desk` or `hall`, `name` which; `event` the journal row that changed it."""
-
-    __tablename__ = "outbox"
-
-    site: Mapped[str] = mapped_column(primary_key=True)
-    event: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)
-
-
 class AnnouncementRow(Base):
     """One saying of one call: `id` is the journal row of the call or recall, `call` that of the call."""
 

@@ -363,12 +363,6 @@ class Refresh(Command, frozen=True, kw_only=True):
     halls: tuple[str, ...] = ()
 
 
-class SweepOutbox(Command, frozen=True, kw_only=True):
-    """Forget what is published: outbox rows up to this event."""
-
-    up_to: int
-
-
 class ForgetRequests(Command, frozen=True, kw_only=True):
     """Deletes at most `limit` answers of requests before this moment, the oldest: nobody repeats them any more."""
 

@@ -28,7 +28,6 @@ from hub.database.tables import (
     DeskRow,
     DeskServiceRow,
     HallRow,
-    OutboxRow,
     RequestRow,
     SiteRow,
     TicketEventRow,
@@ -43,7 +42,6 @@ desk: Any = DeskRow.__table__
 desk_service: Any = DeskServiceRow.__table__
 hall: Any = HallRow.__table__
 request: Any = RequestRow.__table__
-outbox: Any = OutboxRow.__table__
 announcement: Any = AnnouncementRow.__table__
 counter: Any = CounterRow.__table__
 visitor_name: Any = VisitorNameRow.__table__
@@ -331,7 +329,6 @@ INSERT_EVENT: Executable = insert(event).values({column.name: bindparam(column.n
 INSERT_REQUEST: Executable = (
     insert(request).values({column.name: bindparam(column.name) for column in request.c}).inline()
 )
-INSERT_OUTBOX: Executable = insert(outbox).values({column.name: bindparam(column.name) for column in outbox.c}).inline()
 INSERT_ANNOUNCEMENT: Executable = (
     insert(announcement).values({column.name: bindparam(column.name) for column in announcement.c}).inline()
 )
@@ -375,7 +372,6 @@ OLDEST_REQUESTS: Executable = (
     .limit(bindparam("limit"))
 )
 DELETE_REQUESTS: Executable = sql_delete(request).where(request.c.site == SITE, request.c.at_ms <= bindparam("last_ms"))
-DELETE_OUTBOX: Executable = sql_delete(outbox).where(outbox.c.site == SITE, outbox.c.event <= bindparam("up_to"))
 # Another visit for the same booking: the name goes with it.
 COPY_NAME: Executable = (
     insert(visitor_name)

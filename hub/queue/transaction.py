@@ -1,7 +1,7 @@
 """One command at work: what it read, what it changes, and what follows once that is committed.
 
 A command is handed a `Work`, reads through it, checks, then says its changes. `Work` turns them into the journal row,
-the ticket row, the outbox row and the answer's record that must go together.
+the ticket row and the answer's record that must go together.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -352,7 +352,6 @@ class Work:
     def finish(self, answer: Answer) -> None:
         """Writes what is left, with the answer under the request's id."""
         self.write_desks()
-        self._write_outbox()
         self.record(answer)
         self.flush()
 
@@ -390,13 +389,6 @@ class Work:
         self._writes.clear()
         self._desk_changes.clear()
         self.effects = Effects()
-
-    def _write_outbox(self) -> None:
-        if not self.effects.last_event:
-            return
-        for kind, names in (("desk", self.effects.desks), ("hall", self.effects.halls)):
-            for name in sorted(names):
-                self._add(store.INSERT_OUTBOX, {"event": self.effects.last_event, "kind": kind, "name": name})
 
     def _add(self, statement: Any, params: Params, guarded: bool = False) -> None:
         self._writes.append(Write(statement, {"site": self.index.site.name, **params}, guarded))

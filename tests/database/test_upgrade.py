@@ -31,6 +31,8 @@ from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, MINUTE, TUESDAY_AT_TEN, Queue, town
 
 FIRST = "0001"
+# Tables that later versions have no more.
+GONE = {"outbox"}
 ASKED = Issue(
     origin=Origin(Source.DISPENSER, "printer-1", "01937a3e-2f40-7c1d-8a55-3f2b9c4d5e6f"), service="civil", code="asked"
 )
@@ -86,7 +88,7 @@ def of_first(day: Queue, empty_engine: Engine) -> Engine:
 
 def _tables(engine: Engine) -> MetaData:
     tables = MetaData()
-    tables.reflect(engine, only=lambda name, _: not name.startswith("alembic"))
+    tables.reflect(engine, only=lambda name, _: name not in GONE and not name.startswith("alembic"))
     return tables
 
 
@@ -106,7 +108,7 @@ def _rows(engine: Engine, earlier: MetaData) -> Rows:
 
 def test_the_day_holds_a_ticket_in_each_state(day: Queue) -> None:
     assert {ticket.state for ticket in day.tickets()} == set(State)
-    assert all(day.table(name) for name in ("ticket_event", "outbox", "request", "counter", "visitor_name"))
+    assert all(day.table(name) for name in ("ticket_event", "request", "counter", "visitor_name"))
 
 
 def test_an_upgrade_leaves_every_row_of_the_day_as_it_was(of_first: Engine) -> None:

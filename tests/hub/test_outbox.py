@@ -28,7 +28,7 @@ from hub.writer import Committed, Task
 from protocol.messages import Announce as AnnounceMessage
 from protocol.messages import DeskMode, DeskState, HallState, Parser, encode
 from protocol.topics import Topics
-from tests.queue.harness import HOUR, MINUTE, SECOND, moment
+from tests.queue.harness import MINUTE, SECOND, moment
 
 _DESKS: Parser[DeskState] = Parser(DeskState)
 _HALLS: Parser[HallState] = Parser(HallState)
@@ -481,13 +481,3 @@ def test_pages_are_told_which_desks_and_services_changed(told):
     assert told.changes[0].services == {"civil"}
     assert told.changes[0].halls == {"hall"}
     assert {"desk-1", "desk-2", "desk-4"} <= {desk for change in told.changes for desk in change.desks}
-
-
-def test_the_published_rows_are_forgotten(told):
-    told.issue()
-    told.settle()
-    told.go_round(25.0)
-    told.do_later()
-    left = told.queue.table("outbox")
-    assert all(row[1] > told.outbox._swept for row in left)
-    told.queue.turn(HOUR)

@@ -28,7 +28,6 @@ from hub.queue.requests import (
     Origin,
     Refresh,
     Source,
-    SweepOutbox,
     TakeBookings,
     TicketAnswer,
 )
@@ -235,7 +234,7 @@ def test_a_job_that_lost_its_connection_is_not_done_twice(stand):
     stand.start()
     stand.do(stand.issue())
     lose_answer_of_next_commit(stand)
-    job = Asked(SweepOutbox(origin=Origin(Source.JOB, "outbox"), up_to=1))
+    job = Asked(ForgetRequests(origin=Origin(Source.JOB, "chores"), before_ms=1))
     assert isinstance(stand.do(job), DatabaseFault)
     assert stand.batches == [1]
 
@@ -355,8 +354,8 @@ def test_a_full_disk_fails_commands_and_the_hub_goes_on_when_there_is_room(impat
 # --- the two queues -----------------------------------------------------------------------------------------------
 
 
-def sweep(stand: Stand, done: Callable[[str], None], name: str) -> Task:
-    command = SweepOutbox(origin=Origin(Source.JOB, "t"), up_to=0)
+def forget(stand: Stand, done: Callable[[str], None], name: str) -> Task:
+    command = ForgetRequests(origin=Origin(Source.JOB, "t"), before_ms=0)
     return Task(command, answered=lambda _: done(name), failed=lambda _: done(name))
 
 
@@ -364,7 +363,7 @@ def test_people_go_before_jobs(stand):
     order: list[str] = []
     asked = [stand.issue() for _ in range(3)]
     for number in range(3):
-        stand.writer.put_later(sweep(stand, order.append, f"job {number}"))
+        stand.writer.put_later(forget(stand, order.append, f"job {number}"))
     for number, each in enumerate(asked):
         stand.writer.put(
             Task(
@@ -385,7 +384,7 @@ def test_people_go_before_jobs(stand):
 def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand, monkeypatch):
     monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
     order: list[str] = []
-    stand.writer.put_later(sweep(stand, order.append, "job"))
+    stand.writer.put_later(forget(stand, order.append, "job"))
     people = [stand.issue() for _ in range(BATCH_MOST + 1)]
     for each in people:
         stand.writer.put(
@@ -440,7 +439,7 @@ def test_a_slice_gives_no_way_to_a_job_that_is_put_behind_it(stand):
     def look() -> int:
         looks.append(len(looks))
         if len(looks) == 1:
-            stand.writer.put_later(sweep(stand, order.append, "job"))
+            stand.writer.put_later(forget(stand, order.append, "job"))
         return TUESDAY_AT_TEN
 
     stand.writer._now_ms = look
@@ -486,7 +485,7 @@ def test_an_end_does_what_stands_in_both_queues_and_takes_nothing_more(stand):
     order: list[str] = []
     asked = [stand.issue() for _ in range(150)]
     stand.put(*asked)
-    stand.writer.put_later(sweep(stand, order.append, "job"))
+    stand.writer.put_later(forget(stand, order.append, "job"))
     stand.start()
     stand.writer.stop()
     assert all(each.is_told for each in asked)
@@ -495,7 +494,7 @@ def test_an_end_does_what_stands_in_both_queues_and_takes_nothing_more(stand):
     with pytest.raises(Busy):
         stand.put(stand.issue())
     with pytest.raises(Busy):
-        stand.writer.put_later(sweep(stand, order.append, "late"))
+        stand.writer.put_later(forget(stand, order.append, "late"))
 
 
 def test_a_message_that_can_t_be_read_and_an_asker_who_is_gone_do_not_end_the_writer(stand):

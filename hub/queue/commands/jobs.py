@@ -13,7 +13,6 @@ from hub.queue.requests import (
     ForgetRequests,
     PutOffAbsences,
     Refresh,
-    SweepOutbox,
 )
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -122,11 +121,6 @@ def refresh(work: Work, command: Refresh) -> DoneAnswer:
     for hall in command.halls:
         work.publish_hall(hall)
     return DoneAnswer(count=len(command.desks) + len(command.halls))
-
-
-def sweep_outbox(work: Work, command: SweepOutbox) -> DoneAnswer:
-    work.write(store.DELETE_OUTBOX, up_to=command.up_to)
-    return DoneAnswer()
 
 
 def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
