@@ -26,10 +26,10 @@ assets: $(VENV)/.assets ## build fonts, icons, scripts and catalogues, where som
 demo: install ## play a morning in a town hall with nine desks (SPEED=1..10, SECONDS_LIMIT=n, PORT=n)
 	@exec $(BIN)/python -m demo
 
-# A file's tests stay together and in order: their servers are shared, and the browser's come last. A quarter of their
-# time is waiting for programs, so one process more than there are cores.
+# A file's tests stay together and in order: their servers are shared, and the browser's come last. A third of their
+# time is waiting for programs, so two processes more than there are cores.
 test: install system-test ## run every test (ARGS= goes to pytest)
-	$(BIN)/pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses $$(($$(nproc) + 2)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 torture: install system-test ## run the long tests: 50 rounds of presses, 200 kills on both databases
 	SUIVANT_TORTURE=1 $(BIN)/pytest -m torture --timeout 7200 $(ARGS)

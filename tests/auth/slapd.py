@@ -4,6 +4,7 @@ with start_slapd(tmp_path, town()) as slapd:
     slapd.described(groups=…)
 """
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -134,6 +135,8 @@ class Slapd:
         """The kernel still takes connections for it; nobody answers on them."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # On a busy machine it answers once more before it stands still.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def go_on(self) -> None:
         assert self._process is not None
