@@ -310,6 +310,36 @@ def test_a_list_is_as_old_as_that_of_the_form_that_is_refused_until_it_is_read_a
     assert state.as_of_ms > (as_of_ms or 0)
 
 
+def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_read(new_office, publik, monkeypatch):
+    publik.town.add_form("second")
+    form = publik.town.book("second", f"{TODAY} 12:00")
+    office = new_office({"form": "second", "service": "papers"})
+    assert len(office.expected()) == 1
+    publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
+    publik.town.lose("second", form.id)
+    office.pass_over(all_of_it=True)
+    publik.faults.clear()
+    office.pass_over()
+    assert len(office.expected()) == 1
+    monkeypatch.setattr("hub.appointments.pace.ALL_AGAIN_S", 0.0)
+    publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
+    office.pass_over(all_of_it=True)
+    publik.faults.clear()
+    office.pass_over()
+    assert office.expected() == []
+
+
+def test_a_flaw_of_a_form_that_a_full_pass_left_out_stands(new_office, publik):
+    publik.town.add_form("second")
+    publik.town.book("second", f"{TODAY} 12:00").fields["rdv_raw"] = "demain"
+    office = new_office({"form": "second", "service": "papers"})
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
+    assert office.worker.list_state.flaws == 1
+
+
 def title_of(office, service):
     return only([each.title for each in office.site.services if each.name == service])
 
