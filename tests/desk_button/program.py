@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,8 @@ class ButtonProgram:
         self._control.sendall(json.dumps(message).encode() + b"\n")
 
     def _watch(self, control: socket.socket) -> None:
-        with control.makefile("rb") as lines:
+        # One that is ended while something was said to it resets the connection.
+        with suppress(ConnectionResetError), control.makefile("rb") as lines:
             for line in lines:
                 said = json.loads(line)
                 if said.get("led") == LED_PIN:
