@@ -4,7 +4,6 @@ Two gates, for a source that lists may still refuse to be told, and the other wa
 failure, longer each time; whatever is asked for meanwhile waits behind it, once.
 """
 
-import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,8 +17,6 @@ HINT_SETTLES_S = 0.5
 HINT_SETTLES_MOST_S = 1.0
 # One request that never answers must not hold back what is to be told of the others; itself it waits by its own tries.
 TELLING_MOST_S = 60.0
-# What is gone from a part that a full pass left out, only another full pass finds; each costs the source much.
-ALL_AGAIN_S = 900.0
 
 
 class Ask(StrEnum):
@@ -55,7 +52,6 @@ class Pace:
 
     all: bool = False
     changed: bool = False
-    all_again_s: float = math.inf
     hints: dict[str, None] = field(default_factory=dict)
     hinted_s: float | None = None
     settled_s: float = 0.0
@@ -88,10 +84,8 @@ class Pace:
         hints, self.hinted_s = tuple(self.hints), None
         self.hints.clear()
         if self.all or self.changed:
-            ask = Ask.ALL if self.all or now_s >= self.all_again_s else Ask.CHANGED
+            ask = Ask.ALL if self.all else Ask.CHANGED
             self.all = self.changed = False
-            if ask is Ask.ALL:
-                self.all_again_s = math.inf
             return ask, ()
         return (Ask.HINTS, hints) if hints else None
 
@@ -99,10 +93,6 @@ class Pace:
         """It is asked for again; what a look-up would have told, the next pass tells too."""
         self.ask(all_of_it=ask is Ask.ALL)
         self.listing.fail(now_s, chance)
-
-    def left_out(self, now_s: float) -> None:
-        """A full pass came without some part: one of the next passes is a full one again."""
-        self.all_again_s = now_s + ALL_AGAIN_S
 
     def listed(self) -> None:
         """The source answered: it is there, so that what it was not told need not wait any longer."""

@@ -52,9 +52,12 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A part of the source that gave no list, by the services it is for, and why, in one sentence that names nobody."""
+    """A part of the source that gave no list: the services it is for, how its requests' references begin, and why, in
+    one sentence that names nobody.
+    """
 
     services: tuple[str, ...]
+    prefix: str
     why: str
 
 
@@ -62,14 +65,15 @@ class Missed:
 class Listing:
     """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
 
-    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing. `cancelled`: requests
+    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
+    be listed again. `cancelled`: requests
     that are cancelled and name no booking any more; those they had are gone. `missed`: the parts that lack.
     """
 
     bookings: tuple[Booking, ...]
     flaws: tuple[Flaw, ...] = ()
     complete: bool = False
-    as_of_ms: int = 0
+    as_of_ms: int | None = 0
     cancelled: tuple[str, ...] = ()
     missed: tuple[Missed, ...] = ()
 

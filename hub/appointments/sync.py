@@ -56,9 +56,8 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
-        # By the last pass, unless it failed as a whole; and whether that was a full one.
+        # By the last pass, unless it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
-        self.was_whole = False
 
     def list_all(self, connection: Connection) -> int:
         """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a Failure."""
@@ -85,7 +84,7 @@ class Sync:
         made = self._take(connection, listing, whole=whole)
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
         self._since_ms = listing.as_of_ms if self._sure else None
-        self.missed, self.was_whole = listing.missed, whole
+        self.missed = listing.missed
         return made
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
@@ -139,7 +138,8 @@ class Sync:
         """What was wrong with a booking stands until it is told again."""
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
-        kept = () if whole and not listing.missed else self.flaws
+        lacking = tuple(each.prefix for each in listing.missed)
+        kept = tuple(each for each in self.flaws if not whole or (each.reference or "").startswith(lacking))
         kept = tuple(each for each in kept if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)
         for flaw in new[:LOGGED_MOST]:

@@ -193,8 +193,6 @@ class Worker:
         self._metrics.listed(ask.value, "done", seconds)
         with self._lock:
             self._pace.listed()
-            if ask is not Ask.HINTS and self._sync.was_whole and self._sync.missed:
-                self._pace.left_out(time.monotonic())
         if ask is not Ask.HINTS:
             self._explain("; ".join(each.why for each in self._sync.missed) or None)
 

@@ -5,7 +5,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
 from hub.publik.mapping import Cancelled, booking_id, is_cancelled, read_entry, reference_of, unseen_bookings
 from hub.publik.secrets import Secrets
-from hub.publik.times import changed_since, local_day, moment_ms
+from hub.publik.times import changed_since, local_day
 from hub.publik.wcs import Page, Wcs, status_of
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting, unread
@@ -59,7 +59,7 @@ class PublikSource:
     def list_all(self, first_day: str, last_day: str) -> Listing:
         """Every booking of these days of the site, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
-        found = self._listing(str(back), moment_ms(datetime.combine(back, time.min), self._zone))
+        found = self._listing(str(back), None)
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
         wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
         return replace(found, bookings=wanted)
@@ -123,7 +123,7 @@ class PublikSource:
     def _is_within(self, booking: Booking, first_day: str, last_day: str) -> bool:
         return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone_of_days)) <= last_day
 
-    def _listing(self, since: str, since_ms: int) -> Listing:
+    def _listing(self, since: str, since_ms: int | None) -> Listing:
         """What all forms say, each list fetched once. A form that fails leaves the others' news worth having.
 
         What was left out has not been told: then the next listing starts where this one did.
@@ -136,7 +136,7 @@ class PublikSource:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
                 failed.append(fault)
-                missed.append(Missed(tuple(each.service for each in maps), str(fault)))
+                missed.append(Missed(tuple(each.service for each in maps), f"{form}/", str(fault)))
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
         found = gathered.listing(complete=not failed)

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
-from hub.appointments.pace import ALL_AGAIN_S, HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
+from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
 from hub.appointments.slices import AMONG_PEOPLE, AT_REST_S, QUIET_S, REST_MOST_S, next_size, rest_s
 from hub.queue.requests import BOOKINGS_A_SLICE
 
@@ -38,17 +38,6 @@ def test_a_full_pass_is_a_pass_too(pace):
     pace.ask()
     assert pace.next(0) == (Ask.ALL, ())
     assert pace.next(0) is None
-
-
-def test_a_full_pass_that_left_a_part_out_comes_again_with_a_later_pass_once(pace):
-    pace.left_out(0)
-    pace.ask()
-    assert pace.next(ALL_AGAIN_S - 1) == (Ask.CHANGED, ())
-    assert pace.next(ALL_AGAIN_S) is None
-    pace.ask()
-    assert pace.next(ALL_AGAIN_S) == (Ask.ALL, ())
-    pace.ask()
-    assert pace.next(2 * ALL_AGAIN_S) == (Ask.CHANGED, ())
 
 
 def test_hints_of_one_change_are_looked_up_together_once_it_is_stored(pace):

@@ -310,7 +310,7 @@ def test_a_list_is_as_old_as_that_of_the_form_that_is_refused_until_it_is_read_a
     assert state.as_of_ms > (as_of_ms or 0)
 
 
-def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_read(new_office, publik, monkeypatch):
+def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_read(new_office, publik):
     publik.town.add_form("second")
     form = publik.town.book("second", f"{TODAY} 12:00")
     office = new_office({"form": "second", "service": "papers"})
@@ -318,26 +318,37 @@ def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_
     publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
     publik.town.lose("second", form.id)
     office.pass_over(all_of_it=True)
-    publik.faults.clear()
     office.pass_over()
     assert len(office.expected()) == 1
-    monkeypatch.setattr("hub.appointments.pace.ALL_AGAIN_S", 0.0)
-    publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
-    office.pass_over(all_of_it=True)
     publik.faults.clear()
     office.pass_over()
     assert office.expected() == []
 
 
-def test_a_flaw_of_a_form_that_a_full_pass_left_out_stands(new_office, publik):
+def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(office, publik, monkeypatch):
+    form = book(publik)
+    office.pass_over()
+    publik.town.lose(FORM, form.id)
+    with monkeypatch.context() as patch:
+        patch.setattr("hub.publik.source._Gathered.add_page", lambda self, page, *_: self.__dict__.update(linked=False))
+        office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 1
+    office.pass_over()
+    assert office.expected() == []
+
+
+def test_flaws_of_a_form_that_a_full_pass_left_out_stand_and_of_the_others_only_those_it_found(new_office, publik):
     publik.town.add_form("second")
     publik.town.book("second", f"{TODAY} 12:00").fields["rdv_raw"] = "demain"
+    gone = book(publik)
+    gone.fields["rdv_raw"] = "demain"
     office = new_office({"form": "second", "service": "papers"})
-    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    office.eventually(lambda: office.worker.list_state.flaws == 2)
     publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
+    publik.town.lose(FORM, gone.id)
     office.pass_over(all_of_it=True)
-    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
-    assert office.worker.list_state.flaws == 1
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert office.worker.list_state.behind == (title_of(office, "papers"),)
 
 
 def title_of(office, service):

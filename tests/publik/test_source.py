@@ -65,11 +65,21 @@ def test_what_a_form_refused_once_had_to_say_is_in_the_next_listing(publik: Test
         request.changed_ms -= hours_ms
     source = opened(forms=(form(), form(form="other")))
     publik.faults.append(Told("err", match=f"/{FORM}/"))
-    listing = source.list_all(*DAYS)
-    assert (listing.complete, ids(listing)) == (False, set())
-    changed = source.list_changed(listing.as_of_ms)
+    since_ms = publik.town.now_ms() - 2 * hours_ms
+    changed = source.list_changed(since_ms)
     assert changed is not None
-    assert ids(changed) == {"1001"}
+    assert (changed.as_of_ms, ids(changed)) == (since_ms, set())
+    again = source.list_changed(since_ms)
+    assert again is not None
+    assert ids(again) == {"1001"}
+
+
+def test_a_full_listing_without_some_form_says_that_all_is_to_be_listed_again(publik: TestPublik, opened: Opened):
+    publik.town.forms["other"] = {}
+    source = opened(forms=(form(), form(form="other")))
+    publik.faults.append(Told("err", match=f"/{FORM}/"))
+    listing = source.list_all(*DAYS)
+    assert (listing.complete, listing.as_of_ms) == (False, None)
 
 
 @pytest.mark.parametrize("switch", ["id_with_slug", "id_by_template", "newest_first", "mtime_as_written"])
