@@ -167,19 +167,11 @@ def print_example(_options: argparse.Namespace) -> int:
 
 
 def upgrade_database(_options: argparse.Namespace) -> int:
-    from hub.database.faults import DatabaseOlder, FileMissing, place_of
-    from hub.database.lock import hold_all_sites
-    from hub.database.migration import check, migrate
+    from hub.database.faults import place_of
+    from hub.database.migration import upgrade
 
     with _database() as engine:
-        try:
-            revision = check(engine)
-        except DatabaseOlder:
-            # The tables must not change under a hub of the version before.
-            with hold_all_sites(engine):
-                revision = migrate(engine)
-        except FileMissing:
-            revision = migrate(engine)
+        revision = upgrade(engine)
         print(f"the database {place_of(engine.url)} stands at revision {revision}, as this version needs it.")
     return 0
 

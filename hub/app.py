@@ -37,7 +37,7 @@ from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
 from hub.database.faults import SiteTaken
 from hub.database.lock import SiteLock, hold_site
-from hub.database.migration import migrate
+from hub.database.migration import upgrade
 from hub.database.statements import open_reading_connection
 from hub.failures import failure_of
 from hub.figures.visits import Visits
@@ -165,7 +165,7 @@ class Hub:
         require_folder(self.engine)
         # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
         self._lock = hold_site(self.engine, self.site.name)
-        migrate(self.engine)
+        upgrade(self.engine, held=self.site.name)
         self.clock.not_before(last_moment_ms(self.engine, self.site.name))
         if self.clock.ahead_ms() > AHEAD_MS:
             log.warning("clock.ahead", by_s=self.clock.ahead_ms() // 1000)

@@ -34,14 +34,18 @@ _END_OTHERS = """
 select pg_terminate_backend(pid, 10000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
 """
-# A database whose tables a test changed is of no more use, nor one in which so much of deleted rows is left.
+# A database whose tables a test changed is of no more use (in their columns, defaults, indexes, constraints, triggers,
+# rights or functions, or by its revision), nor one in which so much of deleted rows is left.
 _LEFT_MOST_BYTES = 2 * 1024 * 1024
 _SIZE_AND_TABLES = """
-select pg_database_size(current_database()), md5(string_agg(concat_ws(' ', relname, relkind, relacl, relowner,
-    (select string_agg(attname || atttypid || attnotnull, ',' order by attnum) from pg_attribute
+select pg_database_size(current_database()), md5(string_agg(concat_ws(' ', relname, relkind, relacl, relpersistence,
+    (select string_agg(attname || atttypid || attnotnull || atthasdef, ',' order by attnum) from pg_attribute
         where attrelid = pg_class.oid and attnum > 0),
+    (select pg_get_indexdef(indexrelid) from pg_index where indexrelid = pg_class.oid),
+    (select string_agg(concat(tgname, tgenabled), ',' order by tgname) from pg_trigger where tgrelid = pg_class.oid
+        and not tgisinternal),
     (select version_num from alembic_version),
-    (select count(*) from pg_trigger where tgrelid = pg_class.oid),
+    (select count(*) from pg_proc where pronamespace = relnamespace),
     (select count(*) from pg_constraint where conrelid = pg_class.oid)), ';' order by relname))
 from pg_class where relnamespace = 'public'::regnamespace
 """

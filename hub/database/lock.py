@@ -46,14 +46,18 @@ def hold_site(engine: Engine, site: str) -> SiteLock:
 
 
 @contextlib.contextmanager
-def hold_all_sites(engine: Engine) -> Iterator[None]:
-    """No hub is at work on this database meanwhile. Raises SiteTaken where one is, or another DatabaseFault."""
+def hold_all_sites(engine: Engine, *, but: str = "") -> Iterator[None]:
+    """No hub is at work on this database meanwhile. `but`: a site that the caller holds already.
+
+    Raises SiteTaken where one is, or another DatabaseFault.
+    """
     with faults_of(engine), engine.connect() as connection:
         is_empty = not inspect(connection).has_table(SiteRow.__tablename__)
         sites = [] if is_empty else connection.scalars(select(SiteRow.site)).all()
     with contextlib.ExitStack() as held:
         for site in sites:
-            held.callback(hold_site(engine, site).release)
+            if site != but:
+                held.callback(hold_site(engine, site).release)
         yield
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from hub.database.engine import require_folder, sqlite_file
 from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, faults_of, place_of
+from hub.database.lock import hold_all_sites
 
 # Alembic takes a third of a command's start, and nearly every start finds the tables as they should be.
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ def migrate(engine: Engine) -> str:
         if _known_revision(engine, connection) != head():
             _upgrade(connection)
         return head()
+
+
+def upgrade(engine: Engine, *, held: str = "") -> str:
+    """The same while no hub is at work, where there is anything to upgrade: the tables must not change under one of
+    the version before. `held`: the site that the caller holds.
+
+    Raises SiteTaken too.
+    """
+    try:
+        return check(engine)
+    except DatabaseOlder:
+        with hold_all_sites(engine, but=held):
+            return migrate(engine)
+    except FileMissing:
+        return migrate(engine)
 
 
 def check(engine: Engine) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Form, Path, Query, Request
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -48,13 +48,14 @@ Handler = Callable[..., Awaitable[Response]]
 # Of what a panel shows, the choice that it asks about once more.
 Confirm = Callable[[object], ServiceChoice | None]
 
-DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+_NAME = r"^[a-z0-9-]{1,64}$"
+DeskName = Annotated[str, Path(pattern=_NAME)]
 TicketId = Annotated[int, Path(ge=1, le=2**53)]
 # A page drawn for all who look holds no id: its script makes one for each gesture.
 GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
 # More than any name or code; a page's field takes no more.
 SearchText = Annotated[str, Form(max_length=200)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
 
 
 # Each as one model, not as so many parameters: FastAPI works out every parameter of every route anew.
@@ -73,8 +74,8 @@ class DeskGesture(Gesture):
 class DeskWords(BaseModel):
     """What the address says of a command at a desk: see `Asked`."""
 
-    free: bool = False
-    own: bool = False
+    only_free: Annotated[bool, Field(alias="free")] = False
+    only_own: Annotated[bool, Field(alias="own")] = False
 
 
 class TicketWords(BaseModel):
@@ -258,7 +259,7 @@ class Pages:
             gesture: Annotated[DeskGesture, Form()],
         ) -> Response:
             origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
-            asked = Asked(origin, self._desk(desk).name, shown=held, only_free=words.free, only_own=words.own)
+            asked = Asked(origin, self._desk(desk).name, shown=held, **words.model_dump())
             return await self._done(request, asked, action)
 
         return handle

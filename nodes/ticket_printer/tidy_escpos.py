@@ -3,7 +3,7 @@
 At its import python-escpos makes a folder among the temporary files, for the list of printers that it has read, and
 never takes it away: with a memory card, or where systemd starts the program again and again, they would fill it. And
 it reads that list, which is JSON, as YAML: 150 times as long, seconds on a Pi. It takes a list that was kept before, so
-we keep one for it.
+we keep one for it: its own, whatever ESCPOS_CAPABILITIES_FILE says.
 """
 
 import json

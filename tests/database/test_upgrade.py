@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, MetaData, Row, Select, Table, select
+from sqlalchemy import Engine, MetaData, Row, Select, Table, select, text
 
 from hub.__main__ import main
 from hub.database.engine import first_generation, open_engine
-from hub.database.migration import check, config, head, migrate
+from hub.database.faults import DatabaseOlder, SiteTaken
+from hub.database.lock import hold_site
+from hub.database.migration import check, config, head, migrate, upgrade
 from hub.queue.requests import (
     Cancel,
     CheckIn,
@@ -83,6 +85,7 @@ def of_first(day: Queue, empty_engine: Engine) -> Engine:
             rows = [dict(row) for row in played.execute(_columns_of(source, table)).mappings()]
             if rows:
                 connection.execute(table.insert(), rows)
+        connection.execute(text("insert into outbox values ('mairie', 1, 'desk', 'desk-1')"))
     return empty_engine
 
 
@@ -116,6 +119,20 @@ def test_an_upgrade_leaves_every_row_of_the_day_as_it_was(of_first: Engine) -> N
     before = _rows(of_first, tables)
     assert migrate(of_first) == head()
     assert _rows(of_first, tables) == before
+
+
+def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first: Engine) -> None:
+    with of_first.execution_options(write=True).begin() as connection:
+        connection.execute(text("insert into site values ('annexe', 1)"))
+    other = hold_site(of_first, "annexe")
+    with pytest.raises(SiteTaken, match="site annexe"):
+        upgrade(of_first, held="mairie")
+    with pytest.raises(DatabaseOlder):
+        check(of_first)
+    other.release()
+    mine = hold_site(of_first, "mairie")
+    assert upgrade(of_first, held="mairie") == head()
+    mine.release()
 
 
 def test_the_command_finds_it_too_old_upgrades_it_and_finds_it_right(
