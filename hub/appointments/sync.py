@@ -139,7 +139,8 @@ class Sync:
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
         lacking = tuple(each.prefix for each in listing.missed)
-        kept = tuple(each for each in self.flaws if not whole or (each.reference or "").startswith(lacking))
+        # One without a reference may be of a part that lacks.
+        kept = self.flaws if not whole else tuple(each for each in self.flaws if _is_of(each, lacking))
         kept = tuple(each for each in kept if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)
         for flaw in new[:LOGGED_MOST]:
@@ -147,6 +148,10 @@ class Sync:
         if len(new) > LOGGED_MOST:
             log.warning("appointments.more_flaws", more=len(new) - LOGGED_MOST)
         self.flaws = (*kept, *flaws)
+
+
+def _is_of(flaw: Flaw, prefixes: tuple[str, ...]) -> bool:
+    return bool(prefixes) and (flaw.reference is None or flaw.reference.startswith(prefixes))
 
 
 def _slice_of(changes: tuple[BookingChange, ...]) -> TakeBookings:

@@ -92,6 +92,13 @@ class SiteTaken(DatabaseFault):
     sentence = "another hub already serves {cause} on the database {place}: stop it first, one hub serves a site"
 
 
+class UpgradeWaits(SiteTaken):
+    sentence = (
+        "the tables of the database {place} are of an earlier version, and a hub is at work on it, {cause}: stop all "
+        "hubs of this database first, then start them one after the other"
+    )
+
+
 # The shared memory beside a database in WAL mode takes 32 KiB at once.
 LEAST_FREE_BYTES = 64 * 1024
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from hub.database.engine import require_folder, sqlite_file
-from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, faults_of, place_of
+from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, SiteTaken, UpgradeWaits, faults_of, place_of
 from hub.database.lock import hold_all_sites
 
 # Alembic takes a third of a command's start, and nearly every start finds the tables as they should be.
@@ -37,13 +37,12 @@ def upgrade(engine: Engine, *, held: str = "") -> str:
     """The same while no hub is at work, where there is anything to upgrade: the tables must not change under one of
     the version before. `held`: the site that the caller holds.
 
-    Raises SiteTaken too.
+    Raises UpgradeWaits too.
     """
     try:
         return check(engine)
     except DatabaseOlder:
-        with hold_all_sites(engine, but=held):
-            return migrate(engine)
+        return _upgrade_alone(engine, held)
     except FileMissing:
         return migrate(engine)
 
@@ -81,6 +80,14 @@ def config(connection: Connection) -> "Config":
     made = Config(attributes={"connection": connection})
     made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return made
+
+
+def _upgrade_alone(engine: Engine, held: str) -> str:
+    try:
+        with hold_all_sites(engine, but=held):
+            return migrate(engine)
+    except SiteTaken as taken:
+        raise UpgradeWaits(place_of(engine.url), taken.cause) from taken
 
 
 def _upgrade(connection: Connection) -> None:

@@ -60,6 +60,9 @@ class PublikSource:
         """Every booking of these days of the site, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
         found = self._listing(str(back), None)
+        if not found.complete:
+            # From what lacks nothing is concluded, so what is gone or of other days has to be said.
+            return found
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
         wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
         return replace(found, bookings=wanted)

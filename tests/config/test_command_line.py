@@ -119,7 +119,7 @@ def test_tables_are_not_changed_under_a_hub_of_the_version_before(capsys: pytest
     first_generation(engine, "mairie", 1)
     lock = hold_site(engine, "mairie")
     assert main(["database", "upgrade"]) == 1
-    assert "another hub already serves site mairie" in capsys.readouterr().err
+    assert "are of an earlier version, and a hub is at work on it, site mairie" in capsys.readouterr().err
     lock.release()
     assert main(["database", "upgrade"]) == 0
     lock = hold_site(engine, "mairie")

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, MetaData, Row, Select, Table, select, text
 
 from hub.__main__ import main
 from hub.database.engine import first_generation, open_engine
-from hub.database.faults import DatabaseOlder, SiteTaken
+from hub.database.faults import DatabaseOlder, UpgradeWaits
 from hub.database.lock import hold_site
 from hub.database.migration import check, config, head, migrate, upgrade
 from hub.queue.requests import (
@@ -125,7 +125,7 @@ def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first
     with of_first.execution_options(write=True).begin() as connection:
         connection.execute(text("insert into site values ('annexe', 1)"))
     other = hold_site(of_first, "annexe")
-    with pytest.raises(SiteTaken, match="site annexe"):
+    with pytest.raises(UpgradeWaits, match=r"earlier version, .* site annexe.*: stop all hubs"):
         upgrade(of_first, held="mairie")
     with pytest.raises(DatabaseOlder):
         check(of_first)
