@@ -66,8 +66,8 @@ class Listing:
     """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
-    be listed again. `cancelled`: requests
-    that are cancelled and name no booking any more; those they had are gone. `missed`: the parts that lack.
+    be listed again. `cancelled`: requests that are cancelled and name no booking any more; those they had are gone.
+    `missed`: the parts that lack.
     """
 
     bookings: tuple[Booking, ...]

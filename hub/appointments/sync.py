@@ -139,9 +139,8 @@ class Sync:
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
         lacking = tuple(each.prefix for each in listing.missed)
-        # One without a reference may be of a part that lacks.
-        kept = self.flaws if not whole else tuple(each for each in self.flaws if _is_of(each, lacking))
-        kept = tuple(each for each in kept if each.about not in about and each.reference not in told)
+        stand = (each for each in self.flaws if not whole or _may_be_of(each, lacking))
+        kept = tuple(each for each in stand if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)
         for flaw in new[:LOGGED_MOST]:
             log.warning("appointments.flaw", about=flaw.about, why=flaw.why)
@@ -150,7 +149,8 @@ class Sync:
         self.flaws = (*kept, *flaws)
 
 
-def _is_of(flaw: Flaw, prefixes: tuple[str, ...]) -> bool:
+def _may_be_of(flaw: Flaw, prefixes: tuple[str, ...]) -> bool:
+    """Where its request is not known, of any part."""
     return bool(prefixes) and (flaw.reference is None or flaw.reference.startswith(prefixes))
 
 

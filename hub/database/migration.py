@@ -34,8 +34,8 @@ def migrate(engine: Engine) -> str:
 
 
 def upgrade(engine: Engine, *, held: str = "") -> str:
-    """The same while no hub is at work, where there is anything to upgrade: the tables must not change under one of
-    the version before. `held`: the site that the caller holds.
+    """As `migrate`, and where there is anything to upgrade, while no hub is at work: the tables must not change under
+    one of the version before. `held`: the site that the caller holds.
 
     Raises UpgradeWaits too.
     """

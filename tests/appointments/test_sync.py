@@ -3,7 +3,6 @@
 import pytest
 
 from hub.appointments.source import Hint
-from hub.publik.source import _Gathered
 from hub.queue.requests import CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
@@ -328,38 +327,35 @@ def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_
 
 @pytest.mark.parametrize("change", ["cancel", "move out of the days ahead"])
 @pytest.mark.parametrize("why", ["a form is refused", "no list is proved"])
-def test_what_is_cancelled_or_moved_away_is_taken_though_the_whole_list_is_not_had(
-    new_office, publik, monkeypatch, change, why
-):
+def test_what_is_cancelled_or_moved_away_is_taken_though_the_whole_list_is_not_had(new_office, publik, change, why):
     publik.town.add_form("second")
-    form = book(publik)
+    form, other = book(publik), book(publik, "12:00")
     office = new_office({"form": "second", "service": "papers"})
     if why == "a form is refused":
         publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
     else:
-        real = _Gathered.listing
-        monkeypatch.setattr(_Gathered, "listing", lambda self, **_: real(self, complete=False))
+        publik.town.limit_most = 1  # such pages can't meet
     office.pass_over(all_of_it=True)
-    assert len(office.expected()) == 1
+    assert len(office.expected()) == 2
     if change == "cancel":
         publik.town.cancel(FORM, form.id)
     else:
         publik.town.move(FORM, form.id, "2027-06-24 15:00")
     office.pass_over()
     office.pass_over()
-    assert office.expected() == []
+    assert only(office.expected()).booking == booking_of(other)
 
 
-def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(office, publik, monkeypatch):
-    form = book(publik)
+def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(office, publik):
+    form, *_ = book(publik), book(publik, "12:00"), book(publik, "13:00")
     office.pass_over()
     publik.town.lose(FORM, form.id)
-    with monkeypatch.context() as patch:
-        patch.setattr(_Gathered, "add_page", lambda self, *_: setattr(self, "linked", False))
-        office.pass_over(all_of_it=True)
-    assert len(office.expected()) == 1
+    publik.town.limit_most = 1
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 3
+    publik.town.limit_most = None
     office.pass_over()
-    assert office.expected() == []
+    assert len(office.expected()) == 2
 
 
 def test_flaws_of_a_form_that_a_full_pass_left_out_stand_and_of_the_others_only_those_it_found(new_office, publik):
