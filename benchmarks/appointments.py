@@ -1,6 +1,5 @@
 """Ten thousand bookings taken in while desks call; no-shows marked in time; a look each second; a push to the page."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,8 +48,8 @@ _ticket: Any = TicketRow.__table__
 _booking: Any = BookingRow.__table__
 _event: Any = TicketEventRow.__table__
 
-# Seconds, by which command, and whether the machine had its cores to itself meanwhile.
-Held = tuple[float, str, bool]
+# Seconds, and by which command.
+Held = tuple[float, str]
 
 BOOKINGS = 10_000
 WAITING = 9_000
@@ -94,33 +93,21 @@ class Holds(Metrics):
         self.outcomes: list[str] = []
         self.passed = threading.Event()
         self._last_s = 0.0
-        self._stolen, self._undisturbed = stolen(), True
 
     def batch(self, commands: int, seconds: float) -> None:
         super().batch(commands, seconds)
         self._last_s = seconds
-        before, self._stolen = self._stolen, stolen()
-        self._undisturbed = self._stolen == before
 
     def command(self, kind: str, outcome: Outcome, waited_s: float | None) -> None:
         """Told after its batch; what is no person's command is alone in it."""
         super().command(kind, outcome, waited_s)
         if kind != "Press":
-            self.held.append((self._last_s, kind, self._undisturbed))
+            self.held.append((self._last_s, kind))
 
     def listed(self, asked: str, outcome: str, seconds: float) -> None:
         super().listed(asked, outcome, seconds)
         self.outcomes.append(outcome)
         self.passed.set()
-
-
-# Kept open: it is read after each of a sync's transactions, whose time is what is measured.
-_PROC_STAT = os.open("/proc/stat", os.O_RDONLY)
-
-
-def stolen() -> int:
-    """Ticks of 10 ms that this machine's cores were ready to run, and their host ran another (proc_stat(5), steal)."""
-    return int(os.pread(_PROC_STAT, 256, 0).split(maxsplit=9)[8])
 
 
 def bookings(count: int, now_ms: int) -> tuple[Booking, ...]:
@@ -412,8 +399,7 @@ def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Ite
 def _sync_rows(name: str, alone: list[tuple[float, list[Held]]], during: list[tuple[Run, list[Held]]]) -> list[Row]:
     seconds = [spent_s for spent_s, _ in alone]
     holds = [hold for _, held in [*alone, *during] for hold in held]
-    own = [hold_s for hold_s, _, undisturbed in holds if undisturbed]
-    held_s, kind, _ = max(holds)
+    held_s, kind = max(holds)
     runs = [run for run, _ in during]
     most_s = SYNC_MOST_S[name]
     what = f"full sync of {BOOKINGS:,} bookings, {name}"
@@ -425,6 +411,6 @@ def _sync_rows(name: str, alone: list[tuple[float, list[Held]]], during: list[tu
             f"{held_s * 1000:.1f} ms",
             f"≤ {HOLD_MOST_MS:g} ms",
             held_s * 1000 <= HOLD_MOST_MS,
-            f"by {kind}, of {len(holds):,}; {max(own) * 1000:.1f} ms while the host took no core, of {len(own):,}",
+            f"by {kind}, of {len(holds):,}",
         ),
     ]

@@ -6,8 +6,9 @@ from hub.database.tables import Base
 # By this event there is something for a planner to count.
 FIRST_AT = 64
 # What a new count finds is worth its price only where the tables have become others: the whole of them is read and
-# sorted, on the core that a writer shares with its database. How large they are PostgreSQL sees by itself.
-TIMES = 4
+# sorted on the core that a writer shares with its database, and the writer's statements are planned anew. How large
+# the tables are PostgreSQL sees by itself.
+TIMES = 16
 
 
 class Statistics:
@@ -24,4 +25,6 @@ class Statistics:
         if last_event < self._next_at or not connection.on_postgresql:
             return
         self._next_at = TIMES * last_event
-        connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
+        # In one transaction: else the writer would plan anew after each table.
+        with connection.raw.transaction():
+            connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)

@@ -1,8 +1,11 @@
 """The end of a day: once or twice, in time or at the next start."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.queue.hours import Opening, day_end_ms, is_open, last_ended_day, local_day, next_opening
@@ -334,6 +337,19 @@ def test_a_local_day_is_the_site_s_own():
     assert local_day(moment("2026-11-25 00:00") - 1, "Europe/Paris") == TODAY
     assert local_day(moment("2026-11-25 00:00"), "Europe/Paris") == "2026-11-25"
     assert local_day(moment("2026-11-25 00:00"), "America/Martinique") == TODAY
+
+
+@given(
+    st.integers(315_532_800, 4_102_444_800),  # 1980 to 2100
+    st.sampled_from(["Europe/Paris", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "America/St_Johns"]),
+)
+def test_a_local_day_begins_at_its_first_millisecond(second, zone):
+    first = datetime.combine(
+        datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(zone)).date(), time(), ZoneInfo(zone)
+    )
+    for at_ms in (int(first.timestamp()) * 1000, second * 1000 + 999):
+        assert local_day(at_ms, zone) == first.date().isoformat()
+    assert local_day(int(first.timestamp()) * 1000 - 1, zone) < first.date().isoformat()
 
 
 def test_the_next_opening_is_found_within_a_week():
