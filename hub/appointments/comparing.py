@@ -3,18 +3,21 @@
 Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from types import MappingProxyType
 
-from hub.appointments.source import Booking, Flaw, Listing
+from hub.appointments.source import Booking, Flaw, Listing, Missed
 from hub.queue.bookings import Known, shown_name
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source, confirmation_code
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
+# So many bookings to come are not deleted all at once: a source that lists none of them any more is mistaken.
+DOUBTED_FROM = 5
 _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
 
@@ -43,10 +46,12 @@ class Window:
 class Found:
     """The changes in the order in which they are to be made, each found when it is asked for: ten thousand at once
     would keep the interpreter from people's commands for a while. And what can't be shown, and why: complete then.
+    `doubted`: the parts whose empty list is not believed.
     """
 
     changes: Iterator[BookingChange]
     flaws: list[Flaw]
+    doubted: tuple[Missed, ...]
 
 
 def window_of(site: Site, now_ms: int) -> Window:
@@ -75,13 +80,20 @@ def compare(
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
 
-    A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
-    a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
+    A booking that a complete listing lacks is gone, unless its part lists nothing at all though many are to come. One
+    whose request names another booking now is gone at once: so a move looks, a new booking and the old one cancelled.
+    So is one whose request is cancelled and names none.
     """
     by_id = {each.id: each for each in known}
     live = {each.reference for each in by_id.values() if not each.gone}
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
-    return Found(_found(by_id, listing, window, new_code, names, flaws), flaws)
+    doubted = tuple(part for part in listing.empty if _has_many_to_come(part, by_id.values(), window))
+    return Found(_found(by_id, listing, window, new_code, names, flaws, doubted), flaws, doubted)
+
+
+def _has_many_to_come(part: Missed, known: Iterable[Known], window: Window) -> bool:
+    to_come = (each for each in known if not each.gone and each.day >= window.first_day and part.has(each.reference))
+    return len(list(islice(to_come, DOUBTED_FROM))) == DOUBTED_FROM
 
 
 def _found(
@@ -91,6 +103,7 @@ def _found(
     new_code: Callable[[], str],
     names: Mapping[int, str | None],
     flaws: list[Flaw],
+    doubted: Sequence[Missed],
 ) -> Iterator[BookingChange]:
     told, twice = _one_of_each(listing, known)
     flaws += twice
@@ -103,6 +116,7 @@ def _found(
             gone.add(change.booking)
         yield change
     if listing.complete:
+        spared |= {each.reference for each in known.values() if any(part.has(each.reference) for part in doubted)}
         vanished = _vanished(known.values(), told, spared, window)
         yield from (CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone)
 

@@ -52,13 +52,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A part of the source that gave no list: the services it is for, how its requests' references begin, and why, in
-    one sentence that names nobody.
+    """A part of the source that gave no list, or none to be believed: the services it is for, how its requests'
+    references begin, and why, in one sentence that names nobody.
     """
 
     services: tuple[str, ...]
     prefix: str
     why: str
+
+    def has(self, reference: str) -> bool:
+        return reference.startswith(self.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Listing:
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
     be listed again. `cancelled`: requests that are cancelled and name no booking any more; those they had are gone.
-    `missed`: the parts that lack.
+    `missed`: the parts that lack. `empty`: of a complete one the parts that list nothing at all, as no part does that
+    has bookings to come.
     """
 
     bookings: tuple[Booking, ...]
@@ -76,6 +80,7 @@ class Listing:
     as_of_ms: int | None = 0
     cancelled: tuple[str, ...] = ()
     missed: tuple[Missed, ...] = ()
+    empty: tuple[Missed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

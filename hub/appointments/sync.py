@@ -55,6 +55,7 @@ class Sync:
         self._since_ms: int | None = None
         self._size = AMONG_PEOPLE
         self._sure = True
+        self._doubted: tuple[Missed, ...] = ()
         self.flaws: tuple[Flaw, ...] = ()
         # By the last pass, unless it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
@@ -80,11 +81,11 @@ class Sync:
         return self._take(connection, listing, whole=False)
 
     def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
-        self._sure = True
+        self._sure, self._doubted = True, ()
         made = self._take(connection, listing, whole=whole)
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
-        self._since_ms = listing.as_of_ms if self._sure else None
-        self.missed = listing.missed
+        self._since_ms = listing.as_of_ms if self._sure and not self._doubted else None
+        self.missed = (*listing.missed, *self._doubted)
         return made
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
@@ -105,6 +106,7 @@ class Sync:
             spent_s, quiet_s = time.perf_counter() - started_s, self._quiet_s()
             self._size = next_size(self._size, spent_s, quiet_s)
             self._pause(rest_s(spent_s, quiet_s))
+        self._doubted = found.doubted
         self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
         return made
 
@@ -138,7 +140,7 @@ class Sync:
         """What was wrong with a booking stands until it is told again."""
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
-        lacking = tuple(each.prefix for each in listing.missed)
+        lacking = tuple(each.prefix for each in (*listing.missed, *self._doubted))
         stand = (each for each in self.flaws if not whole or _may_be_of(each, lacking))
         kept = tuple(each for each in stand if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)

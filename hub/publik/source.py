@@ -69,7 +69,7 @@ class PublikSource:
 
     def list_changed(self, since_ms: int) -> Listing | None:
         found = self._listing(changed_since(since_ms, self._zone), since_ms)
-        return replace(found, complete=False)
+        return replace(found, complete=False, empty=())
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
         """A request that is gone is left out: only a complete listing tells that."""
@@ -131,22 +131,28 @@ class PublikSource:
 
         What was left out has not been told: then the next listing starts where this one did.
         """
-        gathered, failed, missed = _Gathered(), list[Fault](), list[Missed]()
+        gathered, failed, missed, empty = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
         for form, maps in self._forms.items():
+            part = partial(Missed, tuple(each.service for each in maps), f"{form}/")
             try:
-                self._gather(form, since, gathered)
+                if not self._gather(form, since, gathered):
+                    empty.append(part(f"the list of form {form} is empty, though bookings of it are to come"))
             except Fault as fault:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
                 failed.append(fault)
-                missed.append(Missed(tuple(each.service for each in maps), f"{form}/", str(fault)))
+                missed.append(part(str(fault)))
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
         found = gathered.listing(complete=not failed)
-        return found if found.complete else replace(found, as_of_ms=since_ms, missed=tuple(missed))
+        if not found.complete:
+            return replace(found, as_of_ms=since_ms, missed=tuple(missed))
+        return replace(found, empty=tuple(empty))
 
-    def _gather(self, form: str, since: str, gathered: "_Gathered") -> None:
-        """Of a list in several pages, then once more what changed since the first: w.c.s. may order by that, and what
+    def _gather(self, form: str, since: str, gathered: "_Gathered") -> bool:
+        """Gives whether the form lists anything.
+
+        Of a list in several pages, then once more what changed since the first: w.c.s. may order by that, and what
         moves to its front meanwhile is on no page.
         """
         first, fresh = None, 0
@@ -157,6 +163,7 @@ class PublikSource:
         if first is not None and fresh > 1:
             for page in self._wcs.pages(form, changed_since(first.as_of_ms, self._zone)):
                 gathered.add_page(page, self._forms[form], self._zone)
+        return fresh > 0
 
 
 class _Gathered:

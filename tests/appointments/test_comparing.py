@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.appointments.comparing import compare, window_of
-from hub.appointments.source import Booking, Flaw, Listing
+from hub.appointments.comparing import DOUBTED_FROM, compare, window_of
+from hub.appointments.source import Booking, Flaw, Listing, Missed
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day
 from hub.queue.requests import Book, CancelBooking, Move
@@ -211,6 +211,21 @@ def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
         listing = Listing((booking(4),), complete=complete, cancelled=("rdv/1", "rdv/9"))
         found = compare(rows, listing, WINDOW, lambda: "code")
         assert [change.booking for change in found.changes if isinstance(change, CancelBooking)] == ["b1", "b2"]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_part_that_lists_nothing_at_all_is_believed_where_few_are_to_come(many):
+    to_come = [known(number) for number in range(DOUBTED_FROM - 1 + many)]
+    over = known(98, start_ms=NOW - 2 * DAY)
+    elsewhere = known(99, reference="papers/99")
+    empty = (Missed(("civil",), "rdv/", "it is empty"), Missed(("papers",), "papers/", "it is empty"))
+    listing = Listing((), complete=True, empty=empty)
+    found = compare([*to_come, over, elsewhere], listing, WINDOW, lambda: "code")
+    gone = [change.booking for change in found.changes]
+    if many:
+        assert (gone, found.doubted) == (["b99"], empty[:1])
+    else:
+        assert (gone, found.doubted) == ([*(each.id for each in to_come), "b99"], ())
 
 
 def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():

@@ -358,6 +358,28 @@ def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(offi
     assert len(office.expected()) == 2
 
 
+def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_office, publik):
+    publik.town.add_form("second")
+    office = new_office({"form": "second", "service": "papers"})
+    forms = [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
+    other = book(publik)
+    office.pass_over()
+    assert len(office.expected()) == 7
+    kept = dict(publik.town.forms["second"])
+    publik.town.forms["second"].clear()
+    publik.town.lose(FORM, other.id)
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 6, "the other form lists nothing either, but there was only one"
+    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
+    assert "the list of form second is empty" in office.worker.list_state.reason
+    publik.town.forms["second"].update(kept)
+    publik.town.lose("second", forms[0].id)
+    office.pass_over()
+    assert len(office.expected()) == 5
+    office.eventually(lambda: office.worker.list_state.reason is None)
+    assert office.worker.list_state.behind == ()
+
+
 def test_flaws_of_a_form_that_a_full_pass_left_out_stand_and_of_the_others_only_those_it_found(new_office, publik):
     publik.town.add_form("second")
     publik.town.book("second", f"{TODAY} 12:00").fields["rdv_raw"] = "demain"

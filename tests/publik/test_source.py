@@ -53,8 +53,14 @@ def test_the_days_are_the_sites_own_though_publik_is_elsewhere(publik: TestPubli
 
 
 def test_an_empty_form_is_a_complete_listing(opened: Opened):
-    listing = opened().list_all(*DAYS)
+    source = opened()
+    listing = source.list_all(*DAYS)
     assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
+    (part,) = listing.empty
+    assert (part.services, part.has(f"{FORM}/1"), part.has(f"{FORM}-2/1")) == (("identity",), True, False)
+    changed = source.list_changed(listing.as_of_ms)
+    assert changed is not None
+    assert (changed.bookings, changed.empty) == ((), ()), "nothing new is no empty list"
 
 
 def test_what_a_form_refused_once_had_to_say_is_in_the_next_listing(publik: TestPublik, opened: Opened):
