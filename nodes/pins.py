@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import structlog
-from gpiozero import LED, Button, Device, GPIOZeroError  # type: ignore[import-untyped]
+from gpiozero import LED, Button, Device  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable, PinsUsable
 from protocol.environment import WrongSetting
@@ -16,7 +16,7 @@ def require_pins() -> None:
     """Raises WrongSetting where no pin can be reached from here."""
     try:
         Device.ensure_pin_factory()
-    except (GPIOZeroError, OSError, ImportError) as error:
+    except Exception as error:
         wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
         raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error
 
@@ -40,7 +40,7 @@ class Pins:
             self._devices = [self._led]
             for pin in buttons:
                 self._devices.append(self._button(pin))
-        except (GPIOZeroError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - lgpio's own errors are neither gpiozero's nor the system's
             # They may be free later, or the hub may send better ones; until then the node is there and says so.
             if str(error) != self._failed:
                 _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))

@@ -81,6 +81,9 @@ class Announcements:
         if begun is not None and hub_ms - begun.play_at <= ANNOUNCEMENT_LATE_MS:
             self._current, self._ends_ms = begun, _end(begun, hub_ms)
             return begun
+        if self._current is not None:
+            # Of another run of the hub, whose clock may stand earlier.
+            self._ends_ms = min(self._ends_ms, hub_ms + max(self._current.length_ms, SHOWN_LEAST_MS))
         if begun is not None or hub_ms >= self._ends_ms:
             self._current = None
         return None

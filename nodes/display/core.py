@@ -146,8 +146,9 @@ class DisplayCore:
             self._hub_ms = hub_now - now_ms
 
     def _follow(self, config: DisplayConfig) -> Follow:
-        self._config = config
-        if self._hall is not None and self._hall.hall != config.hall:
+        before, self._config = self._config, config
+        shown = self._hall or before
+        if shown is not None and shown.hall != config.hall:
             self._hall, self._hall_heard = None, False
             self._announcements.leave()
         return Follow((self.topics.hall_state(config.hall), self.topics.hall_announce(config.hall)))

@@ -302,6 +302,8 @@ class TicketPrinter:
         tickets = [press for press in self._presses.values() if press.answered]
         slips = self._check_ins.to_print()
         if self._printer.fault is not None:
+            if slips or tickets:
+                self._show(Moment.NO_ANSWER)
             for slip in slips:
                 self._check_ins.end(slip.id)
             for press in tickets:

@@ -56,9 +56,12 @@ class Result:
 
 
 class Printer:
-    """One printer behind a wire that is opened anew when it breaks. `clock_ms` is monotonic. For one thread."""
+    """One printer behind a wire that is opened anew when it breaks. `clock_ms` is monotonic. For one thread.
 
-    def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int]) -> None:
+    `broke_off`: whether it may still wait for the rest of a paper that an earlier run began.
+    """
+
+    def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int], *, broke_off: bool = False) -> None:
         self._open_wire = open_wire
         self._clock_ms = clock_ms
         self._wire: Wire | None = None
@@ -69,7 +72,7 @@ class Printer:
         self._fences_known = False
         self._has_answered = False
         self._stalled = False
-        self._broke_off = False
+        self._broke_off = broke_off
 
     def look(self) -> Condition:
         """How the printer is; `UNREACHABLE` where there is no wire to it."""

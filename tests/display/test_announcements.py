@@ -110,6 +110,18 @@ def test_each_call_is_said_while_the_hubs_clock_goes_at_half_speed(back_s):
     assert said == called
 
 
+def test_a_call_leaves_the_screen_in_time_though_another_run_of_the_hub_has_its_clock_earlier():
+    announcements = heard(announce(play_at=NOW, length_ms=8_000))
+    assert announcements.advance(NOW) is not None
+    announcements.anew()
+    earlier = NOW - 2 * 3_600_000
+    announcements.advance(earlier)
+    assert announcements.current is not None
+    assert announcements.next_change() == earlier + 8_000
+    announcements.advance(earlier + 8_000)
+    assert announcements.current is None
+
+
 def test_after_a_stall_only_the_newest_is_said():
     announcements = heard(*(announce(f"A{n:03d}", n=n, play_at=NOW + n * 1_000) for n in range(1, 4)))
     assert announcements.advance(NOW + 5_000).number == "A003"

@@ -299,6 +299,16 @@ def test_another_hall_starts_with_nothing_of_the_old_one(display):
     assert display.hear_hall(hall(41)) == []
 
 
+def test_another_hall_shows_no_call_of_one_of_which_no_picture_came():
+    display = Display()
+    display.beat()
+    display.hear_announce(announce(n=41))
+    display.turn(1_000)
+    assert display.scene.announcement is not None
+    display.happen(Configured(DisplayConfig(revision=(1, 2), hall="etage", town=HALL.town)))
+    assert display.scene.announcement is None
+
+
 def test_the_last_picture_is_kept_but_not_at_each_change(display):
     for n in range(41, 60):
         display.turn(500)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from gpiozero import LED, Device  # type: ignore[import-untyped]
+from gpiozero.pins.mock import MockFactory, MockPin  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable, PinsUsable
 from nodes.pins import Pins
@@ -37,3 +38,17 @@ def test_pins_that_somebody_held_can_be_used_once_they_are_let_go():
     assert said[-1] == PinsUsable()
     assert shown == [(27, True)]
     pins.close()
+
+
+class _Busy(MockPin):
+    """As lgpio says it of a pin that another program has: by an error of its own, which gpiozero passes on."""
+
+    def __init__(self, *_: object) -> None:
+        raise type("error", (Exception,), {})("'GPIO busy'")
+
+
+def test_an_error_of_the_pins_library_itself_is_said_and_ends_nothing():
+    Device.pin_factory = MockFactory(pin_class=_Busy)
+    said: list[object] = []
+    Pins(said.append, lambda *_: None).use((5, 17), 27)
+    assert said == [PinsUnusable("'GPIO busy'")]

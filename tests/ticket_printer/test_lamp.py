@@ -9,7 +9,10 @@ from nodes.ticket_printer.events import (
     Light,
 )
 from nodes.ticket_printer.lights import PATTERNS
-from tests.ticket_printer.dispenser import Dispenser, without_broker, without_paper
+from nodes.ticket_printer.printer import Outcome
+from nodes.ticket_printer.status import Fault
+from protocol.messages import Abandon
+from tests.ticket_printer.dispenser import A, C, Dispenser, without_broker, without_paper
 
 
 def test_ready_is_steady_light(dispenser: Dispenser) -> None:
@@ -31,6 +34,15 @@ def test_no_paper_flashes_without_end(dispenser: Dispenser) -> None:
 def test_a_lost_hub_gives_two_short_flashes_each_two_seconds(dispenser: Dispenser) -> None:
     without_broker(dispenser)
     assert dispenser.flashes(10_000) == 10
+
+
+def test_who_is_given_up_because_the_paper_ended_in_the_ticket_before_sees_six_flashes(dispenser: Dispenser) -> None:
+    for pin, number in ((A, "A012"), (C, "C001")):
+        dispenser.press(pin)
+        dispenser.issue(dispenser.asked()[-1], number)
+    dispenser.print_ended(Outcome.UNKNOWN, Fault.PAPER_OUT)
+    assert [each.of for each in dispenser.sent(Abandon)] == [dispenser.asked()[1].id]
+    assert dispenser.flashes(2_400) == 6
 
 
 def test_a_refused_press_is_answered_by_three_flashes() -> None:

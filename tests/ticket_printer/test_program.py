@@ -241,6 +241,27 @@ def test_killed_while_printing_the_ticket_is_unsure_and_never_printed_again(
     assert printer.numbers == ["A001"]
 
 
+def test_after_a_start_the_rest_of_a_ticket_that_broke_off_is_cut_off_before_the_next_one(
+    hub: ScriptedHub, start: Start, printer: Printer
+) -> None:
+    hub.silent = {Printed}
+    program = ready(start, **printer.settings)
+    printer.fail(link_left_bytes=300)
+    program.press(A)
+    [broken] = hub.asked(Printed)
+    assert broken.sure is False
+    program.kill()
+    printer.fail()
+    hub.silent = set()
+    program = ready(start, **printer.settings)
+    program.press(A)
+    printer.wait_papers(2)
+    rest, whole = printer.papers
+    assert "A 002" not in rest.text
+    assert "A 001" not in whole.text
+    assert "A 002" in whole.text
+
+
 def test_killed_before_the_hub_knew_the_print_is_told_again_with_the_same_id(
     hub: ScriptedHub, start: Start, printer: Printer
 ) -> None:
