@@ -3,10 +3,9 @@
 Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import islice
 from types import MappingProxyType
 
 from hub.appointments.source import Booking, Flaw, Listing, Missed
@@ -46,12 +45,10 @@ class Window:
 class Found:
     """The changes in the order in which they are to be made, each found when it is asked for: ten thousand at once
     would keep the interpreter from people's commands for a while. And what can't be shown, and why: complete then.
-    `doubted`: the parts whose empty list is not believed.
     """
 
     changes: Iterator[BookingChange]
     flaws: list[Flaw]
-    doubted: tuple[Missed, ...]
 
 
 def window_of(site: Site, now_ms: int) -> Window:
@@ -70,30 +67,38 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
+def doubted_of(
+    listing: Listing, known: Iterable[Known], expected: Collection[str], before: Collection[Missed]
+) -> tuple[Missed, ...]:
+    """The empty parts that are not believed: where many are to come, and then until nobody is any more.
+
+    `expected`: the bookings whose visitors are still to come. `before`: the parts doubted at the last complete listing.
+    """
+    to_come = [each.reference for each in known if each.id in expected and not each.gone]
+    return tuple(
+        part for part in listing.empty if sum(map(part.has, to_come)) >= (1 if part in before else DOUBTED_FROM)
+    )
+
+
 def compare(
     known: Iterable[Known],
     listing: Listing,
     window: Window,
     new_code: Callable[[], str],
     names: Mapping[int, str | None] = _NO_NAMES,
+    doubted: Sequence[Missed] = (),
 ) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
+    `doubted`: the parts whose empty list is not believed.
 
-    A booking that a complete listing lacks is gone, unless its part lists nothing at all though many are to come. One
-    whose request names another booking now is gone at once: so a move looks, a new booking and the old one cancelled.
-    So is one whose request is cancelled and names none.
+    A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
+    a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
     """
     by_id = {each.id: each for each in known}
     live = {each.reference for each in by_id.values() if not each.gone}
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
-    doubted = tuple(part for part in listing.empty if _has_many_to_come(part, by_id.values(), window))
-    return Found(_found(by_id, listing, window, new_code, names, flaws, doubted), flaws, doubted)
-
-
-def _has_many_to_come(part: Missed, known: Iterable[Known], window: Window) -> bool:
-    to_come = (each for each in known if not each.gone and each.day >= window.first_day and part.has(each.reference))
-    return len(list(islice(to_come, DOUBTED_FROM))) == DOUBTED_FROM
+    return Found(_found(by_id, listing, window, new_code, names, flaws, doubted), flaws)
 
 
 def _found(

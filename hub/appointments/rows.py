@@ -38,6 +38,9 @@ _ALL_NAMES: Any = (
     )
     .where(_booking.c.site == _SITE)
 )
+_EXPECTED: Executable = select(_ticket.c.booking).where(
+    _ticket.c.site == _SITE, literal_column("ticket.state = 'expected'"), _ticket.c.booking.is_not(None)
+)
 _NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
 
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
@@ -113,6 +116,11 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
     else:
         rows = connection.rows(_NAMES_BY_ID, {"site": site, "ids": connection.many(named)})
     return {ticket: name for ticket, state, day, name in rows if day > ended_day and state in OPEN}
+
+
+def expected_of(connection: Connection, site: str) -> frozenset[str]:
+    """The bookings whose visitors are still expected."""
+    return frozenset(booking for (booking,) in connection.rows(_EXPECTED, {"site": site}))
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

@@ -7,8 +7,8 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, compare, window_of
-from hub.appointments.rows import known_to, names_of
+from hub.appointments.comparing import SYNC, compare, doubted_of, window_of
+from hub.appointments.rows import expected_of, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -81,7 +81,7 @@ class Sync:
         return self._take(connection, listing, whole=False)
 
     def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
-        self._sure, self._doubted = True, ()
+        self._sure = True
         made = self._take(connection, listing, whole=whole)
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
         self._since_ms = listing.as_of_ms if self._sure and not self._doubted else None
@@ -92,7 +92,10 @@ class Sync:
         known = known_to(connection, self._site.name, listing)
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
-        found = compare(known, listing, window_of(self._site, now_ms), self._new_code, names)
+        if listing.complete:
+            expected = expected_of(connection, self._site.name) if listing.empty else frozenset[str]()
+            self._doubted = doubted_of(listing, known, expected, self._doubted)
+        found = compare(known, listing, window_of(self._site, now_ms), self._new_code, names, self._doubted)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
         while ahead:
@@ -106,7 +109,6 @@ class Sync:
             spent_s, quiet_s = time.perf_counter() - started_s, self._quiet_s()
             self._size = next_size(self._size, spent_s, quiet_s)
             self._pause(rest_s(spent_s, quiet_s))
-        self._doubted = found.doubted
         self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
         return made
 

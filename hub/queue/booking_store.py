@@ -45,11 +45,17 @@ STANDING_OF_REQUEST: Executable = (
     .order_by(booking.c.start_ms, booking.c.id)
     .limit(100)
 )
-# What people did to these tickets: an admission alone is nobody's doing.
+# Which of these tickets' visitors were seen to be here: an admission alone is nobody's doing.
 SEEN: Executable = select(event.c.ticket).where(
     event.c.site == SITE,
     one_of(event.c.ticket, "ids"),
     literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived')"),
+)
+# Which of them people have had to do with at all: these are no longer the source's alone to cancel or to move.
+HANDLED: Executable = select(event.c.ticket).where(
+    event.c.site == SITE,
+    one_of(event.c.ticket, "ids"),
+    literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived', 'transfer', 'defer')"),
 )
 NAMES: Executable = select(visitor_name.c.ticket, visitor_name.c.name).where(
     visitor_name.c.site == SITE, one_of(visitor_name.c.ticket, "ids")

@@ -71,11 +71,11 @@ def of_book(ticket: Ticket | None, start_ms: int, day: str, now_ms: int) -> Step
     return _marked(ticket, moved=start_ms != ticket.appointment_ms)
 
 
-def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, was_seen: bool) -> Step:
+def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, was_handled: bool) -> Step:
     """Another time, another service, or only another code. After check-in people decide.
 
-    `was_seen`: people have to do with a waiting ticket already. One that was marked as moved and has ended says no more
-    of the time to come.
+    `was_handled`: people have to do with a waiting ticket already. One that was marked as moved and has ended says no
+    more of the time to come.
     """
     other_service = change.service is not None and change.service != known.service
     if ticket.state is State.EXPECTED:
@@ -86,18 +86,18 @@ def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, w
         return Step.KEEP
     if ticket.state is State.CANCELLED:
         return Step.NEW if change.appointment_ms > now_ms else Step.KEEP
-    if ticket.state is State.WAITING and not was_seen and change.appointment_ms > now_ms:
+    if ticket.state is State.WAITING and not was_handled and change.appointment_ms > now_ms:
         return Step.NEW
     if _is_another_visit(ticket, change.appointment_ms, day, now_ms):
         return Step.NEW
     return _marked(ticket, moved=other_service or change.appointment_ms != ticket.appointment_ms)
 
 
-def of_cancel(ticket: Ticket, was_seen: bool, *, moved: bool = False) -> Step:
-    """Cancelled at its source. `was_seen`: people have to do with a waiting ticket already. `moved`: another booking
+def of_cancel(ticket: Ticket, was_handled: bool, *, moved: bool = False) -> Step:
+    """Cancelled at its source. `was_handled`: people have to do with a waiting ticket already. `moved`: another booking
     stands in its place.
     """
-    if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_seen):
+    if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_handled):
         return Step.CANCEL
     mark = Step.MARK_MOVED if moved else Step.MARK_CANCELLED
     return Step.KEEP if ticket.state in (State.CANCELLED, State.SERVED) or ticket.booking_note == mark else mark

@@ -233,7 +233,7 @@ LAST_HOLD_AT_DESK: Executable = (
 )
 # A call's row and the one before it: where one request wrote both, it finished one ticket and called another.
 CALL_AND_BEFORE: Executable = (
-    select(event.c.event, event.c.ticket, event.c.request, event.c.desk)
+    select(event.c.event, event.c.ticket, event.c.request, event.c.desk, event.c.at_ms)
     .where(event.c.site == SITE, event.c.id <= bindparam("call"))
     .order_by(event.c.id.desc())
     .limit(2)

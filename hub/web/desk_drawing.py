@@ -265,8 +265,9 @@ def _undo_call(holds: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOf
         return None
     calls = ((call, ended) for call, ended in pairwise(holds) if call.id == held.call)
     before = next((ended for call, ended in calls if _is_finish_with(ended, call)), None)
-    # Too late for what was finished, what was called can still be withdrawn.
-    finished = before is not None and now_ms - before.at_ms < REOPEN_MS
+    since = {hold.ticket for hold in holds if hold.id > (held.call or 0)}
+    # Too late for what was finished, or gone on since: what was called can still be withdrawn.
+    finished = before is not None and now_ms - before.at_ms < REOPEN_MS and before.ticket not in since
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 

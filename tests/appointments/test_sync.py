@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.source import Hint
-from hub.queue.requests import CheckIn, CheckInByCode
+from hub.queue.requests import Cancel, CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
 from tests.publik.faults import Fault
@@ -361,17 +361,38 @@ def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(offi
 def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_office, publik):
     publik.town.add_form("second")
     office = new_office({"form": "second", "service": "papers"})
-    forms = [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
+    for hour in range(11, 17):
+        publik.town.book("second", f"{TODAY} {hour}:00")
     other = book(publik)
     office.pass_over()
     assert len(office.expected()) == 7
-    kept = dict(publik.town.forms["second"])
     publik.town.forms["second"].clear()
     publik.town.lose(FORM, other.id)
     office.pass_over(all_of_it=True)
     assert len(office.expected()) == 6, "the other form lists nothing either, but there was only one"
     office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
     assert "the list of form second is empty" in office.worker.list_state.reason
+    cancelled = [ticket.id for ticket in office.expected()]
+    for ticket in cancelled[:-1]:
+        office.ask(Cancel, desk="desk-1", ticket=ticket)
+    office.pass_over()
+    assert len(office.expected()) == 1, "the others have come or were cancelled, and this one may still come"
+    assert office.worker.list_state.behind == (title_of(office, "papers"),)
+    office.ask(Cancel, desk="desk-1", ticket=cancelled[-1])
+    office.pass_over()
+    office.eventually(lambda: office.worker.list_state.reason is None)
+    assert office.worker.list_state.behind == ()
+
+
+def test_a_form_that_was_empty_for_once_has_lost_nobody(new_office, publik):
+    publik.town.add_form("second")
+    office = new_office({"form": "second", "service": "papers"})
+    forms = [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
+    office.pass_over()
+    kept = dict(publik.town.forms["second"])
+    publik.town.forms["second"].clear()
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
     publik.town.forms["second"].update(kept)
     publik.town.lose("second", forms[0].id)
     office.pass_over()

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hub.appointments.comparing import DOUBTED_FROM, Window, compare, window_of
-from hub.appointments.source import Hint, Listing
+from hub.appointments.comparing import Window, compare, doubted_of, window_of
+from hub.appointments.source import Hint, Listing, Missed
 from hub.publik.source import PublikSource
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day
@@ -47,6 +47,7 @@ class InStep(RuleBasedStateMachine):
         self.town.add_form(FORM)
         self.known: dict[str, Known] = {}
         self.lost: set[str] = set()
+        self.doubted: tuple[Missed, ...] = ()
         self.since_ms = 0
         opened = Opened(self.publik, self.site, [])
         self.source: PublikSource = opened(now_ms=lambda: self.now_ms, forms=(form(cancelled_statuses=("Annulé",)),))
@@ -103,8 +104,7 @@ class InStep(RuleBasedStateMachine):
         self._take(listing)
         self.since_ms = listing.as_of_ms
         # That all of many are gone is not believed.
-        expected = before if is_empty and len(before) >= DOUBTED_FROM else self._true_starts()
-        assert self._known_starts() == expected
+        assert self._known_starts() == (before if is_empty and self.doubted else self._true_starts())
 
     @rule()
     def list_changed(self) -> None:
@@ -128,7 +128,10 @@ class InStep(RuleBasedStateMachine):
     def _take(self, listing: Listing) -> None:
         assert listing.flaws == ()
         codes = map(str, itertools.count())
-        for change in tuple(compare(list(self.known.values()), listing, self._window(), lambda: next(codes)).changes):
+        known = list(self.known.values())
+        if listing.complete:
+            self.doubted = doubted_of(listing, known, set(self._known_starts()), self.doubted)
+        for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, self.doubted).changes):
             match change:
                 case Book():
                     self.known[change.booking] = Known(

@@ -1,8 +1,21 @@
 """A hall says one thing at a time, in order; what is withdrawn is not said."""
 
 import pytest
+from msgspec.structs import replace
 
-from hub.queue.requests import ButtonRecall, Finish, MarkAbsent, Park, Recall, Source, Start, Transfer, Withdraw
+from hub.queue.requests import (
+    ButtonRecall,
+    CloseLostDesks,
+    Finish,
+    MarkAbsent,
+    Park,
+    PutOffAbsences,
+    Recall,
+    Source,
+    Start,
+    Transfer,
+    Withdraw,
+)
 from hub.site import Desk
 from protocol.messages import DeskOutcome
 from tests.queue.harness import MINUTE, SECOND, desk_answer, refused, town
@@ -134,6 +147,26 @@ def test_a_desk_that_calls_the_next_before_the_last_was_said_leaves_no_gap(hall)
     assert hall.listed() == [third, second, first]
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_calls_of_several_desks_that_a_site_file_has_no_more_go_together(hall, order):
+    tickets = {number: call(hall, number) for number in order}
+    hall.turn(2 * SECOND)
+    hall.configure(replace(hall.site, desks=hall.site.desks[2:]))
+    hall.job(CloseLostDesks)
+    assert [hall.state(tickets[number]) for number in (1, 2, 3)] == ["parked", "parked", "called"]
+    assert tickets[3] in [ticket for ticket, _ in hall.sayings()]
+    assert hall.job(CloseLostDesks).count == 0
+
+
+def test_what_the_outbox_sends_between_a_command_s_time_and_its_commit_keeps_its_place(hall):
+    tickets = [call(hall, number) for number in (1, 2, 3)]
+    start = hall.now_ms + LEAD
+    # The second goes out 1 s before its time: in 5 ms, while this command is at the disk.
+    hall.turn(LEAD + KEPT - SECOND - 5)
+    hall.ask(Start, desk="desk-2", shown=tickets[1])
+    assert hall.sayings() == [(ticket, start + place * KEPT) for place, ticket in enumerate(tickets)]
+
+
 def test_those_that_move_up_keep_their_order_and_are_not_brought_forward_into_what_has_gone_out(hall):
     tickets = [call(hall, number) for number in range(1, 7)]
     start = hall.now_ms + LEAD
@@ -229,3 +262,15 @@ def test_the_absence_clock_ends_with_the_call(hall, end):
     ticket = call(hall, 6)
     hall.ask(end, desk="desk-6", shown=ticket)
     assert hall.ticket(ticket).absent_at_ms is None
+
+
+def test_a_desk_is_told_that_the_time_has_moved_at_which_whom_it_called_becomes_absent(hall):
+    call(hall, 1)
+    second, third = call(hall, 2), call(hall, 6)
+    absent_at_ms = hall.ticket(third).absent_at_ms
+    hall.ask(Withdraw, desk="desk-2", shown=second)
+    assert hall.ticket(third).absent_at_ms == absent_at_ms - KEPT
+    assert "desk-6" in hall.effects.desks
+    hall.turn(MINUTE)
+    assert hall.job(PutOffAbsences).count == 1
+    assert hall.effects.desks == {"desk-6"}

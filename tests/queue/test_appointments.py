@@ -14,6 +14,7 @@ from hub.queue.requests import (
     Origin,
     Readmit,
     Source,
+    Transfer,
     Withdraw,
 )
 from hub.queue.states import State
@@ -165,6 +166,22 @@ def test_an_admitted_booking_that_was_called_once_is_not_cancelled_from_afar(que
     queue.ask(Withdraw, desk="desk-3", shown=ticket)
     queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
     assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, "cancelled")
+
+
+@pytest.mark.parametrize("to", [{"service": "civil"}, {"to_desk": "desk-4"}])
+@pytest.mark.parametrize("told", ["cancelled", "lapsed", "moved"])
+def test_an_admitted_booking_that_an_agent_sent_on_is_not_ended_from_afar(queue, to, told):
+    queue.open("desk-3", "desk-4")
+    ticket = queue.book(queue.now_ms + MINUTE, "taxes")
+    queue.job(Admit, ticket=ticket)
+    queue.ask(Transfer, desk="desk-3", ticket=ticket, **to)
+    booking = queue.ticket(ticket).booking
+    if told == "moved":
+        queue.job(Move, booking=booking, appointment_ms=queue.now_ms + 2 * HOUR)
+    else:
+        queue.job(CancelBooking, booking=booking, lapsed=told == "lapsed")
+    note = None if told == "lapsed" else told
+    assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, note)
 
 
 def test_an_unknown_booking_is_refused(queue):

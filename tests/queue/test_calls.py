@@ -1,5 +1,6 @@
 """Who is called, by whom, and what happens when two are at it at once."""
 
+import pytest
 from msgspec.structs import replace
 
 from hub.queue.requests import (
@@ -493,6 +494,46 @@ def test_undo_brings_the_finished_visitor_back_also_after_a_recall_and_after_a_l
     queue.ask(Undo, desk="desk-1", shown=second)
     assert queue.held("desk-1") == first
     assert queue.state(second) is State.WAITING
+
+
+@pytest.mark.parametrize("desk_2", ["free", "busy", "closed"])
+def test_undo_leaves_alone_who_went_on_to_another_desk_since(queue, desk_2):
+    queue.open("desk-1", "desk-2")
+    first, second = queue.issue(), queue.issue()
+    queue.called()
+    queue.ask(Start, desk="desk-1", shown=first)
+    queue.called()
+    queue.turn(10 * SECOND)
+    queue.ask(Finish, desk="desk-1", shown=second)
+    queue.ask(Reopen, desk="desk-1", ticket=first)
+    queue.ask(Transfer, desk="desk-1", ticket=first, to_desk="desk-2")
+    queue.called("desk-2")
+    queue.ask(Finish, desk="desk-2", shown=first)
+    if desk_2 == "busy":
+        queue.issue()
+        queue.called("desk-2")
+    if desk_2 == "closed":
+        queue.mode("desk-2", DeskMode.CLOSED)
+    held = queue.held("desk-2")
+    queue.ask(Reopen, desk="desk-1", ticket=second)
+    desk_answer(queue.ask(Undo, desk="desk-1", shown=second))
+    assert (queue.state(first), queue.state(second)) == (State.SERVED, State.WAITING)
+    assert (queue.held("desk-1"), queue.held("desk-2")) == (None, held)
+
+
+def test_undo_leaves_alone_a_visit_that_this_desk_has_ended_once_more(queue):
+    queue.open("desk-1")
+    first, second = queue.issue(), queue.issue()
+    queue.called()
+    queue.called()
+    queue.turn(10 * SECOND)
+    queue.ask(Finish, desk="desk-1", shown=second)
+    queue.ask(Reopen, desk="desk-1", ticket=first)
+    queue.turn(10 * SECOND)
+    queue.ask(Finish, desk="desk-1", shown=first)
+    queue.ask(Reopen, desk="desk-1", ticket=second)
+    desk_answer(queue.ask(Undo, desk="desk-1", shown=second))
+    assert (queue.state(first), queue.state(second), queue.held("desk-1")) == (State.SERVED, State.WAITING, None)
 
 
 def test_undo_of_a_call_alone_only_takes_the_call_back(queue):

@@ -4,6 +4,8 @@ from hub.queue import store
 from hub.queue.transaction import FULL_MS, GOES_OUT_MS, KEPT_MS, LEAD_MS, Announcement, Work
 from hub.site import Desk
 
+# The outbox may look once more between a command's time and its commit: what it sends then is taken as sent too.
+GONE_MS = GOES_OUT_MS + 100
 # A queue longer than this is more than a minute long: there a gap of one slot is not felt, and moving all would be.
 MOVED_MOST = 16
 
@@ -53,7 +55,7 @@ def say_no_more(work: Work, call: int | None) -> None:
     if call is None:
         return
     _close_gap(work, call)
-    work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms + GOES_OUT_MS)
+    work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms + GONE_MS)
 
 
 def take_away(work: Work, call: int | None) -> None:
@@ -72,7 +74,9 @@ def _close_gap(work: Work, call: int) -> str | None:
     The hall is that where the call was made: the site file may send its service elsewhere by now, or have none of it.
     What has gone out to the displays already keeps its moment, and behind a very long queue the gap stays.
     """
-    gone_ms = work.now_ms + GOES_OUT_MS
+    # Of several calls that one command takes away, the next must not find the last one still there.
+    work.flush()
+    gone_ms = work.now_ms + GONE_MS
     sayings = work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call)
     hall: str | None = sayings[0][1] if sayings else None
     leaving = [play for _, _, play, length, _ in sayings if length > 0]
@@ -98,3 +102,5 @@ def _move_absence(work: Work, ticket_id: int, call: int, earlier_by_ms: int) -> 
         return
     absent = None if ticket.absent_at_ms is None else ticket.absent_at_ms - earlier_by_ms
     work.note(ticket, "announce_earlier", said_ms=ticket.said_ms - earlier_by_ms, absent_at_ms=absent)
+    if ticket.desk is not None and work.index.find_desk(ticket.desk) is not None:
+        work.publish_desk(ticket.desk)

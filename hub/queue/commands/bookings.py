@@ -38,14 +38,14 @@ from hub.site import Service
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is known of the bookings of a slice: their rows, their tickets, and which of these people saw already.
+    """What is known of the bookings of a slice: their rows, their tickets, and which of these people handled already.
 
     `names`: by ticket, where a change tells one. `last_id`: of the tickets, None before the first.
     """
 
     known: dict[str, Known]
     tickets: dict[str, Ticket]
-    seen: frozenset[int]
+    handled: frozenset[int]
     names: dict[int, str]
     last_id: int | None
 
@@ -154,11 +154,11 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
             tickets.setdefault(str(ticket.booking), ticket)
     changed = {change.booking for change in changes if isinstance(change, CancelBooking | Move)}
     waiting = [each.id for name, each in tickets.items() if name in changed and each.state is State.WAITING]
-    seen = work.rows(booking_store.SEEN, ids=work.many(waiting)) if waiting else []
+    handled = work.rows(booking_store.HANDLED, ids=work.many(waiting)) if waiting else []
     named = {change.booking for change in changes if isinstance(change, Book | Move) and change.name is not None}
     of_named = [each.id for booking, each in tickets.items() if booking in named]
     names = work.rows(booking_store.NAMES, ids=work.many(of_named)) if of_named else []
-    return _Look(known, tickets, frozenset(ticket for (ticket,) in seen), dict(names), last_id)
+    return _Look(known, tickets, frozenset(ticket for (ticket,) in handled), dict(names), last_id)
 
 
 # --- what is to be done -------------------------------------------------------------------------------------------
@@ -172,10 +172,10 @@ def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
     if known is None or ticket is None:
         raise Unknown("booking", change.booking)
     if isinstance(change, Move):
-        return _plan_move(work, known, ticket, change, ticket.id in look.seen)
+        return _plan_move(work, known, ticket, change, ticket.id in look.handled)
     if known.gone:
         return _Plan(Step.KEEP, known, known, ticket)
-    step = of_cancel(ticket, ticket.id in look.seen, moved=change.moved)
+    step = of_cancel(ticket, ticket.id in look.handled, moved=change.moved)
     if change.lapsed and step is not Step.CANCEL and ticket.state is not State.CANCELLED:
         return _Plan(Step.KEEP, known, known, ticket)
     return _Plan(step, replace(known, gone=True), known, ticket)
@@ -200,7 +200,7 @@ def _plan_book(work: Work, known: Known | None, ticket: Ticket | None, change: B
     return _Plan(step, told, known, ticket, service, change.code, shown_name(change.name))
 
 
-def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_seen: bool) -> _Plan:
+def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_handled: bool) -> _Plan:
     if known.gone:
         raise Unknown("booking", change.booking)
     day = local_day(change.appointment_ms, work.index.site.zone)
@@ -212,7 +212,7 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_seen:
         reference=known.reference if change.reference is None else change.reference,
         code=known.code if change.confirmation is None else change.confirmation,
     )
-    step, name = of_move(known, ticket, change, day, work.now_ms, was_seen), shown_name(change.name)
+    step, name = of_move(known, ticket, change, day, work.now_ms, was_handled), shown_name(change.name)
     if step is Step.MOVE:
         # Reception may have sent the ticket elsewhere: only a service that the source names anew takes it there.
         service = work.index.service(change.service or ticket.service)

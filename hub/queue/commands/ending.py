@@ -178,15 +178,16 @@ def still_bound(work: Work, ticket: Ticket) -> str | None:
 
 
 def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
-    """The ticket that the command which called `held` finished at this desk, if it did."""
+    """The ticket that the command which called `held` finished at this desk, where it has stayed as it was since."""
     rows = work.rows(store.CALL_AND_BEFORE, call=held.call)
     if len(rows) <= 1:
         return None
-    (called, _, request, _), (ended, ticket, ended_by, desk) = rows
+    (called, _, request, _, _), (ended, ticket_id, ended_by, desk, at_ms) = rows
     same_command = request is not None and request == ended_by
     if not same_command or (called, ended, desk) != (Event.CALL, Event.FINISH, view.desk.name):
         return None
-    return work.ticket(ticket)
+    ticket = work.ticket(ticket_id)
+    return ticket if (ticket.desk, ticket.ended_ms) == (desk, at_ms) else None
 
 
 def _not_said_yet(work: Work, held: Brief) -> bool:

@@ -59,6 +59,7 @@ def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
         is_later = absent_at_ms is None or absent_at_ms > (ticket.absent_at_ms or 0)
         if absent_at_ms != ticket.absent_at_ms and is_later:
             work.note(ticket, "rescheduled", absent_at_ms=absent_at_ms)
+            work.publish_desk(desk.name)
             count += 1
     return DoneAnswer(count=count)
 
