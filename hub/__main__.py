@@ -94,13 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that a person can do something about; None for a bug."""
-    from hub.config import WrongSiteFile
+    from hub.config import SiteFileMissing, WrongSiteFile
     from hub.database.faults import DatabaseFault, FileMissing, WrongAddress
     from hub.people_commands import NotDone
     from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
 
-    if isinstance(error, WrongSetting | WrongAddress):
+    if isinstance(error, WrongSetting | WrongAddress | SiteFileMissing):
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS
@@ -142,12 +142,14 @@ def run_hub(_options: argparse.Namespace) -> int:
 
 
 def check_config(options: argparse.Namespace) -> int:
-    from hub.config import WrongSiteFile, read_site
+    from hub.config import SiteFileMissing, WrongSiteFile, read_site
     from hub.settings import read_hub_settings
 
     path: Path = options.file or read_hub_settings(os.environ).site_file
     try:
         found = read_site(path)
+    except SiteFileMissing as missing:
+        return _say(str(missing), FAILED_STATUS)
     except WrongSiteFile as wrong:
         print(wrong)
         errors = sum(not each.warning for each in wrong.problems)
@@ -206,6 +208,9 @@ def tell_of_restore(_options: argparse.Namespace) -> int:
         check(engine)
         sites = note_restore(engine, time.time_ns() // 1_000_000)
         place = place_of(engine.url)
+    if not sites:
+        found = f"no hub ever ran on the database {place}, so no backup was put back there"
+        return _say(f"{found}: {_other_place(os.environ)}", FAILED_STATUS)
     print(f"the database {place}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
     return 0
 
@@ -305,7 +310,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{EXAMPLES}\nsuivant hub --help lists the settings.",
     )
     parser.add_argument("--version", action="version", version=f"suivant {version('suivant')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = _add_commands(parser)
 
     hub = _add(commands, "hub", "run the hub of a site", run_hub, HUB_TEXT)
     # Asked for with --help alone: the settings need the hub's own dependencies.
@@ -395,7 +400,18 @@ def _add_group(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, description: str = ""
 ) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
     group = commands.add_parser(name, help=summary, description=description or f"{summary[0].upper()}{summary[1:]}.")
-    return group.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    return _add_commands(group)
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """Whoever names none of them reads the help."""
+
+    def show_help(_options: argparse.Namespace) -> int:
+        parser.print_help(sys.stderr)
+        return WRONG_START_STATUS
+
+    parser.set_defaults(run=show_help)
+    return parser.add_subparsers(metavar="COMMAND", title="commands")
 
 
 def _words(roles: frozenset[Role]) -> list[str]:

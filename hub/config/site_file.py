@@ -35,6 +35,16 @@ class WrongSiteFile(ValueError):
         self.problems = problems
 
 
+class SiteFileMissing(WrongSiteFile):
+    """`str()` is one sentence that says how to name another."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ())
+
+    def __str__(self) -> str:
+        return f"{self.path} not found: give its path, or set SUIVANT_SITE_FILE"
+
+
 def read_site(path: Path) -> SiteFile:
     """The checked site. Raises WrongSiteFile with every problem found, also where the file cannot be read."""
     site, problems = check_text(_text(path), path)
@@ -67,6 +77,8 @@ def _text(path: Path) -> str:
         if len(data) > MAX_BYTES:
             raise WrongSiteFile(path, (Problem(1, "", f"{len(data)} bytes, at most {MAX_BYTES} are read"),))
         return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SiteFileMissing(path) from None
     except OSError as error:
         what = (
             f"the site file cannot be read ({error.strerror}): name one that can be, in SUIVANT_SITE_FILE for the hub"

@@ -37,6 +37,20 @@ def test_each_help_reads_well_and_names_every_setting(capsys: pytest.CaptureFixt
     assert all(len(line) <= 120 for line in said.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [([], "suivant config check site.yaml"), (["config"], "is a site file right"), (["admin"], "end")],
+)
+def test_without_a_command_the_help_is_shown_with_status_2(
+    capsys: pytest.CaptureFixture[str], command: list[str], told: str
+) -> None:
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"usage: {' '.join(['suivant', *command])} ")
+    assert told in said.err
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
@@ -66,6 +80,29 @@ def test_a_wrong_site_file_is_told_line_by_line_with_status_1(
         "desks.desk-2.number",
     ]
     assert said.err == f"suivant: {file} has 2 errors\n"
+
+
+def test_a_site_file_that_is_not_there_is_asked_for_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    told = "suivant: site.yaml not found: give its path, or set SUIVANT_SITE_FILE\n"
+    for command, status in ((["config", "check"], 1), (["publik", "check"], 2), (["admin", "list"], 2)):
+        assert main(command) == status
+        assert capsys.readouterr() == ("", told)
+
+
+def test_a_database_on_which_no_hub_ran_was_not_put_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["database", "upgrade"]) == 0
+    capsys.readouterr()
+    assert main(["database", "restored"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("suivant: no hub ever ran on the database ")
+    assert "so no backup was put back there: " in said.err
+    assert said.err.endswith("set SUIVANT_STATE_DIR to the folder that the hub has, for it is not set here\n")
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", "sqlite:///suivant.db")
+    assert main(["database", "restored"]) == 1
+    assert capsys.readouterr().err.endswith("correct SUIVANT_DATABASE_URL\n")
 
 
 def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -299,8 +299,10 @@ def test_an_empty_file_and_one_with_a_list_say_what_should_stand_there(tmp_path:
 
 
 def test_a_file_that_is_not_there_or_no_text_says_so(tmp_path: Path) -> None:
-    with pytest.raises(WrongSiteFile, match=r"nowhere\.yaml: the site file cannot be read \(No such file"):
+    with pytest.raises(WrongSiteFile, match=r"nowhere\.yaml not found: give its path, or set SUIVANT_SITE_FILE$"):
         read_site(tmp_path / "nowhere.yaml")
+    with pytest.raises(WrongSiteFile, match=r": the site file cannot be read \(Is a directory"):
+        read_site(tmp_path)
     path = tmp_path / "latin.yaml"
     path.write_bytes(dedent(RIGHT).replace("Hall\n", "Métro\n").encode("latin-1"))
     with pytest.raises(WrongSiteFile, match=r"latin\.yaml:6: this is no UTF-8"):
