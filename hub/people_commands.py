@@ -82,9 +82,13 @@ def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: 
 
 def create_admin(asked: Asked) -> Iterator[str]:
     account, name = one_spelling(asked.options.account), asked.options.name.strip()
+    if not account:
+        raise NotDone("the account is empty: say what the person logs in with")
+    if not name:
+        raise NotDone("the name is empty: say how colleagues read it, such as Anna Martin")
     if not may_be_account(account) or " " in account:
         raise NotDone(f"{asked.options.account!r} is no account: at most {MAX_ACCOUNT} signs, and no space among them")
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+    if len(name) > MAX_NAME or not name.isprintable():
         raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} signs on one line")
     yield from _of_that_name(asked, account)
     new = LocalAccount(
@@ -160,8 +164,18 @@ def end_admin(asked: Asked) -> Iterator[str]:
     with _writing(asked.engine) as connection:
         sessions = end_account(connection, asked.site.name, account, asked.now_ms)
     if sessions is None:
-        raise NotDone(f"there is no account {account}: suivant admin list shows those that there are")
+        raise NotDone(_why_nothing_ended(asked, account))
     yield f"nobody logs in as {account} any more; {sessions} open session{'' if sessions == 1 else 's'} ended with it."
+
+
+def _why_nothing_ended(asked: Asked, account: str) -> str:
+    with asked.engine.connect() as connection:
+        found = read_accounts(connection, asked.site.name)
+    ended_ms = next((each.ended_ms for each in found if each.account == account), None)
+    if ended_ms is None:
+        return f"there is no account {account}: suivant admin list shows those that there are"
+    when, _ = _times(ended_ms, None, asked.site)
+    return f"the account {account} was ended already, on {when}"
 
 
 def list_sessions(asked: Asked) -> Iterator[str]:

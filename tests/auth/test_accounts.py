@@ -97,7 +97,23 @@ def test_without_a_role_no_account_is_made_and_each_is_told_with_what_it_is_for(
     assert found(hub_engine) is None
 
 
-@pytest.mark.parametrize("account", ["", " ", "a b", "x" * 65, "a\tb", "a\u200bb"])
+@pytest.mark.parametrize("account", ["", " "])
+def test_an_account_that_is_empty_is_said_to_be(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
+) -> None:
+    assert create(password, account) == 1
+    assert said(capsys).err == "suivant: the account is empty: say what the person logs in with\n"
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_name_that_is_empty_is_said_to_be(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
+) -> None:
+    assert main(["admin", "create", "secours", "--name", name, "--role", "agent", "--password-file", password]) == 1
+    assert said(capsys).err == "suivant: the name is empty: say how colleagues read it, such as Anna Martin\n"
+
+
+@pytest.mark.parametrize("account", ["a b", "x" * 65, "a\tb", "a\u200bb"])
 def test_an_account_that_nobody_could_type_is_refused(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
 ) -> None:
@@ -105,7 +121,7 @@ def test_an_account_that_nobody_could_type_is_refused(
     assert "is no account: at most 64 signs" in said(capsys).err
 
 
-@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines"])
+@pytest.mark.parametrize("name", ["x" * 101, "two\nlines"])
 def test_a_name_is_one_line_that_colleagues_can_read(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
 ) -> None:
@@ -255,8 +271,19 @@ def test_an_ended_account_takes_its_open_sessions_with_it_and_no_others(
     assert said(capsys).out == "nobody logs in as secours any more; 1 open session ended with it.\n"
     with hub_engine.connect() as connection:
         assert [each.id for each in open_sessions(connection, SITE)] == others
+
+
+def test_an_account_that_was_ended_is_said_to_be_and_one_that_never_was_too(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    create(password)
+    main(["admin", "end", "secours"])
+    main(["admin", "list"])
+    ended = said(capsys).out.splitlines()[-1][-len("2026-12-01 10:30") :]
     assert main(["admin", "end", "secours"]) == 1
-    told = "suivant: there is no account secours: suivant admin list shows those that there are\n"
+    assert said(capsys).err == f"suivant: the account secours was ended already, on {ended}\n"
+    assert main(["admin", "end", "autre"]) == 1
+    told = "suivant: there is no account autre: suivant admin list shows those that there are\n"
     assert said(capsys).err == told
 
 
