@@ -74,6 +74,9 @@ def with_lines(*changes: tuple[int, str], after: str = "") -> str:
     return "\n".join(lines) + "\n" + after
 
 
+BUTTONS = (28, "      papers: 5\n      other: 6")
+
+
 def test_a_right_file_becomes_a_site(tmp_path: Path) -> None:
     site = read(RIGHT, tmp_path)
     assert problems(RIGHT, tmp_path) == []
@@ -207,7 +210,7 @@ def test_one_slip_is_not_told_twice(tmp_path: Path) -> None:
 def test_letters_and_numbers_are_given_once(tmp_path: Path) -> None:
     service = "  - {name: other, letter: A, title: Autre, short: Autre, hall: hall}"
     desk = '  - {name: desk-2, number: "1", hall: hall, serves: [other]}'
-    text = with_lines((12, f"    hall: hall\n{service}"), (17, f"    serves: [papers]\n{desk}"))
+    text = with_lines((12, f"    hall: hall\n{service}"), (17, f"    serves: [papers]\n{desk}"), BUTTONS)
     assert problems(text, tmp_path) == [
         "13: services.other.letter: 'A' is taken by line 9: choose another",
         "19: desks.desk-2.number: '1' is taken by line 16: choose another",
@@ -216,13 +219,14 @@ def test_letters_and_numbers_are_given_once(tmp_path: Path) -> None:
 
 def test_a_service_that_no_desk_serves_is_refused(tmp_path: Path) -> None:
     service = "  - {name: other, letter: L, title: Autre, short: Autre, hall: hall}"
-    (told,) = problems(with_lines((12, f"    hall: hall\n{service}")), tmp_path)
+    (told,) = problems(with_lines((12, f"    hall: hall\n{service}"), BUTTONS), tmp_path)
     assert told.startswith("13: services.other: no desk serves it: its visitors would wait for ever")
 
 
 def test_letters_that_rhyme_are_a_warning_and_stop_nothing(tmp_path: Path) -> None:
     service = "  - {name: other, letter: C, title: Autre, short: Autre, hall: hall}"
-    text = with_lines((9, "    letter: B"), (12, f"    hall: hall\n{service}"), (17, "    serves: [papers, other]"))
+    more = (12, f"    hall: hall\n{service}"), (17, "    serves: [papers, other]"), BUTTONS
+    text = with_lines((9, "    letter: B"), *more)
     assert problems(text, tmp_path) == [
         "13: warning: services.other.letter: B, C rhyme when they are called: keep one of B, C, D, G, P, T, V"
     ]
@@ -255,9 +259,39 @@ def test_a_dispenser_should_say_in_which_of_several_halls_it_stands(tmp_path: Pa
 
 
 def test_a_dispenser_may_say_where_it_stands(tmp_path: Path) -> None:
-    text = with_lines(*UPSTAIRS, (26, "    role: ticket_printer\n    hall: upstairs"))
+    text = with_lines(*UPSTAIRS, BUTTONS, (26, "    role: ticket_printer\n    hall: upstairs"))
     assert problems(text, tmp_path) == []
     assert read(text, tmp_path).nodes[-1].hall == "upstairs"
+
+
+def test_a_desk_with_two_buttons_is_a_warning(tmp_path: Path) -> None:
+    text = with_lines((21, "    desk: desk-1\n  - {name: button-2, role: desk_button, desk: desk-1}"))
+    told = "desk-1 has the button of line 19 already: name the desk where this one is"
+    assert problems(text, tmp_path) == [f"22: warning: nodes.button-2.desk: {told}"]
+    assert len(read(text, tmp_path).nodes) == 4
+
+
+OTHER = (
+    (12, "    hall: hall\n  - {name: other, letter: E, title: Autre, short: Autre, hall: hall}"),
+    (17, "    serves: [papers, other]"),
+)
+
+
+@pytest.mark.parametrize("hall", ["", "    hall: hall\n"])
+def test_a_dispenser_without_a_button_for_a_service_of_its_hall_is_a_warning(tmp_path: Path, hall: str) -> None:
+    text = with_lines(*OTHER, (26, f"    role: ticket_printer\n{hall}".rstrip()))
+    (told,) = problems(text, tmp_path)
+    assert told.partition(" ")[2] == (
+        "warning: nodes.dispenser-1.pins: "
+        "no button for other: who comes without an appointment gets no ticket in this hall"
+    )
+
+
+def test_dispensers_of_one_hall_may_share_its_services_and_leave_those_of_others_out(tmp_path: Path) -> None:
+    second = "      papers: 5\n  - {name: dispenser-2, role: ticket_printer, hall: hall, pins: {other: 5}}"
+    assert problems(with_lines(*OTHER, (28, second)), tmp_path) == []
+    text = with_lines(*UPSTAIRS, (26, "    role: ticket_printer\n    hall: hall"))
+    assert problems(text, tmp_path) == []
 
 
 def test_the_hall_of_a_dispenser_is_one_of_the_site(tmp_path: Path) -> None:
