@@ -51,8 +51,8 @@ ADMIN_TEXT = """\
 Local accounts let people in where there is no directory, or while it is away; each use of one stands in the journal.
 """
 CREATE_TEXT = """\
-Makes a local account. Its password, of at least 12 signs, is asked for twice on the terminal, or is the first line of
-the file that --password-file names. The hub may run meanwhile.
+Makes a local account. Its password, of at least 12 characters, is asked for twice on the terminal, or is the first line
+of the file that --password-file names. The hub may run meanwhile.
 
 A local account decides alone: take a name that nobody has in the directory, or that person can't log in any more.
 For the day when the directory is away, make one as supervisor: an administrator as such calls nobody.

@@ -307,7 +307,7 @@ def run(settings: Settings) -> int:
 
 
 def open_source(site: Site, settings: Settings, engine: Engine) -> Source:
-    """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting where Publik's secret lacks."""
+    """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting without Publik's secret."""
     appointments = site.appointments
     if appointments.publik is None:
         file = settings.hub.state_dir / appointments.file

@@ -87,9 +87,10 @@ def create_admin(asked: Asked) -> Iterator[str]:
     if not name:
         raise NotDone("the name is empty: say how colleagues read it, such as Anna Martin")
     if not may_be_account(account) or " " in account:
-        raise NotDone(f"{asked.options.account!r} is no account: at most {MAX_ACCOUNT} signs, and no space among them")
+        what = f"at most {MAX_ACCOUNT} characters, and no space among them"
+        raise NotDone(f"{asked.options.account!r} is no account: {what}")
     if len(name) > MAX_NAME or not name.isprintable():
-        raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} signs on one line")
+        raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} characters on one line")
     yield from _of_that_name(asked, account)
     new = LocalAccount(
         account=account,
@@ -263,7 +264,7 @@ def _password(file: Path | None) -> str:
         return _first_line(file)
     if not sys.stdin.isatty():
         raise NotDone("there is no terminal to ask for the password: name a file that holds it by --password-file")
-    first = ask_password(f"Password, at least {LEAST} signs: ")
+    first = ask_password(f"Password, at least {LEAST} characters: ")
     if ask_password("The same once more: ") != first:
         raise NotDone("the two passwords differ: nothing was changed")
     return first
@@ -289,10 +290,10 @@ def _first_line(file: Path) -> str:
 
 def _hashed(password: str) -> str:
     if len(password) > MAX_PASSWORD:
-        raise NotDone(f"the password has more than {MAX_PASSWORD} signs: nobody could log in with it")
+        raise NotDone(f"the password has more than {MAX_PASSWORD} characters: nobody could log in with it")
     # An empty one is too short.
     if password and not may_be_password(password):
-        raise NotDone("the password holds a sign that no login takes: a zero byte, or half of one")
+        raise NotDone("the password holds a character that no login takes: a zero byte, or half of one")
     try:
         return hash_password(password)
     except PasswordTooShort as error:
@@ -303,7 +304,7 @@ def _account(asked: Asked) -> str:
     account = one_spelling(asked.options.account)
     if not may_be_account(account):
         raise NotDone(
-            f"{asked.options.account!a} is nobody's account: it is empty, too long, or has signs that none has"
+            f"{asked.options.account!a} is nobody's account: it is empty, too long, or has characters that none has"
         )
     return account
 

@@ -32,7 +32,7 @@ WORKING_DAYS = EVERY_DAY[:5]
 
 
 class Hall(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A waiting room. `title` is read by people; a message has at most 46 signs, so that it fits the band."""
+    """A waiting room. `title` is read by people; a message has at most 46 characters, so that it fits the band."""
 
     name: Name
     title: str
@@ -40,7 +40,7 @@ class Hall(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a visitor comes for. `short` has at most 10 signs: a display's row holds no more.
+    """What a visitor comes for. `short` has at most 10 characters: a display's row holds no more.
 
     Tickets are issued from `opens` to `last_ticket`; `closes` is when the desks expect to be done.
     """
@@ -72,7 +72,7 @@ class Help(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A numbered counter. `number` is on its plaque; `place` is said where it is announced in another hall.
 
-    `place` has at most 24 signs: one line of a call, which shrinks to half its size for them.
+    `place` has at most 24 characters: one line of a call, which shrinks to half its size for them.
     """
 
     name: Name

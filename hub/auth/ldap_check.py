@@ -55,7 +55,7 @@ def check(
 ) -> Iterator[Finding]:
     """What is found, server after server. `password`: the person's, where people bind as themselves.
 
-    Raises WrongSetting where the service account's password or the authority lacks.
+    Raises WrongSetting where the service account's password or the authority is missing.
     """
     reader = Reader(described, now_s)
     servers = servers_of(described, secrets, whole_s)

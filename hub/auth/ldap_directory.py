@@ -52,7 +52,7 @@ class Known:
 def open_directory(
     described: LdapDirectory | None, secrets: LdapSecrets, now_s: NowS = time.time, *, whole_s: float = WHOLE_S
 ) -> "MunicipalDirectory | NoDirectory":
-    """Connects to nothing yet. `now_s`: seconds since 1970. Raises WrongSetting where password or authority lack."""
+    """Connects to nothing yet. `now_s`: seconds since 1970. Raises WrongSetting without password or authority."""
     if described is None:
         return NoDirectory()
     return MunicipalDirectory(described, servers_of(described, secrets, whole_s), now_s)

@@ -6,8 +6,8 @@ import unicodedata
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
-# Signs: NIST SP 800-63B asks for 8 with another factor and 15 without; a local account is for emergencies, and tries
-# are counted.
+# Characters: NIST SP 800-63B asks for 8 with another factor and 15 without; a local account is for emergencies, and
+# tries are counted.
 LEAST = 12
 
 # RFC 9106, section 4, the second recommended option: 3 passes over 64 MiB in 4 lanes, a salt of 16 bytes, a tag of 32.
@@ -20,10 +20,10 @@ _one_at_a_time = threading.Lock()
 
 
 class PasswordTooShort(ValueError):
-    """Fewer signs than `LEAST`."""
+    """Fewer characters than `LEAST`."""
 
     def __init__(self) -> None:
-        super().__init__(f"the password has fewer than {LEAST} signs: take a longer one")
+        super().__init__(f"the password has fewer than {LEAST} characters: take a longer one")
 
 
 def hash_password(text: str) -> str:
@@ -45,5 +45,5 @@ def matches(stored: str | None, text: str) -> bool:
 
 
 def _as_typed_anywhere(text: str) -> str:
-    """Keyboards write an é as one sign or as two (RFC 8265, 4.2.2)."""
+    """Keyboards write an é as one character or as two (RFC 8265, 4.2.2)."""
     return unicodedata.normalize("NFC", text)

@@ -18,7 +18,7 @@ class Role(StrEnum):
 DUTIES = {
     Role.AGENT: "signs on at a desk and calls visitors there; issues tickets and finds visitors by name",
     Role.RECEPTION: "issues tickets, checks visitors in and finds them by name; calls nobody",
-    Role.SUPERVISOR: "all that an agent may, signs others off, and reads who came in by a local account",
+    Role.SUPERVISOR: "does everything an agent may, signs others off, and reads who came in by a local account",
     Role.ADMINISTRATOR: "looks at everything, also /metrics; calls nobody and finds nobody by name",
 }
 

@@ -169,7 +169,7 @@ def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
 
 def _convert(document: Document, text: str, kind: Any, path: Path) -> Any:
     if _CONTROL.search(text):
-        document.tell(path, f"{text!r} holds a sign that no text has, such as the end of a line")
+        document.tell(path, f"{text!r} holds a character that no text has, such as the end of a line")
         return BROKEN
     try:
         return msgspec.convert(text, kind, strict=False)

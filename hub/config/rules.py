@@ -218,7 +218,7 @@ def _texts_say_something(draft: Draft) -> None:
         if not text.strip():
             draft.document.tell(path, "this says nothing: write what visitors should read")
         elif len(text) > TEXT_MOST:
-            draft.document.tell(path, f"{len(text)} signs, at most {TEXT_MOST} go over the wire")
+            draft.document.tell(path, f"{len(text)} characters, at most {TEXT_MOST} go over the wire")
 
 
 def _texts(draft: Draft) -> Iterator[tuple[Path, str]]:
@@ -258,7 +258,7 @@ def _site_can_be_used(draft: Draft) -> None:
     for field in ("town", "follow_url"):
         text = getattr(site, field)
         if text is not None and (not text.strip() or len(text) > TEXT_MOST):
-            document.tell((field,), f"this should have 1 to {TEXT_MOST} signs")
+            document.tell((field,), f"this should have 1 to {TEXT_MOST} characters")
     if site.follow_url is not None and not _FOLLOW_URL.fullmatch(site.follow_url):
         said = "an address that ends with / or =, for a ticket's own code is put right behind it"
         document.tell(("follow_url",), f"{site.follow_url!r} should be {said}: such as https://file.example.fr/t/")

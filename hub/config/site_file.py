@@ -92,7 +92,8 @@ def _text(path: Path) -> str:
 def _yaml_problem(error: yaml.YAMLError, text: str) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Problem(line, "", f"this holds the sign U+{ord(text[error.position]):04X}, which no YAML may: delete it")
+        what = f"this holds the character U+{ord(text[error.position]):04X}, which no YAML may: delete it"
+        return Problem(line, "", what)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     what = getattr(error, "problem", None) or str(error)
     line = mark.line + 1 if mark is not None else 1

@@ -43,7 +43,7 @@ class _Seen:
 def check(
     site: Site, publik: Publik, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
 ) -> Iterator[Finding]:
-    """What is found, one thing after the other as it is tried. Raises WrongSetting where key or password lacks."""
+    """What is found, one thing after the other as it is tried. Raises WrongSetting where key or password is missing."""
     client = open_client(publik.address, publik, secrets, now_ms, limits)
     try:
         seen = yield from _forms(site, publik, Wcs(client), now_ms)

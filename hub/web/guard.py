@@ -78,7 +78,7 @@ class Guard:
             await self._elsewhere(scope, receive, send)
             return
         if has_control_sign(path):
-            await self._refuse(scope, receive, send, 404, "not_found", "no address has a control sign in it")
+            await self._refuse(scope, receive, send, 404, "not_found", "no address has a control character in it")
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)

@@ -69,7 +69,7 @@ def test_an_account_is_made_and_its_password_kept_as_a_hash(
 ) -> None:
     assert create(password) == 0
     told = said(capsys).out
-    assert told.startswith("Accès de secours may log in as secours.\n  supervisor: all that an agent may, ")
+    assert told.startswith("Accès de secours may log in as secours.\n  supervisor: does everything an agent may, ")
     account = found(hub_engine)
     assert account is not None
     assert (account.name, account.roles) == ("Accès de secours", {Role.SUPERVISOR})
@@ -118,7 +118,7 @@ def test_an_account_that_nobody_could_type_is_refused(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
 ) -> None:
     assert create(password, account) == 1
-    assert "is no account: at most 64 signs" in said(capsys).err
+    assert "is no account: at most 64 characters" in said(capsys).err
 
 
 @pytest.mark.parametrize("name", ["x" * 101, "two\nlines"])
@@ -126,17 +126,17 @@ def test_a_name_is_one_line_that_colleagues_can_read(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
 ) -> None:
     assert main(["admin", "create", "secours", "--name", name, "--role", "agent", "--password-file", password]) == 1
-    assert "at most 100 signs on one line" in said(capsys).err
+    assert "at most 100 characters on one line" in said(capsys).err
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"", "fewer than 12 signs"),
-        (b"elevensigns\nand more below\n", "fewer than 12 signs"),
-        (b"x" * 257, "more than 256 signs"),
+        (b"", "fewer than 12 characters"),
+        (b"elevensigns\nand more below\n", "fewer than 12 characters"),
+        (b"x" * 257, "more than 256 characters"),
         (b"\xff\xfe\xff", "this one is not UTF-8"),
-        (b"twelve signs\0and a zero", "a sign that no login takes"),
+        (b"twelve signs\0and a zero", "a character that no login takes"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_and_not_shown(
@@ -193,7 +193,7 @@ def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
     hub_engine: Engine, second: str, status: int
 ) -> None:
     terminal, child = on_a_terminal("admin", "create", "secours", "--name", "-", "--role", "agent")
-    shown = _until(terminal, b"Password, at least 12 signs: ")
+    shown = _until(terminal, b"Password, at least 12 characters: ")
     os.write(terminal, f"{PASSWORD}\n".encode())
     shown += _until(terminal, b"The same once more: ")
     os.write(terminal, f"{second}\n".encode())
@@ -217,7 +217,7 @@ def on_a_terminal(*words: str) -> "tuple[int, subprocess.Popen[bytes]]":
 @pytest.mark.parametrize("typed", [b"", PASSWORD.encode() + b"\n"], ids=["at once", "at the second question"])
 def test_an_end_of_typing_at_a_password_is_a_sentence(hub_engine: Engine, typed: bytes) -> None:
     terminal, child = on_a_terminal("admin", "create", "secours", "--name", "-", "--role", "agent")
-    shown = _until(terminal, b"signs: ")
+    shown = _until(terminal, b"characters: ")
     if typed:
         os.write(terminal, typed)
         shown += _until(terminal, b"once more: ")
@@ -312,7 +312,7 @@ def test_a_database_of_another_version_is_said_in_a_sentence(
     assert told.endswith("`suivant database upgrade` or a first start of the hub, or correct SUIVANT_DATABASE_URL\n")
 
 
-def test_a_shell_without_the_hubs_settings_is_told_which_one_lacks(
+def test_a_shell_without_the_hubs_settings_is_told_which_one_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
 ) -> None:
     monkeypatch.chdir(tmp_path)

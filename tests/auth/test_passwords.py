@@ -32,7 +32,7 @@ def test_an_account_that_is_not_there_is_compared_by_the_same_parameters_and_nev
 
 
 def test_a_short_password_is_refused() -> None:
-    with pytest.raises(PasswordTooShort, match="fewer than 12 signs"):
+    with pytest.raises(PasswordTooShort, match="fewer than 12 characters"):
         hash_password("é" * (LEAST - 1))
     assert matches(hash_password("é" * LEAST), "é" * LEAST)
 

@@ -123,9 +123,9 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((3, "zone: UTC\nfollow_url: https://a b/"), "4: follow_url: 'https://a b/' should be an address"),
         (
             (1, 'name: "town-hall\\n"'),
-            "1: name: 'town-hall\\n' holds a sign that no text has, such as the end of a line",
+            "1: name: 'town-hall\\n' holds a character that no text has, such as the end of a line",
         ),
-        ((2, 'town: " "'), "2: town: this should have 1 to 200 signs"),
+        ((2, 'town: " "'), "2: town: this should have 1 to 200 characters"),
         ((6, "    tittle: Hall"), "6: halls.hall.tittle: there is no such key here; did you mean 'title'?"),
         ((9, "    letter: O"), "9: services.papers.letter: 'O' should be one capital letter, but not I, O or Q"),
         (
@@ -311,7 +311,10 @@ def test_a_file_that_is_no_yaml_is_told_with_the_place(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[" * 5_000, "1: lists within lists without end"),
-        ("name: town-hall\ntown: Trois\x07Tilleuls\n", "2: this holds the sign U+0007, which no YAML may: delete it"),
+        (
+            "name: town-hall\ntown: Trois\x07Tilleuls\n",
+            "2: this holds the character U+0007, which no YAML may: delete it",
+        ),
     ],
     ids=["lists", "bell"],
 )

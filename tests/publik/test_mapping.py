@@ -1,4 +1,4 @@
-"""A form's JSON to a booking: what is asked for, what is left aside, and what is said where it lacks."""
+"""A form's JSON to a booking: what is asked for, what is left aside, and what is said where it is missing."""
 
 import copy
 from typing import Any
