@@ -94,8 +94,8 @@ class Inbox:
 class Runtime:
     """One node's program around one core.
 
-    `perform` does the role's own effects on the worker's thread. `boot` names this run. Raises WrongSetting where the
-    state folder cannot be used.
+    `perform` does the role's own effects on the worker's thread. `boot` names this run. `session_s`: for how long what
+    is said while the link is lost still counts. Raises WrongSetting where the state folder cannot be used.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Runtime:
         hub_time: HubTime,
         version: str,
         boot: str,
+        session_s: int = 0,
         environ: Mapping[str, str] = os.environ,
         clock_ms: Callable[[], int] = monotonic_ms,
     ) -> None:
@@ -129,7 +130,12 @@ class Runtime:
         self._kept = KeptConfig(usable_folder(settings.node))
         self._notifier = Notifier(environ)
         self._link = Link(
-            settings.broker, self._node.node, inbox.put, will=self._status(online=False), clock_ms=clock_ms
+            settings.broker,
+            self._node.node,
+            inbox.put,
+            will=self._status(online=False),
+            session_s=session_s,
+            clock_ms=clock_ms,
         )
         self._followed: tuple[str, ...] = ()
         # Of what the broker said in this run: what was on disk may be of another hub, and is older than its first word.

@@ -167,11 +167,20 @@ def _expiry(expiry_s: int) -> Properties:
     return properties
 
 
+def _session(session_s: int) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = session_s
+    return properties
+
+
 class Link:
     """A connection to the broker that comes back by itself.
 
     `name` is the client id, and the user name where the broker is reached plainly. `deliver` takes each LinkEvent on
     another thread. All methods may be called from any thread, before and after `start`.
+
+    `session_s`: for how long after a connection was lost the broker keeps what comes at QoS 1, until it expires or the
+    next connection takes it. What another run of this program had coming is not taken.
     """
 
     def __init__(
@@ -181,6 +190,7 @@ class Link:
         deliver: Callable[[LinkEvent], None],
         *,
         will: Publication | None = None,
+        session_s: int = 0,
         jitter: Callable[[], float] = random.random,
         clock_ms: Callable[[], int] = monotonic_ms,
     ) -> None:
@@ -188,6 +198,8 @@ class Link:
         self._name = name
         self._deliver = deliver
         self._will = will
+        self._session_s = session_s
+        self._was_accepted = False
         self._jitter = jitter
         self._clock_ms = clock_ms
         self._tls = _tls_context(settings)
@@ -267,7 +279,13 @@ class Link:
         """One connection from its connect to its end: why it ended, and for how long it was up, if ever."""
         connection = self._open()
         try:
-            connection.client.connect(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S, clean_start=True)
+            connection.client.connect(
+                self._settings.host,
+                self._settings.port,
+                keepalive=KEEPALIVE_S,
+                clean_start=not (self._session_s and self._was_accepted),
+                properties=_session(self._session_s),
+            )
         except (OSError, ValueError) as error:
             _cut(connection.client)
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", None
@@ -322,6 +340,7 @@ class Link:
             return
         with self._lock:
             connection.accepted = not connection.over.is_set()
+            self._was_accepted |= connection.accepted
             wanted = [(each, SubscribeOptions(qos=qos)) for each, qos in self._filters.items()]
             if wanted:
                 _, connection.subscription = connection.client.subscribe(wanted)

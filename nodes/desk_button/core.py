@@ -23,7 +23,7 @@ from nodes.events import (
 )
 from nodes.named_pins import NamedPins
 from protocol.heartbeat import HubTime
-from protocol.messages import BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply
+from protocol.messages import BEAT_LOST_MS, BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply
 from protocol.topics import NodeTopic, Topics
 
 _REPLY: Parser[Reply] = Parser(Reply)
@@ -56,6 +56,7 @@ class DeskButton:
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
         self._desk_heard = False
+        self._anew_ms = now_ms
         self._connected = False
         self._pins = NamedPins()
         self._now_ms = self._started_ms = now_ms
@@ -89,7 +90,7 @@ class DeskButton:
             case PinChanged(pin, pressed, at_ms):
                 return self._edge(pin, pressed, at_ms, now_ms)
             case HubAnew():
-                self._desk_heard = False
+                self._desk_heard, self._anew_ms = False, now_ms
             case Message(topic, payload):
                 self._arrived(topic, payload, now_ms)
             case Configured(DeskButtonConfig() as config):
@@ -157,7 +158,9 @@ class DeskButton:
 
     def _rest_at(self, now_ms: int) -> None:
         lost = not self._connected or self._hub_time.away(now_ms)
-        moment = at_rest(lost=lost, desk=self._desk)
+        # A run of the hub that says nothing of this desk knows it no more: what the last one said holds no longer.
+        left_out = not self._desk_heard and now_ms - self._anew_ms >= BEAT_LOST_MS
+        moment = at_rest(lost=lost or left_out, desk=self._desk)
         if moment is not self._rest[0]:
             self._rest = moment, now_ms
 

@@ -28,7 +28,7 @@ from protocol.environment import PREFIX, Described, describe, read
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
 from protocol.link import monotonic_ms
-from protocol.messages import Announce, DisplayConfig, NodeWarning, Role
+from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DisplayConfig, NodeWarning, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
 BOOT_BYTES = 8
@@ -155,6 +155,8 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         hub_time=hub_time,
         version=version("suivant"),
         boot=os.urandom(BOOT_BYTES).hex(),
+        # A call that is made while the link is lost for a moment is shown and said all the same.
+        session_s=ANNOUNCEMENT_LATE_MS // 1000,
         environ=environ,
     )
     try:

@@ -74,6 +74,8 @@ class DisplayCore:
     _hall: HallState | None = None
     # The picture on disk may be of another hub: it is older than any that comes, and withdraws nothing.
     _hall_heard: bool = False
+    # Since when this run of the hub is heard and has not said anything of this hall.
+    _awaited_ms: int | None = None
     _hall_payload: bytes = b""
     _hall_kept: bytes = b""
     _keep_at_ms: int = 0
@@ -105,7 +107,7 @@ class DisplayCore:
             case Configured(config=DisplayConfig() as config):
                 yield self._follow(config)
             case HubAnew():
-                self._hall_heard = False
+                self._hall_heard, self._awaited_ms = False, None
                 self._announcements.anew()
             case Message(topic, payload, retained):
                 self._take(topic, payload, retained=retained)
@@ -141,6 +143,8 @@ class DisplayCore:
         if heard is None:
             return
         self._heard_ms = max(self._heard_ms or 0, now_ms - heard[1])
+        if self._awaited_ms is None:
+            self._awaited_ms = now_ms
         hub_now = self.hub_time.hub_now_ms(now_ms)
         if hub_now is not None:
             self._hub_ms = hub_now - now_ms
@@ -149,7 +153,7 @@ class DisplayCore:
         before, self._config = self._config, config
         shown = self._hall or before
         if shown is not None and shown.hall != config.hall:
-            self._hall, self._hall_heard = None, False
+            self._hall, self._hall_heard, self._awaited_ms = None, False, None
             self._announcements.leave()
         return Follow((self.topics.hall_state(config.hall), self.topics.hall_announce(config.hall)))
 
@@ -204,9 +208,15 @@ class DisplayCore:
             hall=self._hall,
             announcement=self._announcements.current,
             offline_s=silent_ms // 1000 if self._hall and silent_ms >= BEAT_LOST_MS else None,
-            unheard=self._heard_ms is None,
+            unheard=self._heard_ms is None or (silent_ms < BEAT_LOST_MS and self._is_left_out(now_ms)),
             identify=now_ms < self._identify_until_ms,
         )
+
+    def _is_left_out(self, now_ms: int) -> bool:
+        """The hub is there, and does not know the hall of this picture any more."""
+        if self._hall is None or self._hall_heard or self._awaited_ms is None:
+            return False
+        return now_ms - self._awaited_ms >= BEAT_LOST_MS
 
 
 def _parse_hall(payload: bytes) -> HallState:

@@ -266,6 +266,20 @@ def test_an_older_state_of_the_desk_is_ignored():
     assert desk.lit[-1][0] is True
 
 
+def test_a_desk_of_which_another_run_of_the_hub_says_nothing_is_lost_like_the_hub():
+    desk = Desk()
+    desk.do(HubAnew())
+    desk.turn(12_000)
+    assert desk.lit == [], "the hub may still be starting"
+    desk.turn(3_000)
+    desk.lit.clear()
+    desk.turn(10_000)
+    assert len(desk.lit) > 6
+    desk.state(mode=DeskMode.OPEN)
+    desk.turn(4_000)
+    assert desk.lit[-1][0] is True
+
+
 def test_fifteen_seconds_without_a_beat_and_the_lamp_says_so():
     desk = Desk()
     desk.turn(12_000, beats=False)

@@ -228,6 +228,22 @@ def test_a_picture_that_the_broker_kept_of_a_hub_that_is_off_is_old_too():
     assert (display.scene.old, display.scene.offline_s) == (True, None)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_picture_of_a_hall_of_which_a_run_of_the_hub_says_nothing_is_old(kept):
+    """The site file has the hall no more, or this display."""
+    display = Display(Kept(encode(HALL)) if kept else None)
+    display.beat()
+    if not kept:
+        display.hear_hall()
+        display.happen(HubAnew())
+    display.turn(14_999)
+    assert not display.scene.old, "the hub may still be starting"
+    display.turn(10_001)
+    assert (display.scene.old, display.scene.offline_s, display.scene.hall) == (True, None, HALL)
+    display.hear_hall(hall(41))
+    assert not display.scene.old
+
+
 def test_before_the_first_beat_the_clock_follows_that_of_the_machine_which_may_be_set_meanwhile():
     display = Display(Kept(encode(HALL)))
     display.wall_ms = NOW

@@ -46,8 +46,8 @@ class Linked:
 
 
 @contextmanager
-def linked(broker: Broker, *filters: str, port: int | None = None) -> Iterator[Linked]:
-    made = Linked(broker, port=port)
+def linked(broker: Broker, *filters: str, port: int | None = None, **options: int) -> Iterator[Linked]:
+    made = Linked(broker, port=port, **options)
     made.link.subscribe(filters)
     made.link.start()
     try:
@@ -119,6 +119,45 @@ def test_what_was_under_way_on_a_dead_line_is_not_sent_again_on_the_next(broker:
         desk.next(LinkUp)
         desk.link.publish(f"{OWN}/request", b"new")
         assert observer.seen.get(timeout=WAIT_S).payload == b"new"
+
+
+def test_what_is_said_while_a_line_is_lost_is_heard_where_the_session_outlives_it(any_broker: Broker):
+    with (
+        proxy_to(any_broker.port) as proxy,
+        linked(any_broker, f"{OWN}/reply", port=proxy.port, session_s=20) as desk,
+        peer(any_broker, "hub") as hub,
+    ):
+        for said in (b"once", b"twice"):
+            proxy.be(Way.STALLED)
+            proxy.cut()
+            desk.next(LinkDown)
+            hub.publish(f"{OWN}/reply", said)
+            proxy.be(Way.OPEN)
+            # The one before comes again where its acknowledgement was cut off.
+            while desk.next(Incoming).payload != said:
+                pass
+    # Another run of the program begins with nothing of the one before.
+    with peer(any_broker, "hub") as hub:
+        hub.publish(f"{OWN}/reply", b"said before the start")
+        with linked(any_broker, f"{OWN}/reply", session_s=20) as desk:
+            hub.publish(f"{OWN}/reply", b"new")
+            assert desk.next(Incoming).payload == b"new"
+
+
+def test_what_is_said_while_a_line_is_lost_is_gone_without_a_session(broker: Broker):
+    with (
+        proxy_to(broker.port) as proxy,
+        linked(broker, f"{OWN}/reply", port=proxy.port) as desk,
+        peer(broker, "hub") as hub,
+    ):
+        proxy.be(Way.STALLED)
+        proxy.cut()
+        desk.next(LinkDown)
+        hub.publish(f"{OWN}/reply", b"said meanwhile")
+        proxy.be(Way.OPEN)
+        desk.next(LinkUp)
+        hub.publish(f"{OWN}/reply", b"new")
+        assert desk.next(Incoming).payload == b"new"
 
 
 def test_a_line_that_hangs_with_messages_under_way_is_left_at_once(any_broker: Broker):
