@@ -1,5 +1,7 @@
 """The pins of a Raspberry Pi, where there are some."""
 
+import os
+import tempfile
 from collections.abc import Callable
 
 import structlog
@@ -14,6 +16,8 @@ _log = structlog.get_logger()
 
 def require_pins() -> None:
     """Raises WrongSetting where no pin can be reached from here."""
+    # lgpio makes a pipe where a program stands, which for a service may be a folder that it must not write to.
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())
     try:
         Device.ensure_pin_factory()
     except Exception as error:

@@ -1,5 +1,7 @@
 """The pins as gpiozero has them."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +9,7 @@ from gpiozero import LED, Device  # type: ignore[import-untyped]
 from gpiozero.pins.mock import MockFactory, MockPin  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable, PinsUsable
-from nodes.pins import Pins
+from nodes.pins import Pins, require_pins
 from nodes.simulated import use_mock_pins
 
 
@@ -52,3 +54,13 @@ def test_an_error_of_the_pins_library_itself_is_said_and_ends_nothing():
     said: list[object] = []
     Pins(said.append, lambda *_: None).use((5, 17), 27)
     assert said == [PinsUnusable("'GPIO busy'")]
+
+
+@pytest.mark.parametrize("environ", [{}, {"LG_WD": "/run/suivant-node"}])
+def test_what_the_pins_library_writes_goes_where_a_service_may_write(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+):
+    before = environ.get("LG_WD")
+    monkeypatch.setattr(os, "environ", environ)
+    require_pins()
+    assert environ["LG_WD"] == (before or tempfile.gettempdir())
