@@ -52,7 +52,7 @@ def test_a_click_that_the_hub_gets_much_later_calls_nobody_and_is_said(
         page.wait_for_timeout(10)
     clock.turn(seconds=60)
     answers[0].continue_()
-    expect(page.locator("#answer")).to_contain_text("Votre appui est arrivé trop tard")
+    expect(page.locator("#answer")).to_contain_text("Votre clic est arrivé trop tard")
     expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
 
 

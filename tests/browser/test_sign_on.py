@@ -232,7 +232,7 @@ def test_an_administrator_alone_reads_why_nothing_can_be_done(window: Open, stan
     off(page, "next", "recall", "finish", "transfer", "readmit", "mode-pause")
     page.locator(".waiting .row-link").first.click()
     expect(page.locator("#panel .choice").first).to_have_attribute("aria-disabled", "true")
-    expect(page.locator("#panel .choice").first).to_contain_text("réservé à qui est au guichet")
+    expect(page.locator("#panel .choice").first).to_contain_text("réservé à l’agent du guichet")
 
 
 def test_a_session_that_ended_leads_to_the_login_from_any_control(camille: Page, stand: Stand) -> None:

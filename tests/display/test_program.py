@@ -26,6 +26,7 @@ from protocol.messages import Beat, DisplayConfig, Parser, Telemetry, encode
 from protocol.topics import NodeTopic, Topics
 from tests.broker import SITE, Broker, Peer, peer, start_broker
 from tests.display.scenes import announce, hall
+from tests.proxy import Way, proxy_to
 
 NODE = "display-1"
 TOPICS = Topics(SITE)
@@ -168,6 +169,20 @@ def test_a_call_goes_from_the_broker_to_the_screen_and_sounds_once_ever(broker, 
         display.until(PLACE, ROW)
         assert display.stop() == 0
     assert len(chimes(sound)) == 1
+
+
+def test_a_call_that_is_made_while_the_link_is_lost_comes_to_the_screen(broker, hub, tmp_path):
+    with (
+        proxy_to(broker.port) as proxy,
+        running(broker, tmp_path, **broker.environ(NODE, port=proxy.port)) as display,
+    ):
+        settled(hub, display)
+        display.frame()  # without the band that says how old it is: the time is known
+        proxy.be(Way.STALLED)
+        proxy.cut()
+        say(hub, length_ms=60_000)
+        proxy.be(Way.OPEN)
+        display.until(PLACE, PAPER)
 
 
 def test_a_withdrawn_call_leaves_the_screen_while_it_is_said(broker, hub, tmp_path):

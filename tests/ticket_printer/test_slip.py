@@ -26,8 +26,8 @@ SAID = {
         "L’heure de votre rendez-vous est passée",
         ("Vous attendez maintenant comme les visiteurs sans rendez-vous.", RANGE),
     ),
-    Arrival.AGAIN: ("Vous êtes déjà enregistré", ("Votre numéro ne change pas. Attendez votre appel.",)),
-    Arrival.CALLED: (f"Vous êtes appelé{N}: guichet{N}3", ("Présentez-vous maintenant.",)),
+    Arrival.AGAIN: ("Arrivée déjà enregistrée", ("Votre numéro ne change pas. Attendez votre appel.",)),
+    Arrival.CALLED: (f"C’est votre tour{N}: guichet{N}3", ("Présentez-vous maintenant.",)),
     Arrival.ABSENT: ("Vous avez été appelé", ("Personne ne s’est présenté.", RECEPTION)),
     Arrival.WRONG_DAY: (
         "Ce n’est pas aujourd’hui",
@@ -38,7 +38,7 @@ SAID = {
     Arrival.UNKNOWN: (
         "Code inconnu",
         (
-            "Aucun rendez-vous n’a ce code. Comparez-le avec votre confirmation et réessayez.",
+            "Aucun rendez-vous ne correspond à ce code. Comparez-le avec votre confirmation et réessayez.",
             "Sinon, adressez-vous à l’accueil.",
         ),
     ),
@@ -92,14 +92,14 @@ def test_who_is_called_reads_the_number_and_the_desk_and_no_more_than_that() -> 
 def test_who_is_called_to_a_desk_that_is_gone_is_sent_to_the_screens() -> None:
     made = slip(Arrival.CALLED, desk=None)
     assert (made.headline, made.notes) == (
-        "Vous êtes appelé",
+        "C’est votre tour",
         ("Regardez les écrans, ou adressez-vous à l’accueil.",),
     )
 
 
 @pytest.mark.parametrize("arrival", WAITS)
 def test_who_is_to_wait_elsewhere_reads_where(arrival: Arrival) -> None:
-    assert slip(arrival, hall="Premier étage").notes[-1] == f"Attendez en salle{N}: Premier étage"
+    assert slip(arrival, hall="Premier étage").notes[-1] == f"Lieu d’attente{N}: Premier étage"
 
 
 def test_who_is_called_elsewhere_reads_where() -> None:

@@ -37,7 +37,7 @@ def test_a_wrong_host_is_told_what_to_do_about_it(server: Served) -> None:
     asked = {**PAGE, "Host": "<b>evil</b>.example"}
     answer = httpx.get(f"{server.address}/", headers=asked, verify=NO_TLS, trust_env=False)
     assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
-    assert "Suivant ne s’ouvre pas par ce chemin. Prévenez l’informatique." in text_of(answer.text)
+    assert "Suivant n’est pas accessible par cette adresse. Prévenez l’informatique." in text_of(answer.text)
     assert f"use http://127.0.0.1:{server.port}" in text_of(answer.text)
     assert "<b>evil" not in answer.text
 

@@ -66,7 +66,7 @@ def test_a_click_that_comes_much_too_late_does_nothing_and_says_so(
     clicked_at = str(clock.now_ms() - int(said) * 1000) if said == "11" else said
     answer = client.post("/desks/desk-3/next", data={"shown": ""}, headers={"Suivant-Clicked-At": clicked_at})
     assert answer.status_code == status
-    assert ("Votre appui est arrivé trop tard" in text_of(answer.text)) == (status == 410)
+    assert ("Votre clic est arrivé trop tard" in text_of(answer.text)) == (status == 410)
     assert (client.get("/api/v1/desks/desk-3").json()["held"] is None) == (status == 410)
 
 
@@ -230,7 +230,7 @@ def test_where_all_who_wait_are_for_a_desk_that_is_away_nobody_is_told_to_press_
     stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
     page = text_of(client.get("/desks/desk-3").text)
     assert "Personne ne peut être appelé pour l’instant." in page
-    assert "Qui attend est pour un autre guichet" in page
+    assert "Les personnes en attente sont pour un autre guichet" in page
     assert "Personne n’attend" not in page
     assert "Appelez le prochain visiteur" not in page
 
