@@ -3,7 +3,7 @@
 Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -67,17 +67,17 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
-def doubted_of(
-    listing: Listing, known: Iterable[Known], expected: Collection[str], before: Collection[Missed]
-) -> tuple[Missed, ...]:
-    """The empty parts that are not believed: where many are to come, and then until nobody is any more.
-
-    `expected`: the bookings whose visitors are still to come. `before`: the parts doubted at the last complete listing.
+def doubted_of(listing: Listing, known: Iterable[Known], awaited: frozenset[str], window: Window) -> tuple[Missed, ...]:
+    """The empty parts that are not believed: of which many bookings are of today or later, and anybody waits or is
+    expected. `awaited`: these bookings.
     """
-    to_come = [each.reference for each in known if each.id in expected and not each.gone]
-    return tuple(
-        part for part in listing.empty if sum(map(part.has, to_come)) >= (1 if part in before else DOUBTED_FROM)
-    )
+    to_come = [each for each in known if not each.gone and each.day >= window.first_day]
+
+    def is_doubted(part: Missed) -> bool:
+        of_part = [each.id for each in to_come if part.has(each.reference)]
+        return len(of_part) >= DOUBTED_FROM and not awaited.isdisjoint(of_part)
+
+    return tuple(filter(is_doubted, listing.empty))
 
 
 def compare(

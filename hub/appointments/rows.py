@@ -38,8 +38,10 @@ _ALL_NAMES: Any = (
     )
     .where(_booking.c.site == _SITE)
 )
-_EXPECTED: Executable = select(_ticket.c.booking).where(
-    _ticket.c.site == _SITE, literal_column("ticket.state = 'expected'"), _ticket.c.booking.is_not(None)
+_AWAITED: Executable = select(_ticket.c.booking).where(
+    _ticket.c.site == _SITE,
+    literal_column("ticket.state in ('expected', 'waiting')"),
+    literal_column("ticket.booking is not null and ticket.state <> 'cancelled'"),
 )
 _NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
 
@@ -118,9 +120,9 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
     return {ticket: name for ticket, state, day, name in rows if day > ended_day and state in OPEN}
 
 
-def expected_of(connection: Connection, site: str) -> frozenset[str]:
-    """The bookings whose visitors are still expected."""
-    return frozenset(booking for (booking,) in connection.rows(_EXPECTED, {"site": site}))
+def awaited_of(connection: Connection, site: str) -> frozenset[str]:
+    """The bookings whose visitors are expected or wait."""
+    return frozenset(booking for (booking,) in connection.rows(_AWAITED, {"site": site}))
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

@@ -8,7 +8,7 @@ from itertools import islice
 import structlog
 
 from hub.appointments.comparing import SYNC, compare, doubted_of, window_of
-from hub.appointments.rows import expected_of, known_to, names_of
+from hub.appointments.rows import awaited_of, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -92,10 +92,11 @@ class Sync:
         known = known_to(connection, self._site.name, listing)
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
+        window = window_of(self._site, now_ms)
         if listing.complete:
-            expected = expected_of(connection, self._site.name) if listing.empty else frozenset[str]()
-            self._doubted = doubted_of(listing, known, expected, self._doubted)
-        found = compare(known, listing, window_of(self._site, now_ms), self._new_code, names, self._doubted)
+            awaited = awaited_of(connection, self._site.name) if listing.empty else frozenset[str]()
+            self._doubted = doubted_of(listing, known, awaited, window)
+        found = compare(known, listing, window, self._new_code, names, self._doubted)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
         while ahead:

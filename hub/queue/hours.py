@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hub.site import EVERY_DAY, Service, Site
 
 _DAY = timedelta(days=1)
-# Since 1980 each zone's midnights and the steps of its clock fall on one (the tz database).
+# Each zone's midnights and the steps of its clock fall on one, since 2023 at the latest (the tz database).
 _QUARTER_S = 900
 
 

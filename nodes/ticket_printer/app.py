@@ -20,7 +20,7 @@ from nodes.ticket_printer.keyboard import Keyboard
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
-from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach, Step
+from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach
 from nodes.ticket_printer.stage import Stage
 from nodes.ticket_printer.wires import place_named
 from nodes.ticket_printer.words import words_in
@@ -33,6 +33,7 @@ BOOT_BYTES = 8
 KEYBOARDS_MOST = 4
 # A paper that is being printed when the program is stopped may still come out whole.
 LAST_PAPER_S = 3.0
+PAPER_UNDER_WAY = "paper-under-way"
 
 _log = structlog.get_logger()
 
@@ -127,8 +128,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         return RESTART_STATUS
     with Stage(own.printer, simulated) as stage:
         pins = Pins(inbox.put, stage.show_led)
-        broke_off = any(entry.step in {Step.PRINTING, Step.UNSURE} for entry in left_over)
-        printer = Printer(stage.open_wire, monotonic_ms, broke_off=broke_off)
+        printer = Printer(stage.open_wire, monotonic_ms, settings.node.kept_dir / PAPER_UNDER_WAY)
         printing = Printing(printer, own.printer_paper, own.printer_profile, words, stage.watched(inbox.put))
         stage.changed = printing.look_now
         stage.scanned = inbox.put

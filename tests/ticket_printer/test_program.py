@@ -244,15 +244,14 @@ def test_killed_while_printing_the_ticket_is_unsure_and_never_printed_again(
 def test_after_a_start_the_rest_of_a_ticket_that_broke_off_is_cut_off_before_the_next_one(
     hub: ScriptedHub, start: Start, printer: Printer
 ) -> None:
-    hub.silent = {Printed}
     program = ready(start, **printer.settings)
     printer.fail(link_left_bytes=300)
     program.press(A)
     [broken] = hub.asked(Printed)
     assert broken.sure is False
+    hub.wait(lambda: broken.of in hub.ledger.printed, "the hub knows of it")
     program.kill()
     printer.fail()
-    hub.silent = set()
     program = ready(start, **printer.settings)
     program.press(A)
     printer.wait_papers(2)

@@ -221,6 +221,23 @@ def test_a_call_that_is_not_the_first_of_its_ticket_offers_no_way_back_to_the_vi
     assert "rouvrir la visite" not in page
 
 
+def test_a_visit_that_went_on_since_is_not_offered_to_be_reopened_with_the_call_after_it(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3")
+    first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
+    stand.next("desk-3")
+    stand.next("desk-3", shown=first)
+    assert 'formaction="/desks/desk-3/undo' in client.get("/desks/desk-3").text
+    stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=second))
+    stand.do(q.Reopen(origin=stand.origin(), desk="desk-3", ticket=first))
+    stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=first))
+    stand.do(q.Reopen(origin=stand.origin(), desk="desk-3", ticket=second))
+    page = client.get("/desks/desk-3").text
+    assert 'formaction="/desks/desk-3/withdraw' in page
+    assert 'formaction="/desks/desk-3/undo' not in page
+
+
 def test_where_all_who_wait_are_for_a_desk_that_is_away_nobody_is_told_to_press_next(
     client: httpx.Client, stand: Stand
 ) -> None:
