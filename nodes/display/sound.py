@@ -19,6 +19,8 @@ CHANNELS = 2
 LATE_S = 2.0
 # A device is behind by a buffer or two; one that is so far behind the end of a chime has stopped.
 HANGS_S = 1.0
+# A program that is ended while its device is still being opened must not take that for hanging.
+ENDS_S = 3.0
 _LEVEL = 0.32
 # It ends in nothing, and so without a click.
 _RELEASE_S = 0.1
@@ -80,7 +82,7 @@ class Sound:
     def close(self) -> bool:
         """Whether it ended: a device that takes nothing more, and does not say so, holds SDL for ever."""
         self._jobs.put(None)
-        self._thread.join(1.0)
+        self._thread.join(ENDS_S)
         return not self._thread.is_alive()
 
     def _serve(self) -> None:
