@@ -38,6 +38,7 @@ _ALL_NAMES: Any = (
     )
     .where(_booking.c.site == _SITE)
 )
+# As the index on a booking's ticket is written, which leaves out who came without one.
 _AWAITED: Executable = select(_ticket.c.booking).where(
     _ticket.c.site == _SITE,
     literal_column("ticket.state in ('expected', 'waiting')"),

@@ -143,7 +143,7 @@ class Sync:
         """What was wrong with a booking stands until it is told again."""
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
-        lacking = tuple(each.prefix for each in (*listing.missed, *self._doubted))
+        lacking = (*listing.missed, *self._doubted)
         stand = (each for each in self.flaws if not whole or _may_be_of(each, lacking))
         kept = tuple(each for each in stand if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)
@@ -154,9 +154,9 @@ class Sync:
         self.flaws = (*kept, *flaws)
 
 
-def _may_be_of(flaw: Flaw, prefixes: tuple[str, ...]) -> bool:
+def _may_be_of(flaw: Flaw, parts: Sequence[Missed]) -> bool:
     """Where its request is not known, of any part."""
-    return bool(prefixes) and (flaw.reference is None or flaw.reference.startswith(prefixes))
+    return any(flaw.reference is None or part.has(flaw.reference) for part in parts)
 
 
 def _slice_of(changes: tuple[BookingChange, ...]) -> TakeBookings:

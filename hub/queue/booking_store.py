@@ -45,18 +45,19 @@ STANDING_OF_REQUEST: Executable = (
     .order_by(booking.c.start_ms, booking.c.id)
     .limit(100)
 )
-# Which of these tickets' visitors were seen to be here: an admission alone is nobody's doing.
-SEEN: Executable = select(event.c.ticket).where(
-    event.c.site == SITE,
-    one_of(event.c.ticket, "ids"),
-    literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived')"),
-)
-# Which of them people have had to do with at all: these are no longer the source's alone to cancel or to move.
-HANDLED: Executable = select(event.c.ticket).where(
-    event.c.site == SITE,
-    one_of(event.c.ticket, "ids"),
-    literal_column("ticket_event.event in ('check_in', 'readmit', 'call', 'arrived', 'transfer', 'defer')"),
-)
+
+
+def _those_with(events: str) -> Executable:
+    """Which of these tickets have any of the events."""
+    of_tickets = select(event.c.ticket).where(event.c.site == SITE, one_of(event.c.ticket, "ids"))
+    return of_tickets.where(literal_column(f"ticket_event.event in ({events})"))
+
+
+_PRESENCE = "'check_in', 'readmit', 'call', 'arrived'"
+# Whose visitors were seen to be here: an admission alone is nobody's doing.
+SEEN: Executable = _those_with(_PRESENCE)
+# With which people have had to do at all: these are no longer the source's alone to cancel or to move.
+HANDLED: Executable = _those_with(f"{_PRESENCE}, 'transfer', 'defer'")
 NAMES: Executable = select(visitor_name.c.ticket, visitor_name.c.name).where(
     visitor_name.c.site == SITE, one_of(visitor_name.c.ticket, "ids")
 )

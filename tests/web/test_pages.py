@@ -192,13 +192,19 @@ def test_a_finished_ticket_can_be_reopened_for_ten_minutes(
     assert said == "Trop tard : un ticket terminé se rouvre pendant dix minutes."
 
 
-def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_agent(
-    client: httpx.Client, stand: Stand, clock: TurnedClock
-) -> None:
+def visit_then_call(stand: Stand) -> tuple[int, int]:
+    """At desk 3: the ticket that its last press finished, and the one that it called."""
     stand.open("desk-3")
     first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
     stand.next("desk-3")
     stand.next("desk-3", shown=first)
+    return first, second
+
+
+def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_agent(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    _, second = visit_then_call(stand)
     assert "Annuler N" in text_of(client.get("/desks/desk-3").text)
     stand.check_in(stand.book("civil", clock.now_ms()), "desk-3")
     assert "Annuler l’appel de A 002, rouvrir la visite d’avant" in text_of(client.get("/desks/desk-3").text)
@@ -210,10 +216,7 @@ def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_ag
 def test_a_call_that_is_not_the_first_of_its_ticket_offers_no_way_back_to_the_visit_before_that(
     client: httpx.Client, stand: Stand
 ) -> None:
-    stand.open("desk-3")
-    first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
-    stand.next("desk-3")
-    stand.next("desk-3", shown=first)
+    _, second = visit_then_call(stand)
     stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=second))
     stand.do(q.Resume(origin=stand.origin(), desk="desk-3", ticket=second))
     page = text_of(client.get("/desks/desk-3").text)
@@ -224,10 +227,7 @@ def test_a_call_that_is_not_the_first_of_its_ticket_offers_no_way_back_to_the_vi
 def test_a_visit_that_went_on_since_is_not_offered_to_be_reopened_with_the_call_after_it(
     client: httpx.Client, stand: Stand
 ) -> None:
-    stand.open("desk-3")
-    first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
-    stand.next("desk-3")
-    stand.next("desk-3", shown=first)
+    first, second = visit_then_call(stand)
     assert 'formaction="/desks/desk-3/undo' in client.get("/desks/desk-3").text
     stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=second))
     stand.do(q.Reopen(origin=stand.origin(), desk="desk-3", ticket=first))
