@@ -158,8 +158,8 @@ def six_flashes(button: ButtonProgram, after_s: float) -> float:
     assert median(lasted_s for _, lasted_s in flashes[-6:]) < 0.2 < median(lasted_s for _, lasted_s in flashes[:-6])
     began_s = flashes[-6][0]
     assert began_s >= after_s
-    # No seventh.
-    assert flashes[-7][0] < after_s or flashes[-7][1] >= 0.2
+    # No seventh: they begin dark, for longer than the 0.2 s between two of them.
+    assert began_s - sum(flashes[-7]) > 0.275
     return began_s - after_s
 
 
