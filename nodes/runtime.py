@@ -9,7 +9,7 @@ import queue
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -43,6 +43,7 @@ from protocol.messages import (
     NodeCommand,
     NodeConfig,
     NodeStatus,
+    NodeWarning,
     Parser,
     Revision,
     Role,
@@ -143,6 +144,8 @@ class Runtime:
         self._hub_boot: str | None = None
         self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
         self._bad_messages = 0
+        # What telemetry says of it: a start without the hub would have nothing, or what the node was for before.
+        self._not_kept: tuple[str, ...] = ()
         self._down_reason = ""
         self._down_said = True
         self._hub_away = True
@@ -300,6 +303,9 @@ class Runtime:
             self._kept.keep(incoming.payload)
         except OSError as error:
             self._log.exception("config.not_kept", reason=str(error))
+            self._not_kept = (f"{NodeWarning.DISK}: the configuration is not kept",)
+        else:
+            self._not_kept = ()
 
     def _parse_config(self, payload: bytes) -> NodeConfig:
         config = _CONFIG.parse(payload)
@@ -369,6 +375,7 @@ class Runtime:
             self._beat_heart(now_ms)
             self._note_hub(now_ms)
         condition = self._core.condition()
+        condition = replace(condition, warnings=condition.warnings + self._not_kept)
         if self._reports.due(condition, now_ms):
             report = self._reports.report(condition, self._bad_messages, now_ms)
             self._link.publish(self._own(NodeTopic.TELEMETRY), encode(report), qos=0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nodes.events import (
     Commanded,
@@ -427,10 +428,25 @@ def test_a_state_folder_that_cannot_be_used_is_said_by_its_variable(broker: Brok
         Node(broker, tmp_path / "file" / "state")
 
 
-def test_a_disk_that_takes_nothing_stops_nothing(node: Node, hub: Peer, tmp_path: Path):
-    kept_at(tmp_path / "state").with_suffix(".new").mkdir()
+def test_a_disk_that_takes_nothing_stops_nothing_and_is_told(node: Node, hub: Peer, tmp_path: Path):
+    (fresh := kept_at(tmp_path / "state").with_suffix(".new")).mkdir()
+    hub.subscribe(own(NodeTopic.TELEMETRY))
     say(hub, NodeTopic.CONFIG, CONFIG)
     node.until_happened(Configured)
+    node.turn(6_000)
+    while "disk: the configuration is not kept" not in told(hub).warnings:
+        pass
+
+    fresh.rmdir()
+    say(hub, NodeTopic.CONFIG, replace(CONFIG, revision=(1, 2)))
+    node.until(lambda: sum(isinstance(event, Configured) for event in node.core.happened) == 2)
+    node.turn(6_000)
+    while told(hub).warnings != ("paper_low",):
+        pass
+
+
+def told(hub: Peer) -> Telemetry:
+    return TELEMETRY.parse(hub.wait_for(own(NodeTopic.TELEMETRY)).payload)
 
 
 def test_more_messages_than_a_worker_can_take_are_not_kept_without_end(broker: Broker):
