@@ -42,8 +42,8 @@ OPEN = frozenset({State.EXPECTED, State.WAITING, State.CALLED, State.SERVING, St
 
 _S, _E = State, Event
 
-# (from, event) -> where it may lead. Two targets where a fact of the ticket decides: whether its desk confirms
-# arrivals, or the state it was finished from.
+# (from, event) -> where it may lead. Several targets where a fact of the ticket decides: whether its desk confirms
+# arrivals, whether it was set aside before it was called, or the state it was finished from.
 TRANSITIONS: dict[tuple[State | None, Event], frozenset[State]] = {
     (from_state, event): frozenset(targets)
     for from_state, event, *targets in (
@@ -63,7 +63,7 @@ TRANSITIONS: dict[tuple[State | None, Event], frozenset[State]] = {
         (_S.WAITING, _E.END_DAY, _S.CANCELLED),
         (_S.CALLED, _E.RECALL, _S.CALLED),
         (_S.CALLED, _E.START, _S.SERVING),
-        (_S.CALLED, _E.WITHDRAW, _S.WAITING),
+        (_S.CALLED, _E.WITHDRAW, _S.WAITING, _S.PARKED),
         (_S.CALLED, _E.ABSENT, _S.ABSENT),
         (_S.CALLED, _E.FINISH, _S.SERVED),
         (_S.CALLED, _E.TRANSFER, _S.WAITING),

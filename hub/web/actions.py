@@ -88,7 +88,9 @@ DESK_ACTIONS: dict[str, Action] = {
     "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
     "recall": Action("Say the called ticket again.", _at_held(q.Recall)),
     "start": Action("The called visitor is here.", _at_held(q.Start)),
-    "withdraw": Action("Called by mistake: the ticket waits again, in its own place.", _at_held(q.Withdraw)),
+    "withdraw": Action(
+        "Called by mistake: the ticket waits again, in its own place, or is set aside again.", _at_held(q.Withdraw)
+    ),
     "absent": Action("The called visitor did not come.", _at_held(q.MarkAbsent)),
     "finish": Action("The visit is over; nobody is called.", _at_held(q.Finish)),
     "park": Action("Set the ticket the desk holds aside.", _at_held(q.Park)),

@@ -348,6 +348,24 @@ def test_a_call_by_mistake_is_taken_back_and_the_visitor_keeps_the_place(queue):
     assert queue.called() == second
 
 
+@pytest.mark.parametrize("kind", [Withdraw, Undo])
+def test_who_was_set_aside_is_set_aside_again_where_taking_up_the_visit_is_taken_back(queue, kind):
+    queue.open("desk-1", "desk-2")
+    first = queue.issue()
+    queue.called()
+    queue.ask(Start, desk="desk-1", shown=first)
+    queue.ask(Park, desk="desk-1", shown=first)
+    second = queue.issue()
+    said = queue.table("announcement")
+    queue.ask(Resume, desk="desk-1", ticket=first)
+    queue.ask(kind, desk="desk-1", shown=first)
+    assert (queue.state(first), queue.ticket(first).desk) == ("parked", "desk-1")
+    assert queue.table("announcement") == said
+    assert desk_answer(queue.press("desk-2")).ticket == second
+    queue.ask(Resume, desk="desk-1", ticket=first)
+    assert queue.state(first) == "called"
+
+
 def test_an_appointment_that_was_called_early_and_taken_back_can_be_called_again_at_once(queue):
     queue.open("desk-1")
     booked = queue.book(queue.now_ms + 30 * MINUTE)

@@ -66,7 +66,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
 
 
 def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
-    """Annuler l’appel: back to its own place."""
+    """Annuler l’appel: back to its own place in the queue, or to who set it aside before."""
     held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
     _withdraw(work, view, held)
     settle(work, view)
@@ -141,16 +141,23 @@ def need_recent(work: Work, ticket: Ticket) -> None:
 def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
     work.check(held, Event.WITHDRAW)
     ticket = work.ticket(held.id)
+    aside = _was_set_aside(work, held)
     announcing.take_away(work, held.call)
     work.change(
         ticket,
         Event.WITHDRAW,
-        State.WAITING,
+        State.PARKED if aside else State.WAITING,
         at_desk=view.desk.name,
         frees_desk=True,
-        **back_in_line(still_bound(work, ticket)),
+        **({"absent_at_ms": None} if aside else back_in_line(still_bound(work, ticket))),
     )
     work.publish_desk(view.desk.name)
+
+
+def _was_set_aside(work: Work, held: Brief) -> bool:
+    """Whether its call took up a visit that had begun: in the queue any desk would call it, as if it were new."""
+    [(called, *_), *_] = work.rows(store.CALL_AND_BEFORE, call=held.call)
+    return called == Event.RESUME
 
 
 def back_in_line(bound_desk: str | None) -> dict[str, Any]:
