@@ -19,6 +19,8 @@ QUARTER = 90
 DRIVERS = frozenset(
     {"x11", "wayland", "kmsdrm", "kmsdrm_legacy", "directfb", "vivante", "rpi", "offscreen", "dummy", "evdev"}
 )
+# Where no other driver works SDL takes one of these by itself, and draws for nobody.
+UNSEEN = frozenset({"offscreen", "dummy"})
 
 
 class NoScreen(Exception):
@@ -100,6 +102,11 @@ def open_window(
     desktop = simulated or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
     try:
         pygame.display.init()
+        if pygame.display.get_driver() in UNSEEN and not (simulated or environ.get("SDL_VIDEODRIVER")):
+            raise NoScreen(
+                "no screen opens here: connect one and switch it on, and see that this user is in the groups video "
+                "and render"
+            )
         if desktop:
             screen = pygame.display.set_mode(settings.pixels)
         else:

@@ -247,11 +247,12 @@ def test_a_sound_device_that_is_away_is_in_telemetry_and_the_picture_goes_on(bro
 
 
 def ends(broker: Broker, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """A display that cannot start."""
+    """A display that cannot start; what is empty is not in its environment."""
     own = {"SUIVANT_NODE": NODE, "SUIVANT_SITE": SITE, "SUIVANT_STATE_DIR": str(folder)}
+    environ = os.environ | broker.environ(NODE) | own | more
     return subprocess.run(
         [sys.executable, "-m", "nodes", "display"],
-        env=os.environ | broker.environ(NODE) | own | more,
+        env={name: value for name, value in environ.items() if value},
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -263,6 +264,12 @@ def test_a_screen_that_is_away_ends_the_program_to_be_started_again(broker, tmp_
     ended = ends(broker, tmp_path, SDL_VIDEODRIVER="x11", DISPLAY=":9876")
     assert ended.returncode == RESTART_STATUS
     assert "suivant-node display: no screen opens here (x11 not available): connect one" in ended.stderr
+
+
+def test_a_picture_that_nobody_would_see_ends_the_program_too(broker, tmp_path):
+    ended = ends(broker, tmp_path, SDL_VIDEODRIVER="", DISPLAY="", WAYLAND_DISPLAY="", XDG_RUNTIME_DIR="")
+    assert ended.returncode == RESTART_STATUS
+    assert "suivant-node display: no screen opens here: connect one" in ended.stderr
 
 
 def test_a_driver_that_there_is_not_is_a_wrong_setting(broker, tmp_path):

@@ -1,4 +1,4 @@
-"""What docs/installing.md has administrators copy."""
+"""What the two documents on installing have administrators copy."""
 
 import re
 import subprocess
@@ -6,11 +6,14 @@ import sys
 from configparser import RawConfigParser
 from pathlib import Path
 
+import pytest
+
+from nodes.__main__ import WRONG_SETTING_STATUS
 from tests.docs.test_documented import settings
 
 ROOT = Path(__file__).parents[2]
 INSTALLING = (ROOT / "docs/installing.md").read_text(encoding="utf-8")
-UNIT = (ROOT / "provisioning/suivant-hub.service").read_text(encoding="utf-8")
+INSTALLING_A_NODE = (ROOT / "docs/installing-a-node.md").read_text(encoding="utf-8")
 
 
 def test_the_program_for_the_broker_makes_its_configuration_and_everybodys_certificates(tmp_path: Path):
@@ -24,19 +27,45 @@ def test_the_program_for_the_broker_makes_its_configuration_and_everybodys_certi
     assert "require_certificate true" in (brokers / "mosquitto.conf").read_text(encoding="utf-8")
 
 
-def test_every_setting_of_its_environment_file_is_one_of_the_hubs():
-    named = set(re.findall(r"^(SUIVANT_\w+)=", INSTALLING, re.MULTILINE))
+@pytest.mark.parametrize("document", [INSTALLING, INSTALLING_A_NODE])
+def test_every_setting_of_an_environment_file_is_one_of_ours(document: str):
+    named = set(re.findall(r"^(SUIVANT_\w+)=", document, re.MULTILINE))
     assert named
     assert named <= settings()
 
 
-def test_the_unit_stands_on_the_places_that_the_document_makes():
-    unit = RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(UNIT)
-    service = unit["Service"]
-    assert service["ExecStart"] == "/opt/suivant/bin/suivant hub"
-    assert service["StateDirectory"] == "suivant"
-    for place in (service["EnvironmentFile"], "/opt/suivant/bin/pip", f"/var/lib/{service['StateDirectory']}"):
-        assert place in INSTALLING
-    assert f"adduser --system --group --home /var/lib/suivant --no-create-home {service['User']}" in INSTALLING
+def service_of(unit: str) -> dict[str, str]:
+    parsed = RawConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string((ROOT / "provisioning" / unit).read_text(encoding="utf-8"))
+    return dict(parsed["Service"])
+
+
+@pytest.mark.parametrize(
+    ("document", "unit", "command"),
+    [
+        (INSTALLING, "suivant-hub.service", "/opt/suivant/bin/suivant hub"),
+        (INSTALLING_A_NODE, "suivant-node@.service", "/opt/suivant-node/bin/suivant-node %i"),
+    ],
+)
+def test_a_unit_stands_on_the_places_that_its_document_makes(document: str, unit: str, command: str):
+    service = service_of(unit)
+    assert service["ExecStart"] == command
+    state_dir = f"/var/lib/{service['StateDirectory']}"
+    for place in (unit, service["EnvironmentFile"], str(Path(command.partition(" ")[0]).with_name("pip")), state_dir):
+        assert place in document
+    assert f"adduser --system --group --home {state_dir} --no-create-home {service['User']}" in document
+
+
+def test_a_nodes_unit_closes_no_device_to_it_and_waits_for_its_word():
+    service = service_of("suivant-node@.service")
+    # Each of these leaves systemd's own list of devices, with no pin, screen or printer on it.
+    assert not {"PrivateDevices", "ProtectClock", "DevicePolicy", "DeviceAllow"} & service.keys()
+    assert (service["Type"], service["RestartPreventExitStatus"]) == ("notify", str(WRONG_SETTING_STATUS))
+
+
+def test_the_displays_own_part_goes_where_its_unit_looks():
+    assert (
+        "suivant-node@display.conf /etc/systemd/system/suivant-node@display.service.d/screen.conf" in INSTALLING_A_NODE
+    )
+    assert service_of("suivant-node@display.conf")["TTYPath"] == "/dev/tty1"

@@ -157,7 +157,7 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
 def _was_set_aside(work: Work, held: Brief) -> bool:
     """Whether its call took up a visit that had begun: in the queue any desk would call it, as if it were new."""
     [(called, *_), *_] = work.rows(store.CALL_AND_BEFORE, call=held.call)
-    return called == Event.RESUME
+    return bool(called == Event.RESUME)
 
 
 def back_in_line(bound_desk: str | None) -> dict[str, Any]:
