@@ -568,6 +568,24 @@ def test_a_hub_that_goes_away_is_said_and_buttons_are_off_until_it_is_back(
     context.close()
 
 
+def test_the_list_of_appointments_is_not_said_to_be_fresh_while_the_hub_is_away(
+    browser: Browser, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.appointments(stand, clock)
+    context = browser.new_context()
+    with served(stand) as server:
+        page = window_of(context, server)
+        expect(page.locator(".expected-head")).to_contain_text("à jour")
+    expect(page.locator(".chip-offline")).to_be_visible()
+    expect(page.locator(".expected-head .age")).to_be_hidden()
+    expect(page.locator(".expected-head .mark")).to_have_text("peut être ancienne")
+    expect(page.locator("#row-search")).to_have_attribute("aria-disabled", "true")
+    with served(stand, server.port):
+        expect(page.locator(".expected-head .age")).to_be_visible()
+        expect(page.locator("#row-search")).not_to_have_attribute("aria-disabled", "true")
+    context.close()
+
+
 def test_a_panel_that_was_open_while_the_hub_was_away_works_again(
     browser: Browser, stand: Stand, clock: TurnedClock
 ) -> None:

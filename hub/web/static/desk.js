@@ -74,7 +74,7 @@ let lostSince = 0;
 let connection = null;
 
 const pale = () => {
-  page.querySelectorAll("button, a.plaque, .next, .action, .mode[role], .row-link").forEach((each) => {
+  page.querySelectorAll("button, a.plaque, .next, .action, .small, .mode[role], .row-link").forEach((each) => {
     if (each.getAttribute("aria-disabled") !== "true") each.dataset.paled = "";
     each.setAttribute("aria-disabled", "true");
   });
