@@ -14,6 +14,8 @@ from tests.databases import PostgresqlServer, postgresql_server, sqlite_url
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 PARTS = ("presses", "http", "growth", "appointments", "nodes", "login")
+# Of these the database is no part.
+ON_SQLITE_ALONE = ("nodes", "login")
 # As many as PostgreSQL keeps for later as it ships (min_wal_size).
 LOG_FILES = 5
 PLOT = Path(__file__).parents[1] / "docs" / "benchmarks.png"
@@ -68,12 +70,16 @@ def measure(
         if "appointments" in options.parts:
             for rows in appointments.measure(name, folder / "appointments", new_database):
                 yield rows, {}
-        if "nodes" in options.parts and backend == "sqlite":
-            yield nodes.measure(folder / "nodes", new_database(folder / "nodes-database")), {}
-        if "login" in options.parts and backend == "sqlite":
-            for rows in login.measure(folder / "login", options.runs):
-                yield rows, {}
-            yield directory_away.measure(folder / "away", new_database(folder / "away"), options.runs), {}
+        if backend == "sqlite":
+            yield from ((rows, {}) for rows in _on_sqlite_alone(folder, options, new_database))
+
+
+def _on_sqlite_alone(folder: Path, options: argparse.Namespace, new_database: NewDatabase) -> Iterator[list[Row]]:
+    if "nodes" in options.parts:
+        yield nodes.measure(folder / "nodes", new_database(folder / "nodes-database"))
+    if "login" in options.parts:
+        yield from login.measure(folder / "login", options.runs)
+        yield directory_away.measure(folder / "away", new_database(folder / "away"), options.runs)
 
 
 def main() -> int:
@@ -82,6 +88,8 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--runs", type=int, default=presses.RUNS, help="interleaved runs whose median counts")
     options = parser.parse_args()
+    if options.only in ON_SQLITE_ALONE and options.database == "postgresql":
+        parser.error(f"{options.only} is measured on sqlite alone: leave --database out")
     options.parts = {options.only} if options.only else set(PARTS)
     rows: list[Row] = []
     drawn: dict[str, list[Run]] = {}
