@@ -103,6 +103,7 @@ class DeskButton:
             case Identify(until_ms):
                 self._identify = now_ms, until_ms
             case PinsUnusable() | PinsUsable():
+                self._gestures.settle()
                 self._pins.tried(now_ms, usable=isinstance(event, PinsUsable))
         return []
 

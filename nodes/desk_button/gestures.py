@@ -49,6 +49,12 @@ class Gestures:
         held_since_ms = self.held_since_ms
         return self._decide(held_since_ms) if self._level.advance(now_ms) else None
 
+    def settle(self) -> None:
+        """The contact's level is known: one that is closed was so before, and counts as stuck until it was open."""
+        self._level.settle()
+        if self._level.pressed:
+            self._level.since_ms -= STUCK_MS
+
     def due_ms(self) -> int | None:
         return self._level.due_ms()
 

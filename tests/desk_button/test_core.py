@@ -321,6 +321,26 @@ def test_a_stuck_button_goes_to_telemetry_and_sends_nothing():
     assert desk.sent == []
 
 
+@pytest.mark.parametrize("held_ms", [100, 2_000, 5_000])
+def test_a_bag_on_the_button_at_a_start_makes_no_gesture_when_it_is_taken_away(held_ms):
+    desk = Desk()
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1", button_pin=5)))
+    desk.do(PinChanged(5, True, desk.now_ms))
+    desk.do(PinsUsable())
+    desk.turn(held_ms)
+    assert desk.core.condition().stuck == (5,)
+    assert desk.lit[-1][0] is False, "the lamp does not say that a press would call somebody"
+    desk.do(PinChanged(5, False, desk.now_ms))
+    desk.turn(2_000)
+    assert desk.sent == []
+    assert desk.core.condition().stuck == ()
+    desk.do(PinChanged(5, True, desk.now_ms))
+    desk.turn(100)
+    desk.do(PinChanged(5, False, desk.now_ms))
+    desk.turn(25)
+    assert [type(request) for request in desk.requests()] == [Press]
+
+
 def test_unusable_pins_are_told_until_the_hub_sends_better_ones():
     desk = Desk()
     desk.do(PinsUnusable("pin 99 is none"))
