@@ -92,10 +92,18 @@ def test_a_broker_that_is_down_for_a_night_ends_no_program():
     assert wanted == []
 
 
-def test_a_link_that_says_nothing_at_all_has_died():
+def test_name_servers_that_answer_nothing_end_no_program():
+    """Three, each asked twice for 5 s, and that for the name and with each of six search domains behind it."""
     heart = connected()
     heart.disconnected(0)
-    assert kinds(ticked(heart, 0, LINK_SILENT_MS + 1_000)) == [GiveUp]
+    assert ticked(heart, 0, 3 * 2 * 5_000 * 7 + 30_000) == []
+
+
+def test_a_link_that_says_nothing_at_all_hangs():
+    heart = connected()
+    heart.disconnected(0)
+    [wanted] = ticked(heart, 0, LINK_SILENT_MS + 1_000)
+    assert wanted == GiveUp("no word from the link for 5 min: its thread hangs or is dead")
 
 
 def test_an_echo_of_an_earlier_run_proves_nothing():
