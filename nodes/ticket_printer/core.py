@@ -342,6 +342,8 @@ class TicketPrinter:
         self._printer = replace(self._printer, fault=fault)
         press = self._presses.get(request_id or "")
         ended = press or self._check_ins.end(request_id or "")
+        if request_id is None:
+            self._second_paper.ended(outcome, fault)
         if ended is not None:
             self._second_paper.note(ended.reply, outcome, fault, self._now_ms)
             if outcome is Outcome.NOT_PRINTED:

@@ -14,19 +14,28 @@ class SecondPaper:
 
     def __init__(self) -> None:
         self._owed: tuple[TicketReply | CheckInReply, int] | None = None
+        self._taken: tuple[TicketReply | CheckInReply, int] | None = None
 
     def note(
         self, reply: TicketReply | CheckInReply | None, outcome: Outcome, fault: Fault | None, now_ms: int
     ) -> None:
         """What became of a paper. One without a number is not worth a second."""
-        half = outcome is Outcome.UNKNOWN and fault in _HALVES
-        if half and reply is not None and reply.number is not None:
+        if _is_half(outcome, fault) and reply is not None and reply.number is not None:
             self._owed = reply, now_ms + WAIT_MS
 
     def take(self, now_ms: int) -> TicketReply | CheckInReply | None:
-        """What is to be printed once more, once; None where nobody waits for it any more."""
-        if self._owed is None:
-            return None
-        reply, until_ms = self._owed
-        self._owed = None
-        return reply if now_ms < until_ms else None
+        """What is to be printed once more; None where nobody waits for it any more."""
+        owed, self._owed = self._owed, None
+        self._taken = owed if owed is not None and now_ms < owed[1] else None
+        return None if self._taken is None else self._taken[0]
+
+    def ended(self, outcome: Outcome, fault: Fault | None) -> None:
+        """What became of the one that was taken: where a fault left it half or kept it in, it is owed as before."""
+        taken, self._taken = self._taken, None
+        kept_in = outcome is Outcome.NOT_PRINTED and fault is not None
+        if taken is not None and (kept_in or _is_half(outcome, fault)):
+            self._owed = taken
+
+
+def _is_half(outcome: Outcome, fault: Fault | None) -> bool:
+    return outcome is Outcome.UNKNOWN and fault in _HALVES

@@ -345,6 +345,67 @@ def test_who_got_half_a_ticket_gets_a_whole_one_marked_as_a_duplicate(dispenser:
     assert {each.sure for each in dispenser.sent(Printed)} == {False}
 
 
+def half_a_duplicate(dispenser: Dispenser, outcome: Outcome, fault: Fault | None) -> None:
+    """Half a ticket, then new paper, and the duplicate ends so 20 s later."""
+    half_a_ticket(dispenser)
+    dispenser.wait(20_000)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert [each.duplicate for each in dispenser.of(Print)] == [False, True]
+    dispenser.print_ended(outcome, fault)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        (Outcome.UNKNOWN, Fault.COVER_OPEN),
+        (Outcome.NOT_PRINTED, Fault.COVER_OPEN),
+        (Outcome.NOT_PRINTED, Fault.UNREACHABLE),
+    ],
+)
+def test_a_duplicate_that_breaks_off_too_is_printed_anew(dispenser: Dispenser, outcome: Outcome, fault: Fault) -> None:
+    half_a_duplicate(dispenser, outcome, fault)
+    assert len(dispenser.of(Print)) == 2
+    dispenser.wait(5_000)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert [each.duplicate for each in dispenser.of(Print)] == [False, True, True]
+    dispenser.print_ended()
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 3
+
+
+def test_a_duplicate_that_breaks_off_gives_no_more_time(dispenser: Dispenser) -> None:
+    half_a_duplicate(dispenser, Outcome.UNKNOWN, Fault.COVER_OPEN)
+    dispenser.wait(101_000)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [(Outcome.UNKNOWN, None), (Outcome.UNKNOWN, Fault.UNREACHABLE), (Outcome.NOT_PRINTED, None)],
+)
+def test_a_duplicate_that_may_be_whole_or_cannot_be_drawn_is_the_last(
+    dispenser: Dispenser, outcome: Outcome, fault: Fault | None
+) -> None:
+    half_a_duplicate(dispenser, outcome, fault)
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 2
+
+
+def test_a_test_print_that_fails_is_nobodys_second_paper(dispenser: Dispenser) -> None:
+    half_a_duplicate(dispenser, Outcome.PRINTED, None)
+    dispenser.tell(Commanded(CommandKind.TEST_PRINT), PrintEnded(None, Outcome.UNKNOWN, Fault.COVER_OPEN))
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert len(dispenser.of(Print)) == 2
+
+
+def test_a_test_print_that_fails_takes_nobodys_second_paper_away(dispenser: Dispenser) -> None:
+    half_a_ticket(dispenser)
+    dispenser.tell(Commanded(CommandKind.TEST_PRINT), PrintEnded(None, Outcome.NOT_PRINTED, Fault.PAPER_OUT))
+    dispenser.tell(PrinterLooked(HEALTHY))
+    assert [each.duplicate for each in dispenser.of(Print)] == [False, True]
+
+
 def test_when_the_visitor_has_gone_no_second_paper_comes(dispenser: Dispenser) -> None:
     half_a_ticket(dispenser)
     dispenser.wait(121_000)
