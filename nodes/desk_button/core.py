@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nodes.desk_button.gestures import Gesture, Gestures
-from nodes.desk_button.lights import FlashLimit, Moment, View, at_rest, lamp
+from nodes.desk_button.lights import Moment, View, at_rest, lamp
 from nodes.desk_button.press import Presses, Send
 from nodes.events import (
     Condition,
@@ -21,6 +21,7 @@ from nodes.events import (
     Publish,
     Tick,
 )
+from nodes.lamp import FlashLimit
 from nodes.named_pins import NamedPins
 from protocol.heartbeat import HubTime
 from protocol.messages import BEAT_LOST_MS, BadMessage, DeskButtonConfig, DeskState, NodeWarning, Parser, Reply

@@ -1,19 +1,12 @@
-"""What the lamp in the button says: a table of moments. Pure.
+"""What the lamp in the button says: a table of moments. Pure."""
 
-At most three flashes begin in any second, since more can bring on a seizure (WCAG 2.3.1). What may follow a flash of
-another row begins dark, so that the limit does not eat a flash that means something.
-"""
-
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from nodes.desk_button.gestures import LONG_MS, STUCK_MS, VERY_LONG_MS
+from nodes.lamp import DARK, STEADY, Lamp, Pattern, shown
 from protocol.messages import DeskMode, DeskState
-
-FLASHES_MOST = 3
-FLASHES_WITHIN_MS = 1_000
 
 
 class Moment(Enum):
@@ -36,22 +29,6 @@ class Moment(Enum):
     PAUSED = auto()
     CLOSED = auto()
 
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Lit and dark in turn, in ms, beginning lit. One that does not repeat ends its moment; no steps: always so."""
-
-    steps_ms: tuple[int, ...]
-    repeats: bool = True
-    begins_lit: bool = True
-
-    @property
-    def length_ms(self) -> int:
-        return sum(self.steps_ms)
-
-
-STEADY = Pattern(())
-DARK = Pattern((), begins_lit=False)
 
 PATTERNS = {
     Moment.STARTING: Pattern((2_000, 1_000), repeats=False),
@@ -90,33 +67,6 @@ class View:
     answer: tuple[Moment, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lamp:
-    """Lit or not, and when that changes by itself."""
-
-    lit: bool
-    until_ms: int | None
-
-
-class FlashLimit:
-    """Keeps the lamp dark rather than let a fourth flash begin within a second, whatever comes together."""
-
-    def __init__(self) -> None:
-        self._lit = False
-        self._begun_ms: deque[int] = deque(maxlen=FLASHES_MOST)
-
-    def limited(self, wanted: Lamp, now_ms: int) -> Lamp:
-        if not wanted.lit or self._lit:
-            self._lit = wanted.lit
-            return wanted
-        if len(self._begun_ms) == FLASHES_MOST and now_ms - self._begun_ms[0] < FLASHES_WITHIN_MS:
-            again_ms = self._begun_ms[0] + FLASHES_WITHIN_MS
-            return Lamp(False, again_ms if wanted.until_ms is None else min(again_ms, wanted.until_ms))
-        self._lit = True
-        self._begun_ms.append(now_ms)
-        return wanted
-
-
 def at_rest(*, lost: bool, desk: DeskState | None) -> Moment:
     """Without a word from the hub about its desk, a button knows as little as without a broker."""
     if lost or desk is None:
@@ -133,12 +83,10 @@ def at_rest(*, lost: bool, desk: DeskState | None) -> Moment:
 def lamp(view: View, now_ms: int) -> Lamp:
     """The highest row that applies wins."""
     for moment, since_ms, until_ms in _rows(view, now_ms):
-        shown = _shown(PATTERNS[moment], now_ms - since_ms)
-        if shown is None:
-            continue
-        lit, for_ms = shown
-        ends = [each for each in (until_ms, None if for_ms is None else now_ms + for_ms) if each is not None]
-        return Lamp(lit, min(ends, default=None))
+        row = shown(PATTERNS[moment], since_ms, now_ms)
+        if row is not None:
+            ends = [each for each in (until_ms, row.until_ms) if each is not None]
+            return Lamp(row.lit, min(ends, default=None))
     raise AssertionError("the moment at rest always applies")
 
 
@@ -165,19 +113,3 @@ def _held(since_ms: int, now_ms: int) -> tuple[Moment, int, int | None]:
     if held_ms >= LONG_MS:
         return Moment.HELD_LONG, since_ms + LONG_MS, since_ms + VERY_LONG_MS
     return Moment.HELD, since_ms, since_ms + LONG_MS
-
-
-def _shown(pattern: Pattern, elapsed_ms: int) -> tuple[bool, int | None] | None:
-    """Lit or not and for how long yet, or None where the pattern is over."""
-    if not pattern.steps_ms:
-        return pattern.begins_lit, None
-    if not pattern.repeats and elapsed_ms >= pattern.length_ms:
-        return None
-    place_ms = elapsed_ms % pattern.length_ms
-    lit = pattern.begins_lit
-    for step_ms in pattern.steps_ms:
-        if place_ms < step_ms:
-            return lit, step_ms - place_ms
-        place_ms -= step_ms
-        lit = not lit
-    raise AssertionError("the steps fill the pattern")

@@ -104,7 +104,7 @@ class TicketPrinter:
         self._keyboards = Keyboards()
         self._spool_failed = False
         self._identify_until_ms = 0
-        self._shining = Shining(now_ms)
+        self._shining = Shining()
         self._lit: bool | None = None
 
     def handle(self, event: object, now_ms: int) -> list[object]:
@@ -388,15 +388,16 @@ class TicketPrinter:
         self._shining.flash(moment, self._now_ms)
 
     def _shine(self) -> Iterator[object]:
+        if self._config is None:
+            return
         lit = self._shining.lit(self._at_rest(), self._now_ms)
-        if lit != self._lit and self._config is not None:
+        if lit != self._lit:
             self._lit = lit
             yield Light(lit)
 
     def _at_rest(self) -> Moment:
         pending = len(self._check_ins) or any(press.pending for press in self._presses.values())
         return at_rest(
-            configured=self._config is not None,
             identify=self._now_ms < self._identify_until_ms,
             busy=self._printing_since_ms is not None or bool(pending),
             paper_hangs=self._paper_hangs(),

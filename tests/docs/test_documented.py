@@ -131,7 +131,8 @@ def test_the_pin_of_the_dispensers_lamp_stands_where_a_site_is_configured():
 def test_every_moment_of_the_dispensers_lamp_has_a_row():
     told = (ROOT / "docs/dispenser.md").read_text(encoding="utf-8")
     table = told.partition("| lamp | means |\n| --- | --- |\n")[2].partition("\n\n")[0]
-    assert len(table.splitlines()) == len(Moment)
+    before_its_configuration = 1
+    assert len(table.splitlines()) == len(Moment) + before_its_configuration
 
 
 @pytest.mark.parametrize("metric", sorted(metrics()))

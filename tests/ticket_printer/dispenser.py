@@ -44,6 +44,8 @@ class Dispenser:
         self.beats = True
         self.disk_fails: set[Step] = set()
         self.effects: list[object] = []
+        # When the lamp went on.
+        self.lit_ms: list[int] = []
         numbers = count(1)
         self.core = TicketPrinter(
             TOPICS, NODE, self.hub_time, lambda size: next(numbers).to_bytes(size, "big"), left_over, self.now_ms
@@ -56,6 +58,7 @@ class Dispenser:
         for event in events:
             made = list(self.core.handle(event, self.now_ms))
             self.effects += made
+            self.lit_ms += [self.now_ms for each in made if isinstance(each, Light) and each.lit]
             for keep in [each for each in made if isinstance(each, Keep)]:
                 fails = keep.entry.step in self.disk_fails
                 self.tell(Kept(keep.entry, "the disk is full" if fails else None))
