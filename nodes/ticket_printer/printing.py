@@ -17,8 +17,6 @@ from nodes.ticket_printer.ticket import Ticket, test_ticket, ticket_of
 from nodes.ticket_printer.words import Words
 from protocol.messages import CheckInReply
 
-# The core has one paper under way at a time.
-JOBS_MOST = 8
 LOOK_S = 3.0
 
 _log = structlog.get_logger()
@@ -40,7 +38,8 @@ class Printing:
         self._profile = profile
         self._words = words
         self._put = put
-        self._jobs: queue.Queue[Print | PrintTest | _Look | None] = queue.Queue(JOBS_MOST)
+        # Never long: the core has one paper under way at a time, and one look that waits is as good as many.
+        self._jobs: queue.SimpleQueue[Print | PrintTest | _Look | None] = queue.SimpleQueue()
         self._condition: Condition | None = None
         self._logged: Condition | None = None
         self._error = ""
@@ -50,15 +49,16 @@ class Printing:
         self._thread.start()
 
     def perform(self, job: Print | PrintTest) -> None:
-        self._jobs.put_nowait(job)
+        self._jobs.put(job)
 
     def look_now(self) -> None:
         """Where somebody knows that something has changed; a paper that is being printed comes first."""
-        with contextlib.suppress(queue.Full):
-            self._jobs.put_nowait(_Look())
+        # Behind a job that waits there is a look anyway.
+        if self._jobs.empty():
+            self._jobs.put(_Look())
 
     def close(self, timeout_s: float) -> None:
-        self._jobs.put_nowait(None)
+        self._jobs.put(None)
         self._thread.join(timeout_s)
 
     def _serve(self) -> None:

@@ -1,6 +1,7 @@
 """The printer's own thread: it outlives whatever happens at a printer."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,13 +9,13 @@ import pytest
 
 from nodes.ticket_printer.events import Print, PrintEnded, PrinterLooked
 from nodes.ticket_printer.paper import Style
-from nodes.ticket_printer.printer import Outcome, Printer
+from nodes.ticket_printer.printer import Outcome, Printer, Result
 from nodes.ticket_printer.printing import Printing
 from nodes.ticket_printer.status import Condition, Fault
 from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import PairedPrinter
-from nodes.ticket_printer.wires import Wire, socket_wire
+from nodes.ticket_printer.wires import Wire, WireRefused, socket_wire
 from nodes.ticket_printer.words import words_in
 from protocol.link import monotonic_ms
 from tests.ticket_printer.hub import CONFIG, ticket_reply
@@ -92,6 +93,40 @@ def test_an_error_that_nobody_knows_at_a_look_is_a_printer_that_is_not_reached(b
     bench.printing.look_now()
     bench.wait(healthy)
     assert len(bench.wires) == 2
+
+
+class HeldPrinter(Printer):
+    """Hangs in its first look until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(no_wire, monotonic_ms)
+        self.in_look, self.let_go = threading.Event(), threading.Event()
+
+    def look(self) -> Condition:
+        self.in_look.set()
+        assert self.let_go.wait(20)
+        return Condition(answered=True)
+
+    def print(self, _data: bytes) -> Result:
+        return Result(Outcome.PRINTED)
+
+
+def no_wire() -> Wire:
+    raise WireRefused("a printer that is held has none")
+
+
+def test_looks_asked_for_while_the_printer_hangs_keep_no_paper_and_no_end_from_it() -> None:
+    printer, said = HeldPrinter(), queue.Queue[Any]()
+    printing = Printing(printer, Style.TEXT, "TM-T20II", words_in("fr"), said.put)
+    printing.start()
+    assert printer.in_look.wait(20)
+    for _ in range(100):
+        printing.look_now()
+    printing.perform(JOB)
+    printer.let_go.set()
+    printing.close(20)
+    told = [said.get_nowait() for _ in range(said.qsize())]
+    assert [each for each in told if ended(each)] == [PrintEnded("a", Outcome.PRINTED, None)]
 
 
 def test_an_error_that_nobody_knows_at_a_paper_leaves_it_unknown(bench: Bench) -> None:
