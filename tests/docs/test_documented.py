@@ -22,7 +22,7 @@ from nodes.__main__ import ROLES, _all_settings
 from nodes.__main__ import _parser as node_parser
 from nodes.ticket_printer.lights import Moment
 from protocol.environment import describe
-from protocol.messages import DISPENSER_LED_PIN, NodeWarning
+from protocol.messages import DISPENSER_LED_PIN, DeskButtonConfig, DisplayConfig, NodeWarning, TicketPrinterConfig
 from protocol.topics import NodeTopic, Topics
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +119,15 @@ def test_every_route_is_documented(route):
 @pytest.mark.parametrize("warning", NodeWarning)
 def test_every_warning_of_a_node_is_documented(warning):
     assert f"`{warning}`" in DOCS
+
+
+@pytest.mark.parametrize("config", [DeskButtonConfig, DisplayConfig, TicketPrinterConfig])
+def test_every_field_of_a_configuration_is_documented_beside_its_role(config):
+    told = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
+    table = told.partition("| `role` | fields |")[2].partition("\n\n")[0]
+    [row] = [line for line in table.splitlines() if line.startswith(f"| `{config.__struct_config__.tag}` |")]
+    fields = set(config.__struct_fields__) - {"v", "revision"}
+    assert fields <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_the_pin_of_the_dispensers_lamp_stands_where_a_site_is_configured():
