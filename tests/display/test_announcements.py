@@ -139,6 +139,14 @@ def test_a_restored_database_is_heard_although_it_counts_from_the_start():
     assert announcements.advance(NOW).number == "C031"
 
 
+def test_what_waited_when_the_database_was_restored_is_not_said():
+    announcements = heard(announce(n=400, play_at=NOW + 4_000))
+    restored = announce("C031", n=1)
+    announcements.receive(restored.__class__(**{**_fields(restored), "revision": (2, 1)}), None)
+    assert announcements.advance(NOW).number == "C031"
+    assert announcements.advance(NOW + 4_000) is None
+
+
 def _fields(message):
     return {name: getattr(message, name) for name in message.__struct_fields__}
 

@@ -80,6 +80,35 @@ def test_a_display_without_sound_says_why_once_and_not_at_each_call(monkeypatch)
     assert [line["event"] for line in lines if line["event"].startswith("sound.")] == ["sound.mute"]
 
 
+class EndlessChime:
+    """Sounds until it is stopped, however slow the machine is."""
+
+    def __init__(self) -> None:
+        self.sounding = 0
+
+    def play(self) -> None:
+        self.sounding += 1
+
+    def stop(self) -> None:
+        self.sounding = 0
+
+
+@pytest.mark.parametrize(("late_s", "sounding"), [(3_600.0, 1), (-1.0, 0)])
+def test_two_chimes_do_not_sound_over_each_other_and_none_later_than_its_picture(monkeypatch, late_s, sounding):
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+    monkeypatch.setattr("nodes.display.sound.LATE_S", late_s)
+    pygame.mixer.quit()
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    sound = Sound(told.put)
+    assert told.get(timeout=WAIT_S) is False
+    sound._chime = endless = EndlessChime()
+    sound.play()
+    sound.play()
+    sound.close()
+    sound._thread.join(WAIT_S)
+    assert endless.sounding == sounding
+
+
 @contextmanager
 def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
     """A device that is there while something reads what is played into it; set once it was loud."""

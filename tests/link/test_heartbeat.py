@@ -144,6 +144,17 @@ def test_the_hubs_time_is_told_by_the_beat_that_was_delayed_least():
     assert hub.hub_now_ms(7_000) == HUB_MS + 7_000 - 2
 
 
+def test_after_the_hubs_clock_went_slowly_what_was_heard_before_says_nothing_of_its_time():
+    """It was set back by 12 s, and went at half speed until it was where it should be."""
+    hub = HubTime()
+    hub_ms = HUB_MS
+    gaps_ms = [3_000] * 5 + [1_500] * 8 + [3_000] * 3
+    for number, gap_ms in enumerate(gaps_ms):
+        hub_ms += gap_ms
+        hub.beat(hub_ms, number * 3_000)
+    assert hub.hub_now_ms((len(gaps_ms) - 1) * 3_000) == hub_ms
+
+
 def test_a_hub_that_restarted_begins_anew():
     hub = HubTime()
     hub.beat(HUB_MS + 60_000, 0)

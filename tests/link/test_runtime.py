@@ -1,6 +1,7 @@
 """The runtime every node has, around a core that notes what happens, at a real broker; the test turns the clock."""
 
 import queue
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,11 +25,12 @@ from nodes.events import (
     Publish,
     Tick,
 )
-from nodes.runtime import RESTART_STATUS, Inbox, Runtime
+from nodes.runtime import INBOX_MOST, RESTART_STATUS, STEP_MOST, Inbox, Runtime
 from nodes.settings import NodeSettings, Settings
 from protocol.environment import WrongSetting
 from protocol.heartbeat import ECHO_LOST_MS, HubTime
 from protocol.instants import Instant
+from protocol.link import Incoming
 from protocol.messages import (
     BadMessage,
     Beat,
@@ -194,6 +196,17 @@ def test_it_tells_how_it_is_at_once_and_each_minute(node: Node, hub: Peer):
     assert telemetry.uptime_s >= 60
 
 
+def test_it_tells_how_it_is_at_once_on_a_new_connection(node: Node, hub: Peer):
+    hub.subscribe(own(NodeTopic.TELEMETRY))
+    node.turn(5_000)
+    node.forget()
+    node.runtime._link.reconnect("the test says so")
+    node.until_happened(Connected)
+    # What was told at the start may come after the subscription.
+    while told(hub).uptime_s < 5:
+        pass
+
+
 def test_the_hub_says_what_it_is_for_and_it_knows_that_without_the_hub(node: Node, hub: Peer, tmp_path: Path, broker):
     say(hub, NodeTopic.CONFIG, CONFIG, retain=True)
     node.until_happened(Configured)
@@ -334,6 +347,12 @@ def test_the_hubs_beat_is_known(node: Node, hub: Peer):
     assert node.hub_time.stamp(node.now_ms + 200) == (5_000, 200)
 
 
+def test_a_beat_that_the_broker_kept_is_an_old_one(node: Node):
+    node.inbox.put(Incoming(TOPICS.hub_beat, encode(Beat(at=Instant(5_000))), True, node.now_ms))
+    node.runtime.step()
+    assert node.hub_time.away(node.now_ms)
+
+
 def test_the_beat_of_a_hub_that_ran_before_is_forgotten(node: Node, hub: Peer):
     hub.publish(TOPICS.hub_status, encode(HubStatus(online=True, version="1", boot="a")))
     hub.publish(TOPICS.hub_beat, encode(Beat(at=Instant(5_000))))
@@ -450,9 +469,6 @@ def told(hub: Peer) -> Telemetry:
 
 
 def test_more_messages_than_a_worker_can_take_are_not_kept_without_end(broker: Broker):
-    from nodes.runtime import INBOX_MOST
-    from protocol.link import Incoming
-
     inbox = Inbox()
     for _ in range(INBOX_MOST + 50):
         inbox.put(Incoming("t", b"", False, 0))
@@ -460,3 +476,22 @@ def test_more_messages_than_a_worker_can_take_are_not_kept_without_end(broker: B
     while inbox.take(0) is not None:
         taken += 1
     assert taken == INBOX_MOST
+
+
+def test_one_step_takes_no_more_than_a_frame_can_wait_for(node: Node):
+    node.forget()
+    for number in range(STEP_MOST + 50):
+        node.inbox.put(number)
+    node.runtime.step()
+    assert len(node.core.happened) <= STEP_MOST
+    node.runtime.step()
+    assert [event for event in node.core.happened if isinstance(event, int)] == list(range(STEP_MOST + 50))
+
+
+def test_it_listens_to_signals_until_it_ends_and_then_whoever_did_before(broker: Broker, tmp_path: Path):
+    """One that hangs in its last steps can still be ended."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    with running(broker, tmp_path):
+        assert all(signal.getsignal(number) not in before for number in numbers)
+    assert [signal.getsignal(number) for number in numbers] == before

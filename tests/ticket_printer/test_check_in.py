@@ -57,10 +57,11 @@ def test_it_is_asked_again_with_the_same_id_while_it_is_unanswered(dispenser: Di
     assert len(dispenser.checks_in()) == 1
 
 
-def test_a_broker_that_comes_back_is_asked_at_once(dispenser: Dispenser) -> None:
+@pytest.mark.parametrize("gone_ms", [500, 3_000])
+def test_a_broker_that_comes_back_is_asked_at_once(dispenser: Dispenser, gone_ms: int) -> None:
     dispenser.scan()
     dispenser.tell(Disconnected("gone"))
-    dispenser.wait(3_000)
+    dispenser.wait(gone_ms)
     assert len(dispenser.sent(CheckIn)) == 1
     dispenser.tell(Connected())
     assert len(dispenser.sent(CheckIn)) == 2

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodes.debounce import STABLE_MS
 from nodes.events import Configured, Connected, Disconnected, Identify
 from nodes.lamp import Pattern, shown
 from nodes.ticket_printer.events import Light, Print, PrinterLooked
@@ -63,6 +64,18 @@ def test_a_refused_press_is_answered_by_three_flashes() -> None:
     dispenser.press()
     dispenser.wait(1_300)
     assert [each.lit for each in dispenser.of(Light)[before:]].count(True) == 3
+
+
+@pytest.mark.parametrize("lost_for_ms", range(0, 2_000, 100))
+def test_after_three_flashes_the_rest_begins_anew_and_adds_no_fourth_to_them(lost_for_ms: int) -> None:
+    dispenser = Dispenser()
+    without_broker(dispenser)
+    dispenser.wait(lost_for_ms)
+    refused_ms = dispenser.now_ms + STABLE_MS
+    dispenser.press()
+    dispenser.wait(3_000)
+    _, _, third, fourth, *_ = [at_ms for at_ms in dispenser.lit_ms if at_ms > refused_ms]
+    assert fourth - third == 900
 
 
 def test_a_ticket_under_way_blinks_and_then_the_light_is_steady_again(dispenser: Dispenser) -> None:

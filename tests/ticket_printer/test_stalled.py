@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nodes.ticket_printer.printer import FENCE_MS, SHORT_FENCE_MS, STALLED_MS, Outcome, Printer, Result
+from nodes.ticket_printer.printer import FENCE_MS, RECOVERY, SHORT_FENCE_MS, STALLED_MS, Outcome, Printer, Result
 from nodes.ticket_printer.status import FENCE, Fault
 from nodes.ticket_printer.wires import NetworkAt, WireBroken, WireRefused, WireStalled, opener
 
@@ -24,7 +24,7 @@ class SlowPrinter:
 
     `room`: so many bytes more are taken, then none, and a question that is not taken is not answered. `mute`: it
     answers nothing. `hangs`: nor from the next ticket on. `fences`: it knows GS r. `lost`: so many answers to it get
-    lost.
+    lost. `taken`: each ticket that was taken as a whole, with all that was sent around it.
     """
 
     answers = True
@@ -37,6 +37,7 @@ class SlowPrinter:
         self.fences = True
         self.lost = 0
         self.refuses = False
+        self.taken: list[bytes] = []
         self._due: list[tuple[int, int]] = []
 
     def open(self) -> "SlowPrinter":
@@ -53,6 +54,7 @@ class SlowPrinter:
                 self.now_ms += timeout_ms
                 raise WireStalled(len(data), sent, timeout_ms)
         if data.endswith(FENCE):
+            self.taken.append(data)
             self._take_fence()
         elif data.startswith(b"\x10\x04"):
             self._answer(3, WELL)
@@ -169,6 +171,17 @@ def test_a_printer_that_takes_nothing_at_all_has_printed_nothing(bench: Bench) -
     # Two questions before the ticket.
     bench.slow.room = 6
     assert bench.print()[0] == Result(Outcome.NOT_PRINTED, Fault.STALLED)
+
+
+def test_only_behind_a_ticket_that_broke_off_is_its_rest_made_up_with_white(bench: Bench) -> None:
+    for room, before in ((6, b""), (30_000, RECOVERY)):
+        bench.look()
+        bench.slow.room = room
+        assert bench.print()[0] != PRINTED
+        bench.slow.room = None
+        bench.look()
+        assert bench.print()[0] == PRINTED
+        assert bench.slow.taken[-1] == before + TICKET + FENCE
 
 
 # --- a real socket ---
