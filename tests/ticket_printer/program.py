@@ -65,6 +65,13 @@ class Program:
             if all(line.get(key) == value for key, value in wanted.items()):
                 return line
 
+    def wait_logged(self, event: str, timeout_s: float = 20) -> None:
+        """This run has said so in its log."""
+        until = time.monotonic() + timeout_s
+        while event not in self.log().rpartition("node.started")[2]:
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.02)
+
     def wait_shown_key(self, key: str, timeout_s: float = 20) -> Any:
         """The value of the next line that has this key."""
         until = time.monotonic() + timeout_s

@@ -69,6 +69,8 @@ def height(paper: Path) -> int:
 def ready(start: Start, **settings: str) -> Program:
     program = start(**settings)
     program.wait_shown(led=LED, on=True)
+    # Where the machine is busy that may be a flash yet, which says that the hub is away.
+    program.wait_logged("hub.heard")
     return program
 
 
