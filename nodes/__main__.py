@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from nodes.settings import described_settings
+from nodes.settings import NotNow, described_settings
 from protocol.environment import Described, WrongSetting, refuse_misspelt
 
 WRONG_SETTING_STATUS = 2
@@ -63,6 +63,9 @@ def _obey(options: argparse.Namespace) -> int:
     except WrongSetting as error:
         print(f"suivant-node {options.role}: {error}.", file=sys.stderr)
         return WRONG_SETTING_STATUS
+    except NotNow as error:
+        print(f"suivant-node {options.role}: {error}.", file=sys.stderr)
+        return LATER_STATUS
     except ModuleNotFoundError as error:
         needs = ROLES[options.role].needs
         print(f"suivant-node {options.role}: {error.name} is not installed: install suivant[{needs}].", file=sys.stderr)

@@ -8,6 +8,7 @@ import structlog
 from gpiozero import LED, Button, Device  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable, PinsUsable
+from nodes.settings import NotNow
 from protocol.environment import WrongSetting
 from protocol.link import monotonic_ms
 
@@ -15,14 +16,19 @@ _log = structlog.get_logger()
 
 
 def require_pins() -> None:
-    """Raises WrongSetting where no pin can be reached from here."""
+    """Raises WrongSetting where the pin factory that is named is none, NotNow where none reaches a pin from here."""
     # lgpio makes a pipe where a program stands, which for a service may be a folder that it must not write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
     try:
         Device.ensure_pin_factory()
     except Exception as error:
-        wanted = f"a pin factory that works here, such as lgpio on a Raspberry Pi ({error}), or run with --simulated"
-        raise WrongSetting("GPIOZERO_PIN_FACTORY", None, wanted) from error
+        named = os.environ.get("GPIOZERO_PIN_FACTORY")
+        if named:
+            wanted = f"a pin factory that works here, such as lgpio ({error}), or run with --simulated"
+            raise WrongSetting("GPIOZERO_PIN_FACTORY", named, wanted) from error
+        # At a start the system may not have made the pins yet, or not have opened them to this user.
+        way = "run it on a Raspberry Pi by a user of the group gpio, or with --simulated"
+        raise NotNow(f"no pin can be reached ({error}): {way}") from error
 
 
 class Pins:

@@ -17,6 +17,10 @@ _PATTERN = f"^{NAME.pattern}$"
 _WANTED = "at most 32 lower-case letters, digits and hyphens, such as "
 
 
+class NotNow(Exception):
+    """What a program needs is not there now and may be later: it says so and ends, to be started again."""
+
+
 class NodeSettings(Struct, frozen=True, kw_only=True):
     """Who a node is and where it keeps what must survive a restart."""
 

@@ -18,7 +18,7 @@ BOOT_BYTES = 8
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting."""
+    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where no pin can be reached."""
     settings = read_settings(environ)
     configure_logging(settings.node)
     inbox, hub_time = Inbox(), HubTime()

@@ -19,7 +19,7 @@ from nodes.display.layout.readable import unreadable
 from nodes.display.painter import Fonts
 from nodes.display.sizes import Screen
 from nodes.display.sound import Sound
-from nodes.display.window import DisplaySettings, NoScreen, Window, open_window, save_frame
+from nodes.display.window import DisplaySettings, Window, open_window, save_frame
 from nodes.display.words import Words, WordsSettings, words_in
 from nodes.runtime import RESTART_STATUS, Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
@@ -119,7 +119,7 @@ class Stage:
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting."""
+    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where there is no screen."""
     settings = read_settings(environ)
     display = read(DisplaySettings, environ, prefix=DISPLAY_PREFIX)
     configure_logging(settings.node)
@@ -131,11 +131,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         return ASSETS_MISSING_STATUS
     inbox, hub_time, kept = Inbox(), HubTime(), KeptFiles(settings.node.kept_dir)
     control = None if simulated is None else _control(simulated)
-    try:
-        window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
-    except NoScreen as error:
-        sys.stderr.write(f"suivant-node display: {error}.\n")
-        return RESTART_STATUS
+    window = open_window(display, environ, fonts, simulated=simulated is not None, shown=_shown(simulated, control))
     warnings = Warnings(inbox)
     sound = Sound(lambda mute: warnings.say("sound", (NodeWarning.MUTE,) if mute else ()))
     core = DisplayCore(

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from nodes.display.draw import Picture
 from nodes.display.painter import Fonts, Painter
+from nodes.settings import NotNow
 from protocol.environment import WrongSetting
 
 DEFAULT_SIZE = "1920x1080"
@@ -23,7 +24,7 @@ DRIVERS = frozenset(
 UNSEEN = frozenset({"offscreen", "dummy"})
 
 
-class NoScreen(Exception):
+class NoScreen(NotNow):
     """There is no screen to draw on now; there may be one later."""
 
 

@@ -1,7 +1,6 @@
 """Wires a ticket printer together: pins, spool, printer, link, core."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,8 +11,8 @@ import structlog
 from msgspec import Meta, Struct, structs
 
 from nodes.pins import Pins
-from nodes.runtime import RESTART_STATUS, Inbox, Runtime
-from nodes.settings import Settings, configure_logging, read_settings
+from nodes.runtime import Inbox, Runtime
+from nodes.settings import NotNow, Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
 from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintEnded, PrintTest, UsePins
 from nodes.ticket_printer.keyboard import Keyboard
@@ -115,17 +114,13 @@ class Shell:
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting."""
+    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where spool or pins are out of reach."""
     settings = read_settings(environ)
     own = _own_settings(environ, simulated)
     configure_logging(settings.node)
     inbox, hub_time = Inbox(), HubTime()
     words = words_in(own.language)
-    try:
-        spool, left_over = _spool(settings)
-    except SpoolBroken as error:
-        sys.stderr.write(f"suivant-node ticket-printer: {error}.\n")
-        return RESTART_STATUS
+    spool, left_over = _spool(settings)
     with Stage(own.printer, simulated) as stage:
         pins = Pins(inbox.put, stage.show_led)
         printer = Printer(stage.open_wire, monotonic_ms, settings.node.kept_dir / PAPER_UNDER_WAY)
@@ -189,7 +184,7 @@ def _check_keyboards(own: PrinterSettings) -> None:
 
 
 def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:
-    """With what an earlier run left. Raises SpoolBroken where a new start may help, else WrongSetting."""
+    """With what an earlier run left. Raises NotNow where a new start may help, else WrongSetting."""
     folder = settings.node.state_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -197,9 +192,11 @@ def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:
         raise _unusable(folder, error) from error
     try:
         spool = Spool(folder / "spool.sqlite")
+        return spool, spool.entries()
     except SpoolOutOfReach as error:
         raise _unusable(folder, error) from error
-    return spool, spool.entries()
+    except SpoolBroken as error:
+        raise NotNow(str(error)) from error
 
 
 def _unusable(folder: Path, error: OSError) -> WrongSetting:
