@@ -68,10 +68,14 @@ def _by_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> dict[str,
 
 
 def _place(found: Booking | Flaw) -> int:
-    """Of what one booking is to several mappings, which is taken: a flaw may hide that it counts."""
+    """Of what one booking is to several mappings, which is taken: a flaw may hide that it counts, and one that lapsed
+    for its own service stands for who is here, though to the others it is none of theirs.
+    """
     if isinstance(found, Flaw):
         return 1
-    return 2 if found.gone else 0
+    if not found.gone:
+        return 0
+    return 2 if found.lapsed else 3
 
 
 def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple[Flaw, ...]:

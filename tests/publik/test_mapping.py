@@ -227,6 +227,16 @@ def test_of_several_mappings_the_one_that_a_request_counts_for_says_its_service(
     assert (found.service, found.gone) == ("identity", False)
 
 
+@pytest.mark.parametrize("agenda", ["mairie", "annexe"])
+@pytest.mark.parametrize("status", ["Réservé", "Arrivé", "Annulé"])
+def test_a_status_that_is_left_is_the_same_whichever_of_two_services_on_one_form_it_is(agenda: str, status: str):
+    of_both: dict[str, Any] = {"agenda": "fields.agenda_rdv", "statuses": ("Réservé",)}
+    maps = (form(agendas=("mairie",), **of_both), form(service="housing", agendas=("annexe",), **of_both))
+    (found,) = read_entry(maps, entry(fields__agenda_rdv=agenda, workflow__status__name=status), PARIS)
+    assert isinstance(found, Booking)
+    assert (found.gone, found.lapsed) == (status != "Réservé", status == "Arrivé")
+
+
 COLLECTION: dict[str, Any] = {
     "booking": "workflow.data.retrait_response.booking_id",
     "start": "fields.retrait_raw",
