@@ -3,7 +3,7 @@
 Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -114,9 +114,9 @@ def _found(
     flaws += twice
     spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
     gone: set[str] = set()
-    for change in _of_told(
-        told, known, _dropped(known, told, listing.cancelled, spared), window, new_code, names, flaws
-    ):
+    moved_on = {each.reference for each in listing.later}
+    dropped = _dropped(known, told, listing, spared)
+    for change in _of_told(told, known, dropped, moved_on, window, new_code, names, flaws):
         if isinstance(change, CancelBooking):
             gone.add(change.booking)
         yield change
@@ -130,6 +130,7 @@ def _of_told(
     told: Mapping[str, Booking],
     known: Mapping[str, Known],
     dropped: dict[str, list[str]],
+    moved_on: Collection[str],
     window: Window,
     new_code: Callable[[], str],
     names: Mapping[int, str | None],
@@ -146,7 +147,8 @@ def _of_told(
             for old in dropped.pop(booking.reference, ()):
                 yield CancelBooking(origin=SYNC, booking=old, moved=True)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
-    yield from (CancelBooking(origin=SYNC, booking=old) for olds in dropped.values() for old in olds)
+    for reference, olds in dropped.items():
+        yield from (CancelBooking(origin=SYNC, booking=old, moved=reference in moved_on) for old in olds)
 
 
 def _is_moved_to(booking: Booking, known: Known | None) -> bool:
@@ -249,13 +251,15 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
 
 
 def _dropped(
-    known: Mapping[str, Known], told: Mapping[str, Booking], cancelled: Iterable[str], spared: Iterable[str]
+    known: Mapping[str, Known], told: Mapping[str, Booking], listing: Listing, spared: Iterable[str]
 ) -> dict[str, list[str]]:
     """By request: the bookings it had and no longer names, though it is in the listing."""
-    listed = {*(booking.reference for booking in told.values()), *cancelled}.difference(spared)
+    found = (*told.values(), *listing.later)
+    named = {booking.id for booking in found}
+    listed = {*(booking.reference for booking in found), *listing.cancelled}.difference(spared)
     dropped: dict[str, list[str]] = {}
     for each in known.values():
-        if not each.gone and each.reference in listed and each.id not in told:
+        if not each.gone and each.reference in listed and each.id not in named:
             dropped.setdefault(each.reference, []).append(each.id)
     return dropped
 

@@ -70,8 +70,8 @@ class Listing:
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
     be listed again. `cancelled`: requests that are cancelled and name no booking any more; those they had are gone.
-    `missed`: the parts that lack. `empty`: of a complete one the parts that list nothing at all, as no part does that
-    has bookings to come.
+    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `empty`: of a
+    complete one the parts that list nothing at all, as no part does that has bookings to come.
     """
 
     bookings: tuple[Booking, ...]
@@ -79,6 +79,7 @@ class Listing:
     complete: bool = False
     as_of_ms: int | None = 0
     cancelled: tuple[str, ...] = ()
+    later: tuple[Booking, ...] = ()
     missed: tuple[Missed, ...] = ()
     empty: tuple[Missed, ...] = ()
 

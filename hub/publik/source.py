@@ -64,8 +64,9 @@ class PublikSource:
             # From what lacks nothing is concluded, so what is gone or of other days has to be said.
             return found
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
-        wanted = tuple(each for each in found.bookings if each.lapsed or self._is_within(each, first_day, last_day))
-        return replace(found, bookings=wanted)
+        wanted = tuple(each for each in found.bookings if each.lapsed or first_day <= self._day(each) <= last_day)
+        later = tuple(each for each in found.bookings if not each.lapsed and self._day(each) > last_day)
+        return replace(found, bookings=wanted, later=later)
 
     def list_changed(self, since_ms: int) -> Listing | None:
         found = self._listing(changed_since(since_ms, self._zone), since_ms)
@@ -123,8 +124,9 @@ class PublikSource:
     def _marks(self, kind: ReportKind) -> bool:
         return self._presence is not None and kind in _PRESENT
 
-    def _is_within(self, booking: Booking, first_day: str, last_day: str) -> bool:
-        return not booking.gone and first_day <= str(local_day(booking.start_ms, self._zone_of_days)) <= last_day
+    def _day(self, booking: Booking) -> str:
+        """Of the site's; none of one that is gone."""
+        return "" if booking.gone else str(local_day(booking.start_ms, self._zone_of_days))
 
     def _listing(self, since: str, since_ms: int | None) -> Listing:
         """What all forms say, each list fetched once. A form that fails leaves the others' news worth having.

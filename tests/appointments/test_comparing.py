@@ -205,6 +205,13 @@ def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
     assert len(changes([old], new, complete=True)) == 2, "cancelled once, though it vanished too"
 
 
+def test_a_request_that_was_moved_beyond_the_days_lost_what_it_had_to_a_move():
+    rows = [known(1), known(2, start_ms=NOW + 20 * DAY)]
+    later = (booking(3, reference="rdv/1", start_ms=NOW + 20 * DAY), booking(2, start_ms=NOW + 20 * DAY))
+    change = only(compare(rows, Listing((), complete=True, later=later), WINDOW, lambda: "code").changes)
+    assert (change.booking, change.moved) == ("b1", True)
+
+
 def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
     rows = [known(1), known(2, reference="rdv/1"), known(3, gone=True, reference="rdv/1"), known(4)]
     for complete in (False, True):

@@ -325,6 +325,16 @@ def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_
     assert office.expected() == []
 
 
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_who_is_here_and_was_moved_beyond_the_days_ahead_is_marked_as_moved_by_any_pass(office, publik, all_of_it):
+    form = book(publik)
+    office.pass_over()
+    office.ask(CheckIn, desk="", ticket=only(office.expected()).id)
+    publik.town.move(FORM, form.id, "2027-06-24 15:00")
+    office.pass_over(all_of_it=all_of_it)
+    assert only(office.tickets()).booking_note == "moved"
+
+
 @pytest.mark.parametrize("change", ["cancel", "move out of the days ahead"])
 @pytest.mark.parametrize("why", ["a form is refused", "no list is proved"])
 def test_what_is_cancelled_or_moved_away_is_taken_though_the_whole_list_is_not_had(new_office, publik, change, why):

@@ -131,6 +131,16 @@ def test_a_move_is_a_new_booking_of_the_same_request(publik: TestPublik, opened:
     assert found.id != old
 
 
+def test_what_a_request_was_moved_to_beyond_the_days_is_told_apart(publik: TestPublik, opened: Opened):
+    made = publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.book(FORM, "2026-11-24 10:00")
+    publik.town.cancel(FORM, publik.town.book(FORM, "2026-12-25 10:00").id)
+    publik.town.move(FORM, made.id, "2026-12-24 10:00")
+    listing = opened().list_all(*DAYS)
+    assert listing.bookings == ()
+    assert [each.id for each in listing.later] == [booking_of(made)]
+
+
 def test_a_cancelled_request_is_told_gone_when_it_changes_and_left_out_of_a_full_listing(
     publik: TestPublik, opened: Opened
 ):
