@@ -87,10 +87,12 @@ def compare(
     new_code: Callable[[], str],
     names: Mapping[int, str | None] = _NO_NAMES,
     doubted: Sequence[Missed] = (),
+    here: frozenset[str] = frozenset(),
 ) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
-    `doubted`: the parts whose empty list is not believed.
+    `doubted`: the parts whose empty list is not believed. `here`: of the bookings that lapsed, those whose visitors are
+    here or were.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
@@ -98,7 +100,9 @@ def compare(
     by_id = {each.id: each for each in known}
     live = {each.reference for each in by_id.values() if not each.gone}
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
-    return Found(_found(by_id, listing, window, new_code, names, flaws, doubted), flaws)
+    changes = _found(by_id, listing, window, new_code, names, flaws, doubted)
+    # It would change nothing: one that lapsed stands for who is here.
+    return Found((each for each in changes if not (isinstance(each, CancelBooking) and each.booking in here)), flaws)
 
 
 def _found(

@@ -9,10 +9,11 @@ from hub.appointments.source import Listing, ReportKind
 from hub.database.statements import Connection, one_of
 from hub.database.tables import BookingRow, ReportRow, TicketEventRow, TicketRow, VisitorNameRow
 from hub.queue import store
+from hub.queue.booking_store import HANDLED
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.report_store import REPORTED
 from hub.queue.reports import ReportState
-from hub.queue.states import OPEN
+from hub.queue.states import OPEN, State
 
 _booking: Any = BookingRow.__table__
 _report: Any = ReportRow.__table__
@@ -45,6 +46,11 @@ _AWAITED: Executable = select(_ticket.c.booking).where(
     literal_column("ticket.booking is not null and ticket.state <> 'cancelled'"),
 )
 _NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
+_STATES_BY_ID: Executable = (
+    select(_booking.c.id, _ticket.c.id, _ticket.c.state)
+    .select_from(_booking.join(_ticket, (_ticket.c.site == _booking.c.site) & (_ticket.c.id == _booking.c.ticket)))
+    .where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
+)
 
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
 _before = _report.alias("before")
@@ -119,6 +125,22 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
     else:
         rows = connection.rows(_NAMES_BY_ID, {"site": site, "ids": connection.many(named)})
     return {ticket: name for ticket, state, day, name in rows if day > ended_day and state in OPEN}
+
+
+def here_of(connection: Connection, site: str, listing: Listing) -> frozenset[str]:
+    """Of the bookings that lapsed by the listing, those whose visitors are here or were."""
+    lapsed = [booking.id for booking in listing.bookings if booking.lapsed]
+    if not lapsed:
+        return frozenset()
+    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(lapsed)})
+    waiting = connection.many([ticket for _, ticket, state in rows if state == State.WAITING])
+    handled = {ticket for (ticket,) in connection.rows(HANDLED, {"site": site, "ids": waiting})}
+    not_here = (State.EXPECTED, State.CANCELLED)
+    return frozenset(
+        booking
+        for booking, ticket, state in rows
+        if state not in not_here and (state != State.WAITING or ticket in handled)
+    )
 
 
 def awaited_of(connection: Connection, site: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from itertools import islice
 import structlog
 
 from hub.appointments.comparing import SYNC, compare, doubted_of, window_of
-from hub.appointments.rows import awaited_of, known_to, names_of
+from hub.appointments.rows import awaited_of, here_of, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -96,7 +96,8 @@ class Sync:
         if listing.complete:
             awaited = awaited_of(connection, self._site.name) if listing.empty else frozenset[str]()
             self._doubted = doubted_of(listing, known, awaited, window)
-        found = compare(known, listing, window, self._new_code, names, self._doubted)
+        here = here_of(connection, self._site.name, listing)
+        found = compare(known, listing, window, self._new_code, names, self._doubted, here)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
         while ahead:

@@ -160,6 +160,22 @@ def test_a_form_that_moves_on_as_it_is_told_of_an_arrival_is_not_taken_for_cance
     assert (here.ticket.state, here.ticket.booking_note) == (State.WAITING, "cancelled")
 
 
+def test_a_pass_asks_nothing_of_bookings_that_lapsed_and_whose_visitors_are_here(choosy, publik):
+    checked_in, called_in_vain, away = (Visit(choosy, publik) for _ in range(3))
+    checked_in.check_in()
+    miss(choosy, called_in_vain)
+    choosy.clock.turn(HOUR)
+    for visit, name in ((checked_in, "arrive"), (called_in_vain, "absent")):
+        visit.wait_told(name)
+    before = choosy.changes()
+    choosy.pass_over(all_of_it=True)
+    choosy.pass_over()
+    assert choosy.changes() == before
+    publik.town.set_status(FORM, away.form.id, "3")
+    choosy.pass_over()
+    assert (choosy.changes() - before, away.ticket.state) == (1, State.CANCELLED)
+
+
 def test_what_happened_while_publik_was_away_is_told_in_its_order_once_it_is_back(office, publik, visit):
     publik.faults.append(Fault("drop", times=None))
     visit.check_in()
