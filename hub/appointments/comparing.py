@@ -15,7 +15,8 @@ from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin,
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
-# So many bookings to come are not deleted all at once: a source that lists none of them any more is mistaken.
+# So many bookings to come do not end all at once without a word: a source that has none of them any more, or none that
+# fits the site file, is mistaken.
 DOUBTED_FROM = 5
 _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
@@ -34,6 +35,9 @@ class Window:
     end_ms: int
     days_off: frozenset[str]
     services: frozenset[str]
+
+    def lists(self, day: str) -> bool:
+        return self.first_day <= day <= self.last_day
 
     def counts(self, start_ms: int) -> bool:
         # The bounds first: a source may say a year that no calendar has.
@@ -67,17 +71,25 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
-def doubted_of(listing: Listing, known: Iterable[Known], awaited: frozenset[str], window: Window) -> tuple[Missed, ...]:
-    """The empty parts that are not believed: of which many bookings are of today or later, and anybody waits or is
-    expected. `awaited`: these bookings.
+def suspected_of(
+    listing: Listing, known: Sequence[Known], here: frozenset[str], window: Window
+) -> tuple[tuple[Missed, frozenset[str]], ...]:
+    """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
+    of the listed days, that would end without a word of why, while none of the part's stands that was known before
+    them. What came later proves nothing: a form that was made anew lists that.
     """
-    to_come = [each for each in known if not each.gone and each.day >= window.first_day]
+    told = {booking.id for booking in listing.bookings if not booking.gone}
+    to_come = [each for each in known if not each.gone and window.lists(each.day)]
+    unproved = _unproved(to_come, listing, here)
 
-    def is_doubted(part: Missed) -> bool:
-        of_part = [each.id for each in to_come if part.has(each.reference)]
-        return len(of_part) >= DOUBTED_FROM and not awaited.isdisjoint(of_part)
+    def suspected_in(part: Missed) -> frozenset[str]:
+        oldest = min((each.ticket for each in to_come if each.id in told and part.has(each.reference)), default=None)
+        return frozenset(
+            each.id for each in unproved if part.has(each.reference) and (oldest is None or each.ticket < oldest)
+        )
 
-    return tuple(filter(is_doubted, listing.empty))
+    suspected = ((part, suspected_in(part)) for part in listing.parts) if len(unproved) >= DOUBTED_FROM else ()
+    return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
 
 
 def compare(
@@ -91,8 +103,8 @@ def compare(
 ) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
-    `doubted`: the parts whose empty list is not believed. `here`: of the bookings that lapsed, those whose visitors are
-    here or were.
+    `doubted`: the parts that are not believed where they give up a booking without a word of why. `here`: of the
+    bookings that lapsed, those whose visitors are here or were.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
@@ -100,9 +112,34 @@ def compare(
     by_id = {each.id: each for each in known}
     live = {each.reference for each in by_id.values() if not each.gone}
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
-    changes = _found(by_id, listing, window, new_code, names, flaws, doubted)
-    # It would change nothing: one that lapsed stands for who is here.
-    return Found((each for each in changes if not (isinstance(each, CancelBooking) and each.booking in here)), flaws)
+    changes = _found(by_id, listing, window, new_code, names, flaws)
+    # Of one that lapsed and whose visitor is here it would change nothing.
+    kept = here | (_unproved_in(doubted, by_id.values(), listing, here) if doubted else frozenset())
+    return Found((each for each in changes if not (isinstance(each, CancelBooking) and each.booking in kept)), flaws)
+
+
+def _unproved_in(
+    parts: Sequence[Missed], known: Iterable[Known], listing: Listing, here: frozenset[str]
+) -> frozenset[str]:
+    unproved = _unproved(known, listing, here)
+    return frozenset(each.id for each in unproved if any(part.has(each.reference) for part in parts))
+
+
+def _unproved(known: Iterable[Known], listing: Listing, here: frozenset[str]) -> list[Known]:
+    """Those that end by the listing though it does not say that they were cancelled or moved."""
+    told = {booking.id: booking for booking in listing.bookings}
+    # A flaw ends nothing. Whose request is listed without it had it cancelled, or moved.
+    explained = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
+    explained |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
+
+    def is_unproved(each: Known) -> bool:
+        if each.gone or each.id in here:
+            return False
+        if each.id in told:
+            return told[each.id].gone and not told[each.id].was_cancelled
+        return each.reference not in explained
+
+    return [each for each in known if is_unproved(each)]
 
 
 def _found(
@@ -112,7 +149,6 @@ def _found(
     new_code: Callable[[], str],
     names: Mapping[int, str | None],
     flaws: list[Flaw],
-    doubted: Sequence[Missed],
 ) -> Iterator[BookingChange]:
     told, twice = _one_of_each(listing, known)
     flaws += twice
@@ -125,7 +161,6 @@ def _found(
             gone.add(change.booking)
         yield change
     if listing.complete:
-        spared |= {each.reference for each in known.values() if any(part.has(each.reference) for part in doubted)}
         vanished = _vanished(known.values(), told, spared, window)
         yield from (CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone)
 
@@ -274,6 +309,5 @@ def _vanished(
     """Those of the listed days that a complete listing lacks."""
     left_alone = frozenset(spared)
     for each in known:
-        listed = window.first_day <= each.day <= window.last_day
-        if listed and not each.gone and each.id not in told and each.reference not in left_alone:
+        if window.lists(each.day) and not each.gone and each.id not in told and each.reference not in left_alone:
             yield each.id

@@ -8,8 +8,9 @@ class ListState:
     """`source`: what staff call it, empty where there is none. `as_of_ms`: when the list was last brought up to date.
 
     `late`: longer ago than it should be; `reason`: why, in one English sentence for a log or a document. `behind`: of
-    which services alone, by their titles; empty where it is all of them. `flaws`: how many bookings can't be shown.
-    `failed`: how many reports to the source failed for good.
+    which services alone, by their titles; empty where it is all of them. `doubted`: of which of these there is a list
+    that is not believed. `flaws`: how many bookings can't be shown. `failed`: how many reports to the source failed for
+    good.
     """
 
     source: str = ""
@@ -19,3 +20,4 @@ class ListState:
     flaws: int = 0
     failed: int = 0
     behind: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()

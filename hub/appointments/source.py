@@ -23,7 +23,8 @@ class Booking:
 
     `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it; None where
     the source does not say, though it might. `gone`: it was cancelled. `lapsed`: it is gone only as its request has
-    left the statuses that count, which is what it does once the visitor is here too.
+    left the statuses that count, which is what it does once the visitor is here too. `unfit`: it is gone only as it is
+    none of those that are asked for.
     """
 
     id: str
@@ -34,6 +35,12 @@ class Booking:
     name: str | None = None
     gone: bool = False
     lapsed: bool = False
+    unfit: bool = False
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether its source says so, and not only no longer what makes it count."""
+        return self.gone and not self.lapsed and not self.unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,9 @@ class Listing:
     """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
-    be listed again. `cancelled`: requests that are cancelled and name no booking any more; those they had are gone.
-    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `empty`: of a
-    complete one the parts that list nothing at all, as no part does that has bookings to come.
+    be listed again. `cancelled`: requests that are cancelled; what they had, and is not among the bookings, is gone.
+    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `parts`: of a
+    complete one those that may not be believed, each as it is missed then.
     """
 
     bookings: tuple[Booking, ...]
@@ -81,7 +88,7 @@ class Listing:
     cancelled: tuple[str, ...] = ()
     later: tuple[Booking, ...] = ()
     missed: tuple[Missed, ...] = ()
-    empty: tuple[Missed, ...] = ()
+    parts: tuple[Missed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

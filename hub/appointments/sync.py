@@ -7,7 +7,7 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, compare, doubted_of, window_of
+from hub.appointments.comparing import SYNC, compare, suspected_of, window_of
 from hub.appointments.rows import awaited_of, here_of, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
@@ -55,8 +55,9 @@ class Sync:
         self._since_ms: int | None = None
         self._size = AMONG_PEOPLE
         self._sure = True
-        self._doubted: tuple[Missed, ...] = ()
         self.flaws: tuple[Flaw, ...] = ()
+        # By the last complete one.
+        self.doubted: tuple[Missed, ...] = ()
         # By the last pass, unless it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
 
@@ -84,8 +85,8 @@ class Sync:
         self._sure = True
         made = self._take(connection, listing, whole=whole)
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
-        self._since_ms = listing.as_of_ms if self._sure and not self._doubted else None
-        self.missed = (*listing.missed, *self._doubted)
+        self._since_ms = listing.as_of_ms if self._sure and not self.doubted else None
+        self.missed = (*listing.missed, *self.doubted)
         return made
 
     def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
@@ -93,11 +94,12 @@ class Sync:
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
         window = window_of(self._site, now_ms)
-        if listing.complete:
-            awaited = awaited_of(connection, self._site.name) if listing.empty else frozenset[str]()
-            self._doubted = doubted_of(listing, known, awaited, window)
         here = here_of(connection, self._site.name, listing)
-        found = compare(known, listing, window, self._new_code, names, self._doubted, here)
+        if listing.complete:
+            suspected = suspected_of(listing, known, here, window)
+            awaited = awaited_of(connection, self._site.name) if suspected else frozenset[str]()
+            self.doubted = tuple(part for part, bookings in suspected if not awaited.isdisjoint(bookings))
+        found = compare(known, listing, window, self._new_code, names, self.doubted, here)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
         while ahead:
@@ -144,7 +146,7 @@ class Sync:
         """What was wrong with a booking stands until it is told again."""
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
-        lacking = (*listing.missed, *self._doubted)
+        lacking = (*listing.missed, *self.doubted)
         stand = (each for each in self.flaws if not whole or _may_be_of(each, lacking))
         kept = tuple(each for each in stand if each.about not in about and each.reference not in told)
         new = sorted(set(flaws).difference(self.flaws), key=lambda each: each.about)

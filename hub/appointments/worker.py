@@ -7,7 +7,7 @@ state that is kept. It may be killed at any moment: what was told and what was t
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from hub.appointments.list_state import ListState
 from hub.appointments.pace import Ask, Pace
 from hub.appointments.rows import failed_count, has_news, next_due
-from hub.appointments.source import Hint, Source, SourceAway, SourceRefuses
+from hub.appointments.source import Hint, Missed, Source, SourceAway, SourceRefuses
 from hub.appointments.sync import Sync
 from hub.appointments.telling import Teller
 from hub.database.statements import Connection, open_reading_connection
@@ -255,7 +255,8 @@ class Worker:
             as_of_ms=self._as_of_ms,
             late=self._now_ms() > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
             reason=self._reason,
-            behind=self._behind(),
+            behind=self._titles(self._sync.missed),
+            doubted=self._titles([each for each in self._sync.missed if each in self._sync.doubted]),
             flaws=len(self._sync.flaws),
             failed=failed,
         )
@@ -263,8 +264,8 @@ class Worker:
         with suppress(Exception):  # a page that is gone meanwhile
             self._changed()
 
-    def _behind(self) -> tuple[str, ...]:
-        names = {name for missed in self._sync.missed for name in missed.services}
+    def _titles(self, parts: Sequence[Missed]) -> tuple[str, ...]:
+        names = {name for part in parts for name in part.services}
         return tuple(service.title for service in self._site.services if service.name in names)
 
     def _age_s(self) -> float:

@@ -75,7 +75,7 @@ def _place(found: Booking | Flaw) -> int:
         return 1
     if not found.gone:
         return 0
-    return 2 if found.lapsed else 3
+    return 2 if found.lapsed else 4 if found.unfit else 3
 
 
 def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple[Flaw, ...]:
@@ -137,14 +137,16 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str
         return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
     start_ms, slot, why = _start(form, entry, zone)
     agenda = text_at(entry, form.agenda) if form.agenda else None
-    ended = is_cancelled(form, entry) or not _counts(form, agenda, slot)
-    lapsed = not ended and bool(form.statuses) and not any(each in form.statuses for each in status)
-    gone = ended or lapsed
+    cancelled, fits = is_cancelled(form, entry), _counts(form, agenda, slot)
+    unfit = not cancelled and not fits
+    lapsed = not cancelled and fits and bool(form.statuses) and not any(each in form.statuses for each in status)
+    gone = cancelled or unfit or lapsed
     why = why or _why_unknown(form, agenda, slot)
     if why and not gone:
         return Flaw(f"booking {booking} (request {reference})", why, reference)
     name = None if gone else visitor_name(form, entry)
-    return Booking(booking, reference, form.service, start_ms, code_of(form, entry, booking), name, gone, lapsed)
+    code = code_of(form, entry, booking)
+    return Booking(booking, reference, form.service, start_ms, code, name, gone, lapsed, unfit)
 
 
 def _counts(form: BookingForm, agenda: str | None, slot: Slot | None) -> bool:

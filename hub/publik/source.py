@@ -24,6 +24,9 @@ from protocol.environment import PREFIX, WrongSetting, unread
 
 # A list keeps every request ever sent. Nobody books more than a year ahead, and each booking was sent or touched since.
 LOOKED_BACK = timedelta(days=400)
+# Why a form's list is not believed.
+_EMPTY = "the list of form {} is empty, though bookings of it are to come"
+_NONE_KNOWN = "no known booking of form {} is in its list any more, or fits agendas, meeting types or statuses"
 _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
 
@@ -66,11 +69,12 @@ class PublikSource:
         # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
         wanted = tuple(each for each in found.bookings if each.lapsed or first_day <= self._day(each) <= last_day)
         later = tuple(each for each in found.bookings if not each.lapsed and self._day(each) > last_day)
-        return replace(found, bookings=wanted, later=later)
+        cancelled = (*found.cancelled, *(each.reference for each in found.bookings if each.was_cancelled))
+        return replace(found, bookings=wanted, later=later, cancelled=cancelled)
 
     def list_changed(self, since_ms: int) -> Listing | None:
         found = self._listing(changed_since(since_ms, self._zone), since_ms)
-        return replace(found, complete=False, empty=())
+        return replace(found, complete=False, parts=())
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
         """A request that is gone is left out: only a complete listing tells that."""
@@ -133,12 +137,12 @@ class PublikSource:
 
         What was left out has not been told: then the next listing starts where this one did.
         """
-        gathered, failed, missed, empty = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
+        gathered, failed, missed, parts = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
         for form, maps in self._forms.items():
             part = partial(Missed, tuple(each.service for each in maps), f"{form}/")
             try:
-                if not self._gather(form, since, gathered):
-                    empty.append(part(f"the list of form {form} is empty, though bookings of it are to come"))
+                listed = self._gather(form, since, gathered)
+                parts.append(part(_NONE_KNOWN.format(form) if listed else _EMPTY.format(form)))
             except Fault as fault:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
@@ -149,7 +153,7 @@ class PublikSource:
         found = gathered.listing(complete=not failed)
         if not found.complete:
             return replace(found, as_of_ms=since_ms, missed=tuple(missed))
-        return replace(found, empty=tuple(empty))
+        return replace(found, parts=tuple(parts))
 
     def _gather(self, form: str, since: str, gathered: "_Gathered") -> bool:
         """Gives whether the form lists anything.

@@ -122,7 +122,7 @@ def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:
     def list_changed() -> None:
         state = parts.list_state()
         age = state.as_of_ms if state.late else state.as_of_ms is None
-        behind = state.behind if state.late else ()
+        behind = (state.behind, state.doubted) if state.late else ()
         now = (state.source, state.late, age, behind, state.flaws, state.failed)
         if said[0] != now:
             said[0] = now

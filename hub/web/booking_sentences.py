@@ -48,26 +48,32 @@ _STATES = {
 
 
 class _Silent(Enum):
-    """Whose list is old: all of Publik's, that of some services, a file's."""
+    """Whose list is old: all of Publik's, that of some services, one that is there but not believed, a file's."""
 
     SOURCE = 0
     SERVICES = 1
     FILE = 2
+    DOUBTED = 3
 
 
 _NEVER = {
     _Silent.SOURCE: "No list yet, %(source)s does not answer",
     _Silent.SERVICES: "No list yet for %(services)s, %(source)s does not answer",
     _Silent.FILE: "No list yet, %(source)s cannot be read",
+    _Silent.DOUBTED: "List for %(services)s not taken: no known appointment is in %(source)s any more",
 }
 # By whether the list is of today.
 _SILENT = {
     (True, _Silent.SOURCE): "List of %(at)s, %(source)s does not answer",
     (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s does not answer",
     (True, _Silent.FILE): "List of %(at)s, %(source)s cannot be read",
+    (True, _Silent.DOUBTED): "List of %(at)s for %(services)s: no known appointment is in %(source)s any more",
     (False, _Silent.SOURCE): "List of %(day)s at %(at)s, %(source)s does not answer",
     (False, _Silent.SERVICES): "List of %(day)s at %(at)s for %(services)s, %(source)s does not answer",
     (False, _Silent.FILE): "List of %(day)s at %(at)s, %(source)s cannot be read",
+    (False, _Silent.DOUBTED): (
+        "List of %(day)s at %(at)s for %(services)s: no known appointment is in %(source)s any more"
+    ),
 }
 
 _REFUSED = {
@@ -90,13 +96,21 @@ def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
     """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
     if not state.late:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
-    silent = _Silent.FILE if is_file else _Silent.SERVICES if state.behind else _Silent.SOURCE
-    facts = {"source": state.source, "services": ", ".join(state.behind)}
+    silent = _whose(state, is_file)
+    facts = {"source": state.source, "services": ", ".join(state.doubted or state.behind)}
     if state.as_of_ms is None:
         return say(_NEVER[silent], **facts)
     day, at = date(state.as_of_ms, zone), clock(state.as_of_ms, zone)
     is_today = _is_same_day(state.as_of_ms, now_ms, zone)
     return say(_SILENT[is_today, silent], day=day, at=at, **facts)
+
+
+def _whose(state: ListState, is_file: bool) -> _Silent:
+    if is_file:
+        return _Silent.FILE
+    if state.doubted:
+        return _Silent.DOUBTED
+    return _Silent.SERVICES if state.behind else _Silent.SOURCE
 
 
 def moment(moment_ms: int, now_ms: int, zone: str) -> str:

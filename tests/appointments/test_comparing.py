@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.appointments.comparing import DOUBTED_FROM, compare, doubted_of, window_of
+from hub.appointments.comparing import DOUBTED_FROM, compare, suspected_of, window_of
 from hub.appointments.source import Booking, Flaw, Listing, Missed
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day
@@ -225,16 +225,77 @@ def test_a_part_that_lists_nothing_at_all_is_believed_where_few_are_to_come(many
     to_come = [known(number) for number in range(DOUBTED_FROM - 1 + many)]
     over = known(98, start_ms=NOW - 2 * DAY)
     elsewhere = known(99, reference="papers/99")
-    empty = (Missed(("civil",), "rdv/", "it is empty"), Missed(("papers",), "papers/", "it is empty"))
-    listing = Listing((), complete=True, empty=empty)
+    listing = Listing((), complete=True, parts=PARTS)
     rows = [*to_come, over, elsewhere]
-    doubted = doubted_of(listing, rows, frozenset({"b0", "b98", "b99"}), WINDOW)
-    gone = [change.booking for change in compare(rows, listing, WINDOW, lambda: "code", {}, doubted).changes]
-    if many:
-        assert (gone, doubted) == (["b99"], empty[:1])
-        assert doubted_of(listing, rows, frozenset({"b98", "b99"}), WINDOW) == (), "all have come, or were cancelled"
-    else:
-        assert (gone, doubted) == ([*(each.id for each in to_come), "b99"], ())
+    assert doubted(listing, rows) == (PARTS[:1] if many else ())
+    assert doubted(listing, rows, awaited={"b98", "b99"}) == (), "all have come, or were cancelled"
+    gone = cancelled_by(listing, rows)
+    assert gone == (["b99"] if many else [*(each.id for each in to_come), "b99"])
+
+
+PARTS = (Missed(("civil",), "rdv/", "it is empty"), Missed(("papers",), "papers/", "it is empty"))
+
+
+def doubted(listing, rows, awaited=None, here=frozenset()):
+    """`awaited`: these bookings; by default all that are known."""
+    awaited = {each.id for each in rows} if awaited is None else awaited
+    suspected = suspected_of(listing, rows, here, WINDOW)
+    return tuple(part for part, bookings in suspected if not bookings.isdisjoint(awaited))
+
+
+def cancelled_by(listing, rows, here=frozenset()):
+    doubts = doubted(listing, rows, here=here)
+    found = compare(rows, listing, WINDOW, lambda: "code", {}, doubts, here)
+    return [change.booking for change in found.changes if isinstance(change, CancelBooking)]
+
+
+def of_many(**facts):
+    """Known bookings, and these as they are told now."""
+    numbers = range(1, DOUBTED_FROM + 1)
+    return [known(each) for each in numbers], tuple(booking(each, **facts) for each in numbers)
+
+
+@pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])
+def test_that_all_of_many_fit_no_filter_any_more_is_not_believed(facts):
+    rows, told = of_many(gone=True, **facts)
+    assert cancelled_by(Listing(told, complete=True, parts=PARTS), rows) == []
+    few = Listing(told[1:], complete=True, parts=PARTS)
+    assert cancelled_by(few, rows[1:]) == [each.id for each in rows[1:]]
+
+
+def test_what_is_cancelled_or_was_moved_is_so_in_a_part_that_is_not_believed_too():
+    rows, told = of_many(gone=True, unfit=True)
+    rows += [known(number) for number in (11, 12, 13, 14)]
+    moved = booking(21, reference="rdv/13", gone=True, lapsed=True), booking(22, reference="rdv/14")
+    listing = Listing((*told, booking(11, gone=True), moved[0]), (), True, 0, ("rdv/12",), moved[1:], parts=PARTS)
+    assert sorted(cancelled_by(listing, rows)) == ["b11", "b12", "b13", "b14"]
+
+
+def test_many_that_were_cancelled_or_moved_are_believed():
+    rows, told = of_many(gone=True)
+    assert len(cancelled_by(Listing(told, complete=True, parts=PARTS), rows)) == len(rows)
+    later = tuple(replace_id(each, f"c{each.id}") for each in of_many()[1])
+    assert len(cancelled_by(Listing((), complete=True, later=later, parts=PARTS), rows)) == len(rows)
+
+
+def replace_id(told, new):
+    return with_(told, id=new)
+
+
+def test_one_that_stands_proves_the_others_unless_it_came_after_them():
+    rows, told = of_many(gone=True, unfit=True)
+    older, newer = known(0), known(99)
+    assert cancelled_by(Listing((*told, booking(0)), complete=True, parts=PARTS), [older, *rows]) == [
+        each.id for each in rows
+    ]
+    assert cancelled_by(Listing((*told, booking(99)), complete=True, parts=PARTS), [*rows, newer]) == []
+
+
+def test_of_those_whose_visitors_are_here_a_status_that_is_left_proves_nothing():
+    rows, told = of_many(gone=True, lapsed=True)
+    listing = Listing(told, complete=True, parts=PARTS)
+    assert doubted(listing, rows, here=frozenset(each.id for each in rows)) == ()
+    assert doubted(listing, rows, here=frozenset({rows[0].id})) == (), "too few would be cancelled"
 
 
 def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():

@@ -1,5 +1,7 @@
 """A Publik and the queue in step, through whatever comes between."""
 
+from dataclasses import replace
+
 import pytest
 
 from hub.appointments.source import Hint
@@ -7,6 +9,7 @@ from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
 from tests.publik.faults import Fault
+from tests.publik.town import WORKFLOW
 from tests.queue.harness import DAY, HOUR, moment, only
 
 TODAY = "2026-11-24"
@@ -394,6 +397,53 @@ def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_off
     office.pass_over()
     office.eventually(lambda: office.worker.list_state.reason is None)
     assert office.worker.list_state.behind == ()
+
+
+@pytest.mark.parametrize("renamed", ["agenda", "status", "answer", "form"])
+def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office, publik, monkeypatch, renamed):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",), statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
+    office.pass_over()
+    assert len(office.expected()) == 7
+    publik.town.cancel(FORM, forms[0].id)
+    if renamed == "agenda":
+        for form in forms:
+            form.fields["agenda_rdv"] = "mairie-centrale"
+    elif renamed == "status":
+        monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
+    elif renamed == "answer":
+        for form in forms:
+            form.data["rendez_vous_response"] = form.data.pop("rdv_response")
+    else:
+        publik.town.forms[FORM].clear()
+        book(publik, "18:00")
+    taken = 1 if renamed == "form" else 0
+    # One whose request shows no booking any more is as good as lost.
+    stand = 7 if renamed == "form" else 6
+    for _ in range(2):
+        office.pass_over(all_of_it=True)
+        assert len(office.expected()) == stand + taken
+    office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
+    assert f"no known booking of form {FORM}" in office.worker.list_state.reason
+    office.restart()
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == stand + taken
+    if renamed != "form":
+        publik.town.cancel(FORM, forms[1].id)
+        office.pass_over()
+        assert len(office.expected()) == 5
+
+
+def test_a_name_that_is_changed_back_in_publik_is_as_if_nothing_had_been(new_office, publik):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 17)]
+    office.pass_over()
+    for agenda in ("mairie-centrale", "mairie"):
+        for form in forms:
+            form.fields["agenda_rdv"] = agenda
+        office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.reason is None)
+    assert (len(office.expected()), office.worker.list_state.doubted) == (6, ())
 
 
 def test_who_waits_already_is_not_cancelled_because_a_form_s_list_is_suddenly_empty(new_office, publik):

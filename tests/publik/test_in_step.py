@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hub.appointments.comparing import Window, compare, doubted_of, window_of
+from hub.appointments.comparing import Window, compare, suspected_of, window_of
 from hub.appointments.source import Hint, Listing, Missed
 from hub.publik.source import PublikSource
 from hub.queue.bookings import Known
@@ -98,13 +98,14 @@ class InStep(RuleBasedStateMachine):
     @rule()
     def list_all(self) -> None:
         window = self._window()
-        before, is_empty = self._known_starts(), all(each.draft for each in self.town.forms[FORM].values())
+        before = self._known_starts()
         listing = self.source.list_all(window.first_day, window.last_day)
         assert listing.complete
         self._take(listing)
         self.since_ms = listing.as_of_ms
         # That all of many are gone is not believed.
-        assert self._known_starts() == (before if is_empty and self.doubted else self._true_starts())
+        kept = {id_: start for id_, start in before.items() if self.doubted and self._is_lost(id_)}
+        assert self._known_starts() == kept | self._true_starts()
 
     @rule()
     def list_changed(self) -> None:
@@ -130,7 +131,7 @@ class InStep(RuleBasedStateMachine):
         codes = map(str, itertools.count())
         known = list(self.known.values())
         if listing.complete:
-            self.doubted = doubted_of(listing, known, frozenset(self._known_starts()), self._window())
+            self.doubted = tuple(part for part, _ in suspected_of(listing, known, frozenset(), self._window()))
         for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, self.doubted).changes):
             match change:
                 case Book():

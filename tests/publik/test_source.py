@@ -56,11 +56,12 @@ def test_an_empty_form_is_a_complete_listing(opened: Opened):
     source = opened()
     listing = source.list_all(*DAYS)
     assert (listing.bookings, listing.flaws, listing.complete) == ((), (), True)
-    (part,) = listing.empty
+    (part,) = listing.parts
+    assert "is empty" in part.why
     assert (part.services, part.has(f"{FORM}/1"), part.has(f"{FORM}-2/1")) == (("identity",), True, False)
     changed = source.list_changed(listing.as_of_ms)
     assert changed is not None
-    assert (changed.bookings, changed.empty) == ((), ()), "nothing new is no empty list"
+    assert (changed.bookings, changed.parts) == ((), ()), "nothing new is no empty list"
 
 
 def test_what_a_form_refused_once_had_to_say_is_in_the_next_listing(publik: TestPublik, opened: Opened):
@@ -154,7 +155,8 @@ def test_a_cancelled_request_is_told_gone_when_it_changes_and_left_out_of_a_full
         (booking_of(made), True, None)
     ]
     assert not changed.complete
-    assert source.list_all(*DAYS).bookings == ()
+    whole = source.list_all(*DAYS)
+    assert (whole.bookings, whole.cancelled) == ((), (f"{FORM}/{made.id}",))
 
 
 def test_a_draft_a_failed_call_and_a_waiting_list_make_no_booking(publik: TestPublik, opened: Opened):
