@@ -12,9 +12,10 @@ Not told is an absence that says nothing of the visitor: nobody could check in h
 appointment when it had passed, or was off, or lost its time, when it passed; or the visitor came that day for the
 booking that it was moved from.
 
-What stands as told last is not told again, so that a visit which starts after its check-in arrives once. What was sent
-can't be taken back: a source that was told of an absence is told of the arrival after it. A try that is known to have
-failed is taken back before the next one.
+What stands as told last is not told again, so that a visit which starts after its check-in arrives once; nor, of a
+visit whose end was told and that goes on, its arrival and its end once more. What was sent can't be taken back: a
+source that was told of an absence is told of the arrival after it. A try that is known to have failed is taken back
+before the next one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,10 +131,20 @@ def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], ab
         dropped += [each.id for each in untrue if isinstance(each, Standing)]
         of_ticket[:] = [each for each in of_ticket if each not in untrue]
         kind = kind_of(happened)
-        if kind is not None and not (of_ticket and of_ticket[-1].kind is kind):
+        if kind is not None and not _is_told(kind, [each.kind for each in of_ticket]):
             of_ticket.append(Report(happened, kind, _due_ms(happened, kind, absence_final_after_min)))
     new = [each for of_ticket in reports.values() for each in of_ticket if isinstance(each, Report)]
     return Plan(tuple(sorted(new, key=lambda each: each.happened.id)), tuple(dropped))
+
+
+def _is_told(kind: ReportKind, told: Sequence[ReportKind]) -> bool:
+    """Whether it stands as told last, or the end of the visit does: who was served had arrived, and is served once. An
+    absence that was told since makes it another visit for the source.
+    """
+    if told and told[-1] is kind:
+        return True
+    ends = [each for each in told if each in (ReportKind.SERVED, ReportKind.ABSENT)]
+    return kind in (ReportKind.ARRIVED, ReportKind.SERVED) and ends[-1:] == [ReportKind.SERVED]
 
 
 def kind_of(happened: Happened) -> ReportKind | None:

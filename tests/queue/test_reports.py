@@ -16,14 +16,17 @@ from hub.queue.requests import (
     MarkAbsent,
     Move,
     Origin,
+    Park,
     Pick,
     PlanReports,
     Readmit,
     Reopen,
+    Resume,
     RetryReport,
     Source,
     Start,
     StartAbsent,
+    Transfer,
 )
 from hub.queue.states import State
 from tests.queue.harness import DAY, HOUR, MINUTE, moment, refused
@@ -242,6 +245,50 @@ def test_a_finish_that_was_told_is_not_told_again_after_it_was_undone(queue, her
     queue.ask(Reopen, desk="desk-1", ticket=here)
     queue.ask(Finish, desk="desk-1", shown=here)
     assert told(queue) == [("arrived", "done"), ("served", "done")]
+
+
+@pytest.mark.parametrize("way", ["park", "transfer", "absent"])
+def test_a_visit_that_goes_on_after_its_end_was_told_is_not_told_anew(queue, here, way):
+    queue.open("desk-2")
+    queue.called()
+    queue.ask(Start, desk="desk-1", shown=here)
+    queue.ask(Finish, desk="desk-1", shown=here)
+    sent(queue)
+    queue.ask(Reopen, desk="desk-1", ticket=here)
+    if way == "park":
+        queue.ask(Park, desk="desk-1", shown=here)
+        queue.ask(Resume, desk="desk-1", ticket=here)
+        queue.ask(Start, desk="desk-1", shown=here)
+        queue.ask(Finish, desk="desk-1", shown=here)
+    elif way == "transfer":
+        queue.ask(Transfer, desk="desk-1", ticket=here, service="papers", confirmed=True)
+        queue.called()
+        queue.ask(Start, desk="desk-1", shown=here)
+        queue.ask(Finish, desk="desk-1", shown=here)
+    else:
+        queue.ask(Park, desk="desk-1", shown=here)
+        queue.ask(Resume, desk="desk-1", ticket=here)
+        queue.ask(MarkAbsent, desk="desk-1", shown=here)
+        queue.ask(Readmit, desk="desk-1", ticket=here)
+    kinds = [kind for kind, state in told(queue) if state != "dropped"]
+    assert kinds == ["arrived", "served"]
+    assert queue.state(here) is (State.WAITING if way == "absent" else State.SERVED)
+
+
+def test_who_was_told_absent_after_the_end_of_a_visit_and_is_served_after_all_is_told_so(queue, here):
+    queue.called()
+    queue.ask(Finish, desk="desk-1", shown=here)
+    queue.ask(Reopen, desk="desk-1", ticket=here)
+    queue.ask(Finish, desk="desk-1", shown=here)
+    sent(queue)
+    queue.ask(Reopen, desk="desk-1", ticket=here)
+    queue.ask(Park, desk="desk-1", shown=here)
+    queue.ask(Resume, desk="desk-1", ticket=here)
+    queue.ask(MarkAbsent, desk="desk-1", shown=here)
+    sent(queue)
+    queue.ask(StartAbsent, desk="desk-1", ticket=here)
+    queue.ask(Finish, desk="desk-1", shown=here)
+    assert [kind for kind, _ in told(queue)] == ["arrived", "served", "absent", "arrived", "served"]
 
 
 def test_a_visit_at_a_service_without_check_in_arrives_when_it_starts(queue):
