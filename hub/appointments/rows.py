@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Executable, bindparam, func, literal_column, select
+from sqlalchemy import Executable, bindparam, case, func, literal_column, select
 
 from hub.appointments.source import Listing, ReportKind
 from hub.database.statements import Connection, one_of
@@ -80,8 +80,18 @@ class Due(Struct, frozen=True):
     status_before: str | None
 
 
+# Another request may have the booking by now, or the form another name: what the one before was in says nothing of it.
+_reference: Any = func.coalesce(_booking.c.reference, _report.c.reference)
+_DUE_COLUMNS: dict[str, Any] = {
+    **{name: _report.c[name] for name in Due.__struct_fields__},
+    "reference": _reference,
+    "status_before": case((_reference == _report.c.reference, _report.c.status_before)),
+}
 _DUE: Executable = (
-    select(*(_report.c[name] for name in Due.__struct_fields__))
+    select(*_DUE_COLUMNS.values())
+    .select_from(
+        _report.outerjoin(_booking, (_booking.c.site == _report.c.site) & (_booking.c.id == _report.c.booking))
+    )
     .where(_report.c.site == _SITE, _TO_SEND, _report.c.due_ms <= bindparam("now_ms"), ~_OPEN_BEFORE)
     # What was never tried goes first: a step that its source refuses for now must not hold up all the others.
     .order_by(_report.c.attempts, _report.c.due_ms, _report.c.id)

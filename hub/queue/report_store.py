@@ -107,10 +107,21 @@ DROP_ABSENCE: Executable = (
     )
     .values(state="dropped")
 )
+_reference_by_now: Any = (
+    select(booking.c.reference)
+    .where(booking.c.site == report.c.site, booking.c.id == report.c.booking)
+    .correlate(report)
+    .scalar_subquery()
+)
+# With the request it is told to: of that one is the status before.
 BEGIN_REPORT: Executable = (
     update(report)
     .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
-    .values(state="trying", status_before=bindparam("to_status_before"))
+    .values(
+        state="trying",
+        status_before=bindparam("to_status_before"),
+        reference=func.coalesce(_reference_by_now, report.c.reference),
+    )
 )
 END_REPORT: Executable = (
     update(report)

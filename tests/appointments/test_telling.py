@@ -15,7 +15,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode
-from tests.appointments.office import FORM, Office, a_town, publik_source
+from tests.appointments.office import FORM, Office, a_town, publik_source, with_forms
 from tests.publik.faults import Fault
 from tests.queue.harness import HOUR, MINUTE
 
@@ -174,6 +174,26 @@ def test_a_pass_asks_nothing_of_bookings_that_lapsed_and_whose_visitors_are_here
     publik.town.set_status(FORM, away.form.id, "3")
     choosy.pass_over()
     assert (choosy.changes() - before, away.ticket.state) == (1, State.CANCELLED)
+
+
+def test_what_a_form_is_to_be_told_goes_to_the_name_that_it_has_by_then(quick, shared_engine, clock, publik):
+    site = a_town(publik.address)
+    sites = [with_forms(site, form="rdv-civil"), site]
+    office = Office(shared_engine, site, clock, lambda: publik_source(sites.pop(), clock)).start()
+    try:
+        office.eventually(lambda: office.passes() == 1)
+        visit = Visit(office, publik)
+        publik.faults.append(Fault("drop", match="/api/forms/", times=None))
+        visit.check_in()
+        office.eventually(lambda: visit.reports() == [("arrived", "waiting")])
+        with publik.town.lock:
+            publik.town.forms["rdv-civil"] = publik.town.forms.pop(FORM)
+        publik.faults.clear()
+        office.restart()
+        office.clock.turn(HOUR)
+        visit.wait_told("arrive")
+    finally:
+        office.close()
 
 
 def test_what_happened_while_publik_was_away_is_told_in_its_order_once_it_is_back(office, publik, visit):

@@ -21,6 +21,7 @@ from hub.queue.requests import (
     Cancel,
     CheckIn,
     EndReport,
+    Move,
     PlanReports,
     TakeBookings,
 )
@@ -328,6 +329,25 @@ def test_reports_of_one_booking_come_in_their_order_and_a_failed_one_holds_them_
     assert due().id == first.id
     queue.job(EndReport, report=first.id, error="no such step")
     assert due() is None
+
+
+def test_a_report_goes_to_the_request_that_has_the_booking_by_now(queue):
+    def due():
+        found = next_due(queue.connection, queue.site.name, queue.now_ms)
+        queue.connection.rollback()
+        return found
+
+    ticket = queue.book(queue.now_ms)
+    booked = queue.ticket(ticket).booking
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.job(PlanReports)
+    assert due().reference == f"form/{booked}"
+    queue.job(Move, booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/7")
+    assert due().reference == "form/7"
+    queue.job(BeginReport, report=due().id, status_before="1")
+    assert (due().state, due().status_before) == ("trying", "1")
+    queue.job(Move, booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/8")
+    assert (due().reference, due().status_before) == ("form/8", None), "the status of another request says nothing"
 
 
 def test_what_is_known_of_a_listing_is_read_by_id_and_by_request(queue):
