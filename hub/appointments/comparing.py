@@ -79,7 +79,7 @@ def suspected_of(
     them. What came later proves nothing: a form that was made anew lists that.
     """
     told = {booking.id for booking in listing.bookings if not booking.gone}
-    to_come = [each for each in known if not each.gone and window.lists(each.day)]
+    to_come = [each for each in known if _may_be_told(each, window)]
     unproved = _unproved(to_come, listing, here)
 
     def suspected_in(part: Missed) -> frozenset[str]:
@@ -110,8 +110,9 @@ def compare(
     a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
     """
     by_id = {each.id: each for each in known}
-    live = {each.reference for each in by_id.values() if not each.gone}
-    flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in live]
+    told = {each.id for each in (*listing.bookings, *listing.later)}
+    unseen = {each.reference for each in by_id.values() if each.id not in told and _may_be_told(each, window)}
+    flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in unseen]
     changes = _found(by_id, listing, window, new_code, names, flaws)
     # Of one that lapsed and whose visitor is here it would change nothing.
     kept = here | (_unproved_in(doubted, by_id.values(), listing, here) if doubted else frozenset())
@@ -303,11 +304,16 @@ def _dropped(
     return dropped
 
 
+def _may_be_told(known: Known, window: Window) -> bool:
+    """Whether a complete listing tells it while it stands."""
+    return not known.gone and window.lists(known.day)
+
+
 def _vanished(
     known: Iterable[Known], told: Mapping[str, Booking], spared: Iterable[str], window: Window
 ) -> Iterator[str]:
     """Those of the listed days that a complete listing lacks."""
     left_alone = frozenset(spared)
     for each in known:
-        if window.lists(each.day) and not each.gone and each.id not in told and each.reference not in left_alone:
+        if _may_be_told(each, window) and each.id not in told and each.reference not in left_alone:
             yield each.id

@@ -48,7 +48,7 @@ class Flaw:
     """A booking that can't be shown: which, and why. Names nobody.
 
     `reference`: its request, where that much is known: what was told of it before is not taken to be gone. `if_known`:
-    it may never have had a booking, so that this is a flaw only where one is known.
+    it may never have had a booking, or no other one, so that this is a flaw only where one is known that is not told.
     """
 
     about: str

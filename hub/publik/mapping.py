@@ -79,7 +79,7 @@ def _place(found: Booking | Flaw) -> int:
 
 
 def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple[Flaw, ...]:
-    """Of a request in a list that is no appointment: a flaw where it does not show whether it has a booking.
+    """Of a request, flaws where it does not show whether it has a booking, or another one beside those it shows.
 
     w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
     that is known is not gone for that.
@@ -89,9 +89,9 @@ def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple
         return ()
     if status_of(entry)[0] is None:
         return (Flaw(f"request {reference}", "it shows no status", reference, if_known=True),)
-    if any(isinstance(value_at(entry, _table_of(each.booking)), dict) for each in maps):
-        return ()
-    return (Flaw(f"request {reference}", f"it shows no {_table_of(maps[0].booking)}", reference, if_known=True),)
+    tables = dict.fromkeys(_table_of(each.booking) for each in maps if not is_cancelled(each, entry))
+    hidden = (table for table in tables if not isinstance(value_at(entry, table), dict))
+    return tuple(Flaw(f"request {reference}", f"it shows no {table}", reference, if_known=True) for table in hidden)
 
 
 def _table_of(path: str) -> str:

@@ -85,7 +85,9 @@ class PublikSource:
                 continue
             try:
                 entry = self._wcs.request(form, id_)
-                gathered.add(reference, read_entry(self._forms[form], entry, self._zone))
+                found = read_entry(self._forms[form], entry, self._zone)
+                # Where it shows none at all, nothing is concluded anyway.
+                gathered.add(reference, (*found, *unseen_bookings(self._forms[form], entry)) if found else ())
             except Fault as fault:
                 if fault.kind is not FaultKind.UNKNOWN:
                     raise for_source(fault) from fault
@@ -185,7 +187,7 @@ class _Gathered:
         self.linked = self.linked and page.linked
         self.as_of_ms = page.as_of_ms if self.as_of_ms is None else min(page.as_of_ms, self.as_of_ms)
         for entry in page.entries:
-            found = read_entry(maps, entry, zone) or unseen_bookings(maps, entry)
+            found = (*read_entry(maps, entry, zone), *unseen_bookings(maps, entry))
             if reference := reference_of(maps, entry):
                 self.add(reference, found)
             else:

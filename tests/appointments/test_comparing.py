@@ -195,6 +195,15 @@ def test_a_booking_with_a_flaw_is_not_taken_to_be_gone():
     assert seen.flaws == (flaw,)
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_may_hide_another_booking_of_a_request_is_a_flaw_where_one_is_known_that_is_not_told(complete):
+    flaw = Flaw("request 1", "it shows no workflow.data", "rdv/1", if_known=True)
+    other, yesterday = known(2, reference="rdv/1"), known(3, reference="rdv/1", start_ms=NOW - DAY)
+    for rows, flaws in (([known(1), other], (flaw,)), ([known(1)], ()), ([known(1), yesterday], ())):
+        seen = found(rows, booking(1), complete=complete, flaws=[flaw])
+        assert (seen.changes, seen.flaws) == ((), flaws)
+
+
 def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
     old, new = known(1), booking(2, reference="rdv/1", start_ms=NOW + 3 * HOUR)
     cancel, book = changes([old], new)

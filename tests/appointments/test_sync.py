@@ -8,6 +8,7 @@ from hub.appointments.source import Hint
 from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode
 from hub.queue.states import State
 from tests.appointments.office import FORM
+from tests.publik import wcs_side
 from tests.publik.faults import Fault
 from tests.publik.town import WORKFLOW
 from tests.queue.harness import DAY, HOUR, moment, only
@@ -226,6 +227,31 @@ def test_an_agenda_s_field_that_is_renamed_cancels_nobody(new_office, publik):
     first, second = office.tickets()
     assert (first.state, first.booking_note, second.state) == (State.WAITING, None, State.EXPECTED)
     office.eventually(lambda: office.worker.list_state.flaws == 2)
+
+
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_of_two_bookings_of_a_request_one_that_is_hidden_is_not_gone(new_office, publik, monkeypatch, looked_up):
+    office = new_office({"booking": "workflow.fields.second_id", "code": ""})
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        shown.get("workflow", {})["fields"] = {"second_id": form.fields.get("second_id")}
+        return shown
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+    alone, both = book(publik), book(publik, "12:00")
+    both.fields["second_id"] = "7001"
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == 3
+    publik.town.switches.anonymised = True
+    if looked_up:
+        office.worker.hint(Hint(f"{FORM}/{both.id}"))
+        office.eventually(lambda: office.worker.list_state.flaws == 1)
+    else:
+        office.pass_over(all_of_it=True)
+        office.eventually(lambda: office.worker.list_state.flaws == 2)
+    assert {each.booking for each in office.expected()} == {booking_of(alone), booking_of(both), "7001"}
 
 
 def test_a_request_with_two_bookings_has_two_tickets_of_which_one_may_be_moved(new_office, publik):

@@ -356,6 +356,23 @@ def test_a_list_that_does_not_show_whether_a_request_has_a_booking_does_not_say_
     assert (f"{FORM}/2" in silent) == (lacks == "workflow"), "a cancelled status is enough to be gone"
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_of_two_bookings_the_one_that_is_hidden_is_a_flaw_beside_the_one_that_is_shown(
+    publik: TestPublik, opened: Opened, cancelled: bool
+):
+    request = publik.town.book(FORM, "2026-11-25 10:00")
+    if cancelled:
+        publik.town.set_status(FORM, request.id, "4")
+    publik.town.switches.anonymised = True
+    copied = form(booking="workflow.fields.rdv_id")
+    hidden = form(service="housing", cancelled_statuses=("Absent",))
+    source = opened(forms=(copied, hidden))
+    for listing in (source.list_all(*DAYS), source.look_up([Hint(f"{FORM}/{request.id}")])):
+        assert ids(listing) == {booking_of(request)}
+        whys = [flaw.why for flaw in listing.flaws if flaw.if_known and flaw.reference == f"{FORM}/{request.id}"]
+        assert whys == ([] if cancelled else ["it shows no workflow.data"])
+
+
 def test_a_fault_in_the_midst_of_a_list_is_no_listing(publik: TestPublik, opened: Opened):
     for _ in range(600):
         publik.town.book(FORM, "2026-11-25 10:00")
