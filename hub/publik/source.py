@@ -202,7 +202,9 @@ class _Gathered:
         bookings = tuple(each for each in found if isinstance(each, Booking))
         flaws = (*(each for each in found if isinstance(each, Flaw)), *self.flaws)
         cancelled = tuple(each.reference for each in found if isinstance(each, Cancelled))
-        return Listing(bookings, flaws, complete and self.linked, self.as_of_ms or 0, cancelled)
+        # A flaw without a request may be that of any booking which lacks.
+        proves = complete and self.linked and not self.flaws
+        return Listing(bookings, flaws, proves, self.as_of_ms or 0, cancelled)
 
 
 def open_client(

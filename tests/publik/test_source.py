@@ -373,6 +373,21 @@ def test_of_two_bookings_the_one_that_is_hidden_is_a_flaw_beside_the_one_that_is
         assert whys == ([] if cancelled else ["it shows no workflow.data"])
 
 
+def test_a_list_with_a_request_that_has_no_id_proves_nothing(publik: TestPublik, opened: Opened, monkeypatch):
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        return {key: value for key, value in shown.items() if form.id != 2 or key not in {"id", "internal_id"}}
+
+    for _ in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    monkeypatch.setattr(wcs_side, "_export", export)
+    listing = opened().list_all(*DAYS)
+    assert (ids(listing), listing.complete, listing.as_of_ms) == ({"1001", "1003"}, False, None)
+    assert {flaw.about for flaw in listing.flaws} == {f"a request of form {FORM}"}
+
+
 def test_a_fault_in_the_midst_of_a_list_is_no_listing(publik: TestPublik, opened: Opened):
     for _ in range(600):
         publik.town.book(FORM, "2026-11-25 10:00")
