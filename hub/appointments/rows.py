@@ -66,6 +66,21 @@ _OPEN_BEFORE: Any = (
     )
     .exists()
 )
+_other = _booking.alias("other")
+_doubt = _report.alias("doubt")
+# Whether a try of it was done says the request's status, which a report of its other booking would move.
+_IN_DOUBT_BESIDE: Any = (
+    select(literal_column("1"))
+    .select_from(_other.join(_doubt, (_doubt.c.site == _other.c.site) & (_doubt.c.booking == _other.c.id)))
+    .where(
+        _other.c.site == _booking.c.site,
+        _other.c.reference == _booking.c.reference,
+        _other.c.id != _booking.c.id,
+        literal_column("doubt.state = 'trying'"),
+    )
+    .correlate(_booking)
+    .exists()
+)
 
 
 class Due(Struct, frozen=True):
@@ -92,7 +107,10 @@ _DUE: Executable = (
     .select_from(
         _report.outerjoin(_booking, (_booking.c.site == _report.c.site) & (_booking.c.id == _report.c.booking))
     )
-    .where(_report.c.site == _SITE, _TO_SEND, _report.c.due_ms <= bindparam("now_ms"), ~_OPEN_BEFORE)
+    .where(
+        *(_report.c.site == _SITE, _TO_SEND, _report.c.due_ms <= bindparam("now_ms"), ~_OPEN_BEFORE),
+        literal_column("report.state = 'trying'") | ~_IN_DOUBT_BESIDE,
+    )
     # What was never tried goes first: a step that its source refuses for now must not hold up all the others.
     .order_by(_report.c.attempts, _report.c.due_ms, _report.c.id)
     .limit(1)
@@ -164,7 +182,7 @@ def has_to_come(connection: Connection, site: str, day: str) -> bool:
 
 
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:
-    """The first report that is due and before which nothing of its booking is open."""
+    """The first report that is due, with nothing of its booking open before it and nothing of its request in doubt."""
     for row in connection.rows(_DUE, {"site": site, "now_ms": now_ms}):
         values = dict(zip(Due.__struct_fields__, row, strict=True))
         return Due(**{**values, "kind": ReportKind(values["kind"]), "state": ReportState(values["state"])})

@@ -331,6 +331,29 @@ def test_reports_of_one_booking_come_in_their_order_and_a_failed_one_holds_them_
     assert due() is None
 
 
+def test_while_one_report_of_a_request_is_in_doubt_no_other_booking_of_it_is_told(queue):
+    def due():
+        found = next_due(queue.connection, queue.site.name, queue.now_ms)
+        queue.connection.rollback()
+        return found and found.booking
+
+    first, second, alone = (queue.ticket(queue.book(queue.now_ms)) for _ in range(3))
+    for each in (first, second):
+        queue.job(Move, booking=each.booking, appointment_ms=each.appointment_ms, reference="form/7")
+    for each in (first, second, alone):
+        queue.ask(CheckIn, desk="", ticket=each.id)
+    queue.job(PlanReports)
+    queue.job(BeginReport, report=1, status_before="1")
+    queue.job(EndReport, report=1, error="no whole answer in time", again_ms=queue.now_ms + HOUR)
+    assert due() == alone.booking, "the status is of both, and would say that it was done"
+    queue.job(EndReport, report=3)
+    assert due() is None
+    queue.turn(HOUR)
+    assert due() == first.booking
+    queue.job(EndReport, report=1)
+    assert due() == second.booking
+
+
 def test_a_report_goes_to_the_request_that_has_the_booking_by_now(queue):
     def due():
         found = next_due(queue.connection, queue.site.name, queue.now_ms)
