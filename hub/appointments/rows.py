@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Executable, bindparam, case, func, literal_column, select
+from sqlalchemy import Executable, bindparam, case, false, func, literal_column, select
 
 from hub.appointments.source import Listing, ReportKind
 from hub.database.statements import Connection, one_of
@@ -83,8 +83,26 @@ _IN_DOUBT_BESIDE: Any = (
 )
 
 
+# What its request's cancellation would end too: what only an agent cancelled is not gone yet.
+_STANDS_BESIDE: Any = (
+    select(literal_column("1"))
+    .select_from(_other.join(_ticket, (_ticket.c.site == _other.c.site) & (_ticket.c.id == _other.c.ticket)))
+    .where(
+        _other.c.site == _booking.c.site,
+        _other.c.reference == _booking.c.reference,
+        _other.c.id != _booking.c.id,
+        ~_other.c.gone,
+        literal_column("ticket.state <> 'cancelled'"),
+    )
+    .correlate(_booking)
+    .exists()
+)
+
+
 class Due(Struct, frozen=True):
-    """A report to be sent. `state`: waiting or trying."""
+    """A report to be sent. `state`: waiting or trying. `ends_another`: to tell it would cancel another booking of its
+    request, which stands.
+    """
 
     id: int
     booking: str
@@ -93,14 +111,16 @@ class Due(Struct, frozen=True):
     state: ReportState
     attempts: int
     status_before: str | None
+    ends_another: bool = False
 
 
 # Another request may have the booking by now, or the form another name: what the one before was in says nothing of it.
 _reference: Any = func.coalesce(_booking.c.reference, _report.c.reference)
 _DUE_COLUMNS: dict[str, Any] = {
-    **{name: _report.c[name] for name in Due.__struct_fields__},
+    **{name: _report.c[name] for name in Due.__struct_fields__ if name in _report.c},
     "reference": _reference,
     "status_before": case((_reference == _report.c.reference, _report.c.status_before)),
+    "ends_another": case((literal_column("report.kind = 'cancelled'"), _STANDS_BESIDE), else_=false()),
 }
 _DUE: Executable = (
     select(*_DUE_COLUMNS.values())
@@ -184,8 +204,9 @@ def has_to_come(connection: Connection, site: str, day: str) -> bool:
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:
     """The first report that is due, with nothing of its booking open before it and nothing of its request in doubt."""
     for row in connection.rows(_DUE, {"site": site, "now_ms": now_ms}):
-        values = dict(zip(Due.__struct_fields__, row, strict=True))
-        return Due(**{**values, "kind": ReportKind(values["kind"]), "state": ReportState(values["state"])})
+        values = dict(zip(_DUE_COLUMNS, row, strict=True))
+        typed = {"kind": ReportKind, "state": ReportState, "ends_another": bool}
+        return Due(**{**values, **{name: kind(values[name]) for name, kind in typed.items()}})
     return None
 
 

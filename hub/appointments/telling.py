@@ -12,7 +12,7 @@ import structlog
 from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
-from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.appointments.source import BookingGone, ReportKind, Source, SourceAway, SourceRefuses
 from hub.queue.reports import ReportState
 from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
@@ -38,12 +38,15 @@ class Teller:
         self._ask = ask
         self._now_ms = now_ms
         self._chance = chance
+        self._not_wanted = set[ReportKind]()
 
     def send(self, due: Due) -> None:
         """Raises SourceAway and SourceRefuses once it is noted: that it comes again, or that it failed for good."""
+        if self._is_kept_back(due):
+            self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
+            return
         try:
-            if self._source.tells(due.kind):
-                self._tell(due)
+            self._tell(due)
         except BookingGone:
             self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
             return
@@ -56,6 +59,18 @@ class Teller:
             self._ask(EndReport(origin=_JOB, report=due.id, error=written(no.refusal)))
             raise
         self._ask(EndReport(origin=_JOB, report=due.id))
+
+    def _is_kept_back(self, due: Due) -> bool:
+        """Whether it is not told at all: as the source does not want to know, or since it would say too much."""
+        if not self._source.tells(due.kind):
+            if due.kind not in self._not_wanted:
+                log.info("report.not_wanted", kind=due.kind.value)
+            self._not_wanted.add(due.kind)
+            return True
+        if due.ends_another:
+            facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
+            log.warning("report.not_told", **facts, reason="another booking of its request stands")
+        return due.ends_another
 
     def _tell(self, due: Due) -> None:
         uncertain = due.state is ReportState.TRYING

@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from hub.queue.requests import (
     Cancel,
@@ -17,7 +18,7 @@ from hub.queue.states import State
 from protocol.messages import DeskMode
 from tests.appointments.office import FORM, Office, a_town, publik_source, with_forms
 from tests.publik.faults import Fault
-from tests.queue.harness import HOUR, MINUTE
+from tests.queue.harness import HOUR, MINUTE, only
 
 TODAY = "2026-11-24"
 TRIGGER = "/jump/trigger/"
@@ -174,6 +175,27 @@ def test_a_pass_asks_nothing_of_bookings_that_lapsed_and_whose_visitors_are_here
     publik.town.set_status(FORM, away.form.id, "3")
     choosy.pass_over()
     assert (choosy.changes() - before, away.ticket.state) == (1, State.CANCELLED)
+
+
+def test_who_cancels_one_of_two_bookings_at_the_desk_keeps_the_other(new_office, publik):
+    office = new_office(
+        {"booking": "workflow.data.retrait_response.booking_id", "start": "fields.retrait_raw", "code": ""}
+    )
+    form = publik.town.book(FORM, f"{TODAY} 11:00")
+    form.data["retrait_response"], form.fields["retrait_raw"] = {"err": 0, "booking_id": 7001}, f"{TODAY} 12:00"
+    office.pass_over()
+    first = str(form.data["rdv_response"]["booking_id"])
+    tickets = {each.booking: each.id for each in office.tickets()}
+    with capture_logs() as lines:
+        office.ask(Cancel, desk="desk-1", ticket=tickets["7001"])
+        office.eventually(lambda: reports_of(office, "7001") == [("cancelled", "dropped")])
+    (line,) = (each for each in lines if each["event"] == "report.not_told")
+    assert (line["kind"], line["reference"]) == ("cancelled", f"{FORM}/{form.id}")
+    office.pass_over()
+    assert (form.status, only(office.expected()).booking) == ("1", first)
+    office.ask(Cancel, desk="desk-1", ticket=tickets[first])
+    office.eventually(lambda: reports_of(office, first) == [("cancelled", "done")])
+    assert form.status == "5", "with the last one the request is cancelled"
 
 
 def test_what_a_form_is_to_be_told_goes_to_the_name_that_it_has_by_then(quick, shared_engine, clock, publik):

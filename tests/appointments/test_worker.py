@@ -268,13 +268,16 @@ def test_it_does_not_wait_for_a_source_that_never_answers(office, source, monkey
 # --- what it looks at ---------------------------------------------------------------------------------------------
 
 
-def test_what_the_source_does_not_want_to_know_is_ended_without_a_word(office, source):
+def test_what_the_source_does_not_want_to_know_is_dropped_and_said_once(office, source):
     office.start()
     office.eventually(lambda: len(office.expected()) == 3)
-    first, second, _ = office.expected()
-    office.ask(Cancel, desk="desk-1", ticket=first.id)
-    office.ask(CheckIn, desk="", ticket=second.id)
-    office.eventually(lambda: [state for _, _, state in office.reports()] == ["done", "done"])
+    first, second, third = office.expected()
+    with capture_logs() as lines:
+        for each in (first, third):
+            office.ask(Cancel, desk="desk-1", ticket=each.id)
+        office.ask(CheckIn, desk="", ticket=second.id)
+        office.eventually(lambda: [state for _, _, state in office.reports()] == ["dropped", "dropped", "done"])
+    assert [each["kind"] for each in lines if each["event"] == "report.not_wanted"] == ["cancelled"]
     assert [kind for _, _, kind in source.told] == [ReportKind.ARRIVED]
 
 
