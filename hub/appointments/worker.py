@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -85,7 +86,7 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="appointments", daemon=True)
         self._connection: Connection | None = None
         self._as_of_ms: int | None = None
-        self._late_from_ms = 0
+        self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
         self._state = ListState(source=source.title)
         metrics.watch_bookings(self._age_s)
@@ -114,6 +115,8 @@ class Worker:
         with self._lock:
             self._pace.ask(all_of_it=all_of_it)
         self._wake.set()
+        # While a pass lasts, nobody else says that the list has become late.
+        self._tell_pages()
 
     def hint(self, hint: Hint | None) -> None:
         """The source says that something changed; None where it does not say with which request."""
@@ -122,12 +125,17 @@ class Worker:
         self._wake.set()
 
     def listen(self, changed: Callable[[], None]) -> None:
-        """`changed` is called after each round, on the worker's thread, and must not block: the list may be another."""
+        """`changed` is called after each round and as a pass is asked for, on either's thread, and must not block: the
+        list may be another.
+        """
         self._changed = changed
 
     @property
     def list_state(self) -> ListState:
-        return self._state
+        """As of this moment: a list gets late by the clock alone, while a pass lasts too."""
+        state = self._state
+        never = state.as_of_ms is None and state.reason is not None
+        return replace(state, late=never or self._now_ms() > self._late_from_ms)
 
     # --- the worker's thread --------------------------------------------------------------------------------------
 
@@ -253,7 +261,6 @@ class Worker:
         self._state = ListState(
             source=self._source.title,
             as_of_ms=self._as_of_ms,
-            late=self._now_ms() > self._late_from_ms or (self._as_of_ms is None and self._reason is not None),
             reason=self._reason,
             behind=self._titles(self._sync.missed),
             doubted=self._titles([each for each in self._sync.missed if each in self._sync.doubted]),
@@ -261,6 +268,9 @@ class Worker:
             failed=failed,
         )
         self._metrics.bookings(flaws=self._state.flaws, failed=failed)
+        self._tell_pages()
+
+    def _tell_pages(self) -> None:
         with suppress(Exception):  # a page that is gone meanwhile
             self._changed()
 

@@ -46,7 +46,7 @@ _DESCRIPTION = (
 def create_web(parts: WebParts) -> FastAPI:
     """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread.
 
-    `app.state.list_changed()`: whenever the state of the list of bookings may be another, from one thread.
+    `app.state.list_changed()`: whenever the state of the list of bookings may be another, from any thread.
     """
     parts = replace(parts, reads=of_one_moment(parts.reads))
     view = DeskView(parts.site, parts.reached.path)

@@ -265,6 +265,23 @@ def test_it_does_not_wait_for_a_source_that_never_answers(office, source, monkey
     assert not office.worker._thread.is_alive()
 
 
+def test_a_list_gets_late_while_a_pass_over_it_lasts_and_pages_are_told(office, source):
+    go_on, listed = threading.Event(), source.list_all
+    office.start()
+    office.eventually(lambda: office.worker.list_state.as_of_ms is not None)
+    source.list_all = lambda *days: listed(*days) if go_on.wait(20) else None
+    office.worker.ask_pass()
+    office.eventually(lambda: not office.worker._pace.changed)
+    assert not office.worker.list_state.late
+    seen = office.seen
+    office.clock.turn(HOUR)
+    assert office.worker.list_state.late
+    office.worker.ask_pass()
+    assert office.seen > seen
+    go_on.set()
+    office.eventually(lambda: not office.worker.list_state.late)
+
+
 # --- what it looks at ---------------------------------------------------------------------------------------------
 
 
