@@ -183,7 +183,7 @@ def _of_told(
             flaws.append(Flaw(booking.id, why, booking.reference))
             continue
         if _is_moved_to(booking, known.get(booking.id)):
-            # What a move leaves behind goes just before what it leads to, so that both stand in one slice.
+            # What a move leaves behind goes just before what it leads to: in one slice, or in two in a row.
             for old in dropped.pop(booking.reference, ()):
                 yield CancelBooking(origin=SYNC, booking=old, moved=True)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
