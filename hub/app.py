@@ -35,7 +35,7 @@ from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
-from hub.database.faults import SiteTaken
+from hub.database.faults import SiteTaken, faults_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import upgrade
 from hub.database.statements import open_reading_connection
@@ -66,6 +66,8 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 LOCK_CHECK_S = 1.0
+# Far more than a batch takes on a slow disk, and less than one waits for another program before it is given up.
+SLOW_S = 2.0
 # More than a clock that is set right now and then ever differs.
 AHEAD_MS = 60_000
 
@@ -162,6 +164,11 @@ class Hub:
 
     def start(self) -> None:
         """Raises a DatabaseFault: the site is taken, the database is newer, locked, not there …"""
+        with faults_of(self.engine):
+            self._start()
+        log.info("hub.started", site=self.site.name, version=self.version)
+
+    def _start(self) -> None:
         require_folder(self.engine)
         # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
         self._lock = hold_site(self.engine, self.site.name)
@@ -181,7 +188,6 @@ class Hub:
         self.appointments.start()
         self.entrance.start()
         self._guard.start()
-        log.info("hub.started", site=self.site.name, version=self.version)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -225,7 +231,8 @@ class Hub:
                 connection.exec_driver_sql("select 1")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return str(failure_of(error, self.engine))
-        return None
+        at_work_s = self.writer.at_work_s
+        return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"
 
     def _keep_lock(self) -> None:
         """A site that another hub took over meanwhile is left to it."""

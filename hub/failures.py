@@ -1,15 +1,12 @@
 """What went wrong where anything may: the database, or the hub itself by an error that nobody foresaw."""
 
-import sqlite3
 import traceback
 from pathlib import Path
 from typing import TypeAlias
 
-import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
-from hub.database.faults import DatabaseFault, fault_of, place_of
+from hub.database.faults import ERRORS, DatabaseFault, fault_of, place_of
 
 
 class HubFault(Exception):
@@ -25,7 +22,7 @@ Failure: TypeAlias = DatabaseFault | HubFault
 
 
 def failure_of(error: BaseException, engine: Engine) -> Failure:
-    """Of the database where it or its driver raised the error."""
-    if isinstance(error, DatabaseFault | DBAPIError | sqlite3.Error | psycopg.Error):
+    """Of the database where it, its driver or its pool raised the error."""
+    if isinstance(error, (DatabaseFault, *ERRORS)):
         return fault_of(error, place_of(engine.url))
     return error if isinstance(error, HubFault) else HubFault(error)

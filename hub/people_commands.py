@@ -149,7 +149,7 @@ def _without_log() -> Iterator[None]:
 
 
 def list_admins(asked: Asked) -> Iterator[str]:
-    with asked.engine.connect() as connection:
+    with _reading(asked.engine) as connection:
         found = read_accounts(connection, asked.site.name)
     yield from _table(
         ("account", "name", "roles", "since", "ended"),
@@ -170,7 +170,7 @@ def end_admin(asked: Asked) -> Iterator[str]:
 
 
 def _why_nothing_ended(asked: Asked, account: str) -> str:
-    with asked.engine.connect() as connection:
+    with _reading(asked.engine) as connection:
         found = read_accounts(connection, asked.site.name)
     ended_ms = next((each.ended_ms for each in found if each.account == account), None)
     if ended_ms is None:
@@ -180,7 +180,7 @@ def _why_nothing_ended(asked: Asked, account: str) -> str:
 
 
 def list_sessions(asked: Asked) -> Iterator[str]:
-    with asked.engine.connect() as connection:
+    with _reading(asked.engine) as connection:
         found = open_sessions(connection, asked.site.name)
         ended = last_ended_sessions(connection, asked.site.name, ENDED_SHOWN_MOST) if asked.options.all else []
     head = ("account", "name", "by", "since", "last seen")
@@ -224,7 +224,7 @@ def create_machine_token(asked: Asked) -> Iterator[str]:
 
 
 def list_tokens(asked: Asked) -> Iterator[str]:
-    with asked.engine.connect() as connection:
+    with _reading(asked.engine) as connection:
         found = read_tokens(connection, asked.site.name)
     yield from _table(
         ("token", "role", "since", "ended"),
@@ -251,6 +251,12 @@ COMMANDS: dict[str, Command] = {
     "token list": list_tokens,
     "token end": end_machine_token,
 }
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    with faults_of(engine), engine.connect() as connection:
+        yield connection
 
 
 @contextmanager

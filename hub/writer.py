@@ -2,7 +2,8 @@
 
 The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then hands on what
 follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets
-a database error takes its batch back, and the batch is run again one by one, so that its failure is its own. One that
+a database error takes its batch back, and the batch is run again one by one, so that its failure is its own; but not
+where another program holds what it needs: each would only wait as long again, and who stands behind them too. One that
 stood alone and lost its connection is run once more too: its commit may have become durable, then its id gives the
 first answer, and nobody is told that nothing changed.
 """
@@ -20,7 +21,7 @@ import structlog
 from sqlalchemy import Engine
 
 from hub.database.engine import open_writer_connection
-from hub.database.faults import DatabaseFault
+from hub.database.faults import DatabaseFault, DatabaseLocked
 from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
@@ -106,6 +107,7 @@ class Writer:
         self._connection: Connection | None = None
         self._lost = False
         self._asked_s = float("-inf")
+        self._at_work_since_s: float | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         metrics.watch_queue("people", self._queue.qsize)
@@ -142,6 +144,12 @@ class Writer:
         """How long no person's command has come."""
         return time.monotonic() - self._asked_s
 
+    @property
+    def at_work_s(self) -> float:
+        """How long it has been at what it took last; 0 where it waits for more."""
+        since_s = self._at_work_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
     def put_later(self, task: Task) -> None:
         """Queues a command of sync, jobs or retention, which lets people's commands go first."""
         if self._stopping.is_set() or len(self._later) >= QUEUE_MOST:
@@ -156,11 +164,13 @@ class Writer:
     def _serve(self) -> None:
         while True:
             tasks = self._take()
+            self._at_work_since_s = time.monotonic()
             if tasks:
                 self._do(tasks)
             later = self._take_later()
             if later:
                 self._do(later, gives_way=len(later) == 1 and self._may_wait(later[0]))
+            self._at_work_since_s = None
             if self._stopping.is_set() and self._queue.empty() and not self._later:
                 return
 
@@ -213,8 +223,7 @@ class Writer:
             connection = self._begin()
         except Exception as error:  # noqa: BLE001 - no command's fault: each would only wait for the same again
             self._recover(error)
-            for task in tasks:
-                self._fail(task, error)
+            self._fail_all(tasks, error)
             return
         try:
             committed = self._commit(connection, tasks, self._people_wait if gives_way else _nobody_waits)
@@ -263,12 +272,14 @@ class Writer:
         if len(tasks) == 1 and (again or not self._may_stand_unanswered(tasks[0])):
             self._fail(tasks[0], error)
             return
+        if isinstance(failure_of(error, self._engine), DatabaseLocked):
+            self._fail_all(tasks, error)
+            return
         try:
             if self._connection is None:
                 self._connect()
         except Exception as fault:  # noqa: BLE001 - no command's fault: each would only wait for the same again
-            for task in tasks:
-                self._fail(task, fault)
+            self._fail_all(tasks, fault)
             return
         for task in tasks:
             self._do([task], again=True)
@@ -276,6 +287,10 @@ class Writer:
     def _may_stand_unanswered(self, task: Task) -> bool:
         """Whether the commit may have become durable and its answer lost, and a second run would give that answer."""
         return self._connection is None and task.command.origin.request is not None
+
+    def _fail_all(self, tasks: Sequence[Task], error: Exception) -> None:
+        for task in tasks:
+            self._fail(task, error)
 
     def _fail(self, task: Task, error: Exception) -> None:
         fault = failure_of(error, self._engine)

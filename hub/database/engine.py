@@ -51,21 +51,22 @@ _POSTGRESQL = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 20_000,
-    "options": (
-        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20000"
-    ),
 }
+_POSTGRESQL_OPTIONS = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20000"
+)
 
 
 def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """The engine for `sqlite:///path` or `postgresql://…`. It connects at its first use, not here.
 
-    Raises WrongAddress where the address names neither.
+    `busy_timeout_s`: nobody waits longer for a lock, nor for a connection of the pool. Raises WrongAddress where the
+    address names neither.
     """
     url = _parsed(address)
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, busy_timeout_s)
-    return create_engine(url, connect_args=_POSTGRESQL, pool_size=POOL_SIZE, pool_pre_ping=True, hide_parameters=True)
+    return _open_postgresql(url, busy_timeout_s)
 
 
 def open_writer_connection(engine: Engine) -> DriverConnection:
@@ -153,12 +154,26 @@ def _parsed(address: str) -> URL:
     raise WrongAddress(_SETTING, f"{url.drivername!r} is neither sqlite nor postgresql")
 
 
+def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
+    options = f"{_POSTGRESQL_OPTIONS} -c lock_timeout={round(busy_timeout_s * 1000)}"
+    return create_engine(
+        url,
+        connect_args={**_POSTGRESQL, "options": options},
+        pool_size=POOL_SIZE,
+        pool_timeout=busy_timeout_s,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
     arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
     if url.database in {None, "", ":memory:"}:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
-        engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE)
+        engine = create_engine(
+            url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE, pool_timeout=busy_timeout_s
+        )
         event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)

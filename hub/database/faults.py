@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 
 class DatabaseFault(Exception):
@@ -59,6 +60,10 @@ class DatabaseRefusesLogin(DatabaseFault):
 
 class DatabaseLocked(DatabaseFault):
     sentence = "the database {place} is locked by another program ({cause}): end that program, then start again"
+
+
+class DatabaseBusy(DatabaseFault):
+    sentence = "the database {place} lets the hub wait ({cause}): end what holds it, or look at its disk"
 
 
 class DatabaseNotWritable(DatabaseFault):
@@ -146,10 +151,16 @@ def place_of(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
+# What a driver raises, SQLAlchemy around it, and its pool.
+ERRORS = (DBAPIError, NoConnectionFree, sqlite3.Error, psycopg.Error)
+
+
 def fault_of(error: BaseException, place: str) -> DatabaseFault:
-    """The fault behind an error of a driver, or of SQLAlchemy around one; of other errors see `hub.failures`."""
+    """The fault behind one of ERRORS; of other errors see `hub.failures`."""
     if isinstance(error, DatabaseFault):
         return error
+    if isinstance(error, NoConnectionFree):
+        return DatabaseBusy(place, "none of its connections became free")
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     cause = _cause(driver)
     if isinstance(driver, sqlite3.Error):
@@ -163,10 +174,10 @@ def fault_of(error: BaseException, place: str) -> DatabaseFault:
 
 @contextmanager
 def faults_of(engine: Engine) -> Iterator[None]:
-    """Turns every error of the drivers within into a DatabaseFault."""
+    """Turns every one of ERRORS within into a DatabaseFault."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+    except ERRORS as error:
         raise fault_of(error, place_of(engine.url)) from error
 
 

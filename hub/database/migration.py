@@ -27,7 +27,7 @@ def migrate(engine: Engine) -> str:
     require_folder(engine)
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+            _wait_for_other_upgrades(connection)
         if _known_revision(engine, connection) != head():
             _upgrade(connection)
         return head()
@@ -80,6 +80,13 @@ def config(connection: Connection) -> "Config":
     made = Config(attributes={"connection": connection})
     made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return made
+
+
+def _wait_for_other_upgrades(connection: Connection) -> None:
+    """However long: no other program has this lock, and an upgrade takes as long as its tables are large."""
+    connection.execute(text("set local lock_timeout = 0"))
+    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+    connection.execute(text("set local lock_timeout to default"))
 
 
 def _upgrade_alone(engine: Engine, held: str) -> str:

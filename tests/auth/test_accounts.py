@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hub.auth.account_store import LocalAccount, read_account
 from hub.auth.passwords import matches
 from hub.auth.roles import STAFF, Role
 from hub.auth.session_store import open_sessions
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_engine, open_writer_connection
 from hub.database.statements import Connection
 from hub.queue.commands import run
 from hub.queue.people_requests import OpenSession
@@ -337,12 +338,17 @@ def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
     writer = Connection(open_writer_connection(hub_engine), hub_engine.dialect)
     assert main(["token", "create", "one", "--role", "metrics"]) == 0
     said(capsys)
-    if not writer.on_postgresql:
-        writer.begin()
-        assert main(["token", "create", "two", "--role", "metrics"]) == 1
+    monkeypatch.setattr("hub.database.engine.open_engine", partial(open_engine, busy_timeout_s=0.05))
+    if writer.on_postgresql:
+        writer.raw.execute("lock table machine_token")
+        assert main(["token", "list"]) == 1
         assert "is locked by another program" in said(capsys).err
-        writer.rollback()
-        assert main(["token", "create", "two", "--role", "metrics"]) == 0
+    else:
+        writer.begin()
+    assert main(["token", "create", "two", "--role", "metrics"]) == 1
+    assert "is locked by another program" in said(capsys).err
+    writer.rollback()
+    assert main(["token", "create", "two", "--role", "metrics"]) == 0
     writer.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 import hub
-from hub.database.engine import open_engine
+from hub.database.engine import open_engine, open_writer_connection
 from hub.database.lock import hold_site
 from hub.database.migration import migrate
 from hub.listening import PortNotFree, listen
@@ -149,6 +149,21 @@ def test_a_hub_that_cannot_start_says_why_in_a_sentence(fault: Fault, status: in
     assert ended.returncode == status
     assert "Traceback" not in ended.stderr
     assert "se-cret" not in ended.stderr
+
+
+@pytest.mark.parametrize("table", ["desk_service", "login_session", "ticket"])
+def test_a_hub_that_starts_while_another_program_holds_a_table_says_so(
+    table: str, postgresql_url: str, tmp_path: Path
+) -> None:
+    engine = open_engine(postgresql_url)
+    other = open_writer_connection(engine)
+    other.execute(f"lock table {table}".encode())
+    ended = start(tmp_path, {"SUIVANT_DATABASE_URL": postgresql_url})
+    other.close()
+    engine.dispose()
+    assert "is locked by another program (canceling statement due to lock timeout)" in ended.stderr
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
 
 
 def test_each_file_that_others_may_read_is_warned_of_with_what_mends_it(tmp_path: Path) -> None:

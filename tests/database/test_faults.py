@@ -5,15 +5,17 @@ import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Engine, text
 
 from hub.database.backup import NoBackup, back_up
-from hub.database.engine import first_generation, open_engine, open_writer_connection, sqlite_file
+from hub.database.engine import BUSY_TIMEOUT_S, first_generation, open_engine, open_writer_connection, sqlite_file
 from hub.database.faults import (
+    DatabaseBusy,
     DatabaseDamaged,
     DatabaseLocked,
     DatabaseMissing,
@@ -138,16 +140,35 @@ def test_a_locked_database_is_said_with_the_file(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_locked_table_of_postgresql_is_said(postgresql_url: str) -> None:
-    engine = open_engine(postgresql_url)
+def test_a_table_that_another_program_holds_is_said(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url, busy_timeout_s=0.05)
     other = open_writer_connection(engine)
     other.execute("lock table site")
-    with engine.connect() as connection:
-        connection.execute(text("set lock_timeout = 1"))
-        with pytest.raises(DatabaseLocked), faults_of(engine):
-            connection.execute(text("select * from site"))
+    with pytest.raises(DatabaseLocked, match=r"is locked by another program .* end that program"):
+        first_generation(engine, "mairie", 1)
     other.close()
     engine.dispose()
+
+
+def test_nobody_waits_longer_for_a_lock_of_postgresql_than_for_one_of_sqlite(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("show lock_timeout")) == f"{BUSY_TIMEOUT_S}s"
+    engine.dispose()
+
+
+def test_a_database_all_of_whose_connections_wait_is_said(database_url: str) -> None:
+    engine = open_engine(database_url, busy_timeout_s=0.05)
+    with pytest.raises(DatabaseBusy, match=r"lets the hub wait .* end what holds it") as caught:
+        take_every_connection(engine)
+    assert "sqlalche.me" not in str(caught.value)
+    engine.dispose()
+
+
+def take_every_connection(engine: Engine) -> NoReturn:
+    with faults_of(engine), ExitStack() as taken:
+        while True:
+            taken.enter_context(engine.connect())
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from sqlalchemy import Engine, text
 
 from hub.database.engine import first_generation, open_engine, renew_generation
 from hub.database.faults import DatabaseMissing, DatabaseNewer, DatabaseOlder
-from hub.database.migration import FOLDER, check, config, head, migrate, revisions
+from hub.database.migration import FOLDER, UPGRADE_LOCK, check, config, head, migrate, revisions
 from hub.database.tables import Base
+from tests.databases import PostgresqlServer
 
 # Columns one by one: SQLite keeps a table's text as it was typed, and a column added later stands at its end.
 SQLITE_SCHEMA = """
@@ -27,6 +29,11 @@ POSTGRESQL_SCHEMA = """
     union all select tablename, indexname, indexdef from pg_indexes where schemaname = 'public'
     union all select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
     where connamespace = 'public'::regnamespace
+"""
+# Than `busy_timeout_s`.
+WAITED_LONGER = """
+    select count(*) from pg_stat_activity
+    where wait_event = 'advisory' and clock_timestamp() - query_start > interval '200 ms'
 """
 # A morning as the version before the login left it.
 OF_0002 = (
@@ -102,6 +109,24 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_engine: Engine) -> N
         assert MigrationContext.configure(connection).get_current_revision() is None
     names = {name for _kind, name, _sql in schema(empty_engine)}
     assert "counter" not in names
+
+
+def test_an_upgrade_waits_for_another_hubs_upgrade_however_long_that_takes(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database(template="template0")
+    engine, patient = open_engine(url, busy_timeout_s=0.05), open_engine(url)
+    with ThreadPoolExecutor() as threads, patient.connect() as other:
+        other.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        upgraded = threads.submit(migrate, engine)
+        while not upgraded.done() and not other.scalar(text(WAITED_LONGER)):
+            other.execute(text("select pg_stat_clear_snapshot()"))
+        assert not upgraded.done(), upgraded.exception()
+        other.rollback()
+        assert upgraded.result() == head()
+    with engine.connect() as connection:
+        assert connection.scalar(text("show lock_timeout")) == "50ms"
+    engine.dispose()
+    patient.dispose()
+    postgresql.drop_database(url)
 
 
 def test_a_site_keeps_the_generation_of_its_first_start(engine: Engine) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from hub.clock import Clock
+from hub.database.engine import open_writer_connection
 from hub.metrics import BadReason
 from hub.queue.requests import Book, CheckIn, Origin, Source
 from hub.site import MINUTE_MS
@@ -510,6 +511,20 @@ def test_a_postgresql_that_ends_every_connection_costs_an_answer_that_is_asked_f
             eventually(lambda: hub.hub.health().database is None)
         assert hub.given_up == []
         check_all(read(hub.hub.engine, hub.site.name))
+
+
+def test_health_says_that_nothing_is_stored_while_another_program_holds_the_database(
+    database_url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hub.app.SLOW_S", 0.1)
+    with standing(database_url, tmp_path) as hub, node(hub, "printer-1") as printer:
+        other = open_writer_connection(hub.hub.engine)
+        other.execute("begin immediate" if hub.hub.engine.dialect.name == "sqlite" else "lock table ticket_event")
+        printer.request(IssueTicket(id=new_id(), service="civil"))
+        eventually(lambda: "nothing is stored" in (hub.hub.health().database or ""))
+        other.rollback()
+        other.close()
+        eventually(lambda: hub.hub.health().database is None)
 
 
 def asked_again(button, request):

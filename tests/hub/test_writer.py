@@ -37,6 +37,7 @@ from protocol.ids import uuid7
 from protocol.topics import Topics
 from tests.checkers import check_all, read
 from tests.databases import sqlite_url
+from tests.hub.standing import eventually
 from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, town
 from tests.queue.test_bookings import book_of
 
@@ -331,6 +332,50 @@ def test_a_locked_file_fails_the_whole_batch_at_once_and_not_one_after_the_other
     other.execute("rollback")
     other.close()
     assert isinstance(impatient.do(Asked(asked[0].command)), TicketAnswer)
+
+
+def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_after_the_other(postgresql_url):
+    engine = open_engine(postgresql_url, busy_timeout_s=0.05)
+    stand = Stand(engine).start()
+    stand.do(stand.issue())
+    other = open_writer_connection(engine)
+    other.execute("lock table ticket_event in exclusive mode")
+    tries = 0
+    begin = stand.writer._connection.begin
+
+    def counted() -> None:
+        nonlocal tries
+        tries += 1
+        begin()
+
+    stand.writer._connection.begin = counted
+    with stopped(stand.writer):
+        asked = [stand.issue() for _ in range(20)]
+        stand.put(*asked)
+    outcomes = [each.outcome() for each in asked]
+    other.rollback()
+    other.close()
+    assert all(isinstance(each, DatabaseLocked) for each in outcomes)
+    assert tries == 1
+    assert stand.codes() == [stand.codes()[0]], "none of them was done"
+    assert isinstance(stand.do(Asked(asked[0].command)), TicketAnswer)
+    assert stand.losses == 0
+    stand.writer.stop()
+    engine.dispose()
+
+
+def test_how_long_the_writer_is_at_work_is_known(stand):
+    assert stand.writer.at_work_s == 0
+    stand.start()
+    other = open_writer_connection(stand.engine)
+    other.execute("begin immediate" if stand.engine.dialect.name == "sqlite" else "lock table ticket_event")
+    asked = stand.issue()
+    stand.put(asked)
+    eventually(lambda: stand.writer.at_work_s > 0.1)
+    other.rollback()
+    other.close()
+    asked.outcome()
+    eventually(lambda: stand.writer.at_work_s == 0)
 
 
 def test_a_full_disk_fails_commands_and_the_hub_goes_on_when_there_is_room(impatient):
