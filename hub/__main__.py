@@ -200,18 +200,20 @@ def copy_database(options: argparse.Namespace) -> int:
 def tell_of_restore(_options: argparse.Namespace) -> int:
     import time
 
-    from hub.database.backup import note_restore
     from hub.database.faults import place_of
     from hub.database.migration import check
+    from hub.restored import note_restore, opened_again
 
     with _database() as engine:
         check(engine)
-        sites = note_restore(engine, time.time_ns() // 1_000_000)
-        place = place_of(engine.url)
+        restored = note_restore(engine, time.time_ns() // 1_000_000)
+        place, sites = place_of(engine.url), restored.sites
     if not sites:
         found = f"no hub ever ran on the database {place}, so no backup was put back there"
         return _say(f"{found}: {_other_place(os.environ)}", FAILED_STATUS)
     print(f"the database {place}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
+    for line in opened_again(restored):
+        print(line)
     return 0
 
 

@@ -41,6 +41,12 @@ def read_accounts(connection: Connection, site: str) -> list[LocalAccount]:
     return [_from_row(row) for row in connection.execute(query)]
 
 
+def open_accounts(connection: Connection) -> list[str]:
+    """The names of those of all sites that somebody may log in with."""
+    query = select(_account.c.account).where(_account.c.ended_ms.is_(None)).distinct().order_by(_account.c.account)
+    return list(connection.scalars(query))
+
+
 def create_account(connection: Connection, site: str, new: LocalAccount) -> bool:
     """False where there is one of that name; an ended one gives its name away."""
     if read_account(connection, site, new.account) is not None:

@@ -52,6 +52,12 @@ def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *
     return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
 
 
+def end_all_sessions(connection: Connection, now_ms: int) -> int:
+    """Ends all open sessions of all sites; gives how many. The hub that starts next signs their persons off."""
+    ended = update(_session).where(_session.c.ended_ms.is_(None))
+    return connection.execute(ended.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
+
+
 def some_left_behind(connection: Connection, site: str) -> bool:
     """Whether the command `SignOffEnded` would sign anybody off."""
     return connection.execute(people_store.LEFT_BEHIND, {"site": site}).first() is not None

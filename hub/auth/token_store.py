@@ -41,6 +41,12 @@ def read_tokens(connection: Connection, site: str) -> list[KnownToken]:
     return [KnownToken(*row) for row in connection.execute(query)]
 
 
+def open_tokens(connection: Connection) -> list[str]:
+    """The names of those of all sites that open something."""
+    query = select(_token.c.name).where(_token.c.ended_ms.is_(None)).distinct().order_by(_token.c.name)
+    return list(connection.scalars(query))
+
+
 def create_token(connection: Connection, site: str, new: MachineToken, token_hash: str, now_ms: int) -> bool:
     """False where there is one of that name; an ended one gives its name away."""
     named = (_token.c.site == site) & (_token.c.name == new.name)

@@ -1,4 +1,4 @@
-"""A copy of an SQLite database while the hub works on it, and the note that one was put back."""
+"""A copy of an SQLite database while the hub works on it."""
 
 import os
 import sqlite3
@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from hub.database.engine import renew_generation, require_folder, sqlite_file
+from hub.database.engine import require_folder, sqlite_file
 from hub.database.faults import DatabaseFault, FileMissing, faults_of, place_of
-from hub.database.lock import hold_all_sites
 
 # While the database is only read, these are of the copy.
 _OF_WRITING = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
@@ -55,12 +54,3 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, place: str, co
             raise
         cause = f"{copy} cannot be written ({error}): free some space there, or write it to another disk"
         raise NoBackup(place, cause) from error
-
-
-def note_restore(engine: Engine, now_ms: int) -> int:
-    """After a backup was put back: nodes believe its older pictures. Gives how many sites there are.
-
-    Raises SiteTaken while a hub is at work on it, which would go on as before.
-    """
-    with hold_all_sites(engine):
-        return renew_generation(engine, now_ms)

@@ -1,0 +1,53 @@
+"""After a backup was put back: nodes are told anew, and what the backup opened again is ended or named."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from hub.auth.account_store import open_accounts
+from hub.auth.session_store import end_all_sessions
+from hub.auth.token_store import open_tokens
+from hub.database.engine import renew_generation
+from hub.database.faults import faults_of
+from hub.database.lock import hold_all_sites
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Of all sites of the database. `sessions`: how many were ended. `accounts`, `tokens`: the names of those that are
+    open, some of which may have been ended since the backup.
+    """
+
+    sites: int
+    sessions: int
+    accounts: list[str]
+    tokens: list[str]
+
+
+def note_restore(engine: Engine, now_ms: int) -> Restored:
+    """Nodes will believe the older pictures. Nobody can tell which sessions had ended since the backup, so all end.
+
+    Raises SiteTaken while a hub is at work on it, which would go on as before.
+    """
+    with hold_all_sites(engine):
+        with faults_of(engine), engine.execution_options(write=True).begin() as connection:
+            sessions = end_all_sessions(connection, now_ms)
+            accounts, tokens = open_accounts(connection), open_tokens(connection)
+        return Restored(renew_generation(engine, now_ms), sessions, accounts, tokens)
+
+
+def opened_again(restored: Restored) -> Iterator[str]:
+    """Lines for who put the backup back: who must log in anew, and what is theirs to end again."""
+    count = restored.sessions
+    if count:
+        which = "session that was open at the backup is" if count == 1 else "sessions that were open at the backup are"
+        yield f"{count} {which} ended: everybody logs in anew."
+    if restored.accounts:
+        names = ", ".join(restored.accounts)
+        yield f"local accounts open as at the backup, with the password and the roles of then: {names}"
+    if restored.tokens:
+        yield f"tokens open as at the backup: {', '.join(restored.tokens)}"
+    if restored.accounts or restored.tokens:
+        how = "suivant admin end ACCOUNT, suivant token end NAME"
+        yield f"End again what was ended or made anew since: {how}."
