@@ -35,7 +35,7 @@ from hub.chores import Chores
 from hub.clock import Clock
 from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
-from hub.database.faults import SiteTaken, faults_of
+from hub.database.faults import DatabaseReplaced, SiteTaken, faults_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import upgrade
 from hub.database.statements import open_reading_connection
@@ -159,6 +159,8 @@ class Hub:
         self.metrics.watch_clock(lambda: self.clock.ahead_ms() / 1000)
         self._give_up = give_up
         self._lock: SiteLock | None = None
+        # Why the site is no longer this hub's.
+        self._lost: str | None = None
         self._stopping = threading.Event()
         self._guard = threading.Thread(target=self._keep_lock, name="lock", daemon=True)
 
@@ -173,6 +175,8 @@ class Hub:
         # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
         self._lock = hold_site(self.engine, self.site.name)
         upgrade(self.engine, held=self.site.name)
+        # From here on the file is there, and no other.
+        self._lock.check()
         self.clock.not_before(last_moment_ms(self.engine, self.site.name))
         if self.clock.ahead_ms() > AHEAD_MS:
             log.warning("clock.ahead", by_s=self.clock.ahead_ms() // 1000)
@@ -226,6 +230,8 @@ class Hub:
         )
 
     def _database_fault(self) -> str | None:
+        if self._lost is not None:
+            return self._lost
         try:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("select 1")
@@ -235,13 +241,14 @@ class Hub:
         return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"
 
     def _keep_lock(self) -> None:
-        """A site that another hub took over meanwhile is left to it."""
+        """A site that another hub took over meanwhile is left to it, a file that was moved to who moved it."""
         while not self._stopping.wait(LOCK_CHECK_S):
             try:
                 if self._lock is not None and not self._lock.check():
                     log.warning("site.lock_taken_anew", site=self.site.name)
-            except SiteTaken as taken:
-                self._give_up(str(taken))
+            except (SiteTaken, DatabaseReplaced) as lost:
+                self._lost = str(lost)
+                self._give_up(self._lost)
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
                 log.warning("site.lock_not_checked", error=str(failure_of(error, self.engine)))

@@ -174,20 +174,29 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         engine = create_engine(
             url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE, pool_timeout=busy_timeout_s
         )
-        event.listen(engine, "do_connect", _make_private)
+        event.listen(engine, "do_connect", _FileOfEngine())
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _make_private(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
-    """Makes a file that is not there, for this user alone: names of visitors and hashes of passwords will be in it.
-
-    SQLite itself would go by the umask. The two files that it makes beside it get the mode of this one.
+class _FileOfEngine:
+    """Makes a file that is not there at the first connection, for this user alone: names of visitors and hashes of
+    passwords will be in it. SQLite itself would go by the umask. The two files that it makes beside it get the mode of
+    this one. One that goes away later is made anew by nobody: an empty one would hide that.
     """
-    # What can't be made, it says itself in a moment.
-    with contextlib.suppress(OSError):
-        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def __init__(self) -> None:
+        self._was_there = False
+
+    def __call__(self, _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+        file = Path(arguments[0]).absolute()
+        if not self._was_there:
+            # What can't be made, SQLite says itself in a moment.
+            with contextlib.suppress(OSError):
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._was_there = os.path.exists(file)  # noqa: PTH110 - the other one raises where it may not look
+        arguments[0], options["uri"] = f"{file.as_uri()}?mode=rw", True
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

@@ -43,6 +43,13 @@ class FolderMissing(FileMissing):
     sentence = "the database {place} is not there ({cause}): make the folder for the hub's user"
 
 
+class DatabaseReplaced(DatabaseMissing):
+    sentence = (
+        "the file {place} is not the one that the hub opened ({cause}): put it back with the -wal and -shm beside it, "
+        "then start again"
+    )
+
+
 class DatabaseOfAnotherUser(DatabaseFault):
     sentence = (
         "the database {place} may not be read by this user ({cause}): run this as the hub's user by sudo -u, or give "

@@ -9,13 +9,22 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psycopg
 from sqlalchemy import Engine, inspect, select
 
 from hub.database.engine import open_writer_connection, require_folder, sqlite_file
-from hub.database.faults import DatabaseNotWritable, SiteTaken, fault_of, faults_of, place_of
+from hub.database.faults import (
+    DatabaseFault,
+    DatabaseNotWritable,
+    DatabaseReplaced,
+    SiteTaken,
+    fault_of,
+    faults_of,
+    place_of,
+)
 from hub.database.tables import SiteRow
 
 
@@ -26,7 +35,8 @@ class SiteLock(Protocol):
         """Whether it was held without a break since the last check; call it about once a second.
 
         False: the database had dropped it and it is held anew. Raises SiteTaken where another hub was faster,
-        another DatabaseFault where the database is away.
+        DatabaseReplaced where the file is no longer the one that was there at the first check, another DatabaseFault
+        where the database is away.
         """
         ...
 
@@ -42,7 +52,7 @@ def hold_site(engine: Engine, site: str) -> SiteLock:
         return _PostgresqlLock(engine, site)
     require_folder(engine)
     file = sqlite_file(engine)
-    return _FileLock(f"{file}.{site}.lock", site, str(file)) if file else _NoLock()
+    return _FileLock(f"{file}.{site}.lock", site, file) if file else _NoLock()
 
 
 @contextlib.contextmanager
@@ -105,7 +115,15 @@ class _PostgresqlLock:
 
 
 class _FileLock:
-    def __init__(self, path: str, site: str, place: str) -> None:
+    """Watches the database's file too: one that was moved away is written on, by whoever has it open, and read by
+    nobody else.
+    """
+
+    def __init__(self, path: str, site: str, database: Path) -> None:
+        place = str(database)
+        self._database = database
+        # A first start makes it after this.
+        self._identity = _identity(database)
         self._file = _open(path, place)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,6 +138,10 @@ class _FileLock:
             os.write(self._file.fileno(), f"{os.getpid()}\n".encode())
 
     def check(self) -> bool:
+        found = _identity(self._database)
+        self._identity = self._identity or found
+        if found != self._identity:
+            raise DatabaseReplaced(str(self._database), "another file is in its place" if found else "it is gone")
         return True
 
     def release(self) -> None:
@@ -134,6 +156,17 @@ class _NoLock:
         return True
 
     def release(self) -> None: ...
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """None where there is no such file. Raises a DatabaseFault where that can't be said."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatabaseFault(str(file), str(error.strerror)) from error
+    return found.st_dev, found.st_ino
 
 
 def _open(path: str, place: str) -> IO[str]:

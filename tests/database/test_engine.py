@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from hub.database.engine import PAGE_BYTES, open_engine, open_writer_connection
-from hub.database.faults import WrongAddress
+from hub.database.faults import DatabaseMissing, WrongAddress, faults_of
 from hub.database.tables import CounterRow
 
 
@@ -110,6 +110,20 @@ def test_an_sqlite_file_keeps_the_pages_it_was_made_with(tmp_path: Path) -> None
         engine.dispose()
     with closing(sqlite3.connect(earlier)) as found:
         assert found.execute("select text from kept").fetchall() == [("as it was",)]
+
+
+def test_a_file_that_went_away_is_made_anew_by_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    engine = open_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.execute(text("create table word (word text)"))
+    engine.dispose()
+    file.unlink()
+    with pytest.raises(DatabaseMissing), faults_of(engine), engine.connect():
+        pass
+    with pytest.raises(DatabaseMissing):
+        open_writer_connection(engine)
+    assert not file.exists()
 
 
 def test_the_writer_connection_begins_and_commits_by_itself(engine: Engine) -> None:

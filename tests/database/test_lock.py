@@ -1,13 +1,16 @@
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from hub.database.engine import open_engine
-from hub.database.faults import DatabaseMissing, DatabaseNotWritable, SiteTaken
+from hub.database.faults import DatabaseMissing, DatabaseNotWritable, DatabaseReplaced, SiteTaken
 from hub.database.lock import hold_site, site_key
+from hub.database.migration import migrate
 from tests.databases import PostgresqlServer
 
 HOLDER = """
@@ -104,6 +107,38 @@ def test_a_lock_on_a_database_that_went_away_says_so(postgresql: PostgresqlServe
     with pytest.raises(DatabaseMissing):
         lock.check()
     engine.dispose()
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    """On a file that is not there yet, as at a first start."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
+    yield engine
+    engine.dispose()
+
+
+def test_a_file_that_was_moved_or_deleted_under_a_hub_is_said(sqlite_engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    lock = hold_site(sqlite_engine, "mairie")
+    migrate(sqlite_engine)
+    assert lock.check()
+    file.rename(tmp_path / "moved.db")
+    with pytest.raises(DatabaseReplaced, match=rf"{file} is not the one .*it is gone.* put it back"):
+        lock.check()
+    (tmp_path / "moved.db").rename(file)
+    assert lock.check()
+    lock.release()
+
+
+def test_a_file_that_another_was_put_in_place_of_is_said(sqlite_engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    migrate(sqlite_engine)
+    lock = hold_site(sqlite_engine, "mairie")
+    shutil.copy(file, tmp_path / "copy.db")
+    (tmp_path / "copy.db").rename(file)
+    with pytest.raises(DatabaseReplaced, match="another file is in its place"):
+        lock.check()
+    lock.release()
 
 
 def _end_sessions(server: PostgresqlServer, engine: Engine) -> None:

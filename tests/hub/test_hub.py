@@ -527,6 +527,14 @@ def test_health_says_that_nothing_is_stored_while_another_program_holds_the_data
         eventually(lambda: hub.hub.health().database is None)
 
 
+def test_a_hub_whose_file_was_moved_away_says_so_and_gives_up(tmp_path):
+    with standing(sqlite_url(tmp_path), tmp_path) as hub:
+        (tmp_path / "suivant.db").rename(tmp_path / "moved.db")
+        eventually(lambda: hub.given_up)
+        assert "suivant.db is not the one" in hub.given_up[0]
+        assert hub.hub.health().database == hub.given_up[0]
+
+
 def asked_again(button, request):
     """As a node does: sent until it is answered."""
     for _ in range(10):
