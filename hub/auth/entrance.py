@@ -14,7 +14,7 @@ from hub.auth.people import MachineToken, Person
 from hub.auth.recheck import Recheck
 from hub.auth.sessions import Limits, SessionBook, hash_token, new_token
 from hub.auth.token_store import read_token
-from hub.database.faults import faults_of
+from hub.database.faults import DatabaseFault, faults_of
 from hub.metrics import Metrics
 from hub.queue.requests import Answer, Command
 from hub.site import Site
@@ -36,6 +36,8 @@ class Entrance:
         self._engine = engine
         self._site = site.name
         self._directory = directory
+        # Those that asked in this run, by the hash of their token.
+        self._machines: dict[str, MachineToken] = {}
         limits = Limits.of(site.login)
         book = SessionBook(limits)
         login = Login(directory=directory, local=self._local, now_ms=now_ms, metrics=metrics)
@@ -73,5 +75,17 @@ class Entrance:
         return found.person if found else None
 
     def _token(self, token: str) -> MachineToken | None:
-        with faults_of(self._engine), self._engine.connect() as connection:
-            return read_token(connection, self._site, hash_token(token))
+        """While the database is away, as it said last: /metrics must not be out of reach just then."""
+        hashed = hash_token(token)
+        try:
+            with faults_of(self._engine), self._engine.connect() as connection:
+                found = read_token(connection, self._site, hashed)
+        except DatabaseFault:
+            if hashed not in self._machines:
+                raise
+            return self._machines[hashed]
+        if found is None:
+            self._machines.pop(hashed, None)
+        else:
+            self._machines[hashed] = found
+        return found

@@ -88,3 +88,27 @@ def test_a_program_is_known_by_its_token_until_that_is_ended(hub):
     with write(hub) as connection:
         end_token(connection, hub.site.name, "prometheus", 2)
     assert hub.hub.gate.token("made-up") is None
+
+
+def test_while_the_database_is_away_a_program_is_known_as_it_was_last(hub):
+    """The scrape that would tell of it must not fail with it."""
+    machine = MachineToken(name="prometheus", role=Role.METRICS)
+    with write(hub) as connection:
+        for name in ("prometheus", "never-used", "ended"):
+            new = MachineToken(name=name, role=Role.METRICS)
+            create_token(connection, hub.site.name, new, hash_token(name), 1)
+    assert hub.hub.gate.token("prometheus") == machine
+    assert hub.hub.gate.token("ended") is not None
+    with write(hub) as connection:
+        end_token(connection, hub.site.name, "ended", 2)
+    assert hub.hub.gate.token("ended") is None
+    there, away = hub.hub.engine, open_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    hub.hub.entrance._engine = away
+    assert hub.hub.gate.token("prometheus") == machine
+    for token in ("never-used", "ended", "made-up"):
+        with pytest.raises(DatabaseFault):
+            hub.hub.gate.token(token)
+    hub.hub.entrance._engine = there
+    with write(hub) as connection:
+        end_token(connection, hub.site.name, "prometheus", 3)
+    assert hub.hub.gate.token("prometheus") is None
