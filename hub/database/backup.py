@@ -25,8 +25,10 @@ def back_up(engine: Engine, copy: Path) -> int:
     SQLite file, or where the copy can't be made or is there already.
     """
     file, place = sqlite_file(engine), place_of(engine.url)
-    if file is None:
+    if engine.dialect.name == "postgresql":
         raise NoBackup(place, "a PostgreSQL database is copied by pg_dump --format=custom")
+    if file is None:
+        raise NoBackup(place, "it is gone with the program that has it")
     require_folder(engine)
     if not file.exists():
         raise FileMissing(place, "there is no such file")

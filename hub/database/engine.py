@@ -39,6 +39,9 @@ PAGE_BYTES = 1024
 # Where an address comes from.
 _SETTING = "SUIVANT_DATABASE_URL"
 
+# Of libpq: they would be shown where the address is.
+_SECRET_KEYS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
+
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
 # A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go: by keepalives where
@@ -148,10 +151,25 @@ def _parsed(address: str) -> URL:
     except (ArgumentError, ValueError):  # the latter of a port that is no number
         raise WrongAddress(_SETTING, "it cannot be read") from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        _refuse_all_but_a_file(url)
         return url
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        _refuse_secrets(url)
         return url.set(drivername="postgresql+psycopg")
     raise WrongAddress(_SETTING, f"{url.drivername!r} is neither sqlite nor postgresql")
+
+
+def _refuse_all_but_a_file(url: URL) -> None:
+    if url.host or url.username or url.password or url.port:
+        raise WrongAddress(_SETTING, "an SQLite file has no host, user or password, and begins after three slashes")
+    if url.query:
+        raise WrongAddress(_SETTING, "nothing may stand behind its file, and a ? in a name is %3F")
+
+
+def _refuse_secrets(url: URL) -> None:
+    for key in _SECRET_KEYS & url.query.keys():
+        where = "a password belongs into the file that SUIVANT_DATABASE_PASSWORD_FILE names"
+        raise WrongAddress(_SETTING, f"{key!r} stands in its query, and {where}")
 
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:

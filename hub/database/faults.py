@@ -152,10 +152,11 @@ _LOGIN_TEXT: tuple[tuple[str, type[DatabaseFault]], ...] = (
 
 
 def place_of(url: URL) -> str:
-    """The database as an error names it: its file, or its address without the password."""
+    """The database as an error names it: its file, or its address without the password and all that is beside it."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    return url.render_as_string(hide_password=True)
+    where = {key: value for key, value in url.query.items() if key in {"host", "port"}}
+    return url.set(query=where).render_as_string(hide_password=True)
 
 
 # What a driver raises, SQLAlchemy around it, and its pool.

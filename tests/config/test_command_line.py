@@ -174,6 +174,9 @@ def test_a_copy_that_cannot_be_made_says_why(
     monkeypatch.setenv("SUIVANT_DATABASE_URL", postgresql_url)
     assert main(["database", "backup", "copy.db"]) == 1
     assert "is copied by pg_dump" in capsys.readouterr().err
+    monkeypatch.setenv("SUIVANT_DATABASE_URL", "sqlite://")
+    assert main(["database", "backup", "copy.db"]) == 1
+    assert "the database :memory: is not copied: it is gone with the program that has it" in capsys.readouterr().err
 
 
 def test_the_openapi_document_is_printed_without_a_running_hub(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,11 @@ def a_database_of_another_kind(_folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
+def a_password_in_the_query(_folder: Path) -> Iterator[dict[str, str]]:
+    yield {"SUIVANT_DATABASE_URL": "postgresql:///suivant?host=localhost&password=se-cret"}
+
+
+@contextmanager
 def a_port_of_the_database_that_is_no_number(_folder: Path) -> Iterator[dict[str, str]]:
     yield {"SUIVANT_DATABASE_URL": "postgresql://suivant@localhost:se-cret/suivant"}
 
@@ -135,6 +140,7 @@ def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess
         (a_server_that_is_not_there, 1, "does not answer"),
         (a_database_of_another_kind, 2, "SUIVANT_DATABASE_URL is no database address ('mysql' is neither sqlite nor"),
         (a_port_of_the_database_that_is_no_number, 2, "SUIVANT_DATABASE_URL is no database address (it cannot be read"),
+        (a_password_in_the_query, 2, "belongs into the file that SUIVANT_DATABASE_PASSWORD_FILE names"),
         (a_newer_database, 1, "made by a later version of Suivant"),
         (a_locked_database, 1, "suivant.db is locked by another program"),
         (another_hub, 1, "another hub already serves site town-hall"),

@@ -38,6 +38,27 @@ def test_an_address_that_cannot_be_read_is_refused_without_what_may_be_its_passw
     assert "secr" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["password", "sslpassword"])
+def test_a_password_in_the_query_of_an_address_is_refused_with_where_it_belongs(key: str) -> None:
+    with pytest.raises(WrongAddress, match=rf"'{key}' .* SUIVANT_DATABASE_PASSWORD_FILE") as caught:
+        open_engine(f"postgresql:///suivant?host=/run/postgresql&user=suivant&{key}=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("sqlite:///x.db?timeout=abc", "nothing may stand behind its file"),
+        ("sqlite://user:secret@host/x.db", "an SQLite file has no host"),
+        ("sqlite://x.db", "an SQLite file has no host"),
+    ],
+)
+def test_an_address_of_sqlite_that_holds_more_than_a_file_is_refused(address: str, told: str) -> None:
+    with pytest.raises(WrongAddress, match=told) as caught:
+        open_engine(address)
+    assert "secret" not in str(caught.value)
+
+
 def test_both_spellings_of_a_postgresql_address_mean_psycopg() -> None:
     for name in ("postgres", "postgresql", "postgresql+psycopg"):
         assert open_engine(f"{name}://suivant@localhost/queue").driver == "psycopg"

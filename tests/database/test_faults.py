@@ -243,6 +243,11 @@ def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path: Pa
     assert "\n" not in str(caught.value)
 
 
+def test_a_database_is_named_with_where_it_is_and_nothing_else_of_its_query() -> None:
+    engine = open_engine("postgresql://anna:secret@/suivant?host=/run/pg&port=5433&passfile=/home/anna/secret")
+    assert place_of(engine.url) == "postgresql+psycopg://anna:***@/suivant?host=%2Frun%2Fpg&port=5433"
+
+
 def test_a_table_that_may_not_be_written_is_said(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url)
     with engine.connect() as connection:
