@@ -1,12 +1,14 @@
 """Where browsers reach the hub: on this machine alone, or at a public address behind proxies that are named."""
 
 import re
+import unicodedata
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 Network = IPv4Network | IPv6Network
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
@@ -43,8 +45,8 @@ def parse_public_url(text: str) -> tuple[str, str]:
         port = parts.port
     except ValueError:
         raise ValueError(wanted) from None
-    host, path = parts.hostname or "", parts.path.rstrip("/")
-    is_plain = host and not (parts.username or parts.password or parts.query or parts.fragment)
+    host, path = _sent_host(parts.hostname or ""), parts.path.rstrip("/")
+    is_plain = host and port != 0 and not (parts.username or parts.password or parts.query or parts.fragment)
     if parts.scheme not in {"http", "https"} or not is_plain or not _PATH.fullmatch(path):
         raise ValueError(wanted)
     if {".", ".."} & set(path.split("/")):
@@ -56,15 +58,37 @@ def parse_public_url(text: str) -> tuple[str, str]:
     return f"{parts.scheme}://{shown}{f':{port}' if port not in {None, default} else ''}", path
 
 
+def _sent_host(host: str) -> str:
+    """As browsers send it, an accent in ASCII; empty where it can be no host's. Raises ValueError, as above."""
+    if ":" in host:
+        address = address_of(host)
+        return str(address) if address and "%" not in host else ""
+    try:
+        sent = host.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    # The codec is of 2003: browsers send other letters for a few signs, none of them French.
+    if not host.isascii() and sent.encode().decode("idna") != unicodedata.normalize("NFC", host):
+        raise ValueError("its name as browsers send it, beginning with xn--")
+    return sent if _HOST.fullmatch(sent) else ""
+
+
 def parse_proxies(text: str) -> tuple[Network, ...]:
     """Addresses and networks with commas between them. Raises ValueError, whose text is what would be right."""
     try:
-        networks = tuple(ip_network(each.strip()) for each in text.split(","))
+        networks = tuple(_network(each.strip()) for each in text.split(","))
     except ValueError as error:
         raise ValueError(f"addresses or networks with commas between them, 10.1.2.3 or 10.1.2.0/28 ({error})") from None
     if any(network.prefixlen == 0 for network in networks):
         raise ValueError("the proxies alone: this network is everybody")
     return networks
+
+
+def _network(text: str) -> Network:
+    """As `address_of`: one of IPv4 in the clothes of IPv6 is what it is."""
+    network = ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return network if mapped is None or network.prefixlen < 96 else ip_network((mapped, network.prefixlen - 96))  # noqa: PLR2004
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

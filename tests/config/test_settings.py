@@ -63,12 +63,23 @@ def test_behind_a_proxy_the_public_address_is_read_in_its_parts() -> None:
     assert read_settings({**PROXIED, "SUIVANT_HTTP_HOST": "0.0.0.0"}).hub.http_host == "0.0.0.0"
 
 
+def test_a_proxy_of_ipv4_may_be_named_in_the_clothes_of_ipv6() -> None:
+    reached = read_settings({**PROXIED, "SUIVANT_TRUSTED_PROXIES": "::ffff:127.0.0.1, ::ffff:10.0.0.0/124"}).reached
+    who = ("127.0.0.1", "::ffff:127.0.0.1", "10.0.0.15", "127.0.0.2", "10.0.0.16")
+    assert [reached.is_proxy(each) for each in who] == [True, True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("url", "origin"),
     [
         ("https://Accueil.Ville.example:443", "https://accueil.ville.example"),
         ("https://accueil.ville.example:8443/", "https://accueil.ville.example:8443"),
         ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://[2001:DB8::0:1]", "https://[2001:db8::1]"),
+        ("https://192.0.2.7", "https://192.0.2.7"),
+        ("https://File.Saint-Étienne.example", "https://file.xn--saint-tienne-geb.example"),
+        ("https://file.saint-e\u0301tienne.example", "https://file.xn--saint-tienne-geb.example"),
+        ("https://file.xn--saint-tienne-geb.example", "https://file.xn--saint-tienne-geb.example"),
         ("http://localhost:8080", "http://localhost:8080"),
     ],
 )
@@ -83,6 +94,12 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str) -> No
         ("SUIVANT_PUBLIC_URL", "http://accueil.ville.example", "passwords pass there, so by https"),
         ("SUIVANT_PUBLIC_URL", "https://", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example:x", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example:0", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://a b.example", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://ville..example", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", f"https://{'x' * 64}.example", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://[fe80::1%25eth0]", "an address such as"),
+        ("SUIVANT_PUBLIC_URL", "https://straße.example", "its name as browsers send it, beginning with xn--"),
         ("SUIVANT_PUBLIC_URL", "https://a@accueil.ville.example", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example/a/../b", "an address such as"),
         ("SUIVANT_PUBLIC_URL", 'https://accueil.ville.example/"x', "an address such as"),
@@ -91,6 +108,7 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str) -> No
         ("SUIVANT_TRUSTED_PROXIES", "", "SUIVANT_TRUSTED_PROXIES is not set: it should be the proxy's address"),
         ("SUIVANT_TRUSTED_PROXIES", "proxy.ville.example", "addresses or networks with commas between them"),
         ("SUIVANT_TRUSTED_PROXIES", "0.0.0.0/0", "this network is everybody"),
+        ("SUIVANT_TRUSTED_PROXIES", "::ffff:0:0/96", "this network is everybody"),
     ],
 )
 def test_a_wrong_public_address_or_proxy_says_what_would_be_right(variable: str, value: str, told: str) -> None:
