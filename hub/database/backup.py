@@ -32,20 +32,32 @@ def back_up(engine: Engine, copy: Path) -> int:
     require_folder(engine)
     if not file.exists():
         raise FileMissing(place, "there is no such file")
+    taken = f"{copy} is there already, and nothing is overwritten"
+    if os.path.lexists(copy):
+        raise NoBackup(place, taken)
+    # Half of a copy must not pass for one, whatever ends this.
+    part = copy.with_name(f"{copy.name}.part")
+    left = f"{part} is left of one that was broken off, or another one is at it: delete it if none is"
+    _make(part, place, copy, taken=left)
     try:
-        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
+            _copy(source, target, place, copy)
+        _make(copy, place, copy, taken=taken)
+    except BaseException:
+        part.unlink()
+        raise
+    part.rename(copy)
+    return copy.stat().st_size
+
+
+def _make(file: Path, place: str, copy: Path, *, taken: str) -> None:
+    """An empty one, for its owner alone. `taken`: what to say where it is there."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
-        raise NoBackup(place, f"{copy} is there already, and nothing is overwritten") from None
+        raise NoBackup(place, taken) from None
     except OSError as error:
         raise NoBackup(place, f"{copy} cannot be made ({error.strerror})") from None
-    try:
-        with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
-            _copy(source, target, place, copy)
-    except BaseException:
-        # Half of a copy must not pass for one.
-        copy.unlink()
-        raise
-    return copy.stat().st_size
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, place: str, copy: Path) -> None:

@@ -118,6 +118,49 @@ def test_a_disk_that_fails_under_a_copy_is_not_said_of_the_database(tmp_path: Pa
     assert not copy.exists()
 
 
+def test_a_copy_has_its_name_once_it_is_whole_and_not_before(
+    tmp_path: Path, sound_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, part = tmp_path / "copy.db", tmp_path / "copy.db.part"
+    there: list[bool] = []
+
+    def killed(*_: object) -> None:
+        there.extend([copy.exists(), part.exists()])
+        assert part.stat().st_mode & 0o777 == 0o600
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hub.database.backup._copy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            back_up(sound_engine, copy)
+    assert there == [False, True]
+    assert not part.exists()
+    assert back_up(sound_engine, copy) == copy.stat().st_size > 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert not part.exists()
+
+
+def test_what_is_left_of_a_copy_that_was_killed_is_named_and_not_overwritten(
+    tmp_path: Path, sound_engine: Engine
+) -> None:
+    part = tmp_path / "copy.db.part"
+    part.write_text("half")
+    with pytest.raises(NoBackup, match=rf"{part} is left of one that was broken off, .* delete it"):
+        back_up(sound_engine, tmp_path / "copy.db")
+    assert part.read_text() == "half"
+
+
+def test_what_came_to_be_while_a_copy_was_made_is_not_overwritten(
+    tmp_path: Path, sound_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+    monkeypatch.setattr("hub.database.backup._copy", lambda *_: copy.write_text("somebody else's"))
+    with pytest.raises(NoBackup, match=rf"{copy} is there already"):
+        back_up(sound_engine, copy)
+    assert copy.read_text() == "somebody else's"
+    assert not (tmp_path / "copy.db.part").exists()
+
+
 @contextmanager
 def files_of_at_most(most_bytes: int) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
