@@ -127,7 +127,7 @@ def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
 
     `durable`: it waits for the disk at each commit as a real one does; a test need not, a benchmark must.
     """
-    programs = _programs()
+    programs = programs_folder()
     owner = _owner()
     folder = Path(tempfile.mkdtemp(prefix="suivant-pg-", dir="/tmp"))
     try:
@@ -181,7 +181,7 @@ def _migrate(url: str) -> None:
     engine.dispose()
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
     """The newest of Debian's servers, whose programs are not on the path; else the one on the path."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda each: int(each.parts[-3]))
     if debian:

@@ -26,7 +26,7 @@ def back_up(engine: Engine, copy: Path) -> int:
     """
     file, place = sqlite_file(engine), place_of(engine.url)
     if engine.dialect.name == "postgresql":
-        raise NoBackup(place, "a PostgreSQL database is copied by pg_dump --format=custom")
+        raise NoBackup(place, "a PostgreSQL database is copied by pg_dump --format=custom, see docs/operations.md")
     if file is None:
         raise NoBackup(place, "it is gone with the program that has it")
     require_folder(engine)
