@@ -10,15 +10,16 @@ account from elsewhere, or many accounts from anywhere, never keeps that colleag
 Where the numbers come from: NIST SP 800-63B-4, 3.2.2, allows at most 100 failed attempts on an account, and names
 growing waits and the addresses of earlier logins as ways not to shut its owner out; OWASP's Authentication Cheat Sheet
 asks for a threshold, a window and a wait, counted by account. Here an account stands 100 failures a day from unknown
-addresses. All of it is in memory: a restart forgets it, and beyond so many accounts and addresses it is forgotten too.
+addresses. All of it is in memory, and a restart forgets it. Beyond so many accounts and addresses none is known by
+itself any more, but a flood of made-up ones buys no try: see `_Failures`.
 """
 
 import unicodedata
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable
-from contextlib import suppress
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from itertools import zip_longest
 from typing import Generic, TypeVar
 
 from hub.site import DAY_MS, MINUTE_MS
@@ -109,29 +110,62 @@ class Attempts:
 
 
 class _Failures(Generic[K]):
-    """When each of many failed, the latest last. What is forgotten beyond COUNTED_MOST failed longest ago."""
+    """When each of many failed, the latest last. Beyond COUNTED_MOST those with the fewest failures are forgotten, of
+    these who has had so many for longest; whoever is not known counts like the worst of the forgotten, and never as
+    less than they did.
+    """
 
     def __init__(self, rule: tuple[Most, ...]) -> None:
         self._rule = rule
         self._kept_most = max(most.failures for most in rule)
+        self._kept_ms = max(most.within_ms for most in rule)
         self._at_ms: OrderedDict[K, deque[int]] = OrderedDict()
+        # By how many failures each has, so that nobody need be looked for.
+        self._having: list[OrderedDict[K, None]] = [OrderedDict() for _ in range(self._kept_most + 1)]
+        # In any time up to now, at least as many as any one of the forgotten has.
+        self._forgotten: list[int] = []
 
     def full(self, key: K, now_ms: int) -> bool:
-        at_ms = self._at_ms.get(key, ())
+        at_ms = self._at_ms.get(key, self._forgotten)
         return any(_count_since(at_ms, now_ms - most.within_ms) >= most.failures for most in self._rule)
 
     def add(self, key: K, now_ms: int) -> None:
-        at_ms = self._at_ms.get(key) or deque[int](maxlen=self._kept_most)
+        self._drop_old(now_ms)
+        at_ms = self.forget(key) if key in self._at_ms else deque(self._forgotten, self._kept_most)
         at_ms.append(now_ms)
-        _put_last(self._at_ms, key, at_ms, COUNTED_MOST)
+        self._at_ms[key] = at_ms
+        self._having[len(at_ms)][key] = None
+        if len(self._at_ms) > COUNTED_MOST:
+            fewest = next(having for having in self._having if having)
+            self._forgotten = _worst(self._forgotten, self.forget(next(iter(fewest))))
+
+    def _drop_old(self, now_ms: int) -> None:
+        """Those whose failures count no more."""
+        while self._at_ms:
+            key, at_ms = next(iter(self._at_ms.items()))
+            if at_ms and at_ms[-1] > now_ms - self._kept_ms:
+                return
+            self.forget(key)
 
     def take_back(self, key: K, at_ms: int) -> None:
-        with suppress(KeyError, ValueError):  # forgotten meanwhile
-            self._at_ms[key].remove(at_ms)
+        failed_ms = self._at_ms.get(key, deque[int]())
+        if at_ms not in failed_ms:  # forgotten meanwhile
+            return
+        del self._having[len(failed_ms)][key]
+        failed_ms.remove(at_ms)
+        self._having[len(failed_ms)][key] = None
 
     def forget(self, key: K) -> deque[int]:
         """Gives what it forgot."""
-        return self._at_ms.pop(key, deque[int]())
+        at_ms = self._at_ms.pop(key, deque[int]())
+        self._having[len(at_ms)].pop(key, None)
+        return at_ms
+
+
+def _worst(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    """Of two that are in order, one that has in each time up to now as many as either."""
+    both = zip_longest(reversed(one), reversed(other), fillvalue=0)
+    return [max(pair) for pair in both][::-1]
 
 
 def _count_since(at_ms: Iterable[int], since_ms: int) -> int:

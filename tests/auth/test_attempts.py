@@ -92,6 +92,26 @@ def test_an_account_stands_at_most_a_hundred_failures_a_day_from_any_number_of_u
     assert let_through == OF_ACCOUNT[1].failures == 100
 
 
+@pytest.mark.parametrize("tries_of_each", [1, 2, 5])
+def test_no_flood_of_made_up_accounts_makes_that_of_an_account_forgotten(attempts, monkeypatch, tries_of_each):
+    """Each from an address of its own, as one IPv6 network has them by the thousand."""
+    monkeypatch.setattr("hub.auth.attempts.COUNTED_MOST", 20)
+    let_through = 0
+    for minute in range(0, 24 * 60, 2):
+        let_through += fail(attempts, PERSON, f"2001:db8:1:{minute:x}::1", NOW_MS + minute * MINUTE_MS)
+        for other in range(3):
+            address = f"2001:db8:2:{minute:x}{other}::1"
+            fail(attempts, f"made-up-{minute}-{other}", address, NOW_MS + minute * MINUTE_MS, times=tries_of_each)
+    assert let_through <= OF_ACCOUNT[1].failures
+
+
+def test_a_day_after_a_flood_everybody_has_all_their_tries(attempts, monkeypatch):
+    monkeypatch.setattr("hub.auth.attempts.COUNTED_MOST", 20)
+    for number in range(200):
+        fail(attempts, f"made-up-{number}", f"10.0.0.{number}", NOW_MS, times=5)
+    assert fail(attempts, PERSON, ELSEWHERE, NOW_MS + OF_ACCOUNT[1].within_ms, times=6) == 5
+
+
 def test_tries_that_are_under_way_count_like_failed_ones(attempts):
     begun = [attempts.begin(PERSON, DESK_PC, NOW_MS) for _ in range(6)]
     assert begun[5] is None
@@ -191,15 +211,17 @@ def test_whatever_others_do_from_elsewhere_who_is_right_from_a_known_address_com
     assert come_in(attempts, PERSON, DESK_PC, now_ms)
 
 
-@given(others_do)
-def test_no_order_of_tries_lets_more_through_than_the_rules(others):
+@given(others_do, st.sampled_from([1, 2, 4, COUNTED_MOST]))
+def test_no_order_of_tries_lets_more_through_than_the_rules(others, counted_most):
     attempts = Attempts()
     now_ms = NOW_MS
     failed = []
-    for account, address, pause_ms, _, times in others:
-        now_ms += pause_ms
-        count = fail(attempts, account, address, now_ms, times)
-        failed += [(one_account(account), one_address(address), now_ms)] * count
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.auth.attempts.COUNTED_MOST", counted_most)
+        for account, address, pause_ms, _, times in others:
+            now_ms += pause_ms
+            count = fail(attempts, account, address, now_ms, times)
+            failed += [(one_account(account), one_address(address), now_ms)] * count
     for rules, place in ((OF_PAIR, slice(0, 2)), (OF_ADDRESS, slice(1, 2)), (OF_ACCOUNT, slice(0, 1))):
         for most in rules:
             for last in failed:
