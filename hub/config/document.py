@@ -47,8 +47,9 @@ _PATTERNS = {
 }
 
 
-# Ends of lines among them: a pattern's `$` lets the last one through.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Ends of lines among them: a pattern's `$` lets the last one through. And halves of a character, which YAML can write
+# and nobody can send.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass
@@ -62,7 +63,8 @@ class Document:
     names: dict[Path, str] = field(default_factory=dict)
 
     def tell(self, path: Path, what: str, *, line: int | None = None, warning: bool = False) -> None:
-        self.problems.append(Problem(line or self.line(path), self.key(path), what, warning))
+        key, what = (each.encode(errors="backslashreplace").decode() for each in (self.key(path), what))
+        self.problems.append(Problem(line or self.line(path), key, what, warning))
 
     def line(self, path: Path) -> int:
         """Where the place is in the file, or the nearest one around it that is written there."""
