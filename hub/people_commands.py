@@ -209,9 +209,13 @@ def end_sessions_of(asked: Asked) -> Iterator[str]:
     account = _account(asked)
     with _writing(asked.engine) as connection:
         ended = end_sessions(connection, asked.site.name, account, asked.now_ms)
-    if not ended:
+    if ended.open:
+        sessions = f"{ended.open} open session{'' if ended.open == 1 else 's'}"
+        yield f"{sessions} of {account} ended. Who still has a role may log in again."
+    elif ended.idle:
+        yield f"{account} had no open session, only one that ended unused: they are signed off where they still are."
+    else:
         raise NotDone(f"{account} has no open session: suivant session list shows those that there are")
-    yield f"{ended} open session{'' if ended == 1 else 's'} of {account} ended. Who still has a role may log in again."
 
 
 def create_machine_token(asked: Asked) -> Iterator[str]:

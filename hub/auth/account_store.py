@@ -75,7 +75,7 @@ def end_account(connection: Connection, site: str, account: str, now_ms: int) ->
     )
     if not ended.rowcount:
         return None
-    return end_sessions(connection, site, account, now_ms, local_only=True)
+    return end_sessions(connection, site, account, now_ms, local_only=True).open
 
 
 def _from_row(row: Any) -> LocalAccount:

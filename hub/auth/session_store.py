@@ -1,6 +1,6 @@
 """The sessions as the database has them; written by the writer's commands, and ended by `suivant session` too."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import Connection, literal_column, select, update
@@ -38,8 +38,15 @@ def last_ended_sessions(connection: Connection, site: str, most: int) -> list[En
     ]
 
 
-def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *, local_only: bool = False) -> int:
-    """Ends all open sessions of an account, by whatever it came in or by the local account alone; gives how many.
+class EndedNow(NamedTuple):
+    """How many sessions were open, and how many had ended before because they were idle."""
+
+    open: int
+    idle: int
+
+
+def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *, local_only: bool = False) -> EndedNow:
+    """Ends all open sessions of an account, by whatever it came in or by the local account alone.
 
     The hub finds them ended and signs their person off, also whoever had only been idle till now.
     """
@@ -48,8 +55,8 @@ def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *
         of_account &= _session.c.local
     idle_ones = update(_session).where(of_account, _session.c.end_reason == EndReason.IDLE)
     open_ones = update(_session).where(of_account, _session.c.ended_ms.is_(None))
-    connection.execute(idle_ones.values(end_reason=EndReason.ENDED))
-    return connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
+    idle = connection.execute(idle_ones.values(end_reason=EndReason.ENDED)).rowcount
+    return EndedNow(connection.execute(open_ones.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount, idle)
 
 
 def end_all_sessions(connection: Connection, now_ms: int) -> int:

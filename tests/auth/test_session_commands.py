@@ -1,7 +1,7 @@
 """`suivant session`: who is logged in, and how an administrator ends it at once."""
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from hub import people_commands
 from hub.__main__ import main
@@ -34,6 +34,19 @@ def test_all_sessions_of_an_account_end_at_once_and_no_others(
     assert said(capsys).out == told
     with hub_engine.connect() as connection:
         assert [each.id for each in open_sessions(connection, SITE)] == [other]
+    assert main(["session", "end", "anna.exemple"]) == 1
+    assert "has no open session" in said(capsys).err
+
+
+def test_who_had_only_been_idle_is_said_to_be_signed_off(
+    hub_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_in(hub_engine, "anna.exemple", local=False)
+    with hub_engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("update login_session set ended_ms = 5, end_reason = 'idle'"))
+    told = "anna.exemple had no open session, only one that ended unused: they are signed off where they still are."
+    assert main(["session", "end", "anna.exemple"]) == 0
+    assert said(capsys).out == f"{told}\n"
     assert main(["session", "end", "anna.exemple"]) == 1
     assert "has no open session" in said(capsys).err
 
