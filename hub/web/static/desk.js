@@ -276,7 +276,8 @@ document.addEventListener("click", (event) => {
 /* --- panels ------------------------------------------------------------------------------------------------------- */
 
 let opener = null;
-let opening = false;
+/* The request whose panel is waited for: until it stands, no key may mean something else. */
+let opening = null;
 let typed = "";
 /* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
 const PANEL_DEAF_MS = 700;
@@ -287,28 +288,24 @@ let openedWith = "";
 const leave = () => {
   document.getElementById("panel").replaceChildren();
   clearTimeout(strike);
-  opening = false;
+  opening = null;
   typed = "";
   (opener?.isConnected ? opener : first())?.focus();
 };
 
-document.addEventListener("htmx:before:request", (event) => {
-  const { sourceElement, request } = event.detail.ctx;
-  /* A panel that keeps itself new disturbs nobody. */
-  if (request.method !== "GET" || sourceElement.matches(".panel")) return;
-  /* Until the panel stands, no key may mean something else. */
-  opening = true;
-  openedWith = struck;
-  if (!panel()) opener = sourceElement;
+const keepsNew = ({ sourceElement }) => sourceElement.matches(".panel");
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { ctx } = event.detail;
+  ctx.from = ctx.request.submitter?.closest(".panel");
 });
-document.addEventListener("htmx:finally:request", (event) => {
-  if (event.detail.ctx.sourceElement.matches(".panel")) return;
-  opening = false;
-  typed = "";
-  openedAt = Date.now();
-  seek();
-  if (panel()) panel().querySelector("[data-focus]")?.focus();
-  else if (document.activeElement === document.body) (opener?.isConnected ? opener : first())?.focus();
+document.addEventListener("htmx:before:request", (event) => {
+  const { ctx } = event.detail;
+  /* A panel that keeps itself new disturbs nobody. */
+  if (ctx.request.method !== "GET" || keepsNew(ctx)) return;
+  opening = ctx;
+  openedWith = struck;
+  if (!panel()) opener = ctx.sourceElement;
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
 document.addEventListener("htmx:before:swap", (event) => {
@@ -316,6 +313,25 @@ document.addEventListener("htmx:before:swap", (event) => {
   if (kind.startsWith("text/html")) return;
   event.preventDefault();
   answer.innerHTML = document.getElementById("failed").innerHTML;
+});
+/* What was asked before is answered while something else is done. So a command's answer closes, or turns into its
+   question, only the panel it was given from; and of panels asked for only the last one opens, where none was left. */
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx, tasks } = event.detail;
+  if (!ctx.request || keepsNew(ctx)) return;
+  if (ctx.request.method === "GET" && ctx !== opening) event.preventDefault();
+  if (!ctx.from?.isConnected) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
+  ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
+});
+document.addEventListener("htmx:finally:request", (event) => {
+  const { ctx } = event.detail;
+  if (ctx === opening) opening = null;
+  if (!ctx.changesPanel) return;
+  typed = "";
+  openedAt = Date.now();
+  seek();
+  if (panel()) panel().querySelector("[data-focus]")?.focus();
+  else if (document.activeElement === document.body) (opener?.isConnected ? opener : first())?.focus();
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.request?.method !== "POST") return;
