@@ -154,7 +154,7 @@ def test_the_list_goes_from_fresh_to_old_and_back_before_the_agents_eyes(
     expect(page.locator(".expected .age")).to_have_text("à jour")
     stand.list_state = ListState("Publik", clock.at_ms, late=True)
     stand.web.state.list_changed()
-    expect(page.locator(".expected-head .mark")).to_contain_text("liste de 10:42")
+    expect(page.locator(".expected-head .when-online .mark")).to_contain_text("liste de 10:42")
     stand.list_state = ListState("Publik", clock.at_ms)
     stand.web.state.list_changed()
     expect(page.locator(".expected .age")).to_have_text("à jour")
