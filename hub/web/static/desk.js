@@ -58,7 +58,10 @@ const tick = () => {
     setText(each, String(Math.max(0, Math.floor((moment - each.dataset.minutesSince) / 60000))));
   });
   setText(document.getElementById("clock"), clockText(moment));
-  if (moment - heard > SILENT_MS) lose(heard);
+  if (moment - Math.max(heard, begun) > SILENT_MS) {
+    lose(heard);
+    abandon();
+  }
   if (lostSince) {
     const seconds = Math.max(0, Math.floor((moment - lostSince) / 1000));
     document.querySelectorAll(".lost-for").forEach((each) => setText(each, `${Math.floor(seconds / 60)}:${two(seconds % 60)}`));
@@ -70,6 +73,8 @@ const tick = () => {
 /* The hub speaks every 5 s; a page that missed two may be showing the past. */
 const SILENT_MS = 12000;
 let heard = now();
+/* When the last link was begun: it may fall silent before it says a word. */
+let begun = heard;
 let lostSince = 0;
 let connection = null;
 
@@ -98,8 +103,16 @@ const lose = (since) => {
   say(document.getElementById("connection").dataset.lost);
   pale();
   tick();
-  /* A link that only went silent is given up, so that a new one is tried. */
-  connection?.socket?.close();
+};
+
+/* A link that only went silent counts as closed, so that a new one is tried at once: its own end comes when the other
+   side says something, or a minute later, and is news to nobody. */
+const abandon = () => {
+  const socket = connection?.socket;
+  begun = now();
+  socket?.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+  socket?.addEventListener("close", (event) => event.stopImmediatePropagation(), { capture: true });
+  socket?.close();
 };
 
 const hear = (message) => {
@@ -119,11 +132,15 @@ const hear = (message) => {
 };
 
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {
-  connection = event.detail.connection;
   focused = focusNow();
   event.detail.waitUntil(event.detail.message.json().then(hear));
 });
-document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
+const begin = (event) => {
+  connection = event.detail.connection;
+  begun = now();
+};
+document.addEventListener("htmx:ws:before:connection", begin);
+document.addEventListener("htmx:ws:after:connection", begin);
 document.addEventListener("htmx:ws:after:message:incoming", () => {
   tick();
   afterStand();
@@ -138,7 +155,10 @@ document.addEventListener("htmx:ws:close", (event) => {
   if (event.detail.code === SESSION_OVER) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
   if (event.detail.code === RIGHTS_CHANGED) location.reload();
 });
-window.addEventListener("offline", () => lose(now()));
+window.addEventListener("offline", () => {
+  lose(now());
+  abandon();
+});
 
 /* --- who is signed on here ---------------------------------------------------------------------------------------- */
 
