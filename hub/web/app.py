@@ -164,7 +164,7 @@ def _drawing(parts: WebParts, view: DeskView) -> Draw:
         picture = draw(rows, index, desk, parts.mean_visit_ms, parts.list_state())
         texts = {}
         if Kind.PAGE in kinds:
-            texts[Kind.PAGE] = view.frame(picture)
+            texts[Kind.PAGE] = view.frame(picture, screens=parts.broker_reached())
         if Kind.DOCUMENT in kinds:
             texts[Kind.DOCUMENT] = desk_document(picture, desk).model_dump_json()
         return Frames(picture.revision, picture.redraw_ms - picture.now_ms, texts)

@@ -72,10 +72,11 @@ class DeskView:
         panel_name: str = "",
         panel_query: str = "",
         confirm: ServiceChoice | None = None,
+        screens: bool,
     ) -> str:
         """The whole page. `request_id`: of the one command that this rendering may send without script.
 
-        `panel_query`: what asks for its panel again, in an address.
+        `panel_query`: what asks for its panel again, in an address. `screens`: whether screens and buttons are reached.
         """
         return self._templates.get_template("desk.html").render(
             **self._live_facts(picture),
@@ -86,6 +87,7 @@ class DeskView:
             panel_name=panel_name,
             panel_query=panel_query,
             confirm=confirm,
+            screens=screens,
             whole=True,
             looker=looker,
             may=looker.may,
@@ -104,14 +106,15 @@ class DeskView:
             may=everything,
         )
 
-    def frame(self, picture: DeskPicture) -> str:
-        """One live message: HTML to be morphed into the page, the hub's clock, and who is signed on."""
+    def frame(self, picture: DeskPicture, *, screens: bool) -> str:
+        """One live message: HTML to be morphed into the page, the hub's clock, who is signed on, and `screens`."""
         message = {
             "content": self.live(picture),
             "revision": picture.revision,
             "now_ms": picture.now_ms,
             "agent": picture.agent.account if picture.agent else None,
             "before": picture.agent.before if picture.agent else None,
+            "screens": screens,
         }
         return msgspec.json.encode(message).decode()
 

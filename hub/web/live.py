@@ -218,12 +218,12 @@ class Live:
             await asyncio.gather(listening, sending, return_exceptions=True)
 
     async def _send(self, websocket: WebSocket, room: Room, reader: Reader) -> None:
+        time_s = asyncio.get_running_loop().time
+        beat_at_s = time_s() + self._beat_s
         while True:
-            try:
-                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the result.
-                async with asyncio.timeout(self._beat_s):
-                    frame = await reader.take()
-            except TimeoutError:
+            frame = await _taken(reader, beat_at_s)
+            if frame is None:
+                beat_at_s = time_s() + self._beat_s
                 # No beat from a room that cannot read, or not in time: its pages must not look alive.
                 if reader.kind is Kind.DOCUMENT or not room.is_well:
                     continue
@@ -237,6 +237,18 @@ class Live:
                 return
             except (WebSocketDisconnect, RuntimeError):
                 return
+
+
+async def _taken(reader: Reader, until_s: float) -> str | None:
+    """The next frame; None at that moment, however many frames there are: a busy hall needs the beat's time as well."""
+    if asyncio.get_running_loop().time() >= until_s:
+        return None
+    try:
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the result.
+        async with asyncio.timeout_at(until_s):
+            return await reader.take()
+    except TimeoutError:
+        return None
 
 
 async def _listen(websocket: WebSocket) -> None:

@@ -188,6 +188,7 @@ class Pages:
             panel_name=name,
             panel_query=urlencode({word: str(value) for word, value in asked.items() if value is not None}),
             confirm=confirm(content),
+            screens=self._parts.broker_reached(),
         )
         return HTMLResponse(html, status)
 

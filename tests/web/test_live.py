@@ -86,6 +86,16 @@ def test_an_unknown_desk_has_no_socket(server: Served) -> None:
     assert refused.value.response.status_code == 404
 
 
+def test_each_picture_says_whether_screens_are_reached(server: Served, stand: Stand) -> None:
+    stand.hears_the_hub = False
+
+    async def read() -> None:
+        async with reader(server, PAGE) as connection:
+            assert (await next_of(connection))["screens"] is False
+
+    asyncio.run(read())
+
+
 def test_many_readers_of_one_desk_are_drawn_for_once(server: Served, stand: Stand) -> None:
     stand.open("desk-3")
 
@@ -190,6 +200,35 @@ def test_a_slow_reader_is_dropped_and_others_are_not_held_up() -> None:
         asyncio.run(serve())
     assert [entry["event"] for entry in logs] == ["live.reader_dropped"]
     assert dropped == ["once"]
+
+
+def test_the_beat_comes_though_there_is_always_another_picture() -> None:
+    """It alone tells the time as it is: a picture may have been drawn a while ago."""
+
+    async def draw(_desk: str, _kinds: frozenset[Kind]) -> Frames:
+        raise AssertionError
+
+    async def send() -> None:
+        busy, has_beaten = Reader(Kind.PAGE), asyncio.Event()
+
+        class Socket:
+            async def send_text(self, frame: str) -> None:
+                revision[0] += 1
+                busy.offer((1, revision[0]), "picture")
+                if frame == "beat":
+                    has_beaten.set()
+                await asyncio.sleep(0)
+
+        revision = [1]
+        busy.offer((1, 1), "picture")
+        live = Live(SiteIndex(a_site()), draw, lambda: "beat", beat_s=0.01)
+        sending = asyncio.create_task(live._send(Socket(), Room("desk-3", draw), busy))  # type: ignore[arg-type]
+        try:
+            await asyncio.wait_for(has_beaten.wait(), LIMIT_S)
+        finally:
+            sending.cancel()
+
+    asyncio.run(send())
 
 
 def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,12 @@ def test_the_start_page_leads_to_every_desk(client: httpx.Client, stand: Stand) 
     assert all(f'href="/desks/{desk.name}"' in page for desk in stand.site.desks)
 
 
+def test_a_page_says_from_the_start_that_screens_are_not_reached(client: httpx.Client, stand: Stand) -> None:
+    assert "data-screens-off" not in client.get("/desks/desk-3").text
+    stand.hears_the_hub = False
+    assert "data-screens-off" in client.get("/desks/desk-3").text
+
+
 def test_a_form_calls_and_leads_back_to_the_page(client: httpx.Client, stand: Stand) -> None:
     stand.open("desk-3")
     stand.issue("civil")
