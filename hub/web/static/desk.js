@@ -204,27 +204,33 @@ const afterStand = () => {
 
 /* --- focus -------------------------------------------------------------------------------------------------------- */
 
-/* What a new picture takes away loses focus without a word; its heir is in the same place and does nothing by itself. */
+/* What is taken away loses focus without a word. Its heir is in the same place, and does nothing by itself: not Suivant,
+   unless Suivant had it. */
+const queue = () => document.querySelector(".queue");
+const rowLinks = (within) => [...within.querySelectorAll(".row-link")];
+const placeIn = (within, element) => ({ element, id: element.id, row: rowLinks(within).indexOf(element) });
+
+const focusOneOf = (heirs) => heirs.some((heir) => {
+  heir?.focus();
+  return heir && document.activeElement === heir;
+});
+
+const inherit = (within, { element, id, row }, last) => {
+  const rows = rowLinks(within);
+  focusOneOf([element, document.getElementById(id), rows[Math.min(row, rows.length - 1)], last]);
+};
+
 let focused = null;
-const rowLinks = () => [...document.querySelectorAll(".queue .row-link")];
 const focusNow = () => {
   const element = document.activeElement;
-  return page.contains(element) ? { id: element.id, row: rowLinks().indexOf(element), isFirst: element.matches(".next") } : null;
+  return page.contains(element) ? placeIn(queue(), element) : null;
 };
 
 const refocus = () => {
   const element = document.activeElement;
   if (!focused || (element !== document.body && element.offsetParent)) return;
-  const rows = rowLinks();
-  const heirs = focused.isFirst ? [first()] : [
-    document.getElementById(focused.id),
-    focused.row < 0 ? null : rows[Math.min(focused.row, rows.length - 1)],
-    document.getElementById("ticket"),
-  ];
-  heirs.some((heir) => {
-    heir?.focus();
-    return heir && document.activeElement === heir;
-  });
+  if (focused.element.matches(".next")) focusOneOf([first()]);
+  else inherit(queue(), focused, document.getElementById("ticket"));
 };
 
 /* --- what was answered -------------------------------------------------------------------------------------------- */
@@ -295,7 +301,9 @@ document.addEventListener("click", (event) => {
 
 /* --- panels ------------------------------------------------------------------------------------------------------- */
 
-let opener = null;
+/* The link that opened the panel, and where it stood: by now it may be gone. */
+let opener = { element: null, id: "", row: -1 };
+const focusBack = () => inherit(queue(), opener, document.getElementById("ticket"));
 /* The request whose panel is waited for: until it stands, no key may mean something else. */
 let opening = null;
 let typed = "";
@@ -310,7 +318,7 @@ const leave = () => {
   clearTimeout(strike);
   opening = null;
   typed = "";
-  (opener?.isConnected ? opener : first())?.focus();
+  focusBack();
 };
 
 const keepsNew = ({ sourceElement }) => sourceElement.matches(".panel");
@@ -325,7 +333,7 @@ document.addEventListener("htmx:before:request", (event) => {
   if (ctx.request.method !== "GET" || keepsNew(ctx)) return;
   opening = ctx;
   openedWith = struck;
-  if (!panel()) opener = ctx.sourceElement;
+  if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
 document.addEventListener("htmx:before:swap", (event) => {
@@ -351,7 +359,7 @@ document.addEventListener("htmx:finally:request", (event) => {
   openedAt = Date.now();
   seek();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
-  else if (document.activeElement === document.body) (opener?.isConnected ? opener : first())?.focus();
+  else if (document.activeElement === document.body) focusBack();
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.request?.method !== "POST") return;
@@ -468,7 +476,7 @@ const digitOf = ({ key, code, shiftKey }) => (/^[0-9]$/.test(key) ? key : !shift
 
 const press = (key) => {
   if (opening) return;
-  const opened = opener?.getAttribute("aria-keyshortcuts") === key;
+  const opened = opener.element?.getAttribute("aria-keyshortcuts") === key;
   if (panel() && opened && Date.now() - openedAt < PANEL_DEAF_MS) return;
   const within = panel() ?? page;
   const meant = within.querySelectorAll(`[aria-keyshortcuts="${key}"]`);
