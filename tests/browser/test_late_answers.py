@@ -143,6 +143,36 @@ def test_a_command_of_a_panel_that_was_left_leaves_the_next_one_alone(
     expect(page.locator("#query")).to_have_value("exe")
 
 
+def test_every_key_is_sent_though_the_first_one_is_not_answered_yet(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    recall = Held(page, "**/desks/*/recall")
+    for key in "rpt":
+        page.keyboard.press(key)
+        page.wait_for_timeout(HAND_MS)
+    recall.answer(3)
+    expect(page.locator(".none-title")).to_have_text("Personne n’est appelé")
+    expect(page.locator(".last")).to_contain_text("A\u00a0012 terminé")
+
+
+def test_a_click_that_waited_too_long_behind_another_one_does_nothing_and_is_said(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    recall = Held(page, "**/desks/*/recall")
+    for key in "rt":
+        page.keyboard.press(key)
+        page.wait_for_timeout(HAND_MS)
+    recall.wait()
+    clock.turn(seconds=8)
+    recall.answer(2)
+    expect(page.locator("#answer")).to_contain_text("Votre clic est arrivé trop tard")
+    assert held(stand) == "A012"
+
+
 @pytest.mark.parametrize("order", ["first", "last"])
 def test_of_two_panels_asked_for_the_last_one_stands(page: Page, stand: Stand, clock: TurnedClock, order: str) -> None:
     scenes.appointments(stand, clock)
