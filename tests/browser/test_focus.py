@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, Route, expect
 
+from hub.queue import requests as q
 from tests.browser import scenes
 from tests.browser.pictures import SETTLED
 from tests.web.stand import Stand, TurnedClock
@@ -57,3 +58,32 @@ def test_who_ends_the_only_visit_that_was_set_aside_is_at_the_desk(
     page.locator("#panel .choice", has_text="Terminer").click()
     expect(page.locator("#panel")).to_be_empty()
     expect(page.locator("#ticket")).to_be_focused()
+
+
+def test_who_reads_of_a_ticket_that_another_desk_calls_stays_in_its_panel(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    show(page)
+    page.locator(".queue .row-link").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel .panel")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#panel .choice").first).to_be_focused()
+    stand.next("desk-8")
+    expect(page.locator("#panel")).to_contain_text("C’est au guichet qui l’a appelé de décider.")
+    expect(page.locator("#panel h2")).to_be_focused()
+
+
+def test_who_goes_through_a_list_stays_in_place_where_somebody_takes_one_off_it(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.called(stand, clock)
+    stand.do(q.MarkAbsent(origin=stand.origin(), desk=DESK, shown=ids["A012"]))
+    show(page)
+    page.locator("#absent-title a").click()
+    page.wait_for_selector("#panel .panel")
+    page.locator(f"#aside-{ids['A012']}").focus()
+    stand.do(q.Readmit(origin=stand.origin(), desk=DESK, ticket=ids["A012"]))
+    expect(page.locator(f"#aside-{ids['A012']}")).to_have_count(0)
+    expect(page.locator(f"#aside-{ids['A010']}")).to_be_focused()

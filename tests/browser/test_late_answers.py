@@ -173,6 +173,20 @@ def test_a_click_that_waited_too_long_behind_another_one_does_nothing_and_is_sai
     assert held(stand) == "A012"
 
 
+def test_a_panel_that_cannot_be_kept_new_claims_no_failed_command(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("f")
+    expect(page.locator("#panel .choice-text").first).to_contain_text("4 en attente")
+    away = {"status": 503, "content_type": "application/problem+json", "body": "{}"}
+    page.route("**/desks/*?panel=transfer*", lambda route: route.fulfill(**away), times=1)
+    with page.expect_response("**/desks/*?panel=transfer*"):
+        stand.issue("identity")
+    stand.issue("identity")
+    expect(page.locator("#panel .choice-text").first).to_contain_text("6 en attente")
+    expect(page.locator("#answer")).to_be_empty()
+
+
 @pytest.mark.parametrize("order", ["first", "last"])
 def test_of_two_panels_asked_for_the_last_one_stands(page: Page, stand: Stand, clock: TurnedClock, order: str) -> None:
     scenes.appointments(stand, clock)

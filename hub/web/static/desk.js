@@ -132,7 +132,7 @@ const hear = (message) => {
 };
 
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {
-  focused = focusNow();
+  focused = focusIn(page, queue());
   event.detail.waitUntil(event.detail.message.json().then(hear));
 });
 const begin = (event) => {
@@ -220,15 +220,15 @@ const inherit = (within, { element, id, row }, last) => {
   focusOneOf([element, document.getElementById(id), rows[Math.min(row, rows.length - 1)], last]);
 };
 
-let focused = null;
-const focusNow = () => {
+const isLost = () => document.activeElement === document.body || !document.activeElement.offsetParent;
+const focusIn = (within, list = within) => {
   const element = document.activeElement;
-  return page.contains(element) ? placeIn(queue(), element) : null;
+  return within.contains(element) ? placeIn(list, element) : null;
 };
 
+let focused = null;
 const refocus = () => {
-  const element = document.activeElement;
-  if (!focused || (element !== document.body && element.offsetParent)) return;
+  if (!focused || !isLost()) return;
   if (focused.element.matches(".next")) focusOneOf([first()]);
   else inherit(queue(), focused, document.getElementById("ticket"));
 };
@@ -335,18 +335,23 @@ document.addEventListener("htmx:before:request", (event) => {
   openedWith = struck;
   if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
 });
-/* What the server answers where it fails is for programs; whoever looks at the page reads a sentence. */
+/* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */
 document.addEventListener("htmx:before:swap", (event) => {
-  const kind = event.detail.ctx.response?.headers.get("content-type") ?? "text/html";
+  const { ctx } = event.detail;
+  const kind = ctx.response?.headers.get("content-type") ?? "text/html";
   if (kind.startsWith("text/html")) return;
   event.preventDefault();
-  answer.innerHTML = document.getElementById("failed").innerHTML;
+  if (!keepsNew(ctx)) answer.innerHTML = document.getElementById("failed").innerHTML;
 });
 /* What was asked before is answered while something else is done. So a command's answer closes, or turns into its
    question, only the panel it was given from; and of panels asked for only the last one opens, where none was left. */
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx, tasks } = event.detail;
-  if (!ctx.request || keepsNew(ctx)) return;
+  if (!ctx.request) return;
+  if (keepsNew(ctx)) {
+    ctx.focused = focusIn(ctx.sourceElement);
+    return;
+  }
   if (ctx.request.method === "GET" && ctx !== opening) event.preventDefault();
   if (!ctx.from?.isConnected) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
@@ -354,12 +359,13 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:finally:request", (event) => {
   const { ctx } = event.detail;
   if (ctx === opening) opening = null;
+  if (ctx.focused && panel() && isLost()) inherit(panel(), ctx.focused, panel().querySelector("h2"));
   if (!ctx.changesPanel) return;
   typed = "";
   openedAt = Date.now();
   seek();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
-  else if (document.activeElement === document.body) focusBack();
+  else if (isLost()) focusBack();
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.request?.method !== "POST") return;
