@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hub.queue.reasons import Reason, Why
 from hub.queue.requests import RefusedAnswer
 from hub.queue.tickets import Ticket
-from hub.web.desk_picture import DeskPicture, LastAction
+from hub.web.desk_picture import DeskPicture, LastAction, Stage
 from hub.web.words import clock, minutes, say, spaced
 from protocol.messages import DeskMode
 
@@ -157,10 +157,12 @@ def next_line(picture: DeskPicture, zone: str) -> str:
 def headline(picture: DeskPicture, number: str) -> str:
     """What the page announces to those who listen to it: one sentence on the state."""
     held = picture.held
-    if held is not None and picture.is_called:
-        return say("%(ticket)s is called to desk %(desk)s", ticket=spaced(held.number), desk=number)
     if held is not None:
-        return say("%(ticket)s is at desk %(desk)s", ticket=spaced(held.number), desk=number)
+        is_calling = picture.stage is Stage.CALLING
+        text = "%(ticket)s is called to desk %(desk)s" if is_calling else "%(ticket)s is at desk %(desk)s"
+        return say(text, ticket=spaced(held.number), desk=number)
+    if picture.stage is Stage.ABSENT and picture.last is not None:
+        return say("%(ticket)s did not come within the delay", ticket=spaced(picture.last.number))
     if picture.mode is DeskMode.PAUSED:
         return say("Desk %(desk)s is paused", desk=number)
     if picture.mode is DeskMode.CLOSED:

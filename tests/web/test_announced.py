@@ -1,0 +1,95 @@
+"""What a desk's page announces to those who listen to it is what the others see."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.database.engine import open_engine
+from hub.queue import requests as q
+from hub.queue.requests import Origin, Source
+from hub.site_index import SiteIndex
+from hub.web.desk_drawing import draw
+from hub.web.desk_reading import read_desk
+from hub.web.desk_view import DeskView
+from protocol.messages import DeskMode
+from tests.databases import sqlite_url
+from tests.web.stand import Stand, TurnedClock, a_site
+from tests.web.texts import text_of
+
+
+@pytest.fixture
+def stand(tmp_path: Path, clock: TurnedClock) -> Iterator[Stand]:
+    engine = open_engine(sqlite_url(tmp_path))
+    made = Stand(engine, a_site(), clock.now_ms)
+    yield made
+    made.stop()
+    engine.dispose()
+
+
+@pytest.fixture
+def page_of(stand: Stand, clock: TurnedClock) -> Callable[[str], str]:
+    """The live part of a desk's page at this moment."""
+    index, view = SiteIndex(stand.site), DeskView(stand.site)
+
+    def drawn(name: str) -> str:
+        desk = index.desk(name)
+        with stand.engine.connect() as connection:
+            rows = read_desk(connection, index, desk, clock.now_ms())
+        return view.live(draw(rows, index, desk, stand.means.get, stand.list_state))
+
+    return drawn
+
+
+def announced(page: str) -> str:
+    found = re.search(r'<p class="unseen" role="status">(.*?)</p>', page)
+    assert found
+    return text_of(found[1])
+
+
+def seen(page: str) -> str:
+    found = re.search(r"<article.*?</article>", page, re.DOTALL)
+    assert found
+    return text_of(found[0])
+
+
+def called(stand: Stand, desk: str) -> int:
+    stand.open(desk)
+    stand.issue("civil")
+    ticket = stand.next(desk).ticket
+    assert ticket is not None
+    return ticket
+
+
+def test_who_became_absent_by_itself_is_announced(
+    stand: Stand, clock: TurnedClock, page_of: Callable[[str], str]
+) -> None:
+    ticket = called(stand, "desk-3")
+    clock.turn(minutes=6)
+    with stand.engine.connect() as connection:
+        call = connection.exec_driver_sql(f"select call from ticket where id = {ticket}").scalar_one()  # noqa: S608
+    stand.do(q.ExpireCalled(origin=Origin(Source.JOB), ticket=ticket, call=call))
+    page = page_of("desk-3")
+    assert "A 001 absent" in seen(page)
+    assert announced(page) == "A 001 n’est pas venu dans le délai"
+
+
+def test_who_is_shown_at_a_desk_that_confirms_no_arrivals_is_announced_there(
+    stand: Stand, clock: TurnedClock, page_of: Callable[[str], str]
+) -> None:
+    called(stand, "desk-4")
+    assert announced(page_of("desk-4")) == "A 001 est appelé au guichet 4"
+    clock.turn(minutes=2)
+    page = page_of("desk-4")
+    assert seen(page).startswith("Au guichet")
+    assert announced(page) == "A 001 est au guichet 4"
+
+
+@pytest.mark.parametrize(("mode", "said"), [(DeskMode.PAUSED, "est en pause"), (DeskMode.CLOSED, "est fermé")])
+def test_a_desk_that_calls_nobody_is_announced(
+    stand: Stand, page_of: Callable[[str], str], mode: DeskMode, said: str
+) -> None:
+    stand.open("desk-3")
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-3", shown=None, mode=mode))
+    assert announced(page_of("desk-3")).endswith(said)
