@@ -164,7 +164,7 @@ class DeskView:
             "next_line": next_line(picture, self._zone),
             "reason": reason_sentence(reason, self._zone) if reason else "",
             "then": then_sentence(reason, self._zone) if reason else "",
-            "last": last_action_facts(picture.last, self._zone) if picture.last else [],
+            "last": last_action_facts(picture.last, picture.now_ms, self._zone) if picture.last else [],
         }
 
     def _list_age(self, picture: DeskPicture) -> str:

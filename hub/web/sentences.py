@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hub.queue.reasons import Reason, Why
 from hub.queue.requests import RefusedAnswer
 from hub.queue.tickets import Ticket
+from hub.web.booking_sentences import moment
 from hub.web.desk_picture import DeskPicture, LastAction, Stage
 from hub.web.words import clock, minutes, say, spaced
 from protocol.messages import DeskMode
@@ -121,7 +122,7 @@ def then_sentence(reason: Reason, zone: str) -> str:
     return say("Then comes %(number)s, at %(due)s.", number=spaced(number), due=clock(due_ms, zone))
 
 
-def last_action_facts(last: LastAction, zone: str) -> list[str]:
+def last_action_facts(last: LastAction, now_ms: int, zone: str) -> list[str]:
     """When, what, from where: the facts of the last-action line."""
     number = spaced(last.number)
     if not number and last.appointment_ms is not None:
@@ -132,7 +133,7 @@ def last_action_facts(last: LastAction, zone: str) -> list[str]:
     source = say(_SOURCES.get(last.source, last.source))
     if last.who is not None:
         source = say("%(who)s, by %(source)s", who=last.who, source=source)
-    return [clock(last.at_ms, zone), what, source]
+    return [moment(last.at_ms, now_ms, zone), what, source]
 
 
 def next_line(picture: DeskPicture, zone: str) -> str:

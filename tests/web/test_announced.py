@@ -1,4 +1,4 @@
-"""What a desk's page announces to those who listen to it is what the others see."""
+"""What a desk's page announces to those who listen to it is what the others see, and of which day."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -84,6 +84,16 @@ def test_who_is_shown_at_a_desk_that_confirms_no_arrivals_is_announced_there(
     page = page_of("desk-4")
     assert seen(page).startswith("Au guichet")
     assert announced(page) == "A 001 est au guichet 4"
+
+
+def test_what_was_done_last_on_another_day_is_told_with_its_date(
+    stand: Stand, clock: TurnedClock, page_of: Callable[[str], str]
+) -> None:
+    clock.set("17:02")
+    stand.open("desk-3")
+    assert "> 17:02 · guichet ouvert" in re.sub(r"<[^>]+>", "> ", page_of("desk-3"))
+    clock.turn(minutes=15 * 60)
+    assert "> 24/11 17:02 · guichet ouvert" in re.sub(r"<[^>]+>", "> ", page_of("desk-3"))
 
 
 @pytest.mark.parametrize(("mode", "said"), [(DeskMode.PAUSED, "est en pause"), (DeskMode.CLOSED, "est fermé")])
