@@ -122,7 +122,7 @@ def create_watch(parts: WebParts) -> APIRouter:
     unwell: dict[int | str, dict[str, Any]] = {503: {"model": d.HealthDocument, "description": "Something is away"}}
     router.add_api_route("/healthz", healthz, response_model=d.HealthDocument, responses=unwell)
     router.add_api_route("/healthz", healthz, methods=["HEAD"], include_in_schema=False)
-    router.add_api_route("/metrics", metrics, response_class=Response)
+    router.add_api_route("/metrics", metrics, response_class=Response, responses=PROBLEMS)
     return router
 
 

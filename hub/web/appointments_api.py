@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.queue.requests import DoneAnswer, RetryReport, Source
 from hub.web import appointment_documents as d
-from hub.web.api import PROBLEMS_OF_COMMANDS, answered
+from hub.web.api import PROBLEMS, PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of
 from hub.web.booking_reading import FailedReport, read_failed_count, read_failed_reports
 from hub.web.documents import TicketDone
@@ -45,8 +45,8 @@ _PUSH_TAKES: dict[str, Any] = {
 def create_appointments_api(parts: WebParts) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     api = AppointmentsApi(parts)
-    router.add_api_route("/appointments", api.appointments, response_model=d.AppointmentsDocument)
-    router.add_api_route("/appointments/reports", api.reports, response_model=d.ReportsDocument)
+    router.add_api_route("/appointments", api.appointments, response_model=d.AppointmentsDocument, responses=PROBLEMS)
+    router.add_api_route("/appointments/reports", api.reports, response_model=d.ReportsDocument, responses=PROBLEMS)
     router.add_api_route(
         "/appointments/reports/{report}/retry",
         api.retry,

@@ -68,6 +68,15 @@ def test_a_command_describes_each_status_that_it_may_be_refused_with(description
             assert refused - methods["post"]["responses"].keys() == set(), path
 
 
+def test_what_is_asked_describes_each_status_that_it_may_be_refused_with(description: dict[str, Any]) -> None:
+    refused = {"400", "401", "403", "404", "422", "503"}
+    # Asked by anybody, and never refused.
+    asked = {path: methods["get"] for path, methods in description["paths"].items() if "get" in methods}
+    del asked["/healthz"]
+    for path, route in asked.items():
+        assert refused - route["responses"].keys() == set(), path
+
+
 def test_every_problem_is_described_in_the_type_it_comes_in(description: dict[str, Any]) -> None:
     problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     described = {
