@@ -34,6 +34,7 @@ from hub.web.login_pages import create_login_pages
 from hub.web.measured import Measured
 from hub.web.pages import create_pages
 from hub.web.parts import WebParts
+from hub.web.turned_away import DESK_GONE
 
 _STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = (
@@ -144,10 +145,14 @@ def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:
         await _serve(websocket, desk, Kind.DOCUMENT)
 
     async def _serve(websocket: WebSocket, desk: str, kind: Kind) -> None:
-        if desk not in desks:
+        if desk not in desks and kind is Kind.PAGE:
+            # Of a handshake that is refused a browser tells a script no more than of a hub that is away.
+            await websocket.accept()
+            await websocket.close(DESK_GONE)
+        elif desk not in desks:
             await websocket.send_denial_response(problems.problem(404, "unknown", f"this site has no desk {desk!r}"))
-            return
-        await live.serve(websocket, desk, kind)
+        else:
+            await live.serve(websocket, desk, kind)
 
     app.add_api_websocket_route("/desks/{desk}/live", page)
     app.add_api_websocket_route("/api/v1/desks/{desk}/live", document)

@@ -17,7 +17,7 @@ from hub.web.problems import problem
 from hub.web.words import say
 
 # What a socket is closed with, as its page's script reads it.
-SESSION_OVER, RIGHTS_CHANGED = 4401, 4403
+SESSION_OVER, RIGHTS_CHANGED, DESK_GONE = 4401, 4403, 4404
 START = "/"
 _DESK = re.compile(r"/desks/[a-z0-9-]{1,64}(?=/|$)")
 # As people read them; the words stand in the catalogue.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from hub.queue import requests as q
@@ -600,6 +601,22 @@ def test_a_panel_that_was_open_while_the_hub_was_away_works_again(
         expect(page.locator(".chip-online")).to_be_visible()
         page.locator("#panel .choice").click()
         expect(page.locator("#mode-close")).to_contain_text("Fermeture après")
+    context.close()
+
+
+def test_the_page_of_a_desk_that_the_site_has_no_more_says_so_once_the_hub_is_back(
+    browser: Browser, stand: Stand, clock: TurnedClock
+) -> None:
+    context = browser.new_context()
+    with served(stand) as server:
+        page = window_of(context, server)
+    without = replace(stand.site, desks=tuple(desk for desk in stand.site.desks if desk.name != DESK))
+    later = Stand(stand.engine, without, clock.now_ms)
+    later.look_at_sessions()
+    with served(later, server.port), page.expect_response(f"**/desks/{DESK}") as answer:
+        pass
+    assert answer.value.status == 404
+    later.stop()
     context.close()
 
 

@@ -76,9 +76,21 @@ def test_the_pages_socket_sends_html_and_the_hubs_clock(server: Served, stand: S
     asyncio.run(read())
 
 
+def test_the_page_of_a_desk_that_is_gone_is_told_so(one_server: Served) -> None:
+    """Not by a handshake that is refused: its script could not tell that from a hub that is away."""
+
+    async def connect() -> int:
+        async with reader(one_server, "/desks/desk-99/live") as connection:
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await next_of(connection)
+        return closed.value.rcvd.code if closed.value.rcvd else 0
+
+    assert asyncio.run(connect()) == 4404
+
+
 def test_an_unknown_desk_has_no_socket(server: Served) -> None:
     async def connect() -> None:
-        async with reader(server, "/desks/desk-99/live"):
+        async with reader(server, "/api/v1/desks/desk-99/live"):
             pass
 
     with pytest.raises(websockets.exceptions.InvalidStatus) as refused:

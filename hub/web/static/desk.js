@@ -147,13 +147,15 @@ document.addEventListener("htmx:ws:after:message:incoming", () => {
   if (lostSince) pale();
   document.body.dispatchEvent(new Event("picture"));
 });
-/* The session ended, or may do other things than when the page was drawn: the hub says so by the socket's code. */
+/* The session ended, or may do other things than when the page was drawn, or the site has no such desk any more: the hub
+   says so by the socket's code. */
 const SESSION_OVER = 4401;
 const RIGHTS_CHANGED = 4403;
+const DESK_GONE = 4404;
 document.addEventListener("htmx:ws:close", (event) => {
   lose(now());
   if (event.detail.code === SESSION_OVER) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
-  if (event.detail.code === RIGHTS_CHANGED) location.reload();
+  if ([RIGHTS_CHANGED, DESK_GONE].includes(event.detail.code)) location.reload();
 });
 window.addEventListener("offline", () => {
   lose(now());
