@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    union,
     union_all,
     update,
 )
@@ -55,6 +56,7 @@ _held = ticket.alias("held")
 # Literals: a bound state misses the partial indexes.
 IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
 IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
+_IS_PARKED: Any = literal_column("ticket.state = 'parked'")
 IS_FREE: Any = literal_column("ticket.bound_desk is null")
 IS_BOUND: Any = literal_column("ticket.bound_desk is not null")
 
@@ -171,6 +173,11 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
+# Of what waits for this one desk, or was set aside by it: it need not serve them.
+SERVICES_KEPT_BY_DESK: Executable = union(
+    select(ticket.c.service).where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND),
+    select(ticket.c.service).where(ticket.c.site == SITE, ticket.c.desk == DESK, _IS_PARKED),
+)
 # An appointment that is still to come outlives the end of the day before it: expected, here already, or at a desk.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
 _BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
@@ -183,7 +190,7 @@ _OPEN: tuple[Any, ...] = (
     IS_WAITING & IS_FREE & (ticket.c.service >= literal_column("''")) & _BEFORE_OR_NONE,
     IS_WAITING & IS_BOUND & _BEFORE_OR_NONE,
     IS_HELD & _BEFORE_OR_NONE,
-    literal_column("ticket.state = 'parked'") & _BEFORE_OR_NONE,
+    _IS_PARKED & _BEFORE_OR_NONE,
 )
 OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
     select(*_TICKET_COLUMNS)

@@ -237,6 +237,12 @@ def test_a_name_whose_time_was_over_after_the_day_goes_within_the_hour(queue):
 # --- called and absent --------------------------------------------------------------------------------------------
 
 
+def test_the_page_of_the_desk_that_checks_somebody_in_is_told_whatever_it_serves(queue):
+    ticket = queue.book(queue.now_ms)
+    queue.ask(CheckIn, desk="desk-3", ticket=ticket)
+    assert "desk-3" in queue.effects.desks
+
+
 def test_a_called_visitor_who_does_not_come_is_absent_and_the_desk_is_free(queue):
     queue.open("desk-4")
     ticket = queue.issue()

@@ -240,6 +240,31 @@ def test_other_desks_pages_are_told_of_a_pause_and_of_who_is_taken_up_there(queu
     assert queue.effects.desks >= {"desk-1", "desk-2"}
 
 
+@pytest.mark.parametrize("state", [State.WAITING, State.PARKED])
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_pages_are_told_of_the_absence_of_a_desk_that_keeps_a_ticket_of_a_service_it_does_not_serve(queue, mode, state):
+    queue.open("desk-2", "desk-3")
+    ticket = queue.issue("civil")
+    queue.ask(Transfer, desk="desk-2", ticket=ticket, to_desk="desk-3")
+    if state is State.PARKED:
+        queue.called("desk-3")
+        queue.ask(Park, desk="desk-3", shown=ticket)
+    queue.mode("desk-3", mode)
+    assert queue.effects.waiting.keys() >= {"civil"}
+    queue.mode("desk-3", DeskMode.OPEN)
+    assert ("civil" in queue.effects.waiting) is (mode is DeskMode.PAUSED or state is State.PARKED)
+
+
+def test_pages_are_told_of_a_pause_that_waited_for_a_ticket_to_be_set_aside(queue):
+    queue.open("desk-2", "desk-3")
+    ticket = queue.issue("civil")
+    queue.ask(Transfer, desk="desk-2", ticket=ticket, to_desk="desk-3")
+    queue.called("desk-3")
+    queue.mode("desk-3", DeskMode.PAUSED)
+    queue.ask(Park, desk="desk-3", shown=ticket)
+    assert queue.effects.waiting.keys() >= {"civil"}
+
+
 def without_papers(queue):
     """A start with a site file that has one service less."""
     queue.lose_papers()

@@ -105,6 +105,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
             "limit": 64,
         },
     ),
+    ("what a desk keeps", store.SERVICES_KEPT_BY_DESK, lambda _: {"desk": "desk-1"}),
     ("held", store.HELD, lambda _: {}),
     (
         "a slice",

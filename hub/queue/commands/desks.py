@@ -83,7 +83,9 @@ def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
     work.set_desk(view.desk.name, **changes)
     work.publish_desk(view.desk.name)
     # Others see whom it has set aside, and who waits for it, while it is away alone.
-    work.tell_pages_of(served_by(view.desk))
+    work.flush()
+    kept = [service for (service,) in work.rows(store.SERVICES_KEPT_BY_DESK, desk=view.desk.name)]
+    work.tell_pages_of([*served_by(view.desk), *kept])
     if mode is DeskMode.CLOSED:
         leave(work, view.desk.name, view.agent)
         release_bound(work, view.desk.name)
