@@ -68,22 +68,30 @@ _OPEN_BEFORE: Any = (
 )
 _other = _booking.alias("other")
 _doubt = _report.alias("doubt")
-# Whether a try of it was done says the request's status, which a report of its other booking would move.
+# Whether a try of it was done says the request's status, which a report of its other booking would move. One within the
+# other: joined, SQLite reads every report of the site for each that is due.
+_IN_DOUBT: Any = (
+    select(literal_column("1"))
+    .select_from(_doubt)
+    .where(_doubt.c.site == _other.c.site, _doubt.c.booking == _other.c.id, literal_column("doubt.state = 'trying'"))
+    .correlate(_other)
+    .exists()
+)
 _IN_DOUBT_BESIDE: Any = (
     select(literal_column("1"))
-    .select_from(_other.join(_doubt, (_doubt.c.site == _other.c.site) & (_doubt.c.booking == _other.c.id)))
+    .select_from(_other)
     .where(
         _other.c.site == _booking.c.site,
         _other.c.reference == _booking.c.reference,
         _other.c.id != _booking.c.id,
-        literal_column("doubt.state = 'trying'"),
+        _IN_DOUBT,
     )
     .correlate(_booking)
     .exists()
 )
 
 
-# What its request's cancellation would end too: what only an agent cancelled is not gone yet.
+# What its request's cancellation would end too: what only an agent cancelled is not gone yet, who missed theirs is.
 _STANDS_BESIDE: Any = (
     select(literal_column("1"))
     .select_from(_other.join(_ticket, (_ticket.c.site == _other.c.site) & (_ticket.c.id == _other.c.ticket)))
@@ -92,7 +100,7 @@ _STANDS_BESIDE: Any = (
         _other.c.reference == _booking.c.reference,
         _other.c.id != _booking.c.id,
         ~_other.c.gone,
-        literal_column("ticket.state <> 'cancelled'"),
+        literal_column("ticket.state not in ('cancelled', 'absent')"),
     )
     .correlate(_booking)
     .exists()

@@ -121,8 +121,9 @@ class Office:
         self.worker.stop()
         self.writer.stop()
 
-    def restart(self) -> None:
+    def restart(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         self.stop()
+        meanwhile()
         self._begin()
         self.start()
 

@@ -208,10 +208,12 @@ def test_what_a_form_is_to_be_told_goes_to_the_name_that_it_has_by_then(quick, s
         publik.faults.append(Fault("drop", match="/api/forms/", times=None))
         visit.check_in()
         office.eventually(lambda: visit.reports() == [("arrived", "waiting")])
-        with publik.town.lock:
+
+        def rename() -> None:
             publik.town.forms["rdv-civil"] = publik.town.forms.pop(FORM)
-        publik.faults.clear()
-        office.restart()
+            publik.faults.clear()
+
+        office.restart(rename)
         office.clock.turn(HOUR)
         visit.wait_told("arrive")
     finally:

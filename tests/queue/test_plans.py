@@ -30,6 +30,7 @@ def fill(queue: Queue, count: int) -> Queue:
     )
     for start in range(0, count, 500):
         queue.do(TakeBookings(origin=SYNC, changes=changes[start : start + 500]))
+    report(queue, count)
     queue.open("desk-1")
     queue.issue()
     queue.called()
@@ -37,6 +38,29 @@ def fill(queue: Queue, count: int) -> Queue:
         with queue.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("analyze")
     return queue
+
+
+def report(queue: Queue, count: int) -> None:
+    """All but three of so many bookings were told of."""
+    told = [
+        {
+            **dict.fromkeys(("status_before", "error")),
+            "site": queue.site.name,
+            "id": number + 1,
+            "booking": f"b-{number}",
+            "reference": f"form/b-{number}",
+            "ticket": number + 1,
+            "kind": "arrived",
+            "event": number + 1,
+            "at_ms": queue.now_ms,
+            "due_ms": queue.now_ms,
+            "state": "done" if number > 2 else "waiting",
+            "attempts": 1,
+        }
+        for number in range(count)
+    ]
+    with queue.engine.execution_options(write=True).begin() as connection:
+        connection.execute(report_store.report.insert(), told)
 
 
 def remember(queue: Queue, count: int) -> Queue:
@@ -127,6 +151,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         report_store.MOVED_ON,
         lambda queue: {"tickets": queue.connection.many([1, 100]), "now_ms": queue.now_ms},
     ),
+    ("what is to be told", rows._DUE, lambda queue: {"now_ms": queue.now_ms}),
     ("reports", report_store.STANDING, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
     (
         "past bookings",

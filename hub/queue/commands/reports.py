@@ -158,7 +158,8 @@ def _expect_anew(work: Work, journal: Sequence[Happened]) -> None:
 def _standing(work: Work, journal: Sequence[Happened]) -> dict[int, list[Standing]]:
     bookings = sorted({happened.booking for happened in journal})
     standing: dict[int, list[Standing]] = {}
-    for number, ticket, kind, state in work.rows(report_store.STANDING, ids=work.many(bookings)) if bookings else ():
+    rows = work.rows(report_store.STANDING, ids=work.many(bookings)) if bookings else []
+    for number, ticket, kind, state in sorted(rows):
         standing.setdefault(ticket, []).append(Standing(number, ReportKind(kind), unsent=state in UNSENT))
     return standing
 
