@@ -447,7 +447,8 @@ def test_an_absence_that_a_time_out_left_open_is_not_told_of_who_came_meanwhile(
     office.clock.turn(HOUR)
     wait_for_doubt()
     office.ask(CheckIn, desk="", ticket=visit.ticket.id)
-    office.eventually(lambda: visit.reports() == [("absent", "trying"), ("arrived", "waiting")])
+    # The absence is still open then, or dropped by the next look already.
+    office.eventually(lambda: [kind for kind, _ in visit.reports()] == ["absent", "arrived"])
     publik.faults.clear()
     office.clock.turn(HOUR)
     visit.wait_told("arrive")
