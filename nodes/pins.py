@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 
 import structlog
-from gpiozero import LED, Button, Device  # type: ignore[import-untyped]
+from gpiozero import LED, BadPinFactory, Button, Device  # type: ignore[import-untyped]
 
 from nodes.events import PinChanged, PinsUnusable, PinsUsable
 from nodes.settings import NotNow
@@ -16,15 +16,15 @@ _log = structlog.get_logger()
 
 
 def require_pins() -> None:
-    """Raises WrongSetting where the pin factory that is named is none, NotNow where none reaches a pin from here."""
+    """Raises WrongSetting where the pin factory that is named is none, NotNow where no pin is reached from here."""
     # lgpio makes a pipe where a program stands, which for a service may be a folder that it must not write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
     try:
         Device.ensure_pin_factory()
     except Exception as error:
         named = os.environ.get("GPIOZERO_PIN_FACTORY")
-        if named:
-            wanted = f"a pin factory that works here, such as lgpio ({error}), or run with --simulated"
+        if named and isinstance(error, BadPinFactory):
+            wanted = f"a pin factory of gpiozero, such as lgpio ({error}), or run with --simulated"
             raise WrongSetting("GPIOZERO_PIN_FACTORY", named, wanted) from error
         # At a start the system may not have made the pins yet, or not have opened them to this user.
         way = "run it on a Raspberry Pi by a user of the group gpio, or with --simulated"

@@ -66,7 +66,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
 
 
 def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
-    """Annuler l’appel: back to its own place in the queue, or to who set it aside before."""
+    """Annuler l’appel: back to its own place in the queue, or set aside again, at this desk."""
     held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
     _withdraw(work, view, held)
     settle(work, view)
