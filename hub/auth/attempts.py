@@ -67,6 +67,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self._pairs: _Failures[tuple[str, str]] = _Failures(OF_PAIR)
+        # By themselves: no flood of others' failures may count for who tries where they always do.
+        self._known_pairs: _Failures[tuple[str, str]] = _Failures(OF_PAIR)
         self._addresses: _Failures[str] = _Failures(OF_ADDRESS)
         self._accounts: _Failures[str] = _Failures(OF_ACCOUNT)
         self._known: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
@@ -75,11 +77,12 @@ class Attempts:
         """None where it is refused."""
         key, place = one_account(account), one_address(address)
         begun = Try(key, place, now_ms, known=self._knows(key, place, now_ms))
-        if self._pairs.full((key, place), now_ms):
+        pairs = self._pairs_of(begun)
+        if pairs.full((key, place), now_ms):
             return None
         if not begun.known and (self._addresses.full(place, now_ms) or self._accounts.full(key, now_ms)):
             return None
-        self._pairs.add((key, place), now_ms)
+        pairs.add((key, place), now_ms)
         if not begun.known:
             self._addresses.add(place, now_ms)
             self._accounts.add(key, now_ms)
@@ -88,7 +91,7 @@ class Attempts:
     def came_in(self, begun: Try, now_ms: int) -> None:
         """The password was right: what failed before from there is forgotten, and the address is known now."""
         self.not_judged(begun)
-        failed_ms = self._pairs.forget((begun.account, begun.address))
+        failed_ms = self._pairs_of(begun).forget((begun.account, begun.address))
         if not begun.known:
             for at_ms in failed_ms:
                 self._addresses.take_back(begun.address, at_ms)
@@ -99,10 +102,13 @@ class Attempts:
 
     def not_judged(self, begun: Try) -> None:
         """Nobody said whether the password was right: the try counts no more."""
-        self._pairs.take_back((begun.account, begun.address), begun.at_ms)
+        self._pairs_of(begun).take_back((begun.account, begun.address), begun.at_ms)
         if not begun.known:
             self._addresses.take_back(begun.address, begun.at_ms)
             self._accounts.take_back(begun.account, begun.at_ms)
+
+    def _pairs_of(self, begun: Try) -> "_Failures[tuple[str, str]]":
+        return self._known_pairs if begun.known else self._pairs
 
     def _knows(self, account: str, address: str, now_ms: int) -> bool:
         at_ms = self._known.get(account, OrderedDict[str, int]()).get(address)

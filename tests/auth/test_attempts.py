@@ -105,6 +105,14 @@ def test_no_flood_of_made_up_accounts_makes_that_of_an_account_forgotten(attempt
     assert let_through <= OF_ACCOUNT[1].failures
 
 
+def test_no_flood_of_made_up_accounts_shuts_out_who_comes_from_where_they_always_do(attempts, monkeypatch):
+    monkeypatch.setattr("hub.auth.attempts.COUNTED_MOST", 20)
+    come_in(attempts, PERSON, DESK_PC, NOW_MS)
+    for number in range(500):
+        fail(attempts, f"made-up-{number}", f"2001:db8:2:{number // 3:x}::1", NOW_MS)
+    assert come_in(attempts, PERSON, DESK_PC, NOW_MS)
+
+
 def test_a_day_after_a_flood_everybody_has_all_their_tries(attempts, monkeypatch):
     monkeypatch.setattr("hub.auth.attempts.COUNTED_MOST", 20)
     for number in range(200):
