@@ -66,6 +66,9 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 LOCK_CHECK_S = 1.0
+# As of a wrong setting: started again by itself, a hub would serve an empty file, or lay the log of the old one over
+# the new one.
+FILE_REPLACED_STATUS = 2
 # Far more than a batch takes on a slow disk, and less than one waits for another program before it is given up.
 SLOW_S = 2.0
 # More than a clock that is set right now and then ever differs.
@@ -158,6 +161,7 @@ class Hub:
         )
         self.metrics.watch_clock(lambda: self.clock.ahead_ms() / 1000)
         self._give_up = give_up
+        self.file_replaced = False
         self._lock: SiteLock | None = None
         # Why the site is no longer this hub's.
         self._lost: str | None = None
@@ -247,6 +251,7 @@ class Hub:
                 if self._lock is not None and not self._lock.check():
                     log.warning("site.lock_taken_anew", site=self.site.name)
             except (SiteTaken, DatabaseReplaced) as lost:
+                self.file_replaced = isinstance(lost, DatabaseReplaced)
                 self._lost = str(lost)
                 self._give_up(self._lost)
                 return
@@ -280,7 +285,7 @@ class _Server(uvicorn.Server):
 
 
 def run(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help."""
+    """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help, 2 where none may."""
     site_file = read_site(settings.hub.site_file)
     for warning in site_file.warning_lines():
         log.warning("site_file.warning", warning=warning)
@@ -317,6 +322,8 @@ def run(settings: Settings) -> int:
             runner.run(_serve(hub, listening, ending, settings.reached))
     finally:
         hub.stop()
+    if hub.file_replaced:
+        return FILE_REPLACED_STATUS
     return 1 if status else 0
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from hub.database.faults import (
     DatabaseNotWritable,
     DatabaseOfAnotherUser,
+    DatabaseReplaced,
     FolderMissing,
     WrongAddress,
     faults_of,
@@ -186,6 +187,9 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
     arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
+    if url.database not in {None, "", ":memory:"}:
+        # Once for all: a link that is turned elsewhere must not lead one connection to another file.
+        url = url.set(database=str(Path(str(url.database)).resolve()))
     if url.database in {None, "", ":memory:"}:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
@@ -237,6 +241,9 @@ def require_folder(engine: Engine) -> None:
         raise FolderMissing(str(file), f"its folder {file.parent} does not exist")
     if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
         raise DatabaseOfAnotherUser(str(file), f"it belongs to {_owner(file)}")
+    log_file = Path(f"{file}-wal")
+    if not file.exists() and log_file.exists() and log_file.stat().st_size:
+        raise DatabaseReplaced(str(file), f"it is gone, and {log_file.name} has what was stored last")
     if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise DatabaseNotWritable(str(file), f"nor can its folder {file.parent}")
 

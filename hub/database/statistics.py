@@ -24,7 +24,7 @@ class Statistics:
         """`connection`: not the writer's, which people wait for. `last_event`: the journal's last row."""
         if last_event < self._next_at or not connection.on_postgresql:
             return
-        self._next_at = TIMES * last_event
         # In one transaction: else the writer would plan anew after each table.
         with connection.raw.transaction():
             connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
+        self._next_at = TIMES * last_event

@@ -141,6 +141,34 @@ def test_a_file_that_another_was_put_in_place_of_is_said(sqlite_engine: Engine, 
     lock.release()
 
 
+def test_no_empty_file_is_made_beside_the_log_of_one_that_was_moved(sqlite_engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "suivant.db"
+    migrate(sqlite_engine)
+    with sqlite_engine.connect() as reading:
+        reading.exec_driver_sql("select 1 from site")
+        file.rename(tmp_path / "moved.db")
+        again = open_engine(f"sqlite:///{file}")
+        with pytest.raises(DatabaseReplaced, match="it is gone, and suivant.db-wal has what was stored last"):
+            migrate(again)
+        again.dispose()
+        assert not file.exists()
+        (tmp_path / "moved.db").rename(file)
+
+
+def test_a_link_that_is_turned_elsewhere_leads_no_connection_to_another_file(tmp_path: Path) -> None:
+    link, first, second = (tmp_path / name for name in ("suivant.db", "first.db", "second.db"))
+    link.symlink_to(first)
+    engine = open_engine(f"sqlite:///{link}")
+    migrate(engine)
+    second.touch()
+    link.unlink()
+    link.symlink_to(second)
+    engine.dispose()
+    with engine.connect() as connection:
+        connection.exec_driver_sql("select 1 from site")
+    engine.dispose()
+
+
 def _end_sessions(server: PostgresqlServer, engine: Engine) -> None:
     ending = "select pg_terminate_backend(pid) from pg_stat_activity where datname ="
     server.execute(f"{ending} '{engine.url.database}'")

@@ -533,6 +533,7 @@ def test_a_hub_whose_file_was_moved_away_says_so_and_gives_up(tmp_path):
         eventually(lambda: hub.given_up)
         assert "suivant.db is not the one" in hub.given_up[0]
         assert hub.hub.health().database == hub.given_up[0]
+        assert hub.hub.file_replaced, "started again by itself, it would serve an empty one"
 
 
 def asked_again(button, request):

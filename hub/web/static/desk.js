@@ -319,6 +319,7 @@ const leave = () => {
   document.getElementById("panel").replaceChildren();
   clearTimeout(strike);
   opening = null;
+  sought = "";
   typed = "";
   focusBack();
 };
@@ -335,6 +336,8 @@ document.addEventListener("htmx:before:request", (event) => {
   if (ctx.request.method !== "GET" || keepsNew(ctx)) return;
   opening = ctx;
   openedWith = struck;
+  /* What was scanned is for the search that it opened, not for one that somebody opens later. */
+  if (!ctx.sourceElement.matches('[aria-keyshortcuts="V"]')) sought = "";
   if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
 });
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */
