@@ -15,8 +15,8 @@ from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin,
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
-# So many bookings to come do not end all at once without a word: a source that has none of them any more, or none that
-# fits the site file, is mistaken.
+# So many bookings of a part do not all end without a word: a source that has none of them any more, or none that fits
+# the site file, is mistaken.
 DOUBTED_FROM = 5
 _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
@@ -71,24 +71,31 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
-def suspected_of(
-    listing: Listing, known: Sequence[Known], here: frozenset[str], window: Window
-) -> tuple[tuple[Missed, frozenset[str]], ...]:
+def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tuple[tuple[Missed, frozenset[str]], ...]:
     """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
-    of the listed days, that would end without a word of why, while none of the part's stands that was known before
-    them. What came later proves nothing: a form that was made anew lists that.
+    of today or later, that are lost, while none of the part's stands that was known before them. What came later proves
+    nothing: a form that was made anew lists that.
+
+    Whether their visitors are here does not matter: else fewer and fewer would be lost as they come, until the rest is
+    believed to be. What an incomplete listing does not speak of stands as it is known, and proves all of its part.
     """
-    told = {booking.id for booking in listing.bookings if not booking.gone}
-    to_come = [each for each in known if _may_be_told(each, window)]
-    unproved = _unproved(to_come, listing, here)
+    by_id = {each.id: each for each in known}
+    lost = _lost_of(by_id, listing, window) if listing.parts else frozenset[str]()
+    if len(lost) < DOUBTED_FROM:
+        return ()
+    to_come = [each for each in by_id.values() if not each.gone and each.day >= window.first_day]
+    standing = {booking.id for booking in listing.bookings if not booking.gone}
+    spoken_of = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
+    spoken_of |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
 
     def suspected_in(part: Missed) -> frozenset[str]:
-        oldest = min((each.ticket for each in to_come if each.id in told and part.has(each.reference)), default=None)
-        return frozenset(
-            each.id for each in unproved if part.has(each.reference) and (oldest is None or each.ticket < oldest)
-        )
+        of_it = [each for each in to_come if part.has(each.reference, each.service)]
+        if not listing.complete and any(each.reference not in spoken_of for each in of_it):
+            return frozenset()
+        oldest = min((each.ticket for each in of_it if each.id in standing), default=None)
+        return frozenset(each.id for each in of_it if each.id in lost and (oldest is None or each.ticket < oldest))
 
-    suspected = ((part, suspected_in(part)) for part in listing.parts) if len(unproved) >= DOUBTED_FROM else ()
+    suspected = ((part, suspected_in(part)) for part in listing.parts)
     return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
 
 
@@ -103,8 +110,8 @@ def compare(
 ) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
-    `doubted`: the parts that are not believed where they give up a booking without a word of why. `here`: of the
-    bookings that lapsed, those whose visitors are here or were.
+    `doubted`: the parts of which no booking ends that is lost. `here`: of the bookings that lapsed, those whose
+    visitors are here or were.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
@@ -115,32 +122,33 @@ def compare(
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in unseen]
     changes = _found(by_id, listing, window, new_code, names, flaws)
     # Of one that lapsed and whose visitor is here it would change nothing.
-    kept = here | (_unproved_in(doubted, by_id.values(), listing, here) if doubted else frozenset())
+    kept = here | (_lost_in(doubted, by_id, listing, window) if doubted else frozenset())
     return Found((each for each in changes if not (isinstance(each, CancelBooking) and each.booking in kept)), flaws)
 
 
-def _unproved_in(
-    parts: Sequence[Missed], known: Iterable[Known], listing: Listing, here: frozenset[str]
-) -> frozenset[str]:
-    unproved = _unproved(known, listing, here)
-    return frozenset(each.id for each in unproved if any(part.has(each.reference) for part in parts))
+def _lost_in(parts: Sequence[Missed], known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
+    lost = (known[each] for each in _lost_of(known, listing, window))
+    return frozenset(each.id for each in lost if any(part.has(each.reference, each.service) for part in parts))
 
 
-def _unproved(known: Iterable[Known], listing: Listing, here: frozenset[str]) -> list[Known]:
-    """Those that end by the listing though it does not say that they were cancelled or moved."""
-    told = {booking.id: booking for booking in listing.bookings}
-    # A flaw ends nothing. Whose request is listed without it had it cancelled, or moved.
-    explained = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
-    explained |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
+def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
+    """Those that end or lapse by the listing though it does not say that they were cancelled or moved."""
+    told, _ = _one_of_each(listing, known)
+    found = (*told.values(), *listing.later)
+    named = {each.reference for each in found}
+    # A flaw ends nothing; a request that has a new booking was moved.
+    explained = {*listing.cancelled, *(flaw.reference for flaw in listing.flaws)}
+    explained |= {each.reference for each in found if _is_new(each, known.get(each.id))}
 
-    def is_unproved(each: Known) -> bool:
-        if each.gone or each.id in here:
+    def is_lost(each: Known) -> bool:
+        if each.gone:
             return False
         if each.id in told:
             return told[each.id].gone and not told[each.id].was_cancelled
-        return each.reference not in explained
+        ends = each.reference in named or (listing.complete and window.lists(each.day))
+        return ends and each.reference not in explained
 
-    return [each for each in known if is_unproved(each)]
+    return frozenset(each.id for each in known.values() if is_lost(each))
 
 
 def _found(
@@ -196,8 +204,11 @@ def _is_moved_to(booking: Booking, known: Known | None) -> bool:
 
     One that lapsed was booked too: the hub's own trigger may have moved the request on since the visitor is here.
     """
-    is_new = known is None or known.gone or known.reference != booking.reference
-    return is_new and (booking.lapsed or not booking.gone)
+    return _is_new(booking, known) and (booking.lapsed or not booking.gone)
+
+
+def _is_new(booking: Booking, known: Known | None) -> bool:
+    return known is None or known.gone or known.reference != booking.reference
 
 
 def _changes(

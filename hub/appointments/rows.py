@@ -1,5 +1,6 @@
 """What the appointments' thread reads: the bookings known, and the reports that are due."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +26,9 @@ _SITE: Any = store.SITE
 _KNOWN = [_booking.c[name] for name in KNOWN_FIELDS]
 _ALL_KNOWN: Executable = select(*_KNOWN).where(_booking.c.site == _SITE)
 _KNOWN_BY_ID: Executable = select(*_KNOWN).where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
+_KNOWN_FROM: Executable = select(*_KNOWN).where(
+    _booking.c.site == _SITE, _booking.c.day >= bindparam("day"), ~_booking.c.gone
+)
 _KNOWN_BY_REFERENCE: Executable = select(*_KNOWN).where(
     _booking.c.site == _SITE, one_of(_booking.c.reference, "references")
 )
@@ -38,12 +42,6 @@ _ALL_NAMES: Any = (
         )
     )
     .where(_booking.c.site == _SITE)
-)
-# As the index on a booking's ticket is written, which leaves out who came without one.
-_AWAITED: Executable = select(_ticket.c.booking).where(
-    _ticket.c.site == _SITE,
-    literal_column("ticket.state in ('expected', 'waiting')"),
-    literal_column("ticket.booking is not null and ticket.state <> 'cancelled'"),
 )
 _NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
 _STATES_BY_ID: Executable = (
@@ -171,6 +169,11 @@ def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]
     return list({each.id: each for each in map(known_from_row, rows)}.values())
 
 
+def known_from(connection: Connection, site: str, day: str) -> list[Known]:
+    """All bookings of this day or later that are not gone."""
+    return list(map(known_from_row, connection.rows(_KNOWN_FROM, {"site": site, "day": day})))
+
+
 def names_of(connection: Connection, site: str, listing: Listing, ended_day: str) -> dict[int, str | None]:
     """By ticket, the names of whom a listing names, while they may come or are here. `ended_day`: the last that did."""
     named = [booking.id for booking in listing.bookings if booking.name is not None]
@@ -188,20 +191,28 @@ def here_of(connection: Connection, site: str, listing: Listing) -> frozenset[st
     lapsed = [booking.id for booking in listing.bookings if booking.lapsed]
     if not lapsed:
         return frozenset()
-    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(lapsed)})
+    _, others = _awaited_and_others(connection, site, lapsed)
+    return frozenset(booking for booking, state in others.items() if state != State.CANCELLED)
+
+
+def awaited_of(connection: Connection, site: str, bookings: Iterable[str]) -> frozenset[str]:
+    """Of these bookings, those whose visitors are expected, or wait and nobody has had to do with them."""
+    return _awaited_and_others(connection, site, bookings)[0]
+
+
+def _awaited_and_others(
+    connection: Connection, site: str, bookings: Iterable[str]
+) -> tuple[frozenset[str], dict[str, str]]:
+    """The others with their tickets' states."""
+    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
     waiting = connection.many([ticket for _, ticket, state in rows if state == State.WAITING])
     handled = {ticket for (ticket,) in connection.rows(HANDLED, {"site": site, "ids": waiting})}
-    not_here = (State.EXPECTED, State.CANCELLED)
-    return frozenset(
+    awaited = frozenset(
         booking
         for booking, ticket, state in rows
-        if state not in not_here and (state != State.WAITING or ticket in handled)
+        if state == State.EXPECTED or (state == State.WAITING and ticket not in handled)
     )
-
-
-def awaited_of(connection: Connection, site: str) -> frozenset[str]:
-    """The bookings whose visitors are expected or wait."""
-    return frozenset(booking for (booking,) in connection.rows(_AWAITED, {"site": site}))
+    return awaited, {booking: state for booking, _, state in rows if booking not in awaited}
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

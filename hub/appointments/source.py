@@ -67,8 +67,9 @@ class Missed:
     prefix: str
     why: str
 
-    def has(self, reference: str) -> bool:
-        return reference.startswith(self.prefix)
+    def has(self, reference: str, service: str | None = None) -> bool:
+        """Whether a request is of it; or what that has for this service."""
+        return reference.startswith(self.prefix) and (service is None or service in self.services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ class Listing:
 
     `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
     be listed again. `cancelled`: requests that are cancelled; what they had, and is not among the bookings, is gone.
-    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `parts`: of a
-    complete one those that may not be believed, each as it is missed then.
+    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `parts`: those
+    that may not be believed, each of one service and as it is missed then.
     """
 
     bookings: tuple[Booking, ...]

@@ -7,13 +7,14 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, compare, suspected_of, window_of
-from hub.appointments.rows import awaited_of, here_of, known_to, names_of
+from hub.appointments.comparing import SYNC, Window, compare, suspected_of, window_of
+from hub.appointments.rows import awaited_of, here_of, known_from, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
 from hub.failures import Failure, HubFault
+from hub.queue.bookings import Known
 from hub.queue.hours import last_ended_day
 from hub.queue.requests import Answer, BookingChange, CancelBooking, Command, DoneAnswer, TakeBookings
 from hub.site import Site
@@ -56,7 +57,7 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
-        # By the last complete one.
+        # By the last pass, and what was looked up since.
         self.doubted: tuple[Missed, ...] = ()
         # By the last pass, unless it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
@@ -77,9 +78,12 @@ class Sync:
         return self._keep(connection, listing, whole=False)
 
     def look_up(self, connection: Connection, hints: Sequence[Hint]) -> int:
-        """What these hints are about. The next pass looks from where it would have."""
+        """What these hints are about. The next pass looks from where it would have, or at all where there is doubt."""
         listing = self._source.look_up(hints)
-        return self._take(connection, listing, whole=False)
+        made = self._take(connection, listing, whole=False, before=self.doubted)
+        if self.doubted:
+            self._since_ms = None
+        return made
 
     def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
         self._sure = True
@@ -89,16 +93,15 @@ class Sync:
         self.missed = (*listing.missed, *self.doubted)
         return made
 
-    def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
+    def _take(self, connection: Connection, listing: Listing, *, whole: bool, before: tuple[Missed, ...] = ()) -> int:
+        """`before`: what is in doubt whatever this listing says."""
         known = known_to(connection, self._site.name, listing)
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
         window = window_of(self._site, now_ms)
         here = here_of(connection, self._site.name, listing)
-        if listing.complete:
-            suspected = suspected_of(listing, known, here, window)
-            awaited = awaited_of(connection, self._site.name) if suspected else frozenset[str]()
-            self.doubted = tuple(part for part, bookings in suspected if not awaited.isdisjoint(bookings))
+        doubted = self._doubted_in(connection, listing, known, window, whole=whole)
+        self.doubted = tuple(dict.fromkeys((*before, *doubted)))
         found = compare(known, listing, window, self._new_code, names, self.doubted, here)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
@@ -115,6 +118,19 @@ class Sync:
             self._pause(rest_s(spent_s, quiet_s))
         self._note_flaws(listing, [*found.flaws, *flaws], whole=whole)
         return made
+
+    def _doubted_in(
+        self, connection: Connection, listing: Listing, known: Sequence[Known], window: Window, *, whole: bool
+    ) -> list[Missed]:
+        suspected = suspected_of(listing, known, window)
+        if suspected and not whole:
+            # What did not change stands. Of a whole one that broke off, what it does not speak of proves nothing.
+            others = known_from(connection, self._site.name, window.first_day)
+            all_known = {each.id: each for each in (*known, *others)}
+            suspected = suspected_of(listing, all_known.values(), window)
+        lost = {booking for _, bookings in suspected for booking in bookings}
+        awaited = awaited_of(connection, self._site.name, lost) if lost else frozenset[str]()
+        return [part for part, bookings in suspected if not awaited.isdisjoint(bookings)]
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:
         """What was refused of a slice that is at the writer."""

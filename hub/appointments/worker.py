@@ -202,7 +202,7 @@ class Worker:
         with self._lock:
             self._pace.listed()
         if ask is not Ask.HINTS:
-            self._explain("; ".join(each.why for each in self._sync.missed) or None)
+            self._explain("; ".join(dict.fromkeys(each.why for each in self._sync.missed)) or None)
 
     def _not_listed(self, ask: Ask, error: Exception, seconds: float) -> None:
         self._metrics.listed(ask.value, _outcome(error), seconds)

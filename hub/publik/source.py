@@ -26,7 +26,9 @@ from protocol.environment import PREFIX, WrongSetting, unread
 LOOKED_BACK = timedelta(days=400)
 # Why a form's list is not believed.
 _EMPTY = "the list of form {} is empty, though bookings of it are to come"
-_NONE_KNOWN = "no known booking of form {} is in its list any more, or fits agendas, meeting types or statuses"
+_NONE_KNOWN = (
+    "no known booking of form {}, service {}, is in its list any more, or fits agendas, meeting types or statuses"
+)
 _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
 
@@ -74,7 +76,7 @@ class PublikSource:
 
     def list_changed(self, since_ms: int) -> Listing | None:
         found = self._listing(changed_since(since_ms, self._zone), since_ms)
-        return replace(found, complete=False, parts=())
+        return replace(found, complete=False)
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
         """A request that is gone is left out: only a complete listing tells that."""
@@ -91,7 +93,8 @@ class PublikSource:
             except Fault as fault:
                 if fault.kind is not FaultKind.UNKNOWN:
                     raise for_source(fault) from fault
-        return gathered.listing(complete=False)
+        parts = [part for form in self._forms for part in self._parts_of(form, _NONE_KNOWN)]
+        return replace(gathered.listing(complete=False), parts=tuple(parts))
 
     def tells(self, kind: ReportKind) -> bool:
         return bool(self._triggers[kind]) or self._marks(kind)
@@ -141,21 +144,23 @@ class PublikSource:
         """
         gathered, failed, missed, parts = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
         for form, maps in self._forms.items():
-            part = partial(Missed, tuple(each.service for each in maps), f"{form}/")
             try:
                 listed = self._gather(form, since, gathered)
-                parts.append(part(_NONE_KNOWN.format(form) if listed else _EMPTY.format(form)))
+                parts += self._parts_of(form, _NONE_KNOWN if listed else _EMPTY)
             except Fault as fault:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
                 failed.append(fault)
-                missed.append(part(str(fault)))
+                missed.append(Missed(tuple(each.service for each in maps), f"{form}/", str(fault)))
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
-        found = gathered.listing(complete=not failed)
-        if not found.complete:
-            return replace(found, as_of_ms=since_ms, missed=tuple(missed))
-        return replace(found, parts=tuple(parts))
+        found = replace(gathered.listing(complete=not failed), missed=tuple(missed), parts=tuple(parts))
+        return found if found.complete else replace(found, as_of_ms=since_ms)
+
+    def _parts_of(self, form: str, why: str) -> list[Missed]:
+        """What may not be believed of a form: several services may share it, and the names of one be changed."""
+        services = dict.fromkeys(each.service for each in self._forms[form])
+        return [Missed((service,), f"{form}/", why.format(form, service)) for service in services]
 
     def _gather(self, form: str, since: str, gathered: "_Gathered") -> bool:
         """Gives whether the form lists anything.

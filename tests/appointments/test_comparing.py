@@ -242,18 +242,22 @@ def test_a_part_that_lists_nothing_at_all_is_believed_where_few_are_to_come(many
     assert gone == (["b99"] if many else [*(each.id for each in to_come), "b99"])
 
 
-PARTS = (Missed(("civil",), "rdv/", "it is empty"), Missed(("papers",), "papers/", "it is empty"))
+PARTS = (
+    Missed(("civil",), "rdv/", "it is empty"),
+    Missed(("papers",), "papers/", "it is empty"),
+    Missed(("papers",), "rdv/", "it is empty"),
+)
 
 
-def doubted(listing, rows, awaited=None, here=frozenset()):
+def doubted(listing, rows, awaited=None):
     """`awaited`: these bookings; by default all that are known."""
     awaited = {each.id for each in rows} if awaited is None else awaited
-    suspected = suspected_of(listing, rows, here, WINDOW)
+    suspected = suspected_of(listing, rows, WINDOW)
     return tuple(part for part, bookings in suspected if not bookings.isdisjoint(awaited))
 
 
 def cancelled_by(listing, rows, here=frozenset()):
-    doubts = doubted(listing, rows, here=here)
+    doubts = doubted(listing, rows, awaited={each.id for each in rows} - here)
     found = compare(rows, listing, WINDOW, lambda: "code", {}, doubts, here)
     return [change.booking for change in found.changes if isinstance(change, CancelBooking)]
 
@@ -300,11 +304,54 @@ def test_one_that_stands_proves_the_others_unless_it_came_after_them():
     assert cancelled_by(Listing((*told, booking(99)), complete=True, parts=PARTS), [*rows, newer]) == []
 
 
-def test_of_those_whose_visitors_are_here_a_status_that_is_left_proves_nothing():
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_doubt_lasts_while_visitors_come_and_until_the_last_of_them_has(complete):
     rows, told = of_many(gone=True, lapsed=True)
-    listing = Listing(told, complete=True, parts=PARTS)
-    assert doubted(listing, rows, here=frozenset(each.id for each in rows)) == ()
-    assert doubted(listing, rows, here=frozenset({rows[0].id})) == (), "too few would be cancelled"
+    listing = Listing(told, complete=complete, parts=PARTS)
+    ids = [each.id for each in rows]
+    for many in range(len(ids)):
+        here = frozenset(ids[:many])
+        assert doubted(listing, rows, awaited={*ids} - here) == PARTS[:1]
+        assert cancelled_by(listing, rows, here=here) == []
+    assert doubted(listing, rows, awaited=()) == (), "all have come, and nobody would be cancelled"
+
+
+@pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])
+def test_of_a_listing_that_is_not_complete_it_is_not_believed_either(facts):
+    rows, told = of_many(gone=True, **facts)
+    listing = Listing(told, parts=PARTS)
+    assert cancelled_by(listing, rows) == []
+    unspoken, elsewhere = known(0), known(0, service="papers")
+    assert len(cancelled_by(listing, [unspoken, *rows])) == len(rows), "what it does not speak of stands"
+    assert cancelled_by(listing, [elsewhere, *rows]) == []
+    assert cancelled_by(replace_flaws(listing, Flaw("b0", "no start", "rdv/0")), [unspoken, *rows]) == []
+    for few in (rows[1:], [*rows[1:], known(1, start_ms=NOW - DAY)]):
+        assert len(cancelled_by(Listing(told[1:], parts=PARTS), few)) == len(rows) - 1
+
+
+def replace_flaws(listing, *flaws):
+    return with_(listing, flaws=flaws)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_stands_of_one_service_of_a_form_proves_nothing_of_another(complete):
+    rows, told = of_many(gone=True, unfit=True)
+    rows, told = [known(0, service="papers"), *rows], (booking(0, service="papers"), *told)
+    listing = Listing(told, complete=complete, parts=PARTS)
+    assert doubted(listing, rows) == PARTS[:1]
+    assert cancelled_by(listing, rows) == []
+    lacking = [known(number, service="papers", reference=f"rdv/{number}") for number in (21, 22)]
+    assert cancelled_by(listing, [*rows, *lacking]) == (["b21", "b22"] if complete else []), "few of the other"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_that_all_of_many_requests_keep_but_one_of_their_two_bookings_is_not_believed(complete):
+    first, told = of_many()
+    second = [known(50 + each.ticket, reference=each.reference, service="papers") for each in first]
+    listing = Listing(told, complete=complete, parts=PARTS)
+    assert doubted(listing, [*first, *second]) == PARTS[2:]
+    assert cancelled_by(listing, [*first, *second]) == []
+    assert cancelled_by(listing, [*first[1:], *second[1:]]) == [each.id for each in second[1:]]
 
 
 def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():

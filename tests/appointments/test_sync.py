@@ -460,6 +460,78 @@ def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office,
         assert len(office.expected()) == 5
 
 
+@pytest.mark.parametrize("why", ["form refused", "no id"])
+@pytest.mark.parametrize("renamed", ["status", "agenda"])
+def test_nor_does_it_where_the_list_is_not_complete(new_office, publik, monkeypatch, renamed, why):
+    publik.town.add_form("second")
+    agenda = {"agenda": "fields.agenda_rdv", "agendas": ("mairie",)}
+    office = new_office({"form": "second", "service": "papers"}, **agenda, statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
+    office.pass_over()
+    if why == "form refused":
+        publik.faults.append(Fault("status", match="/api/forms/second/", times=None, status=403))
+    else:
+        without_id(publik, monkeypatch, forms[0].id)
+    if renamed == "status":
+        monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
+    else:
+        for form in forms:
+            form.fields["agenda_rdv"] = "mairie-centrale"
+    for _ in range(2):
+        office.pass_over(all_of_it=True)
+        assert len(office.expected()) == 7
+    office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
+
+
+def without_id(publik, monkeypatch, id_):
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        return {key: value for key, value in shown.items() if form.id != id_ or key not in {"id", "internal_id"}}
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+
+
+def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
+    office = new_office(statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
+    office.pass_over()
+    monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
+    office.pass_over(all_of_it=True)
+    for still_expected in (6, 5, 4):
+        office.ask(CheckIn, desk="", ticket=office.expected()[0].id)
+        office.pass_over()
+        assert len(office.expected()) == still_expected
+    office.worker.hint(Hint(f"{FORM}/{forms[-1].id}"))
+    office.pass_over()
+    assert len(office.expected()) == 4
+
+
+def test_nor_where_what_changed_alone_is_listed(new_office, publik):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 17)]
+    tomorrow = [publik.town.book(FORM, f"2026-11-25 {hour}:00") for hour in range(11, 17)]
+    office.pass_over(all_of_it=True)
+    for form in (*forms, *tomorrow):
+        form.fields["agenda_rdv"] = "mairie-centrale"
+        publik.town.touch(form)
+    office.pass_over()
+    assert len(office.expected()) == 12
+    office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
+    for form in (*forms, *tomorrow):
+        form.fields["agenda_rdv"] = "mairie"
+        publik.town.touch(form)
+    office.pass_over(all_of_it=True)
+    office.clock.turn(HOUR // 2)
+    office.pass_over()
+    for form in tomorrow:
+        form.fields["agenda_rdv"] = "mairie-centrale"
+        publik.town.touch(form)
+    office.pass_over()
+    assert len(office.expected()) == 6, "the others stand, though this listing does not speak of them"
+
+
 def test_a_name_that_is_changed_back_in_publik_is_as_if_nothing_had_been(new_office, publik):
     office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
     forms = [book(publik, f"{hour}:00") for hour in range(11, 17)]

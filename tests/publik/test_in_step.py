@@ -130,8 +130,7 @@ class InStep(RuleBasedStateMachine):
         assert listing.flaws == ()
         codes = map(str, itertools.count())
         known = list(self.known.values())
-        if listing.complete:
-            self.doubted = tuple(part for part, _ in suspected_of(listing, known, frozenset(), self._window()))
+        self.doubted = tuple(part for part, _ in suspected_of(listing, known, self._window()))
         for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, self.doubted).changes):
             match change:
                 case Book():

@@ -61,7 +61,26 @@ def test_an_empty_form_is_a_complete_listing(opened: Opened):
     assert (part.services, part.has(f"{FORM}/1"), part.has(f"{FORM}-2/1")) == (("identity",), True, False)
     changed = source.list_changed(listing.as_of_ms)
     assert changed is not None
-    assert (changed.bookings, changed.parts) == ((), ()), "nothing new is no empty list"
+    assert (changed.bookings, changed.complete) == ((), False), "nothing new is no empty list"
+
+
+def test_every_listing_says_of_each_service_of_a_form_what_may_not_be_believed(publik: TestPublik, opened: Opened):
+    publik.town.forms["other"] = {}
+    request = publik.town.book(FORM, "2026-11-25 10:00")
+    maps = (form(), form(service="papers"), form(booking="workflow.data.b_response.booking_id"), form(form="other"))
+    source = opened(forms=maps)
+    ours = [(("identity",), f"{FORM}/"), (("papers",), f"{FORM}/")]
+    whole = source.list_all(*DAYS)
+    looked_up = source.look_up([Hint(f"{FORM}/{request.id}")])
+    publik.faults.append(Told("err", match="/other/", times=None))
+    incomplete, changed = source.list_all(*DAYS), source.list_changed(whole.as_of_ms or 0)
+    assert changed is not None
+    for listing in (whole, looked_up):
+        assert [(part.services, part.prefix) for part in listing.parts] == [*ours, (("identity",), "other/")]
+    for listing in (incomplete, changed):
+        assert [(part.services, part.prefix) for part in listing.parts] == ours
+        assert [part.prefix for part in listing.missed] == ["other/"]
+    assert f"form {FORM}, service papers," in whole.parts[1].why
 
 
 def test_what_a_form_refused_once_had_to_say_is_in_the_next_listing(publik: TestPublik, opened: Opened):
