@@ -3,6 +3,7 @@
 Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -118,8 +119,11 @@ def compare(
     """
     by_id = {each.id: each for each in known}
     told = {each.id for each in (*listing.bookings, *listing.later)}
-    unseen = {each.reference for each in by_id.values() if each.id not in told and _may_be_told(each, window)}
-    flaws = [flaw for flaw in listing.flaws if not flaw.if_known or flaw.reference in unseen]
+    unseen = [each for each in by_id.values() if each.id not in told and _may_be_told(each, window)]
+    services = defaultdict[str | None, set[str]](set)
+    for each in unseen:
+        services[each.reference].add(each.service)
+    flaws = [flaw for flaw in listing.flaws if not flaw.if_known or any(map(flaw.may_be_of, services[flaw.reference]))]
     changes = _found(by_id, listing, window, new_code, names, flaws)
     # Of one that lapsed and whose visitor is here it would change nothing.
     kept = here | (_lost_in(doubted, by_id, listing, window) if doubted else frozenset())
@@ -136,9 +140,9 @@ def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> fr
     told, _ = _one_of_each(listing, known)
     found = (*told.values(), *listing.later)
     named = {each.reference for each in found}
-    # A flaw ends nothing; a request that has a new booking was moved.
-    explained = {*listing.cancelled, *(flaw.reference for flaw in listing.flaws)}
-    explained |= {each.reference for each in found if _is_new(each, known.get(each.id))}
+    spared = _spared(known.values(), listing.flaws)
+    # A request that has a new booking was moved.
+    explained = {*listing.cancelled, *(each.reference for each in found if _is_new(each, known.get(each.id)))}
 
     def is_lost(each: Known) -> bool:
         if each.gone:
@@ -146,7 +150,7 @@ def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> fr
         if each.id in told:
             return told[each.id].gone and not told[each.id].was_cancelled
         ends = each.reference in named or (listing.complete and window.lists(each.day))
-        return ends and each.reference not in explained
+        return ends and each.reference not in explained and each.id not in spared
 
     return frozenset(each.id for each in known.values() if is_lost(each))
 
@@ -161,7 +165,7 @@ def _found(
 ) -> Iterator[BookingChange]:
     told, twice = _one_of_each(listing, known)
     flaws += twice
-    spared = {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
+    spared = _spared(known.values(), listing.flaws)
     gone: set[str] = set()
     moved_on = {each.reference for each in listing.later}
     dropped = _dropped(known, told, listing, spared)
@@ -301,16 +305,26 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
     return (second, first) if second_known else (first, second)
 
 
+def _spared(known: Iterable[Known], flaws: Iterable[Flaw]) -> frozenset[str]:
+    """Those that a flaw of their request may be about: these are not taken to be gone."""
+    by_request = defaultdict[str | None, list[Flaw]](list)
+    for flaw in flaws:
+        by_request[flaw.reference].append(flaw)
+    return frozenset(
+        each.id for each in known if any(flaw.may_be_of(each.service) for flaw in by_request.get(each.reference, ()))
+    )
+
+
 def _dropped(
-    known: Mapping[str, Known], told: Mapping[str, Booking], listing: Listing, spared: Iterable[str]
+    known: Mapping[str, Known], told: Mapping[str, Booking], listing: Listing, spared: Collection[str]
 ) -> dict[str, list[str]]:
     """By request: the bookings it had and no longer names, though it is in the listing."""
     found = (*told.values(), *listing.later)
     named = {booking.id for booking in found}
-    listed = {*(booking.reference for booking in found), *listing.cancelled}.difference(spared)
+    listed = {*(booking.reference for booking in found), *listing.cancelled}
     dropped: dict[str, list[str]] = {}
     for each in known.values():
-        if not each.gone and each.reference in listed and each.id not in named:
+        if not each.gone and each.reference in listed and each.id not in named and each.id not in spared:
             dropped.setdefault(each.reference, []).append(each.id)
     return dropped
 
@@ -321,10 +335,9 @@ def _may_be_told(known: Known, window: Window) -> bool:
 
 
 def _vanished(
-    known: Iterable[Known], told: Mapping[str, Booking], spared: Iterable[str], window: Window
+    known: Iterable[Known], told: Mapping[str, Booking], spared: Collection[str], window: Window
 ) -> Iterator[str]:
     """Those of the listed days that a complete listing lacks."""
-    left_alone = frozenset(spared)
     for each in known:
-        if _may_be_told(each, window) and each.id not in told and each.reference not in left_alone:
+        if _may_be_told(each, window) and each.id not in told and each.id not in spared:
             yield each.id

@@ -49,12 +49,17 @@ class Flaw:
 
     `reference`: its request, where that much is known: what was told of it before is not taken to be gone. `if_known`:
     it may never have had a booking, or no other one, so that this is a flaw only where one is known that is not told.
+    `services`: it is about what the request has for these; for any where there are none.
     """
 
     about: str
     why: str
     reference: str | None = None
     if_known: bool = False
+    services: tuple[str, ...] = ()
+
+    def may_be_of(self, service: str) -> bool:
+        return not self.services or service in self.services
 
 
 @dataclass(frozen=True, slots=True)

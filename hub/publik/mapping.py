@@ -1,5 +1,6 @@
 """A form's JSON to a booking, by the site file's paths. Pure; what it does not ask for, it ignores."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -82,16 +83,22 @@ def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple
     """Of a request, flaws where it does not show whether it has a booking, or another one beside those it shows.
 
     w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
-    that is known is not gone for that.
+    that is known is not gone for that; but one for another service may have been moved.
     """
     reference = reference_of(maps, entry)
     if reference is None:
         return ()
     if status_of(entry)[0] is None:
         return (Flaw(f"request {reference}", "it shows no status", reference, if_known=True),)
-    tables = dict.fromkeys(_table_of(each.booking) for each in maps if not is_cancelled(each, entry))
-    hidden = (table for table in tables if not isinstance(value_at(entry, table), dict))
-    return tuple(Flaw(f"request {reference}", f"it shows no {table}", reference, if_known=True) for table in hidden)
+    hidden = defaultdict[str, list[str]](list)
+    for each in maps:
+        table = _table_of(each.booking)
+        if not is_cancelled(each, entry) and not isinstance(value_at(entry, table), dict):
+            hidden[table].append(each.service)
+    return tuple(
+        Flaw(f"request {reference}", f"it shows no {table}", reference, if_known=True, services=tuple(services))
+        for table, services in hidden.items()
+    )
 
 
 def _table_of(path: str) -> str:

@@ -204,6 +204,19 @@ def test_what_may_hide_another_booking_of_a_request_is_a_flaw_where_one_is_known
         assert (seen.changes, seen.flaws) == ((), flaws)
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_hides_bookings_of_one_service_spares_none_of_another_that_was_moved(complete):
+    flaw = Flaw("request 1", "it shows no workflow.data", "rdv/1", if_known=True, services=("papers",))
+    new = booking(3, reference="rdv/1")
+    seen = found([known(1)], new, complete=complete, flaws=[flaw])
+    assert [(each.booking, isinstance(each, Book)) for each in seen.changes] == [("b1", False), ("b3", True)]
+    assert seen.flaws == ()
+    hidden = known(2, reference="rdv/1", service="papers")
+    seen = found([known(1), hidden], new, complete=complete, flaws=[flaw])
+    assert [each.booking for each in seen.changes] == ["b1", "b3"]
+    assert seen.flaws == (flaw,)
+
+
 def test_a_request_that_names_another_booking_lost_the_old_one_at_once():
     old, new = known(1), booking(2, reference="rdv/1", start_ms=NOW + 3 * HOUR)
     cancel, book = changes([old], new)

@@ -532,6 +532,28 @@ def test_nor_where_what_changed_alone_is_listed(new_office, publik):
     assert len(office.expected()) == 6, "the others stand, though this listing does not speak of them"
 
 
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_a_move_ends_the_old_booking_though_the_form_s_other_table_is_not_there_yet(
+    new_office, publik, monkeypatch, all_of_it
+):
+    second = {"service": "papers", "booking": "workflow.data.retrait_response.booking_id"}
+    office = new_office(second, booking="workflow.fields.rdv_id")
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        shown["workflow"]["fields"] = {"rdv_id": shown["workflow"].pop("data")["rdv_response"]["booking_id"]}
+        return shown
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+    form = book(publik)
+    office.pass_over()
+    publik.town.move(FORM, form.id, f"{TODAY} 15:00")
+    office.pass_over(all_of_it=all_of_it)
+    assert only(office.expected()).booking == booking_of(form)
+    office.eventually(lambda: office.worker.list_state.flaws == 0)
+
+
 def test_a_name_that_is_changed_back_in_publik_is_as_if_nothing_had_been(new_office, publik):
     office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
     forms = [book(publik, f"{hour}:00") for hour in range(11, 17)]

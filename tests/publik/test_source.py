@@ -390,6 +390,7 @@ def test_of_two_bookings_the_one_that_is_hidden_is_a_flaw_beside_the_one_that_is
         assert ids(listing) == {booking_of(request)}
         whys = [flaw.why for flaw in listing.flaws if flaw.if_known and flaw.reference == f"{FORM}/{request.id}"]
         assert whys == ([] if cancelled else ["it shows no workflow.data"])
+        assert {flaw.services for flaw in listing.flaws if flaw.if_known} == (set() if cancelled else {("housing",)})
 
 
 def test_a_list_with_a_request_that_has_no_id_proves_nothing(publik: TestPublik, opened: Opened, monkeypatch):
