@@ -26,9 +26,7 @@ from protocol.environment import PREFIX, WrongSetting, unread
 LOOKED_BACK = timedelta(days=400)
 # Why a form's list is not believed.
 _EMPTY = "the list of form {} is empty, though bookings of it are to come"
-_NONE_KNOWN = (
-    "no known booking of form {}, service {}, is in its list any more, or fits agendas, meeting types or statuses"
-)
+_LOST = "known bookings of form {}, service {}, are no longer in its list, or fit no agendas, meeting types or statuses"
 _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
 
@@ -93,7 +91,7 @@ class PublikSource:
             except Fault as fault:
                 if fault.kind is not FaultKind.UNKNOWN:
                     raise for_source(fault) from fault
-        parts = [part for form in self._forms for part in self._parts_of(form, _NONE_KNOWN)]
+        parts = [part for form in self._forms for part in self._parts_of(form, _LOST)]
         return replace(gathered.listing(complete=False), parts=tuple(parts))
 
     def tells(self, kind: ReportKind) -> bool:
@@ -146,7 +144,7 @@ class PublikSource:
         for form, maps in self._forms.items():
             try:
                 listed = self._gather(form, since, gathered)
-                parts += self._parts_of(form, _NONE_KNOWN if listed else _EMPTY)
+                parts += self._parts_of(form, _LOST if listed else _EMPTY)
             except Fault as fault:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault

@@ -60,19 +60,19 @@ _NEVER = {
     _Silent.SOURCE: "No list yet, %(source)s does not answer",
     _Silent.SERVICES: "No list yet for %(services)s, %(source)s does not answer",
     _Silent.FILE: "No list yet, %(source)s cannot be read",
-    _Silent.DOUBTED: "List for %(services)s not taken: no known appointment is in %(source)s any more",
+    _Silent.DOUBTED: "List for %(services)s not taken: known appointments no longer appear in %(source)s",
 }
 # By whether the list is of today.
 _SILENT = {
     (True, _Silent.SOURCE): "List of %(at)s, %(source)s does not answer",
     (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s does not answer",
     (True, _Silent.FILE): "List of %(at)s, %(source)s cannot be read",
-    (True, _Silent.DOUBTED): "List of %(at)s for %(services)s: no known appointment is in %(source)s any more",
+    (True, _Silent.DOUBTED): "List of %(at)s for %(services)s: known appointments no longer appear in %(source)s",
     (False, _Silent.SOURCE): "List of %(day)s at %(at)s, %(source)s does not answer",
     (False, _Silent.SERVICES): "List of %(day)s at %(at)s for %(services)s, %(source)s does not answer",
     (False, _Silent.FILE): "List of %(day)s at %(at)s, %(source)s cannot be read",
     (False, _Silent.DOUBTED): (
-        "List of %(day)s at %(at)s for %(services)s: no known appointment is in %(source)s any more"
+        "List of %(day)s at %(at)s for %(services)s: known appointments no longer appear in %(source)s"
     ),
 }
 
@@ -98,6 +98,14 @@ def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
     silent = _whose(state, is_file)
     facts = {"source": state.source, "services": ", ".join(state.doubted or state.behind)}
+    said = _how_old(state, silent, zone, now_ms, facts)
+    unanswered = [each for each in state.behind if each not in state.doubted]
+    if silent is not _Silent.DOUBTED or not unanswered:
+        return said
+    return say("%(list)s; no answer for %(services)s", list=said, services=", ".join(unanswered))
+
+
+def _how_old(state: ListState, silent: _Silent, zone: str, now_ms: int, facts: dict[str, str]) -> str:
     if state.as_of_ms is None:
         return say(_NEVER[silent], **facts)
     day, at = date(state.as_of_ms, zone), clock(state.as_of_ms, zone)

@@ -450,7 +450,7 @@ def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office,
         office.pass_over(all_of_it=True)
         assert len(office.expected()) == stand + taken
     office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
-    assert f"no known booking of form {FORM}" in office.worker.list_state.reason
+    assert f"known bookings of form {FORM}" in office.worker.list_state.reason
     office.restart()
     office.pass_over(all_of_it=True)
     assert len(office.expected()) == stand + taken

@@ -159,17 +159,25 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil"), doubted=("Passeport",)),
             False,
-            "liste de 7:41 pour Passeport : plus aucun rendez-vous connu n’apparaît dans Publik",
+            (
+                "liste de 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik"
+                " ; pas de réponse pour État civil"
+            ),
+        ),
+        (
+            ListState("Publik", at("7:41"), late=True, behind=("Passeport",), doubted=("Passeport",)),
+            False,
+            "liste de 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
         (
             ListState("Publik", at("7:41") - DAY_MS, late=True, behind=("Passeport",), doubted=("Passeport",)),
             False,
-            "liste du 23/11 à 7:41 pour Passeport : plus aucun rendez-vous connu n’apparaît dans Publik",
+            "liste du 23/11 à 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
         (
             ListState("Publik", late=True, behind=("Passeport",), doubted=("Passeport",)),
             False,
-            "liste pour Passeport non prise : plus aucun rendez-vous connu n’apparaît dans Publik",
+            "liste pour Passeport non prise : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
         (ListState("rdv.csv", at("7:41"), late=True), True, "liste de 7:41, rdv.csv n’est pas lisible"),
         (ListState("rdv.csv", late=True), True, "pas encore de liste, rdv.csv n’est pas lisible"),
