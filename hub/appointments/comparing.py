@@ -125,9 +125,15 @@ def compare(
         services[each.reference].add(each.service)
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or any(map(flaw.may_be_of, services[flaw.reference]))]
     changes = _found(by_id, listing, window, new_code, names, flaws)
-    # Of one that lapsed and whose visitor is here it would change nothing.
-    kept = here | (_lost_in(doubted, by_id, listing, window) if doubted else frozenset())
-    return Found((each for each in changes if not (isinstance(each, CancelBooking) and each.booking in kept)), flaws)
+    kept = _lost_in(doubted, by_id, listing, window) if doubted else frozenset[str]()
+
+    def is_idle(change: BookingChange) -> bool:
+        if not isinstance(change, CancelBooking):
+            return False
+        # Of one that lapsed and whose visitor is here it would change nothing.
+        return change.booking in kept or (change.lapsed and change.booking in here)
+
+    return Found((each for each in changes if not is_idle(each)), flaws)
 
 
 def _lost_in(parts: Sequence[Missed], known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:

@@ -139,6 +139,19 @@ def test_a_booking_that_lapsed_is_not_taken_in_and_asks_for_no_more_than_that_of
     assert changes([known(day="2026-11-23")], lapsed) == ()
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_of_who_is_here_what_lapsed_changes_nothing_but_a_cancellation_does(complete):
+    """A request that lapsed no longer has the booking, which another one took along."""
+    left, cancelled = booking(gone=True, lapsed=True), booking(reference="rdv/7", gone=True)
+
+    def asked(rows, *told):
+        listing = Listing(told, complete=complete)
+        return tuple(compare(rows, listing, WINDOW, lambda: "code", here=frozenset({"b1"})).changes)
+
+    assert asked([known()], left) == ()
+    assert not only(asked([known(reference="rdv/7")], left, cancelled)).lapsed
+
+
 def test_a_booking_that_was_gone_is_booked_again():
     assert isinstance(only(changes([known(gone=True)], booking())), Book)
 
