@@ -100,6 +100,12 @@ def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tu
     return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
 
 
+def lapsed_of(listing: Listing, known: Iterable[Known], window: Window) -> list[str]:
+    """The known bookings that would end as they lapsed, were their visitors not here: of all that ever did, few."""
+    lapsed = {booking.id for booking in listing.bookings if booking.lapsed}
+    return [each.id for each in known if each.id in lapsed and not each.gone and each.day >= window.first_day]
+
+
 def compare(
     known: Iterable[Known],
     listing: Listing,

@@ -1,6 +1,6 @@
 """What the appointments' thread reads: the bookings known, and the reports that are due."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -186,12 +186,11 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
     return {ticket: name for ticket, state, day, name in rows if day > ended_day and state in OPEN}
 
 
-def here_of(connection: Connection, site: str, listing: Listing) -> frozenset[str]:
-    """Of the bookings that lapsed by the listing, those whose visitors are here or were."""
-    lapsed = [booking.id for booking in listing.bookings if booking.lapsed]
-    if not lapsed:
+def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> frozenset[str]:
+    """Of these bookings, those whose visitors are here or were."""
+    if not bookings:
         return frozenset()
-    _, others = _awaited_and_others(connection, site, lapsed)
+    _, others = _awaited_and_others(connection, site, bookings)
     return frozenset(booking for booking, state in others.items() if state != State.CANCELLED)
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, Window, compare, suspected_of, window_of
+from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, suspected_of, window_of
 from hub.appointments.rows import awaited_of, here_of, known_from, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
@@ -99,7 +99,7 @@ class Sync:
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
         window = window_of(self._site, now_ms)
-        here = here_of(connection, self._site.name, listing)
+        here = here_of(connection, self._site.name, lapsed_of(listing, known, window))
         doubted = self._doubted_in(connection, listing, known, window, whole=whole)
         self.doubted = tuple(dict.fromkeys((*before, *doubted)))
         found = compare(known, listing, window, self._new_code, names, self.doubted, here)

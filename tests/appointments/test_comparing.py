@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.appointments.comparing import DOUBTED_FROM, compare, suspected_of, window_of
+from hub.appointments.comparing import DOUBTED_FROM, compare, lapsed_of, suspected_of, window_of
 from hub.appointments.source import Booking, Flaw, Listing, Missed
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day
@@ -150,6 +150,13 @@ def test_of_who_is_here_what_lapsed_changes_nothing_but_a_cancellation_does(comp
 
     assert asked([known()], left) == ()
     assert not only(asked([known(reference="rdv/7")], left, cancelled)).lapsed
+
+
+def test_of_what_lapsed_only_what_is_known_and_could_end_is_looked_up():
+    told = [booking(number, gone=True, lapsed=True) for number in range(1, 5)]
+    rows = [known(1), known(2, gone=True), known(3, start_ms=NOW - DAY), known(5), known(6)]
+    listing = Listing((*told, booking(5), booking(6, gone=True)), complete=True)
+    assert lapsed_of(listing, rows, WINDOW) == ["b1"]
 
 
 def test_a_booking_that_was_gone_is_booked_again():

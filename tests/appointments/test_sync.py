@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from hub.appointments import sync
 from hub.appointments.source import Hint
 from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode
 from hub.queue.states import State
@@ -552,6 +553,22 @@ def test_a_move_ends_the_old_booking_though_the_form_s_other_table_is_not_there_
     office.pass_over(all_of_it=all_of_it)
     assert only(office.expected()).booking == booking_of(form)
     office.eventually(lambda: office.worker.list_state.flaws == 0)
+
+
+def test_requests_that_lapsed_before_they_were_known_are_not_asked_for_at_each_pass(new_office, publik, monkeypatch):
+    asked, ask = [], sync.here_of
+    monkeypatch.setattr(
+        sync, "here_of", lambda connection, site, about: asked.append(about) or ask(connection, site, about)
+    )
+    office = new_office(statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 14)]
+    publik.town.set_status(FORM, forms[0].id, "2")
+    office.pass_over()
+    publik.town.set_status(FORM, forms[1].id, "2")
+    asked.clear()
+    office.pass_over(all_of_it=True)
+    office.pass_over(all_of_it=True)
+    assert asked == [[booking_of(forms[1])], []]
 
 
 def test_a_name_that_is_changed_back_in_publik_is_as_if_nothing_had_been(new_office, publik):
