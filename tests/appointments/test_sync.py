@@ -457,8 +457,9 @@ def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office,
     assert len(office.expected()) == stand + taken
     if renamed != "form":
         publik.town.cancel(FORM, forms[1].id)
+        # The first pass of the new start may still be under way, and ends without it.
         office.pass_over()
-        assert len(office.expected()) == 5
+        office.eventually(lambda: len(office.expected()) == 5)
 
 
 @pytest.mark.parametrize("why", ["form refused", "no id"])
