@@ -212,9 +212,10 @@ def test_a_message_that_is_none_is_counted_answered_where_it_has_an_id_and_the_h
     with node(hub, "button-1") as button:
         button.request(payload.replace(b"%s", request.encode()))
         if answered:
-            reply = button.reply()
+            # An answer to the test before may still come.
+            reply = next(each for each in iter(button.reply, None) if each.id == request)
             assert isinstance(reply, Refused)
-            assert (reply.id, reply.code) == (request, "bad_message")
+            assert reply.code == "bad_message"
         # The next one is answered, so the hub goes on; and in order, so the first is counted by now.
         assert isinstance(button.ask(button.press()), Refused | DeskReply)
     assert bad(hub, reason) == before + 1
