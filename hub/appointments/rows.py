@@ -66,6 +66,11 @@ _OPEN_BEFORE: Any = (
 )
 _other = _booking.alias("other")
 _doubt = _report.alias("doubt")
+_OF_ITS_REQUEST: tuple[Any, ...] = (
+    _other.c.site == _booking.c.site,
+    _other.c.reference == _booking.c.reference,
+    _other.c.id != _booking.c.id,
+)
 # Whether a try of it was done says the request's status, which a report of its other booking would move. One within the
 # other: joined, SQLite reads every report of the site for each that is due.
 _IN_DOUBT: Any = (
@@ -76,30 +81,13 @@ _IN_DOUBT: Any = (
     .exists()
 )
 _IN_DOUBT_BESIDE: Any = (
-    select(literal_column("1"))
-    .select_from(_other)
-    .where(
-        _other.c.site == _booking.c.site,
-        _other.c.reference == _booking.c.reference,
-        _other.c.id != _booking.c.id,
-        _IN_DOUBT,
-    )
-    .correlate(_booking)
-    .exists()
+    select(literal_column("1")).select_from(_other).where(*_OF_ITS_REQUEST, _IN_DOUBT).correlate(_booking).exists()
 )
-
-
 # What its request's cancellation would end too: what only an agent cancelled is not gone yet, who missed theirs is.
 _STANDS_BESIDE: Any = (
     select(literal_column("1"))
     .select_from(_other.join(_ticket, (_ticket.c.site == _other.c.site) & (_ticket.c.id == _other.c.ticket)))
-    .where(
-        _other.c.site == _booking.c.site,
-        _other.c.reference == _booking.c.reference,
-        _other.c.id != _booking.c.id,
-        ~_other.c.gone,
-        literal_column("ticket.state not in ('cancelled', 'absent')"),
-    )
+    .where(*_OF_ITS_REQUEST, ~_other.c.gone, literal_column("ticket.state not in ('cancelled', 'absent')"))
     .correlate(_booking)
     .exists()
 )

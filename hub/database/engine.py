@@ -43,6 +43,9 @@ _SETTING = "SUIVANT_DATABASE_URL"
 # Of libpq: they would be shown where the address is.
 _SECRET_KEYS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 
+# What SQLite keeps in no file.
+_IN_MEMORY = frozenset({None, "", ":memory:"})
+
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
 # A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go: by keepalives where
@@ -137,7 +140,7 @@ def renew_generation(engine: Engine, now_ms: int) -> int:
 def sqlite_file(engine: Engine) -> Path | None:
     """The file behind an SQLite engine; None for PostgreSQL and in memory."""
     name = engine.url.database if engine.dialect.name == "sqlite" else None
-    return None if name in {None, "", ":memory:"} else Path(str(name)).resolve()
+    return None if name in _IN_MEMORY else Path(str(name)).resolve()
 
 
 def sqlite_files(engine: Engine) -> list[Path]:
@@ -187,12 +190,11 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
     arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
-    if url.database not in {None, "", ":memory:"}:
-        # Once for all: a link that is turned elsewhere must not lead one connection to another file.
-        url = url.set(database=str(Path(str(url.database)).resolve()))
-    if url.database in {None, "", ":memory:"}:
+    if url.database in _IN_MEMORY:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
+        # Once for all: a link that is turned elsewhere must not lead one connection to another file.
+        url = url.set(database=str(Path(str(url.database)).resolve()))
         engine = create_engine(
             url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE, pool_timeout=busy_timeout_s
         )
@@ -212,7 +214,7 @@ class _FileOfEngine:
         self._was_there = False
 
     def __call__(self, _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
-        file = Path(arguments[0]).absolute()
+        file = Path(arguments[0])
         if not self._was_there:
             # What can't be made, SQLite says itself in a moment.
             with contextlib.suppress(OSError):

@@ -310,25 +310,30 @@ def impatient(tmp_path: Path) -> Iterator[Stand]:
     engine.dispose()
 
 
+def tries_of(writer: Writer) -> list[None]:
+    """One for each transaction that is begun from now on."""
+    tries: list[None] = []
+    begin = writer._connection.begin
+
+    def counted() -> None:
+        tries.append(None)
+        begin()
+
+    writer._connection.begin = counted
+    return tries
+
+
 def test_a_locked_file_fails_the_whole_batch_at_once_and_not_one_after_the_other(impatient):
     impatient.do(impatient.issue())
     other = open_writer_connection(impatient.engine)
     other.execute("begin immediate")
-    tries = 0
-    begin = impatient.writer._connection.begin
-
-    def counted() -> None:
-        nonlocal tries
-        tries += 1
-        begin()
-
-    impatient.writer._connection.begin = counted
+    tries = tries_of(impatient.writer)
     with stopped(impatient.writer):
         asked = [impatient.issue() for _ in range(20)]
         impatient.put(*asked)
     outcomes = [each.outcome() for each in asked]
     assert all(isinstance(each, DatabaseLocked) for each in outcomes)
-    assert tries == 1
+    assert len(tries) == 1
     other.execute("rollback")
     other.close()
     assert isinstance(impatient.do(Asked(asked[0].command)), TicketAnswer)
@@ -340,15 +345,7 @@ def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_af
     stand.do(stand.issue())
     other = open_writer_connection(engine)
     other.execute("lock table ticket_event in exclusive mode")
-    tries = 0
-    begin = stand.writer._connection.begin
-
-    def counted() -> None:
-        nonlocal tries
-        tries += 1
-        begin()
-
-    stand.writer._connection.begin = counted
+    tries = tries_of(stand.writer)
     with stopped(stand.writer):
         asked = [stand.issue() for _ in range(20)]
         stand.put(*asked)
@@ -356,7 +353,7 @@ def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_af
     other.rollback()
     other.close()
     assert all(isinstance(each, DatabaseLocked) for each in outcomes)
-    assert tries == 1
+    assert len(tries) == 1
     assert stand.codes() == [stand.codes()[0]], "none of them was done"
     assert isinstance(stand.do(Asked(asked[0].command)), TicketAnswer)
     assert stand.losses == 0
