@@ -579,7 +579,7 @@ def test_the_list_of_appointments_is_not_said_to_be_fresh_while_the_hub_is_away(
         expect(page.locator(".expected-head")).to_contain_text("à jour")
     expect(page.locator(".chip-offline")).to_be_visible()
     expect(page.locator(".expected-head .age")).to_be_hidden()
-    expect(page.locator(".expected-head .mark")).to_have_text("peut être ancienne")
+    expect(page.locator(".expected-head .mark")).to_have_text("hors ligne")
     expect(page.locator("#row-search")).to_have_attribute("aria-disabled", "true")
     with served(stand, server.port):
         expect(page.locator(".expected-head .age")).to_be_visible()
