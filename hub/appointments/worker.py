@@ -88,7 +88,8 @@ class Worker:
         self._as_of_ms: int | None = None
         self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
-        self._state = ListState(source=source.title)
+        # What is told, and from when on its list is late: of one moment, though a pass goes on.
+        self._told = ListState(source=source.title), self._late_from_ms
         metrics.watch_bookings(self._age_s)
 
     # --- from any thread ------------------------------------------------------------------------------------------
@@ -96,6 +97,7 @@ class Worker:
     def start(self) -> None:
         """The first pass is a full one."""
         self._late_from_ms = self._now_ms() + self._patience_ms
+        self._told = self._told[0], self._late_from_ms
         self.ask_pass(all_of_it=True)
         self._thread.start()
 
@@ -133,9 +135,9 @@ class Worker:
     @property
     def list_state(self) -> ListState:
         """As of this moment: a list gets late by the clock alone, while a pass lasts too."""
-        state = self._state
+        state, late_from_ms = self._told
         never = state.as_of_ms is None and state.reason is not None
-        return replace(state, late=never or self._now_ms() > self._late_from_ms)
+        return replace(state, late=never or self._now_ms() > late_from_ms)
 
     # --- the worker's thread --------------------------------------------------------------------------------------
 
@@ -255,10 +257,10 @@ class Worker:
     # --- what staff see -------------------------------------------------------------------------------------------
 
     def _tell_state(self) -> None:
-        failed = self._state.failed
+        failed = self._told[0].failed
         with suppress(Exception):  # without a database the last count stands
             failed = failed_count(self._read(), self._site.name)
-        self._state = ListState(
+        state = ListState(
             source=self._source.title,
             as_of_ms=self._as_of_ms,
             reason=self._reason,
@@ -267,7 +269,8 @@ class Worker:
             flaws=len(self._sync.flaws),
             failed=failed,
         )
-        self._metrics.bookings(flaws=self._state.flaws, failed=failed)
+        self._told = state, self._late_from_ms
+        self._metrics.bookings(flaws=state.flaws, failed=failed)
         self._tell_pages()
 
     def _tell_pages(self) -> None:
