@@ -60,6 +60,8 @@ INBOX_MOST = 5_000
 SAID_MOST, SAID_WITHIN_MS = 20, 10_000
 # A node that sends nothing but nonsense fills a counter, and no disk.
 BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
+# Broker, hub and nodes have certificates of one day: with the broker's the whole house would stand still.
+CERTIFICATE_NOTICE_DAYS, CERTIFICATE_LOOK_MS = 30, 24 * 3_600_000
 # What the hub hears of every node, its own echo, and nothing of other sites.
 HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
 
@@ -138,6 +140,8 @@ class Broker:
         # Whether it was said once who speaks.
         self._is_known = False
         self._arrived_ms: int | None = None
+        self._certificate_ends_s: int | None = None
+        self._certificate_look_ms = 0
         self._beat_at_ms = 0
         self._beaten_ms = monotonic_ms()
         self._request_suffix = f"/{NodeTopic.REQUEST}"
@@ -307,7 +311,8 @@ class Broker:
 
     def _handle(self, event: LinkEvent) -> None:
         match event:
-            case LinkUp():
+            case LinkUp(certificate_ends_s):
+                self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
                 self._heartbeat.connected(monotonic_ms())
                 self._metrics.broker_connected(True)
                 log.info("broker.connected")
@@ -381,6 +386,18 @@ class Broker:
         if now_ms >= self._beat_at_ms:
             self._beat_at_ms = now_ms + BEAT_PERIOD_MS
             self._beat()
+        if now_ms >= self._certificate_look_ms:
+            self._certificate_look_ms = now_ms + CERTIFICATE_LOOK_MS
+            self._look_at_certificate()
+
+    def _look_at_certificate(self) -> None:
+        """The link alone would say so only when it is too late."""
+        if self._certificate_ends_s is None:
+            return
+        self._metrics.certificate_ends(self._certificate_ends_s)
+        days_left = (self._certificate_ends_s - self._now_ms() // 1000) // (24 * 3600)
+        if days_left < CERTIFICATE_NOTICE_DAYS:
+            log.warning("broker.certificate_ends", days_left=days_left, do="make new ones for broker, hub and nodes")
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
         """Whether it is on its way. Nothing is before nodes know of this run: they forget what another one said."""

@@ -4,6 +4,7 @@ Every method may be called from any thread and returns at once. Labels take few 
 ticket, a request or an address.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -92,6 +93,12 @@ class Metrics:
         self._nodes = Gauge("suivant_nodes_online", "nodes that are online", ["role"], registry=registry)
         self._warnings = Gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"], registry=registry)
         self._broker = Gauge("suivant_broker_connected", "1 while the broker is reached", registry=registry)
+        self._certificate = Gauge(
+            "suivant_broker_certificate_ends_seconds",
+            "when the broker's certificate ends, in Unix time; NaN without TLS",
+            registry=registry,
+        )
+        self._certificate.set(math.nan)
         self._ahead = Gauge(
             "suivant_clock_ahead_seconds", "how far the hub's clock is ahead of the system's", registry=registry
         )
@@ -188,6 +195,10 @@ class Metrics:
 
     def broker_connected(self, connected: bool) -> None:
         self._broker.set(connected)
+
+    def certificate_ends(self, at_s: int) -> None:
+        """When the broker's certificate ends, in Unix time."""
+        self._certificate.set(at_s)
 
     def reader_dropped(self) -> None:
         self._drops.inc()

@@ -68,7 +68,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """Connected, and every filter subscribed anew."""
+    """Connected, and every filter subscribed anew.
+
+    `certificate_ends_s`: when the broker's certificate ends, in Unix time; None without TLS.
+    """
+
+    certificate_ends_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +360,7 @@ class Link:
         connection.up = not connection.over.is_set()
         if connection.up:
             connection.up_since_ms = self._clock_ms()
-            self._deliver(LinkUp())
+            self._deliver(LinkUp(_certificate_end(connection.client.socket())))
 
     def _arrived(self, connection: _Connection, message: MQTTMessage) -> None:
         if connection.over.is_set():
@@ -373,6 +378,11 @@ class Link:
 def _without_delay(opened: socket.socket) -> None:
     # Nagle's algorithm and delayed ACK add 44 ms each way.
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _certificate_end(opened: Any) -> int | None:
+    certificate = opened.getpeercert() if isinstance(opened, ssl.SSLSocket) else None
+    return int(ssl.cert_time_to_seconds(str(certificate["notAfter"]))) if certificate else None
 
 
 def _guarded(connection: _Connection, callback: Callable[..., None]) -> Callable[..., None]:

@@ -101,6 +101,36 @@ def test_a_beat_that_fails_once_does_not_end_the_beats(hub_broker, monkeypatch):
     eventually(lambda: len(tried) >= 3)
 
 
+@pytest.mark.parametrize(("ends_in_days", "warned_of"), [(30, []), (29, [29]), (0, [0])])
+def test_a_month_before_its_certificate_ends_the_broker_is_warned_of(hub_broker, ends_in_days, warned_of):
+    ends_s = ends_in_days * 24 * 3600 + 60
+    with capture_logs() as lines:
+        hub_broker._handle(LinkUp(ends_s))
+        hub_broker._tick()
+        hub_broker._tick()
+    assert [line["days_left"] for line in lines if line["event"] == "broker.certificate_ends"] == warned_of
+    assert hub_broker._metrics.registry.get_sample_value("suivant_broker_certificate_ends_seconds") == ends_s
+
+
+def test_a_certificate_that_ends_is_said_each_day(hub_broker, monkeypatch):
+    hub_broker._handle(LinkUp(60))
+    moment_ms = broker.monotonic_ms()
+    with capture_logs() as lines:
+        for day in range(3):
+            later_ms = moment_ms + day * 24 * 3_600_000
+            monkeypatch.setattr(broker, "monotonic_ms", lambda later_ms=later_ms: later_ms)
+            hub_broker._tick()
+    assert [line["event"] for line in lines].count("broker.certificate_ends") == 3
+
+
+def test_without_tls_no_certificate_is_spoken_of(hub_broker):
+    with capture_logs() as lines:
+        hub_broker._handle(LinkUp())
+        hub_broker._tick()
+    assert "broker.certificate_ends" not in [line["event"] for line in lines]
+    assert "suivant_broker_certificate_ends_seconds NaN" in hub_broker._metrics.text().decode()
+
+
 def test_a_node_that_sends_nothing_but_nonsense_is_counted_and_fills_no_log(hub_broker):
     with capture_logs() as lines:
         for _ in range(3 * broker.BAD_LINES_MOST):

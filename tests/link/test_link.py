@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 from paho.mqtt.client import Client
 
 from protocol.environment import WrongSetting
@@ -62,6 +63,18 @@ def test_what_is_published_comes_to_who_subscribed(any_broker: Broker):
         assert desk.link.publish(f"{OWN}/echo", b"1", qos=0)
         incoming = desk.next(Incoming)
         assert (incoming.topic, incoming.payload, incoming.retained) == (f"{OWN}/echo", b"1", False)
+
+
+def test_who_connects_is_told_when_the_brokers_certificate_ends(any_broker: Broker):
+    desk = Linked(any_broker)
+    desk.link.start()
+    told = desk.next(LinkUp).certificate_ends_s
+    desk.link.close()
+    if not any_broker.certificates:
+        assert told is None
+        return
+    certificate = load_pem_x509_certificate(any_broker.certificates["broker"].cert.read_bytes())
+    assert told == certificate.not_valid_after_utc.timestamp()
 
 
 def test_a_filter_added_later_brings_its_retained_message(any_broker: Broker):
