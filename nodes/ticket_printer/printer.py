@@ -1,8 +1,9 @@
 """Prints, and says what became of it: printed, not printed, or unknown. Everything has a deadline.
 
 Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is
-answered only when all before it was taken. A printer that is silent is unknown, never out of paper. One that takes
-nothing more in the middle of a ticket is refused tickets until it says that it is well, if it ever said anything.
+answered only when all before it was taken; one more for each that an earlier ticket may still be owed. A printer that
+is silent is unknown, never out of paper. One that takes nothing more in the middle of a ticket is refused tickets until
+it says that it is well, if it ever said anything.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,8 @@ FENCE_MS = 10_000
 # A printer that answers nothing else gets so long for the fence, and one that has left out each of the first few.
 SHORT_FENCE_MS = 700
 FENCES_TRIED = 3
+# As many as three papers leave that end one after the other without their fences.
+FENCES_OWED_MOST = 7
 # While the fence is awaited, whether the printer still prints is asked so often.
 WATCH_MS = 700
 # At 9600 baud 4 KiB are taken in 4.3 s, and a wire has room again in steps of so much; on USB or Ethernet in 0.1 s.
@@ -76,6 +79,7 @@ class Printer:
         self._stalled = False
         self._mark = mark
         self._broke_off = mark is not None and mark.exists()
+        self._fences_owed = int(self._broke_off)
 
     def look(self) -> Condition:
         """How the printer is; `UNREACHABLE` where there is no wire to it."""
@@ -99,7 +103,7 @@ class Printer:
             return Result(Outcome.NOT_PRINTED, before.fault)
         result = self._send(self._opened(), data, answers=before.answered)
         if result.outcome is not Outcome.PRINTED:
-            # Answers that are still under way must not be read as those of the next ticket.
+            # Answers that are still under way are lost with a connection; a device may give them all the same.
             self._drop()
         return result
 
@@ -108,19 +112,24 @@ class Printer:
 
     def _send(self, wire: Wire, data: bytes, *, answers: bool) -> Result:
         before = self._broke_off
-        whole = (RECOVERY if before else b"") + data + FENCE
+        # Paper that ends keeps a fence in the printer, and no new wire empties that. One that was switched off has lost
+        # it: so many new ones that this paper is proven by as many answers, whether the old ones come or not.
+        fences = 1 + min(self._fences_owed, FENCES_OWED_MOST)
+        whole = (RECOVERY if before else b"") + data + fences * FENCE
         try:
             self._drain(wire)
+            self._fences_owed = 2 * fences - 1
             self._note(broke_off=True)
             wire.send(whole, STALLED_MS)
         except WireBroken as error:
             fault = self._fault_of(error)
             if error.sent == 0:
                 self._note(broke_off=before)
+                self._fences_owed = fences - 1
                 return Result(Outcome.NOT_PRINTED, fault)
             return Result(Outcome.UNKNOWN, self._fault_after(wire, fault))
         try:
-            result = self._await_fence(wire, self._patience_ms(answers=answers))
+            result = self._await_fence(wire, fences, self._patience_ms(answers=answers))
         except WireBroken as error:
             # How much of it the printer took before the wire broke cannot be known.
             return Result(Outcome.UNKNOWN, self._fault_of(error))
@@ -142,8 +151,10 @@ class Printer:
         fences = self._fences_known or self._fences_missed < FENCES_TRIED
         return FENCE_MS if answers and fences else SHORT_FENCE_MS
 
-    def _await_fence(self, wire: Wire, patience_ms: int) -> Result:
+    def _await_fence(self, wire: Wire, fences: int, patience_ms: int) -> Result:
+        """Until fewer are owed than this paper has: then one of its own has come."""
         if not wire.answers:
+            self._fences_owed = 0
             return Result(Outcome.UNKNOWN)
         until_ms = self._clock_ms() + patience_ms
         heard = patience_ms < FENCE_MS
@@ -152,14 +163,16 @@ class Printer:
             if left_ms <= 0 and not heard:
                 # It answered just before the ticket, and nothing since: the questions stand behind a full buffer.
                 raise WireStalled(len(FENCE), 0, patience_ms)
+            if left_ms <= 0 and patience_ms == FENCE_MS:
+                # It was well for so long: what has not come will not come.
+                self._fences_owed, self._fences_missed = 0, self._fences_missed + 1
             if left_ms <= 0:
-                self._fences_missed += 1 if patience_ms == FENCE_MS else 0
                 return Result(Outcome.UNKNOWN)
-            answers = wire.receive(min(left_ms, WATCH_MS))
-            heard = heard or bool(answers)
-            self._owed = max(0, self._owed - sum(is_answer(byte) for byte in answers))
-            if any(is_fence(byte) for byte in answers):
-                self._fences_known = True
+            answers = self._hear(wire, min(left_ms, WATCH_MS))
+            heard = heard or any(map(is_answer, answers))
+            if self._fences_owed < fences:
+                # Any more of them come at once behind it.
+                self._fences_owed, self._fences_known = 0, True
                 return Result(Outcome.PRINTED)
             if any(is_answer(byte) and offline(byte) for byte in answers):
                 fault = self._condition(wire).fault
@@ -204,24 +217,31 @@ class Printer:
         if not wire.answers:
             return None
         self._drain(wire)
+        earlier = self._owed
         wire.send(question(ask), ANSWER_MS)
+        self._owed += 1
         until_ms = self._clock_ms() + ANSWER_MS
         while (left_ms := until_ms - self._clock_ms()) > 0:
-            answers = [byte for byte in wire.receive(left_ms) if is_answer(byte)]
-            if answers and self._owed:
+            answers = [byte for byte in self._hear(wire, left_ms) if is_answer(byte)]
+            if answers and earlier:
                 # Whether this answers the question or an earlier one cannot be known.
-                self._owed = max(0, self._owed + 1 - len(answers))
                 self._unclear += 1
                 return None
             if answers:
                 self._unclear = 0
                 return answers[-1]
-        self._owed += 1
         return None
 
     def _drain(self, wire: Wire) -> None:
-        while wire.answers and (stale := wire.receive(0)):
-            self._owed = max(0, self._owed - sum(is_answer(byte) for byte in stale))
+        while wire.answers and self._hear(wire, 0):
+            pass
+
+    def _hear(self, wire: Wire, timeout_ms: int) -> bytes:
+        """What came; so much less is owed."""
+        came = wire.receive(timeout_ms)
+        self._owed = max(0, self._owed - sum(map(is_answer, came)))
+        self._fences_owed = max(0, self._fences_owed - sum(map(is_fence, came)))
+        return came
 
     # --- the wire ---
 

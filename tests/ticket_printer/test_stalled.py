@@ -55,7 +55,7 @@ class SlowPrinter:
                 raise WireStalled(len(data), sent, timeout_ms)
         if data.endswith(FENCE):
             self.taken.append(data)
-            self._take_fence()
+            self._take_fences(data.count(FENCE))
         elif data.startswith(b"\x10\x04"):
             self._answer(3, WELL)
 
@@ -69,12 +69,13 @@ class SlowPrinter:
     def close(self) -> None:
         pass
 
-    def _take_fence(self) -> None:
+    def _take_fences(self, count: int) -> None:
         self.mute = self.mute or self.hangs
         if self.lost or not self.fences:
             self.lost = max(0, self.lost - 1)
             return
-        self._answer(PRINTS_MS, FENCED)
+        for _ in range(count):
+            self._answer(PRINTS_MS, FENCED)
 
     def _answer(self, after_ms: int, byte: int) -> None:
         if not self.mute:
@@ -174,14 +175,15 @@ def test_a_printer_that_takes_nothing_at_all_has_printed_nothing(bench: Bench) -
 
 
 def test_only_behind_a_ticket_that_broke_off_is_its_rest_made_up_with_white(bench: Bench) -> None:
-    for room, before in ((6, b""), (30_000, RECOVERY)):
+    # What a wire that stalls has sent is known but for its last piece: its fence may be among it.
+    for room, before, fences in ((6, b"", 1), (30_000, RECOVERY, 2)):
         bench.look()
         bench.slow.room = room
         assert bench.print()[0] != PRINTED
         bench.slow.room = None
         bench.look()
         assert bench.print()[0] == PRINTED
-        assert bench.slow.taken[-1] == before + TICKET + FENCE
+        assert bench.slow.taken[-1] == before + TICKET + fences * FENCE
 
 
 # --- a real socket ---

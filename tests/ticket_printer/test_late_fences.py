@@ -1,0 +1,141 @@
+"""A printer that keeps what it has, and its fence, while it has no paper: by a clock that the test turns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nodes.ticket_printer.printer import Outcome, Printer, Result
+from nodes.ticket_printer.status import FENCE, Ask, Fault, question
+
+TICKET = bytes(72_000)
+PRINTS_MS = 1_300
+HALF_MS = PRINTS_MS // 2
+FULL_ROLL_MS = 1_000_000
+FENCED = 0x00
+WELL = {question(Ask.PRINTER): 0x12, question(Ask.PAPER): 0x12}
+NO_PAPER = {question(Ask.PRINTER): 0x1A, question(Ask.CAUSE): 0x32, question(Ask.PAPER): 0x72}
+PRINTED = Result(Outcome.PRINTED)
+HALF = Result(Outcome.UNKNOWN, Fault.PAPER_OUT)
+
+
+@dataclass(slots=True)
+class Held:
+    left_ms: int
+    fences: int
+
+
+class RollPrinter:
+    """A printer behind lp0 or USB: opening the wire anew empties nothing in it. `roll_ms` more it can print.
+
+    `hangs_after`: once so many papers are out, it prints and answers nothing more.
+    """
+
+    answers = True
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self.roll_ms = FULL_ROLL_MS
+        self.held: list[Held] = []
+        self.out = 0
+        self.hangs_after: int | None = None
+        self._said = bytearray()
+
+    def open(self) -> "RollPrinter":
+        return self
+
+    def send(self, data: bytes, _timeout_ms: int) -> None:
+        if data.endswith(FENCE):
+            self.held.append(Held(PRINTS_MS, data.count(FENCE)))
+        elif data in NO_PAPER and not self._hangs:
+            self._said.append((WELL if self.roll_ms else NO_PAPER)[data])
+
+    def receive(self, timeout_ms: int) -> bytes:
+        until_ms = self.now_ms + timeout_ms
+        while not self._said and self.now_ms < until_ms:
+            self._print_for_a_moment()
+        came = bytes(self._said)
+        self._said.clear()
+        return came
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def _hangs(self) -> bool:
+        return self.out == self.hangs_after
+
+    def _print_for_a_moment(self) -> None:
+        self.now_ms += 1
+        if not self.held or not self.roll_ms or self._hangs:
+            return
+        self.roll_ms -= 1
+        self.held[0].left_ms -= 1
+        if self.held[0].left_ms == 0:
+            self._said += bytes([FENCED]) * self.held.pop(0).fences
+            self.out += 1
+
+
+@pytest.fixture
+def roll() -> RollPrinter:
+    return RollPrinter()
+
+
+@pytest.fixture
+def printer(roll: RollPrinter) -> Printer:
+    """The paper has ended in the middle of its first ticket."""
+    printer = Printer(roll.open, lambda: roll.now_ms)
+    roll.roll_ms = HALF_MS
+    assert printer.print(TICKET) == HALF
+    assert printer.look().fault is Fault.PAPER_OUT
+    return printer
+
+
+def test_a_half_ticket_is_not_called_printed_by_the_fence_of_the_one_before(
+    roll: RollPrinter, printer: Printer
+) -> None:
+    roll.roll_ms = PRINTS_MS
+    assert printer.look().fault is None
+    assert printer.print(TICKET) == HALF
+    assert roll.out == 1
+    roll.roll_ms = FULL_ROLL_MS
+    assert printer.print(TICKET) == PRINTED
+    assert roll.out == 3
+
+
+def test_paper_that_ends_in_three_tickets_one_after_the_other_calls_none_of_them_printed(
+    roll: RollPrinter, printer: Printer
+) -> None:
+    for out in (1, 2):
+        roll.roll_ms = PRINTS_MS
+        assert printer.print(TICKET) == HALF
+        assert roll.out == out
+    roll.roll_ms = FULL_ROLL_MS
+    assert printer.print(TICKET) == PRINTED
+    assert roll.out == 4
+
+
+def test_a_printer_that_was_switched_off_with_half_a_ticket_proves_the_next_one(
+    roll: RollPrinter, printer: Printer
+) -> None:
+    roll.held.clear()
+    roll.roll_ms = FULL_ROLL_MS
+    started_ms = roll.now_ms
+    assert printer.print(TICKET) == PRINTED
+    assert roll.now_ms - started_ms == pytest.approx(PRINTS_MS, abs=100)
+
+
+def test_one_that_hangs_after_the_fence_of_the_ticket_before_has_stalled(roll: RollPrinter, printer: Printer) -> None:
+    roll.roll_ms = FULL_ROLL_MS
+    assert printer.look().fault is None
+    roll.hangs_after = 1
+    assert printer.print(TICKET) == Result(Outcome.UNKNOWN, Fault.STALLED)
+    assert roll.out == 1
+
+
+def test_what_an_earlier_run_left_in_the_printer_calls_no_ticket_printed(roll: RollPrinter, tmp_path: Path) -> None:
+    mark = tmp_path / "paper-under-way"
+    mark.touch()
+    roll.held.append(Held(HALF_MS, 1))
+    assert Printer(roll.open, lambda: roll.now_ms, mark).print(TICKET) == PRINTED
+    assert roll.out == 2
