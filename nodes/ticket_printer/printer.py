@@ -6,6 +6,7 @@ is silent is unknown, never out of paper. One that takes nothing more in the mid
 it says that it is well, if it ever said anything.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ STALLED_MS = 5_000
 REOPEN_LEAST_MS, REOPEN_MOST_MS = 1_000, 15_000
 # So many answers in a row that may be those of earlier questions: one of these is never answered.
 UNCLEAR_MOST = 4
+# A question that so often in a row had no answer from a printer that had just given one is none that it knows.
+QUESTIONS_TRIED = 3
 # The rest of a picture that broke off is made up with white, so that the next ticket is not read as a part of it:
 # 96 rows of 72 bytes are the longest. Then what stands on the paper is cut off.
 RECOVERY = bytes(96 * 72) + RESET + FEED_AND_PART_CUT
@@ -73,6 +76,7 @@ class Printer:
         self._reopen_at_ms = 0
         self._reopen_delay_ms = REOPEN_LEAST_MS
         self._owed = self._unclear = 0
+        self._unanswered: Counter[Ask] = Counter()
         self._fences_missed = 0
         self._fences_known = False
         self._has_answered = False
@@ -203,8 +207,16 @@ class Printer:
         if printer is None:
             return Condition()
         self._has_answered, self._stalled = True, False
-        cause = self._ask(wire, Ask.CAUSE) if offline(printer) else None
-        return condition_of(printer, cause, self._ask(wire, Ask.PAPER))
+        cause = self._ask_further(wire, Ask.CAUSE) if offline(printer) else None
+        return condition_of(printer, cause, self._ask_further(wire, Ask.PAPER))
+
+    def _ask_further(self, wire: Wire, ask: Ask) -> int | None:
+        """Nothing that it never answers: each such question would make the answers to the next ones unclear."""
+        if self._owed or self._unanswered[ask] >= QUESTIONS_TRIED:
+            return None
+        answer = self._ask(wire, ask)
+        self._unanswered[ask] = self._unanswered[ask] + 1 if answer is None else 0
+        return answer
 
     def _ask(self, wire: Wire, ask: Ask) -> int | None:
         """The answer, or None where it is silent; trouble is believed only when it is said twice in a row."""
@@ -253,7 +265,12 @@ class Printer:
             raise WireRefused("it is not yet time to try again")
         self._reopen_at_ms = now_ms + self._reopen_delay_ms
         self._reopen_delay_ms = min(2 * self._reopen_delay_ms, REOPEN_MOST_MS)
-        wire = self._open_wire()
+        try:
+            wire = self._open_wire()
+        except WireRefused:
+            # What comes back may be another printer.
+            self._unanswered.clear()
+            raise
         wire.send(STATUS_BACK_OFF, ANSWER_MS)
         self._reopen_at_ms, self._reopen_delay_ms = 0, REOPEN_LEAST_MS
         self._wire, self._owed, self._unclear = wire, 0, 0

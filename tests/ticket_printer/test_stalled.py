@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from nodes.ticket_printer.printer import FENCE_MS, RECOVERY, SHORT_FENCE_MS, STALLED_MS, Outcome, Printer, Result
-from nodes.ticket_printer.status import FENCE, Fault
+from nodes.ticket_printer.status import FENCE, Ask, Fault, question
 from nodes.ticket_printer.wires import NetworkAt, WireBroken, WireRefused, WireStalled, opener
 
 # As large as a drawn one, which takes a good printer 1.3 s.
 TICKET = bytes(72_000)
 PRINTS_MS = 1_300
 WELL, FENCED = 0x12, 0x00
+OFFLINE, PAPER_END, NEAR_END = 0x1A, 0x72, 0x1E
 STALLED = Result(Outcome.UNKNOWN, Fault.STALLED)
 PRINTED = Result(Outcome.PRINTED)
 A_MINUTE_MS = 60_000
@@ -23,8 +24,9 @@ class SlowPrinter:
     """A printer and its wire. It answers at once, but GS r when what stands before it is printed.
 
     `room`: so many bytes more are taken, then none, and a question that is not taken is not answered. `mute`: it
-    answers nothing. `hangs`: nor from the next ticket on. `fences`: it knows GS r. `lost`: so many answers to it get
-    lost. `taken`: each ticket that was taken as a whole, with all that was sent around it.
+    answers nothing. `says`: what it answers to the questions that it knows. `hangs`: nor from the next ticket on.
+    `fences`: it knows GS r. `lost`: so many answers to it get lost. `taken`: each ticket that was taken as a whole,
+    with all that was sent around it.
     """
 
     answers = True
@@ -33,6 +35,7 @@ class SlowPrinter:
         self.now_ms = 0
         self.room: int | None = None
         self.mute = False
+        self.says = {question(each): WELL for each in Ask}
         self.hangs = False
         self.fences = True
         self.lost = 0
@@ -56,8 +59,8 @@ class SlowPrinter:
         if data.endswith(FENCE):
             self.taken.append(data)
             self._take_fences(data.count(FENCE))
-        elif data.startswith(b"\x10\x04"):
-            self._answer(3, WELL)
+        elif data in self.says:
+            self._answer(3, self.says[data])
 
     def receive(self, timeout_ms: int) -> bytes:
         until_ms = self.now_ms + timeout_ms
@@ -124,6 +127,38 @@ def test_a_printer_that_never_answers_a_fence_is_soon_not_waited_for(bench: Benc
     bench.slow.fences = False
     took_ms = [bench.print() for _ in range(5)][-1][1]
     assert took_ms < SHORT_FENCE_MS + 500
+
+
+# --- a question that it does not know ---
+
+
+def test_a_printer_that_says_nothing_of_its_paper_is_soon_well_at_each_look_and_proves_its_tickets(
+    bench: Bench,
+) -> None:
+    bench.slow.says = {question(Ask.PRINTER): WELL}
+    looks = [bench.look() for _ in range(30)]
+    assert looks[15:] == [(True, None)] * 15
+    assert [bench.print()[0] for _ in range(3)] == [PRINTED] * 3
+
+
+def test_one_that_does_not_say_why_it_is_offline_is_still_asked_for_its_paper(bench: Bench) -> None:
+    bench.slow.says = {question(Ask.PRINTER): OFFLINE, question(Ask.PAPER): PAPER_END}
+    looks = [bench.look() for _ in range(30)]
+    assert looks[15:] == [(True, Fault.PAPER_OUT)] * 15
+
+
+def test_one_that_was_away_may_be_another_and_is_asked_all_again(bench: Bench) -> None:
+    bench.slow.says = {question(Ask.PRINTER): WELL}
+    for _ in range(30):
+        bench.look()
+    bench.slow.refuses = True
+    # Between two looks, so that the wire is opened anew.
+    bench.printer.close()
+    assert bench.look() == (False, Fault.UNREACHABLE)
+    bench.slow.refuses = False
+    bench.slow.says[question(Ask.PAPER)] = NEAR_END
+    bench.slow.now_ms += A_MINUTE_MS
+    assert bench.printer.look().near_end
 
 
 # --- the stall ---
