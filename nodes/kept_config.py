@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from nodes.disk import sync_folder
 from nodes.settings import NodeSettings
 from protocol.environment import WrongSetting
 
@@ -28,11 +29,7 @@ class KeptConfig:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
 
 
 def usable_folder(node: NodeSettings) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from nodes.disk import sync_folder
 from nodes.ticket_printer.paper import FEED_AND_PART_CUT, RESET
 from nodes.ticket_printer.status import (
     FENCE,
@@ -148,6 +149,7 @@ class Printer:
         with suppress(OSError):
             if broke_off:
                 self._mark.touch()
+                sync_folder(self._mark.parent)
             else:
                 self._mark.unlink(missing_ok=True)
 

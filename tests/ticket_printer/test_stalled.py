@@ -1,8 +1,10 @@
 """A printer that stops in the middle of a ticket, or loses an answer: by a clock that the test turns."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +221,23 @@ def test_only_behind_a_ticket_that_broke_off_is_its_rest_made_up_with_white(benc
         bench.look()
         assert bench.print()[0] == PRINTED
         assert bench.slow.taken[-1] == before + TICKET + fences * FENCE
+
+
+def test_a_paper_is_marked_on_the_disk_before_any_of_it_is_sent(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "paper-under-way"
+    synced: list[tuple[bool, bool, int]] = []
+
+    def sync(descriptor: int) -> None:
+        folder = os.path.samestat(os.fstat(descriptor), tmp_path.stat())
+        synced.append((folder, mark.exists(), len(bench.slow.taken)))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    bench.printer = Printer(bench.slow.open, lambda: bench.slow.now_ms, mark)
+    assert bench.print()[0] == PRINTED
+    assert synced == [(True, True, 0)]
+    assert not mark.exists()
 
 
 # --- a real socket ---
