@@ -164,7 +164,7 @@ class Printer:
             return Result(Outcome.UNKNOWN)
         until_ms = self._clock_ms() + patience_ms
         heard = patience_ms < FENCE_MS
-        while True:
+        while self._fences_owed >= fences:
             left_ms = until_ms - self._clock_ms()
             if left_ms <= 0 and not heard:
                 # It answered just before the ticket, and nothing since: the questions stand behind a full buffer.
@@ -176,17 +176,16 @@ class Printer:
                 return Result(Outcome.UNKNOWN)
             answers = self._hear(wire, min(left_ms, WATCH_MS))
             heard = heard or any(map(is_answer, answers))
-            if self._fences_owed < fences:
-                # Any more of them come at once behind it.
-                self._fences_owed, self._fences_known = 0, True
-                return Result(Outcome.PRINTED)
             if any(is_answer(byte) and offline(byte) for byte in answers):
                 fault = self._condition(wire).fault
-                if fault is not None:
+                if fault is not None and self._fences_owed >= fences:
                     return Result(Outcome.UNKNOWN, fault)
             if not answers:
                 wire.send(question(Ask.PRINTER), STALLED_MS)
                 self._owed += 1
+        # Any more of them come at once behind it.
+        self._fences_owed, self._fences_known = 0, True
+        return Result(Outcome.PRINTED)
 
     def _fault_after(self, wire: Wire, fault: Fault) -> Fault:
         try:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from nodes.ticket_printer.printer import Outcome, Printer, Result
+from nodes.ticket_printer.printer import WATCH_MS, Outcome, Printer, Result
 from nodes.ticket_printer.status import FENCE, Ask, Fault, question
 
 TICKET = bytes(72_000)
 PRINTS_MS = 1_300
 HALF_MS = PRINTS_MS // 2
+ANSWERS_MS = 3
 FULL_ROLL_MS = 1_000_000
 FENCED = 0x00
 WELL = {question(Ask.PRINTER): 0x12, question(Ask.PAPER): 0x12}
@@ -28,7 +29,8 @@ class Held:
 class RollPrinter:
     """A printer behind lp0 or USB: opening the wire anew empties nothing in it. `roll_ms` more it can print.
 
-    `hangs_after`: once so many papers are out, it prints and answers nothing more.
+    `prints_ms`: each of the next papers. `senses_ms`: with so little left it says that there is none. `hangs_after`:
+    once so many papers are out, it prints and answers nothing more.
     """
 
     answers = True
@@ -36,6 +38,8 @@ class RollPrinter:
     def __init__(self) -> None:
         self.now_ms = 0
         self.roll_ms = FULL_ROLL_MS
+        self.prints_ms = PRINTS_MS
+        self.senses_ms = 0
         self.held: list[Held] = []
         self.out = 0
         self.hangs_after: int | None = None
@@ -46,9 +50,11 @@ class RollPrinter:
 
     def send(self, data: bytes, _timeout_ms: int) -> None:
         if data.endswith(FENCE):
-            self.held.append(Held(PRINTS_MS, data.count(FENCE)))
+            self.held.append(Held(self.prints_ms, data.count(FENCE)))
         elif data in NO_PAPER and not self._hangs:
-            self._said.append((WELL if self.roll_ms else NO_PAPER)[data])
+            for _ in range(ANSWERS_MS):
+                self._print_for_a_moment()
+            self._said.append((WELL if self.roll_ms > self.senses_ms else NO_PAPER)[data])
 
     def receive(self, timeout_ms: int) -> bytes:
         until_ms = self.now_ms + timeout_ms
@@ -131,6 +137,17 @@ def test_one_that_hangs_after_the_fence_of_the_ticket_before_has_stalled(roll: R
     roll.hangs_after = 1
     assert printer.print(TICKET) == Result(Outcome.UNKNOWN, Fault.STALLED)
     assert roll.out == 1
+
+
+def test_the_last_ticket_of_a_roll_is_printed_though_its_fence_comes_among_the_answers_that_say_no_paper(
+    roll: RollPrinter,
+) -> None:
+    roll.prints_ms = roll.senses_ms = WATCH_MS + ANSWERS_MS + 1
+    printer = Printer(roll.open, lambda: roll.now_ms)
+    assert printer.look().fault is None
+    roll.roll_ms = roll.senses_ms + 1
+    assert printer.print(TICKET) == PRINTED
+    assert printer.look().fault is Fault.PAPER_OUT
 
 
 def test_what_an_earlier_run_left_in_the_printer_calls_no_ticket_printed(roll: RollPrinter, tmp_path: Path) -> None:
