@@ -267,14 +267,14 @@ class Printer:
         self._reopen_at_ms = now_ms + self._reopen_delay_ms
         self._reopen_delay_ms = min(2 * self._reopen_delay_ms, REOPEN_MOST_MS)
         try:
-            wire = self._open_wire()
+            wire = self._wire = self._open_wire()
         except WireRefused:
             # What comes back may be another printer.
             self._unanswered.clear()
             raise
+        self._owed = self._unclear = 0
         wire.send(STATUS_BACK_OFF, ANSWER_MS)
         self._reopen_at_ms, self._reopen_delay_ms = 0, REOPEN_LEAST_MS
-        self._wire, self._owed, self._unclear = wire, 0, 0
         return wire
 
     def _opened_afresh(self) -> Wire:

@@ -42,6 +42,7 @@ class SlowPrinter:
         self.fences = True
         self.lost = 0
         self.refuses = False
+        self.open_wires = 0
         self.taken: list[bytes] = []
         self._due: list[tuple[int, int]] = []
 
@@ -49,6 +50,7 @@ class SlowPrinter:
         if self.refuses:
             raise WireRefused("another one is connected")
         self._due = []
+        self.open_wires += 1
         return self
 
     def send(self, data: bytes, timeout_ms: int) -> None:
@@ -72,7 +74,7 @@ class SlowPrinter:
         return came
 
     def close(self) -> None:
-        pass
+        self.open_wires -= 1
 
     def _take_fences(self, count: int) -> None:
         self.mute = self.mute or self.hangs
@@ -202,6 +204,12 @@ def test_one_that_never_answers_is_tried_again_with_the_next_ticket(bench: Bench
     bench.slow.room = None
     assert bench.look() == (False, None)
     assert bench.print()[0] == Result(Outcome.UNKNOWN)
+
+
+def test_a_wire_on_which_not_even_the_first_bytes_go_is_closed(bench: Bench) -> None:
+    bench.slow.room = 0
+    assert bench.look() == (False, Fault.STALLED)
+    assert bench.slow.open_wires == 0
 
 
 def test_a_printer_that_takes_nothing_at_all_has_printed_nothing(bench: Bench) -> None:
