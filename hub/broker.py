@@ -332,7 +332,7 @@ class Broker:
     def _hear(self, event: Incoming) -> None:
         try:
             if event.topic == self._topics.hub_echo:
-                self._heartbeat.echoed(_echoes.parse(event.payload).count, monotonic_ms())
+                self._heartbeat.echoed(_echoes.parse(event.payload).count)
                 return
             node = self._sender(event)
             if node is None:

@@ -269,8 +269,8 @@ class Runtime:
         self._down_reason = down.reason
         self._hand(Disconnected(down.reason), now_ms)
 
-    def _echoed(self, incoming: Incoming, now_ms: int) -> None:
-        self._heartbeat.echoed(_ECHO.parse(incoming.payload).count, now_ms)
+    def _echoed(self, incoming: Incoming, _now_ms: int) -> None:
+        self._heartbeat.echoed(_ECHO.parse(incoming.payload).count)
 
     def _beat(self, incoming: Incoming, now_ms: int) -> None:
         # A retained beat would be an old one.

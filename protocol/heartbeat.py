@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS
 
-# Three echoes in a row: a stall shorter than a press lives for does not cost a new TLS handshake.
+# Three in a row without an answer, counted from when the first was sent: so a stall of less than 15 s costs no new TLS
+# handshake, wherever between two echoes it begins.
 ECHO_LOST_MS = 3 * ECHO_PERIOD_MS
 # A link that knows an address reports a failure at least each 30 s (connect, handshake, the longest delay). The look-up
 # before has no deadline: with three name servers that are silent and six search domains it takes 3.5 min.
@@ -48,29 +49,32 @@ class Heartbeat:
 
     now_ms: int
     _connected: bool = False
-    _heard_ms: int = field(init=False)
+    _link_said_ms: int = field(init=False)
     _send_at_ms: int = 0
+    # When the first echo since the last answer was sent.
+    _unanswered_ms: int | None = None
     _count: int = 0
     _reconnected_for_echo: bool = False
     _arrived_ms: int | None = None
 
     def __post_init__(self) -> None:
-        self._heard_ms = self.now_ms
+        self._link_said_ms = self.now_ms
 
     def connected(self, now_ms: int) -> None:
         self._connected = True
-        self._heard_ms = self._send_at_ms = now_ms
+        self._unanswered_ms = None
+        self._send_at_ms = now_ms
 
     def disconnected(self, now_ms: int) -> None:
         """The link lost its connection, or an attempt failed."""
         self._connected = False
-        self._heard_ms = now_ms
+        self._link_said_ms = now_ms
 
-    def echoed(self, count: int, now_ms: int) -> None:
+    def echoed(self, count: int) -> None:
         """One of our own echoes came back; those of an earlier run or an old connection count for nothing."""
         if not self._connected or count > self._count:
             return
-        self._heard_ms = now_ms
+        self._unanswered_ms = None
         self._reconnected_for_echo = False
 
     def arrived(self, arrived_ms: int) -> None:
@@ -78,15 +82,16 @@ class Heartbeat:
         self._arrived_ms = arrived_ms
 
     def tick(self, now_ms: int) -> list[SendEcho | Reconnect | GiveUp]:
-        silent_ms = now_ms - self._heard_ms
-        if not self._connected and silent_ms >= LINK_SILENT_MS:
+        if not self._connected and now_ms - self._link_said_ms >= LINK_SILENT_MS:
             return [GiveUp(f"no word from the link for {LINK_SILENT_MS // 60_000} min: its thread hangs or is dead")]
         if not self._connected:
             return []
-        if silent_ms >= ECHO_LOST_MS:
+        if self._unanswered_ms is not None and now_ms - self._unanswered_ms >= ECHO_LOST_MS:
             return [self._lost(now_ms)]
         if now_ms < self._send_at_ms:
             return []
+        if self._unanswered_ms is None:
+            self._unanswered_ms = now_ms
         self._send_at_ms = now_ms + ECHO_PERIOD_MS
         self._count += 1
         return [SendEcho(self._count)]
@@ -98,7 +103,7 @@ class Heartbeat:
             return GiveUp("no echo came back from the broker, and a new connection did not help")
         self._reconnected_for_echo = True
         self._connected = False
-        self._heard_ms = now_ms
+        self._link_said_ms = now_ms
         return Reconnect(f"no echo came back from the broker for {ECHO_LOST_MS // 1000} s")
 
 
