@@ -13,7 +13,7 @@ import structlog
 
 from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.metrics import BadReason, Metrics
-from hub.node_config import hall_of_node, node_config
+from hub.node_config import node_config
 from hub.queue.requests import (
     Abandon,
     Answer,
@@ -260,7 +260,7 @@ class Broker:
                 return CheckInByCode(
                     origin=origin,
                     confirmation=confirmation_code(request.code),
-                    hall=hall_of_node(self._index.site, node),
+                    hall=self._index.site.hall_of_node(node),
                     priority=request.priority,
                 )
 
@@ -268,7 +268,7 @@ class Broker:
         # A refusal too is about somebody who was found.
         if not (isinstance(answer, CheckInAnswer) and answer.arrival is wire.Arrival.UNKNOWN):
             self._guesses.clear(node.name, request)
-        self._reply(node.name, reply_of(self._index, hall_of_node(self._index.site, node), request, answer))
+        self._reply(node.name, reply_of(self._index, self._index.site.hall_of_node(node), request, answer))
 
     def _reply(self, node: str, reply: wire.Reply) -> None:
         self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)

@@ -1,6 +1,6 @@
 """What a node is told of its job."""
 
-from hub.site import Node, Site
+from hub.site import Node
 from hub.site_index import SiteIndex
 from protocol import messages as wire
 from protocol.messages import Role
@@ -33,10 +33,3 @@ def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.N
             return wire.TicketPrinterConfig(
                 revision=revision, town=site.town, zone=site.zone, buttons=buttons, follow_url=site.follow_url
             )
-
-
-def hall_of_node(site: Site, node: Node) -> str | None:
-    """Where it stands, as the site file names it; a site with one hall need not say so."""
-    if node.hall is None and len(site.halls) == 1:
-        return site.halls[0].name
-    return node.hall

@@ -248,3 +248,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     follow_url: str | None = None
     appointments: Appointments = Appointments()
     login: Login = Login()
+
+    def hall_of_node(self, node: Node) -> str | None:
+        """Where it stands: one that names no hall, where all wait, if that is one hall."""
+        waiting = {service.hall for service in self.services}
+        return next(iter(waiting)) if node.hall is None and len(waiting) == 1 else node.hall

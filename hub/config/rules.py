@@ -335,22 +335,17 @@ def _desks_have_one_button(draft: Draft) -> None:
 
 def _dispensers_have_a_button_for_each_service(draft: Draft) -> None:
     """Of dispensers in one hall each service needs one button."""
+    site = _site(draft)
     by_hall = defaultdict(list)
     for path, node in draft.nodes:
         if node.role is Role.TICKET_PRINTER:
-            by_hall[_hall_of(draft, node)].append((path, node))
+            by_hall[site.hall_of_node(node)].append((path, node))
     for hall, dispensers in by_hall.items():
         buttons = {name for _path, node in dispensers for name in node.pins}
         lost = [each.name for _path, each in draft.services if each.hall == hall and each.name not in buttons]
         if lost:
             what = f"no button for {', '.join(lost)}: who comes without an appointment gets no ticket in this hall"
             draft.document.tell((*dispensers[0][0], "pins"), what, warning=True)
-
-
-def _hall_of(draft: Draft, dispenser: Node) -> str | None:
-    """One that names none stands where all wait, if that is one hall."""
-    waiting = {service.hall for _path, service in draft.services}
-    return next(iter(waiting)) if dispenser.hall is None and len(waiting) == 1 else dispenser.hall
 
 
 def _site(draft: Draft) -> Site:

@@ -10,14 +10,13 @@ from PIL import Image
 
 from hub.clock import Clock
 from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
-from hub.node_config import hall_of_node
 from hub.queue.commands import tickets
 from hub.queue.requests import Book, CancelBooking, Finish, MarkAbsent, Next, Origin, Source
 from hub.site import MINUTE_MS, Node
 from protocol.messages import Arrival, CheckIn, CheckInReply, Refused, Role
 from tests.databases import sqlite_url
 from tests.hub.standing import NODES, a_town, eventually, new_id, node, standing
-from tests.queue.harness import HALLS, TUESDAY_AT_TEN, moment
+from tests.queue.harness import TUESDAY_AT_TEN, moment
 from tests.ticket_printer.keyboard import Scanner, scan
 from tests.ticket_printer.program import Program
 
@@ -299,9 +298,11 @@ def test_guesses_are_forgotten_after_their_time_one_by_one():
 # --- where a dispenser stands ---
 
 
-def test_the_dispenser_of_a_site_with_one_hall_stands_there():
-    alone = replace(a_town(), halls=HALLS[:1])
-    printer = next(each for each in NODES if each.role is Role.TICKET_PRINTER)
-    assert hall_of_node(alone, printer) == "hall"
-    assert hall_of_node(a_town(), printer) is None
-    assert hall_of_node(a_town(), UPSTAIRS) == "floor"
+def test_a_dispenser_stands_where_all_wait_unless_the_site_file_names_another_hall():
+    """A second hall where nobody waits, such as one that has desks alone, leaves no doubt."""
+    site, printer = a_town(), next(each for each in NODES if each.role is Role.TICKET_PRINTER)
+    all_in_one = replace(site, services=tuple(replace(each, hall="hall") for each in site.services))
+    assert len(all_in_one.halls) == 2
+    assert all_in_one.hall_of_node(printer) == "hall"
+    assert site.hall_of_node(printer) is None
+    assert site.hall_of_node(UPSTAIRS) == all_in_one.hall_of_node(UPSTAIRS) == "floor"
