@@ -21,7 +21,8 @@ def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.N
                 town=site.town,
                 diagonal_in=node.diagonal_in,
                 farthest_m=node.farthest_m,
-                letters="".join(service.letter for service in site.services if service.hall == node.hall),
+                # A transfer brings a number from any hall, and it keeps its letter.
+                letters="".join(service.letter for service in site.services),
             )
         case Role.TICKET_PRINTER:
             buttons = tuple(

@@ -154,7 +154,7 @@ def test_each_node_is_told_what_it_is_for_and_the_hub_who_it_is(town_hall):
     assert isinstance(found["button-1"], DeskButtonConfig)
     assert found["button-2"].desk == "desk-2"
     assert isinstance(found["screen-1"], DisplayConfig)
-    assert (found["screen-1"].hall, found["screen-1"].letters) == ("hall", "AB")
+    assert (found["screen-1"].hall, found["screen-1"].letters) == ("hall", "ABCD")
     assert isinstance(found["printer-1"], TicketPrinterConfig)
     assert [(button.service, button.pin) for button in found["printer-1"].buttons] == [("civil", 5), ("papers", 6)]
     with observer(hub, hub.topics.hub_status) as seen:
