@@ -43,7 +43,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
     ] = None
     publik_proxy: Annotated[
-        Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}$")] | None,
+        Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}\Z")] | None,
         Meta(
             description="HTTP proxy on the way to Publik, where there is one",
             # Somebody may try with a password in it.

@@ -13,7 +13,7 @@ from protocol.environment import Described, describe, read
 from protocol.link import BROKER_PREFIX, BrokerSettings, read_broker_settings
 from protocol.topics import NAME, Topics
 
-_PATTERN = f"^{NAME.pattern}$"
+_PATTERN = rf"^{NAME.pattern}\Z"
 _WANTED = "at most 32 lower-case letters, digits and hyphens, such as "
 
 

@@ -31,8 +31,9 @@ TICKET_ANSWER_MS = 5_000
 ANNOUNCEMENT_LATE_MS = 20_000
 
 Version = Literal[1]
-RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
-Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
+# \Z, since $ lets the end of a line through.
+RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+Name = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
 

@@ -32,7 +32,7 @@ BROKEN: Final = _Broken.BROKEN
 
 # What the patterns of hub.site mean, for people.
 _PATTERNS = {
-    r"^[a-z0-9][a-z0-9-]{0,31}$": "at most 32 small letters, digits and hyphens, such as civil-status",
+    r"^[a-z0-9][a-z0-9-]{0,31}\Z": "at most 32 small letters, digits and hyphens, such as civil-status",
     r"^[A-HJ-NPR-Z]$": "one capital letter, but not I, O or Q, which read as 1 and 0",
     r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time of day, such as 8:30, up to 24:00",
     r"^[1-9][0-9]?$": "a number from 1 to 99",

@@ -48,7 +48,7 @@ class WordsSettings(Struct, frozen=True, kw_only=True):
     """What a display says its words in."""
 
     language: Annotated[
-        str, Meta(pattern="^[a-z]{2}$", extra={"wanted": "fr or en"}, description="language of what the display says")
+        str, Meta(pattern=r"^[a-z]{2}\Z", extra={"wanted": "fr or en"}, description="language of what the display says")
     ] = "fr"
 
 

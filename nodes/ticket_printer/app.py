@@ -61,7 +61,7 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     language: Annotated[
-        str, Meta(pattern="^[a-z]{2}$", extra={"wanted": "fr or en"}, description="language of the tickets")
+        str, Meta(pattern=r"^[a-z]{2}\Z", extra={"wanted": "fr or en"}, description="language of the tickets")
     ] = "fr"
 
     @property

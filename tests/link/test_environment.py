@@ -5,8 +5,13 @@ from typing import Annotated, Literal
 import pytest
 from msgspec import Meta, Struct
 
+from hub.settings import HubSettings
 from hub.settings import described_settings as hub_settings
 from nodes.__main__ import ROLES, _all_settings
+from nodes.display.window import DisplaySettings
+from nodes.display.words import WordsSettings
+from nodes.settings import NodeSettings
+from nodes.ticket_printer.app import PrinterSettings
 from protocol.environment import WrongSetting, describe, read, refuse_misspelt
 
 
@@ -67,6 +72,24 @@ def test_a_wrong_setting_is_said_with_its_name_its_value_and_what_would_be_right
         read(Example, environ)
     assert str(wrong.value) == sentence
     assert wrong.value.variable == f"SUIVANT_{variable}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable", "value"),
+    [
+        (NodeSettings, "SUIVANT_NODE", "desk-1"),
+        (NodeSettings, "SUIVANT_SITE", "town-hall"),
+        (DisplaySettings, "SUIVANT_SIZE", "1920x1080"),
+        (WordsSettings, "SUIVANT_LANGUAGE", "fr"),
+        (PrinterSettings, "SUIVANT_LANGUAGE", "fr"),
+        (HubSettings, "SUIVANT_PUBLIK_PROXY", "http://proxy.example:3128"),
+    ],
+)
+def test_the_end_of_a_line_is_no_part_of_a_setting(kind, variable, value):
+    right = {"SUIVANT_NODE": "desk-1", "SUIVANT_SITE": "town-hall", variable: value}
+    read(kind, right)
+    with pytest.raises(WrongSetting, match=variable):
+        read(kind, {**right, variable: f"{value}\n"})
 
 
 def test_another_prefix_reads_other_variables():
