@@ -7,7 +7,7 @@ from hub import broker
 from hub.broker import Broker
 from hub.metrics import Metrics
 from hub.site_index import SiteIndex
-from protocol.link import BrokerSettings, Incoming, LinkUp
+from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp
 from protocol.messages import BEAT_LOST_MS, Echo, Telemetry, encode
 from protocol.topics import NodeTopic
 from tests.hub.standing import a_town, eventually
@@ -121,6 +121,20 @@ def test_a_certificate_that_ends_is_said_each_day(hub_broker, monkeypatch):
             monkeypatch.setattr(broker, "monotonic_ms", lambda later_ms=later_ms: later_ms)
             hub_broker._tick()
     assert [line["event"] for line in lines].count("broker.certificate_ends") == 3
+
+
+def test_a_broker_that_is_away_is_a_line_a_reason_and_not_a_time(hub_broker):
+    refused, down = LinkDown("cannot reach 127.0.0.1:1883"), LinkDown("the connection was lost")
+    with capture_logs() as lines:
+        for event in (LinkUp(), down, *[refused] * 4_000, LinkUp(), LinkDown("the connection was lost", lasted=True)):
+            hub_broker._handle(event)
+    assert [(line["event"], line.get("reason")) for line in lines] == [
+        ("broker.connected", None),
+        ("broker.lost", down.reason),
+        ("broker.lost", refused.reason),
+        ("broker.connected", None),
+        ("broker.lost", down.reason),
+    ]
 
 
 def test_without_tls_no_certificate_is_spoken_of(hub_broker):
