@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
+
+import structlog
 
 from nodes.disk import sync_folder
 from nodes.settings import NodeSettings
@@ -33,12 +36,18 @@ class KeptConfig:
 
 
 def usable_folder(node: NodeSettings) -> Path:
-    """Its `kept_dir`, made where it is not there. Raises WrongSetting where this program cannot write to it."""
-    folder, state_dir = node.kept_dir, str(node.state_dir)
+    """Its `kept_dir`, made where it is not there. Raises WrongSetting where this program may not write to it.
+
+    A card that is full, or that the system has set read-only, is no wrong setting: a node works without.
+    """
+    folder = node.kept_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        wanted = f"a folder this program may write to ({error})"
+        raise WrongSetting("SUIVANT_STATE_DIR", str(node.state_dir), wanted) from error
     except OSError as error:
-        raise WrongSetting("SUIVANT_STATE_DIR", state_dir, f"a folder this program may write to ({error})") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise WrongSetting("SUIVANT_STATE_DIR", state_dir, f"a folder this program may write to, with {folder}")
+        structlog.get_logger().warning("state_dir.unusable", path=str(folder), reason=str(error))
     return folder

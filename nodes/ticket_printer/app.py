@@ -188,16 +188,10 @@ def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:
     folder = settings.node.state_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(folder, error) from error
-    try:
         spool = Spool(folder / "spool.sqlite")
         return spool, spool.entries()
-    except SpoolOutOfReach as error:
-        raise _unusable(folder, error) from error
-    except SpoolBroken as error:
+    except (PermissionError, NotADirectoryError, FileExistsError, SpoolOutOfReach) as error:
+        wanted = f"a folder this program may write to ({error})"
+        raise WrongSetting("SUIVANT_STATE_DIR", str(folder), wanted) from error
+    except OSError as error:
         raise NotNow(str(error)) from error
-
-
-def _unusable(folder: Path, error: OSError) -> WrongSetting:
-    return WrongSetting("SUIVANT_STATE_DIR", str(folder), f"a folder this program may write to ({error})")

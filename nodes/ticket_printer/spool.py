@@ -50,8 +50,7 @@ _STEPS = {step.value: step for step in Step}
 
 
 # What no new start makes better; a lock, a full disk and one that fails may pass.
-_OUT_OF_REACH = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-_PRIMARY_CODE = 0xFF
+_OUT_OF_REACH = (PermissionError, NotADirectoryError, IsADirectoryError)
 
 
 class SpoolBroken(OSError):
@@ -74,9 +73,9 @@ class Spool:
             self._database = self._open()
         except sqlite3.DatabaseError as error:
             if not path.exists() or isinstance(error, sqlite3.OperationalError):
-                out_of_reach = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _OUT_OF_REACH
-                kind = SpoolOutOfReach if out_of_reach else SpoolBroken
-                raise kind(f"{path} cannot be used: {error}") from error
+                fault = _fault(path)
+                kind = SpoolOutOfReach if isinstance(fault, _OUT_OF_REACH) else SpoolBroken
+                raise kind(f"{path} cannot be used: {fault or error}") from error
             # A dispenser must print again after a power cut that broke its file; the file is kept for a look.
             aside = path.replace(path.with_suffix(".broken"))
             structlog.get_logger().exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
@@ -119,6 +118,15 @@ class Spool:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise SpoolBroken(f"{self._path} did not take a step: {error}") from error
+
+
+def _fault(path: Path) -> OSError | None:
+    """Why a file cannot be opened: SQLite says the same of a full card as of missing rights."""
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        return error
+    return None
 
 
 def _check(database: sqlite3.Connection) -> None:

@@ -1,5 +1,7 @@
 """The runtime every node has, around a core that notes what happens, at a real broker; the test turns the clock."""
 
+import errno
+import os
 import queue
 import signal
 import time
@@ -448,6 +450,36 @@ def test_a_state_folder_that_cannot_be_used_is_said_by_its_variable(broker: Brok
     (tmp_path / "file").touch()
     with pytest.raises(WrongSetting, match=r"SUIVANT_STATE_DIR is .*file/state"):
         Node(broker, tmp_path / "file" / "state")
+
+
+@pytest.fixture
+def disk_fault(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets each new file fail with this error number."""
+
+    def fails_with(number: int) -> None:
+        def refuse(**_options: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("nodes.kept_config.TemporaryFile", refuse)
+
+    return fails_with
+
+
+def test_a_state_folder_that_others_own_is_said_by_its_variable(broker: Broker, tmp_path: Path, disk_fault):
+    disk_fault(errno.EACCES)
+    with pytest.raises(WrongSetting, match=r"SUIVANT_STATE_DIR is .*Permission denied"):
+        Node(broker, tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EIO])
+def test_a_card_that_takes_nothing_at_the_start_stops_nothing(broker: Broker, tmp_path: Path, disk_fault, number: int):
+    """The system has set it read-only, or it is full: a button needs none to call somebody."""
+    kept_at(tmp_path).write_bytes(encode(CONFIG))
+    disk_fault(number)
+    with structlog.testing.capture_logs() as lines, running(broker, tmp_path) as node:
+        assert node.core.happened[0] == Configured(CONFIG)
+        node.until_happened(Connected)
+    assert "state_dir.unusable" in [line["event"] for line in lines]
 
 
 def test_a_disk_that_takes_nothing_stops_nothing_and_is_told(node: Node, hub: Peer, tmp_path: Path):

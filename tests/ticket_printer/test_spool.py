@@ -1,5 +1,7 @@
 """The queue on disk."""
 
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -139,6 +141,22 @@ def test_a_place_that_no_new_start_makes_better_is_told_from_trouble_that_passes
     (tmp_path / "spool.sqlite").mkdir()
     with pytest.raises(SpoolOutOfReach, match="cannot be used"):
         Spool(tmp_path / "spool.sqlite")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_a_card_that_takes_nothing_is_trouble_that_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """SQLite says alike that it cannot open a file where rights are missing and where the card is full."""
+    (tmp_path / "spool.sqlite").mkdir()
+
+    def refuse(*_given: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SpoolBroken, match="cannot be used") as broken:
+        Spool(tmp_path / "spool.sqlite")
+    assert not isinstance(broken.value, SpoolOutOfReach)
 
 
 def test_a_disk_that_takes_nothing_is_said_in_a_sentence(tmp_path: Path) -> None:
