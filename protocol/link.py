@@ -332,9 +332,7 @@ class Link:
         client, guarded = connection.client, partial(_guarded, connection)
         client.on_socket_open = guarded(lambda _client, _data, opened: _without_delay(opened))
         client.on_connect = guarded(lambda _client, _data, _flags, code, _more: self._answered(connection, code))
-        client.on_disconnect = guarded(
-            lambda _client, _data, _flags, code, _more: connection.end(f"the connection was lost: {code}")
-        )
+        client.on_disconnect = guarded(lambda _client, _data, _flags, code, _more: self._lost(connection, code))
         client.on_subscribe = guarded(lambda _client, _data, mid, _codes, _more: self._subscribed(connection, mid))
         client.on_message = guarded(lambda _client, _data, message: self._arrived(connection, message))
         client.on_publish = guarded(lambda _client, _data, _mid, code, _more: self._published(code))
@@ -351,6 +349,16 @@ class Link:
                 _, connection.subscription = connection.client.subscribe(wanted)
         if not wanted:
             self._up(connection)
+
+    def _lost(self, connection: _Connection, code: ReasonCode) -> None:
+        if self._tls is None or connection.accepted:
+            connection.end(f"the connection was lost: {code}")
+            return
+        # With TLS 1.3 the broker looks at it when the handshake is over for us, and its alert never comes up to here.
+        connection.end(
+            "the broker hung up before it answered: it may not take this program's certificate, which ended or is of "
+            "another authority; the broker's log says why"
+        )
 
     def _subscribed(self, connection: _Connection, mid: int) -> None:
         if mid == connection.subscription:

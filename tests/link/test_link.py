@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,8 @@ from protocol.link import (
     PublishRefused,
     read_broker_settings,
 )
-from tests.broker import Broker, make_broker, peer
+from provisioning.certificates import write_site
+from tests.broker import Broker, make_broker, peer, start_broker
 from tests.proxy import Proxy, Way, proxy_to
 
 OWN = "suivant/1/mairie/node/desk-1"
@@ -229,6 +232,18 @@ def test_a_broker_that_answers_to_another_name_is_not_trusted(tmp_path: Path):
     assert "certificate" in down.reason
     desk.link.close()
     broker.stop()
+
+
+def test_a_certificate_that_the_broker_does_not_take_is_named(tmp_path: Path):
+    """One that ended, or as here one of another authority: with TLS 1.3 the broker hangs up after our own handshake."""
+    with start_broker(tmp_path / "broker", tls=True, nodes=["desk-1"]) as broker:
+        elsewhere = write_site(tmp_path / "elsewhere", ["desk-1"], now=datetime.now(UTC))["desk-1"]
+        broker.certificates["desk-1"] = replace(elsewhere, ca=broker.certificates["desk-1"].ca)
+        desk = Linked(broker)
+        desk.link.start()
+        down = desk.next(LinkDown)
+        desk.link.close()
+    assert "it may not take this program's certificate" in down.reason
 
 
 def test_whoever_is_cut_off_leaves_the_will(broker: Broker):
