@@ -227,8 +227,14 @@ class Runtime:
                 self._linked(now_ms)
             case LinkDown():
                 self._unlinked(event, now_ms)
-            case PublishRefused(reason):
-                self._log.warning("publish.refused", reason=reason)
+            case PublishRefused(topic, reason):
+                # It writes its own topics alone, so the broker takes it for another one.
+                self._log.error(
+                    "publish.refused",
+                    topic=topic,
+                    reason=reason,
+                    do=f"see that its certificate is one for {self._node.node}",
+                )
             case _Stop():
                 self._exit_status = 0
             case _:

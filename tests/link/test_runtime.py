@@ -49,7 +49,7 @@ from protocol.messages import (
     encode,
 )
 from protocol.topics import NodeTopic, Topics
-from tests.broker import Broker, Peer, peer
+from tests.broker import Broker, Peer, peer, start_broker
 from tests.proxy import Way, proxy_to
 
 TOPICS = Topics("mairie")
@@ -411,6 +411,20 @@ def test_a_line_that_breaks_again_and_again_is_a_line_a_reason_and_not_a_time(
         node.until_happened(Connected)
     said = [line["event"] for line in lines if line["event"].startswith("broker.")]
     assert said == ["broker.connected", *["broker.lost", "broker.connected"] * 2]
+
+
+def test_a_node_with_anothers_certificate_says_so(tmp_path: Path):
+    """The broker knows it by the name in the certificate, and lets it write nothing of its own."""
+    with (
+        start_broker(tmp_path / "broker", tls=True, nodes=("desk-1", "desk-2")) as broker,
+        structlog.testing.capture_logs() as lines,
+    ):
+        broker.certificates["desk-1"] = broker.certificates["desk-2"]
+        with running(broker, tmp_path) as node:
+            node.until(lambda: any(line["event"] == "publish.refused" for line in lines))
+    refused = next(line for line in lines if line["event"] == "publish.refused")
+    assert refused["topic"] == own(NodeTopic.STATUS)
+    assert "certificate is one for desk-1" in refused["do"]
 
 
 def test_a_broker_that_is_down_for_a_long_time_ends_no_node(node: Node, broker: Broker):
