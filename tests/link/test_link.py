@@ -190,15 +190,6 @@ def test_a_line_that_hangs_with_messages_under_way_is_left_at_once(any_broker: B
         desk.next(LinkUp)
 
 
-def test_a_line_that_was_good_is_tried_again_soon(broker: Broker):
-    with proxy_to(broker.port) as proxy, linked(broker, port=proxy.port) as desk:
-        for _ in range(3):
-            begun = time.monotonic()
-            proxy.cut()
-            desk.next(LinkUp)
-            assert time.monotonic() - begun < 1.9
-
-
 def test_a_broker_that_does_not_answer_is_given_up(broker: Broker, monkeypatch):
     monkeypatch.setattr("protocol.link.CONNACK_TIMEOUT_S", 0.2)
     with proxy_to(broker.port) as proxy:
@@ -427,9 +418,13 @@ def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_mo
     assert waits[:6] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0]
 
 
-def test_a_line_that_breaks_after_it_lasted_was_good(broker: Broker, monkeypatch):
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_a_line_that_breaks_after_it_lasted_was_good_and_is_tried_again_soon(
+    broker: Broker, monkeypatch, chance: float
+):
     hours_ms = iter(range(0, 1_000_000_000, 3_600_000))
     with hasty(broker, monkeypatch, lambda: next(hours_ms)) as (desk, proxy, waits):
+        monkeypatch.setattr(desk.link, "_jitter", lambda: chance)
         for _ in range(5):
             desk.next(LinkUp)
             proxy.cut()
