@@ -332,8 +332,8 @@ class Broker:
                     log.warning("broker.lost", reason=reason)
                     self._down_said = True
                 self._down_reason = reason
-            case PublishRefused(topic, reason):
-                log.error("broker.refused_publication", topic=topic, reason=reason)
+            case PublishRefused(reason):
+                log.error("broker.refused_publication", reason=reason)
             case Incoming():
                 self._hear(event)
 

@@ -227,11 +227,10 @@ class Runtime:
                 self._linked(now_ms)
             case LinkDown():
                 self._unlinked(event, now_ms)
-            case PublishRefused(topic, reason):
+            case PublishRefused(reason):
                 # It writes its own topics alone, so the broker takes it for another one.
                 self._log.error(
                     "publish.refused",
-                    topic=topic,
                     reason=reason,
                     do=f"see that its certificate is one for {self._node.node}",
                 )

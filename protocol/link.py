@@ -88,7 +88,6 @@ class LinkDown:
 class PublishRefused:
     """The broker took a message and threw it away: its ACL does not let us write there."""
 
-    topic: str
     reason: str
 
 
@@ -114,20 +113,6 @@ class _Connection:
     subscription: int | None = None
     reason: str = ""
     over: threading.Event = field(default_factory=threading.Event)
-    # What is known of a message under way: its topic, or the broker's answer where that was heard first.
-    underway: dict[int, str | ReasonCode] = field(default_factory=dict)
-    underway_lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def learnt(self, mid: int, half: str | ReasonCode) -> PublishRefused | None:
-        """A message's topic, or its answer, which may be here before paho's `publish` returns: a refusal by both."""
-        with self.underway_lock:
-            other = self.underway.pop(mid, None)
-            if other is None:
-                self.underway[mid] = half
-        match half, other:
-            case (str(topic), ReasonCode() as code) | (ReasonCode() as code, str(topic)) if code.is_failure:
-                return PublishRefused(topic, str(code))
-        return None
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -262,10 +247,7 @@ class Link:
             return False
         properties = None if expiry_s is None else _expiry(expiry_s)
         sent = connection.client.publish(topic, payload, qos, retain, properties)
-        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            return False
-        self._learnt(connection, sent.mid, topic)
-        return True
+        return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def reconnect(self, reason: str) -> None:
         """Throws the present connection away; the next follows within a second or so."""
@@ -353,7 +335,7 @@ class Link:
         client.on_disconnect = guarded(lambda _client, _data, _flags, code, _more: self._lost(connection, code))
         client.on_subscribe = guarded(lambda _client, _data, mid, _codes, _more: self._subscribed(connection, mid))
         client.on_message = guarded(lambda _client, _data, message: self._arrived(connection, message))
-        client.on_publish = guarded(lambda _client, _data, mid, code, _more: self._learnt(connection, mid, code))
+        client.on_publish = guarded(lambda _client, _data, _mid, code, _more: self._published(code))
 
     def _answered(self, connection: _Connection, code: ReasonCode) -> None:
         if code.is_failure:
@@ -396,10 +378,9 @@ class Link:
             topic, payload = message.topic, bytes(message.payload)
             self._deliver(Incoming(topic, payload, message.retain, self._clock_ms()))
 
-    def _learnt(self, connection: _Connection, mid: int, half: str | ReasonCode) -> None:
-        refused = connection.learnt(mid, half)
-        if refused is not None:
-            self._deliver(refused)
+    def _published(self, code: ReasonCode) -> None:
+        if code.is_failure:
+            self._deliver(PublishRefused(str(code)))
 
 
 def _without_delay(opened: socket.socket) -> None:

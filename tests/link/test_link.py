@@ -272,27 +272,7 @@ def test_a_link_that_is_closed_while_it_connects_ends_at_once(broker: Broker, mo
 def test_a_message_the_broker_throws_away_is_told(broker: Broker):
     with linked(broker) as desk:
         desk.link.publish("suivant/1/mairie/node/desk-2/request", b"not mine")
-        assert desk.next(PublishRefused) == PublishRefused("suivant/1/mairie/node/desk-2/request", "Not authorized")
-
-
-def test_a_refusal_is_told_of_its_topic_even_if_it_comes_before_publish_returns(broker: Broker, monkeypatch):
-    wrong, answered, publish = "suivant/1/mairie/node/desk-2/request", threading.Event(), Client.publish
-
-    def answered_first(client: Client, *arguments):
-        sent = publish(client, *arguments)
-        if arguments[0] == wrong:
-            assert answered.wait(WAIT_S)
-        return sent
-
-    with linked(broker) as desk:
-        connection = desk.link._connection
-        assert connection is not None
-        told = connection.client.on_publish
-        connection.client.on_publish = lambda *given: (told(*given), answered.set())
-        monkeypatch.setattr(Client, "publish", answered_first)
-        desk.link.publish(wrong, b"not mine")
-        assert desk.next(PublishRefused) == PublishRefused(wrong, "Not authorized")
-        assert not connection.underway
+        assert desk.next(PublishRefused) == PublishRefused("Not authorized")
 
 
 def test_a_receiver_that_fails_costs_one_connection_and_not_the_link(broker: Broker):

@@ -423,7 +423,6 @@ def test_a_node_with_anothers_certificate_says_so(tmp_path: Path):
         with running(broker, tmp_path) as node:
             node.until(lambda: any(line["event"] == "publish.refused" for line in lines))
     refused = next(line for line in lines if line["event"] == "publish.refused")
-    assert refused["topic"] == own(NodeTopic.STATUS)
     assert "certificate is one for desk-1" in refused["do"]
 
 
