@@ -220,6 +220,48 @@ SCAN = """(signs) => [...signs, 'Enter'].map((key) => {
 })"""
 
 
+def strike(page: Page, keys: str, gap_ms: int) -> None:
+    """On the page's own clock, which stands still between two keys."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    for key in keys:
+        page.clock.run_for(gap_ms)
+        page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("keys", ["ss", "sss"])
+@pytest.mark.parametrize("gap_ms", [0, 30])
+def test_a_key_that_bounces_asks_once(page: Page, stand: Stand, clock: TurnedClock, keys: str, gap_ms: int) -> None:
+    scenes.morning(stand, clock)
+    page.clock.install()
+    show(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/next") else None)
+    strike(page, keys, gap_ms)
+    page.clock.resume()
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
+    # What was asked before is answered before.
+    page.keyboard.press("p")
+    expect(page.locator(".state")).to_contain_text("Au guichet")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("code", ["AA", "AAPS", "AAAS"])
+@pytest.mark.parametrize("gap_ms", [0, 30])
+def test_a_code_that_begins_like_a_key_that_bounces_is_scanned_whole(
+    page: Page, stand: Stand, clock: TurnedClock, code: str, gap_ms: int
+) -> None:
+    ids = scenes.called(stand, clock)
+    page.clock.install()
+    show(page)
+    strike(page, code, gap_ms)
+    page.clock.run_for(gap_ms)
+    page.keyboard.press("Enter")
+    page.clock.resume()
+    expect(page.locator("#query")).to_have_value(code)
+    expect(page.locator(".found")).to_contain_text("Aucun rendez-vous trouvé")
+    assert state_of(stand, ids["A012"]) is State.CALLED
+
+
 @pytest.mark.parametrize("keys", ["on", "off"])
 def test_a_confirmation_that_is_scanned_without_a_field_is_looked_up_and_does_nothing_else(
     page: Page, stand: Stand, clock: TurnedClock, keys: str

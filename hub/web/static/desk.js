@@ -437,8 +437,10 @@ document.addEventListener("keydown", (event) => {
   const isEnter = event.key === "Enter" && scanned.length > 1;
   if (!isSign && !isEnter) return;
   const isNext = event.timeStamp - scannedAt < SCANNED_MS;
-  if (isNext) {
-    clearTimeout(strike);
+  /* A key that bounces is struck anew, until another sign follows: some codes begin like that. */
+  const isBounce = scanned !== "" && scanned === event.key.repeat(scanned.length);
+  if (isNext) clearTimeout(strike);
+  if (isNext && !isBounce) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }
