@@ -1,7 +1,7 @@
 """What somebody may do on the page of a desk: by their roles, and by who is signed on there. Pure.
 
 The picture of a desk is drawn once for all who look, as if each of them were signed on there. What is off for one of
-them is told apart here, for a page that is drawn for one person, and by the same facts in `desk.js`.
+them is told apart here, for a page that is drawn for one person, and by the same facts in `static/desk/seat.js`.
 """
 
 from collections.abc import Mapping

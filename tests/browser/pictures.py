@@ -26,6 +26,9 @@ SETTLED = """async () => {
   await document.fonts.ready;
   while (!document.querySelector('[data-htmx-powered]')) await new Promise((go) => setTimeout(go, 20));
 }"""
+# Time enough to read what was opened, without waiting for it; and none at all, however slow the machine is.
+A_SECOND_LATER = "() => { const now = Date.now; Date.now = () => now() + 1000; }"
+STANDING_STILL = "() => { const moment = Date.now(); Date.now = () => moment; }"
 
 
 @dataclass(frozen=True)

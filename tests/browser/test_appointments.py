@@ -8,7 +8,7 @@ from hub.queue.requests import CheckIn
 from hub.queue.states import State
 from hub.web.desk_reading import read_ticket
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED, enter
+from tests.browser.pictures import A_SECOND_LATER, SETTLED, STANDING_STILL, enter
 from tests.web.stand import Served, Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -56,7 +56,7 @@ def test_a_visitor_is_found_by_name_and_checked_in_by_keys_alone(page: Page, sta
     page.keyboard.press("Enter")
     expect(page.locator("#panel h2")).to_have_text("Rendez-vous de 11:05")
     expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
-    page.evaluate("openedAt = 0")  # somebody read the name
+    page.evaluate(A_SECOND_LATER)  # somebody read the name
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text(
         "A\u00a0018 est enregistré. En avance\u00a0: rendez-vous de 11:05, appel possible dès 10:55."
@@ -80,9 +80,9 @@ def test_enter_struck_twice_on_who_was_found_checks_nobody_in(page: Page, stand:
     show(page)
     look_for(page, "inventee zo")
     expect(page.locator(".is-booking")).to_be_focused()
+    page.evaluate(STANDING_STILL)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
-    page.evaluate("openedAt = Date.now()")  # however slow this machine is
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_empty()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocket, expect
 
 from hub.queue import requests as q
 from hub.queue.states import State
@@ -35,6 +35,28 @@ def state_of(stand: Stand, ticket: int) -> State:
         found = read_ticket(connection, stand.site.name, ticket)
     assert found is not None
     return found.state
+
+
+# --- the script comes -----------------------------------------------------------------------------------------------
+
+
+def test_a_module_that_comes_late_is_waited_for(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.free(stand, clock)
+    late: list[Route] = []
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - playwright looks into it
+    page.route("**/static/desk/gestures.js", lambda route: late.append(route))  # noqa: PLW0108
+    page.goto(f"/desks/{DESK}", wait_until="commit")
+    while not late or not page.evaluate("window.htmx && document.readyState === 'interactive'"):
+        page.wait_for_timeout(10)
+    expect(page.locator("[data-htmx-powered]")).to_have_count(0)
+    assert sockets == []
+    late[0].continue_()
+    page.evaluate(SETTLED)
+    with page.expect_request("**/desks/*/next") as asked:
+        page.keyboard.press("s")
+    assert "suivant-clicked-at" in asked.value.headers
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
@@ -77,7 +99,7 @@ def test_a_window_that_is_given_an_old_picture_knows_the_hubs_time_all_the_same(
         second.goto(f"/desks/{DESK}")
     socket.value.wait_for_event("framereceived")
     second.evaluate(SETTLED)
-    assert second.evaluate("now()") >= clock.now_ms()
+    assert second.evaluate("import('/static/desk/clock.js').then(({ now }) => now())") >= clock.now_ms()
     second.keyboard.press("s")
     expect(second.locator("#ticket .number")).to_have_text("A\u00a0015")
     context.close()

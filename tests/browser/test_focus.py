@@ -4,7 +4,7 @@ from playwright.sync_api import Page, Route, expect
 
 from hub.queue import requests as q
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED
+from tests.browser.pictures import A_SECOND_LATER, SETTLED
 from tests.web.stand import Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -42,7 +42,7 @@ def test_who_cancels_a_ticket_is_on_the_one_in_its_place_and_enter_calls_nobody(
     expect(page.locator("#panel")).to_be_empty()
     expect(rows.nth(1)).to_have_text(following)
     expect(rows.nth(1)).to_be_focused()
-    page.evaluate("openedAt = 0")
+    page.evaluate(A_SECOND_LATER)
     page.keyboard.press("Enter")
     expect(page.locator("#panel h2")).to_have_text(f"Ticket {following}")
     expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")

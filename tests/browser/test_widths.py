@@ -48,13 +48,21 @@ GAPS = """() => [...document.querySelectorAll('.place:has(form)')].map((each) =>
   return each.querySelector('button').getBoundingClientRect().left - Math.max(...words);
 })"""
 
+LOST = """async () => {
+  const { now } = await import('/static/desk/clock.js');
+  const { lose } = await import('/static/desk/link.js');
+  lose(now() - 754_000);
+}"""
+
 # From a ticket's number to the time that runs beside it, unless that is below; from there to the paper's inner edge.
-TIME_ROOM = """([number, time]) => {
+TIME_ROOM = """async ([number, time]) => {
+  const { now, showTimes } = await import('/static/desk/clock.js');
+  const moment = now();
   const place = document.querySelector('.number');
   place.textContent = number;
   const slots = document.querySelector('.slots');
-  slots.dataset.since = Date.now() - 1000 * time;
-  fillSlots(slots, timerText(1000 * time));
+  slots.dataset.since = moment - 1000 * time;
+  showTimes(moment);
   const range = document.createRange();
   range.selectNodeContents(place);
   const running = slots.getBoundingClientRect();
@@ -141,7 +149,7 @@ def test_a_lost_link_is_said_whole_and_moves_no_button(
     helping_out(stand, clock)
     show(window, width)
     height = window.locator(".bar").evaluate("each => each.offsetHeight")
-    window.evaluate("lose(now() - 754_000)")
+    window.evaluate(LOST)
     chip = window.locator(".chip-offline").evaluate("each => each.getBoundingClientRect().right")
     assert chip <= width - 12
     if width in WIDTHS:

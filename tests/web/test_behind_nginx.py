@@ -216,9 +216,9 @@ def test_the_hubs_headers_come_through_and_nothing_is_kept(agent: httpx.Client) 
 
 
 def test_a_script_is_asked_for_anew_and_not_sent_twice(agent: httpx.Client) -> None:
-    script = agent.get(f"{BASE}/static/desk.js")
+    script = agent.get(f"{BASE}/static/desk/main.js")
     assert script.headers["cache-control"] == "no-cache"
-    again = agent.get(f"{BASE}/static/desk.js", headers={"If-None-Match": script.headers["etag"]})
+    again = agent.get(f"{BASE}/static/desk/main.js", headers={"If-None-Match": script.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
@@ -400,7 +400,7 @@ def test_the_log_holds_no_query_and_nobodys_account(nginx: Nginx, browser: httpx
     browser.get(f"{BASE}/login?to=/desks/desk-9&secret=ZO%C3%89", headers={"Referer": f"{nginx.origin}{BASE}/?secret"})
     log_in(browser)
     # A line is written once its answer is out; the next request of the connection comes after it.
-    browser.get(f"{BASE}/static/desk.js")
+    browser.get(f"{BASE}/static/desk/main.js")
     lines = nginx.access_log
     assert f"GET {BASE}/login 200" in lines
     assert f"POST {BASE}/login 303" in lines

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+import hub.web
 from hub.database.engine import open_engine
 from hub.queue import requests as q
 from protocol.messages import DeskMode
@@ -33,6 +34,12 @@ def shown(page: str) -> str:
 def test_the_start_page_leads_to_every_desk(client: httpx.Client, stand: Stand) -> None:
     page = client.get("/").text
     assert all(f'href="/desks/{desk.name}"' in page for desk in stand.site.desks)
+
+
+def test_the_page_of_a_desk_names_each_module_of_its_script_once(client: httpx.Client) -> None:
+    named = re.findall(r'"/static/desk/(.+)\.js"', client.get("/desks/desk-3").text)
+    there = {file.stem for file in (Path(hub.web.__file__).parent / "static/desk").iterdir()}
+    assert sorted(named) == sorted(there)
 
 
 def test_a_page_says_from_the_start_that_screens_are_not_reached(client: httpx.Client, stand: Stand) -> None:

@@ -1,0 +1,36 @@
+/* What was answered to a command. */
+
+import { keepsNew } from "./page.js";
+
+/* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
+const ANSWERED_MS = 2000;
+const answer = document.getElementById("answer");
+const lastLine = () => document.querySelector(".last")?.textContent;
+let answeredAt = 0;
+let answeredTo = "";
+
+new MutationObserver(() => {
+  answeredAt = performance.now();
+  answeredTo = lastLine();
+}).observe(answer, { childList: true });
+
+export const clearAnswer = () => answer.replaceChildren();
+
+export const forgetAnswer = () => {
+  if (performance.now() - answeredAt < ANSWERED_MS) answeredTo = lastLine();
+  else if (lastLine() !== answeredTo) clearAnswer();
+};
+
+/* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */
+export const sayFailed = (event) => {
+  const { ctx } = event.detail;
+  const kind = ctx.response?.headers.get("content-type") ?? "text/html";
+  if (kind.startsWith("text/html")) return;
+  event.preventDefault();
+  if (!keepsNew(ctx)) answer.innerHTML = document.getElementById("failed").innerHTML;
+};
+
+export const sayUnanswered = (event) => {
+  if (event.detail.ctx?.request?.method !== "POST") return;
+  answer.innerHTML = document.getElementById("unanswered").innerHTML;
+};

@@ -1,0 +1,55 @@
+/* What a key of the page does: its letters press what names them, its arrows move, Escape leaves. */
+
+import { isJustOpened } from "./hurry.js";
+import { inField, keysOff, withModifier } from "./keyboard.js";
+import { endNumber, isTyping, typeDigit } from "./number.js";
+import { page, panel, queue } from "./page.js";
+import { isOpening, leave, openerKey } from "./panels.js";
+import { strikeSoon } from "./scanner.js";
+
+export const readKey = (event) => {
+  if (event.repeat || withModifier(event) || isOpening()) return;
+  const inSearch = event.target.matches("[type=search]") && /^Arrow(Down|Up)$/.test(event.key);
+  if (inField(event) && event.key !== "Escape" && !inSearch) return;
+  if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    /* With the keys off, the arrows are the browser's where nothing is to be chosen. */
+    if (keysOff() && !panel()) return;
+    event.preventDefault();
+    move(event.key === "ArrowDown" ? 1 : -1);
+    return;
+  }
+  if (keysOff()) return;
+  if (event.key === "Enter" && isTyping()) { event.preventDefault(); endNumber(); return; }
+  const digit = digitOf(event);
+  if (digit ? !panel() : !/^[a-zA-Z?]$/.test(event.key)) return;
+  event.preventDefault();
+  strikeSoon(() => (digit ? typeDigit(digit) : press(event.key.toUpperCase())));
+};
+
+/* On a French keyboard a digit is its key without Shift as well. */
+const digitOf = ({ key, code, shiftKey }) => (/^[0-9]$/.test(key) ? key : !shiftKey && /^Digit([0-9])$/.exec(code)?.[1]);
+
+const press = (key) => {
+  if (isOpening()) return;
+  if (panel() && openerKey() === key && isJustOpened()) return;
+  const within = panel() ?? page;
+  const meant = within.querySelectorAll(`[aria-keyshortcuts="${key}"]`);
+  [...meant].find((each) => !each.matches(".next") || each.offsetParent)?.click();
+};
+
+const move = (step) => {
+  const within = panel() ?? queue();
+  const stops = [...within.querySelectorAll(".row-link, .choice, .desk-choice, .panel .small:not([form])")].filter((each) => each.offsetParent);
+  const place = stops.indexOf(document.activeElement);
+  const field = within.querySelector("[type=search]");
+  if (field && step < 0 && place < 1) { field.focus(); return; }
+  stops[place < 0 ? (step > 0 ? 0 : stops.length - 1) : Math.min(Math.max(place + step, 0), stops.length - 1)]?.focus();
+};
+
+/* A link that is called a button is pressed by the space bar too. */
+export const pressLink = (event) => {
+  if (event.key !== " " || event.repeat || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
+};

@@ -1,0 +1,51 @@
+/* What a page cannot do by forms alone: keys, timers, ids of gestures, and saying that it is offline. No words here.
+   All listeners stand in this file; being a module, it runs before htmx starts, which waits for the whole document. */
+
+import { sayFailed, sayUnanswered } from "./answer.js";
+import { allowClick, giveId } from "./gestures.js";
+import { allowEnter } from "./hurry.js";
+import { showKeys, showSwitch, switchKeys } from "./keyboard.js";
+import { pressLink, readKey } from "./keys.js";
+import { begin, end, goOffline, tick } from "./link.js";
+import { afterMessage, beforeMessage } from "./messages.js";
+import { own, root } from "./page.js";
+import { afterRequest, allowSwap, noteAsked, noteFrom } from "./panels.js";
+import { readScanner } from "./scanner.js";
+
+root.dataset.script = "";
+/* What answers a form is a page too, at an address that nobody can ask for again. */
+if (location.pathname !== root.dataset.base + own) history.replaceState(null, "", root.dataset.base + own);
+
+const on = (name, handle) => document.addEventListener(name, handle);
+/* Before what was clicked or struck hears of it. */
+const before = (name, handle) => document.addEventListener(name, handle, true);
+
+before("click", allowClick);
+/* The scanner first: what it takes is no key for the others. */
+before("keydown", readScanner);
+before("keydown", allowEnter);
+on("keydown", readKey);
+on("keydown", pressLink);
+on("change", switchKeys);
+
+on("htmx:config:request", giveId);
+on("htmx:config:request", noteFrom);
+on("htmx:before:request", noteAsked);
+/* What failed first: no panel changes then. */
+on("htmx:before:swap", sayFailed);
+on("htmx:before:swap", allowSwap);
+on("htmx:after:swap", showSwitch);
+on("htmx:after:swap", tick);
+on("htmx:finally:request", afterRequest);
+on("htmx:error", sayUnanswered);
+
+on("htmx:ws:before:connection", begin);
+on("htmx:ws:after:connection", begin);
+on("htmx:ws:before:message:incoming", beforeMessage);
+on("htmx:ws:after:message:incoming", afterMessage);
+on("htmx:ws:close", end);
+window.addEventListener("offline", goOffline);
+
+showKeys();
+tick();
+setInterval(tick, 250);

@@ -1,0 +1,29 @@
+/* What the hub says by the socket: beats, and pictures that are laid over the page. */
+
+import { forgetAnswer } from "./answer.js";
+import { keepFocus, refocus } from "./focus.js";
+import { hear, isOffline, pale, regain, tick } from "./link.js";
+import { root } from "./page.js";
+import { bar, saySeat, stand } from "./seat.js";
+
+const receive = (message) => {
+  hear(message);
+  if (message.content !== undefined) stand(message);
+  if (message.screens !== undefined) root.toggleAttribute("data-screens-off", !message.screens);
+  if (message.content !== undefined) regain();
+};
+
+export const beforeMessage = (event) => {
+  keepFocus();
+  event.detail.waitUntil(event.detail.message.json().then(receive));
+};
+
+export const afterMessage = () => {
+  tick();
+  bar();
+  refocus();
+  forgetAnswer();
+  saySeat();
+  if (isOffline()) pale();
+  document.body.dispatchEvent(new Event("picture"));
+};

@@ -1,0 +1,26 @@
+/* The number of a desk, typed into a panel. With desks above 9 it is ended by Enter, or as soon as no longer one begins
+   like it. */
+
+import { panel, setText } from "./page.js";
+
+let typed = "";
+
+export const isTyping = () => typed !== "";
+export const forgetNumber = () => { typed = ""; };
+
+export const typeDigit = (digit) => {
+  if (!panel()) return;
+  typed += digit;
+  const desks = [...panel().querySelectorAll("[data-desk]")];
+  const begins = desks.filter((each) => each.dataset.desk.startsWith(typed));
+  if (!begins.length) typed = "";
+  setText(document.getElementById("typed"), typed);
+  if (begins.length === 1 && begins[0].dataset.desk === typed) endNumber();
+};
+
+export const endNumber = () => {
+  const desk = panel()?.querySelector(`[data-desk="${CSS.escape(typed)}"]`);
+  typed = "";
+  setText(document.getElementById("typed"), "");
+  desk?.click();
+};

@@ -1,0 +1,39 @@
+/* Who is signed on here, and what that leaves them to do. */
+
+import { clearAnswer } from "./answer.js";
+import { page, panel, root, say } from "./page.js";
+import { leave } from "./panels.js";
+
+/* A picture is drawn once for all who look, as if each were signed on: what is off for this page is told apart here. */
+const free = new Set(root.dataset.free.split(" "));
+
+export const bar = () => {
+  page.querySelectorAll("[data-does]").forEach((each) => {
+    if (root.dataset.at !== "here" && !free.has(each.dataset.does)) {
+      each.setAttribute("aria-disabled", "true");
+      each.dataset.barred = "";
+    } else if (each.dataset.barred !== undefined) {
+      each.removeAttribute("aria-disabled");
+      delete each.dataset.barred;
+    }
+  });
+};
+
+/* Before its picture is laid over the page, so that nothing looks as if it could be pressed. */
+let moved = false;
+export const stand = ({ agent, before }) => {
+  const was = root.dataset.at;
+  root.dataset.at = agent === root.dataset.me ? "here" : agent ? "taken" : "free";
+  root.toggleAttribute("data-displaced", root.dataset.at === "taken" && before === root.dataset.me);
+  if (root.dataset.at === was) return;
+  moved = true;
+  clearAnswer();
+  if (root.dataset.at === "here" && panel()?.dataset.of === "take") leave();
+};
+
+export const saySeat = () => {
+  if (!moved) return;
+  moved = false;
+  const note = [...document.querySelectorAll("#note > span")].find((each) => each.offsetParent)?.textContent.trim() ?? "";
+  say(root.dataset.at === "here" ? document.getElementById("connection").dataset.here : note);
+};
