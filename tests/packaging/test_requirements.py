@@ -1,5 +1,7 @@
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -54,6 +56,46 @@ def test_no_list_names_a_registry():
         # The address at which one may support an author is no registry.
         text = re.sub(r'"funding": \{[^}]*\}', "", file.read_text(encoding="utf-8"))
         assert "://" not in text, f"{file.name} names an address"
+
+
+# As uv does: a town's own registry is in the list unless that is forbidden, and a constraint is a file that is there.
+UV = """\
+#!/bin/sh
+case " $* " in *" --no-emit-index-url "*) ;; *) echo "--index-url https://registry.example/simple" ;; esac
+case " $* " in *" --no-emit-find-links "*) ;; *) echo "--find-links https://wheels.example" ;; esac
+for word in "$@"; do case $word in */dev.txt) cat "$word" ;; esac; done
+printf '%s\n' "$*" | grep -o -e '--extra [a-z-]*' | sed "s/--extra \\(.*\\)/\\1==1 ; sys_platform == 'linux'/"
+"""
+UV_THAT_FAILS_AT_HUB = UV + 'case " $* " in *" --constraint "*"/dev.txt "*) exit 1 ;; esac\n'
+
+
+def pin_anew(town: Path, uv: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script of a project whose lists are `town`'s."""
+    (town / "provisioning").mkdir()
+    shutil.copy(ROOT / "provisioning/pin-requirements", town / "provisioning")
+    (town / "requirements").mkdir()
+    for list_ in ("dev", "hub"):
+        (town / f"requirements/{list_}.txt").write_text("before\n", encoding="utf-8")
+    (town / "uv").write_text(uv, encoding="utf-8")
+    (town / "uv").chmod(0o755)
+    return subprocess.run(
+        [town / "provisioning/pin-requirements", town / "uv", "hub"], capture_output=True, text=True, check=False
+    )
+
+
+def lists_of(town: Path) -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in (town / "requirements").iterdir()}
+
+
+def test_lists_that_are_pinned_anew_name_no_registry(tmp_path):
+    assert pin_anew(tmp_path, UV).returncode == 0
+    assert lists_of(tmp_path) == {"dev.txt": "hub==1\ndev==1\n", "hub.txt": "hub==1\ndev==1\nhub==1\n"}
+
+
+@pytest.mark.parametrize("uv", ["#!/bin/sh\nexit 1\n", UV_THAT_FAILS_AT_HUB], ids=["at once", "at the second"])
+def test_no_list_changes_where_not_all_of_them_can_be_pinned(uv, tmp_path):
+    assert pin_anew(tmp_path, uv).returncode == 1
+    assert lists_of(tmp_path) == {"dev.txt": "before\n", "hub.txt": "before\n"}
 
 
 def test_a_button_needs_no_database_and_a_hub_no_screen():
