@@ -272,14 +272,18 @@ class DeskButtonConfig(_Message, frozen=True, kw_only=True, tag_field="role", ta
     led_pin: Count = 27
 
 
+# Of a screen's size in inches and its farthest seat in metres: more is a slip.
+SCREEN_MOST = 1_000
+
+
 class DisplayConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="display"):
     """`diagonal_in`: of the screen, inches. `farthest_m`: from the screen to the farthest seat, metres."""
 
     revision: Revision
     hall: Name
     town: Text
-    diagonal_in: Annotated[float, Meta(gt=0, le=1_000)] = 55.0
-    farthest_m: Annotated[float, Meta(gt=0, le=1_000)] = 5.0
+    diagonal_in: Annotated[float, Meta(gt=0, le=SCREEN_MOST)] = 55.0
+    farthest_m: Annotated[float, Meta(gt=0, le=SCREEN_MOST)] = 5.0
     # Every letter a number shown here can begin with: one size fits them all.
     letters: str = ""
 

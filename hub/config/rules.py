@@ -4,7 +4,6 @@ Each rule looks at what could be read, so that one slip does not hide another. A
 anybody serve this?) waits until all of it can be read.
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from hub.config.appointment_rules import check_appointments
 from hub.config.document import Document, Path, meant
 from hub.config.login_rules import check_login
 from hub.site import Desk, Hall, Node, Service, Site
-from protocol.messages import DISPENSER_LED_PIN, Role
+from protocol.messages import DISPENSER_LED_PIN, SCREEN_MOST, Role
 
 # Their French names rhyme (bé, cé, dé …): in a loud hall one is taken for another.
 RHYMING = "BCDGPTV"
@@ -209,8 +208,9 @@ def _screens_have_a_size(draft: Draft) -> None:
     for path, node in draft.nodes:
         for field, unit in (("diagonal_in", "inches"), ("farthest_m", "metres")):
             value = getattr(node, field)
-            if not 0 < value < math.inf:
-                draft.document.tell((*path, field), f"{value:g} should be {unit}, more than 0")
+            if not 0 < value <= SCREEN_MOST:
+                what = f"{value:g} should be {unit}, more than 0 and at most {SCREEN_MOST}"
+                draft.document.tell((*path, field), what)
 
 
 def _texts_say_something(draft: Draft) -> None:

@@ -170,6 +170,11 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((24, "    hall: hall\n    hall: hall"), "25: nodes.screen-1.hall: this key stands here twice: keep one"),
         ((24, "    hall: hall\n    farthest_m: 0"), "25: nodes.screen-1.farthest_m: 0 should be metres, more than 0"),
         ((24, "    hall: hall\n    diagonal_in: nan"), "25: nodes.screen-1.diagonal_in: nan should be inches"),
+        (
+            (24, "    hall: hall\n    diagonal_in: 1397"),
+            "25: nodes.screen-1.diagonal_in: 1397 should be inches, more than 0 and at most 1000",
+        ),
+        ((24, "    hall: hall\n    farthest_m: 1000.5"), "25: nodes.screen-1.farthest_m: 1000.5 should be metres"),
         ((21, "    desk: desk-1\n    led_pin: 17"), "22: nodes.button-1.led_pin: pin 17 is taken by button_pin"),
         (
             (12, "    hall: hall\n    opens: 17h"),
