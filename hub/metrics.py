@@ -22,6 +22,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from hub.auth.people import Reason
+from hub.database.faults import kinds
 
 # One more line a series, that nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -137,6 +138,8 @@ class Metrics:
             self._bad.labels(reason)
         for result in ("directory", "local", *Reason):
             self._logins.labels(result)
+        for fault in kinds():
+            self._database.labels(fault.__name__)
 
     def text(self) -> bytes:
         """All of it as Prometheus reads it, of CONTENT_TYPE."""

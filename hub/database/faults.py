@@ -111,6 +111,13 @@ class UpgradeWaits(SiteTaken):
     )
 
 
+def kinds(of: type[DatabaseFault] = DatabaseFault) -> Iterator[type[DatabaseFault]]:
+    """This one and all that are more exact."""
+    yield of
+    for each in of.__subclasses__():
+        yield from kinds(each)
+
+
 # The shared memory beside a database in WAL mode takes 32 KiB at once.
 LEAST_FREE_BYTES = 64 * 1024
 

@@ -1,5 +1,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.auth.people import Reason
 from hub.database.faults import DiskFull
 from hub.metrics import BadReason, Metrics, Outcome
 
@@ -32,6 +33,20 @@ def test_every_kind_of_bad_message_is_there_before_the_first_one_comes() -> None
     found = read(metrics)
     assert found["suivant_bad_messages_total oversized"] == 1
     assert all(f"suivant_bad_messages_total {reason}" in found for reason in BadReason)
+
+
+def test_every_kind_of_database_error_is_there_before_the_first_one_comes() -> None:
+    metrics = Metrics("0.1.0")
+    metrics.database_error(DiskFull("suivant.db"))
+    found = read(metrics)
+    assert found["suivant_database_errors_total DiskFull"] == 1
+    for kind in ("DatabaseFault", "DatabaseLocked", "DatabaseUnreachable", "FolderMissing"):
+        assert found[f"suivant_database_errors_total {kind}"] == 0
+
+
+def test_every_end_of_a_login_is_there_before_the_first_one_comes() -> None:
+    found = read(Metrics("0.1.0"))
+    assert {f"suivant_logins_total {result}" for result in ("directory", "local", *Reason)} <= found.keys()
 
 
 def test_lengths_are_asked_for_when_somebody_reads() -> None:
