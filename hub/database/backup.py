@@ -42,11 +42,9 @@ def back_up(engine: Engine, copy: Path) -> int:
     try:
         with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
             _copy(source, target, place, copy)
-        _make(copy, place, copy, taken=taken)
-    except BaseException:
-        part.unlink()
-        raise
-    part.rename(copy)
+        _name(part, place, copy, taken=taken)
+    finally:
+        part.unlink(missing_ok=True)
     return copy.stat().st_size
 
 
@@ -58,6 +56,18 @@ def _make(file: Path, place: str, copy: Path, *, taken: str) -> None:
         raise NoBackup(place, taken) from None
     except OSError as error:
         raise NoBackup(place, f"{copy} cannot be made ({error.strerror})") from None
+
+
+def _name(part: Path, place: str, copy: Path, *, taken: str) -> None:
+    """Gives what is whole its name in one step, where nobody has it."""
+    try:
+        os.link(part, copy)
+    except FileExistsError:
+        raise NoBackup(place, taken) from None
+    except OSError:
+        # A FAT stick and some shares know no second name; only there a kill between these two leaves an empty copy.
+        _make(copy, place, copy, taken=taken)
+        part.rename(copy)
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, place: str, copy: Path) -> None:

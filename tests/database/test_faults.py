@@ -1,11 +1,12 @@
 """What an operator reads when the database cannot be used: each fault is made, none is played."""
 
+import errno
 import os
 import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -118,6 +119,16 @@ def test_a_disk_that_fails_under_a_copy_is_not_said_of_the_database(tmp_path: Pa
     assert not copy.exists()
 
 
+@pytest.fixture(params=["hard links", "none"])
+def either_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as a FAT stick answers
+
+    if request.param == "none":
+        monkeypatch.setattr(os, "link", refused)
+
+
+@pytest.mark.usefixtures("either_file_system")
 def test_a_copy_has_its_name_once_it_is_whole_and_not_before(
     tmp_path: Path, sound_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +161,24 @@ def test_what_is_left_of_a_copy_that_was_killed_is_named_and_not_overwritten(
     assert part.read_text() == "half"
 
 
+@pytest.mark.parametrize("step", ["link", "rename", "unlink"])
+def test_a_copy_that_is_killed_as_it_gets_its_name_is_whole_or_not_there(
+    step: str, tmp_path: Path, sound_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    copy = tmp_path / "copy.db"
+    with monkeypatch.context() as broken, suppress(KeyboardInterrupt):
+        broken.setattr(os, step, killed)
+        back_up(sound_engine, copy)
+    assert copy.exists() == (step != "link")
+    if copy.exists():
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("select * from site")
+
+
+@pytest.mark.usefixtures("either_file_system")
 def test_what_came_to_be_while_a_copy_was_made_is_not_overwritten(
     tmp_path: Path, sound_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
