@@ -170,22 +170,24 @@ def _desks_serve_each_service_once(draft: Draft) -> None:
             seen.add(helped.service)
 
 
-# What a node of each role must say, and what means nothing there.
-_NEEDS = {
-    Role.DESK_BUTTON: (("desk",), ("hall", "pins")),
-    Role.DISPLAY: (("hall",), ("desk", "pins")),
-    Role.TICKET_PRINTER: (("pins",), ("desk",)),
+# What a node of each role must say, and what it may; all else means nothing there.
+_MUST_AND_MAY = {
+    Role.DESK_BUTTON: (("desk",), ("button_pin", "led_pin")),
+    Role.DISPLAY: (("hall",), ("diagonal_in", "farthest_m")),
+    Role.TICKET_PRINTER: (("pins",), ("hall",)),
 }
 
 
 def _nodes_say_what_their_role_needs(draft: Draft) -> None:
     for path, node in draft.nodes:
-        needed, senseless = _NEEDS[node.role]
-        for field in needed:
+        must, may = _MUST_AND_MAY[node.role]
+        for field in must:
             if not getattr(node, field):
                 draft.document.tell(path, f"{field!r} is missing: a {node.role} needs it")
+        senseless = [each for each in Node.__struct_fields__ if each not in {"name", "role", *must, *may}]
         for field in senseless:
-            if getattr(node, field):
+            # Its default too: who wrote it down thinks that it does something.
+            if (*path, field) in draft.document.lines:
                 draft.document.tell((*path, field), f"a {node.role} has no {field}: take this line out")
 
 
@@ -206,6 +208,8 @@ def _pins_are_free(draft: Draft) -> None:
 
 def _screens_have_a_size(draft: Draft) -> None:
     for path, node in draft.nodes:
+        if node.role is not Role.DISPLAY:
+            continue
         for field, unit in (("diagonal_in", "inches"), ("farthest_m", "metres")):
             value = getattr(node, field)
             if not 0 < value <= SCREEN_MOST:

@@ -154,6 +154,23 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((21, "    hall: hall"), "19: nodes.button-1: 'desk' is missing: a desk_button needs it"),
         ((21, "    desk: desk-2"), "21: nodes.button-1.desk: this site has no desk 'desk-2'; did you mean 'desk-1'?"),
         ((24, "    desk: desk-1"), "22: nodes.screen-1: 'hall' is missing: a display needs it"),
+        (
+            (21, "    desk: desk-1\n    hall: hall"),
+            "22: nodes.button-1.hall: a desk_button has no hall: take this line out",
+        ),
+        (
+            (21, "    desk: desk-1\n    diagonal_in: 55"),
+            "22: nodes.button-1.diagonal_in: a desk_button has no diagonal_in: take this line out",
+        ),
+        (
+            (24, "    hall: hall\n    button_pin: 5"),
+            "25: nodes.screen-1.button_pin: a display has no button_pin: take this line out",
+        ),
+        ((24, "    hall: hall\n    pins: {}"), "25: nodes.screen-1.pins: a display has no pins: take this line out"),
+        (
+            (26, "    role: ticket_printer\n    led_pin: 27"),
+            "27: nodes.dispenser-1.led_pin: a ticket_printer has no led_pin: take this line out",
+        ),
         ((28, "      papers: 40"), "28: nodes.dispenser-1.pins.papers: 40 should be a BCM number from 0 to 27"),
         (
             (28, "      papers: 22"),
