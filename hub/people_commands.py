@@ -34,7 +34,7 @@ from hub.database.faults import faults_of
 from hub.database.migration import check
 from hub.queue.hours import local
 from hub.queue.people_requests import EndReason
-from hub.settings import HubSettings, ldap_secrets
+from hub.settings import HubSettings, first_line, ldap_secrets
 from hub.site import LdapDirectory, Site
 from protocol.environment import WrongSetting, unread
 from protocol.messages import Name
@@ -271,7 +271,7 @@ def _writing(engine: Engine) -> Iterator[Connection]:
 
 def _password(file: Path | None) -> str:
     if file is not None:
-        return _first_line(file)
+        return _password_in(file)
     if not sys.stdin.isatty():
         raise NotDone("there is no terminal to ask for the password: name a file that holds it by --password-file")
     first = ask_password(f"Password, at least {LEAST} characters: ")
@@ -289,13 +289,12 @@ def ask_password(prompt: str) -> str:
         raise NotDone("no password was typed: nothing was changed") from None
 
 
-def _first_line(file: Path) -> str:
+def _password_in(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        return first_line(file)
     except (OSError, UnicodeDecodeError) as error:
         wanted = f"a text file that this user may read, but {unread(error)}"
         raise NotDone(f"--password-file is {str(file)!r}: it should be {wanted}") from None
-    return lines[0] if lines else ""
 
 
 def _hashed(password: str) -> str:

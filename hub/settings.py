@@ -116,7 +116,7 @@ def database_url(settings: HubSettings) -> str:
     file = settings.database_password_file
     if file is None:
         return settings.database_url
-    password = _first_line("DATABASE_PASSWORD_FILE", file)
+    password = _secret_in("DATABASE_PASSWORD_FILE", file)
     try:
         url = make_url(settings.database_url).set(password=password)
     except (ArgumentError, ValueError):
@@ -128,8 +128,8 @@ def publik_secrets(settings: HubSettings) -> Secrets:
     """Key and password out of their files. Raises WrongSetting."""
     key_file, password_file = settings.publik_key_file, settings.publik_password_file
     return Secrets(
-        key=_first_line("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
-        password=_first_line("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
+        key=_secret_in("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
+        password=_secret_in("PUBLIK_PASSWORD_FILE", password_file) if password_file else "",
         ca_file=settings.publik_ca_file,
         proxy=settings.publik_proxy or "",
     )
@@ -138,7 +138,7 @@ def publik_secrets(settings: HubSettings) -> Secrets:
 def ldap_secrets(settings: HubSettings) -> LdapSecrets:
     """The service account's password out of its file. Raises WrongSetting."""
     file = settings.ldap_password_file
-    return LdapSecrets(password=_first_line("LDAP_PASSWORD_FILE", file) if file else "", ca_file=settings.ldap_ca_file)
+    return LdapSecrets(password=_secret_in("LDAP_PASSWORD_FILE", file) if file else "", ca_file=settings.ldap_ca_file)
 
 
 def secret_files(settings: Settings) -> list[Path]:
@@ -156,9 +156,15 @@ def may_be_read_by_others(file: Path) -> bool:
         return False  # whoever needs it says why
 
 
-def _first_line(name: str, file: Path) -> str:
+def first_line(file: Path) -> str:
+    """Of a text file, where a secret stands. Raises OSError or UnicodeDecodeError."""
+    # Not splitlines(), for which a password may end before its line does.
+    return file.read_text(encoding="utf-8-sig").partition("\n")[0]
+
+
+def _secret_in(name: str, file: Path) -> str:
     try:
-        line = file.read_text(encoding="utf-8-sig").partition("\n")[0].rstrip("\r")
+        line = first_line(file)
     except (OSError, UnicodeDecodeError) as error:
         wanted = f"a text file that the hub's user may read, but {unread(error)}"
         raise WrongSetting(f"{PREFIX}{name}", str(file), wanted) from None

@@ -163,6 +163,16 @@ def test_the_mark_that_some_editors_put_before_a_text_is_no_part_of_a_password(
     assert matches(made.password, PASSWORD)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_password_ends_with_its_line_and_with_no_rarer_sign(hub_engine: Engine, tmp_path: Path, end: str) -> None:
+    file, password = tmp_path / "password", "un guichet\x0cpar\x85personne\u2028ou deux"
+    file.write_bytes(f"{password}{end}what stands below is none of it".encode())
+    assert create(str(file)) == 0
+    made = found(hub_engine)
+    assert made is not None
+    assert matches(made.password, password)
+
+
 @pytest.mark.parametrize("command", [("admin", "end"), ("session", "end")])
 def test_what_cannot_be_an_account_is_nobody_s(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], command: tuple[str, str]
