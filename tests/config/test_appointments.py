@@ -154,6 +154,10 @@ def test_a_slip_is_told_with_its_line_its_key_and_what_would_be_right(old: str, 
     assert found[0].startswith(expected)
 
 
+def test_a_client_that_signs_may_have_a_colon_in_its_name():
+    assert publik(PUBLIK.replace("client: suivant", "client: a:b")).client == "a:b"
+
+
 def test_a_form_that_takes_all_of_another_is_told():
     second = PUBLIK.partition("    forms:\n")[2]
     found = problems(PUBLIK + second)

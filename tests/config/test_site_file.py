@@ -87,6 +87,10 @@ def test_a_right_file_becomes_a_site(tmp_path: Path) -> None:
     assert site.nodes[2].pins == {"papers": 5}
 
 
+def test_desks_may_close_with_the_last_ticket(tmp_path: Path) -> None:
+    assert problems(with_lines((12, "    hall: hall\n    closes: 16:45")), tmp_path) == []
+
+
 def test_the_example_is_right_and_free_of_warnings() -> None:
     assert read_site(EXAMPLE).warnings == ()
 
@@ -145,6 +149,10 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         (
             (16, "    hall: hall\n    place: Rez-de-jardin de l’annexe"),
             "17: desks.desk-1.place: 'Rez-de-jardin de l’annexe' should be a text of at most 24",
+        ),
+        (
+            (16, "    hall: hall\n    place: ''"),
+            "17: desks.desk-1.place: this says nothing: write what visitors should",
         ),
         ((17, "    serves: [paper]"), "17: desks.desk-1.serves.1: this site has no service 'paper'; did you mean"),
         ((17, "    serves: []"), "17: desks.desk-1.serves: this desk serves nobody: name a service"),

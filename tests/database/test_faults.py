@@ -1,4 +1,4 @@
-"""What an operator reads when the database cannot be used: each fault is made, none is played."""
+"""What an operator reads when the database cannot be used: each fault is made, none is played but a refused login."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
@@ -22,6 +23,7 @@ from hub.database.faults import (
     DatabaseMissing,
     DatabaseNotWritable,
     DatabaseOfAnotherUser,
+    DatabaseRefusesLogin,
     DatabaseUnreachable,
     DiskFull,
     fault_of,
@@ -305,6 +307,20 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
 def test_a_database_that_the_server_does_not_have_is_said(postgresql: PostgresqlServer) -> None:
     with pytest.raises(DatabaseMissing, match=r"/nowhere.* is not there .*create it"):
         migrate(open_engine(postgresql.url("nowhere")))
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        'FATAL:  password authentication failed for user "suivant"',
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.5", user "suivant", database "suivant", SSL encryption',
+        "fe_sendauth: no password supplied",
+    ],
+)
+def test_a_server_that_refuses_the_login_is_not_said_to_be_silent(cause: str) -> None:
+    error = psycopg.OperationalError(f'connection to server at "10.0.0.1", port 5432 failed: {cause}')
+    with pytest.raises(DatabaseRefusesLogin, match=r"refuses the login .* correct user and password"):
+        raise fault_of(error, "postgresql://suivant@10.0.0.1/suivant")
 
 
 def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path: Path) -> None:

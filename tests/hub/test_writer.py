@@ -24,6 +24,7 @@ from hub.queue.requests import (
     Answer,
     Command,
     DoneAnswer,
+    ExpireCalled,
     ForgetRequests,
     Issue,
     Origin,
@@ -422,6 +423,16 @@ def test_people_go_before_jobs(stand):
     told(asked)
     stand.writer.stop()
     assert order == ["person 0", "person 1", "person 2", "job 0", "job 1", "job 2"]
+
+
+def test_what_is_due_by_its_own_time_shares_a_commit_with_seven_others_at_most(stand):
+    marks = [Asked(ExpireCalled(origin=Origin(Source.JOB, "t"), ticket=ticket, call=1)) for ticket in range(20)]
+    for each in marks:
+        stand.writer.put_later(each.task())
+    stand.start()
+    for each in marks:
+        each.outcome()
+    assert stand.batches == [8, 8, 4]
 
 
 def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand, monkeypatch):
