@@ -31,11 +31,11 @@ from hub.auth.entrance import Entrance
 from hub.auth.ldap_check import warn_once
 from hub.auth.ldap_directory import open_directory
 from hub.broker import Broker, new_boot
-from hub.chores import Chores
+from hub.chores import ANSWER_LIMIT_S, Chores
 from hub.clock import Clock
 from hub.config import read_site
 from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
-from hub.database.faults import DatabaseReplaced, SiteTaken, faults_of
+from hub.database.faults import DatabaseBusy, DatabaseReplaced, SiteTaken, faults_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import upgrade
 from hub.database.statements import open_reading_connection
@@ -190,12 +190,19 @@ class Hub:
         self.writer.start()
         self.outbox.start(generation)
         # Days that have ended are, before anybody can press: else a visitor of yesterday would be called.
-        self.chores.start()
+        self._start_chores()
         self.broker.start(generation)
         self.absence.start()
         self.appointments.start()
         self.entrance.start()
         self._guard.start()
+
+    def _start_chores(self) -> None:
+        try:
+            self.chores.start()
+        except TimeoutError as error:
+            cause = f"what a start has to store is not done after {ANSWER_LIMIT_S} s"
+            raise DatabaseBusy(place_of(self.engine.url), cause) from error
 
     def stop(self) -> None:
         self._stopping.set()

@@ -42,6 +42,8 @@ FULL_PASS_SPREAD_S = 1200
 A_NIGHT_MOST = timedelta(hours=25, seconds=FULL_PASS_SPREAD_S)
 # How soon a clock that was set back is noticed.
 CLOCK_LOOK_S = 5.0
+# Nothing the writer does takes so long, unless what keeps the database stands still.
+ANSWER_LIMIT_S = 60
 _JOB = Origin(Source.JOB, "chores")
 
 
@@ -82,7 +84,10 @@ class Chores:
         self._scheduler.add_job(ask_pass, "cron", kwargs={"all_of_it": True}, name="all bookings", **night)
 
     def start(self) -> None:
-        """What was missed while the hub was off is done now, and what the site file changed meanwhile."""
+        """What was missed while the hub was off is done now, and what the site file changed meanwhile.
+
+        Raises TimeoutError where the writer does not answer.
+        """
         self._count(CloseLostDesks(origin=_JOB))
         self.end_days()
         for service in self._site.services:
@@ -152,5 +157,5 @@ class Chores:
         return done
 
     def _count(self, command: Command) -> int:
-        answer = self._do(command).result(timeout=60)
+        answer = self._do(command).result(timeout=ANSWER_LIMIT_S)
         return answer.count if isinstance(answer, DoneAnswer) else 0

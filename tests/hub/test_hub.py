@@ -6,12 +6,15 @@ import time
 
 import pytest
 
+from hub.app import Hub
 from hub.clock import Clock
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_engine, open_writer_connection
+from hub.database.faults import DatabaseBusy
 from hub.metrics import BadReason
 from hub.queue.requests import Book, CheckIn, Origin, Source
 from hub.site import MINUTE_MS
 from protocol.instants import Instant
+from protocol.link import BrokerSettings
 from protocol.messages import (
     Abandon,
     Announce,
@@ -464,6 +467,15 @@ def test_a_second_hub_on_the_same_database_is_refused(hub):
         hub._new().start()
     with node(hub, "button-1") as button:
         assert isinstance(button.ask(button.press()), Refused)
+
+
+def test_a_start_whose_first_command_is_never_stored_says_what_keeps_the_hub_waiting(tmp_path, monkeypatch):
+    hub = Hub(engine=open_engine(sqlite_url(tmp_path)), site=a_town(), broker=BrokerSettings(), give_up=lambda _: None)
+    monkeypatch.setattr(hub.writer, "put_later", lambda _task: None)
+    monkeypatch.setattr("hub.chores.ANSWER_LIMIT_S", 0)
+    with pytest.raises(DatabaseBusy, match=r"suivant.db lets the hub wait \(.* not done .*\): .* look at its disk"):
+        hub.start()
+    hub.stop()
 
 
 def test_200_presses_at_once_call_200_different_visitors(database_url, tmp_path):
