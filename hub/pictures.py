@@ -20,8 +20,8 @@ from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Wa
 CALLS_SHOWN = 4
 # A call may stand several times among the latest sayings: each recall is one.
 _SAYINGS_READ = 24
-# With so many a hall's picture still fits a message. More at once would take seven minutes to say.
-_CALLS_MOST = 100
+# With so many a hall's picture fits a message, whatever its texts are. More at once would take four minutes to say.
+_CALLS_MOST = 60
 # Up to here a statement or two a desk is less work than reading the whole site.
 _FEW_DESKS = 4
 

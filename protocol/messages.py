@@ -16,7 +16,7 @@ from protocol.topics import NAME
 
 VERSION: Final = 1
 
-# A hall's picture with 20 services and 4 messages stays below 8 KiB; what is larger is no message of ours.
+# A hall's picture with 20 services, 4 messages and 60 calls is smaller; what is larger is no message of ours.
 MAX_PAYLOAD_BYTES = 16_384
 
 # A press is worth something for so long; nobody wants a call made minutes later.

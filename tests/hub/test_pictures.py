@@ -3,13 +3,18 @@
 import random
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
+from hub.config.rules import MESSAGES_OF_HALL_MOST, SERVICES_OF_HALL_MOST, TEXT_MOST
 from hub.pictures import _FEW_DESKS, Pictures
 from hub.queue.requests import CheckIn, Defer, Transfer
 from hub.queue.states import State
-from hub.site import Desk, Help
+from hub.site import Desk, Help, Site
 from protocol.messages import MAX_PAYLOAD_BYTES, Call, DeskMode, HallState, encode
 from tests.queue.harness import DESKS, MINUTE, SECOND, Queue, round_the_clock, town
 
+# Four bytes on the wire: no character has more.
+WIDEST = "\N{GRINNING FACE}"
 MORE_DESKS = (
     Desk(name="desk-5", number="5", hall="hall", serves=("papers",), helps=(Help(service="social", delay_min=5),)),
     Desk(name="desk-6", number="6", hall="floor", serves=("taxes",)),
@@ -39,21 +44,35 @@ def test_a_lamp_says_the_same_whether_its_desk_alone_acted_or_all_are_told_at_on
 
 def test_what_many_desks_call_at_once_is_listed_until_it_is_said(new_queue: Callable[..., Queue]):
     desks = tuple(
-        Desk(name=f"desk-{number}", number=str(number), hall="hall", serves=("civil",)) for number in range(1, 131)
+        Desk(name=f"desk-{number}", number=str(number), hall="floor", serves=("civil",), place=WIDEST * 24)
+        for number in range(1, 131)
     )
-    queue = new_queue(round_the_clock(town(desks=desks)))
+    queue = new_queue(round_the_clock(wordy(town(desks=desks))))
     queue.open(*(desk.name for desk in desks))
     tickets = [queue.issue() for _ in desks]
     for place, desk in enumerate(desks, start=1):
         queue.press(desk.name, after_ms=0)
-        if place in {30, 90}:
+        if place in {30, 60}:
             assert len(_listed(queue)) == place
     numbers = [queue.ticket(ticket).label for ticket in tickets]
     listed = _listed(queue)
-    assert [call.number for call in listed] == [*numbers[:-5:-1], *numbers[95::-1]]
+    assert [call.number for call in listed] == [*numbers[:-5:-1], *numbers[55::-1]]
     assert len(encode(_hall(queue))) < MAX_PAYLOAD_BYTES
     queue.turn(8 * SECOND + 250 + 4 * SECOND * (len(desks) - 1))
     assert [call.number for call in _listed(queue)] == numbers[:-5:-1]
+
+
+def wordy(site: Site) -> Site:
+    """The same with as much to read in its first hall as a site file may say."""
+    hall, *others = site.halls
+    service = replace(site.services[0], short=WIDEST * 10)
+    more = [replace(service, name=f"{number:032}", letter="M") for number in range(SERVICES_OF_HALL_MOST - 2)]
+    return replace(
+        site,
+        town=WIDEST * TEXT_MOST,
+        halls=(replace(hall, messages=(WIDEST * 46,) * MESSAGES_OF_HALL_MOST), *others),
+        services=(service, *site.services[1:], *more),
+    )
 
 
 def _listed(queue: Queue) -> tuple[Call, ...]:
