@@ -1,13 +1,12 @@
 """Rules for the site file's `appointments`: what its types cannot say."""
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from hub.config.document import Document, Path, meant
+from hub.config.document import Document, Place, Rules, check_each, meant
 from hub.site import Appointments, BookingForm, Publik
 
 # What Chrono's presence says already; told in a second place too, it could arrive in one of them alone.
@@ -16,16 +15,13 @@ _PRESENCES = ("arrived", "served", "absent")
 
 def check_appointments(document: Document, services: frozenset[str]) -> None:
     """Tells the document every rule that is broken. `services`: the names that stand in the file."""
-    for path, made in list(document.made.items()):
-        for kind, rules in _RULES:
-            if isinstance(made, kind):
-                for rule in rules:
-                    rule(document, path, made)
+    check_each(document, _RULES)
+    for path, made in document.made.items():
         if isinstance(made, BookingForm):
             _service_exists(document, path, made, services)
 
 
-def _days_off_are_days(document: Document, path: Path, appointments: Appointments) -> None:
+def _days_off_are_days(document: Document, path: Place, appointments: Appointments) -> None:
     for place, day in enumerate(appointments.days_off):
         try:
             date.fromisoformat(day)
@@ -33,18 +29,18 @@ def _days_off_are_days(document: Document, path: Path, appointments: Appointment
             document.tell((*path, "days_off", place), f"{day!r} is no day of the calendar, such as 2026-12-25")
 
 
-def _file_is_a_name(document: Document, path: Path, appointments: Appointments) -> None:
+def _file_is_a_name(document: Document, path: Place, appointments: Appointments) -> None:
     name = appointments.file
     if not name.strip() or "/" in name or name in {".", ".."}:
         document.tell((*path, "file"), f"{name!r} should be a file's name alone: it stands in the hub's state folder")
 
 
-def _forms_are_named(document: Document, path: Path, publik: Publik) -> None:
+def _forms_are_named(document: Document, path: Place, publik: Publik) -> None:
     if not publik.forms:
         document.tell((*path, "forms"), "no form is named: take publik out, or name a form with appointments")
 
 
-def _zone_exists(document: Document, path: Path, publik: Publik) -> None:
+def _zone_exists(document: Document, path: Place, publik: Publik) -> None:
     if publik.zone is None:
         return
     try:
@@ -54,7 +50,7 @@ def _zone_exists(document: Document, path: Path, publik: Publik) -> None:
         document.tell((*path, "zone"), what)
 
 
-def _addresses_are_safe(document: Document, path: Path, publik: Publik) -> None:
+def _addresses_are_safe(document: Document, path: Place, publik: Publik) -> None:
     for place, address in _addresses(path, publik):
         try:
             parts = urlsplit(address)
@@ -70,7 +66,7 @@ def _addresses_are_safe(document: Document, path: Path, publik: Publik) -> None:
             document.tell(place, f"{address!r} should begin with https://: names and codes go this way")
 
 
-def _addresses(path: Path, publik: Publik) -> Iterator[tuple[Path, str]]:
+def _addresses(path: Place, publik: Publik) -> Iterator[tuple[Place, str]]:
     yield (*path, "address"), publik.address
     if publik.chrono:
         yield (*path, "chrono", "address"), publik.chrono.address
@@ -83,12 +79,12 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _client_fits_the_login(document: Document, path: Path, publik: Publik) -> None:
+def _client_fits_the_login(document: Document, path: Place, publik: Publik) -> None:
     if publik.login == "basic" and ":" in publik.client:
         document.tell((*path, "client"), "a colon would end the name in HTTP Basic: choose another, or sign")
 
 
-def _each_kind_is_told_once(document: Document, path: Path, publik: Publik) -> None:
+def _each_kind_is_told_once(document: Document, path: Place, publik: Publik) -> None:
     if not (publik.chrono and publik.chrono.presence):
         return
     for kind in _PRESENCES:
@@ -99,7 +95,7 @@ def _each_kind_is_told_once(document: Document, path: Path, publik: Publik) -> N
             document.tell((*path, "triggers", kind), what)
 
 
-def _no_form_hides_another(document: Document, path: Path, publik: Publik) -> None:
+def _no_form_hides_another(document: Document, path: Place, publik: Publik) -> None:
     """The first mapping that a booking counts for takes it."""
     for place, form in enumerate(publik.forms):
         before = publik.forms[:place]
@@ -117,7 +113,7 @@ def _takes_all_of(first: BookingForm, second: BookingForm) -> bool:
     return all(not mine or (theirs and set(theirs) <= set(mine)) for mine, theirs in filters)
 
 
-def _service_exists(document: Document, path: Path, form: BookingForm, services: frozenset[str]) -> None:
+def _service_exists(document: Document, path: Place, form: BookingForm, services: frozenset[str]) -> None:
     known = sorted(services)
     # Where there are none at all, that alone is told.
     if known and form.service not in services:
@@ -125,23 +121,21 @@ def _service_exists(document: Document, path: Path, form: BookingForm, services:
         document.tell((*path, "service"), f"this site has no service {form.service!r}{hint}")
 
 
-def _agendas_can_be_known(document: Document, path: Path, form: BookingForm) -> None:
+def _agendas_can_be_known(document: Document, path: Place, form: BookingForm) -> None:
     if form.agendas and form.agenda is None:
         document.tell((*path, "agendas"), "'agenda' is missing: where in the form's JSON the agenda's slug stands")
     if form.agenda is not None and not form.agendas:
         document.tell((*path, "agenda"), "this does nothing: no agendas are named to choose from", warning=True)
 
 
-def _a_status_means_one_thing(document: Document, path: Path, form: BookingForm) -> None:
+def _a_status_means_one_thing(document: Document, path: Place, form: BookingForm) -> None:
     for place, status in enumerate(form.cancelled_statuses):
         if status in form.statuses:
             what = f"{status!r} stands in statuses too: it either counts or is cancelled"
             document.tell((*path, "cancelled_statuses", place), what)
 
 
-Rule = Callable[[Document, Path, Any], None]
-
-_RULES: tuple[tuple[type, tuple[Rule, ...]], ...] = (
+_RULES: Rules = (
     (Appointments, (_days_off_are_days, _file_is_a_name)),
     (
         Publik,

@@ -6,6 +6,7 @@ YAML's own reading is left out on purpose: it takes 8:30 for 510, the letter N f
 import difflib
 import re
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, Final, Union, get_args, get_origin
@@ -19,7 +20,7 @@ from hub.config.problems import Problem
 from protocol.environment import wanted
 
 # A place in the document: ("services", 2, "opens"), counted from 0.
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 class _Broken(Enum):
@@ -57,25 +58,38 @@ class Document:
     """What was found in a document so far. `made`: every Struct that is right, by its place."""
 
     problems: list[Problem] = field(default_factory=list)
-    lines: dict[Path, int] = field(default_factory=dict)
-    made: dict[Path, Struct] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
+    made: dict[Place, Struct] = field(default_factory=dict)
     # The name of the thing at a place, where it has one that can be read.
-    names: dict[Path, str] = field(default_factory=dict)
+    names: dict[Place, str] = field(default_factory=dict)
 
-    def tell(self, path: Path, what: str, *, line: int | None = None, warning: bool = False) -> None:
+    def tell(self, path: Place, what: str, *, line: int | None = None, warning: bool = False) -> None:
         key, what = (each.encode(errors="backslashreplace").decode() for each in (self.key(path), what))
         self.problems.append(Problem(line or self.line(path), key, what, warning))
 
-    def line(self, path: Path) -> int:
+    def line(self, path: Place) -> int:
         """Where the place is in the file, or the nearest one around it that is written there."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def key(self, path: Path) -> str:
+    def key(self, path: Place) -> str:
         """The place as a person writes it: by names where there are some, else counted from 1."""
         parts = (self.names.get(path[: end + 1], _counted(part)) for end, part in enumerate(path))
         return ".".join(parts)
+
+
+# The rules for each type; one is handed the place, and what was read there.
+Rules = tuple[tuple[type[Struct], tuple[Callable[[Document, Place, Any], None], ...]], ...]
+
+
+def check_each(document: Document, rules: Rules) -> None:
+    """Tells the document where one of `rules` is broken."""
+    for place, made in document.made.items():
+        for kind, those in rules:
+            if isinstance(made, kind):
+                for rule in those:
+                    rule(document, place, made)
 
 
 def compose(text: str) -> Node | None:
@@ -83,7 +97,7 @@ def compose(text: str) -> Node | None:
     return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
-def read_struct(document: Document, node: Node, kind: type[Struct], path: Path = ()) -> Any:
+def read_struct(document: Document, node: Node, kind: type[Struct], path: Place = ()) -> Any:
     """The Struct at `node`, or BROKEN; all its problems go into the document, those of its parts too."""
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, MappingNode):
@@ -110,7 +124,7 @@ def read_struct(document: Document, node: Node, kind: type[Struct], path: Path =
     return made
 
 
-def _named_nodes(document: Document, node: MappingNode, path: Path) -> dict[str, Node]:
+def _named_nodes(document: Document, node: MappingNode, path: Place) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for key_node, child in node.value:
         key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
@@ -122,7 +136,7 @@ def _named_nodes(document: Document, node: MappingNode, path: Path) -> dict[str,
     return found
 
 
-def _read(document: Document, node: Node, kind: Any, path: Path) -> Any:
+def _read(document: Document, node: Node, kind: Any, path: Place) -> Any:
     bare = _without_meta(kind)
     options = get_args(bare) if get_origin(bare) in {Union, types.UnionType} else ()
     if type(None) in options:
@@ -139,7 +153,7 @@ def _read(document: Document, node: Node, kind: Any, path: Path) -> Any:
     return _read_scalar(document, node, kind, path)
 
 
-def _read_list(document: Document, node: Node, kind: Any, path: Path) -> Any:
+def _read_list(document: Document, node: Node, kind: Any, path: Place) -> Any:
     if not isinstance(node, SequenceNode):
         document.tell(path, f"this should be a list, each on a line that begins with '- ': {_words(kind)}")
         return BROKEN
@@ -150,7 +164,7 @@ def _read_list(document: Document, node: Node, kind: Any, path: Path) -> Any:
     return BROKEN if BROKEN in values else tuple(values)
 
 
-def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Path) -> Any:
+def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Place) -> Any:
     if not isinstance(node, MappingNode):
         document.tell(path, f"this should be keys and values, each on its line: {_words(kinds[1])} after each key")
         return BROKEN
@@ -160,7 +174,7 @@ def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Pa
     return BROKEN if BROKEN in (*keys, *values) else dict(zip(keys, values, strict=True))
 
 
-def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
+def _read_scalar(document: Document, node: Node, kind: Any, path: Place) -> Any:
     # The line of the key, which is where a person looks, but of the value in a list.
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, ScalarNode):
@@ -169,7 +183,7 @@ def _read_scalar(document: Document, node: Node, kind: Any, path: Path) -> Any:
     return _convert(document, str(node.value), kind, path)
 
 
-def _convert(document: Document, text: str, kind: Any, path: Path) -> Any:
+def _convert(document: Document, text: str, kind: Any, path: Place) -> Any:
     if _CONTROL.search(text):
         document.tell(path, f"{text!r} holds a character that no text has, such as the end of a line")
         return BROKEN

@@ -1,25 +1,18 @@
 """Rules for the site file's `login`: what its types cannot say."""
 
-from collections.abc import Callable
-from typing import Any
-
 from hub.auth.ldap_names import ACCOUNT_HOLE, dn_key, is_distinguished, is_under, parse_address
-from hub.config.document import Document, Path
+from hub.config.document import Document, Place, Rules, check_each
 from hub.site import LdapDirectory, Login, RoleGroups
 
-ROLES = ("agent", "reception", "supervisor", "administrator")
+ROLES = RoleGroups.__struct_fields__
 
 
 def check_login(document: Document) -> None:
     """Tells the document every rule that is broken."""
-    for path, made in list(document.made.items()):
-        for kind, rules in _RULES:
-            if isinstance(made, kind):
-                for rule in rules:
-                    rule(document, path, made)
+    check_each(document, _RULES)
 
 
-def _limits_make_sense(document: Document, path: Path, login: Login) -> None:
+def _limits_make_sense(document: Document, path: Place, login: Login) -> None:
     if login.idle_min > login.absolute_h * 60:
         what = f"this does nothing: every session ends after absolute_h, {login.absolute_h} h"
         document.tell((*path, "idle_min"), what, warning=True)
@@ -28,7 +21,7 @@ def _limits_make_sense(document: Document, path: Path, login: Login) -> None:
         document.tell((*path, "recheck_min"), what, warning=True)
 
 
-def _servers_have_addresses(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _servers_have_addresses(document: Document, path: Place, directory: LdapDirectory) -> None:
     if not directory.servers:
         document.tell((*path, "servers"), "no server is named: take directory out, or name one")
     seen = set()
@@ -44,7 +37,7 @@ def _servers_have_addresses(document: Document, path: Path, directory: LdapDirec
         seen.add(address)
 
 
-def _names_are_distinguished(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _names_are_distinguished(document: Document, path: Place, directory: LdapDirectory) -> None:
     for key in ("base", "group_base"):
         name = getattr(directory, key)
         if name is not None and not _is_name(name):
@@ -54,7 +47,7 @@ def _names_are_distinguished(document: Document, path: Path, directory: LdapDire
         document.tell((*path, "service_account"), _not_a_name(account))
 
 
-def _somebody_looks(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _somebody_looks(document: Document, path: Place, directory: LdapDirectory) -> None:
     if directory.service_account is None and directory.bind_as is None:
         what = "'service_account' is missing, who searches; or else 'bind_as', what a person binds as"
         document.tell(path, what)
@@ -63,7 +56,7 @@ def _somebody_looks(document: Document, path: Path, directory: LdapDirectory) ->
         document.tell((*path, "bind_as"), what)
 
 
-def _people_bind_as_themselves(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _people_bind_as_themselves(document: Document, path: Place, directory: LdapDirectory) -> None:
     template = directory.bind_as
     if template is None:
         return
@@ -77,7 +70,7 @@ def _people_bind_as_themselves(document: Document, path: Path, directory: LdapDi
         document.tell(place, what)
 
 
-def _filter_is_whole(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _filter_is_whole(document: Document, path: Place, directory: LdapDirectory) -> None:
     if directory.filter is None:
         return
     depth = 0
@@ -90,7 +83,7 @@ def _filter_is_whole(document: Document, path: Path, directory: LdapDirectory) -
         document.tell((*path, "filter"), what)
 
 
-def _groups_stand_where_they_are_looked_for(document: Document, path: Path, directory: LdapDirectory) -> None:
+def _groups_stand_where_they_are_looked_for(document: Document, path: Place, directory: LdapDirectory) -> None:
     key = "base" if directory.group_base is None else "group_base"
     base = directory.group_base or directory.base
     for role in ROLES:
@@ -107,7 +100,7 @@ def _groups_stand_where_they_are_looked_for(document: Document, path: Path, dire
             document.tell(where, f"{group!r} stands outside of {key}, {base}, where groups are looked for")
 
 
-def _groups_give_roles(document: Document, path: Path, groups: RoleGroups) -> None:
+def _groups_give_roles(document: Document, path: Place, groups: RoleGroups) -> None:
     if not any(getattr(groups, role) for role in ROLES):
         document.tell(path, f"no group is named, so nobody could come in: name one for {', '.join(ROLES)}")
     for role in ROLES:
@@ -128,9 +121,7 @@ def _not_a_name(name: str) -> str:
     return f"{name!r} should be a whole distinguished name, such as cn=agents,ou=groups,dc=example,dc=fr"
 
 
-Rule = Callable[[Document, Path, Any], None]
-
-_RULES: tuple[tuple[type, tuple[Rule, ...]], ...] = (
+_RULES: Rules = (
     (Login, (_limits_make_sense,)),
     (
         LdapDirectory,

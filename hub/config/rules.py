@@ -15,8 +15,9 @@ from zoneinfo import available_timezones
 from msgspec import Struct
 
 from hub.config.appointment_rules import check_appointments
-from hub.config.document import Document, Path, meant
+from hub.config.document import Document, Place, meant
 from hub.config.login_rules import check_login
+from hub.queue.hours import minute_of
 from hub.site import Desk, Hall, Node, Service, Site
 from protocol.messages import DISPENSER_LED_PIN, SCREEN_MOST, Role
 
@@ -44,10 +45,10 @@ class Draft:
     """What could be read of a site, with its places in the file; `known` holds every name that stands there."""
 
     document: Document
-    halls: list[tuple[Path, Hall]]
-    services: list[tuple[Path, Service]]
-    desks: list[tuple[Path, Desk]]
-    nodes: list[tuple[Path, Node]]
+    halls: list[tuple[Place, Hall]]
+    services: list[tuple[Place, Service]]
+    desks: list[tuple[Place, Desk]]
+    nodes: list[tuple[Place, Node]]
     known: dict[str, frozenset[str]]
 
 
@@ -75,7 +76,7 @@ def _draft(document: Document) -> Draft:
     )
 
 
-def _made(document: Document, kind: type[S]) -> list[tuple[Path, S]]:
+def _made(document: Document, kind: type[S]) -> list[tuple[Place, S]]:
     return [(path, made) for path, made in document.made.items() if isinstance(made, kind)]
 
 
@@ -100,8 +101,8 @@ def _letters_and_numbers_are_given_once(draft: Draft) -> None:
     _once(draft, ((path, each.number) for path, each in draft.desks), "number")
 
 
-def _once(draft: Draft, values: Iterable[tuple[Path, str]], field: str) -> None:
-    first: dict[str, Path] = {}
+def _once(draft: Draft, values: Iterable[tuple[Place, str]], field: str) -> None:
+    first: dict[str, Place] = {}
     for path, value in values:
         if value in first:
             line = draft.document.line((*first[value], field))
@@ -118,7 +119,7 @@ def _references_exist(draft: Draft) -> None:
             draft.document.tell(path, f"this site has no {kind[:-1]} {name!r}{hint}")
 
 
-def _references(draft: Draft) -> Iterator[tuple[Path, str, str]]:
+def _references(draft: Draft) -> Iterator[tuple[Place, str, str]]:
     for path, service in draft.services:
         yield (*path, "hall"), "halls", service.hall
     for path, desk in draft.desks:
@@ -138,7 +139,7 @@ def _references(draft: Draft) -> Iterator[tuple[Path, str, str]]:
 
 def _hours_make_sense(draft: Draft) -> None:
     for path, service in draft.services:
-        opens, last, closes = map(_minutes, (service.opens, service.last_ticket, service.closes))
+        opens, last, closes = map(minute_of, (service.opens, service.last_ticket, service.closes))
         if opens >= last:
             draft.document.tell(
                 (*path, "last_ticket"), f"{service.last_ticket} should be later than opens, {service.opens}"
@@ -225,7 +226,7 @@ def _texts_say_something(draft: Draft) -> None:
             draft.document.tell(path, f"{len(text)} characters, at most {TEXT_MOST} go over the wire")
 
 
-def _texts(draft: Draft) -> Iterator[tuple[Path, str]]:
+def _texts(draft: Draft) -> Iterator[tuple[Place, str]]:
     for path, hall in draft.halls:
         yield (*path, "title"), hall.title
         for place, message in enumerate(hall.messages):
@@ -326,7 +327,7 @@ def _dispensers_say_where_they_stand(draft: Draft) -> None:
 
 
 def _desks_have_one_button(draft: Draft) -> None:
-    first: dict[str, Path] = {}
+    first: dict[str, Place] = {}
     for path, node in draft.nodes:
         if node.role is not Role.DESK_BUTTON or node.desk is None:
             continue
@@ -359,11 +360,6 @@ def _site(draft: Draft) -> Site:
 
 def _all_services(desk: Desk) -> list[str]:
     return [*desk.serves, *(helped.service for helped in desk.helps)]
-
-
-def _minutes(clock_time: str) -> int:
-    hours, _, minutes = clock_time.partition(":")
-    return int(hours) * 60 + int(minutes)
 
 
 Rule = Callable[[Draft], Any]
