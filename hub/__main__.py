@@ -423,17 +423,7 @@ def _words(roles: frozenset[Role]) -> list[str]:
 def _settings_text() -> str:
     from hub.settings import described_settings
 
-    lines = (
-        f"  {each.variable}  ({_default(each.default)})\n      {each.meaning}: {each.wanted}\n"
-        for each in described_settings()
-    )
-    return "\nsettings, read from the environment:\n" + "".join(lines)
-
-
-def _default(default: str | None) -> str:
-    if default is None:
-        return "must be set"
-    return f"{default} unless set" if default else "may be left out"
+    return "\nsettings, read from the environment:\n" + "".join(each.help_text for each in described_settings())
 
 
 if __name__ == "__main__":

@@ -100,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _with_settings(plain: Callable[[], str], role: RoleCommand) -> Callable[[], str]:
-    return lambda: f"{plain()}\nsettings, read from the environment:\n{_settings_text(_all_settings(role))}"
+    def with_settings() -> str:
+        settings = "".join(each.help_text for each in _all_settings(role))
+        return f"{plain()}\nsettings, read from the environment:\n{settings}"
+
+    return with_settings
 
 
 def _all_settings(role: RoleCommand) -> Iterable[Described]:
@@ -111,18 +115,6 @@ def _all_settings(role: RoleCommand) -> Iterable[Described]:
         return
     if own is not None:
         yield from own()
-
-
-def _settings_text(settings: Iterable[Described]) -> str:
-    return "".join(
-        f"  {each.variable}  ({_default(each.default)})\n      {each.meaning}: {each.wanted}\n" for each in settings
-    )
-
-
-def _default(default: str | None) -> str:
-    if default is None:
-        return "must be set"
-    return f"{default} unless set" if default else "may be left out"
 
 
 def _run(role: RoleCommand) -> Callable[[Mapping[str, str], Path | None], int]:

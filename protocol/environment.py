@@ -65,6 +65,16 @@ class Described:
     meaning: str
     wanted: str
 
+    @property
+    def help_text(self) -> str:
+        return f"  {self.variable}  ({self._unless_set})\n      {self.meaning}: {self.wanted}\n"
+
+    @property
+    def _unless_set(self) -> str:
+        if self.default is None:
+            return "must be set"
+        return f"{self.default} unless set" if self.default else "may be left out"
+
 
 def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> S:
     """The settings of `kind`; a variable that is absent or empty leaves its field at the default.

@@ -1,7 +1,6 @@
 """Who comes in, from where, by which account: on a real database, with a directory in memory."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -18,6 +17,7 @@ from hub.database.engine import open_engine
 from hub.metrics import Metrics
 from tests.auth.small_directory import SmallDirectory
 from tests.databases import sqlite_url
+from tests.hub.standing import eventually
 
 LIMIT_S = 30
 NOW_MS = 1_800_000_000_000
@@ -229,15 +229,6 @@ def test_neither_account_nor_password_nor_address_is_logged(small_login):
         assert secret not in repr(logs)
 
 
-def until(holds):
-    """Waits, within bounds, for what nobody tells."""
-    end = time.monotonic() + LIMIT_S
-    pause = threading.Event()
-    while not holds():
-        assert time.monotonic() < end
-        pause.wait(0.01)
-
-
 @pytest.fixture
 def pool(directory):
     """Threads as the pages have them; none is left in the directory."""
@@ -262,7 +253,7 @@ def hang(login, directory, pool):
     hanging = []
     for number in range(ASKED_AT_ONCE):
         hanging.append(pool.submit(login.log_in, f"inconnu-{number}", "mauvais", f"203.0.113.{number}"))
-        until(lambda account=f"inconnu-{number}": account in directory.asked)
+        eventually(lambda account=f"inconnu-{number}": account in directory.asked)
     return hanging
 
 
@@ -276,7 +267,7 @@ def test_a_directory_that_hangs_keeps_neither_local_accounts_nor_known_people_wa
     assert login.log_in("secours", EMERGENCY, ELSEWHERE).local
     mine = pool.submit(login.log_in, "b.exemple", "bon mot de passe", DESK_PC)
     # It is asked about at once, though four of those who are not known hang.
-    until(lambda: "b.exemple" in directory.asked)
+    eventually(lambda: "b.exemple" in directory.asked)
     directory.answering.set()
     assert mine.result(LIMIT_S) == directory.people["b.exemple"]
 
