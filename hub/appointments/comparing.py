@@ -4,21 +4,18 @@ Compared are bookings with bookings, never with tickets: what has become of a ti
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
-from hub.appointments.source import Booking, Flaw, Listing, Missed
+from hub.appointments.source import Booking, Flaw, Listing
 from hub.queue.bookings import Known, shown_name
 from hub.queue.hours import local_day, next_day_ms
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source, confirmation_code
 from hub.site import Site
 
 SYNC = Origin(Source.SYNC, "sync")
-# So many bookings of a part do not all end without a word: a source that has none of them any more, or none that fits
-# the site file, is mistaken.
-DOUBTED_FROM = 5
 _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
 
@@ -72,34 +69,6 @@ def window_of(site: Site, now_ms: int) -> Window:
     )
 
 
-def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tuple[tuple[Missed, frozenset[str]], ...]:
-    """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
-    of today or later, that are lost, while none of the part's stands that was known before them. What came later proves
-    nothing: a form that was made anew lists that.
-
-    Whether their visitors are here does not matter: else fewer and fewer would be lost as they come, until the rest is
-    believed to be. What an incomplete listing does not speak of stands as it is known, and proves all of its part.
-    """
-    by_id = {each.id: each for each in known}
-    lost = _lost_of(by_id, listing, window) if listing.parts else frozenset[str]()
-    if len(lost) < DOUBTED_FROM:
-        return ()
-    to_come = [each for each in by_id.values() if not each.gone and each.day >= window.first_day]
-    standing = {booking.id for booking in listing.bookings if not booking.gone}
-    spoken_of = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
-    spoken_of |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
-
-    def suspected_in(part: Missed) -> frozenset[str]:
-        of_it = [each for each in to_come if part.has(each.reference, each.service)]
-        if not listing.complete and any(each.reference not in spoken_of for each in of_it):
-            return frozenset()
-        oldest = min((each.ticket for each in of_it if each.id in standing), default=None)
-        return frozenset(each.id for each in of_it if each.id in lost and (oldest is None or each.ticket < oldest))
-
-    suspected = ((part, suspected_in(part)) for part in listing.parts)
-    return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
-
-
 def lapsed_of(listing: Listing, known: Iterable[Known], window: Window) -> list[str]:
     """The known bookings that would end as they lapsed, were their visitors not here: of all that ever did, few."""
     lapsed = {booking.id for booking in listing.bookings if booking.lapsed}
@@ -112,13 +81,13 @@ def compare(
     window: Window,
     new_code: Callable[[], str],
     names: Mapping[int, str | None] = _NO_NAMES,
-    doubted: Sequence[Missed] = (),
+    kept: frozenset[str] = frozenset(),
     here: frozenset[str] = frozenset(),
 ) -> Found:
     """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
     `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
-    `doubted`: the parts of which no booking ends that is lost. `here`: of the bookings that lapsed, those whose
-    visitors are here or were.
+    `kept`: the bookings that do not end, lost in a part that is in doubt. `here`: of the bookings that lapsed, those
+    whose visitors are here or were.
 
     A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
     a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
@@ -131,7 +100,6 @@ def compare(
         services[each.reference].add(each.service)
     flaws = [flaw for flaw in listing.flaws if not flaw.if_known or any(map(flaw.may_be_of, services[flaw.reference]))]
     changes = _found(by_id, listing, window, new_code, names, flaws)
-    kept = _lost_in(doubted, by_id, listing, window) if doubted else frozenset[str]()
 
     def is_idle(change: BookingChange) -> bool:
         if not isinstance(change, CancelBooking):
@@ -142,31 +110,6 @@ def compare(
     return Found((each for each in changes if not is_idle(each)), flaws)
 
 
-def _lost_in(parts: Sequence[Missed], known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
-    lost = (known[each] for each in _lost_of(known, listing, window))
-    return frozenset(each.id for each in lost if any(part.has(each.reference, each.service) for part in parts))
-
-
-def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
-    """Those that end or lapse by the listing though it does not say that they were cancelled or moved."""
-    told, _ = _one_of_each(listing, known)
-    found = (*told.values(), *listing.later)
-    named = {each.reference for each in found}
-    spared = _spared(known.values(), listing.flaws)
-    # A request that has a new booking was moved.
-    explained = {*listing.cancelled, *(each.reference for each in found if _is_new(each, known.get(each.id)))}
-
-    def is_lost(each: Known) -> bool:
-        if each.gone:
-            return False
-        if each.id in told:
-            return told[each.id].gone and not told[each.id].was_cancelled
-        ends = each.reference in named or (listing.complete and window.lists(each.day))
-        return ends and each.reference not in explained and each.id not in spared
-
-    return frozenset(each.id for each in known.values() if is_lost(each))
-
-
 def _found(
     known: Mapping[str, Known],
     listing: Listing,
@@ -175,9 +118,9 @@ def _found(
     names: Mapping[int, str | None],
     flaws: list[Flaw],
 ) -> Iterator[BookingChange]:
-    told, twice = _one_of_each(listing, known)
+    told, twice = one_of_each(listing, known)
     flaws += twice
-    spared = _spared(known.values(), listing.flaws)
+    spared = spared_by(known.values(), listing.flaws)
     gone: set[str] = set()
     moved_on = {each.reference for each in listing.later}
     dropped = _dropped(known, told, listing, spared)
@@ -220,10 +163,10 @@ def _is_moved_to(booking: Booking, known: Known | None) -> bool:
 
     One that lapsed was booked too: the hub's own trigger may have moved the request on since the visitor is here.
     """
-    return _is_new(booking, known) and (booking.lapsed or not booking.gone)
+    return is_new(booking, known) and (booking.lapsed or not booking.gone)
 
 
-def _is_new(booking: Booking, known: Known | None) -> bool:
+def is_new(booking: Booking, known: Known | None) -> bool:
     return known is None or known.gone or known.reference != booking.reference
 
 
@@ -283,7 +226,7 @@ def _book(booking: Booking, before: Known | None, new_code: Callable[[], str]) -
     )
 
 
-def _one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str, Booking], list[Flaw]]:
+def one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str, Booking], list[Flaw]]:
     """A booking told twice counts once, as it was told last; but two requests can't both have it.
 
     A request that lost its booking to another takes it along when it ends, for all a partial listing shows: it is gone
@@ -317,7 +260,7 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
     return (second, first) if second_known else (first, second)
 
 
-def _spared(known: Iterable[Known], flaws: Iterable[Flaw]) -> frozenset[str]:
+def spared_by(known: Iterable[Known], flaws: Iterable[Flaw]) -> frozenset[str]:
     """Those that a flaw of their request may be about: these are not taken to be gone."""
     by_request = defaultdict[str | None, list[Flaw]](list)
     for flaw in flaws:

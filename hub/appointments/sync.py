@@ -7,7 +7,8 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, suspected_of, window_of
+from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, window_of
+from hub.appointments.doubt import kept_in, suspected_of
 from hub.appointments.rows import awaited_of, here_of, known_from, known_to, names_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
@@ -102,7 +103,8 @@ class Sync:
         here = here_of(connection, self._site.name, lapsed_of(listing, known, window))
         doubted = self._doubted_in(connection, listing, known, window, whole=whole)
         self.doubted = tuple(dict.fromkeys((*before, *doubted)))
-        found = compare(known, listing, window, self._new_code, names, self.doubted, here)
+        kept = kept_in(self.doubted, known, listing, window)
+        found = compare(known, listing, window, self._new_code, names, kept, here)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
         while ahead:

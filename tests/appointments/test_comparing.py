@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.appointments.comparing import DOUBTED_FROM, compare, lapsed_of, suspected_of, window_of
-from hub.appointments.source import Booking, Flaw, Listing, Missed
+from hub.appointments.comparing import compare, lapsed_of, window_of
+from hub.appointments.source import Booking, Flaw, Listing
 from hub.queue.bookings import Known
 from hub.queue.hours import local_day
 from hub.queue.requests import Book, CancelBooking, Move
@@ -260,131 +260,6 @@ def test_a_cancelled_request_that_names_no_booking_lost_all_it_had():
         listing = Listing((booking(4),), complete=complete, cancelled=("rdv/1", "rdv/9"))
         found = compare(rows, listing, WINDOW, lambda: "code")
         assert [change.booking for change in found.changes if isinstance(change, CancelBooking)] == ["b1", "b2"]
-
-
-@pytest.mark.parametrize("many", [True, False])
-def test_a_part_that_lists_nothing_at_all_is_believed_where_few_are_to_come(many):
-    to_come = [known(number) for number in range(DOUBTED_FROM - 1 + many)]
-    over = known(98, start_ms=NOW - 2 * DAY)
-    elsewhere = known(99, reference="papers/99")
-    listing = Listing((), complete=True, parts=PARTS)
-    rows = [*to_come, over, elsewhere]
-    assert doubted(listing, rows) == (PARTS[:1] if many else ())
-    assert doubted(listing, rows, awaited={"b98", "b99"}) == (), "all have come, or were cancelled"
-    gone = cancelled_by(listing, rows)
-    assert gone == (["b99"] if many else [*(each.id for each in to_come), "b99"])
-
-
-PARTS = (
-    Missed(("civil",), "rdv/", "it is empty"),
-    Missed(("papers",), "papers/", "it is empty"),
-    Missed(("papers",), "rdv/", "it is empty"),
-)
-
-
-def doubted(listing, rows, awaited=None):
-    """`awaited`: these bookings; by default all that are known."""
-    awaited = {each.id for each in rows} if awaited is None else awaited
-    suspected = suspected_of(listing, rows, WINDOW)
-    return tuple(part for part, bookings in suspected if not bookings.isdisjoint(awaited))
-
-
-def cancelled_by(listing, rows, here=frozenset()):
-    doubts = doubted(listing, rows, awaited={each.id for each in rows} - here)
-    found = compare(rows, listing, WINDOW, lambda: "code", {}, doubts, here)
-    return [change.booking for change in found.changes if isinstance(change, CancelBooking)]
-
-
-def of_many(**facts):
-    """Known bookings, and these as they are told now."""
-    numbers = range(1, DOUBTED_FROM + 1)
-    return [known(each) for each in numbers], tuple(booking(each, **facts) for each in numbers)
-
-
-@pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])
-def test_that_all_of_many_fit_no_filter_any_more_is_not_believed(facts):
-    rows, told = of_many(gone=True, **facts)
-    assert cancelled_by(Listing(told, complete=True, parts=PARTS), rows) == []
-    few = Listing(told[1:], complete=True, parts=PARTS)
-    assert cancelled_by(few, rows[1:]) == [each.id for each in rows[1:]]
-
-
-def test_what_is_cancelled_or_was_moved_is_so_in_a_part_that_is_not_believed_too():
-    rows, told = of_many(gone=True, unfit=True)
-    rows += [known(number) for number in (11, 12, 13, 14)]
-    moved = booking(21, reference="rdv/13", gone=True, lapsed=True), booking(22, reference="rdv/14")
-    listing = Listing((*told, booking(11, gone=True), moved[0]), (), True, 0, ("rdv/12",), moved[1:], parts=PARTS)
-    assert sorted(cancelled_by(listing, rows)) == ["b11", "b12", "b13", "b14"]
-
-
-def test_many_that_were_cancelled_or_moved_are_believed():
-    rows, told = of_many(gone=True)
-    assert len(cancelled_by(Listing(told, complete=True, parts=PARTS), rows)) == len(rows)
-    later = tuple(replace_id(each, f"c{each.id}") for each in of_many()[1])
-    assert len(cancelled_by(Listing((), complete=True, later=later, parts=PARTS), rows)) == len(rows)
-
-
-def replace_id(told, new):
-    return with_(told, id=new)
-
-
-def test_one_that_stands_proves_the_others_unless_it_came_after_them():
-    rows, told = of_many(gone=True, unfit=True)
-    older, newer = known(0), known(99)
-    assert cancelled_by(Listing((*told, booking(0)), complete=True, parts=PARTS), [older, *rows]) == [
-        each.id for each in rows
-    ]
-    assert cancelled_by(Listing((*told, booking(99)), complete=True, parts=PARTS), [*rows, newer]) == []
-
-
-@pytest.mark.parametrize("complete", [True, False])
-def test_a_doubt_lasts_while_visitors_come_and_until_the_last_of_them_has(complete):
-    rows, told = of_many(gone=True, lapsed=True)
-    listing = Listing(told, complete=complete, parts=PARTS)
-    ids = [each.id for each in rows]
-    for many in range(len(ids)):
-        here = frozenset(ids[:many])
-        assert doubted(listing, rows, awaited={*ids} - here) == PARTS[:1]
-        assert cancelled_by(listing, rows, here=here) == []
-    assert doubted(listing, rows, awaited=()) == (), "all have come, and nobody would be cancelled"
-
-
-@pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])
-def test_of_a_listing_that_is_not_complete_it_is_not_believed_either(facts):
-    rows, told = of_many(gone=True, **facts)
-    listing = Listing(told, parts=PARTS)
-    assert cancelled_by(listing, rows) == []
-    unspoken, elsewhere = known(0), known(0, service="papers")
-    assert len(cancelled_by(listing, [unspoken, *rows])) == len(rows), "what it does not speak of stands"
-    assert cancelled_by(listing, [elsewhere, *rows]) == []
-    assert cancelled_by(replace_flaws(listing, Flaw("b0", "no start", "rdv/0")), [unspoken, *rows]) == []
-    for few in (rows[1:], [*rows[1:], known(1, start_ms=NOW - DAY)]):
-        assert len(cancelled_by(Listing(told[1:], parts=PARTS), few)) == len(rows) - 1
-
-
-def replace_flaws(listing, *flaws):
-    return with_(listing, flaws=flaws)
-
-
-@pytest.mark.parametrize("complete", [True, False])
-def test_what_stands_of_one_service_of_a_form_proves_nothing_of_another(complete):
-    rows, told = of_many(gone=True, unfit=True)
-    rows, told = [known(0, service="papers"), *rows], (booking(0, service="papers"), *told)
-    listing = Listing(told, complete=complete, parts=PARTS)
-    assert doubted(listing, rows) == PARTS[:1]
-    assert cancelled_by(listing, rows) == []
-    lacking = [known(number, service="papers", reference=f"rdv/{number}") for number in (21, 22)]
-    assert cancelled_by(listing, [*rows, *lacking]) == (["b21", "b22"] if complete else []), "few of the other"
-
-
-@pytest.mark.parametrize("complete", [True, False])
-def test_that_all_of_many_requests_keep_but_one_of_their_two_bookings_is_not_believed(complete):
-    first, told = of_many()
-    second = [known(50 + each.ticket, reference=each.reference, service="papers") for each in first]
-    listing = Listing(told, complete=complete, parts=PARTS)
-    assert doubted(listing, [*first, *second]) == PARTS[2:]
-    assert cancelled_by(listing, [*first, *second]) == []
-    assert cancelled_by(listing, [*first[1:], *second[1:]]) == [each.id for each in second[1:]]
 
 
 def test_a_request_that_names_another_booking_and_is_cancelled_moved_nothing():

@@ -15,7 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hub.appointments.comparing import Window, compare, suspected_of, window_of
+from hub.appointments.comparing import Window, compare, window_of
+from hub.appointments.doubt import kept_in, suspected_of
 from hub.appointments.source import Hint, Listing, Missed
 from hub.publik.source import PublikSource
 from hub.queue.bookings import Known
@@ -131,7 +132,8 @@ class InStep(RuleBasedStateMachine):
         codes = map(str, itertools.count())
         known = list(self.known.values())
         self.doubted = tuple(part for part, _ in suspected_of(listing, known, self._window()))
-        for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, self.doubted).changes):
+        kept = kept_in(self.doubted, known, listing, self._window())
+        for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, kept).changes):
             match change:
                 case Book():
                     self.known[change.booking] = Known(

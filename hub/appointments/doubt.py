@@ -1,0 +1,72 @@
+"""Which parts of a listing are not believed, so that a mistake in the source or in the site file (an agenda or a status
+renamed, a form made anew) does not cancel a day's visitors. Pure.
+
+*Lost* is a known booking that ends by the listing without a word of why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from hub.appointments.comparing import Window, is_new, one_of_each, spared_by
+from hub.appointments.source import Listing, Missed
+from hub.queue.bookings import Known
+
+# So many bookings of a part do not all end without a word: a source that has none of them any more, or none that fits
+# the site file, is mistaken.
+DOUBTED_FROM = 5
+
+
+def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tuple[tuple[Missed, frozenset[str]], ...]:
+    """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
+    of today or later, that are lost, while none of the part's stands that was known before them. What came later proves
+    nothing: a form that was made anew lists that.
+
+    Whether their visitors are here does not matter: else fewer and fewer would be lost as they come, until the rest is
+    believed to be. What an incomplete listing does not speak of stands as it is known, and proves all of its part.
+    """
+    by_id = {each.id: each for each in known}
+    lost = _lost_of(by_id, listing, window) if listing.parts else frozenset[str]()
+    if len(lost) < DOUBTED_FROM:
+        return ()
+    to_come = [each for each in by_id.values() if not each.gone and each.day >= window.first_day]
+    standing = {booking.id for booking in listing.bookings if not booking.gone}
+    spoken_of = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
+    spoken_of |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
+
+    def suspected_in(part: Missed) -> frozenset[str]:
+        of_it = [each for each in to_come if part.has(each.reference, each.service)]
+        if not listing.complete and any(each.reference not in spoken_of for each in of_it):
+            return frozenset()
+        oldest = min((each.ticket for each in of_it if each.id in standing), default=None)
+        return frozenset(each.id for each in of_it if each.id in lost and (oldest is None or each.ticket < oldest))
+
+    suspected = ((part, suspected_in(part)) for part in listing.parts)
+    return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
+
+
+def kept_in(doubted: Sequence[Missed], known: Iterable[Known], listing: Listing, window: Window) -> frozenset[str]:
+    """The bookings that do not end: what is lost of the parts in doubt."""
+    if not doubted:
+        return frozenset()
+    by_id = {each.id: each for each in known}
+    lost = (by_id[each] for each in _lost_of(by_id, listing, window))
+    return frozenset(each.id for each in lost if any(part.has(each.reference, each.service) for part in doubted))
+
+
+def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
+    """Those that end or lapse by the listing though it does not say that they were cancelled or moved."""
+    told, _ = one_of_each(listing, known)
+    found = (*told.values(), *listing.later)
+    named = {each.reference for each in found}
+    spared = spared_by(known.values(), listing.flaws)
+    # A request that has a new booking was moved.
+    explained = {*listing.cancelled, *(each.reference for each in found if is_new(each, known.get(each.id)))}
+
+    def is_lost(each: Known) -> bool:
+        if each.gone:
+            return False
+        if each.id in told:
+            return told[each.id].gone and not told[each.id].was_cancelled
+        ends = each.reference in named or (listing.complete and window.lists(each.day))
+        return ends and each.reference not in explained and each.id not in spared
+
+    return frozenset(each.id for each in known.values() if is_lost(each))
