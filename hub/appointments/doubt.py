@@ -4,7 +4,7 @@ renamed, a form made anew) does not cancel a day's visitors. Pure.
 *Lost* is a known booking that ends by the listing without a word of why.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hub.appointments.comparing import Window, is_new, one_of_each, spared_by
 from hub.appointments.source import Listing, Missed
@@ -15,17 +15,20 @@ from hub.queue.bookings import Known
 DOUBTED_FROM = 5
 
 
-def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tuple[tuple[Missed, frozenset[str]], ...]:
+def suspected_of(
+    listing: Listing, known: Iterable[Known], window: Window, doubted: Collection[Missed]
+) -> tuple[tuple[Missed, frozenset[str]], ...]:
     """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
     of today or later, that are lost, while none of the part's stands that was known before them. What came later proves
     nothing: a form that was made anew lists that.
 
-    Whether their visitors are here does not matter: else fewer and fewer would be lost as they come, until the rest is
-    believed to be. What an incomplete listing does not speak of stands as it is known, and proves all of its part.
+    `doubted`: the parts that were not believed before. Of these one lost booking is enough: else the rest would be
+    believed to be gone as days pass, or as others are cancelled. Nor does it matter whether their visitors are here.
+    What an incomplete listing does not speak of stands as it is known, and proves all of its part.
     """
     by_id = {each.id: each for each in known}
     lost = _lost_of(by_id, listing, window) if listing.parts else frozenset[str]()
-    if len(lost) < DOUBTED_FROM:
+    if not lost:
         return ()
     to_come = [each for each in by_id.values() if not each.gone and each.day >= window.first_day]
     standing = {booking.id for booking in listing.bookings if not booking.gone}
@@ -40,7 +43,7 @@ def suspected_of(listing: Listing, known: Iterable[Known], window: Window) -> tu
         return frozenset(each.id for each in of_it if each.id in lost and (oldest is None or each.ticket < oldest))
 
     suspected = ((part, suspected_in(part)) for part in listing.parts)
-    return tuple((part, bookings) for part, bookings in suspected if len(bookings) >= DOUBTED_FROM)
+    return tuple((part, ids) for part, ids in suspected if len(ids) >= (1 if part in doubted else DOUBTED_FROM))
 
 
 def kept_in(doubted: Sequence[Missed], known: Iterable[Known], listing: Listing, window: Window) -> frozenset[str]:

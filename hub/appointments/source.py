@@ -1,7 +1,7 @@
 """What every source of bookings gives and takes. Publik's JSON, a file's columns: only the source itself knows them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -65,12 +65,12 @@ class Flaw:
 @dataclass(frozen=True, slots=True)
 class Missed:
     """A part of the source that gave no list, or none to be believed: the services it is for, how its requests'
-    references begin, and why, in one sentence that names nobody.
+    references begin, and why, in one sentence that names nobody. It is the same part whatever the reason.
     """
 
     services: tuple[str, ...]
     prefix: str
-    why: str
+    why: str = field(compare=False)
 
     def has(self, reference: str, service: str | None = None) -> bool:
         """Whether a request is of it; or what that has for this service."""

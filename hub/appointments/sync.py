@@ -124,12 +124,12 @@ class Sync:
     def _doubted_in(
         self, connection: Connection, listing: Listing, known: Sequence[Known], window: Window, *, whole: bool
     ) -> list[Missed]:
-        suspected = suspected_of(listing, known, window)
+        suspected = suspected_of(listing, known, window, self.doubted)
         if suspected and not whole:
             # What did not change stands. Of a whole one that broke off, what it does not speak of proves nothing.
             others = known_from(connection, self._site.name, window.first_day)
             all_known = {each.id: each for each in (*known, *others)}
-            suspected = suspected_of(listing, all_known.values(), window)
+            suspected = suspected_of(listing, all_known.values(), window, self.doubted)
         lost = {booking for _, bookings in suspected for booking in bookings}
         awaited = awaited_of(connection, self._site.name, lost) if lost else frozenset[str]()
         return [part for part, bookings in suspected if not awaited.isdisjoint(bookings)]

@@ -32,10 +32,10 @@ PARTS = (
 )
 
 
-def doubted(listing, rows, awaited=None):
-    """`awaited`: these bookings; by default all that are known."""
+def doubted(listing, rows, awaited=None, before=()):
+    """`awaited`: these bookings; by default all that are known. `before`: what was in doubt already."""
     awaited = {each.id for each in rows} if awaited is None else awaited
-    suspected = suspected_of(listing, rows, WINDOW)
+    suspected = suspected_of(listing, rows, WINDOW, before)
     return tuple(part for part, bookings in suspected if not bookings.isdisjoint(awaited))
 
 
@@ -97,6 +97,14 @@ def test_a_doubt_lasts_while_visitors_come_and_until_the_last_of_them_has(comple
         assert doubted(listing, rows, awaited={*ids} - here) == PARTS[:1]
         assert cancelled_by(listing, rows, here=here) == []
     assert doubted(listing, rows, awaited=()) == (), "all have come, and nobody would be cancelled"
+
+
+def test_a_part_in_doubt_stays_so_while_one_is_lost_whatever_the_reason_was():
+    row, before = known(1), (with_(PARTS[0], why="none fits"),)
+    listing = Listing((booking(1, gone=True, unfit=True),), complete=True, parts=PARTS)
+    assert doubted(listing, [row], before=before) == PARTS[:1]
+    assert doubted(listing, [row], before=PARTS[1:]) == ()
+    assert doubted(Listing((booking(1),), complete=True, parts=PARTS), [row], before=before) == ()
 
 
 @pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])

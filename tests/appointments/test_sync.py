@@ -15,6 +15,7 @@ from tests.publik.town import WORKFLOW
 from tests.queue.harness import DAY, HOUR, moment, only
 
 TODAY = "2026-11-24"
+TOMORROW = "2026-11-25"
 
 
 def book(publik, at="11:00", **facts):
@@ -510,10 +511,25 @@ def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
     assert len(office.expected()) == 4
 
 
+def test_nor_once_fewer_are_left_as_days_pass_and_citizens_cancel(new_office, publik):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
+    forms = [publik.town.book(FORM, f"{day} {hour}:00") for day in (TODAY, TOMORROW) for hour in (11, 12, 14, 15)]
+    office.pass_over()
+    for form in forms:
+        form.fields["agenda_rdv"] = "mairie-centrale"
+    office.pass_over(all_of_it=True)
+    office.clock.turn(15 * HOUR)
+    office.pass_over(all_of_it=True)
+    publik.town.cancel(FORM, forms[-1].id)
+    office.pass_over()
+    assert len([ticket for ticket in office.expected() if ticket.day == TOMORROW]) == 3
+    office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
+
+
 def test_nor_where_what_changed_alone_is_listed(new_office, publik):
     office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
     forms = [book(publik, f"{hour}:00") for hour in range(11, 17)]
-    tomorrow = [publik.town.book(FORM, f"2026-11-25 {hour}:00") for hour in range(11, 17)]
+    tomorrow = [publik.town.book(FORM, f"{TOMORROW} {hour}:00") for hour in range(11, 17)]
     office.pass_over(all_of_it=True)
     for form in (*forms, *tomorrow):
         form.fields["agenda_rdv"] = "mairie-centrale"

@@ -131,7 +131,7 @@ class InStep(RuleBasedStateMachine):
         assert listing.flaws == ()
         codes = map(str, itertools.count())
         known = list(self.known.values())
-        self.doubted = tuple(part for part, _ in suspected_of(listing, known, self._window()))
+        self.doubted = tuple(part for part, _ in suspected_of(listing, known, self._window(), ()))
         kept = kept_in(self.doubted, known, listing, self._window())
         for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, kept).changes):
             match change:
