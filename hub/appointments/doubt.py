@@ -18,12 +18,13 @@ DOUBTED_FROM = 5
 def suspected_of(
     listing: Listing, known: Iterable[Known], window: Window, doubted: Collection[Missed]
 ) -> tuple[tuple[Missed, frozenset[str]], ...]:
-    """The parts that are not believed where anybody waits or is expected with one of the bookings beside them: many,
-    of today or later, that are lost, while none of the part's stands that was known before them. What came later proves
+    """The parts that are not believed where any of the bookings beside them is neither served nor cancelled: many, of
+    today or later, that are lost, while none of the part's stands that was known before them. What came later proves
     nothing: a form that was made anew lists that.
 
     `doubted`: the parts that were not believed before. Of these one lost booking is enough: else the rest would be
-    believed to be gone as days pass, or as others are cancelled. Nor does it matter whether their visitors are here.
+    believed to be gone as days pass, or as others are cancelled. Nor does it matter whether their visitors are here:
+    they would be told that their booking was cancelled.
     What an incomplete listing does not speak of stands as it is known, and proves all of its part.
     """
     by_id = {each.id: each for each in known}

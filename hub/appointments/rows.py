@@ -175,31 +175,24 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
 
 
 def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> frozenset[str]:
-    """Of these bookings, those whose visitors are here or were."""
+    """Of these bookings, those whose visitors are here or were: who only waits was perhaps admitted by a job."""
     if not bookings:
         return frozenset()
-    _, others = _awaited_and_others(connection, site, bookings)
-    return frozenset(booking for booking, state in others.items() if state != State.CANCELLED)
-
-
-def awaited_of(connection: Connection, site: str, bookings: Iterable[str]) -> frozenset[str]:
-    """Of these bookings, those whose visitors are expected, or wait and nobody has had to do with them."""
-    return _awaited_and_others(connection, site, bookings)[0]
-
-
-def _awaited_and_others(
-    connection: Connection, site: str, bookings: Iterable[str]
-) -> tuple[frozenset[str], dict[str, str]]:
-    """The others with their tickets' states."""
-    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
+    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(bookings)})
     waiting = connection.many([ticket for _, ticket, state in rows if state == State.WAITING])
     handled = {ticket for (ticket,) in connection.rows(HANDLED, {"site": site, "ids": waiting})}
-    awaited = frozenset(
+    away = {State.EXPECTED, State.CANCELLED}
+    return frozenset(
         booking
         for booking, ticket, state in rows
-        if state == State.EXPECTED or (state == State.WAITING and ticket not in handled)
+        if state not in away and (state != State.WAITING or ticket in handled)
     )
-    return awaited, {booking: state for booking, _, state in rows if booking not in awaited}
+
+
+def unserved_of(connection: Connection, site: str, bookings: Iterable[str]) -> frozenset[str]:
+    """Of these bookings, those whose tickets are neither served nor cancelled: who was absent may come late."""
+    rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
+    return frozenset(booking for booking, _, state in rows if state not in {State.SERVED, State.CANCELLED})
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

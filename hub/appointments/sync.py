@@ -9,7 +9,7 @@ import structlog
 
 from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, window_of
 from hub.appointments.doubt import kept_in, suspected_of
-from hub.appointments.rows import awaited_of, here_of, known_from, known_to, names_of
+from hub.appointments.rows import here_of, known_from, known_to, names_of, unserved_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -131,8 +131,8 @@ class Sync:
             all_known = {each.id: each for each in (*known, *others)}
             suspected = suspected_of(listing, all_known.values(), window, self.doubted)
         lost = {booking for _, bookings in suspected for booking in bookings}
-        awaited = awaited_of(connection, self._site.name, lost) if lost else frozenset[str]()
-        return [part for part, bookings in suspected if not awaited.isdisjoint(bookings)]
+        unserved = unserved_of(connection, self._site.name, lost) if lost else frozenset[str]()
+        return [part for part, bookings in suspected if not unserved.isdisjoint(bookings)]
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:
         """What was refused of a slice that is at the writer."""

@@ -20,7 +20,7 @@ def test_a_part_that_lists_nothing_at_all_is_believed_where_few_are_to_come(many
     listing = Listing((), complete=True, parts=PARTS)
     rows = [*to_come, over, elsewhere]
     assert doubted(listing, rows) == (PARTS[:1] if many else ())
-    assert doubted(listing, rows, awaited={"b98", "b99"}) == (), "all have come, or were cancelled"
+    assert doubted(listing, rows, unserved={"b98", "b99"}) == (), "all were served or cancelled"
     gone = cancelled_by(listing, rows)
     assert gone == (["b99"] if many else [*(each.id for each in to_come), "b99"])
 
@@ -32,15 +32,15 @@ PARTS = (
 )
 
 
-def doubted(listing, rows, awaited=None, before=()):
-    """`awaited`: these bookings; by default all that are known. `before`: what was in doubt already."""
-    awaited = {each.id for each in rows} if awaited is None else awaited
+def doubted(listing, rows, unserved=None, before=()):
+    """`unserved`: these bookings; by default all that are known. `before`: what was in doubt already."""
+    unserved = {each.id for each in rows} if unserved is None else unserved
     suspected = suspected_of(listing, rows, WINDOW, before)
-    return tuple(part for part, bookings in suspected if not bookings.isdisjoint(awaited))
+    return tuple(part for part, bookings in suspected if not bookings.isdisjoint(unserved))
 
 
 def cancelled_by(listing, rows, here=frozenset()):
-    doubts = doubted(listing, rows, awaited={each.id for each in rows} - here)
+    doubts = doubted(listing, rows, unserved={each.id for each in rows} - here)
     found = compare(rows, listing, WINDOW, lambda: "code", {}, kept_in(doubts, rows, listing, WINDOW), here)
     return [change.booking for change in found.changes if isinstance(change, CancelBooking)]
 
@@ -88,15 +88,15 @@ def test_one_that_stands_proves_the_others_unless_it_came_after_them():
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_doubt_lasts_while_visitors_come_and_until_the_last_of_them_has(complete):
+def test_a_doubt_lasts_until_the_last_of_its_visitors_is_served(complete):
     rows, told = of_many(gone=True, lapsed=True)
     listing = Listing(told, complete=complete, parts=PARTS)
     ids = [each.id for each in rows]
     for many in range(len(ids)):
         here = frozenset(ids[:many])
-        assert doubted(listing, rows, awaited={*ids} - here) == PARTS[:1]
+        assert doubted(listing, rows, unserved={*ids} - here) == PARTS[:1]
         assert cancelled_by(listing, rows, here=here) == []
-    assert doubted(listing, rows, awaited=()) == (), "all have come, and nobody would be cancelled"
+    assert doubted(listing, rows, unserved=()) == (), "all were served or cancelled"
 
 
 def test_a_part_in_doubt_stays_so_while_one_is_lost_whatever_the_reason_was():

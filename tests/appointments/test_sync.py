@@ -6,13 +6,13 @@ import pytest
 
 from hub.appointments import sync
 from hub.appointments.source import Hint
-from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode
+from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode, ExpireExpected
 from hub.queue.states import State
 from tests.appointments.office import FORM
 from tests.publik import wcs_side
 from tests.publik.faults import Fault
 from tests.publik.town import WORKFLOW
-from tests.queue.harness import DAY, HOUR, moment, only
+from tests.queue.harness import DAY, HOUR, MINUTE, moment, only
 
 TODAY = "2026-11-24"
 TOMORROW = "2026-11-25"
@@ -509,6 +509,24 @@ def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
     office.worker.hint(Hint(f"{FORM}/{forms[-1].id}"))
     office.pass_over()
     assert len(office.expected()) == 4
+
+
+def test_nor_is_it_said_to_who_is_here_or_comes_late_once_nobody_is_expected_any_more(new_office, publik):
+    office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
+    forms = [book(publik, f"11:{minute:02}", code=f"KXA{minute}") for minute in range(5)]
+    office.pass_over()
+    tickets = {ticket.booking: ticket.id for ticket in office.expected()}
+    *here, absent = (tickets[booking_of(form)] for form in forms)
+    for form in forms:
+        form.fields["agenda_rdv"] = "mairie-centrale"
+    for ticket in here:
+        office.ask(CheckIn, desk="", ticket=ticket)
+    office.clock.turn(HOUR + 10 * MINUTE)
+    office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=absent)).result(20)
+    office.pass_over(all_of_it=True)
+    assert office.expected() == []
+    assert [ticket.booking_note for ticket in office.tickets(State.WAITING)] == [None] * 4
+    assert office.ask(CheckInByCode, confirmation="KXA4").arrival == "missed"
 
 
 def test_nor_once_fewer_are_left_as_days_pass_and_citizens_cancel(new_office, publik):
