@@ -4,7 +4,7 @@ renamed, a form made anew) does not cancel a day's visitors. Pure.
 *Lost* is a known booking that ends by the listing without a word of why.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 
 from hub.appointments.comparing import Window, is_new, one_of_each, spared_by
 from hub.appointments.source import Listing, Missed
@@ -16,7 +16,7 @@ DOUBTED_FROM = 5
 
 
 def suspected_of(
-    listing: Listing, known: Iterable[Known], window: Window, doubted: Collection[Missed]
+    listing: Listing, known: Iterable[Known], lost: frozenset[str], window: Window, doubted: Collection[Missed]
 ) -> tuple[tuple[Missed, frozenset[str]], ...]:
     """The parts that are not believed where any of the bookings beside them is neither served nor cancelled: many, of
     today or later, that are lost, while none of the part's stands that was known before them. What came later proves
@@ -27,11 +27,9 @@ def suspected_of(
     they would be told that their booking was cancelled.
     What an incomplete listing does not speak of stands as it is known, and proves all of its part.
     """
-    by_id = {each.id: each for each in known}
-    lost = _lost_of(by_id, listing, window) if listing.parts else frozenset[str]()
     if not lost:
         return ()
-    to_come = [each for each in by_id.values() if not each.gone and each.day >= window.first_day]
+    to_come = [each for each in known if not each.gone and each.day >= window.first_day]
     standing = {booking.id for booking in listing.bookings if not booking.gone}
     spoken_of = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
     spoken_of |= {flaw.reference for flaw in listing.flaws if flaw.reference is not None}
@@ -47,30 +45,34 @@ def suspected_of(
     return tuple((part, ids) for part, ids in suspected if len(ids) >= (1 if part in doubted else DOUBTED_FROM))
 
 
-def kept_in(doubted: Sequence[Missed], known: Iterable[Known], listing: Listing, window: Window) -> frozenset[str]:
+def kept_in(doubted: Collection[Missed], known: Iterable[Known], lost: frozenset[str]) -> frozenset[str]:
     """The bookings that do not end: what is lost of the parts in doubt."""
-    if not doubted:
+    return frozenset(
+        each.id for each in known if each.id in lost and any(part.has(each.reference, each.service) for part in doubted)
+    )
+
+
+def lost_of(listing: Listing, known: Iterable[Known], window: Window, reported: frozenset[str]) -> frozenset[str]:
+    """Those that end or lapse by the listing though it does not say that they were cancelled or moved.
+
+    `reported`: of those that lapsed, those whose request the hub itself moved on.
+    """
+    if not listing.parts:
         return frozenset()
     by_id = {each.id: each for each in known}
-    lost = (by_id[each] for each in _lost_of(by_id, listing, window))
-    return frozenset(each.id for each in lost if any(part.has(each.reference, each.service) for part in doubted))
-
-
-def _lost_of(known: Mapping[str, Known], listing: Listing, window: Window) -> frozenset[str]:
-    """Those that end or lapse by the listing though it does not say that they were cancelled or moved."""
-    told, _ = one_of_each(listing, known)
+    told, _ = one_of_each(listing, by_id)
     found = (*told.values(), *listing.later)
     named = {each.reference for each in found}
-    spared = spared_by(known.values(), listing.flaws)
+    spared = spared_by(by_id.values(), listing.flaws)
     # A request that has a new booking was moved.
-    explained = {*listing.cancelled, *(each.reference for each in found if is_new(each, known.get(each.id)))}
+    explained = {*listing.cancelled, *(each.reference for each in found if is_new(each, by_id.get(each.id)))}
 
     def is_lost(each: Known) -> bool:
-        if each.gone:
+        if each.gone or each.id in reported:
             return False
         if each.id in told:
             return told[each.id].gone and not told[each.id].was_cancelled
         ends = each.reference in named or (listing.complete and window.lists(each.day))
         return ends and each.reference not in explained and each.id not in spared
 
-    return frozenset(each.id for each in known.values() if is_lost(each))
+    return frozenset(each.id for each in by_id.values() if is_lost(each))

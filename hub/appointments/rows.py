@@ -50,6 +50,13 @@ _STATES_BY_ID: Executable = (
     .where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
 )
 
+_REPORTED: Executable = select(_report.c.booking).where(
+    _report.c.site == _SITE,
+    one_of(_report.c.booking, "ids"),
+    literal_column("report.state = 'done'"),
+    literal_column("report.kind in ('arrived', 'served', 'absent')"),
+)
+
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
 _before = _report.alias("before")
 # Not told, and no longer forgotten either: what follows of the same booking must wait for it.
@@ -187,6 +194,14 @@ def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> froze
         for booking, ticket, state in rows
         if state not in away and (state != State.WAITING or ticket in handled)
     )
+
+
+def reported_of(connection: Connection, site: str, bookings: Sequence[str]) -> frozenset[str]:
+    """Of these bookings, those of which their request was told what became of the visitor: so it moves on."""
+    if not bookings:
+        return frozenset()
+    rows = connection.rows(_REPORTED, {"site": site, "ids": connection.many(bookings)})
+    return frozenset(booking for (booking,) in rows)
 
 
 def unserved_of(connection: Connection, site: str, bookings: Iterable[str]) -> frozenset[str]:

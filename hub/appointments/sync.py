@@ -8,8 +8,8 @@ from itertools import islice
 import structlog
 
 from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, window_of
-from hub.appointments.doubt import kept_in, suspected_of
-from hub.appointments.rows import here_of, known_from, known_to, names_of, unserved_of
+from hub.appointments.doubt import kept_in, lost_of, suspected_of
+from hub.appointments.rows import here_of, known_from, known_to, names_of, reported_of, unserved_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -100,10 +100,12 @@ class Sync:
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
         window = window_of(self._site, now_ms)
-        here = here_of(connection, self._site.name, lapsed_of(listing, known, window))
-        doubted = self._doubted_in(connection, listing, known, window, whole=whole)
+        lapsed = lapsed_of(listing, known, window)
+        here = here_of(connection, self._site.name, lapsed)
+        lost = lost_of(listing, known, window, reported_of(connection, self._site.name, lapsed))
+        doubted = self._doubted_in(connection, listing, known, lost, window, whole=whole)
         self.doubted = tuple(dict.fromkeys((*before, *doubted)))
-        kept = kept_in(self.doubted, known, listing, window)
+        kept = kept_in(self.doubted, known, lost)
         found = compare(known, listing, window, self._new_code, names, kept, here)
         made, flaws = 0, list[Flaw]()
         ahead = deque(islice(found.changes, self._size))
@@ -122,16 +124,23 @@ class Sync:
         return made
 
     def _doubted_in(
-        self, connection: Connection, listing: Listing, known: Sequence[Known], window: Window, *, whole: bool
+        self,
+        connection: Connection,
+        listing: Listing,
+        known: Sequence[Known],
+        lost: frozenset[str],
+        window: Window,
+        *,
+        whole: bool,
     ) -> list[Missed]:
-        suspected = suspected_of(listing, known, window, self.doubted)
+        suspected = suspected_of(listing, known, lost, window, self.doubted)
         if suspected and not whole:
             # What did not change stands. Of a whole one that broke off, what it does not speak of proves nothing.
             others = known_from(connection, self._site.name, window.first_day)
             all_known = {each.id: each for each in (*known, *others)}
-            suspected = suspected_of(listing, all_known.values(), window, self.doubted)
-        lost = {booking for _, bookings in suspected for booking in bookings}
-        unserved = unserved_of(connection, self._site.name, lost) if lost else frozenset[str]()
+            suspected = suspected_of(listing, all_known.values(), lost, window, self.doubted)
+        asked = {booking for _, bookings in suspected for booking in bookings}
+        unserved = unserved_of(connection, self._site.name, asked) if asked else frozenset[str]()
         return [part for part, bookings in suspected if not unserved.isdisjoint(bookings)]
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:

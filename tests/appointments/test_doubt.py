@@ -5,7 +5,7 @@ from dataclasses import replace as with_
 import pytest
 
 from hub.appointments.comparing import compare
-from hub.appointments.doubt import DOUBTED_FROM, kept_in, suspected_of
+from hub.appointments.doubt import DOUBTED_FROM, kept_in, lost_of, suspected_of
 from hub.appointments.source import Flaw, Listing, Missed
 from hub.queue.requests import CancelBooking
 from tests.appointments.test_comparing import NOW, WINDOW, booking, known
@@ -32,16 +32,21 @@ PARTS = (
 )
 
 
+def lost(listing, rows, reported=frozenset()):
+    return lost_of(listing, rows, WINDOW, reported)
+
+
 def doubted(listing, rows, unserved=None, before=()):
     """`unserved`: these bookings; by default all that are known. `before`: what was in doubt already."""
     unserved = {each.id for each in rows} if unserved is None else unserved
-    suspected = suspected_of(listing, rows, WINDOW, before)
+    suspected = suspected_of(listing, rows, lost(listing, rows), WINDOW, before)
     return tuple(part for part, bookings in suspected if not bookings.isdisjoint(unserved))
 
 
 def cancelled_by(listing, rows, here=frozenset()):
     doubts = doubted(listing, rows, unserved={each.id for each in rows} - here)
-    found = compare(rows, listing, WINDOW, lambda: "code", {}, kept_in(doubts, rows, listing, WINDOW), here)
+    kept = kept_in(doubts, rows, lost(listing, rows))
+    found = compare(rows, listing, WINDOW, lambda: "code", {}, kept, here)
     return [change.booking for change in found.changes if isinstance(change, CancelBooking)]
 
 
@@ -97,6 +102,12 @@ def test_a_doubt_lasts_until_the_last_of_its_visitors_is_served(complete):
         assert doubted(listing, rows, unserved={*ids} - here) == PARTS[:1]
         assert cancelled_by(listing, rows, here=here) == []
     assert doubted(listing, rows, unserved=()) == (), "all were served or cancelled"
+
+
+def test_whose_request_the_hub_itself_moved_on_is_not_lost():
+    rows, told = of_many(gone=True, lapsed=True)
+    listing = Listing(told, complete=True, parts=PARTS)
+    assert lost(listing, rows, reported=frozenset({"b1"})) == {each.id for each in rows[1:]}
 
 
 def test_a_part_in_doubt_stays_so_while_one_is_lost_whatever_the_reason_was():

@@ -511,6 +511,21 @@ def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
     assert len(office.expected()) == 4
 
 
+def test_that_the_hub_itself_moved_requests_on_makes_no_doubt_of_one_that_lapses(new_office, publik):
+    office = new_office(statuses=("Réservé",))
+    *arrived, lapsed = [book(publik, f"{hour}:00") for hour in range(11, 16)]
+    office.pass_over()
+    tickets = {ticket.booking: ticket.id for ticket in office.expected()}
+    for form in arrived:
+        office.ask(CheckIn, desk="", ticket=tickets[booking_of(form)])
+    office.eventually(lambda: [report[1:] for report in office.reports()] == [("arrived", "done")] * 4)
+    publik.town.set_status(FORM, lapsed.id, "2")
+    office.pass_over()
+    assert office.expected() == []
+    office.pass_over(all_of_it=True)
+    assert (len(office.tickets(State.WAITING)), office.worker.list_state.doubted) == (4, ())
+
+
 def test_nor_is_it_said_to_who_is_here_or_comes_late_once_nobody_is_expected_any_more(new_office, publik):
     office = new_office(agenda="fields.agenda_rdv", agendas=("mairie",))
     forms = [book(publik, f"11:{minute:02}", code=f"KXA{minute}") for minute in range(5)]

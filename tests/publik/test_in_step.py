@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from hub.appointments.comparing import Window, compare, window_of
-from hub.appointments.doubt import kept_in, suspected_of
+from hub.appointments.doubt import kept_in, lost_of, suspected_of
 from hub.appointments.source import Hint, Listing, Missed
 from hub.publik.source import PublikSource
 from hub.queue.bookings import Known
@@ -131,9 +131,11 @@ class InStep(RuleBasedStateMachine):
         assert listing.flaws == ()
         codes = map(str, itertools.count())
         known = list(self.known.values())
-        self.doubted = tuple(part for part, _ in suspected_of(listing, known, self._window(), ()))
-        kept = kept_in(self.doubted, known, listing, self._window())
-        for change in tuple(compare(known, listing, self._window(), lambda: next(codes), {}, kept).changes):
+        window = self._window()
+        lost = lost_of(listing, known, window, frozenset())
+        self.doubted = tuple(part for part, _ in suspected_of(listing, known, lost, window, ()))
+        kept = kept_in(self.doubted, known, lost)
+        for change in tuple(compare(known, listing, window, lambda: next(codes), {}, kept).changes):
             match change:
                 case Book():
                     self.known[change.booking] = Known(
