@@ -53,7 +53,7 @@ def kept_in(doubted: Collection[Missed], known: Iterable[Known], lost: frozenset
 
 
 def lost_of(listing: Listing, known: Iterable[Known], window: Window, reported: frozenset[str]) -> frozenset[str]:
-    """Those that end or lapse by the listing though it does not say that they were cancelled or moved.
+    """Those that end or lapse by the listing though it does not say that they were cancelled, moved or postponed.
 
     `reported`: of those that lapsed, those whose request the hub itself moved on.
     """
@@ -63,7 +63,7 @@ def lost_of(listing: Listing, known: Iterable[Known], window: Window, reported: 
     told, _ = one_of_each(listing, by_id)
     found = (*told.values(), *listing.later)
     named = {each.reference for each in found}
-    spared = spared_by(by_id.values(), listing.flaws)
+    spared = spared_by(by_id.values(), listing.flaws) | {each.id for each in listing.later}
     # A request that has a new booking was moved.
     explained = {*listing.cancelled, *(each.reference for each in found if is_new(each, by_id.get(each.id)))}
 
