@@ -4,7 +4,7 @@ renamed, a form made anew) does not cancel a day's visitors. Pure.
 *Lost* is a known booking that ends by the listing without a word of why.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from hub.appointments.comparing import Window, is_new, one_of_each, spared_by
 from hub.appointments.source import Listing, Missed
@@ -16,19 +16,25 @@ DOUBTED_FROM = 5
 
 
 def suspected_of(
-    listing: Listing, known: Iterable[Known], lost: frozenset[str], window: Window, doubted: Collection[Missed]
-) -> tuple[tuple[Missed, frozenset[str]], ...]:
+    listing: Listing,
+    known: Iterable[Known],
+    lost: frozenset[str],
+    window: Window,
+    doubted: Mapping[Missed, frozenset[str]],
+    seen: Mapping[Missed, int],
+) -> dict[Missed, frozenset[str]]:
     """The parts that are not believed where any of the bookings beside them is neither served nor cancelled: many, of
-    today or later, that are lost, while none of the part's stands that was known before them. What came later proves
+    today or later, that are lost, while none of the part's stands that was there before. What came later proves
     nothing: a form that was made anew lists that.
 
-    `doubted`: the parts that were not believed before. Of these one lost booking is enough: else the rest would be
-    believed to be gone as days pass, or as others are cancelled. Nor does it matter whether their visitors are here:
-    they would be told that their booking was cancelled.
+    `doubted`: the parts that were not believed before, with what was lost of them. Of these one lost booking is enough:
+    else the rest would be believed to be gone as days pass, or as others are cancelled. Nor does it matter whether
+    their visitors are here: they would be told that their booking was cancelled. `seen`: by part, the last ticket that
+    was there when all of it was listed and believed. Where that never was, what came before one of the lost was there.
     What an incomplete listing does not speak of stands as it is known, and proves all of its part.
     """
     if not lost:
-        return ()
+        return {}
     to_come = [each for each in known if not each.gone and each.day >= window.first_day]
     standing = {booking.id for booking in listing.bookings if not booking.gone}
     spoken_of = {*listing.cancelled, *(each.reference for each in (*listing.bookings, *listing.later))}
@@ -36,13 +42,17 @@ def suspected_of(
 
     def suspected_in(part: Missed) -> frozenset[str]:
         of_it = [each for each in to_come if part.has(each.reference, each.service)]
-        if not listing.complete and any(each.reference not in spoken_of for each in of_it):
+        tickets = {each.id: each.ticket for each in of_it if each.id in lost}
+        if len(tickets) < (1 if part in doubted else DOUBTED_FROM):
             return frozenset()
-        oldest = min((each.ticket for each in of_it if each.id in standing), default=None)
-        return frozenset(each.id for each in of_it if each.id in lost and (oldest is None or each.ticket < oldest))
+        last, before = seen.get(part, max(tickets.values())), doubted.get(part, frozenset())
+        proved = any(each.id in standing and (each.ticket <= last or each.id in before) for each in of_it)
+        if proved or (not listing.complete and any(each.reference not in spoken_of for each in of_it)):
+            return frozenset()
+        return frozenset(tickets)
 
-    suspected = ((part, suspected_in(part)) for part in listing.parts)
-    return tuple((part, ids) for part, ids in suspected if len(ids) >= (1 if part in doubted else DOUBTED_FROM))
+    suspected = {part: suspected_in(part) for part in listing.parts}
+    return {part: bookings for part, bookings in suspected.items() if bookings}
 
 
 def kept_in(doubted: Collection[Missed], known: Iterable[Known], lost: frozenset[str]) -> frozenset[str]:

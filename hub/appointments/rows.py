@@ -50,6 +50,7 @@ _STATES_BY_ID: Executable = (
     .where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
 )
 
+_LAST_TICKET: Executable = select(func.max(_booking.c.ticket)).where(_booking.c.site == _SITE)
 _REPORTED: Executable = select(_report.c.booking).where(
     _report.c.site == _SITE,
     one_of(_report.c.booking, "ids"),
@@ -208,6 +209,11 @@ def unserved_of(connection: Connection, site: str, bookings: Iterable[str]) -> f
     """Of these bookings, those whose tickets are neither served nor cancelled: who was absent may come late."""
     rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
     return frozenset(booking for booking, _, state in rows if state not in {State.SERVED, State.CANCELLED})
+
+
+def last_ticket(connection: Connection, site: str) -> int:
+    """The newest of a booking; 0 where there is none."""
+    return connection.rows(_LAST_TICKET, {"site": site})[0][0] or 0
 
 
 def has_to_come(connection: Connection, site: str, day: str) -> bool:

@@ -2,14 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import structlog
 
 from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, window_of
 from hub.appointments.doubt import kept_in, lost_of, suspected_of
-from hub.appointments.rows import here_of, known_from, known_to, names_of, reported_of, unserved_of
+from hub.appointments.rows import here_of, known_from, known_to, last_ticket, names_of, reported_of, unserved_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
 from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 # Hands a command to the writer; what it gives waits for the answer.
 Put = Callable[[Command], Callable[[], Answer]]
 
+_NONE: Mapping[Missed, frozenset[str]] = {}
 # A form whose mapping is wrong has a flaw in each of its bookings.
 LOGGED_MOST = 20
 
@@ -58,8 +59,10 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
-        # By the last pass, and what was looked up since.
-        self.doubted: tuple[Missed, ...] = ()
+        # By part: the last ticket there was when all of it was listed, and believed.
+        self._seen = dict[Missed, int]()
+        # By the last pass, and what was looked up since; with what is lost of each.
+        self.doubted: dict[Missed, frozenset[str]] = {}
         # By the last pass, unless it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
 
@@ -92,9 +95,14 @@ class Sync:
         # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
         self._since_ms = listing.as_of_ms if self._sure and not self.doubted else None
         self.missed = (*listing.missed, *self.doubted)
+        if listing.complete:
+            believed = [part for part in listing.parts if part not in self.doubted]
+            self._seen |= dict.fromkeys(believed, last_ticket(connection, self._site.name))
         return made
 
-    def _take(self, connection: Connection, listing: Listing, *, whole: bool, before: tuple[Missed, ...] = ()) -> int:
+    def _take(
+        self, connection: Connection, listing: Listing, *, whole: bool, before: Mapping[Missed, frozenset[str]] = _NONE
+    ) -> int:
         """`before`: what is in doubt whatever this listing says."""
         known = known_to(connection, self._site.name, listing)
         now_ms = self._now_ms()
@@ -104,7 +112,7 @@ class Sync:
         here = here_of(connection, self._site.name, lapsed)
         lost = lost_of(listing, known, window, reported_of(connection, self._site.name, lapsed))
         doubted = self._doubted_in(connection, listing, known, lost, window, whole=whole)
-        self.doubted = tuple(dict.fromkeys((*before, *doubted)))
+        self.doubted = {**before, **doubted}
         kept = kept_in(self.doubted, known, lost)
         found = compare(known, listing, window, self._new_code, names, kept, here)
         made, flaws = 0, list[Flaw]()
@@ -132,16 +140,16 @@ class Sync:
         window: Window,
         *,
         whole: bool,
-    ) -> list[Missed]:
-        suspected = suspected_of(listing, known, lost, window, self.doubted)
+    ) -> dict[Missed, frozenset[str]]:
+        suspected = suspected_of(listing, known, lost, window, self.doubted, self._seen)
         if suspected and not whole:
             # What did not change stands. Of a whole one that broke off, what it does not speak of proves nothing.
             others = known_from(connection, self._site.name, window.first_day)
             all_known = {each.id: each for each in (*known, *others)}
-            suspected = suspected_of(listing, all_known.values(), lost, window, self.doubted)
-        asked = {booking for _, bookings in suspected for booking in bookings}
+            suspected = suspected_of(listing, all_known.values(), lost, window, self.doubted, self._seen)
+        asked = frozenset[str]().union(*suspected.values())
         unserved = unserved_of(connection, self._site.name, asked) if asked else frozenset[str]()
-        return [part for part, bookings in suspected if not unserved.isdisjoint(bookings)]
+        return {part: bookings for part, bookings in suspected.items() if not unserved.isdisjoint(bookings)}
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:
         """What was refused of a slice that is at the writer."""

@@ -36,11 +36,11 @@ def lost(listing, rows, reported=frozenset()):
     return lost_of(listing, rows, WINDOW, reported)
 
 
-def doubted(listing, rows, unserved=None, before=()):
+def doubted(listing, rows, unserved=None, before=None, seen=None):
     """`unserved`: these bookings; by default all that are known. `before`: what was in doubt already."""
     unserved = {each.id for each in rows} if unserved is None else unserved
-    suspected = suspected_of(listing, rows, lost(listing, rows), WINDOW, before)
-    return tuple(part for part, bookings in suspected if not bookings.isdisjoint(unserved))
+    suspected = suspected_of(listing, rows, lost(listing, rows), WINDOW, before or {}, seen or {})
+    return tuple(part for part, bookings in suspected.items() if not bookings.isdisjoint(unserved))
 
 
 def cancelled_by(listing, rows, here=frozenset()):
@@ -89,6 +89,15 @@ def test_one_that_stands_proves_the_others_unless_it_came_after_them():
     assert cancelled_by(Listing((*told, booking(99)), complete=True, parts=PARTS), [*rows, newer]) == []
 
 
+def test_what_was_there_when_all_of_it_was_believed_proves_the_others_and_what_came_later_does_not():
+    rows, _ = of_many()
+    listing = Listing((booking(50),), complete=True, parts=PARTS)
+    for seen, in_doubt in ((50, ()), (49, PARTS[:1]), (0, PARTS[:1])):
+        assert doubted(listing, [*rows, known(50)], seen={PARTS[0]: seen}) == in_doubt
+    assert doubted(listing, [*rows, known(50), known(60)]) == (), "the last that is lost came after it"
+    assert doubted(listing, [*rows, known(50), known(60)], seen={PARTS[0]: 49}) == PARTS[:1]
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_doubt_lasts_until_the_last_of_its_visitors_is_served(complete):
     rows, told = of_many(gone=True, lapsed=True)
@@ -108,11 +117,18 @@ def test_whose_request_the_hub_itself_moved_on_is_not_lost():
 
 
 def test_a_part_in_doubt_stays_so_while_one_is_lost_whatever_the_reason_was():
-    row, before = known(1), (with_(PARTS[0], why="none fits"),)
+    row, before = known(1), {with_(PARTS[0], why="none fits"): frozenset({"b1"})}
     listing = Listing((booking(1, gone=True, unfit=True),), complete=True, parts=PARTS)
     assert doubted(listing, [row], before=before) == PARTS[:1]
-    assert doubted(listing, [row], before=PARTS[1:]) == ()
+    assert doubted(listing, [row], before=dict.fromkeys(PARTS[1:], frozenset())) == ()
     assert doubted(Listing((booking(1),), complete=True, parts=PARTS), [row], before=before) == ()
+
+
+def test_a_doubt_ends_once_one_that_was_lost_is_there_again_though_others_are_not():
+    rows = [known(1), known(2), known(3)]
+    listing = Listing((booking(2), booking(3)), complete=True, parts=PARTS)
+    assert doubted(listing, rows, before={PARTS[0]: frozenset({"b1"})}) == PARTS[:1], "a form made anew"
+    assert doubted(listing, rows, before={PARTS[0]: frozenset({"b1", "b2"})}) == ()
 
 
 @pytest.mark.parametrize("facts", [{"unfit": True}, {"lapsed": True}], ids=["unfit", "lapsed"])

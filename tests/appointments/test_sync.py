@@ -511,6 +511,21 @@ def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
     assert len(office.expected()) == 4
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_whose_requests_were_there_before_stand_for_a_list_that_lacks_many_and_what_came_later_does_not(
+    new_office, publik, seen
+):
+    office = new_office()
+    first = [book(publik, f"{hour}:00") for hour in range(11, 16)]
+    office.pass_over(all_of_it=True)
+    later = [publik.town.book(FORM, f"{TOMORROW} {hour}:00") for hour in range(10, 17)]
+    office.pass_over(all_of_it=seen)
+    for form in first:
+        publik.town.lose(FORM, form.id)
+    office.pass_over(all_of_it=True)
+    assert len(office.expected()) == len(later) + (0 if seen else len(first))
+
+
 def test_that_the_hub_itself_moved_requests_on_makes_no_doubt_of_one_that_lapses(new_office, publik):
     office = new_office(statuses=("Réservé",))
     *arrived, lapsed = [book(publik, f"{hour}:00") for hour in range(11, 16)]

@@ -133,7 +133,7 @@ class InStep(RuleBasedStateMachine):
         known = list(self.known.values())
         window = self._window()
         lost = lost_of(listing, known, window, frozenset())
-        self.doubted = tuple(part for part, _ in suspected_of(listing, known, lost, window, ()))
+        self.doubted = suspected_of(listing, known, lost, window, {}, {})
         kept = kept_in(self.doubted, known, lost)
         for change in tuple(compare(known, listing, window, lambda: next(codes), {}, kept).changes):
             match change:
