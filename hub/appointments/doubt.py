@@ -31,9 +31,10 @@ def suspected_of(
     else the rest would be believed to be gone as days pass, or as others are cancelled. Nor does it matter whether
     their visitors are here: they would be told that their booking was cancelled. `seen`: by part, the last ticket that
     was there when all of it was listed and believed. Where that never was, what came before one of the lost was there.
-    What an incomplete listing does not speak of stands as it is known, and proves all of its part.
+    What an incomplete listing does not speak of stands as it is known, and proves all of its part; but where that was
+    in doubt, it proves nothing.
     """
-    if not lost:
+    if not lost and not doubted:
         return {}
     to_come = [each for each in known if not each.gone and each.day >= window.first_day]
     standing = {booking.id for booking in listing.bookings if not booking.gone}
@@ -43,15 +44,16 @@ def suspected_of(
     def suspected_in(part: Missed) -> frozenset[str]:
         of_it = [each for each in to_come if part.has(each.reference, each.service)]
         tickets = {each.id: each.ticket for each in of_it if each.id in lost}
-        if len(tickets) < (1 if part in doubted else DOUBTED_FROM):
+        last, before = seen.get(part, max(tickets.values(), default=0)), doubted.get(part, frozenset())
+        if any(each.id in standing and (each.ticket <= last or each.id in before) for each in of_it):
             return frozenset()
-        last, before = seen.get(part, max(tickets.values())), doubted.get(part, frozenset())
-        proved = any(each.id in standing and (each.ticket <= last or each.id in before) for each in of_it)
-        if proved or (not listing.complete and any(each.reference not in spoken_of for each in of_it)):
+        if not listing.complete and before:
+            return before.union(tickets)
+        if not listing.complete and any(each.reference not in spoken_of for each in of_it):
             return frozenset()
-        return frozenset(tickets)
+        return frozenset(tickets) if len(tickets) >= (1 if before else DOUBTED_FROM) else frozenset()
 
-    suspected = {part: suspected_in(part) for part in listing.parts}
+    suspected = {part: suspected_in(part) for part in (*listing.parts, *doubted)}
     return {part: bookings for part, bookings in suspected.items() if bookings}
 
 

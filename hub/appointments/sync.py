@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import structlog
@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 # Hands a command to the writer; what it gives waits for the answer.
 Put = Callable[[Command], Callable[[], Answer]]
 
-_NONE: Mapping[Missed, frozenset[str]] = {}
 # A form whose mapping is wrong has a flaw in each of its bookings.
 LOGGED_MOST = 20
 
@@ -84,7 +83,7 @@ class Sync:
     def look_up(self, connection: Connection, hints: Sequence[Hint]) -> int:
         """What these hints are about. The next pass looks from where it would have, or at all where there is doubt."""
         listing = self._source.look_up(hints)
-        made = self._take(connection, listing, whole=False, before=self.doubted)
+        made = self._take(connection, listing, whole=False)
         if self.doubted:
             self._since_ms = None
         return made
@@ -100,10 +99,7 @@ class Sync:
             self._seen |= dict.fromkeys(believed, last_ticket(connection, self._site.name))
         return made
 
-    def _take(
-        self, connection: Connection, listing: Listing, *, whole: bool, before: Mapping[Missed, frozenset[str]] = _NONE
-    ) -> int:
-        """`before`: what is in doubt whatever this listing says."""
+    def _take(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
         known = known_to(connection, self._site.name, listing)
         now_ms = self._now_ms()
         names = names_of(connection, self._site.name, listing, last_ended_day(self._site, now_ms))
@@ -111,8 +107,7 @@ class Sync:
         lapsed = lapsed_of(listing, known, window)
         here = here_of(connection, self._site.name, lapsed)
         lost = lost_of(listing, known, window, reported_of(connection, self._site.name, lapsed))
-        doubted = self._doubted_in(connection, listing, known, lost, window, whole=whole)
-        self.doubted = {**before, **doubted}
+        self.doubted = self._doubted_in(connection, listing, known, lost, window, whole=whole)
         kept = kept_in(self.doubted, known, lost)
         found = compare(known, listing, window, self._new_code, names, kept, here)
         made, flaws = 0, list[Flaw]()

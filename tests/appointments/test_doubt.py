@@ -124,6 +124,15 @@ def test_a_part_in_doubt_stays_so_while_one_is_lost_whatever_the_reason_was():
     assert doubted(Listing((booking(1),), complete=True, parts=PARTS), [row], before=before) == ()
 
 
+def test_an_incomplete_listing_leaves_a_doubt_that_it_does_not_disprove():
+    rows, before = [known(1), known(2)], {PARTS[0]: frozenset({"b1"})}
+    for listing in (Listing(()), Listing((), parts=PARTS), Listing((booking(2),), parts=PARTS)):
+        assert doubted(listing, rows, before=before) == PARTS[:1]
+        assert doubted(listing, rows, before=before, unserved={"b2"}) == ()
+    assert doubted(Listing((booking(1),), parts=PARTS), rows, before=before) == ()
+    assert doubted(Listing((), complete=True, parts=PARTS[1:]), [], before=before) == (), "a complete one does"
+
+
 def test_a_doubt_ends_once_one_that_was_lost_is_there_again_though_others_are_not():
     rows = [known(1), known(2), known(3)]
     listing = Listing((booking(2), booking(3)), complete=True, parts=PARTS)

@@ -486,6 +486,30 @@ def test_nor_does_it_where_the_list_is_not_complete(new_office, publik, monkeypa
     office.eventually(lambda: office.worker.list_state.doubted == (title_of(office, "civil"),))
 
 
+@pytest.mark.parametrize("why", ["form refused", "no id"])
+def test_a_doubt_is_not_forgotten_while_lists_are_not_complete(new_office, publik, monkeypatch, why):
+    publik.town.add_form("second")
+    office = new_office({"form": "second", "service": "papers"})
+    for hour in range(11, 17):
+        publik.town.book("second", f"{TODAY} {hour}:00")
+    form = book(publik)
+    office.pass_over()
+    kept = dict(publik.town.forms["second"])
+    publik.town.forms["second"].clear()
+    office.pass_over(all_of_it=True)
+    if why == "form refused":
+        publik.faults.append(Fault("status", match=f"/api/forms/{FORM}/", times=None, status=403))
+    else:
+        without_id(publik, monkeypatch, form.id)
+    office.pass_over(all_of_it=True)
+    # What the pass before was told of is told by now.
+    office.pass_over(all_of_it=True)
+    assert office.worker.list_state.doubted == (title_of(office, "papers"),)
+    publik.town.forms["second"].update(kept)
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.doubted == ())
+
+
 def without_id(publik, monkeypatch, id_):
     whole = wcs_side._export
 
