@@ -1,5 +1,6 @@
 """A Publik and the queue in step, through whatever comes between."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from hub.appointments import sync
 from hub.appointments.source import Hint
 from hub.queue.requests import Admit, Cancel, CheckIn, CheckInByCode, ExpireExpected
 from hub.queue.states import State
-from tests.appointments.office import FORM
+from tests.appointments.office import FORM, LIMIT_S
 from tests.publik import wcs_side
 from tests.publik.faults import Fault
 from tests.publik.town import WORKFLOW
@@ -520,9 +521,10 @@ def without_id(publik, monkeypatch, id_):
     monkeypatch.setattr(wcs_side, "_export", export)
 
 
-def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
+def test_nor_as_visitors_come(new_office, publik, monkeypatch):
     office = new_office(statuses=("Réservé",))
-    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
+    for hour in range(11, 18):
+        book(publik, f"{hour}:00")
     office.pass_over()
     monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
     office.pass_over(all_of_it=True)
@@ -530,9 +532,46 @@ def test_nor_as_visitors_come_or_publik_calls(new_office, publik, monkeypatch):
         office.ask(CheckIn, desk="", ticket=office.expected()[0].id)
         office.pass_over()
         assert len(office.expected()) == still_expected
-    office.worker.hint(Hint(f"{FORM}/{forms[-1].id}"))
+
+
+def test_nor_as_publik_calls(new_office, publik, monkeypatch):
+    office = new_office(statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 18)]
     office.pass_over()
-    assert len(office.expected()) == 4
+    monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
+    office.pass_over(all_of_it=True)
+    publik.calls.clear()
+    before = office.passes()
+    office.worker.hint(Hint(f"{FORM}/{forms[-1].id}"))
+    office.eventually(lambda: office.passes() > before)
+    assert [path for _, path, _ in publik.calls] == [f"/api/forms/{FORM}/{forms[-1].id}/"]
+    assert len(office.expected()) == 7
+
+
+def test_what_is_in_doubt_by_publik_s_calls_alone_has_all_listed_next(new_office, publik, monkeypatch):
+    office = new_office(statuses=("Réservé",))
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 16)]
+    office.pass_over()
+    monkeypatch.setitem(WORKFLOW, "1", replace(WORKFLOW["1"], name="Confirmé"))
+    asked, all_called, look_up = threading.Event(), threading.Event(), office.source.look_up
+
+    def look_up_later(hints):
+        asked.set()
+        assert all_called.wait(LIMIT_S)
+        return look_up(hints)
+
+    monkeypatch.setattr(office.source, "look_up", look_up_later)
+    before = office.passes()
+    office.worker.hint(Hint("none-of-ours/1"))
+    assert asked.wait(LIMIT_S)
+    for form in forms:
+        office.worker.hint(Hint(f"{FORM}/{form.id}"))
+    all_called.set()
+    office.eventually(lambda: office.passes() == before + 2)
+    assert len(office.expected()) == 5
+    publik.calls.clear()
+    office.pass_over()
+    assert all("filter-start-mtime-value=2025-" in query for _, _, query in publik.calls)
 
 
 @pytest.mark.parametrize("seen", [True, False])
