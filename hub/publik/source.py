@@ -251,9 +251,12 @@ def _nonce() -> str:
 def _is_gone(maps: Sequence[BookingForm], entry: dict[str, Any], booking: str) -> bool:
     """Whether a request is cancelled for this booking, or names others alone."""
     named = [(each, found) for each in maps if (found := booking_id(each, entry)) is not None]
-    of_it = [each for each, found in named if found == booking] if named else maps
+    of_it = [each for each, found in named if found == booking]
+    if named and not of_it:
+        # It may stand where the request shows nothing.
+        return not unseen_bookings(maps, entry)
     # Of a form that the site file has no more, nothing is known.
-    return bool(maps) and all(is_cancelled(each, entry) for each in of_it)
+    return bool(maps) and all(is_cancelled(each, entry) for each in of_it or maps)
 
 
 def _parts(reference: str) -> tuple[str, str]:

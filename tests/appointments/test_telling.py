@@ -17,6 +17,7 @@ from hub.queue.requests import (
 from hub.queue.states import State
 from protocol.messages import DeskMode
 from tests.appointments.office import FORM, Office, a_town, publik_source, with_forms
+from tests.publik import wcs_side
 from tests.publik.faults import Fault
 from tests.queue.harness import HOUR, MINUTE, only
 
@@ -356,6 +357,22 @@ def test_what_became_of_a_booking_is_not_told_to_a_request_that_has_another_by_n
     office.eventually(lambda: reports_of(office, cancelled) == [("cancelled", "dropped")])
     office.pass_over()
     assert (visit.told(), visit.ticket.state, visit.form.status) == ([], State.EXPECTED, "1")
+
+
+def test_a_booking_that_its_request_hides_by_now_is_told_of_though_another_is_shown(new_office, publik, monkeypatch):
+    office = new_office({"booking": "workflow.fields.second_id", "code": ""})
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        shown.get("workflow", {})["fields"] = {"second_id": "7001"}
+        return shown
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+    visit = Visit(office, publik)
+    publik.town.switches.anonymised = True
+    visit.check_in()
+    visit.wait_told("arrive")
 
 
 def test_an_absence_that_was_refused_holds_back_nobody_s_arrival(office, publik, visit):
