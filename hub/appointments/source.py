@@ -129,7 +129,9 @@ class SourceRefuses(Exception):
 
 
 class BookingGone(Exception):
-    """The request is cancelled, or has another booking by now: what became of this one is not told to it."""
+    """The request is cancelled, or has another booking by now: what became of this one is not told to it. Or there is
+    no such request any more, so that nothing is left to cancel.
+    """
 
 
 class Source(Protocol):

@@ -104,6 +104,8 @@ class PublikSource:
         try:
             entry = self._wcs.request(form, id_)
         except Fault as fault:
+            if kind is ReportKind.CANCELLED and fault.kind is FaultKind.UNKNOWN:
+                raise BookingGone from fault
             raise for_source(fault, Why.GONE) from fault
         if _is_gone(self._forms.get(form, ()), entry, booking):
             raise BookingGone

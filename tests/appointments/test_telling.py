@@ -532,6 +532,13 @@ def test_a_404_after_a_time_out_is_a_failure_while_the_status_says_so(office, pu
     assert visit.told() == []
 
 
+def test_that_a_ticket_is_cancelled_whose_request_was_removed_is_no_failure(office, publik, visit):
+    publik.town.lose(FORM, visit.form.id)
+    office.ask(Cancel, desk="desk-1", ticket=visit.ticket.id)
+    office.eventually(lambda: visit.reports() in ([("cancelled", "dropped")], [("cancelled", "failed")]))
+    assert visit.reports() == [("cancelled", "dropped")]
+
+
 def test_a_form_that_is_gone_fails_and_the_others_are_told(office, publik, visit):
     other = Visit(office, publik)
     publik.town.lose(FORM, visit.form.id)
