@@ -156,10 +156,12 @@ def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]
     """All bookings that a listing may be about: of its ids and references; all of the site for a complete one."""
     if listing.complete:
         return list(map(known_from_row, connection.rows(_ALL_KNOWN, {"site": site})))
-    if not (listing.bookings or listing.cancelled):
+    flawed = (flaw.reference for flaw in listing.flaws if flaw.reference is not None)
+    named = [*(booking.reference for booking in listing.bookings), *listing.cancelled, *flawed]
+    if not named:
         return []
     ids = connection.many([booking.id for booking in listing.bookings])
-    references = connection.many([*(booking.reference for booking in listing.bookings), *listing.cancelled])
+    references = connection.many(named)
     rows = connection.rows(_KNOWN_BY_ID, {"site": site, "ids": ids})
     rows += connection.rows(_KNOWN_BY_REFERENCE, {"site": site, "references": references})
     return list({each.id: each for each in map(known_from_row, rows)}.values())

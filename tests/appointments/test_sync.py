@@ -232,6 +232,17 @@ def test_an_agenda_s_field_that_is_renamed_cancels_nobody(new_office, publik):
     office.eventually(lambda: office.worker.list_state.flaws == 2)
 
 
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_a_known_booking_that_its_request_hides_is_a_flaw_by_any_pass(office, publik, all_of_it):
+    form = book(publik)
+    office.pass_over()
+    publik.town.switches.anonymised = True
+    publik.town.touch(form)
+    office.pass_over(all_of_it=all_of_it)
+    office.eventually(lambda: office.worker.list_state.flaws == 1)
+    assert only(office.expected()).booking == booking_of(form)
+
+
 @pytest.mark.parametrize("looked_up", [True, False])
 def test_of_two_bookings_of_a_request_one_that_is_hidden_is_not_gone(new_office, publik, monkeypatch, looked_up):
     office = new_office({"booking": "workflow.fields.second_id", "code": ""})

@@ -13,7 +13,7 @@ from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import has_news, known_to, next_due
 from hub.appointments.slices import AMONG_PEOPLE
-from hub.appointments.source import Booking, Listing, ReportKind, SourceAway
+from hub.appointments.source import Booking, Flaw, Listing, ReportKind, SourceAway
 from hub.database.faults import DatabaseFault
 from hub.database.statements import open_reading_connection
 from hub.queue.requests import (
@@ -410,6 +410,10 @@ def test_what_is_known_of_a_listing_is_read_by_id_and_by_request(queue):
         Booking("new", references[1], told[1].service, 0, "R"),
     ]
     assert known(Listing(tuple(of_both))) == ids[:2]
+    assert (
+        known(Listing((), (Flaw("a request", "it shows no status", references[2]), Flaw("another", "no id"))))
+        == ids[2:]
+    )
     assert known(Listing(())) == []
     assert known(Listing((), complete=True)) == ids
 
