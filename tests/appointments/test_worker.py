@@ -26,7 +26,7 @@ from hub.queue.requests import (
     TakeBookings,
 )
 from hub.writer import Busy
-from tests.appointments.office import Clock, Office
+from tests.appointments.office import LIMIT_S, Clock, Office
 from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, TUESDAY_AT_TEN, town
 
@@ -278,6 +278,21 @@ def test_a_list_gets_late_while_a_pass_over_it_lasts_and_pages_are_told(office, 
     assert office.worker.list_state.late
     office.worker.ask_pass()
     assert office.seen > seen
+    go_on.set()
+    office.eventually(lambda: not office.worker.list_state.late)
+
+
+def test_a_list_is_as_late_as_what_is_told_of_it_while_a_pass_ends(office, monkeypatch):
+    counted, go_on = threading.Event(), threading.Event()
+    office.start()
+    office.eventually(lambda: office.worker.list_state.as_of_ms is not None)
+    before = office.worker.list_state
+    monkeypatch.setattr(office.metrics, "booking_changes", lambda _: (counted.set(), go_on.wait(LIMIT_S)))
+    office.clock.turn(HOUR)
+    office.worker.ask_pass()
+    assert counted.wait(LIMIT_S)
+    state = office.worker.list_state
+    assert (state.as_of_ms, state.late) == (before.as_of_ms, True)
     go_on.set()
     office.eventually(lambda: not office.worker.list_state.late)
 
