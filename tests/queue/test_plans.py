@@ -151,6 +151,8 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         report_store.MOVED_ON,
         lambda queue: {"tickets": queue.connection.many([1, 100]), "now_ms": queue.now_ms},
     ),
+    ("whose requests moved on", rows._REPORTED, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
+    ("the last ticket of a booking", rows._LAST_TICKET, lambda _: {}),
     ("what is to be told", rows._DUE, lambda queue: {"now_ms": queue.now_ms}),
     ("reports", report_store.STANDING, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
     (
