@@ -1,11 +1,12 @@
 """What stands in place of the list while an agent decides: a transfer, one ticket, closing, keys, longer lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from hub.queue import claims
 from hub.queue.arrivals import CHECKS_IN, arrival_of, moment_at
 from hub.queue.bookings import Known
 from hub.queue.estimate import wait_range_min
@@ -93,9 +94,9 @@ class TransferPanel:
 
 @dataclass(frozen=True, slots=True)
 class TicketPanel:
-    """One ticket of a list. `is_mine`: this desk may take it; `is_lost`: none may, the site has its service no more.
+    """One ticket of a list. `may_call`: this desk may call it, from the queue or from aside.
 
-    `service`: its title.
+    `may_decide`: it may do what else the ticket's state allows. `service`: its title.
 
     `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
     this desk's. `day_over`: the day of its number has ended, or today where it has none: nobody brings it back.
@@ -104,8 +105,8 @@ class TicketPanel:
 
     ticket: Ticket
     service: str
-    is_mine: bool
-    is_lost: bool
+    may_call: bool
+    may_decide: bool
     desk_holds: bool
     desk_open: bool
     number_of_desk: str
@@ -202,14 +203,16 @@ def read_ticket_panel(
         return None
     service = index.find_service(ticket.service)
     booking = read_bookings(connection, site, [ticket.id]).get(ticket.id)
+    desks = read_desks(connection, index)
+    may_call, may_decide = _claims(index, desk, ticket, desks)
     moment = moment_at(index.site, now_ms)
     return TicketPanel(
         ticket=ticket,
         service=service.title if service else ticket.service,
-        is_mine=ticket.service in served_by(desk),
-        is_lost=service is None,
+        may_call=may_call,
+        may_decide=may_decide,
         desk_holds=desk.name in read_held(connection, site),
-        desk_open=read_desks(connection, index)[desk.name].mode is DeskMode.OPEN,
+        desk_open=desks[desk.name].mode is DeskMode.OPEN,
         number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
@@ -219,6 +222,19 @@ def read_ticket_panel(
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,
         name=read_names(connection, site, [ticket.id], now_ms).get(ticket.id),
     )
+
+
+def _claims(index: SiteIndex, desk: Desk, ticket: Ticket, desks: Mapping[str, DeskNow]) -> tuple[bool, bool]:
+    """`may_call` and `may_decide` of a panel. Nobody is called for a service that the site has no more."""
+
+    def is_away(name: str) -> bool:
+        return name not in desks or desks[name].mode is not DeskMode.OPEN
+
+    is_known = index.find_service(ticket.service) is not None
+    if ticket.state is State.PARKED:
+        goes_on = claims.may_go_on_with(index, desk, ticket, is_away)
+        return is_known and goes_on, goes_on
+    return is_known and claims.may_call(desk, ticket, is_away), claims.may_decide_on(index, desk, ticket)
 
 
 def read_search(connection: Connection, index: SiteIndex, desk: Desk, query: str, now_ms: int) -> SearchPanel:

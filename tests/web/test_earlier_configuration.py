@@ -79,7 +79,7 @@ def test_who_waits_for_a_service_that_left_the_site_file_is_listed_at_each_desk_
     ]
     assert shown.next is None
     shown_alone = panel(queue, ticket)
-    assert (shown_alone.is_mine, shown_alone.is_lost) == (False, True)
+    assert (shown_alone.may_call, shown_alone.may_decide) == (False, True)
     with queue.engine.connect() as connection:
         transfer = read_transfer(connection, queue.index, queue.index.desk("desk-1"), ticket, lambda _: None)
     assert transfer is not None

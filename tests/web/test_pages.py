@@ -175,6 +175,46 @@ def test_a_ticket_bound_to_a_paused_desk_may_be_picked_elsewhere(client: httpx.C
     assert "Appelé au guichet 3" in text_of(client.get("/desks/desk-3").text)
 
 
+def offered(client: httpx.Client, desk: str, ticket: int) -> set[str]:
+    """What the panel of one ticket offers to do to it."""
+    panel = client.get(f"/desks/{desk}?panel=ticket&ticket={ticket}", headers=SCRIPT).text
+    forms = re.findall(r'formaction="[^"]*/([a-z-]+)[?"]', panel)
+    links = re.findall(rf'hx-get="[^"]*panel=([a-z]+)&(?:amp;)?ticket={ticket}" hx-target="#panel"', panel)
+    return {*forms, *links}
+
+
+def test_a_ticket_sent_to_a_desk_that_does_not_serve_its_service_is_dealt_with_there_like_any_other(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-6")
+    stand.sign_on("desk-6")
+    ticket = stand.issue("civil").ticket
+    stand.do(q.Transfer(origin=stand.origin(), desk="desk-3", ticket=ticket, to_desk="desk-6"))
+    assert offered(client, "desk-6", ticket) == {"pick", "transfer", "cancel"}
+    cancel = client.get(f"/desks/desk-6?panel=cancel&ticket={ticket}", headers=SCRIPT).text
+    assert f'formaction="/desks/desk-6/tickets/{ticket}/cancel"' in cancel
+    stand.next("desk-6")
+    stand.do(q.Park(origin=stand.origin(), desk="desk-6", shown=ticket))
+    assert offered(client, "desk-6", ticket) == {"resume", "finish", "transfer"}
+    stand.do(q.Resume(origin=stand.origin(), desk="desk-6", ticket=ticket))
+    stand.do(q.MarkAbsent(origin=stand.origin(), desk="desk-6", shown=ticket))
+    assert offered(client, "desk-6", ticket) == {"start", "readmit"}
+
+
+def test_what_waits_for_another_desk_at_work_or_was_set_aside_there_is_not_offered_to_be_refused(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-1", "desk-3")
+    ticket = stand.issue("civil").ticket
+    stand.do(q.Transfer(origin=stand.origin(), desk="desk-3", ticket=ticket, to_desk="desk-1"))
+    assert offered(client, "desk-3", ticket) == {"transfer", "cancel"}
+    stand.next("desk-1")
+    stand.do(q.Park(origin=stand.origin(), desk="desk-1", shown=ticket))
+    assert offered(client, "desk-3", ticket) == set()
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
+    assert offered(client, "desk-3", ticket) == {"resume", "finish", "transfer"}
+
+
 def test_where_arrivals_are_not_confirmed_a_call_is_drawn_as_a_visit_after_a_minute(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:

@@ -1,12 +1,14 @@
 """Calling: the button, the page's Suivant, a ticket picked by hand or taken up again, a recall."""
 
+from functools import partial
 from typing import Any
 
+from hub.queue import claims
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import (
     age_of_gesture,
     held_as_shown,
-    mode_of,
+    is_away,
     moved_on,
     need_free_desk,
     need_open_desk,
@@ -19,8 +21,7 @@ from hub.queue.requests import ButtonRecall, DeskAnswer, Next, Pick, Press, Reca
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import FULL_MS, Brief, DeskView, Work
-from hub.site_index import served_by
-from protocol.messages import DeskMode, DeskOutcome
+from protocol.messages import DeskOutcome
 
 # A press before, or less than this after, the desk's last call changes nothing: a hand that pressed twice.
 BOUNCE_MS = 3_000
@@ -49,7 +50,7 @@ def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CALL)
-    if not _may_take(work, view, ticket):
+    if not claims.may_call(view.desk, ticket, partial(is_away, work)):
         raise NotThisDesk(view.desk.name, ticket.label, Event.CALL)
     return _call(work, view, ticket, Event.CALL, None)
 
@@ -60,7 +61,7 @@ def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.RESUME)
-    if ticket.desk != view.desk.name and not _stands_in(work, view, ticket, ticket.desk):
+    if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
         raise NotThisDesk(view.desk.name, ticket.label, Event.RESUME)
     work.tell_pages(ticket)
     return _call(work, view, ticket, Event.RESUME, None)
@@ -162,16 +163,3 @@ def _say(
         play=play,
     )
     work.publish_desk(view.desk.name)
-
-
-def _may_take(work: Work, view: DeskView, ticket: Ticket) -> bool:
-    if ticket.service not in served_by(view.desk):
-        return ticket.bound_desk == view.desk.name
-    return ticket.bound_desk in (None, view.desk.name) or _stands_in(work, view, ticket, ticket.bound_desk)
-
-
-def _stands_in(work: Work, view: DeskView, ticket: Ticket, for_desk: str | None) -> bool:
-    """Whether the desk may take a ticket of another one, which is paused or closed."""
-    if for_desk is None or ticket.service not in served_by(view.desk):
-        return False
-    return mode_of(work, for_desk) is not DeskMode.OPEN

@@ -96,6 +96,11 @@ def mode_of(work: Work, desk: str) -> DeskMode:
     return DeskMode(dict(work.rows(store.DESK_MODES)).get(desk, DeskMode.CLOSED))
 
 
+def is_away(work: Work, desk: str) -> bool:
+    """Whether another desk is paused, closed or no longer of the site: others of its services stand in for it."""
+    return mode_of(work, desk) is not DeskMode.OPEN
+
+
 def need_open_desk(view: DeskView, event: str) -> None:
     if view.mode is not DeskMode.OPEN:
         raise DeskNotOpen(view.desk.name, view.mode, event)

@@ -1,8 +1,10 @@
 """What an agent does to a ticket of a list: absent, set aside, finished, waiting, expected."""
 
-from hub.queue import store
+from functools import partial
+
+from hub.queue import claims, store
 from hub.queue.commands import announcing
-from hub.queue.commands.desks import mode_of, need_free_desk, need_open_desk, settle
+from hub.queue.commands.desks import is_away, mode_of, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
 from hub.queue.commands.signing import need_signed_on
 from hub.queue.commands.tickets import due_as_walk_in, keep_name_for_today, number_for
@@ -13,7 +15,6 @@ from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import DeskView, Work
-from hub.site_index import served_by
 from protocol.messages import DeskMode, DeskOutcome
 
 
@@ -191,23 +192,13 @@ def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
 
 
 def _need_service(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
-    """The desk serves or helps the ticket's service, or the ticket waits for it or was last there; or no desk does."""
-    if not (_is_served(work, view, ticket) or view.desk.name in (ticket.bound_desk, ticket.desk)):
+    if not claims.may_decide_on(work.index, view.desk, ticket):
         raise NotThisDesk(view.desk.name, ticket.label, event)
 
 
 def _need_own(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
-    """Set aside by this desk, or by one that is paused or closed, of a service of this desk or of none any more."""
-    if ticket.desk == view.desk.name:
-        return
-    away = ticket.desk is None or mode_of(work, ticket.desk) is not DeskMode.OPEN
-    if not (away and _is_served(work, view, ticket)):
+    if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
         raise NotThisDesk(view.desk.name, ticket.label, event)
-
-
-def _is_served(work: Work, view: DeskView, ticket: Ticket) -> bool:
-    """By this desk; a service that the site has no more is no other desk's."""
-    return ticket.service in served_by(view.desk) or work.index.find_service(ticket.service) is None
 
 
 def _done(ticket: Ticket) -> DeskAnswer:
