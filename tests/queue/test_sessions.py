@@ -149,6 +149,31 @@ def test_who_has_another_session_stays_at_the_desk_until_that_ends_too(queue):
     assert at_desks(queue) == {}
 
 
+def test_who_logged_out_is_not_at_the_desk_because_a_window_left_open_was_idle_after_that(queue):
+    left_open = log_in(queue)
+    queue.turn(MINUTE)
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    queue.turn(MINUTE)
+    end(queue, session)
+    assert at_desks(queue) == {"desk-1": "anna"}
+    queue.turn(MINUTE)
+    end(queue, left_open, EndReason.IDLE)
+    assert at_desks(queue) == {}
+    assert queue.job(SignOffEnded).count == 0
+
+
+def test_who_logged_out_came_back_and_was_only_idle_is_still_at_the_desk(queue):
+    end(queue, log_in(queue))
+    queue.turn(MINUTE)
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    queue.turn(MINUTE)
+    end(queue, session, EndReason.IDLE)
+    assert at_desks(queue) == {"desk-1": "anna"}
+    assert queue.job(SignOffEnded).count == 0
+
+
 def end_past_the_writer(queue, account):
     """As `suivant admin end` does, which writes no journal."""
     new = LocalAccount(account=account, name="-", password="unused", roles=frozenset({Role.AGENT}), created_ms=1)

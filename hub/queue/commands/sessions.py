@@ -51,14 +51,15 @@ def open_session(work: Work, command: OpenSession) -> SessionAnswer:
 
 
 def end_session(work: Work, command: EndSession) -> DoneAnswer:
-    """Whoever was only idle is still at the desk; any other end leaves it, with the person's last open session."""
+    """Whoever was only idle is still at the desk; any other end leaves it, once the person has no open session."""
     account, ended_ms = _session(work, command.session)
     if ended_ms is not None:
         return DoneAnswer()
     _end(work, command.session, command.reason)
     work.flush()
-    if command.reason is not EndReason.IDLE and not work.rows(people_store.OPEN_OF_ACCOUNT, account=account):
-        _leave_desk(work, account)
+    for desk, agent in work.rows(people_store.LEFT_BEHIND):
+        if agent == account:
+            leave(work, desk, agent)
     return DoneAnswer(count=1)
 
 
