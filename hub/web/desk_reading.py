@@ -45,6 +45,12 @@ _GONE: Any = (
     .correlate(_ticket)
     .exists()
 )
+_PARKED_MS: Any = (
+    select(func.max(_event.c.at_ms))
+    .where(_event.c.site == _ticket.c.site, _event.c.ticket == _ticket.c.id, _event.c.event == Event.PARK)
+    .correlate(_ticket)
+    .scalar_subquery()
+)
 _FINISH: Any = literal_column("ticket_event.event = 'finish'")
 _SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
 # Who comes and goes did nothing to a ticket, and must not push out of sight what was done to one.
@@ -190,8 +196,8 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
             *_read_lost(connection, site, [name for name in counts if index.find_service(name) is None]),
         ),
         counts=counts,
-        parked=tuple(parked),
-        parked_ms=_read_parked_ms(connection, site, [ticket.id for ticket in parked]),
+        parked=tuple(ticket for ticket, _ in parked),
+        parked_ms={ticket.id: parked_ms for ticket, parked_ms in parked},
         absent=tuple(
             _tickets(
                 connection, absent.order_by(func.coalesce(_ticket.c.ended_ms, _ticket.c.called_ms).desc()).limit(SHOWN)
@@ -294,25 +300,17 @@ def _read_lost(connection: Connection, site: str, services: list[str]) -> Iterab
 
 def _read_parked(
     connection: Connection, site: str, desk: str, at_work: list[str], services: list[str], known: list[str]
-) -> list[Ticket]:
-    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site.
+) -> list[tuple[Ticket, int]]:
+    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site; and when.
 
-    Of such a desk also those whose service is none of the `known` ones: else no page would show them.
+    Of such a desk also those whose service is none of the `known` ones: else no page would show them. The first is whom
+    the agent takes up again by one key: the latest of their own desk.
     """
     for_me = _ticket.c.service.in_(services) | _ticket.c.service.not_in(known)
     mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & for_me)
-    query = select(*_COLUMNS).where(_ticket.c.site == site, _PARKED, mine)
-    return _tickets(connection, query.order_by(_ticket.c.called_ms.desc(), _ticket.c.id.desc()).limit(SHOWN))
-
-
-def _read_parked_ms(connection: Connection, site: str, tickets: list[int]) -> dict[int, int]:
-    last = select(_event.c.ticket, func.max(_event.c.at_ms)).where(
-        _event.c.site == site, _event.c.ticket.in_(tickets), _event.c.event == Event.PARK
-    )
-    if not tickets:
-        return {}
-    rows = connection.execute(last.group_by(_event.c.ticket)).all()
-    return {row[0]: row[1] for row in rows}
+    order = (_ticket.c.desk != desk, _PARKED_MS.desc(), _ticket.c.id.desc())
+    query = select(_PARKED_MS, *_COLUMNS).where(_ticket.c.site == site, _PARKED, mine).order_by(*order).limit(SHOWN)
+    return [(from_row(row), parked_ms) for parked_ms, *row in connection.execute(query)]
 
 
 def _read_expected(

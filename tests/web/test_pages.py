@@ -164,6 +164,34 @@ def test_a_ticket_set_aside_by_a_paused_desk_is_shown_at_the_others_of_its_servi
     assert answer.status_code == 303
 
 
+def test_the_latest_set_aside_is_taken_up_first_and_this_desks_own_before_another_ones(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-1", "desk-3")
+
+    def call_and_park(desk: str, ticket: int) -> None:
+        stand.do(q.Pick(origin=stand.origin(), desk=desk, ticket=ticket))
+        clock.turn(minutes=1)
+        stand.do(q.Park(origin=stand.origin(), desk=desk, shown=ticket))
+        clock.turn(minutes=1)
+
+    came_back, own, others = (stand.issue("civil").ticket for _ in range(3))
+    stand.do(q.Pick(origin=stand.origin(), desk="desk-3", ticket=came_back))
+    stand.do(q.MarkAbsent(origin=stand.origin(), desk="desk-3", shown=came_back))
+    clock.turn(minutes=1)
+    call_and_park("desk-3", own)
+    stand.do(q.StartAbsent(origin=stand.origin(), desk="desk-3", ticket=came_back))
+    stand.do(q.Park(origin=stand.origin(), desk="desk-3", shown=came_back))
+    clock.turn(minutes=1)
+    call_and_park("desk-1", others)
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-1", shown=None, mode=DeskMode.PAUSED))
+    parked = client.get("/api/v1/desks/desk-3").json()["parked"]
+    assert [each["ticket"] for each in parked] == [came_back, own, others]
+    assert f'id="resume" class="small" type="submit" formaction="/desks/desk-3/tickets/{came_back}/resume"' in (
+        client.get("/desks/desk-3").text
+    )
+
+
 def test_a_ticket_bound_to_a_paused_desk_may_be_picked_elsewhere(client: httpx.Client, stand: Stand) -> None:
     stand.open("desk-1", "desk-3")
     ticket = stand.issue("civil").ticket
