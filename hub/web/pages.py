@@ -37,7 +37,7 @@ from hub.web.panels import (
 )
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
-from hub.web.sentences import already_done, refusal_sentence
+from hub.web.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.words import say
 
 log = structlog.get_logger()
@@ -308,6 +308,8 @@ class Pages:
         self._live.nudge(asked.desk)
         if _asks_once(answer):
             return await self._ask(request, asked, desk)
+        if _has_closed(asked, answer):
+            return await self._choose_again(request, asked, desk)
         if isinstance(answer, RefusedAnswer):
             said = self._view.said(await self._refusal(asked, desk, answer, before))
             return await self._says(request, desk, answer_of=said, status=status_of(answer))
@@ -381,6 +383,14 @@ class Pages:
             return HTMLResponse(_fragment("", panel))
         return await self._page(request, desk, panel=Panel.TRANSFER, ticket=asked.ticket, confirm=confirm, status=409)
 
+    async def _choose_again(self, request: Request, asked: Asked, desk: Desk) -> Response:
+        """The desk that was chosen for a transfer has closed meanwhile: the panel comes anew."""
+        said = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
+        if _by_script(request):
+            panel = await self._panel_alone(request, desk, Panel.TRANSFER, asked.ticket)
+            return HTMLResponse(_fragment(said, panel), 409)
+        return await self._page(request, desk, answer=said, panel=Panel.TRANSFER, ticket=asked.ticket, status=409)
+
     def _origin(self, request: Request, gesture: Gesture, action: Action | None = None) -> Origin:
         return origin_of(request, Source.PAGE, gesture.id or self._parts.new_id(), action)
 
@@ -400,6 +410,11 @@ def _by_script(request: Request) -> bool:
 
 def _asks_once(answer: Answer) -> bool:
     return isinstance(answer, RefusedAnswer) and answer.code == "no_open_desk"
+
+
+def _has_closed(asked: Asked, answer: Answer) -> bool:
+    """Whether the desk that a transfer was to lead to has."""
+    return isinstance(answer, RefusedAnswer) and answer.code == "desk_not_open" and asked.to_desk is not None
 
 
 def _fragment(said: str, panel: str = "") -> str:

@@ -203,6 +203,11 @@ def refusal_sentence(
     return say(_REFUSALS.get(refused.code, "Not possible now. This page is up to date."), ticket=ticket)
 
 
+def closed_sentence(desk: str) -> str:
+    """Of another desk, by its number, that a ticket was to be sent to."""
+    return say("Desk %(desk)s is closed by now: choose another one, or a service.", desk=desk)
+
+
 def _not_signed_on(facts: Mapping[str, object], zone: str, desk: str, who: str | None, account: str) -> str:
     """Only who was there reads that the desk was taken over."""
     at_ms = facts.get("at_ms")

@@ -132,6 +132,22 @@ def test_each_refusal_is_a_sentence(client: httpx.Client, stand: Stand, path: st
     assert text_of(client.post(path, data={"shown": ""}, headers=SCRIPT).text) == said
 
 
+def test_who_chose_a_desk_that_closed_meanwhile_reads_which_and_chooses_again(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3", "desk-4")
+    ticket = stand.issue("civil").ticket
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-4", shown=None, mode=DeskMode.CLOSED))
+    path = f"/desks/desk-3/tickets/{ticket}/transfer?to_desk=desk-4"
+    said = "Le guichet 4 est fermé à présent : choisissez-en un autre, ou un service."
+    for headers in (SCRIPT, {}):
+        answer = client.post(path, data={}, headers=headers)
+        assert answer.status_code == 409
+        assert said in text_of(answer.text)
+        assert 'data-of="transfer"' in answer.text
+        assert "to_desk=desk-4" not in answer.text
+
+
 def test_the_name_that_a_booking_gave_is_shown_escaped_while_it_is_held(client: httpx.Client, stand: Stand) -> None:
     stand.open("desk-3")
     stand.check_in(stand.book("civil", stand.now_ms(), name="<b>Jeanne</b> & Exemple"))
