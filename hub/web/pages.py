@@ -17,7 +17,7 @@ from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
 from hub.web.asking import origin_of, person_of
 from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk_drawing import draw
-from hub.web.desk_picture import DeskPicture
+from hub.web.desk_picture import DeskPicture, LastAction
 from hub.web.desk_reading import read_agent, read_agent_name, read_desk
 from hub.web.desk_rights import At, Looker, everything
 from hub.web.desk_start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
@@ -349,10 +349,9 @@ class Pages:
     async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
         """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
         zone = self._parts.site.zone
-        if answer.code == "transition_refused" and asked.shown is not None:
+        if answer.code == "desk_not_open" or (answer.code == "transition_refused" and asked.shown is not None):
             last = (await self._parts.read(lambda connection: self.picture(connection, desk))).last
-            # What was done to another ticket since is no reason why this one refuses.
-            if last is not None and last.number == answer.facts.get("ticket"):
+            if last is not None and _is_reason(last, answer):
                 return already_done(last, zone)
         if before is None or answer.code not in _SAID_BY_ARRIVAL:
             who, ticket = await self._who(answer), before.ticket if before else None
@@ -410,6 +409,13 @@ def _by_script(request: Request) -> bool:
 
 def _asks_once(answer: Answer) -> bool:
     return isinstance(answer, RefusedAnswer) and answer.code == "no_open_desk"
+
+
+def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:
+    """Whether it is what was done last at the desk. What was done to another ticket since is not."""
+    if refused.code == "desk_not_open":
+        return last.event in {"desk_paused", "desk_closed"}
+    return last.number == refused.facts.get("ticket")
 
 
 def _has_closed(asked: Asked, answer: Answer) -> bool:

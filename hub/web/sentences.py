@@ -75,6 +75,8 @@ _DID = {
     "reopen": "reopened %(number)s",
     "cancel": "cancelled %(number)s",
     "end_day": "closed %(number)s at the end of the day",
+    "desk_paused": "paused the desk",
+    "desk_closed": "closed the desk",
 }
 
 _STATES = {

@@ -99,6 +99,24 @@ def test_who_was_slower_reads_who_did_what_to_the_second(
     assert 'id="panel" hx-swap-oob' in fragment.text
 
 
+@pytest.mark.parametrize(
+    ("mode", "did"), [(DeskMode.PAUSED, "mis le guichet en pause"), (DeskMode.CLOSED, "fermé le guichet")]
+)
+def test_who_calls_when_somebody_has_just_paused_or_closed_the_desk_reads_who_did(
+    client: httpx.Client, stand: Stand, clock: TurnedClock, mode: DeskMode, did: str
+) -> None:
+    stand.open("desk-3")
+    stand.issue("civil")
+    clock.set("10:42:07")
+    button = stand.origin(q.Source.BUTTON)
+    stand.do(q.ButtonMode(origin=button, desk="desk-3", at_ms=clock.now_ms(), mode=mode))
+    # Whom a close signed off is told that.
+    stand.sign_on("desk-3")
+    answer = client.post("/desks/desk-3/next", data={"shown": ""}, headers=SCRIPT)
+    said = f"Déjà fait : le bouton a {did} à 10:42:07. Cette page est à jour."
+    assert (answer.status_code, text_of(answer.text)) == (409, said)
+
+
 def test_a_click_on_the_held_ticket_is_not_answered_with_what_was_done_to_another_one(
     client: httpx.Client, stand: Stand
 ) -> None:
