@@ -153,10 +153,11 @@ def arrival_of_panel(panel: TicketPanel, zone: str) -> str:
 
 def checked_in_sentence(before: TicketPanel, answer: Answer, zone: str) -> str:
     """After a check-in: the number, and what its visitor is to be told; empty after other commands."""
-    if not isinstance(answer, TicketAnswer) or not before.may_check_in:
+    if not isinstance(answer, TicketAnswer):
         return ""
     number = say("%(number)s is checked in.", number=spaced(answer.number))
-    return f"{number} {arrival_of_panel(before, zone)}"
+    # Sent twice, it finds a ticket that waits already.
+    return f"{number} {arrival_of_panel(before, zone)}" if before.may_check_in else number
 
 
 def booking_state(row: SearchRow) -> str:

@@ -20,7 +20,7 @@ from hub.site import Hall
 from hub.web.booking_sentences import list_age
 from hub.web.desk_reading import read_ticket
 from tests.databases import sqlite_url
-from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, served
+from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, at, text_of
 
 MINUTE_MS = 60_000
@@ -354,6 +354,15 @@ def test_who_comes_twice_keeps_the_number(client: httpx.Client, stand: Stand, cl
     assert "arrivé, A 001 attend" in search(client, "JTKVQDBZ")
     answer = check_in(client, ticket)
     assert (answer.status_code, text_of(answer.text)) == (409, "Déjà arrivé à 10:20 : A 001 attend.")
+
+
+def test_a_check_in_that_is_sent_twice_is_answered_with_its_number_twice(client: httpx.Client, stand: Stand) -> None:
+    ticket = stand.book("civil", at("8:35"))
+    form = {"id": new_id(), "shown": ""}
+    path = f"/desks/desk-3/tickets/{ticket}/check-in"
+    first, again = (text_of(client.post(path, data=form, headers=SCRIPT).text) for _ in range(2))
+    assert first == "A 001 est enregistré. À l’heure pour le rendez-vous de 8:35."
+    assert again == "A 001 est enregistré."
 
 
 def test_who_is_called_set_aside_over_or_absent_is_told_so(
