@@ -19,9 +19,11 @@ from hub.queue.requests import (
     Park,
     Pick,
     Readmit,
+    Reopen,
     Start,
     StartAbsent,
     Transfer,
+    Undo,
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode
@@ -100,6 +102,41 @@ def test_after_the_end_of_the_day_nobody_is_put_back_to_wait_all_night(queue, co
     before = queue.snapshot()
     refused(queue.ask(command, desk="desk-1", ticket=ticket), "day_over")
     assert queue.snapshot() == before
+
+
+@pytest.mark.parametrize("command", [Reopen, Undo])
+def test_a_visit_of_yesterday_is_not_reopened_beside_the_same_number_of_today(queue, command):
+    queue.configure(round_the_clock(queue.site))
+    queue.open("desk-1")
+    yesterdays = queue.issue()
+    queue.now_ms = moment("2026-11-25 00:58")
+    queue.called()
+    todays = queue.issue()
+    assert queue.ticket(todays).label == queue.ticket(yesterdays).label
+    if command is Undo:
+        assert queue.called() == todays
+        told = {"shown": todays}
+    else:
+        queue.ask(Finish, desk="desk-1", shown=yesterdays)
+        told = {"ticket": yesterdays}
+    queue.now_ms = moment("2026-11-25 01:02")
+    end(queue)
+    before = queue.snapshot()
+    refused(queue.ask(command, desk="desk-1", **told), "day_over")
+    assert queue.snapshot() == before
+
+
+def test_a_visit_of_the_evening_is_reopened_though_the_day_of_the_others_has_ended(queue):
+    ticket = queue.book(moment("2026-11-24 18:05"))
+    queue.now_ms = moment("2026-11-24 17:57")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.now_ms = EVENING
+    end(queue)
+    queue.open("desk-1")
+    assert queue.called() == ticket
+    queue.ask(Finish, desk="desk-1", shown=ticket)
+    queue.ask(Reopen, desk="desk-1", ticket=ticket)
+    assert queue.held("desk-1") == ticket
 
 
 @pytest.mark.parametrize(("command", "desk"), [(Readmit, "desk-1"), (CheckIn, "desk-1"), (CheckIn, "")])

@@ -5,8 +5,9 @@ from typing import Any
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import held_as_shown, mode_of, settle
+from hub.queue.hours import is_over, outlives_from_ms
 from hub.queue.order import Kind
-from hub.queue.refusals import TooOld, TransitionRefused
+from hub.queue.refusals import DayOver, TooOld, TransitionRefused
 from hub.queue.requests import DeskAnswer, Finish, MarkAbsent, Park, Start, Undo, Withdraw
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
@@ -92,7 +93,7 @@ def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
     finished = _finished_with(work, view, held)
     if finished is not None:
         work.check(finished, Event.REOPEN)
-        need_recent(work, finished)
+        need_reopenable(work, finished)
     _withdraw(work, view, held)
     if finished is None:
         settle(work, view)
@@ -131,11 +132,20 @@ def _clock_of_reopened(work: Work, view: DeskView, ticket: Ticket) -> tuple[int 
     return said_ms, announcing.absent_at_ms(view.desk, work.now_ms, delay_min)
 
 
-def need_recent(work: Work, ticket: Ticket) -> None:
-    """A finished ticket can be reopened for 10 min."""
+def need_reopenable(work: Work, ticket: Ticket) -> None:
+    """A finished ticket can be reopened for 10 min: on its day, for on the next one others get its number."""
+    need_its_day(work, ticket, Event.REOPEN)
     age_ms = work.now_ms - (ticket.ended_ms or 0)
     if age_ms > REOPEN_MS:
         raise TooOld(f"the end of ticket {ticket.label}", age_ms, REOPEN_MS)
+
+
+def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
+    """Of a ticket that is brought back: the day it is to wait on goes on, or its appointment outlives that."""
+    site, day = work.index.site, ticket.day_to_wait_on(work.today)
+    outlives = (ticket.appointment_ms or 0) >= outlives_from_ms(site, day, work.now_ms)
+    if is_over(site, day, work.now_ms) and not outlives:
+        raise DayOver(ticket.label, day, event)
 
 
 def _withdraw(work: Work, view: DeskView, held: Brief) -> None:

@@ -5,12 +5,11 @@ from functools import partial
 from hub.queue import claims, store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import is_away, mode_of, need_free_desk, need_open_desk, settle
-from hub.queue.commands.ending import back_in_line, need_recent, reopen_at, still_bound
+from hub.queue.commands.ending import back_in_line, need_its_day, need_reopenable, reopen_at, still_bound
 from hub.queue.commands.signing import need_signed_on
 from hub.queue.commands.tickets import due_as_walk_in, keep_name_for_today, number_for
-from hub.queue.hours import is_over
 from hub.queue.order import Kind
-from hub.queue.refusals import DayOver, DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
+from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
 from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen, StartAbsent, Transfer
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket
@@ -49,7 +48,7 @@ def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.REOPEN)
     if ticket.desk != view.desk.name:
         raise NotThisDesk(view.desk.name, ticket.label, Event.REOPEN)
-    need_recent(work, ticket)
+    need_reopenable(work, ticket)
     reopen_at(work, view, ticket)
     return _done(ticket)
 
@@ -182,13 +181,6 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
     if not served and not command.confirmed:
         raise NoOpenDesk(service.name, ticket.label)
     return service.name, None
-
-
-def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
-    """Of a ticket that is brought back: the day it is to wait on goes on."""
-    day = ticket.day_to_wait_on(work.today)
-    if is_over(work.index.site, day, work.now_ms):
-        raise DayOver(ticket.label, day, event)
 
 
 def _need_service(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
