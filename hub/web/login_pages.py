@@ -61,13 +61,13 @@ class LoginPages:
         address = request.client.host if request.client else ""
         try:
             token = await self._open(await self._person(account, password, address))
-            await self._end(self._session(request))
         except LoginRefused as refused:
             is_away = refused.reason is Reason.AWAY
             return self._page(to, account, _said(refused.reason), STATUS_OF[refused.reason], is_away=is_away)
         except (Busy, DatabaseFault, HubFault) as fault:
             log.warning("login.no_session", error=str(fault))
             return self._page(to, account, say("The hub could not let you in just now. Try again."), 503)
+        await self._end_before(self._session(request))
         response = self._see(to)
         name, secure = cookie_name(self._reached), self._reached.by_tls
         # Ends with the browser; the limits of the session end it anyway.
@@ -128,6 +128,16 @@ class LoginPages:
         )
         self._gate.book.add(session)
         return token
+
+    async def _end_before(self, session: Session | None) -> None:
+        """The session that this browser was in till now. One that can't be ended is left to its limits.
+
+        Who was refused for its sake would leave the new one behind, with a token that nobody has.
+        """
+        try:
+            await self._end(session)
+        except (Busy, DatabaseFault, HubFault) as fault:
+            log.warning("login.not_ended", error=str(fault))
 
     async def _end(self, session: Session | None) -> None:
         if session is None:

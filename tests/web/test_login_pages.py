@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from structlog.testing import capture_logs
 
 from hub.auth.roles import Role
 from hub.database.faults import DatabaseLocked
+from hub.queue.people_requests import EndSession
+from hub.queue.requests import Answer, Command
 from hub.web.login_pages import own_path
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
 from tests.web.texts import SCRIPT, text_of
@@ -166,6 +169,21 @@ def test_each_login_has_a_token_of_its_own_and_ends_the_one_before(browser: http
     assert browser.cookies[COOKIE] != first
     assert stand.gate.book.find(first, stand.now_ms()) is None
     assert stand.gate.book.open_count == 1
+
+
+def test_who_logs_in_is_in_though_the_session_before_could_not_be_ended(
+    browser: httpx.Client, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(browser)
+    first, put = browser.cookies[COOKIE], stand.put
+
+    def fails_to_end(command: Command) -> "Future[Answer]":
+        return away() if isinstance(command, EndSession) else put(command)
+
+    monkeypatch.setattr(stand, "put", fails_to_end)
+    assert log_in(browser).status_code == 303
+    assert browser.cookies[COOKIE] != first
+    assert browser.get("/").status_code == 200
 
 
 def test_who_is_in_is_not_asked_again(browser: httpx.Client) -> None:
