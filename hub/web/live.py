@@ -24,6 +24,8 @@ BEAT_S = 5.0
 SEND_LIMIT_S = 5.0
 # A desk is drawn at most so often for time's sake alone, and again so soon after a read that failed.
 LEAST_REDRAW_S, RETRY_S = 0.05, 1.0
+# Of the desks that show a service among others only, one is drawn at a time: 200 pages at once would hold up presses.
+FOLLOW_EVERY_S = 0.5
 # Staff of the largest site with some tabs each.
 MAX_READERS = 2_000
 
@@ -164,6 +166,9 @@ class Live:
         # Who waits for a service that the site has no more is on every page.
         self._all_desks = [desk.name for desk in index.site.desks]
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Rooms that are to follow, in their order, and the turn of the next.
+        self._behind: dict[str, None] = {}
+        self._turn: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Called in the loop that will serve the sockets."""
@@ -171,6 +176,8 @@ class Live:
 
     def stop(self) -> None:
         self._loop = None
+        if self._turn is not None:
+            self._turn.cancel()
         for room in self._rooms.values():
             room.stop()
         self._rooms.clear()
@@ -180,21 +187,45 @@ class Live:
         return sum(len(room.readers) for room in self._rooms.values())
 
     def changed(self, desks: Iterable[str], services: Iterable[str]) -> None:
-        """These desks and the desks of these services have changed. From any thread, after the commit."""
+        """These desks and the desks of these services have changed. From any thread, after the commit.
+
+        The other desks show of these services how many wait, and follow in turn.
+        """
+        services = tuple(services)
         names = [*desks, *(desk for service in services for desk in self._desks_of.get(service, self._all_desks))]
         loop = self._loop
         if loop is None or not names:
             return
         # The loop may be closing just now; then nobody looks any more.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._mark, names)
+            loop.call_soon_threadsafe(self._tell, names, bool(services))
 
     def nudge(self, desk: str) -> None:
         """Somebody at this desk was told something: what they see must be as new as that. In the loop."""
         self._mark([desk])
 
+    def _tell(self, desks: Iterable[str], others_follow: bool) -> None:
+        if others_follow:
+            self._behind.update(dict.fromkeys(self._rooms))
+        self._mark(desks)
+        self._wait_for_turn()
+
+    def _wait_for_turn(self) -> None:
+        if self._behind and self._turn is None and self._loop is not None:
+            self._turn = self._loop.call_later(FOLLOW_EVERY_S, self._follow)
+
+    def _follow(self) -> None:
+        self._turn = None
+        looked_at = (desk for desk in self._behind if self._rooms[desk].readers)
+        if desk := next(looked_at, None):
+            self._mark([desk])
+            self._wait_for_turn()
+        else:
+            self._behind.clear()
+
     def _mark(self, desks: Iterable[str]) -> None:
         for desk in desks:
+            self._behind.pop(desk, None)
             if room := self._rooms.get(desk):
                 room.mark_stale()
 

@@ -76,6 +76,19 @@ def test_the_pages_socket_sends_html_and_the_hubs_clock(server: Served, stand: S
     asyncio.run(read())
 
 
+def test_pages_of_other_services_follow_too(server: Served, stand: Stand) -> None:
+    async def read() -> None:
+        async with reader(server, "/desks/desk-6/live") as family, reader(server, "/desks/desk-9/live") as another:
+            for connection in (family, another):
+                assert "A État civil 0" in (await next_of(connection))["content"]
+            await asyncio.to_thread(stand.issue, "civil")
+            for connection in (family, another):
+                while "A État civil 1" not in (await next_of(connection)).get("content", ""):
+                    pass
+
+    asyncio.run(asyncio.wait_for(read(), LIMIT_S))
+
+
 def test_the_page_of_a_desk_that_is_gone_is_told_so(one_server: Served) -> None:
     """Not by a handshake that is refused: its script could not tell that from a hub that is away."""
 
