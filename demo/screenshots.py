@@ -82,13 +82,19 @@ def _demo(folder: Path) -> Iterator[tuple[str, str]]:
             said += line
             if "Ctrl-C" in line:
                 break
-        addresses = re.findall(r"http://127\.0\.0\.1:\d+", said)
-        if not addresses:
-            raise RuntimeError(f"the demo did not start: {said}")
-        yield addresses[0], addresses[1]
+        yield read_addresses(said)
     finally:
         process.terminate()
         process.communicate()
+
+
+def read_addresses(said: str) -> tuple[str, str]:
+    """Of the demo's page and of the hub, out of what the terminal shows. Raises RuntimeError where there are none."""
+    page = re.search(r"The hall, live: +(http://\S+?)/", said)
+    hub = re.search(r"Desk pages: +(http://\S+?)/desks/", said)
+    if page is None or hub is None:
+        raise RuntimeError(f"the demo did not start: {said}")
+    return page[1], hub[1]
 
 
 def _log_in(page: Page, account: str) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from demo.accounts import FOLDER, make_accounts
 from demo.people import PASSWORD
+from demo.screenshots import read_addresses
 from demo.stage import SITE_FILE
 
 PATIENCE_S = 60.0
@@ -55,7 +55,7 @@ class Demo:
     def browser(self, account: str = "responsable") -> httpx.Client:
         """One in which somebody is logged in to the hub."""
         if account not in self.browsers:
-            (hub,) = re.findall(r"Desk pages: +(http://\S+?)/desks/", self.output)
+            _, hub = read_addresses(self.output)
             made = httpx.Client(base_url=hub, headers={"origin": hub}, trust_env=False, timeout=PATIENCE_S)
             self.browsers[account] = made
             answer = made.post("/login", data={"account": account, "password": PASSWORD})
@@ -178,7 +178,8 @@ def _address(process: subprocess.Popen[str]) -> tuple[str, str]:
         line = process.stdout.readline()
         assert line, f"the demo ended: {output}"
         output += line
-    return re.findall(r"http://127\.0\.0\.1:\d+", output)[0], output
+    page, _ = read_addresses(output)
+    return page, output
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from typing import Any
+from urllib.request import urlopen
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 
 from demo.accounts import FOLDER
 from demo.people import AGENTS, GUESTS
+from demo.screenshots import read_addresses
 from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, start_demo
 
 PAPER = (0xFF, 0xFA, 0xF0)
@@ -77,6 +79,12 @@ def test_a_hand_on_a_button_of_the_page_moves_the_pin_of_the_real_node(shared_de
     shared_demo.until(lambda parts: parts["button-4"].get("led"), "its lamp answers the hand")
     shared_demo.send(json.dumps({"node": "button-4", "pin": 17, "pressed": False}))
     shared_demo.until(lambda parts: 17 not in parts["button-4"]["pressed"], "the button is up")
+
+
+def test_the_pictures_are_taken_of_the_page_and_of_the_hub_that_the_terminal_names(shared_demo):
+    page, hub = read_addresses(shared_demo.output)
+    with urlopen(page) as answer:  # noqa: S310
+        assert f'href="{hub}/desks/desk-3"' in answer.read().decode()
 
 
 def test_whom_the_page_names_the_hub_lets_in_with_the_password_it_says(shared_demo):
