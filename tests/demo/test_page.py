@@ -23,7 +23,17 @@ from demo.stage import SITE_FILE
 from tests.browser.pictures import launch
 
 PAPERS = ["3.png", "2.png", "1.png"]
-WINDOWS = [(390, 844), (760, 800), (1024, 768), (1200, 800), (1201, 768), (1366, 768), (1440, 900), (1920, 800)]
+WINDOWS = [
+    (390, 844),
+    (760, 800),
+    (1024, 768),
+    (1200, 800),
+    (1201, 768),
+    (1366, 768),
+    (1440, 900),
+    (1920, 800),
+    (1920, 1080),
+]
 
 
 @dataclass(slots=True)
@@ -131,6 +141,17 @@ def test_the_header_says_what_is_wrong_within_the_window(window: Page, shown: Sh
             "[...document.querySelectorAll('header *')].map((e) => e.getBoundingClientRect().right)"
         )
         assert max(rights) <= width, (width, height)
+
+
+@pytest.mark.parametrize("part", ["dispenser", "publik"])
+@pytest.mark.parametrize("state", ["ended", "silent"])
+def test_nothing_lies_over_what_starts_a_part_again(window: Page, shown: Shown, part: str, state: str) -> None:
+    shown.show(part, state=state)
+    restart = window.locator(f"[data-part={part}] [data-restart]")
+    restart.wait_for()
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        restart.click(trial=True)
 
 
 def test_one_part_that_is_down_moves_nothing_of_the_page(window: Page, shown: Shown) -> None:
