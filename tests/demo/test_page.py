@@ -43,6 +43,7 @@ class Shown:
     address: str
     driven: SimpleQueue[tuple[str, int, bool]]
     show: Callable[..., None]
+    frame: Path
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
     """With every program up, and three tickets printed."""
     for name in PAPERS:
         Image.new("L", (576, 1000), 255).save(tmp_path / name)
+    frame = tmp_path / "frame.png"
     board = Board()
     for part in ("hub", "broker", "publik", "display", *(button.name for button in hall.buttons.values())):
         board.show(part, state="up")
@@ -73,7 +75,7 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
         board,
         Hands(lambda *moved: driven.put(moved)),
         page=lambda language: render(hall, hub="http://127.0.0.1:9", speed=3, language=language),
-        frame=tmp_path / "frame.png",
+        frame=frame,
         papers=tmp_path,
         pins={button.name: frozenset({button.button_pin}) for button in hall.buttons.values()},
         scan=lambda _code: None,
@@ -87,7 +89,7 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
         def show(part: str, **changes: Any) -> None:
             loop.call_soon_threadsafe(lambda: board.show(part, **changes))
 
-        yield Shown(f"http://127.0.0.1:{listener.getsockname()[1]}", driven, show)
+        yield Shown(f"http://127.0.0.1:{listener.getsockname()[1]}", driven, show, frame)
         loop.call_soon_threadsafe(stop.set)
         thread.join()
 
@@ -173,6 +175,28 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     window.locator("[data-node=button-3]:enabled").click()
     assert shown.driven.get(timeout=20) == ("button-3", 17, True)
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
+
+
+# Whether the frame that is shown is of one colour.
+FRAME_IS = """(wanted) => {
+  const frame = document.querySelector('[data-frame]');
+  const brush = document.createElement('canvas').getContext('2d');
+  brush.drawImage(frame, 0, 0, 1, 1);
+  return brush.getImageData(0, 0, 1, 1).data.slice(0, 3).join() === wanted;
+}"""
+
+
+def test_a_display_that_was_started_again_shows_its_own_frames(window: Page, shown: Shown) -> None:
+    def draw(number: int, colour: tuple[int, int, int]) -> None:
+        Image.new("RGB", (192, 108), colour).save(shown.frame)
+        shown.show("display", state="up", frame=number)
+        window.wait_for_function(FRAME_IS, arg=",".join(map(str, colour)))
+
+    draw(1, (255, 0, 0))
+    draw(2, (0, 255, 0))
+    shown.show("display", state="ended")
+    window.wait_for_selector("[data-part=display].down")
+    draw(1, (0, 0, 255))
 
 
 BOXES_OF_CALLS = """() => [...document.querySelectorAll('.calls, [data-calls] > span')]

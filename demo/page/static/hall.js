@@ -37,7 +37,7 @@ function show(part) {
     }
     place.classList.toggle("lit", part.state === "up" && part.led === true);
   }
-  if (part.part === "display" && part.state === "up" && part.frame) showFrame(part.frame);
+  if (part.part === "display" && part.state === "up" && part.frame) showFrame();
   if (part.part === "dispenser") {
     showPapers(part.papers ?? []);
     showReader(part.state === "up");
@@ -51,16 +51,19 @@ function show(part) {
 }
 
 // One picture is fetched at a time; of those that came meanwhile only the newest.
-let wanted = 0;
+// Counted here: the browser keeps pictures by their address, and a display that is started again counts from 1.
+let wanted = false;
 let fetching = false;
-async function showFrame(number) {
-  wanted = number;
+let fetched = 0;
+async function showFrame() {
+  wanted = true;
   if (fetching) return;
   fetching = true;
   while (wanted) {
+    wanted = false;
+    fetched += 1;
     const next = new Image();
-    next.src = `/frame.png?${wanted}`;
-    wanted = 0;
+    next.src = `/frame.png?${fetched}`;
     try {
       await next.decode();
       document.querySelector("[data-frame]").src = next.src;
