@@ -11,6 +11,7 @@ from hub.queue import store
 from hub.queue.hours import is_open, next_opening
 from hub.queue.order import Candidate, Kind, takeable
 from hub.queue.tickets import number_text
+from hub.queue.transaction import FULL_MS
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
 from protocol.instants import Instant
@@ -78,10 +79,7 @@ _BOUND: Executable = (
     .group_by(_ticket.c.bound_desk)
 )
 _SAYINGS: Executable = (
-    select(
-        *(_announcement.c[name] for name in ("call", "number", "desk", "at_ms")),
-        (_announcement.c.play_ms + _announcement.c.length_ms).label("ends_ms"),
-    )
+    select(*(_announcement.c[name] for name in ("call", "number", "desk", "at_ms", "length_ms", "play_ms")))
     .where(_announcement.c.site == store.SITE, _announcement.c.hall == bindparam("hall"))
     .order_by(_announcement.c.id.desc())
     .limit(bindparam("limit"))
@@ -197,8 +195,8 @@ class Pictures:
     def _calls(self, hall: str, now_ms: int) -> tuple[Call, ...]:
         """The latest, and each one that is not said to its end: a call that is not listed counts as withdrawn."""
         calls: dict[int, Call] = {}
-        for call, number, desk_name, at_ms, ends_ms in self._sayings(hall, now_ms):
-            if call in calls or (len(calls) >= CALLS_SHOWN and ends_ms <= now_ms):
+        for call, number, desk_name, at_ms, length_ms, play_ms in self._sayings(hall, now_ms):
+            if call in calls or (len(calls) >= CALLS_SHOWN and play_ms + length_ms <= now_ms):
                 continue
             desk, place = shown_desk(self._index, desk_name, hall)
             calls[call] = Call(id=str(call), number=number, desk=desk, at=Instant(at_ms), place=place)
@@ -209,7 +207,8 @@ class Pictures:
     def _sayings(self, hall: str, now_ms: int) -> Sequence[tuple[Any, ...]]:
         """The latest of the hall, and where many desks called at once, on to the one that is being said."""
         read, limit = self._rows(_SAYINGS, hall=hall, limit=_SAYINGS_READ), _SAYINGS_READ
-        while len(read) == limit and read[-1][-1] > now_ms:
+        # One that is said no more has no length, but the one before it may still be said.
+        while len(read) == limit and read[-1][-1] + FULL_MS > now_ms:
             limit *= 4
             read = self._rows(_SAYINGS, hall=hall, limit=limit)
         return read

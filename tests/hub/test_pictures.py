@@ -6,8 +6,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from hub.config.rules import MESSAGES_OF_HALL_MOST, SERVICES_OF_HALL_MOST, TEXT_MOST
-from hub.pictures import _FEW_DESKS, Pictures
-from hub.queue.requests import CheckIn, Defer, Transfer
+from hub.pictures import _FEW_DESKS, _SAYINGS_READ, Pictures
+from hub.queue.requests import CheckIn, Defer, Finish, Transfer
 from hub.queue.states import State
 from hub.site import Desk, Help, Site
 from protocol.messages import MAX_PAYLOAD_BYTES, Call, DeskMode, HallState, encode
@@ -43,10 +43,7 @@ def test_a_lamp_says_the_same_whether_its_desk_alone_acted_or_all_are_told_at_on
 
 
 def test_what_many_desks_call_at_once_is_listed_until_it_is_said(new_queue: Callable[..., Queue]):
-    desks = tuple(
-        Desk(name=f"desk-{number}", number=str(number), hall="floor", serves=("civil",), place=WIDEST * 24)
-        for number in range(1, 131)
-    )
+    desks = _many_desks(130, hall="floor", place=WIDEST * 24)
     queue = new_queue(round_the_clock(wordy(town(desks=desks))))
     queue.open(*(desk.name for desk in desks))
     tickets = [queue.issue() for _ in desks]
@@ -72,6 +69,28 @@ def wordy(site: Site) -> Site:
         town=WIDEST * TEXT_MOST,
         halls=(replace(hall, messages=(WIDEST * 46,) * MESSAGES_OF_HALL_MOST), *others),
         services=(service, *site.services[1:], *more),
+    )
+
+
+def test_a_call_stays_listed_while_it_is_said_though_a_long_queue_begins_with_one_that_is_said_no_more(
+    new_queue: Callable[..., Queue],
+):
+    desks = _many_desks(_SAYINGS_READ + 1)
+    queue = new_queue(round_the_clock(town(desks=desks)))
+    queue.open(*(desk.name for desk in desks))
+    first, *_ = [queue.issue() for _ in desks]
+    for desk in desks:
+        queue.press(desk.name, after_ms=0)
+    # The second visit ends before its call is said, and behind so long a queue the gap stays.
+    queue.ask(Finish, desk=desks[1].name, shown=queue.held(desks[1].name))
+    queue.turn(6 * SECOND)
+    assert [call.number for call in _listed(queue)][-1] == queue.ticket(first).label
+
+
+def _many_desks(count: int, *, hall: str = "hall", place: str | None = None) -> tuple[Desk, ...]:
+    return tuple(
+        Desk(name=f"desk-{number}", number=str(number), hall=hall, serves=("civil",), place=place)
+        for number in range(1, count + 1)
     )
 
 
