@@ -92,10 +92,9 @@ class Citizen:
     steps: tuple[Step, ...]
 
 
-# What a newcomer should see in the first minutes: the time in minutes, for what, what becomes of it, and after how many
-# of the script's seconds.
+# What a newcomer should see in the first minutes: the time in minutes from the one in which the hub hears of it, for
+# what, what becomes of it, and after how many of the script's seconds.
 _OPENING = (
-    (-8, "A", Fate.NEVER, 0.0),
     (-5, "C", Fate.MISSED, 24.0),
     (-4, "A", Fate.NEVER, 0.0),
     (-2, "A", Fate.LATE, 14.0),
@@ -114,7 +113,9 @@ def citizens(dice: Random, speed: int, begins_s: float) -> Iterator[Citizen]:
     """In the order in which they book, for ever. The morning begins `begins_s` after its whole minute."""
     names = zip(cycle(FIRST_NAMES), cycle(LAST_NAMES), strict=True)
     heard_s = begins_s + HEARD_S
-    for start_min, letter, fate, script_s in _OPENING:
+    heard_min = int(heard_s // 60)
+    for in_min, letter, fate, script_s in _OPENING:
+        start_min = heard_min + in_min
         steps = _opening_steps(fate, heard_s + script_s / speed, start_min)
         yield Citizen(*next(names), _code(dice), letter, start_min, 0.0, fate, steps)
     at_s = _FIRST_OF_DICE_MIN * 60.0

@@ -4,7 +4,16 @@ from random import Random
 
 import pytest
 
-from demo.bookings import A_DAY_MIN, BETWEEN_BOOKINGS_LEAST_S, BOOKED_BEFORE_MIN, Citizen, Doing, Fate, citizens
+from demo.bookings import (
+    A_DAY_MIN,
+    BETWEEN_BOOKINGS_LEAST_S,
+    BOOKED_BEFORE_MIN,
+    HEARD_S,
+    Citizen,
+    Doing,
+    Fate,
+    citizens,
+)
 from demo.publik import OVER_SHOWN, SHOWN_MOST, in_view
 
 SPEEDS = (1, 10)
@@ -15,8 +24,8 @@ LETTERS = {"rdv-identite": "C"}
 NOW = datetime(2026, 11, 25, 10, 0)  # noqa: DTZ001 - local, as the times of bookings are
 
 
-def first(speed: int, count: int = 400, seed: int = 5) -> list[Citizen]:
-    return list(islice(citizens(Random(seed), speed, BEGINS_S), count))
+def first(speed: int, begins_s: float = BEGINS_S) -> list[Citizen]:
+    return list(islice(citizens(Random(5), speed, begins_s), 400))
 
 
 def scans(citizen: Citizen) -> list[float]:
@@ -54,6 +63,13 @@ def test_rules_and_clocks_stay_real_whatever_the_speed(speed):
                 assert not scans(each)
             case Fate.WRONG_DAY:
                 assert each.start_min > A_DAY_MIN
+
+
+@pytest.mark.parametrize("begins_s", [0.0, 59.9])
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_who_never_comes_is_booked_early_enough_to_be_found_absent_and_told(speed, begins_s):
+    never = [each for each in first(speed, begins_s) if each.fate is Fate.NEVER]
+    assert all(max(each.booked_s, begins_s) + HEARD_S < each.start_min * 60 + ABSENCE_S for each in never)
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
