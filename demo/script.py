@@ -16,9 +16,9 @@ AT_THE_DOOR = 18
 BETWEEN_FIRST_S = 2.0
 # Share of visitors and mean length of a visit, by the letter of the service.
 SHARES = {"A": 0.30, "C": 0.34, "F": 0.16, "M": 0.20}
-VISIT_S = {"A": 130.0, "C": 175.0, "F": 135.0, "M": 88.0}
+VISIT_S = {"A": 100.0, "C": 122.0, "F": 110.0, "M": 68.0}
 SHORTEST_VISIT_S = 20.0
-OTHER_SHARE, OTHER_VISIT_S = 0.2, 120.0
+OTHER_SHARE, OTHER_VISIT_S = 0.2, 100.0
 
 PAUSE_S = 45.0
 WALK_S = 6.0
