@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +53,13 @@ def bench_broker(folder: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def program(module: str, environ: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def program(
+    module: str, environ: dict[str, str], log: Path, arguments: Sequence[str] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A Python program, started and ended; what it says goes to `log`."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module], env=os.environ | environ, stdout=output, stderr=output
+            [sys.executable, "-m", module, *arguments], env=os.environ | environ, stdout=output, stderr=output
         )
     try:
         yield process

@@ -1,14 +1,12 @@
 """What the three node programs need when nothing happens: resident memory, and CPU over some time."""
 
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.figures import Row
+from benchmarks.load import program
 from protocol.messages import NodeStatus, Parser
 from protocol.topics import NodeTopic, Topics
 from tests.broker import OBSERVER, Peer, free_port, start_broker
@@ -39,7 +37,7 @@ def measure(folder: Path, database: str) -> list[Row]:
             "SUIVANT_DATABASE_URL": database,
             "SUIVANT_HTTP_PORT": str(free_port()),
         }
-        stack.enter_context(_program("hub", ["hub"], hub | broker.environ("hub"), folder / "hub.log"))
+        stack.enter_context(program("hub", hub | broker.environ("hub"), folder / "hub.log", ["hub"]))
         pids = {}
         for role, node, _ in NODES:
             state = folder / node
@@ -48,7 +46,8 @@ def measure(folder: Path, database: str) -> list[Row]:
             arguments = [role, "--simulated", os.path.relpath(state)]
             quiet = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
             log = folder / f"{node}.log"
-            pids[node] = stack.enter_context(_program("nodes", arguments, environ | quiet | broker.environ(node), log))
+            process = program("nodes", environ | quiet | broker.environ(node), log, arguments)
+            pids[node] = stack.enter_context(process).pid
         _wait_for_nodes(observer)
         time.sleep(SETTLES_S)
         before = {node: _cpu_s(pid) for node, pid in pids.items()}
@@ -70,18 +69,6 @@ def _wait_for_nodes(observer: Peer) -> None:
         seen = observer.seen.get(timeout=START_S)
         if _statuses.parse(seen.payload).online:
             missing.discard(seen.topic)
-
-
-@contextmanager
-def _program(module: str, arguments: list[str], environ: dict[str, str], log: Path) -> Iterator[int]:
-    with log.open("ab") as output:
-        command = [sys.executable, "-m", module, *arguments]
-        process = subprocess.Popen(command, env=os.environ | environ, stdout=output, stderr=output)
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def _cpu_s(pid: int) -> float:
