@@ -94,7 +94,7 @@ async def _run(options: Options) -> int:
         status = await _play(options, hall, stage, board, watcher, listener, stop)
     finally:
         left = await watcher.crew.stop()
-        print(_farewell(len(hall.nodes) + 3, left), flush=True)
+        print(_farewell(watcher.crew.count, left), flush=True)
     return FAILED_STATUS if left else status
 
 

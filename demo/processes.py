@@ -78,6 +78,11 @@ class Crew:
         elif state is ProcessState.FROZEN:
             self._signal(self._running[name].pid, signal.SIGCONT)
 
+    @property
+    def count(self) -> int:
+        """How many were started."""
+        return len(self._programs)
+
     def state(self, name: str) -> ProcessState | None:
         return self._states.get(name)
 

@@ -162,7 +162,17 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
 
     assert demo.end(signal.SIGINT) == 0
     assert not any(is_alive(pid) for pid in started)
-    assert "looked for what is left of them: no process" in demo.output
+    assert "all 14 programs are stopped; looked for what is left of them: no process" in demo.output
+
+
+def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(tmp_path):
+    # Without kept accounts it makes them first, and the hub waits.
+    process = start_demo(tmp_path / "demo")
+    assert process.stdout is not None
+    assert "accounts" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert "all 13 programs are stopped" in output
 
 
 def test_the_demo_ends_by_itself_when_it_has_played_as_long_as_it_was_told(tmp_path, accounts):
