@@ -74,7 +74,7 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
     page = DemoPage(
         board,
         Hands(lambda *moved: driven.put(moved)),
-        page=lambda language: render(hall, hub="http://127.0.0.1:9", speed=3, language=language),
+        page=lambda language: render(hall, hub="http://127.0.0.1:9", speed=10, language=language),
         frame=frame,
         papers=tmp_path,
         pins={button.name: frozenset({button.button_pin}) for button in hall.buttons.values()},
@@ -143,6 +143,13 @@ def test_the_header_says_what_is_wrong_within_the_window(window: Page, shown: Sh
             "[...document.querySelectorAll('header *')].map((e) => e.getBoundingClientRect().right)"
         )
         assert max(rights) <= width, (width, height)
+
+
+def test_the_header_of_a_fast_demo_stands_in_one_line_of_a_common_window(window: Page) -> None:
+    one_line = window.evaluate("parseInt(getComputedStyle(document.body).getPropertyValue('--header'))")
+    for width, height in [each for each in WINDOWS if each[0] >= 1366]:
+        window.set_viewport_size({"width": width, "height": height})
+        assert window.evaluate("document.querySelector('header').offsetHeight") == one_line, (width, height)
 
 
 @pytest.mark.parametrize("part", ["dispenser", "publik"])
