@@ -1,6 +1,6 @@
 """Local accounts for the demo's people, by the hub's own commands.
 
-Each takes a second: the database they are made in is kept beside the demo's and copied at the next start.
+Each takes some seconds: the database they are made in is kept beside the demo's and copied at the next start.
 """
 
 import asyncio

@@ -17,9 +17,9 @@ class Options(Struct, frozen=True, kw_only=True):
     # The two ports behind it are the hub's and Publik's, where they are free.
     port: Annotated[int, Meta(ge=0, le=65533, description="TCP port of the demo's page, on this machine alone")] = 8400
     seed: Annotated[int, Meta(description="another seed, another morning")] = 11
-    demo_dir: Annotated[Path, Meta(description="folder for all that the demo writes; emptied at each start")] = Path(
-        ".demo"
-    )
+    demo_dir: Annotated[
+        Path, Meta(description="folder for all that the demo writes; emptied at each start but for the accounts")
+    ] = Path(".demo")
 
 
 def read_options(environ: Mapping[str, str]) -> Options:
