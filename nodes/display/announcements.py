@@ -41,7 +41,7 @@ class Announcements:
         """Takes one into the queue, unless it came before, is older than the last one, or was withdrawn already."""
         if announce.id in self._played or any(announce.id == known.id for known in self._pending):
             return
-        # Calls committed together may carry one revision; an older one only comes again by mistake.
+        # Each call has a revision of its own; an older one only comes again by mistake.
         if self._latest is not None and announce.revision < self._latest:
             return
         if hall is not None and _withdrawn(announce, hall):
