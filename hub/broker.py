@@ -60,7 +60,7 @@ INBOX_MOST = 5_000
 SAID_MOST, SAID_WITHIN_MS = 20, 10_000
 # A node that sends nothing but nonsense fills a counter, and no disk.
 BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
-# Broker, hub and nodes have certificates of one day: with the broker's the whole house would stand still.
+# Broker, hub and nodes got theirs in one run: with the broker's certificate all of them end.
 CERTIFICATE_NOTICE_DAYS, CERTIFICATE_LOOK_MS = 30, 24 * 3_600_000
 # What the hub hears of every node, its own echo, and nothing of other sites.
 HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
@@ -314,7 +314,9 @@ class Broker:
     def _handle(self, event: LinkEvent) -> None:
         match event:
             case LinkUp(certificate_ends_s):
-                self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
+                # A line that breaks each time says no more of it than one that lasts.
+                if certificate_ends_s != self._certificate_ends_s:
+                    self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
                 self._heartbeat.connected(monotonic_ms())
                 self._metrics.broker_connected(True)
                 if self._down_said:

@@ -123,6 +123,15 @@ def test_a_certificate_that_ends_is_said_each_day(hub_broker, monkeypatch):
     assert [line["event"] for line in lines].count("broker.certificate_ends") == 3
 
 
+def test_a_certificate_that_ends_is_said_once_on_a_line_that_breaks_each_time_and_anew_of_another_one(hub_broker):
+    with capture_logs() as lines:
+        for ends_s in (60, 60, 60, 24 * 3600):
+            hub_broker._handle(LinkUp(ends_s))
+            hub_broker._tick()
+            hub_broker._handle(LinkDown("the connection was lost"))
+    assert [line["days_left"] for line in lines if line["event"] == "broker.certificate_ends"] == [0, 1]
+
+
 def test_a_broker_that_is_away_is_a_line_a_reason_and_not_a_time(hub_broker):
     refused, down = LinkDown("cannot reach 127.0.0.1:1883"), LinkDown("the connection was lost")
     with capture_logs() as lines:
