@@ -163,20 +163,22 @@ class Printer:
             self._fences_owed = 0
             return Result(Outcome.UNKNOWN)
         until_ms = self._clock_ms() + patience_ms
-        heard = patience_ms < FENCE_MS
+        heard, stood_still = patience_ms < FENCE_MS, False
         while self._fences_owed >= fences:
             left_ms = until_ms - self._clock_ms()
             if left_ms <= 0 and not heard:
                 # It answered just before the ticket, and nothing since: the questions stand behind a full buffer.
                 raise WireStalled(len(FENCE), 0, patience_ms)
             if left_ms <= 0 and patience_ms == FENCE_MS:
-                # It was well for so long: what has not come will not come.
-                self._fences_owed, self._fences_missed = 0, self._fences_missed + 1
+                self._fences_missed += 1
+                # Where it was well for so long, what has not come will not come.
+                self._fences_owed = self._fences_owed if stood_still else 0
             if left_ms <= 0:
                 return Result(Outcome.UNKNOWN)
             answers = self._hear(wire, min(left_ms, WATCH_MS))
             heard = heard or any(map(is_answer, answers))
             if any(is_answer(byte) and offline(byte) for byte in answers):
+                stood_still = True
                 fault = self._condition(wire).fault
                 if fault is not None and self._fences_owed >= fences:
                     return Result(Outcome.UNKNOWN, fault)
