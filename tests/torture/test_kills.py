@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from sqlalchemy import Engine, make_url
 
 from benchmarks.hall import large_site
@@ -183,7 +183,7 @@ class HubProcess:
 @contextmanager
 def a_hub(url: str, broker: Broker, site: Site, folder: Path) -> Iterator[HubProcess]:
     site_file = folder / "site.yaml"
-    site_file.write_bytes(msgspec.json.encode(_without_nothing(msgspec.to_builtins(site))))
+    site_file.write_bytes(msgspec.json.encode(_as_written(site)))
     environ = {
         "SUIVANT_SITE_FILE": str(site_file),
         "SUIVANT_DATABASE_URL": url,
@@ -205,11 +205,12 @@ def a_site() -> Site:
     return replace(site, nodes=(*site.nodes, Node(name="dispenser-1", role=Role.TICKET_PRINTER, pins=pins)))
 
 
-def _without_nothing(value: Any) -> Any:
-    """A site file leaves out what is not set."""
-    if isinstance(value, dict):
-        return {key: _without_nothing(each) for key, each in value.items() if each not in (None, [], {})}
-    return [_without_nothing(each) for each in value] if isinstance(value, list) else value
+def _as_written(value: Any) -> Any:
+    """A site file leaves out what is as it would be anyway."""
+    if isinstance(value, msgspec.Struct):
+        told = [(field.encode_name, getattr(value, field.name), field.default) for field in fields(value)]
+        return {name: _as_written(each) for name, each, default in told if each != default and each not in ((), {})}
+    return [_as_written(each) for each in value] if isinstance(value, tuple) else msgspec.to_builtins(value)
 
 
 def told(url: str, kills: int, load: Load, healed_s: list[float]) -> str:
