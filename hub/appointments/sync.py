@@ -142,6 +142,9 @@ class Sync:
             others = known_from(connection, self._site.name, window.first_day)
             all_known = {each.id: each for each in (*known, *others)}
             suspected = suspected_of(listing, all_known.values(), lost, window, self.doubted, self._seen)
+        if not whole:
+            # A request may well be there though its list lacks it.
+            suspected = {**self.doubted, **suspected}
         asked = frozenset[str]().union(*suspected.values())
         unserved = unserved_of(connection, self._site.name, asked) if asked else frozenset[str]()
         return {part: bookings for part, bookings in suspected.items() if not unserved.isdisjoint(bookings)}

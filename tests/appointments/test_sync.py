@@ -559,6 +559,26 @@ def test_nor_as_publik_calls(new_office, publik, monkeypatch):
     assert len(office.expected()) == 7
 
 
+def test_that_publik_calls_for_one_that_is_there_ends_no_doubt_about_a_list_without_it(office, publik):
+    forms = [book(publik, f"{hour}:00") for hour in range(11, 16)]
+    office.pass_over()
+    kept = dict(publik.town.forms[FORM])
+    publik.town.forms[FORM].clear()
+    office.pass_over(all_of_it=True)
+    publik.town.forms[FORM].update(kept)
+    publik.town.cancel(FORM, forms[0].id)
+    for form in forms[:2]:
+        before = office.passes()
+        office.worker.hint(Hint(f"{FORM}/{form.id}"))
+        office.eventually(lambda before=before: office.passes() > before)
+    publik.town.forms[FORM].clear()
+    office.pass_over()
+    assert len(office.expected()) == 4
+    publik.town.forms[FORM].update(kept)
+    office.pass_over()
+    office.eventually(lambda: office.worker.list_state.doubted == ())
+
+
 def test_what_is_in_doubt_by_publik_s_calls_alone_has_all_listed_next(new_office, publik, monkeypatch):
     office = new_office(statuses=("Réservé",))
     forms = [book(publik, f"{hour}:00") for hour in range(11, 16)]
