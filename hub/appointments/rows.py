@@ -45,7 +45,7 @@ _ALL_NAMES: Any = (
 )
 _NAMES_BY_ID: Executable = _ALL_NAMES.where(one_of(_booking.c.id, "ids"))
 _STATES_BY_ID: Executable = (
-    select(_booking.c.id, _ticket.c.id, _ticket.c.state)
+    select(_booking.c.id, _booking.c.day, _ticket.c.id, _ticket.c.state)
     .select_from(_booking.join(_ticket, (_ticket.c.site == _booking.c.site) & (_ticket.c.id == _booking.c.ticket)))
     .where(_booking.c.site == _SITE, one_of(_booking.c.id, "ids"))
 )
@@ -189,12 +189,12 @@ def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> froze
     if not bookings:
         return frozenset()
     rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(bookings)})
-    waiting = connection.many([ticket for _, ticket, state in rows if state == State.WAITING])
+    waiting = connection.many([ticket for *_, ticket, state in rows if state == State.WAITING])
     handled = {ticket for (ticket,) in connection.rows(HANDLED, {"site": site, "ids": waiting})}
     away = {State.EXPECTED, State.CANCELLED}
     return frozenset(
         booking
-        for booking, ticket, state in rows
+        for booking, _, ticket, state in rows
         if state not in away and (state != State.WAITING or ticket in handled)
     )
 
@@ -207,10 +207,13 @@ def reported_of(connection: Connection, site: str, bookings: Sequence[str]) -> f
     return frozenset(booking for (booking,) in rows)
 
 
-def unserved_of(connection: Connection, site: str, bookings: Iterable[str]) -> frozenset[str]:
-    """Of these bookings, those whose tickets are neither served nor cancelled: who was absent may come late."""
+def unserved_of(connection: Connection, site: str, bookings: Iterable[str], first_day: str) -> frozenset[str]:
+    """Of these bookings, those of this day or later whose tickets are neither served nor cancelled: who was absent may
+    come late.
+    """
     rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
-    return frozenset(booking for booking, _, state in rows if state not in {State.SERVED, State.CANCELLED})
+    over = {State.SERVED, State.CANCELLED}
+    return frozenset(booking for booking, day, _, state in rows if day >= first_day and state not in over)
 
 
 def last_ticket(connection: Connection, site: str) -> int:

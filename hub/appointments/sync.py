@@ -146,7 +146,7 @@ class Sync:
             # A request may well be there though its list lacks it.
             suspected = {**self.doubted, **suspected}
         asked = frozenset[str]().union(*suspected.values())
-        unserved = unserved_of(connection, self._site.name, asked) if asked else frozenset[str]()
+        unserved = unserved_of(connection, self._site.name, asked, window.first_day) if asked else frozenset[str]()
         return {part: bookings for part, bookings in suspected.items() if not unserved.isdisjoint(bookings)}
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:

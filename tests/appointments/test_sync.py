@@ -522,6 +522,20 @@ def test_a_doubt_is_not_forgotten_while_lists_are_not_complete(new_office, publi
     office.eventually(lambda: office.worker.list_state.doubted == ())
 
 
+def test_a_doubt_ends_with_the_last_day_of_its_visitors_though_lists_are_not_complete(new_office, publik):
+    publik.town.add_form("second")
+    office = new_office({"form": "second", "service": "papers"})
+    for hour in range(11, 17):
+        publik.town.book("second", f"{TODAY} {hour}:00")
+    office.pass_over()
+    publik.town.forms["second"].clear()
+    office.pass_over(all_of_it=True)
+    publik.faults.append(Fault("status", match=f"/api/forms/{FORM}/", times=None, status=403))
+    office.clock.turn(DAY)
+    office.pass_over(all_of_it=True)
+    office.eventually(lambda: office.worker.list_state.behind == (title_of(office, "civil"),))
+
+
 def without_id(publik, monkeypatch, id_):
     whole = wcs_side._export
 
