@@ -30,7 +30,7 @@ def suspected_of(
     `doubted`: the parts that were not believed before, with what was lost of them. Of these one lost booking is enough:
     else the rest would be believed to be gone as days pass, or as others are cancelled. Nor does it matter whether
     their visitors are here: they would be told that their booking was cancelled. `seen`: by part, the last ticket that
-    was there when all of it was listed and believed. Where that never was, what came before one of the lost was there.
+    was there before. Where that is not known yet, what came before one of the lost was there.
     What an incomplete listing does not speak of stands as it is known, and proves all of its part; but where that was
     in doubt, it proves nothing.
     """

@@ -58,7 +58,8 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
-        # By part: the last ticket there was when all of it was listed, and believed.
+        # By part: the last ticket there was when all of it was listed, and believed; where that never was, the last
+        # that was lost as it came into doubt.
         self._seen = dict[Missed, int]()
         # By the last pass, and what was looked up since; with what is lost of each.
         self.doubted: dict[Missed, frozenset[str]] = {}
@@ -108,6 +109,8 @@ class Sync:
         here = here_of(connection, self._site.name, lapsed)
         lost = lost_of(listing, known, window, reported_of(connection, self._site.name, lapsed))
         self.doubted = self._doubted_in(connection, listing, known, lost, window, whole=whole)
+        for part in self.doubted.keys() - self._seen.keys():
+            self._seen[part] = max(each.ticket for each in known if each.id in self.doubted[part])
         kept = kept_in(self.doubted, known, lost)
         found = compare(known, listing, window, self._new_code, names, kept, here)
         made, flaws = 0, list[Flaw]()

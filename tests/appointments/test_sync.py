@@ -634,6 +634,22 @@ def test_whose_requests_were_there_before_stand_for_a_list_that_lacks_many_and_w
     assert len(office.expected()) == len(later) + (0 if seen else len(first))
 
 
+def test_a_form_made_anew_before_a_start_is_not_believed_as_one_of_its_own_requests_is_lost(office, publik):
+    for hour in range(11, 16):
+        book(publik, f"{hour}:00")
+    office.pass_over()
+    office.restart(meanwhile=publik.town.forms[FORM].clear)
+    office.pass_over(all_of_it=True)
+    for hour in (16, 17):
+        new = book(publik, f"{hour}:00")
+        office.pass_over()
+        office.eventually(lambda form=new: booking_of(form) in {ticket.booking for ticket in office.expected()})
+    publik.town.lose(FORM, new.id)
+    for _ in range(2):
+        office.pass_over()
+        assert len(office.expected()) == 7
+
+
 def test_that_the_hub_itself_moved_requests_on_makes_no_doubt_of_one_that_lapses(new_office, publik):
     office = new_office(statuses=("Réservé",))
     *arrived, lapsed = [book(publik, f"{hour}:00") for hour in range(11, 16)]
