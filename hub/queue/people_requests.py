@@ -31,7 +31,7 @@ class EndReason(StrEnum):
 class EndSession(Command, frozen=True, kw_only=True):
     """Answers 1, or 0 where it had ended already.
 
-    Any end but of an idle one signs its person off, once they have no other session.
+    Any end but of an idle one signs its person off, once they have no other session, and used none after it.
     """
 
     session: int
@@ -39,7 +39,7 @@ class EndSession(Command, frozen=True, kw_only=True):
 
 
 class SignOffEnded(Command, frozen=True, kw_only=True):
-    """Signs off who has no session left, though not only by being idle, while they are at a desk still.
+    """Signs off who has no session left and was not only idle since they last used one, while they are at a desk still.
 
     A command line writes no journal, so it signs nobody off. Answers how many desks were left.
     """

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, exists, insert, literal_column, select, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, literal_column, select, update
 
 from hub.database.tables import AccountRow, AgentRow, LoginSessionRow
 from hub.queue.store import DESK, ID, SITE, desk, event
@@ -16,7 +16,6 @@ SESSION_IDS = "session"
 
 _ACCOUNT: Any = bindparam("account")
 _IS_OPEN: Any = literal_column("login_session.ended_ms is null")
-_IS_SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
 _OF_SESSION: Any = (session.c.site == SITE) & (session.c.id == bindparam("of_id")) & _IS_OPEN
 
 SESSION_BY_ID: Executable = select(session.c.account, session.c.ended_ms).where(
@@ -34,40 +33,21 @@ END_OF_ACCOUNT: Executable = (
 )
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)
-_LAST_END: Any = (
-    select(session.c.end_reason)
-    .where(session.c.site == desk.c.site, session.c.account == desk.c.agent)
-    .order_by(session.c.ended_ms.desc(), session.c.id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_SIGNED_ON_MS: Any = (
-    select(event.c.at_ms)
-    .where(event.c.site == desk.c.site, event.c.desk == desk.c.name, _IS_SIGN_ON)
-    .order_by(event.c.id.desc())
-    .limit(1)
-    .correlate(desk)
-    .scalar_subquery()
-)
-# A sign-on may stand in the queue behind its person's logout: then it is the last end that says it.
-_IS_LOGGED_OUT: Any = (literal_column("'idle'") != _LAST_END) | exists().where(
-    session.c.site == desk.c.site,
-    session.c.account == desk.c.agent,
-    literal_column("login_session.end_reason <> 'idle'"),
-    session.c.ended_ms > _SIGNED_ON_MS,
-)
-# Signed on without an open session, and not since all of theirs since the sign-on were only idle.
-LEFT_BEHIND: Executable = select(desk.c.name, desk.c.agent).where(
-    desk.c.site == SITE,
-    desk.c.agent.is_not(None),
-    ~exists().where(session.c.site == desk.c.site, session.c.account == desk.c.agent, _IS_OPEN),
-    _IS_LOGGED_OUT,
+_LOGGED_OUT_MS: Any = func.max(session.c.ended_ms).filter(literal_column("login_session.end_reason <> 'idle'"))
+# Signed on without an open session, and not only idle since they last used one. In one pass over the sessions: each end
+# of one asks it, and an evening ends those of all staff.
+LEFT_BEHIND: Executable = (
+    select(desk.c.name, desk.c.agent)
+    .join(session, (session.c.site == desk.c.site) & (session.c.account == desk.c.agent))
+    .where(desk.c.site == SITE)
+    .group_by(desk.c.name, desk.c.agent)
+    .having(func.count() == func.count(session.c.ended_ms), func.max(session.c.seen_ms) <= _LOGGED_OUT_MS)
 )
 AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.
 LAST_SIGN_ON: Executable = (
     select(event.c.at_ms, event.c.data)
-    .where(event.c.site == SITE, event.c.desk == DESK, _IS_SIGN_ON)
+    .where(event.c.site == SITE, event.c.desk == DESK, literal_column("event = 'sign_on'"))
     .order_by(event.c.id.desc())
     .limit(1)
 )

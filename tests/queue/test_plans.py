@@ -11,7 +11,7 @@ import pytest
 
 from hub.appointments import rows
 from hub.database.engine import open_engine
-from hub.queue import booking_store, report_store, store
+from hub.queue import booking_store, people_store, report_store, store
 from hub.queue.requests import Origin, Source, TakeBookings
 from hub.queue.tickets import FIELDS
 from tests.databases import sqlite_url
@@ -34,10 +34,14 @@ def fill(queue: Queue, count: int) -> Queue:
     queue.open("desk-1")
     queue.issue()
     queue.called()
+    analyze(queue)
+    return queue
+
+
+def analyze(queue: Queue) -> None:
     if queue.connection.on_postgresql:
         with queue.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("analyze")
-    return queue
 
 
 def report(queue: Queue, count: int) -> None:
@@ -88,6 +92,34 @@ def remember(queue: Queue, count: int) -> Queue:
     with queue.engine.execution_options(write=True).begin() as connection:
         connection.execute(store.ticket.insert(), ended)
     return fill(queue, 40)
+
+
+def staff(queue: Queue, count: int) -> Queue:
+    """So many sessions of a week, 25 of each agent; all are idle and still at their desks."""
+    desks = [
+        {"site": queue.site.name, "name": f"d{number}", "mode": "open", "since_ms": 1, "agent": f"a{number}"}
+        for number in range(count // 25)
+    ]
+    ended = [
+        {
+            "site": queue.site.name,
+            "id": number + 1,
+            "token_hash": f"hash-{number}",
+            "account": f"a{number // 25}",
+            "name": "-",
+            "roles": "agent",
+            "local": False,
+            **dict.fromkeys(("opened_ms", "seen_ms", "checked_ms"), number),
+            "ended_ms": number + HOUR,
+            "end_reason": "idle",
+        }
+        for number in range(count)
+    ]
+    with queue.engine.execution_options(write=True).begin() as connection:
+        connection.execute(store.desk.insert(), desks)
+        connection.execute(people_store.session.insert(), ended)
+    analyze(queue)
+    return queue
 
 
 def cost(queue: Queue, statement: Any, **params: Any) -> int:
@@ -194,6 +226,12 @@ def years(request, tmp_path_factory):
     yield from filled(request, tmp_path_factory, remember)
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def staffs(request, tmp_path_factory):
+    """Eight agents, and two hundred."""
+    yield from filled(request, tmp_path_factory, staff)
+
+
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, play: Callable[[Queue, int], Queue]
 ) -> Iterator[list[Queue]]:
@@ -219,3 +257,9 @@ def test_a_large_day_costs_what_a_small_one_does(halls, _about, statement, param
 def test_what_is_asked_of_today_costs_the_same_after_years(years, _about, statement, params):
     short, long = (cost(queue, statement, **params(queue)) for queue in years)
     assert long <= 1.5 * short + 20, f"{short} after a short time, {long} after a long one"
+
+
+def test_who_left_a_desk_behind_is_found_in_one_pass_over_the_sessions(staffs):
+    """Each end of one asks it, and an evening ends those of everybody."""
+    few, many = (cost(queue, people_store.LEFT_BEHIND) for queue in staffs)
+    assert many <= 2 * (LARGE / SMALL) * few, f"{few} of a few, {many} of many"

@@ -19,7 +19,7 @@ from hub.queue.people_requests import (
 )
 from hub.queue.requests import DoneAnswer, Origin, SessionAnswer, SignOn, Source
 from tests.checkers import check_all, read
-from tests.queue.harness import DAY, MINUTE, refused
+from tests.queue.harness import DAY, HOUR, MINUTE, refused
 
 JOB = Origin(Source.JOB, "keeper")
 
@@ -169,6 +169,21 @@ def test_who_logged_out_came_back_and_was_only_idle_is_still_at_the_desk(queue):
     session = log_in(queue)
     sign_on(queue, "anna")
     queue.turn(MINUTE)
+    end(queue, session, EndReason.IDLE)
+    assert at_desks(queue) == {"desk-1": "anna"}
+    assert queue.job(SignOffEnded).count == 0
+
+
+def test_who_went_on_in_another_window_after_a_logout_and_was_only_idle_is_still_at_the_desk(queue):
+    """As whoever logs in in a second window: the session before ends by that."""
+    before = log_in(queue)
+    sign_on(queue, "anna")
+    queue.turn(MINUTE)
+    session = log_in(queue)
+    end(queue, before)
+    queue.turn(MINUTE)
+    queue.do(NoteSessions(origin=JOB, seen=((session, queue.now_ms),)))
+    queue.turn(HOUR)
     end(queue, session, EndReason.IDLE)
     assert at_desks(queue) == {"desk-1": "anna"}
     assert queue.job(SignOffEnded).count == 0

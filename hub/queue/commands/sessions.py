@@ -51,7 +51,7 @@ def open_session(work: Work, command: OpenSession) -> SessionAnswer:
 
 
 def end_session(work: Work, command: EndSession) -> DoneAnswer:
-    """Whoever was only idle is still at the desk; any other end leaves it, once the person has no open session."""
+    """Whoever was only idle since they last used a session is still at the desk; who else has none open leaves it."""
     account, ended_ms = _session(work, command.session)
     if ended_ms is not None:
         return DoneAnswer()
