@@ -56,6 +56,14 @@ def command(browser: httpx.Client, desk: str, word: str) -> None:
         time.sleep(0.1)  # as above
 
 
+def finish_if_held(browser: httpx.Client, desk: str) -> None:
+    """The morning may finish it first: what it began before a guest came is not over."""
+    until_s = time.monotonic() + PATIENCE_S
+    while held := browser.get(f"/api/v1/desks/{desk}").raise_for_status().json()["held"]:
+        answer = browser.post(f"/api/v1/desks/{desk}/finish", json={"shown": held["ticket"]})
+        assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: nobody is held; the hub says {answer.text}"
+
+
 def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(shared_demo):
     shared_demo.until(lambda parts: parts["dispenser"].get("papers"), "a ticket was printed")
     with Image.open(io.BytesIO(shared_demo.fetch(f"/paper/{shared_demo.parts['dispenser']['papers'][0]}"))) as paper:
@@ -111,8 +119,7 @@ def test_a_desk_that_a_guest_took_over_is_left_alone_until_the_guest_leaves_it(s
     command(guest, "desk-3", "sign-on")
     # With somebody there it is a pause after them.
     command(guest, "desk-3", "pause")
-    if desk(demo, "desk-3")["held"]:
-        command(guest, "desk-3", "finish")
+    finish_if_held(guest, "desk-3")
     # Its agent would be back from a pause before so many others are called.
     called: set[str] = set()
 
