@@ -48,6 +48,7 @@ from protocol.link import (
     monotonic_ms,
 )
 from protocol.messages import BEAT_LOST_MS, BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
+from protocol.outages import Outages
 from protocol.topics import NodeTopic, Topics
 
 log = structlog.get_logger(__name__)
@@ -140,8 +141,7 @@ class Broker:
         # Whether it was said once who speaks.
         self._is_known = False
         self._arrived_ms: int | None = None
-        self._down_reason = ""
-        self._down_said = True
+        self._outages = Outages()
         self._certificate_ends_s: int | None = None
         self._certificate_look_ms = 0
         self._beat_at_ms = 0
@@ -319,21 +319,17 @@ class Broker:
                     self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
                 self._heartbeat.connected(monotonic_ms())
                 self._metrics.broker_connected(True)
-                if self._down_said:
+                if self._outages.ends():
                     log.info("broker.connected")
-                self._down_said = False
                 self._greet()
-            case LinkDown(reason, lasted):
+            case LinkDown(reason):
                 self._heartbeat.disconnected(monotonic_ms())
                 self._metrics.broker_connected(False)
                 # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
                 self._online.clear()
                 self._count_nodes()
-                # An attempt each few seconds for a whole night is one line, and so is a line that breaks each time.
-                if lasted or reason != self._down_reason:
+                if self._outages.begins(event):
                     log.warning("broker.lost", reason=reason)
-                    self._down_said = True
-                self._down_reason = reason
             case PublishRefused(reason):
                 log.error("broker.refused_publication", reason=reason)
             case Incoming():

@@ -49,6 +49,7 @@ from protocol.messages import (
     Role,
     encode,
 )
+from protocol.outages import Outages
 from protocol.topics import NodeTopic
 
 TICK_MS = 1_000
@@ -146,8 +147,7 @@ class Runtime:
         self._bad_messages = 0
         # What telemetry says of it: a start without the hub would have nothing, or what the node was for before.
         self._not_kept: tuple[str, ...] = ()
-        self._down_reason = ""
-        self._down_said = True
+        self._outages = Outages()
         self._hub_away = True
         self._exit_status: int | None = None
         self._signals_before: dict[int, Any] = {}
@@ -256,9 +256,8 @@ class Runtime:
             self._log.exception("message.failed", topic=incoming.topic)
 
     def _linked(self, now_ms: int) -> None:
-        if self._down_said:
+        if self._outages.ends():
             self._log.info("broker.connected")
-        self._down_said = False
         self._heartbeat.connected(now_ms)
         status = self._status(online=True)
         self._link.publish(status.topic, status.payload, retain=True)
@@ -267,11 +266,8 @@ class Runtime:
 
     def _unlinked(self, down: LinkDown, now_ms: int) -> None:
         self._heartbeat.disconnected(now_ms)
-        # An attempt each few seconds for a whole night is one line, and so is a line that breaks each time.
-        if down.lasted or down.reason != self._down_reason:
+        if self._outages.begins(down):
             self._log.warning("broker.lost", reason=down.reason)
-            self._down_said = True
-        self._down_reason = down.reason
         self._hand(Disconnected(down.reason), now_ms)
 
     def _echoed(self, incoming: Incoming, _now_ms: int) -> None:
