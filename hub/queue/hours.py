@@ -110,6 +110,11 @@ def is_over(site: Site, day: str, now_ms: int) -> bool:
     return day_end_ms(site, day) <= now_ms
 
 
+def is_over_for(site: Site, day: str, appointment_ms: int, now_ms: int) -> bool:
+    """Whether the end of this day is that of a ticket with such an appointment too; 0: with none."""
+    return is_over(site, day, now_ms) and appointment_ms < outlives_from_ms(site, day, now_ms)
+
+
 def last_ended_day(site: Site, moment_ms: int) -> str:
     """The latest local day whose end has come."""
     day = local(moment_ms, site.zone).date()

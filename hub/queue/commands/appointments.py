@@ -4,7 +4,7 @@ from hub.queue import store
 from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
-from hub.queue.hours import is_over, outlives_from_ms
+from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TransitionRefused, WrongDay
 from hub.queue.requests import Admit, AlignExpected, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
@@ -51,7 +51,7 @@ def admit(work: Work, command: Admit) -> DoneAnswer:
     too_early = appointment_ms - service.early_call_min * MINUTE_MS > work.now_ms
     if service.checks_in or too_early:
         raise TransitionRefused(ticket.label, ticket.state, Event.ADMIT)
-    if is_over(site, ticket.day, work.now_ms) and appointment_ms < outlives_from_ms(site, ticket.day, work.now_ms):
+    if is_over_for(site, ticket.day, appointment_ms, work.now_ms):
         return DoneAnswer(count=0)  # found too late: the end of that day is what comes next
     let_wait(work, ticket, Event.ADMIT, False, None)
     return DoneAnswer(count=1)

@@ -5,7 +5,7 @@ from typing import Any
 from hub.queue import store
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import held_as_shown, mode_of, settle
-from hub.queue.hours import is_over, outlives_from_ms
+from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TooOld, TransitionRefused
 from hub.queue.requests import DeskAnswer, Finish, MarkAbsent, Park, Start, Undo, Withdraw
@@ -143,8 +143,7 @@ def need_reopenable(work: Work, ticket: Ticket) -> None:
 def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
     """Of a ticket that is brought back: the day it is to wait on goes on, or its appointment outlives that."""
     site, day = work.index.site, ticket.day_to_wait_on(work.today)
-    outlives = (ticket.appointment_ms or 0) >= outlives_from_ms(site, day, work.now_ms)
-    if is_over(site, day, work.now_ms) and not outlives:
+    if is_over_for(site, day, ticket.appointment_ms or 0, work.now_ms):
         raise DayOver(ticket.label, day, event)
 
 
