@@ -411,11 +411,15 @@ def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(offi
     assert len(office.expected()) == 2
 
 
-def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_office, publik):
+def office_with_six_papers(new_office, publik):
+    """With a second form, and its bookings."""
     publik.town.add_form("second")
     office = new_office({"form": "second", "service": "papers"})
-    for hour in range(11, 17):
-        publik.town.book("second", f"{TODAY} {hour}:00")
+    return office, [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
+
+
+def test_a_form_s_list_that_is_suddenly_empty_cancels_nobody_and_is_said(new_office, publik):
+    office, _ = office_with_six_papers(new_office, publik)
     other = book(publik)
     office.pass_over()
     assert len(office.expected()) == 7
@@ -500,10 +504,7 @@ def test_nor_does_it_where_the_list_is_not_complete(new_office, publik, monkeypa
 
 @pytest.mark.parametrize("why", ["form refused", "no id"])
 def test_a_doubt_is_not_forgotten_while_lists_are_not_complete(new_office, publik, monkeypatch, why):
-    publik.town.add_form("second")
-    office = new_office({"form": "second", "service": "papers"})
-    for hour in range(11, 17):
-        publik.town.book("second", f"{TODAY} {hour}:00")
+    office, _ = office_with_six_papers(new_office, publik)
     form = book(publik)
     office.pass_over()
     kept = dict(publik.town.forms["second"])
@@ -523,10 +524,7 @@ def test_a_doubt_is_not_forgotten_while_lists_are_not_complete(new_office, publi
 
 
 def test_a_doubt_ends_with_the_last_day_of_its_visitors_though_lists_are_not_complete(new_office, publik):
-    publik.town.add_form("second")
-    office = new_office({"form": "second", "service": "papers"})
-    for hour in range(11, 17):
-        publik.town.book("second", f"{TODAY} {hour}:00")
+    office, _ = office_with_six_papers(new_office, publik)
     office.pass_over()
     publik.town.forms["second"].clear()
     office.pass_over(all_of_it=True)
@@ -787,9 +785,7 @@ def test_who_waits_already_is_not_cancelled_because_a_form_s_list_is_suddenly_em
 
 
 def test_a_form_that_was_empty_for_once_has_lost_nobody(new_office, publik):
-    publik.town.add_form("second")
-    office = new_office({"form": "second", "service": "papers"})
-    forms = [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
+    office, forms = office_with_six_papers(new_office, publik)
     office.pass_over()
     kept = dict(publik.town.forms["second"])
     publik.town.forms["second"].clear()
