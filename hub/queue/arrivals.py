@@ -11,13 +11,14 @@
 | cancelled | cancelled | cancelled |
 
 Once today has ended nobody is let in any more whose appointment does not count: missed and absent are a wrong day then.
+The end of a day is not that of the appointments of its own evening (`hours.outlives_from_ms`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.queue.bookings import Known
-from hub.queue.hours import is_over, local_day
+from hub.queue.hours import is_over, local_day, outlives_from_ms
 from hub.queue.states import State
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Service, Site
@@ -31,16 +32,19 @@ _COUNTS = frozenset({Arrival.ON_TIME, Arrival.LATE})
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`today`: the site's calendar day at `now_ms`. `day_over`: it has had its end already."""
+    """`today`: the site's calendar day at `now_ms`. `over_before_ms`: its end has come for appointments before that
+    moment, for none where 0.
+    """
 
     now_ms: int
     today: str
-    day_over: bool = False
+    over_before_ms: int = 0
 
 
 def moment_at(site: Site, now_ms: int) -> Moment:
     today = local_day(now_ms, site.zone)
-    return Moment(now_ms, today, is_over(site, today, now_ms))
+    over_before_ms = outlives_from_ms(site, today, now_ms) if is_over(site, today, now_ms) else 0
+    return Moment(now_ms, today, over_before_ms)
 
 
 def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: Moment) -> Arrival:
@@ -57,7 +61,7 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
     if ticket.state is State.SERVED:
         return Arrival.ENDED
     of_absent = Arrival.MISSED if ticket.call is None else Arrival.ABSENT
-    return Arrival.WRONG_DAY if moment.day_over else of_absent
+    return Arrival.WRONG_DAY if booking.start_ms < moment.over_before_ms else of_absent
 
 
 def is_left_behind(booking: Known, ticket: Ticket) -> bool:
@@ -71,7 +75,7 @@ def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment
     # An appointment just after midnight is of tomorrow for the calendar alone.
     if by_time in _COUNTS:
         return by_time
-    is_over = by_time is Arrival.MISSED and moment.day_over
+    is_over = by_time is Arrival.MISSED and start_ms < moment.over_before_ms
     return Arrival.WRONG_DAY if day != moment.today or is_over else by_time
 
 

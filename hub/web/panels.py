@@ -10,7 +10,7 @@ from hub.queue import claims
 from hub.queue.arrivals import CHECKS_IN, arrival_of, moment_at
 from hub.queue.bookings import Known
 from hub.queue.estimate import wait_range_min
-from hub.queue.hours import is_over
+from hub.queue.hours import is_over_for
 from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Desk, Service
@@ -99,7 +99,7 @@ class TicketPanel:
     `may_decide`: it may do what else the ticket's state allows. `service`: its title.
 
     `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
-    this desk's. `day_over`: the day of its number has ended, or today where it has none: nobody brings it back.
+    this desk's. `day_over`: for it the day of its number has ended, or today where it has none: nobody brings it back.
     `booking`, `arrival`, `name`: of a ticket with an appointment; `early_ms`: of its service.
     """
 
@@ -216,7 +216,9 @@ def read_ticket_panel(
         number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
-        day_over=is_over(index.site, ticket.day_to_wait_on(moment.today), now_ms),
+        day_over=is_over_for(
+            index.site, ticket.day_to_wait_on(moment.today), ticket.appointment_ms or 0, now_ms
+        ),
         early_ms=service.early_call_min * MINUTE_MS if service else 0,
         booking=booking,
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,

@@ -118,7 +118,20 @@ def test_every_state_has_its_answer(state, call, today, other_day):
     ],
 )
 def test_once_today_has_ended_only_an_appointment_that_counts_lets_anybody_in(state, call, after_ms, arrival):
-    now = Moment(TUESDAY_AT_TEN + after_ms, "2026-11-24", day_over=True)
+    now = Moment(TUESDAY_AT_TEN + after_ms, "2026-11-24", over_before_ms=TUESDAY_AT_TEN + 1)
+    assert arrival_of(known(), ticket(state, call=call), CIVIL, now) is arrival
+
+
+@pytest.mark.parametrize(
+    ("state", "call", "arrival"),
+    [
+        (State.EXPECTED, None, Arrival.MISSED),
+        (State.ABSENT, None, Arrival.MISSED),
+        (State.ABSENT, 7, Arrival.ABSENT),
+    ],
+)
+def test_the_end_of_a_day_is_not_that_of_its_evening_s_appointments(state, call, arrival):
+    now = Moment(TUESDAY_AT_TEN + HOUR, "2026-11-24", over_before_ms=TUESDAY_AT_TEN)
     assert arrival_of(known(), ticket(state, call=call), CIVIL, now) is arrival
 
 

@@ -140,6 +140,18 @@ def test_a_visit_of_the_evening_is_reopened_though_the_day_of_the_others_has_end
 
 
 @pytest.mark.parametrize(("command", "desk"), [(Readmit, "desk-1"), (CheckIn, "desk-1"), (CheckIn, "")])
+def test_who_missed_an_appointment_of_the_evening_is_put_back_by_whoever_finds_them(queue, command, desk):
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = EVENING
+    end(queue)
+    queue.now_ms = moment("2026-11-24 18:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.turn(2 * MINUTE)
+    queue.ask(command, desk=desk, ticket=ticket)
+    assert queue.state(ticket) is State.WAITING
+
+
+@pytest.mark.parametrize(("command", "desk"), [(Readmit, "desk-1"), (CheckIn, "desk-1"), (CheckIn, "")])
 def test_after_the_end_of_the_day_who_missed_an_appointment_is_not_put_back_either(queue, command, desk):
     ticket = queue.book(moment("2026-11-24 16:30"))
     queue.now_ms = moment("2026-11-24 16:35")

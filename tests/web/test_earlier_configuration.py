@@ -9,7 +9,19 @@ from msgspec.structs import replace
 from hub.appointments.list_state import ListState
 from hub.database.engine import of_one_moment, open_engine
 from hub.database.migration import migrate
-from hub.queue.requests import CloseLostDesks, ExpireExpected, MarkAbsent, Park, Resume, Transfer
+from hub.queue.requests import (
+    CheckIn,
+    CloseLostDesks,
+    EndDay,
+    ExpireExpected,
+    MarkAbsent,
+    Park,
+    Readmit,
+    Resume,
+    StartAbsent,
+    Transfer,
+)
+from hub.queue.states import State
 from hub.web.booking_sentences import arrival_of_panel
 from hub.web.desk_drawing import draw
 from hub.web.desk_picture import DeskPicture
@@ -156,3 +168,28 @@ def test_after_the_end_of_today_a_missed_appointment_is_said_to_be_over(queue: Q
     assert (over.day_over, over.may_check_in) == (True, False)
     said = "Trop tard pour le rendez-vous de 16:30\u00a0: la journée est terminée."
     assert arrival_of_panel(over, ZONE) == said
+
+
+@pytest.mark.parametrize("command", [StartAbsent, Readmit])
+def test_who_was_called_for_an_appointment_of_the_evening_may_still_come_back(
+    queue: Queue, command: type[StartAbsent | Readmit]
+) -> None:
+    ticket = queue.book(moment("2026-11-24 18:05"))
+    queue.now_ms = moment("2026-11-24 17:57")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.now_ms = moment("2026-11-24 18:01")
+    queue.job(EndDay, day="2026-11-24")
+    queue.open("desk-1")
+    queue.called()
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    assert not panel(queue, ticket).day_over
+    queue.ask(command, desk="desk-1", ticket=ticket)
+    assert queue.state(ticket) in (State.SERVING, State.WAITING)
+
+
+def test_who_missed_an_appointment_of_the_evening_may_still_check_in(queue: Queue) -> None:
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = moment("2026-11-24 18:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    late = panel(queue, ticket)
+    assert (late.day_over, late.may_check_in) == (False, True)
