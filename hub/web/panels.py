@@ -216,9 +216,7 @@ def read_ticket_panel(
         number_of_desk=index.number_of(ticket.desk),
         hall=_other_hall(index, service, desk),
         now_ms=now_ms,
-        day_over=is_over_for(
-            index.site, ticket.day_to_wait_on(moment.today), ticket.appointment_ms or 0, now_ms
-        ),
+        day_over=is_over_for(index.site, ticket.day_to_wait_on(moment.today), ticket.appointment_ms or 0, now_ms),
         early_ms=service.early_call_min * MINUTE_MS if service else 0,
         booking=booking,
         arrival=arrival_of(booking, ticket, service, moment) if booking else None,
