@@ -34,6 +34,10 @@ END_OF_ACCOUNT: Executable = (
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)
 _LOGGED_OUT_MS: Any = func.max(session.c.ended_ms).filter(literal_column("login_session.end_reason <> 'idle'"))
+# Only of what was idle: another program ends a session by its own clock, while its person may be using it.
+_USED_MS: Any = func.coalesce(
+    func.max(session.c.seen_ms).filter(literal_column("login_session.end_reason = 'idle'")), 0
+)
 # Signed on without an open session, and not only idle since they last used one. In one pass over the sessions: each end
 # of one asks it, and an evening ends those of all staff.
 LEFT_BEHIND: Executable = (
@@ -41,7 +45,7 @@ LEFT_BEHIND: Executable = (
     .join(session, (session.c.site == desk.c.site) & (session.c.account == desk.c.agent))
     .where(desk.c.site == SITE)
     .group_by(desk.c.name, desk.c.agent)
-    .having(func.count() == func.count(session.c.ended_ms), func.max(session.c.seen_ms) <= _LOGGED_OUT_MS)
+    .having(func.count() == func.count(session.c.ended_ms), _USED_MS <= _LOGGED_OUT_MS)
 )
 AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.

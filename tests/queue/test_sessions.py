@@ -244,6 +244,19 @@ def test_who_was_idle_when_their_sessions_were_ended_from_the_command_line_is_si
     assert at_desks(queue) == {}
 
 
+def test_whose_session_is_ended_from_the_command_line_while_they_use_it_is_signed_off(queue):
+    """That command's moment is of its start, and of its own clock."""
+    session = log_in(queue)
+    sign_on(queue, "anna")
+    began_ms = queue.now_ms
+    queue.turn(MINUTE)
+    queue.do(NoteSessions(origin=JOB, seen=((session, queue.now_ms),)))
+    with queue.engine.execution_options(write=True).begin() as connection:
+        end_sessions(connection, queue.site.name, "anna", began_ms)
+    assert queue.job(SignOffEnded).count == 1
+    assert at_desks(queue) == {}
+
+
 def test_who_is_at_a_desk_after_all_though_they_logged_out_meanwhile_is_signed_off(queue):
     """A page's sign-on may stand in the queue behind the logout of another of its windows."""
     end(queue, log_in(queue))
