@@ -151,6 +151,14 @@ def test_of_a_listing_that_is_not_complete_it_is_not_believed_either(facts):
     assert cancelled_by(replace_flaws(listing, Flaw("b0", "no start", "rdv/0")), [unspoken, *rows]) == []
     for few in (rows[1:], [*rows[1:], known(1, start_ms=NOW - DAY)]):
         assert len(cancelled_by(Listing(told[1:], parts=PARTS), few)) == len(rows) - 1
+    told_cancelled = with_(listing, cancelled=frozenset({"rdv/0"}))
+    assert cancelled_by(told_cancelled, [unspoken, *rows]) == ["b0"], "and one that it says is cancelled proves nothing"
+
+
+def test_what_is_lost_of_days_gone_by_does_not_count():
+    rows = [known(number, start_ms=NOW - 2 * DAY) for number in range(DOUBTED_FROM)]
+    told = tuple(booking(number, gone=True, unfit=True) for number in range(DOUBTED_FROM))
+    assert doubted(Listing(told, complete=True, parts=PARTS), rows) == ()
 
 
 def replace_flaws(listing, *flaws):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.ticket_printer.printer import WATCH_MS, Outcome, Printer, Result
+from nodes.ticket_printer.printer import SHORT_FENCE_MS, WATCH_MS, Outcome, Printer, Result
 from nodes.ticket_printer.status import FENCE, Ask, Fault, question
 
 TICKET = bytes(72_000)
@@ -31,6 +31,7 @@ class RollPrinter:
 
     `prints_ms`: each of the next papers. `senses_ms`: with so little left it says that there is none. `hangs_after`:
     once so many papers are out, it prints and answers nothing more. `loses`: which of its answers is lost, from 1.
+    `loses_fences`: it prints and never answers them. `is_mute`: it answers nothing but fences.
     """
 
     answers = True
@@ -44,6 +45,9 @@ class RollPrinter:
         self.out = 0
         self.hangs_after: int | None = None
         self.loses: int | None = None
+        self.loses_fences = False
+        self.is_mute = False
+        self.fences_sent: list[int] = []
         self._asked = 0
         self._said = bytearray()
 
@@ -52,8 +56,9 @@ class RollPrinter:
 
     def send(self, data: bytes, _timeout_ms: int) -> None:
         if data.endswith(FENCE):
-            self.held.append(Held(self.prints_ms, data.count(FENCE)))
-        elif data in NO_PAPER and not self._hangs:
+            self.fences_sent.append(data.count(FENCE))
+            self.held.append(Held(self.prints_ms, 0 if self.loses_fences else data.count(FENCE)))
+        elif data in NO_PAPER and not self._hangs and not self.is_mute:
             for _ in range(ANSWERS_MS):
                 self._print_for_a_moment()
             self._asked += 1
@@ -152,6 +157,26 @@ def test_one_that_stood_still_still_owes_its_fence_though_a_lost_answer_hid_why(
     roll.roll_ms = PRINTS_MS
     assert printer.print(TICKET) == HALF
     assert roll.out == 1
+
+
+def test_one_that_says_nothing_else_calls_no_ticket_printed_by_the_late_fence_of_the_one_before(
+    roll: RollPrinter,
+) -> None:
+    roll.is_mute = True
+    roll.prints_ms = SHORT_FENCE_MS + 500
+    printer = Printer(roll.open, lambda: roll.now_ms)
+    assert printer.print(TICKET) == Result(Outcome.UNKNOWN)
+    assert printer.print(TICKET) == Result(Outcome.UNKNOWN)
+    assert roll.out == 1
+
+
+def test_a_well_printer_that_loses_one_fence_is_sent_one_with_its_next_ticket(roll: RollPrinter) -> None:
+    printer = Printer(roll.open, lambda: roll.now_ms)
+    roll.loses_fences = True
+    assert printer.print(TICKET) == Result(Outcome.UNKNOWN)
+    roll.loses_fences = False
+    assert printer.print(TICKET) == PRINTED
+    assert roll.fences_sent == [1, 1]
 
 
 def test_the_last_ticket_of_a_roll_is_printed_though_its_fence_comes_among_the_answers_that_say_no_paper(
