@@ -239,19 +239,27 @@ def require_folder(engine: Engine) -> None:
     file = sqlite_file(engine)
     if file is None:
         return
+    # From the root down, for what is below a closed one can't even be looked at.
+    closed = next((each for each in reversed(file.parents) if each.is_dir() and not _may(each, os.X_OK)), None)
+    if closed is not None:
+        raise DatabaseOfAnotherUser(str(file), f"the folder {closed} belongs to {_owner(closed)}")
     if not file.parent.is_dir():
         raise FolderMissing(str(file), f"its folder {file.parent} does not exist")
-    if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
+    if file.exists() and not _may(file, os.R_OK):
         raise DatabaseOfAnotherUser(str(file), f"it belongs to {_owner(file)}")
     log_file = Path(f"{file}-wal")
     if not file.exists() and log_file.exists() and log_file.stat().st_size:
         raise DatabaseReplaced(str(file), f"it is gone, and {log_file.name} has what was stored last")
-    if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
+    if not _may(file.parent, os.W_OK):
         raise DatabaseNotWritable(str(file), f"nor can its folder {file.parent}")
 
 
-def _owner(file: Path) -> str:
-    number = file.stat().st_uid
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=True)
+
+
+def _owner(path: Path) -> str:
+    number = path.stat().st_uid
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

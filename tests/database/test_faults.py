@@ -252,12 +252,12 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @contextmanager
-def only_reading(folder: Path) -> Iterator[None]:
-    """As a user who may read, and write nothing, in `folder` and above."""
+def only_reading(folder: Path, own: int = 0o555) -> Iterator[None]:
+    """As a user who may write nothing in `folder` and above, and read it where its `own` mode lets them."""
     above = [each for each in folder.parents if each.stat().st_uid == os.geteuid() and each != Path("/")]
     modes = [(each, each.stat().st_mode) for each in (*above, folder)]
     for each, mode in modes:
-        each.chmod(mode & 0o555 | 0o555 if each == folder else mode | 0o055)
+        each.chmod(own if each == folder else mode | 0o055)
     root = os.geteuid() == 0
     if root:
         os.seteuid(NOBODY)
@@ -294,6 +294,18 @@ def test_a_file_of_another_user_is_said_to_be_theirs_and_not_to_be_missing(tmp_p
     if os.geteuid():
         file.chmod(0)
     with only_reading(tmp_path), pytest.raises(DatabaseOfAnotherUser, match=r"it belongs to .*sudo -u"):
+        check(engine)
+
+
+@pytest.mark.parametrize("file", ["suivant.db", "kept/suivant.db"])
+def test_a_folder_that_only_another_user_may_enter_is_said_to_be_theirs(tmp_path: Path, file: str) -> None:
+    state = tmp_path / "state"
+    (state / file).parent.mkdir(parents=True)
+    engine = open_engine(f"sqlite:///{state / file}")
+    migrate(engine)
+    engine.dispose()
+    theirs = pytest.raises(DatabaseOfAnotherUser, match=rf"the folder {state} belongs to .*sudo -u")
+    with only_reading(state, 0o600), theirs:
         check(engine)
 
 
