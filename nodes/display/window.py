@@ -36,7 +36,7 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
         Meta(
             pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}\Z",
             description="size of the window in pixels; a screen without a desktop is filled whatever this says",
-            extra={"wanted": "width x height, such as 1920x1080"},
+            extra={"wanted": "width x height, each from 100 to 9999, such as 1920x1080"},
         ),
     ] = DEFAULT_SIZE
     rotate: Annotated[

@@ -295,4 +295,4 @@ def test_a_display_speaks_the_language_of_its_setting():
 def test_a_wrong_setting_is_named_and_stops_the_program(broker, tmp_path):
     ended = ends(broker, tmp_path, SUIVANT_DISPLAY_SIZE="huge")
     assert ended.returncode == 2
-    assert "SUIVANT_DISPLAY_SIZE is 'huge': it should be width x height, such as 1920x1080" in ended.stderr
+    assert "SUIVANT_DISPLAY_SIZE is 'huge': it should be width x height, each from 100 to 9999" in ended.stderr

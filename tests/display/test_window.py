@@ -34,9 +34,10 @@ def test_a_picture_that_did_not_change_is_no_frame(words, fonts):
     pygame.display.set_mode((1, 1))
 
 
-@pytest.mark.parametrize("size", ["big", "1920", "1920x", "0x0", "1920*1080", "20000x100"])
+@pytest.mark.parametrize("size", ["big", "1920", "1920x", "0x0", "99x480", "1920*1080", "20000x100"])
 def test_a_size_that_is_none_names_the_setting_and_what_would_be_right(size):
-    with pytest.raises(WrongSetting, match=r"SUIVANT_DISPLAY_SIZE is .*: it should be width x height, such as"):
+    wanted = r"SUIVANT_DISPLAY_SIZE is .*: it should be width x height, each from 100 to 9999, such as 1920x1080"
+    with pytest.raises(WrongSetting, match=wanted):
         read(DisplaySettings, {"SUIVANT_DISPLAY_SIZE": size}, prefix="SUIVANT_DISPLAY_")
 
 
