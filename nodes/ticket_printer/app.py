@@ -21,7 +21,7 @@ from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
 from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach
 from nodes.ticket_printer.stage import Stage
-from nodes.ticket_printer.wires import place_named
+from nodes.ticket_printer.wires import WANTED, place_named
 from nodes.ticket_printer.words import words_in
 from protocol.environment import Described, WrongSetting, describe, read
 from protocol.heartbeat import HubTime
@@ -42,10 +42,7 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
 
     printer: Annotated[
         str,
-        Meta(
-            description="where the printer is: virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT or "
-            "usb:VENDOR:PRODUCT; must be set, but with --simulated"
-        ),
+        Meta(description="where the printer is (must be set, but with --simulated)", extra={"wanted": WANTED}),
     ] = ""
     printer_paper: Annotated[
         Style, Meta(description="how tickets are printed: drawn, on 80 mm, or in the printer's own letters")

@@ -23,7 +23,10 @@ CONNECT_TIMEOUT_S = 3.0
 NOTHING_MS = 20
 _PIECE_BYTES = 4_096
 KERNEL_BYTES = 8_192
-_WANTED = "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT or usb:VENDOR:PRODUCT with two hexadecimal numbers"
+WANTED = (
+    "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT (9100 without a port) or usb:VENDOR:PRODUCT with four "
+    "hexadecimal digits each, such as usb:04b8:0202"
+)
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _USB_IDS = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})")
 PORT = 9100
@@ -110,7 +113,7 @@ def place_named(text: str) -> Place:
             return NetworkAt(found[1], port)
     if kind == "usb" and (found := _USB_IDS.fullmatch(rest)):
         return UsbAt(int(found[1], 16), int(found[2], 16))
-    raise WrongSetting("SUIVANT_PRINTER", text, _WANTED)
+    raise WrongSetting("SUIVANT_PRINTER", text, WANTED)
 
 
 def _may_be_host(name: str) -> bool:

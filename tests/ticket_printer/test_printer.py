@@ -310,10 +310,14 @@ def test_a_printer_is_named_by_one_setting(text: str, place: object) -> None:
         "network:imprimante..local:9100",
         f"network:{'a' * 64}.local",
         "usb:04b8",
+        "usb:4b8:202",
         "usb:zz:zz",
         "virtual:",
     ],
 )
 def test_a_wrong_setting_says_what_would_be_right(text: str) -> None:
-    with pytest.raises(WrongSetting, match=r"SUIVANT_PRINTER is .*file:/dev/usb/lp0"):
+    wanted = (
+        r"SUIVANT_PRINTER is .*file:/dev/usb/lp0.*9100 without.*four hexadecimal digits each, such as usb:04b8:0202"
+    )
+    with pytest.raises(WrongSetting, match=wanted):
         place_named(text)
