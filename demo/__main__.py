@@ -29,6 +29,7 @@ WRONG_OPTION_STATUS = 2
 FAILED_STATUS = 1
 START_MOST_S = 60.0
 LOG_LINES = 8
+LOCK = "lock"
 # All that a demo makes in its folder at each start, beside its lock and the accounts that it keeps.
 OWN_FOLDERS = ("broker", "hub", "logs", "nodes", "publik")
 
@@ -56,10 +57,12 @@ def _own_folder(folder: Path) -> Iterator[None]:
 
     Whatever is not of a demo is never touched: the folder is refused.
     """
-    lock_file = folder / "lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = lock_file.open("w")
+        strange = _strange(folder)
+        if strange:
+            raise DemoFailed(f"{folder} holds {min(strange)}, which is not of a demo: set DEMO_DIR to an empty folder")
+        opened = (folder / LOCK).open("a")
     except OSError as error:
         raise DemoFailed(f"DEMO_DIR is {folder}: {error.strerror}; name a folder that can be written") from error
     with opened as lock:
@@ -67,12 +70,15 @@ def _own_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DemoFailed(f"another demo runs in {folder}; end that one, or set DEMO_DIR") from error
-        strange = [entry.name for entry in folder.iterdir() if entry.name not in {*OWN_FOLDERS, FOLDER, lock_file.name}]
-        if strange:
-            raise DemoFailed(f"{folder} holds {min(strange)}, which is not of a demo: set DEMO_DIR to an empty folder")
         for name in OWN_FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
         yield
+
+
+def _strange(folder: Path) -> set[str]:
+    """What is not of a demo, as nothing is without the lock, which a demo makes first and leaves there."""
+    names = {entry.name for entry in folder.iterdir()}
+    return names - {*OWN_FOLDERS, FOLDER, LOCK} if LOCK in names else names
 
 
 async def _run(options: Options) -> int:

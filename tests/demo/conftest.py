@@ -17,6 +17,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from demo.__main__ import LOCK
 from demo.accounts import FOLDER, make_accounts
 from demo.people import PASSWORD
 from demo.screenshots import read_addresses
@@ -138,10 +139,16 @@ def hub_settings(folder, site_file) -> dict[str, str]:
     }
 
 
+def keep(accounts: Path, folder: Path) -> None:
+    """As an earlier demo leaves them there."""
+    shutil.copytree(accounts, folder / FOLDER)
+    (folder / LOCK).touch()
+
+
 @contextmanager
 def running_demo(folder: Path, accounts: Path, **options: str) -> Iterator[Demo]:
     """A demo with all its programs up, followed as its page does; stopped at the end."""
-    shutil.copytree(accounts, folder / FOLDER)
+    keep(accounts, folder)
     process = start_demo(folder, **options)
     try:
         address, output = _address(process)

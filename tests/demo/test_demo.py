@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -17,10 +16,9 @@ from PIL import Image
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from demo.accounts import FOLDER
 from demo.people import AGENTS, GUESTS
 from demo.screenshots import read_addresses
-from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, start_demo
+from tests.demo.conftest import PATIENCE_S, Demo, children, is_alive, keep, start_demo
 
 PAPER = (0xFF, 0xFA, 0xF0)
 
@@ -183,7 +181,7 @@ def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(tmp_path
 
 
 def test_the_demo_ends_by_itself_when_it_has_played_as_long_as_it_was_told(tmp_path, accounts):
-    shutil.copytree(accounts, tmp_path / "demo" / FOLDER)
+    keep(accounts, tmp_path / "demo")
     process = start_demo(tmp_path / "demo", SECONDS_LIMIT="3")
     output, _ = process.communicate(timeout=2 * PATIENCE_S)
     assert process.returncode == 0
