@@ -222,7 +222,7 @@ def _addresses(port: int, stage: Stage, hall: Hall) -> str:
         f"\n  The hall, live:  http://{LOOPBACK}:{port}/   in English: http://{LOOPBACK}:{port}/?lang=en\n"
         f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
         f"  Log in there as  {', '.join(member.account for member in GUESTS)}; password {PASSWORD}\n"
-        f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json\n"
+        f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json   once logged in\n"
         f"  Logs, database:  {stage.folder}/\n\n"
         "  Ctrl-C ends it.\n"
     )

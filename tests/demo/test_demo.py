@@ -93,6 +93,17 @@ def test_the_pictures_are_taken_of_the_page_and_of_the_hub_that_the_terminal_nam
         assert f'href="{hub}/desks/desk-3"' in answer.read().decode()
 
 
+def test_each_address_at_the_terminal_opens_at_once_or_says_that_one_must_log_in_first(shared_demo):
+    told = [(address, line) for line in shared_demo.output.splitlines() for address in re.findall(r"http://\S+", line)]
+    assert len(told) == 4
+    for address, line in told:
+        by_login = "once logged in" in line
+        opened = httpx.get(address, follow_redirects=True, trust_env=False, timeout=PATIENCE_S)
+        assert opened.is_success != by_login, line
+        if by_login:
+            shared_demo.ask_hub(address)
+
+
 def test_whom_the_page_names_the_hub_lets_in_with_the_password_it_says(shared_demo):
     *accounts, password = re.findall("<code>(.+?)</code>", shared_demo.fetch("/").decode())
     assert accounts == [guest.account for guest in GUESTS]
