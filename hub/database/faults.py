@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from sqlalchemy import URL, Engine
@@ -162,8 +163,10 @@ def place_of(url: URL) -> str:
     """The database as an error names it: its file, or its address without the password and all that is beside it."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    where = {key: value for key, value in url.query.items() if key in {"host", "port"}}
-    return url.set(query=where).render_as_string(hide_password=True)
+    # As a setting has it: SQLAlchemy itself adds its driver and turns each slash of a socket's folder into %2F.
+    server = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    where = [(key, url.query[key]) for key in ("host", "port") if key in url.query]
+    return f"{server}?{urlencode(where, doseq=True, safe='/:,')}" if where else server
 
 
 # What a driver raises, SQLAlchemy around it, and its pool.

@@ -343,9 +343,23 @@ def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path: Pa
     assert "\n" not in str(caught.value)
 
 
-def test_a_database_is_named_with_where_it_is_and_nothing_else_of_its_query() -> None:
-    engine = open_engine("postgresql://anna:secret@/suivant?host=/run/pg&port=5433&passfile=/home/anna/secret")
-    assert place_of(engine.url) == "postgresql+psycopg://anna:***@/suivant?host=%2Frun%2Fpg&port=5433"
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        (
+            "postgresql://anna:secret@/suivant?host=/run/pg&port=5433&passfile=/home/anna/secret",
+            "postgresql://anna:***@/suivant?host=/run/pg&port=5433",
+        ),
+        (
+            "postgresql://anna@/suivant?host=db-1:5433&host=10.0.0.2:5434",
+            "postgresql://anna@/suivant?host=db-1:5433&host=10.0.0.2:5434",
+        ),
+        ("postgresql://anna:secret@db.example:5433/suivant", "postgresql://anna:***@db.example:5433/suivant"),
+        ("postgresql://anna@/suivant?host=/run/the%26%20pg%25", "postgresql://anna@/suivant?host=/run/the%26+pg%25"),
+    ],
+)
+def test_a_database_is_named_as_in_its_setting_with_nothing_else_of_its_query(address: str, place: str) -> None:
+    assert place_of(open_engine(address).url) == place
 
 
 def test_a_table_that_may_not_be_written_is_said(postgresql_url: str) -> None:
