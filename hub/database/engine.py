@@ -178,14 +178,17 @@ def _refuse_secrets(url: URL) -> None:
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
     options = f"{_POSTGRESQL_OPTIONS} -c lock_timeout={round(busy_timeout_s * 1000)}"
-    return create_engine(
-        url,
-        connect_args={**_POSTGRESQL, "options": options},
-        pool_size=POOL_SIZE,
-        pool_timeout=busy_timeout_s,
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
+    try:
+        return create_engine(
+            url,
+            connect_args={**_POSTGRESQL, "options": options},
+            pool_size=POOL_SIZE,
+            pool_timeout=busy_timeout_s,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    except ArgumentError:  # of a host or port in its query
+        raise WrongAddress(_SETTING, "it cannot be read") from None
 
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:

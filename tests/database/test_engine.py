@@ -30,6 +30,8 @@ def test_an_address_of_another_kind_is_refused_with_what_would_be_right() -> Non
         "postgresql://suivant:secret",
         "postgresql://suivant:secr@secret:secret@localhost/queue",
         "postgresql://suivant@localhost:secret/queue",
+        "postgresql://suivant:secret@/queue?port=secret",
+        "postgresql://suivant:secret@/queue?host=/run/a&host=/run/b&port=5432",
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused_without_what_may_be_its_password(address: str) -> None:
