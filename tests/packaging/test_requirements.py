@@ -1,8 +1,13 @@
+import ast
 import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -109,6 +114,35 @@ def test_a_node_that_tells_local_time_brings_the_zones_of_the_world(role):
     assert any("ZoneInfo" in source.read_text(encoding="utf-8") for source in sources)
     assert "tzdata" in map(plain, EXTRAS[role])
     assert "tzdata" in pins(ROOT / f"requirements/{role}.txt")
+
+
+NODES = ("desk-button", "display", "ticket-printer")
+# Whose code may import what which extras ask for; programs that no town runs, whatever there is.
+IMPORTERS = {"protocol": (), "hub": ("hub",), "nodes": NODES} | dict.fromkeys(
+    ("demo", "provisioning", "benchmarks", "tests"), tuple(EXTRAS)
+)
+
+
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Of each module that can be imported here, the names of what brought it."""
+    return packages_distributions()
+
+
+def imported(file: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    plainly = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    from_it = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in (*plainly, *from_it)} - sys.stdlib_module_names - IMPORTERS.keys()
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+def test_what_is_imported_is_asked_for_and_not_left_to_another_package_to_bring(importer):
+    asked = {plain(one) for one in PROJECT["dependencies"]}
+    asked |= {plain(one) for extra in IMPORTERS[importer] for one in EXTRAS[extra]}
+    modules = set().union(*map(imported, (ROOT / importer).rglob("*.py")))
+    assert modules
+    assert {each for each in modules if not asked & {plain(name) for name in distributions()[each]}} == set()
 
 
 def test_every_dependency_is_documented_with_its_reason_and_licence():
