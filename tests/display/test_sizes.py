@@ -197,3 +197,18 @@ def test_a_screen_of_another_shape_keeps_everything_on_it(words, fonts):
             for shape in laid_out(shown, screen, words, fonts):
                 if isinstance(shape, Text):
                     assert pygame.Rect(0, 0, width, height).contains(ink(shape, fonts)), (width, height, shape)
+
+
+SIZES = [*SCREENS, *(Screen(*size) for size in ((720, 1280), (768, 1366), (2160, 3840), (1024, 600), (1366, 768)))]
+
+
+def left_out(shown, screen, words, fonts):
+    """The texts that are not wholly on the screen."""
+    whole = pygame.Rect(0, 0, screen.width, screen.height)
+    picture = laid_out(shown, screen, words, fonts)
+    return [shape.text for shape in picture if isinstance(shape, Text) and not whole.contains(ink(shape, fonts))]
+
+
+@pytest.mark.parametrize("screen", SIZES, ids=str)
+def test_the_longest_message_is_whole_at_every_size_of_a_screen(words, fonts, screen):
+    assert left_out(scene(hall=hall(messages=LONGEST.messages)), screen, words, fonts) == []

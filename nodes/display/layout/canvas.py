@@ -156,7 +156,17 @@ class Canvas:
 
     def fit(self, text: str, weight: Weight, em: float, width: float) -> float:
         """`em`, or as much less as the text needs to be no wider than `width`."""
-        return _fitted(em, self.width_of(text, weight, em), width)
+        return self.shrunk(em, lambda em: self.width_of(text, weight, em), width)
+
+    def shrunk(self, em: float, wide: Callable[[float], float], room: float) -> float:
+        """`em`, or the size at which what is so `wide` has room; by pixels at the end: no half of one is drawn."""
+        room = max(room, 0)
+        if wide(em) <= room:
+            return em
+        em *= room / wide(em)
+        while self.em_px(em) > 1 and wide(em) > room:
+            em = (self.em_px(em) - 1) / self.scale
+        return em
 
     def text(
         self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour, align: Align = Align.LEFT
@@ -197,9 +207,8 @@ class Canvas:
 
     def fit_number(self, number: str, letters: str, em: float, width: float) -> float:
         """One size for all numbers these letters can make, so that numbers never jump; this one fits in any case."""
-        every = (f"{letter}000" for letter in sorted(set(letters))[:LETTERS_MOST])
-        widest = max((self.number_width(each, em) for each in every), default=0.0)
-        return _fitted(em, max(widest, self.number_width(number, em)), width)
+        every = [number, *(f"{letter}000" for letter in sorted(set(letters))[:LETTERS_MOST])]
+        return self.shrunk(em, lambda em: max(self.number_width(each, em) for each in every), width)
 
     def wrap(self, text: str, weight: Weight, em: float, width: float) -> list[str]:
         """Lines no wider than `width`, broken at spaces; a single word may be wider."""
@@ -211,10 +220,6 @@ class Canvas:
             else:
                 lines.append(word)
         return lines
-
-
-def _fitted(em: float, wide: float, room: float) -> float:
-    return em if wide <= max(room, 0) else em * max(room, 0) / wide
 
 
 def halves(text: str, wide: Callable[[str], float]) -> list[str]:

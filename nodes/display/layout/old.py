@@ -33,8 +33,7 @@ def _said(scene: Scene, hall: HallState, words: Words) -> tuple[str, str]:
 
 
 def _fit_running(canvas: Canvas, text: str, room: float) -> float:
-    wide = canvas.running_width(text, Weight.SEMIBOLD, OFFLINE_EM)
-    return OFFLINE_EM * min(1.0, room / wide)
+    return canvas.shrunk(OFFLINE_EM, lambda em: canvas.running_width(text, Weight.SEMIBOLD, em), room)
 
 
 def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
