@@ -8,6 +8,7 @@ import pytest
 from nodes.display.draw import Text
 from nodes.display.layout.readable import magnification, unreadable
 from nodes.display.sizes import Screen
+from protocol.instants import from_wire
 from protocol.messages import Emergency
 from tests.display.scenes import (
     LANDSCAPE,
@@ -22,6 +23,7 @@ from tests.display.scenes import (
     scene,
     service,
     text,
+    texts,
 )
 
 INK = (0x13, 0x21, 0x2C)
@@ -212,3 +214,14 @@ def left_out(shown, screen, words, fonts):
 @pytest.mark.parametrize("screen", SIZES, ids=str)
 def test_the_longest_message_is_whole_at_every_size_of_a_screen(words, fonts, screen):
     assert left_out(scene(hall=hall(messages=LONGEST.messages)), screen, words, fonts) == []
+
+
+@pytest.mark.parametrize("screen", SIZES, ids=str)
+@pytest.mark.parametrize("day", ["2026-09-23", "2026-11-24", "2026-05-01"])
+def test_where_to_ask_is_whole_whatever_the_date_of_an_old_picture(words, fonts, screen, day):
+    then = from_wire(f"{day}T09:42:07Z")
+    old = scene(hall=hall(at=then), now_ms=then + 86_400_000, unheard=True)
+    assert left_out(old, screen, words, fonts) == []
+    said = texts(laid_out(old, screen, words, fonts))
+    assert any(line.endswith("Demandez à l’accueil.") for line in said)
+    assert ("Demandez à l’accueil." in said) == screen.portrait

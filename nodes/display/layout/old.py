@@ -47,6 +47,9 @@ def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
         baseline += 152
     baseline -= 36
-    for line in canvas.wrap(ask, Weight.MEDIUM, SECOND_EM, room):
-        canvas.text(line, x, baseline, SECOND_EM, Weight.MEDIUM, INK)
+    # How old it is and where to ask: a line each, all that the band has room for.
+    lines = ask.replace(". ", ".\n", 1).split("\n")
+    em = min(canvas.fit(line, Weight.MEDIUM, SECOND_EM, room) for line in lines)
+    for line in lines:
+        canvas.text(line, x, baseline, em, Weight.MEDIUM, INK)
         baseline += 78
