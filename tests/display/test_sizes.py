@@ -5,8 +5,9 @@ from dataclasses import replace
 import pygame
 import pytest
 
-from nodes.display.draw import Text
+from nodes.display.draw import Arrow, Rounded, Text
 from nodes.display.layout.readable import magnification, unreadable
+from nodes.display.palette import ACCENT
 from nodes.display.sizes import Screen
 from protocol.instants import from_wire
 from protocol.messages import Emergency
@@ -225,3 +226,14 @@ def test_where_to_ask_is_whole_whatever_the_date_of_an_old_picture(words, fonts,
     said = texts(laid_out(old, screen, words, fonts))
     assert any(line.endswith("Demandez à l’accueil.") for line in said)
     assert ("Demandez à l’accueil." in said) == screen.portrait
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_newest_call_stands_clear_of_what_follows_it(words, fonts, screen):
+    picture = laid_out(scene(hall=hall(calls=(call("W000", "12"),)), letters="W"), screen, words, fonts)
+    after = next(
+        shape.box
+        for shape in picture
+        if isinstance(shape, Arrow) or (isinstance(shape, Rounded) and shape.colour == ACCENT)
+    )
+    assert after.x - ink(text(picture, "000"), fonts).right >= 24

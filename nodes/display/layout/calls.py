@@ -39,10 +39,10 @@ class ListPlan:
 
 
 LANDSCAPE_LIST = ListPlan(
-    left=40, right=1200, top=110, number_x=100, newest_end=740, arrow_x=791, newest_arrow=True, desk_x=999
+    left=40, right=1200, top=110, number_x=100, newest_end=720, arrow_x=791, newest_arrow=True, desk_x=999
 )
 PORTRAIT_LIST = ListPlan(
-    left=28, right=1052, top=262, number_x=88, newest_end=700, arrow_x=634, newest_arrow=False, desk_x=851
+    left=28, right=1052, top=262, number_x=88, newest_end=682, arrow_x=634, newest_arrow=False, desk_x=851
 )
 
 
