@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+import demo
+import hub
 import hub.web
+import nodes
 from hub.web.words import clock, say, spaced, timer
 from tests.web.stand import MORNING_MS
 
 WEB = Path(hub.web.__file__).parent
 CATALOGUE = WEB / "locale/fr/LC_MESSAGES/suivant.po"
+CATALOGUES = sorted(
+    catalogue for part in (hub, nodes, demo) for catalogue in Path(part.__path__[0]).rglob("fr/LC_MESSAGES/*.po")
+)
+# A mark with a plain space before it or with none; in a time of day it has none.
+UNKEPT = re.compile(r"\s(?<!\u00a0)[:;?!»]|[^\W\d][:;?!](?=\s|$)|«[^\u00a0]|[^\u00a0]»")
 TRIMMED = {"trim_blocks": "1", "lstrip_blocks": "1"}
 # What stands in a template and is no word of a language.
-MARKS = re.compile(r"^[\s·\d:.…/&;-]*$|^/api/v1/openapi.json$|^0:00$")
+MARKS = re.compile(r"^[\s·\d:.…/&;«»-]*$|^/api/v1/openapi.json$|^0:00$")
 
 
 def said_by_templates() -> Iterator[str]:
@@ -66,13 +75,30 @@ def test_every_word_has_its_french_and_no_entry_is_left_over() -> None:
     assert [text for text, french in entries.items() if not french] == []
 
 
-def test_french_keeps_the_holes_and_its_spaces() -> None:
+def test_french_keeps_the_holes() -> None:
     with CATALOGUE.open("rb") as file:
         entries = [(str(entry.id), str(entry.string)) for entry in read_po(file, locale="fr") if entry.id]
     holes = re.compile(r"%\(\w+\)s")
     for text, french in entries:
         assert sorted(holes.findall(text)) == sorted(holes.findall(french)), text
-        assert not re.search(r"[\w)] [:;?!»]|« ", french), f"{french!r} needs a space that does not break"
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda each: each.name)
+def test_french_keeps_a_space_that_does_not_break_at_its_marks(catalogue: Path) -> None:
+    with catalogue.open("rb") as file:
+        said = [str(french) for entry in read_po(file, locale="fr") if entry.id for french in _forms(entry.string)]
+    assert said
+    assert [french for french in said if UNKEPT.search(french)] == []
+
+
+def _forms(string: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (string,) if isinstance(string, str) else string
+
+
+def test_what_another_program_said_stands_between_french_quotes() -> None:
+    said = (WEB / "templates/panels/reports.html").read_text(encoding="utf-8")
+    assert "«\u00a0<bdi" in said
+    assert "</bdi>\u00a0»" in said
 
 
 def test_the_dispenser_has_the_name_that_displays_send_visitors_to() -> None:
