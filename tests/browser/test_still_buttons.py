@@ -1,0 +1,106 @@
+"""No button of a desk moves up or down under the hand, whatever the page comes to say, at the widths of its screens."""
+
+import pytest
+from playwright.sync_api import Page
+
+from hub.queue import requests as q
+from hub.queue.requests import Origin, Source
+from protocol.messages import DeskMode
+from tests.browser import scenes
+from tests.browser.pictures import SETTLED
+from tests.browser.test_widths import SMALL_WIDTHS
+from tests.browser.test_widths import WIDTHS as USUAL_WIDTHS
+from tests.web.stand import Stand, TurnedClock, new_id
+
+DESK = scenes.DESK
+# Beside those of staff's screens the first and the last of each way to lay out the page.
+WIDTHS = sorted({*SMALL_WIDTHS, *USUAL_WIDTHS, 403, 559, 859, 860, 1279, 1365, 1440, 1536, 1599, 1600})
+# The small ones stand with and without it in their list already.
+SCROLLBAR_PX = 15
+NAME = "Marie-Christine Exemple-Inventée de la Longue-Dénomination d’Œuvre-Factice"
+# What a page says of its links: what is set at its root, and for how long the hub is lost.
+SAID = {
+    "online": ((), ""),
+    "online, keys off": (("keys",), ""),
+    "screens and buttons cut off": (("screensOff",), ""),
+    "screens and buttons cut off, keys off": (("screensOff", "keys"), ""),
+    "offline": (("offline",), "12:34"),
+    "offline for hours, keys off": (("offline", "keys"), "599:59"),
+}
+# In one go: a beat of the hub would change what is said.
+TOPS = """([flags, lost, scrollbar]) => {
+  const root = document.documentElement;
+  document.body.style.marginRight = `${scrollbar}px`;
+  flags.forEach((flag) => { root.dataset[flag] = "off"; });
+  document.querySelectorAll('.lost-for').forEach((each) => { each.textContent = lost; });
+  const tops = [...document.querySelectorAll('.next, .action')].filter((each) => each.offsetParent)
+    .map((each) => [each.matches('.next') ? 'next' : each.id, each.getBoundingClientRect().top]);
+  flags.forEach((flag) => { delete root.dataset[flag]; });
+  return Object.fromEntries(tops);
+}"""
+WIDE = """() => [...document.querySelectorAll('.facts')]
+  .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"""
+
+Tops = dict[tuple[int, int, str], dict[str, float]]
+
+
+def measured(page: Page) -> Tops:
+    """Where each button begins, by the width of the window, that of its scrollbar, and what is said of the links."""
+    page.goto(f"/desks/{DESK}")
+    page.evaluate(SETTLED)
+    tops: Tops = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 768})
+        assert (width, page.evaluate(WIDE)) == (width, [])
+        for scrollbar in (0, SCROLLBAR_PX) if width >= min(USUAL_WIDTHS) else (0,):
+            for said, (flags, lost) in SAID.items():
+                tops[width, scrollbar, said] = page.evaluate(TOPS, [flags, lost, scrollbar])
+    return tops
+
+
+def moved(tops: Tops, first: Tops) -> list[str]:
+    """Each place where a button is not where it was at first, while the page was online."""
+    return [
+        f"{width} px, {scrollbar} of them a scrollbar, {said}: {there} instead of {usual}"
+        for (width, scrollbar, said), there in tops.items()
+        if there != (usual := first[width, scrollbar, "online"])
+    ]
+
+
+def test_no_button_moves_whatever_the_head_and_the_ticket_say(
+    page: Page, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scenes._BOOKED, "10:25", NAME)
+    held = scenes.called(stand, clock)["A012"]
+    first = measured(page)
+    assert moved(first, first) == []
+
+    def then(*commands: q.Command) -> list[str]:
+        for command in commands:
+            stand.do(command)
+        return moved(measured(page), first)
+
+    def mode(wanted: DeskMode, shown: int | None = held) -> q.SetMode:
+        return q.SetMode(origin=stand.origin(), desk=DESK, shown=shown, mode=wanted)
+
+    assert then(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(held))) == []
+    assert then(q.Start(origin=stand.origin(), desk=DESK, shown=held)) == []
+    assert then(mode(DeskMode.PAUSED)) == []
+    assert then(mode(DeskMode.OPEN), mode(DeskMode.CLOSED)) == []
+    assert then(mode(DeskMode.OPEN), q.Finish(origin=stand.origin(), desk=DESK, shown=held)) == []
+    assert then(mode(DeskMode.PAUSED, None)) == []
+    # Nobody is signed on at a closed desk: the way to be stands in Suivant's place.
+    assert then(mode(DeskMode.CLOSED, None)) == []
+    assert then(q.SignOn(origin=Origin(Source.PAGE, "c.exemple", new_id()), desk=DESK)) == []
+
+
+def test_a_name_that_is_cut_is_whole_where_the_mouse_rests(
+    page: Page, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scenes._BOOKED, "10:25", NAME)
+    scenes.called(stand, clock)
+    page.goto(f"/desks/{DESK}")
+    name = page.locator("#ticket .name")
+    assert name.evaluate("each => each.scrollWidth > each.clientWidth")
+    assert name.get_attribute("title") == NAME
+    assert page.locator(".bar .agent").get_attribute("title") == "Maude Exemple"
