@@ -84,6 +84,19 @@ def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
     assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05." in page
 
 
+def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.book("civil", at("11:15"))
+    stand.open("desk-3")
+    clock.set("11:04")
+    assert "Pas encore arrivé. Appel possible dès 11:05." in text_of(client.get("/desks/desk-3").text)
+    clock.set("11:05")
+    page = text_of(client.get("/desks/desk-3").text)
+    assert "Pas encore arrivé." in page
+    assert "Appel possible" not in page
+
+
 def test_who_missed_an_appointment_that_was_then_cancelled_or_moved_is_not_waited_for_any_more(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:
