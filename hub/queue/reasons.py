@@ -20,7 +20,10 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A waiting ticket as one desk sees it: its place in the order, and what its reason is told by."""
+    """A waiting ticket as one desk sees it: its place in the order, and what its reason is told by.
+
+    `strict`: its service has taken a head start off `candidate.handicap_ms`.
+    """
 
     candidate: Candidate
     number: str
@@ -28,15 +31,12 @@ class Waiting:
     appointment_ms: int | None = None
     priority: bool = False
     bound: bool = False
-
-    @property
-    def is_strict(self) -> bool:
-        return self.candidate.handicap_ms <= -STRICT_HEAD_START_MS // 2
+    strict: bool = False
 
     @property
     def helping_ms(self) -> int:
         """The delay of a desk that only helps out, without what a strict service takes off."""
-        return self.candidate.handicap_ms + (STRICT_HEAD_START_MS if self.is_strict else 0)
+        return self.candidate.handicap_ms + (STRICT_HEAD_START_MS if self.strict else 0)
 
     @property
     def due_ms(self) -> int:
@@ -77,7 +77,7 @@ def _why(first: Waiting, now_ms: int) -> Why:
     held_true = (
         (Why.BOUND, first.bound),
         (Why.EARLY, not first.candidate.may_be_taken(now_ms)),
-        (Why.STRICT, first.is_strict),
+        (Why.STRICT, first.strict),
         (Why.HELPING, first.candidate.handicap_ms > 0),
         (Why.APPOINTMENT, kind is Kind.TIMED),
         (Why.DEFERRED, kind is Kind.DEFERRED),

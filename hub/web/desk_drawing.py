@@ -47,7 +47,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
     """The page of one desk at the moment of its rows."""
     now_ms = rows.now_ms
     places = {place.ticket.id: place for place in rows.waiting}
-    waiting = [_waiting(place, desk.name) for place in rows.waiting if _may_be_called(place, desk)]
+    waiting = [_waiting(place, index, desk) for place in rows.waiting if _may_be_called(place, desk)]
     order = in_order(waiting, now_ms) if rows.desk.mode is DeskMode.OPEN else []
     reason = explain(order, now_ms)
     following = None
@@ -95,8 +95,9 @@ def _may_be_called(place: Place, desk: Desk) -> bool:
     return ticket.bound_desk == desk.name or (ticket.bound_desk is None and ticket.service in served_by(desk))
 
 
-def _waiting(place: Place, desk: str) -> Waiting:
+def _waiting(place: Place, index: SiteIndex, desk: Desk) -> Waiting:
     ticket = place.ticket
+    service = index.find_service(ticket.service)
     kind = Kind.OPEN if ticket.bound_desk else ticket.kind
     return Waiting(
         candidate=Candidate(ticket.id, ticket.service, kind, ticket.due_ms, place.handicap_ms, place.early_ms),
@@ -104,7 +105,8 @@ def _waiting(place: Place, desk: str) -> Waiting:
         arrived_ms=ticket.issued_ms or 0,
         appointment_ms=ticket.appointment_ms,
         priority=ticket.priority,
-        bound=ticket.bound_desk == desk,
+        bound=ticket.bound_desk == desk.name,
+        strict=service is not None and service.strict and kind is Kind.TIMED,
     )
 
 
@@ -152,7 +154,7 @@ def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue,
     """Main services first, each in the order this desk would take it; the first 50 tickets in all."""
     delays = {each.service: each.delay_min * MINUTE_MS for each in desk.helps}
     served = served_by(desk)
-    seen = [(_waiting(place, desk.name), place.ticket) for place in rows.waiting]
+    seen = [(_waiting(place, index, desk), place.ticket) for place in rows.waiting]
     seen.sort(key=lambda pair: pair[0].candidate.rank)
     # Of a service that the site has no more: after the desk's own, which they must not push away.
     lost = {ticket.service: ticket.series for _, ticket in seen if index.find_service(ticket.service) is None}

@@ -1,15 +1,24 @@
 """Why this one: the sentence tells the rule that chose, whatever waits."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from hub.appointments.list_state import ListState
+from hub.database.engine import open_engine
 from hub.queue.order import STRICT_HEAD_START_MS, Candidate, Kind, choose
 from hub.queue.reasons import Waiting, Why, explain, in_order
-from hub.site import MINUTE_MS
+from hub.queue.requests import CheckIn
+from hub.site import MINUTE_MS, Help
+from hub.web.desk_drawing import draw
+from hub.web.desk_reading import read_desk
 from hub.web.sentences import reason_sentence, then_sentence
+from tests.databases import sqlite_url
+from tests.queue.harness import DESKS, Queue, town
 from tests.web.stand import MORNING_MS
 
 NOW_MS = MORNING_MS + 132 * MINUTE_MS  # 10:42
@@ -24,7 +33,7 @@ def waiting(
     handicap_ms = helping_min * MINUTE_MS - (STRICT_HEAD_START_MS if strict else 0)
     candidate = Candidate(ticket, "civil", kind, due_ms, handicap_ms, EARLY_MS)
     appointment_ms = due_ms if kind is Kind.TIMED else None
-    return Waiting(candidate, f"A{ticket:03}", due_ms - 20 * MINUTE_MS, appointment_ms, **facts)
+    return Waiting(candidate, f"A{ticket:03}", due_ms - 20 * MINUTE_MS, appointment_ms, strict=strict, **facts)
 
 
 NBSP = "\u00a0"
@@ -84,6 +93,26 @@ def test_each_reason_is_one_sentence(why: Why) -> None:
     assert reason.why is why
     sentence = f"{reason_sentence(reason, 'Europe/Paris')} {then_sentence(reason, 'Europe/Paris')}"
     assert sentence.strip() == said.replace("_", NBSP)
+
+
+@pytest.mark.parametrize("helping_min", [20, 780, 1440])
+def test_however_late_a_desk_helps_out_with_a_strict_service_its_page_says_when_and_why(
+    tmp_path: Path, helping_min: int
+) -> None:
+    helping = replace(DESKS[1], helps=(Help(service="social", delay_min=helping_min),))
+    engine = open_engine(sqlite_url(tmp_path))
+    queue = Queue(engine, town(desks=(helping, DESKS[2])))
+    queue.open("desk-2")
+    appointment_ms = queue.now_ms + 5 * MINUTE_MS
+    queue.ask(CheckIn, desk="desk-3", ticket=queue.book(appointment_ms, "social"))
+    with engine.connect() as connection:
+        rows = read_desk(connection, queue.index, helping, queue.now_ms)
+    following = draw(rows, queue.index, helping, lambda _: None, ListState()).next
+    assert following is not None
+    due_ms = appointment_ms + helping_min * MINUTE_MS
+    assert (following.reason.why, following.reason.due_ms) == (Why.STRICT, due_ms)
+    queue.close()
+    engine.dispose()
 
 
 def test_nobody_next_has_no_reason() -> None:
