@@ -224,7 +224,10 @@ def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket
         for kind in Kind
     )
     bound = (
-        select(*_COLUMNS).where(_ticket.c.site == site, _ticket.c.service == service, IS_WAITING, IS_BOUND).limit(SHOWN)
+        select(*_COLUMNS)
+        .where(_ticket.c.site == site, _ticket.c.service == service, IS_WAITING, IS_BOUND)
+        .order_by(_ticket.c.due_ms, _ticket.c.id)
+        .limit(SHOWN)
     )
     found = [ticket for query in (*first, bound) for ticket in _tickets(connection, query)]
     return sorted(found, key=lambda ticket: (ticket.due_ms, ticket.id))[:SHOWN]

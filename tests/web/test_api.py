@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.auth.roles import Role
-from hub.queue.requests import CheckInByCode, Origin, Source
+from hub.queue.requests import CheckInByCode, Origin, Source, Transfer
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from tests.web.stand import Stand, new_id
 
@@ -169,6 +169,18 @@ def test_who_waits_is_the_first_fifty_and_a_total(client: httpx.Client, stand: S
     waiting = client.get(f"{API}/tickets/waiting", params={"service": "civil"}).json()
     assert (len(waiting["tickets"]), waiting["total"]) == (50, 52)
     assert waiting["tickets"][0]["number"] == "A001"
+
+
+def test_of_more_than_fifty_who_wait_for_one_desk_each_the_first_due_are_told(
+    client: httpx.Client, stand: Stand
+) -> None:
+    stand.open("desk-3", "desk-8")
+    waiting = {stand.issue("civil").ticket: "desk-3" for _ in range(50)}
+    first = stand.issue("civil", priority=True)
+    for ticket, desk in {**waiting, first.ticket: "desk-8"}.items():
+        stand.do(Transfer(origin=stand.origin(), desk="desk-3", ticket=ticket, to_desk=desk))
+    told = client.get(f"{API}/tickets/waiting", params={"service": "civil"}).json()["tickets"]
+    assert (told[0]["number"], len(told)) == (first.number, 50)
 
 
 def test_desks_halls_and_site_are_read_whole(client: httpx.Client, stand: Stand) -> None:
