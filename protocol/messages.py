@@ -29,6 +29,8 @@ ECHO_PERIOD_MS = 5_000
 TICKET_ANSWER_MS = 5_000
 # An announcement that is later than this is not shown or played any more.
 ANNOUNCEMENT_LATE_MS = 20_000
+# So long it sounds.
+CHIME_MS = 1_500
 
 Version = Literal[1]
 # \Z, since $ lets the end of a line through.

@@ -275,12 +275,6 @@ BEHIND: Executable = (
     .order_by(announcement.c.play_ms, announcement.c.id)
     .limit(bindparam("limit"))
 )
-LAST_BEFORE: Executable = select(func.max(announcement.c.play_ms)).where(
-    announcement.c.site == SITE,
-    announcement.c.hall == bindparam("hall"),
-    announcement.c.play_ms < bindparam("before_ms"),
-    announcement.c.length_ms > 0,
-)
 ANNOUNCEMENTS_OF_CALL: Executable = (
     select(
         announcement.c.id, announcement.c.hall, announcement.c.play_ms, announcement.c.length_ms, announcement.c.number

@@ -11,6 +11,8 @@ from math import exp, pi, sin
 import pygame
 import structlog
 
+from protocol.messages import CHIME_MS
+
 RATE_HZ = 48_000
 # A sound begins at a buffer's edge: 512 frames are 11 ms, which nobody hears as late.
 BUFFER_FRAMES = 512
@@ -27,7 +29,7 @@ _RELEASE_S = 0.1
 _ATTACK_S = 0.012
 # Two falling tones, a major third apart: a doorbell, no alarm.
 _TONES = ((0.0, 659.26), (0.38, 523.25))
-CHIME_S = 1.5
+CHIME_S = CHIME_MS / 1000
 _DECAY_PER_S = 4.2
 _LARGEST = 32_767
 

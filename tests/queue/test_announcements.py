@@ -17,7 +17,7 @@ from hub.queue.requests import (
     Withdraw,
 )
 from hub.site import Desk
-from protocol.messages import DeskOutcome
+from protocol.messages import CHIME_MS, DeskOutcome
 from tests.queue.harness import MINUTE, SECOND, desk_answer, refused, town
 
 LEAD, KEPT = 250, 4 * SECOND
@@ -136,6 +136,65 @@ def test_a_running_picture_goes_with_the_call_that_is_withdrawn(hall, end):
     hall.ask(end, desk="desk-1", shown=ticket)
     assert hall.sayings() == []
     assert hall.listed() == []
+
+
+@pytest.mark.parametrize("end", [Withdraw, MarkAbsent, Park])
+@pytest.mark.parametrize(
+    ("ended_after", "called_after", "said_after"),
+    [
+        (LEAD + 2 * SECOND, 100, LEAD + 2 * SECOND + 100 + LEAD),
+        (LEAD + 2 * SECOND, 0, LEAD + 2 * SECOND + LEAD),
+        # Its chime is heard to the end …
+        (LEAD + 500, 100, LEAD + CHIME_MS),
+        # … and may be begun by a display before that hears of the end.
+        (100, 100, LEAD + CHIME_MS),
+    ],
+)
+def test_behind_a_call_that_is_taken_back_while_it_is_said_the_next_waits_for_no_more_than_its_chime(
+    hall, end, ended_after, called_after, said_after
+):
+    start = hall.now_ms
+    first = call(hall, 1)
+    hall.turn(ended_after)
+    hall.ask(end, desk="desk-1", shown=first)
+    hall.turn(called_after)
+    second = call(hall, 2)
+    assert hall.sayings() == [(second, start + said_after)]
+
+
+def test_a_call_that_waits_behind_one_that_is_taken_back_while_it_is_said_moves_up(hall):
+    first, second, third = (call(hall, number) for number in (1, 2, 3))
+    hall.turn(LEAD + SECOND)
+    hall.ask(Withdraw, desk="desk-1", shown=first)
+    # Not at once: it might have gone out while this command was at the disk.
+    moved_ms = hall.now_ms + SECOND + 101
+    assert hall.sayings() == [(second, moved_ms), (third, moved_ms + KEPT)]
+
+
+def test_two_calls_taken_back_one_behind_the_other_leave_the_first_one_s_chime_its_time(hall):
+    first, second, third = (call(hall, number) for number in (1, 2, 3))
+    start = hall.now_ms + LEAD
+    for desk, ticket in (("desk-1", first), ("desk-2", second)):
+        hall.ask(Withdraw, desk=desk, shown=ticket)
+    assert hall.sayings() == [(third, start + CHIME_MS)]
+
+
+def test_one_that_has_gone_out_keeps_its_moment_when_the_one_before_it_is_taken_back(hall):
+    first, second = call(hall, 1), call(hall, 2)
+    start = hall.now_ms + LEAD
+    hall.turn(LEAD + KEPT - SECOND)
+    hall.ask(Withdraw, desk="desk-1", shown=first)
+    assert hall.sayings() == [(second, start + KEPT)]
+    third = call(hall, 3)
+    assert hall.sayings()[-1] == (third, start + 2 * KEPT)
+
+
+def test_a_call_taken_back_long_after_it_was_said_leaves_the_hall_s_queue_alone(hall):
+    ticket = call(hall, 1)
+    hall.turn(LEAD + KEPT)
+    before = hall.table("hall")
+    hall.ask(Withdraw, desk="desk-1", shown=ticket)
+    assert hall.table("hall") == before
 
 
 def test_a_desk_that_calls_the_next_before_the_last_was_said_leaves_no_gap(hall):

@@ -3,6 +3,7 @@
 from hub.queue import store
 from hub.queue.transaction import FULL_MS, GOES_OUT_MS, KEPT_MS, LEAD_MS, Announcement, Work
 from hub.site import Desk
+from protocol.messages import CHIME_MS
 
 # The outbox may look once more between a command's time and its commit: what it sends then is taken as sent too.
 GONE_MS = GOES_OUT_MS + 100
@@ -54,7 +55,7 @@ def say_no_more(work: Work, call: int | None) -> None:
     """
     if call is None:
         return
-    _close_gap(work, call)
+    _close_gap(work, call, taken_away=False)
     work.write(store.SILENCE_ANNOUNCEMENTS, of_call=call, gone_ms=work.now_ms + GONE_MS)
 
 
@@ -62,13 +63,13 @@ def take_away(work: Work, call: int | None) -> None:
     """The call was withdrawn: its row, its running picture and what was not said all go."""
     if call is None:
         return
-    hall = _close_gap(work, call)
+    hall = _close_gap(work, call, taken_away=True)
     work.write(store.DELETE_CALL, of_call=call)
     if hall is not None and work.index.has_hall(hall):
         work.publish_hall(hall)
 
 
-def _close_gap(work: Work, call: int) -> str | None:
+def _close_gap(work: Work, call: int, *, taken_away: bool) -> str | None:
     """Those behind an announcement that leaves the queue start earlier, in the same order. Gives the call's hall.
 
     The hall is that where the call was made: the site file may send its service elsewhere by now, or have none of it.
@@ -76,24 +77,37 @@ def _close_gap(work: Work, call: int) -> str | None:
     """
     # Of several calls that one command takes away, the next must not find the last one still there.
     work.flush()
-    gone_ms = work.now_ms + GONE_MS
     sayings = work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call)
     hall: str | None = sayings[0][1] if sayings else None
     leaving = [play for _, _, play, length, _ in sayings if length > 0]
-    if not leaving or leaving[-1] <= gone_ms:
+    free_ms = _free_ms(work.now_ms, leaving[-1], taken_away=taken_away) if leaving else None
+    if free_ms is None:
         return hall
     behind = work.rows(store.BEHIND, hall=hall, after_ms=leaving[-1], limit=MOVED_MOST + 1)
     if len(behind) > MOVED_MOST:
         return hall
-    last = work.rows(store.LAST_BEFORE, hall=hall, before_ms=leaving[-1])[0][0] or 0
+    last = free_ms - KEPT_MS
     for announcement_id, moved_call, ticket, planned_ms in behind:
-        last = min(planned_ms, max(gone_ms + 1, last + KEPT_MS))
+        last = min(planned_ms, max(work.now_ms + GONE_MS + 1, last + KEPT_MS))
         if last < planned_ms:
             work.write(store.MOVE_ANNOUNCEMENT, of_id=announcement_id, to_ms=last)
             _move_absence(work, ticket, moved_call, earlier_by_ms=planned_ms - last)
     work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=last)
     work.flush()
     return hall
+
+
+def _free_ms(now_ms: int, play_ms: int, *, taken_away: bool) -> int | None:
+    """From when on another may start in the place of an announcement that ends now; None where it keeps its place.
+
+    What has gone out is taken from the screens with its call, but a display may have begun it, or begin it before it
+    hears of that: so its chime has its time.
+    """
+    if play_ms > now_ms + GONE_MS:
+        return play_ms
+    if not taken_away or now_ms >= play_ms + KEPT_MS:
+        return None
+    return play_ms + CHIME_MS
 
 
 def _move_absence(work: Work, ticket_id: int, call: int, earlier_by_ms: int) -> None:
