@@ -105,6 +105,16 @@ class NotThisDesk(Refusal):
         self.desk, self.ticket, self.event = desk, ticket, event
 
 
+class WaitsForDesk(Refusal):
+    """The ticket waits for one desk alone, and such a one may always be taken at once."""
+
+    code = "waits_for_desk"
+
+    def __init__(self, ticket: str, desk: str, event: Event) -> None:
+        super().__init__(f"ticket {ticket} waits for desk {desk} alone: {event} is refused")
+        self.ticket, self.desk, self.event = ticket, desk, event
+
+
 class TooOld(Refusal):
     """A press lives 10 s, a finished ticket can be reopened for 10 min."""
 

@@ -6,7 +6,18 @@ from sqlalchemy import update
 
 from hub.database.statements import Write
 from hub.queue import store
-from hub.queue.requests import Abandon, Cancel, CheckIn, Issue, NotePrinted, Readmit, Source, Transfer
+from hub.queue.requests import (
+    Abandon,
+    Cancel,
+    CheckIn,
+    Defer,
+    ExpireExpected,
+    Issue,
+    NotePrinted,
+    Readmit,
+    Source,
+    Transfer,
+)
 from hub.queue.states import State
 from tests.queue.harness import DAY, HOUR, MINUTE, moment, refused, round_the_clock, town
 
@@ -190,6 +201,19 @@ def test_a_ticket_that_was_called_meanwhile_stays_when_its_dispenser_gives_up(qu
     assert queue.state(answer.ticket) is State.CALLED
 
 
+def test_who_waits_for_one_desk_alone_is_told_so_where_they_ask_for_more_time(queue):
+    queue.open("desk-1")
+    ticket = queue.issue()
+    queue.ask(Transfer, desk="desk-1", ticket=ticket, to_desk="desk-1")
+    before = queue.snapshot()
+    answer = refused(queue.ask(Defer, ticket=ticket, by_ms=15 * MINUTE), "waits_for_desk")
+    assert answer.detail == "ticket A001 waits for desk desk-1 alone: defer is refused"
+    assert answer.facts == {"ticket": "A001", "desk": "desk-1", "event": "defer"}
+    assert queue.snapshot() == before
+    queue.ask(Cancel, desk="desk-1", ticket=ticket)
+    refused(queue.ask(Defer, ticket=ticket, by_ms=15 * MINUTE), "transition_refused")
+
+
 def test_a_cancelled_number_is_not_given_again(queue):
     queue.open("desk-1")
     ticket = queue.issue()
@@ -200,8 +224,6 @@ def test_a_cancelled_number_is_not_given_again(queue):
 def test_who_comes_back_the_next_day_gets_a_number_of_that_day(new_queue):
     queue = new_queue()
     booked = queue.book(queue.now_ms - HOUR)
-    from hub.queue.requests import ExpireExpected
-
     queue.job(ExpireExpected, ticket=booked)
     queue.turn(DAY)
     queue.issue()

@@ -4,7 +4,7 @@ from hub.queue import store
 from hub.queue.estimate import wait_range_min
 from hub.queue.hours import day_end_ms, issues_tickets
 from hub.queue.order import Kind, due_ms_of_walk_in
-from hub.queue.refusals import Abandoned, NumbersUsedUp, ServiceClosed, TransitionRefused
+from hub.queue.refusals import Abandoned, NumbersUsedUp, ServiceClosed, WaitsForDesk
 from hub.queue.requests import Abandon, Defer, DoneAnswer, Issue, NotePrinted, Source, TicketAnswer
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -70,8 +70,9 @@ def abandon(work: Work, command: Abandon) -> DoneAnswer:
 def defer(work: Work, command: Defer) -> DoneAnswer:
     """The visitor asks for more time."""
     ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.DEFER)
     if ticket.bound_desk is not None:
-        raise TransitionRefused(ticket.label, ticket.state, Event.DEFER)
+        raise WaitsForDesk(ticket.label, ticket.bound_desk, Event.DEFER)
     due_ms = max(ticket.due_ms, work.now_ms) + command.by_ms
     work.change(ticket, Event.DEFER, State.WAITING, at_desk=None, due_ms=due_ms, kind=Kind.DEFERRED)
     return DoneAnswer(count=1)
