@@ -99,7 +99,6 @@ def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None, *, priority:
         return ticket
     service = work.index.service(ticket.service)
     series, number = number_for(work, service)
-    priority = priority or ticket.priority
     work.change(
         ticket,
         Event.READMIT,
