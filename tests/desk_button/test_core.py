@@ -249,10 +249,11 @@ def test_a_reply_that_is_none_of_a_desk_leaves_the_request_under_way():
     assert len(desk.sent) == 2
 
 
-def test_an_older_state_of_the_desk_is_ignored():
+def test_a_state_of_the_desk_that_is_not_newer_is_ignored():
     desk = Desk(mode=DeskMode.OPEN)
-    old = DeskState(revision=(1, 0), desk="guichet-1", mode=DeskMode.CLOSED)
-    desk.message(TOPICS.desk_state("guichet-1"), encode(old))
+    for revision in (desk.revision - 1, desk.revision):
+        old = DeskState(revision=(1, revision), desk="guichet-1", mode=DeskMode.CLOSED)
+        desk.message(TOPICS.desk_state("guichet-1"), encode(old))
     desk.turn(4_000)
     assert desk.lit == []
     restored = DeskState(revision=(2, 0), desk="guichet-1", mode=DeskMode.CLOSED)

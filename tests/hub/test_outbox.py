@@ -386,6 +386,17 @@ def test_an_announcement_in_its_turn_goes_out_one_second_before_it_starts(told):
     assert calls(told) == [], "sent once"
 
 
+def test_one_that_the_writer_is_about_to_send_is_sent_once(told):
+    told.issue()
+    press = Press(origin=told.queue.origin(Source.BUTTON), desk="desk-1", at_ms=told.queue.now_ms)
+    answer = told.queue.do(press)
+    told.go_round()
+    assert calls(told) == []
+    told.outbox.committed([Committed(answer, told.queue.effects, Outcome.DONE)])
+    told.go_round()
+    assert [each.number for each in calls(told)] == ["A001"]
+
+
 @pytest.mark.parametrize("end", [Withdraw, Start, Finish])
 def test_one_that_was_taken_back_meanwhile_does_not_go_out(told, end):
     told.issue()

@@ -133,11 +133,11 @@ def told(all_asked: list[Asked]) -> list[str]:
 
 
 def test_what_stands_in_the_queue_is_done_in_one_transaction_64_at_most_and_in_order(stand):
-    asked = [stand.issue() for _ in range(BATCH_MOST + 10)]
+    asked = [stand.issue() for _ in range(74)]
     stand.put(*asked)
     stand.start()
     assert told(asked) == ["ticket"] * len(asked)
-    assert stand.batches == [BATCH_MOST, 10]
+    assert stand.batches == [64, 10]
     assert stand.codes() == [each.command.code for each in asked]
 
 
@@ -669,6 +669,16 @@ def test_an_error_of_the_hub_is_no_fault_of_the_database_and_what_it_quotes_is_t
     assert name not in str(outcome)
     told = re.findall(r"^suivant_database_errors_total\{.*} (.*)$", stand.metrics.text().decode(), re.MULTILINE)
     assert set(told) == {"0.0"}
+
+
+def test_what_is_committed_is_published_before_anybody_is_answered(stand):
+    order: list[str] = []
+    stand.writer._after_commit = lambda batch: order.append(f"{len(batch)} published")
+    stand.writer.put(Task(stand.issue().command, answered=lambda _: order.append("answered"), failed=print))
+    stand.writer.put(Task(stand.issue().command, answered=lambda _: order.append("answered"), failed=print))
+    stand.start()
+    stand.writer.stop()
+    assert order == ["2 published", "answered", "answered"]
 
 
 def test_committed_is_what_the_publisher_gets(stand):

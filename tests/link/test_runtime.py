@@ -222,9 +222,10 @@ def test_the_hub_says_what_it_is_for_and_it_knows_that_without_the_hub(node: Nod
         assert again.core.happened[0] == Configured(CONFIG)
 
 
-def test_an_older_configuration_is_ignored(node: Node, hub: Peer):
+def test_a_configuration_that_is_not_newer_is_ignored(node: Node, hub: Peer):
     newer = DeskButtonConfig(revision=(1, 2), desk="guichet-2")
-    for config in (CONFIG, newer, CONFIG):
+    as_new = DeskButtonConfig(revision=(1, 2), desk="guichet-3")
+    for config in (CONFIG, newer, CONFIG, as_new):
         say(hub, NodeTopic.CONFIG, config)
     say(hub, NodeTopic.REPLY, CONFIG)
     node.until_happened(Message)

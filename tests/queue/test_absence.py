@@ -101,6 +101,17 @@ def test_a_mark_that_two_rounds_asked_for_is_made_once(queue):
     assert marks(queue, ticket) == [("absent", queue.now_ms)]
 
 
+def test_however_many_visits_were_ended_before_their_absence_was_due_who_did_not_come_is_marked(queue):
+    queue.open("desk-4")
+    for _ in range(64):
+        queue.issue()
+    while queue.called("desk-4") is not None:
+        pass
+    booked = queue.book(queue.now_ms + HOUR)
+    queue.turn(2 * HOUR)
+    assert tick(queue) == [booked]
+
+
 def test_who_checks_in_between_the_look_and_the_mark_is_not_absent(queue):
     ticket = queue.book(queue.now_ms)
     queue.turn(HOUR)

@@ -4,6 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from hub.queue.requests import (
+    ButtonRecall,
+    Cancel,
     CheckIn,
     Defer,
     Finish,
@@ -25,7 +27,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode, DeskOutcome
-from tests.queue.harness import MINUTE, SECOND, SERVICES, desk_answer, refused, town
+from tests.queue.harness import HOUR, MINUTE, SECOND, SERVICES, desk_answer, refused, round_the_clock, town
 
 
 def test_who_came_first_is_called_first_and_the_visit_before_ends(queue):
@@ -93,6 +95,17 @@ def test_a_press_that_is_more_than_ten_seconds_old_calls_nobody(queue):
     assert queue.held("desk-1") is None
     answer = queue.do(Press(origin=queue.origin(Source.BUTTON), desk="desk-1", at_ms=queue.now_ms - 10_000))
     assert desk_answer(answer).outcome is DeskOutcome.CALLED
+
+
+def test_a_long_press_that_is_more_than_ten_seconds_old_calls_nobody_again(queue):
+    queue.open("desk-1")
+    queue.issue()
+    queue.called()
+    pressed = recall_by_button(queue)
+    queue.turn(10_001)
+    before = queue.snapshot()
+    refused(queue.do(pressed), "too_old")
+    assert queue.snapshot() == before
 
 
 def test_a_click_that_waited_for_the_hub_for_more_than_seven_seconds_does_nothing(queue):
@@ -175,6 +188,20 @@ def test_a_repeated_request_gets_its_first_answer_also_where_that_was_a_refusal(
     assert queue.held("desk-1") is None
 
 
+def test_a_repeated_request_gets_its_first_answer_also_where_the_site_has_its_desk_no_more(queue):
+    queue.open("desk-2")
+    ticket = queue.issue()
+    press = Press(origin=queue.origin(Source.BUTTON), desk="desk-2", at_ms=queue.now_ms)
+    nowhere = Press(origin=queue.origin(Source.BUTTON), desk="desk-9", at_ms=queue.now_ms)
+    first, refusal = desk_answer(queue.do(press)), refused(queue.do(nowhere), "unknown")
+    assert first.ticket == ticket
+    queue.configure(replace(queue.site, desks=queue.site.desks[:1]))
+    assert queue.do(press) == first
+    assert queue.repeated
+    assert queue.do(nowhere) == refusal
+    assert queue.repeated
+
+
 def test_a_ticket_picked_by_hand_is_called_whoever_is_due(queue):
     queue.open("desk-1")
     queue.issue()
@@ -190,6 +217,13 @@ def test_a_desk_can_t_pick_a_ticket_of_a_service_that_it_has_nothing_to_do_with(
     ticket = queue.issue("taxes")
     before = queue.snapshot()
     refused(queue.ask(Pick, desk="desk-1", ticket=ticket), "not_this_desk")
+    assert queue.snapshot() == before
+
+
+def test_a_desk_can_t_cancel_a_ticket_of_a_service_that_it_has_nothing_to_do_with(queue):
+    ticket = queue.issue("taxes")
+    before = queue.snapshot()
+    refused(queue.ask(Cancel, desk="desk-1", ticket=ticket), "not_this_desk")
     assert queue.snapshot() == before
 
 
@@ -304,6 +338,17 @@ def test_a_strict_service_puts_its_appointments_before_walk_ins_however_long_the
     booked = queue.book(queue.now_ms + 5 * MINUTE, "social")
     queue.ask(CheckIn, desk="", ticket=booked)
     assert queue.ticket(booked).due_ms == queue.now_ms + 5 * MINUTE, "the head start is never stored"
+    assert queue.called("desk-4") == booked
+    assert queue.called("desk-4") == walk_in
+
+
+def test_an_appointment_of_a_strict_service_goes_before_who_has_waited_nearly_a_day(new_queue):
+    queue = new_queue(round_the_clock(town()))
+    queue.open("desk-4")
+    walk_in = queue.issue("social", priority=True)
+    queue.turn(23 * HOUR)
+    booked = queue.book(queue.now_ms, "social")
+    queue.ask(CheckIn, desk="", ticket=booked)
     assert queue.called("desk-4") == booked
     assert queue.called("desk-4") == walk_in
 
@@ -667,6 +712,17 @@ def test_an_absent_visitor_of_a_service_is_not_started_by_a_desk_of_others(queue
     refused(queue.ask(StartAbsent, desk="desk-3", ticket=ticket), "not_this_desk")
 
 
+def test_an_absent_visitor_is_put_back_by_the_desk_of_the_call_though_it_serves_the_service_no_more(queue):
+    queue.open("desk-1")
+    ticket = queue.issue("papers")
+    queue.called()
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    queue.configure(replace(queue.site, desks=(replace(queue.site.desks[0], serves=("civil",)), *queue.site.desks[1:])))
+    refused(queue.ask(Readmit, desk="desk-3", ticket=ticket), "not_this_desk")
+    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    assert queue.state(ticket) is State.WAITING
+
+
 def test_a_visitor_whose_service_left_the_site_file_is_still_let_go_by_the_desk(new_queue):
     queue = new_queue()
     queue.open("desk-1")
@@ -683,8 +739,6 @@ def test_a_visitor_whose_service_left_the_site_file_is_still_let_go_by_the_desk(
 
 
 def recall_by_button(queue, desk="desk-1"):
-    from hub.queue.requests import ButtonRecall
-
     return ButtonRecall(origin=queue.origin(Source.BUTTON), desk=desk, at_ms=queue.now_ms)
 
 

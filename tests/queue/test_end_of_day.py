@@ -202,6 +202,15 @@ def test_an_appointment_after_the_end_of_the_day_outlives_it_until_its_own_time(
     assert queue.state(ticket) is State.ABSENT
 
 
+def test_who_missed_an_appointment_at_the_very_end_of_the_day_is_put_back(queue):
+    ticket = queue.book(EVENING)
+    queue.now_ms = EVENING + 5 * MINUTE
+    assert end(queue) == 0
+    queue.job(ExpireExpected, ticket=ticket)
+    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    assert queue.state(ticket) is State.WAITING
+
+
 def test_who_is_here_already_for_an_appointment_of_the_evening_waits_on_until_the_day_is_over(queue):
     walk_in = queue.issue()
     admitted, here = queue.book(moment("2026-11-24 18:05"), "taxes"), queue.book(moment("2026-11-24 18:05"))

@@ -12,8 +12,11 @@ from hub.queue.requests import (
     CheckIn,
     Defer,
     ExpireExpected,
+    Finish,
     Issue,
+    MarkAbsent,
     NotePrinted,
+    Park,
     Readmit,
     Source,
     Transfer,
@@ -199,6 +202,17 @@ def test_a_ticket_that_was_called_meanwhile_stays_when_its_dispenser_gives_up(qu
     queue.called()
     queue.ask(Abandon, of="slow")
     assert queue.state(answer.ticket) is State.CALLED
+
+
+@pytest.mark.parametrize("end", [Finish, MarkAbsent, Park])
+def test_a_ticket_that_has_been_at_a_desk_stays_what_it_is_when_its_dispenser_gives_up(queue, end):
+    queue.open("desk-1")
+    answer = issue(queue, "slow")
+    queue.called()
+    queue.ask(end, desk="desk-1", shown=answer.ticket)
+    before = queue.table("ticket")
+    assert queue.ask(Abandon, of="slow").count == 0
+    assert queue.table("ticket") == before
 
 
 def test_who_waits_for_one_desk_alone_is_told_so_where_they_ask_for_more_time(queue):

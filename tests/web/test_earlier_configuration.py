@@ -98,6 +98,18 @@ def test_who_waits_for_a_service_that_left_the_site_file_is_listed_at_each_desk_
     assert transfer.desks == ()
 
 
+def test_who_was_set_aside_under_a_service_that_left_the_site_file_is_not_called_and_decided_on_here(
+    queue: Queue,
+) -> None:
+    queue.open("desk-1")
+    ticket = queue.issue("papers")
+    queue.called("desk-1")
+    queue.ask(Park, desk="desk-1", shown=ticket)
+    queue.lose_papers()
+    shown = panel(queue, ticket)
+    assert (shown.may_call, shown.may_decide) == (False, True)
+
+
 def test_however_many_wait_for_a_lost_service_the_desk_s_own_are_listed_first(queue: Queue) -> None:
     queue.open("desk-1")
     for _ in range(55):
