@@ -20,6 +20,7 @@ from hub.queue.requests import (
     Finish,
     ForgetRequests,
     Pick,
+    Recall,
     Start,
     Transfer,
 )
@@ -317,8 +318,6 @@ def test_the_loop_asks_each_second_and_goes_on_after_an_error(queue, monkeypatch
 
 
 def test_a_recalled_visitor_s_clock_runs_from_the_recall(queue):
-    from hub.queue.requests import Recall
-
     queue.open("desk-4")
     ticket = queue.issue()
     queue.called("desk-4")

@@ -9,12 +9,12 @@ import pytest
 from hub.app import Hub
 from hub.clock import Clock
 from hub.database.engine import open_engine, open_writer_connection
-from hub.database.faults import DatabaseBusy
+from hub.database.faults import DatabaseBusy, SiteTaken
 from hub.metrics import BadReason
 from hub.queue.requests import Book, CheckIn, Origin, Source
 from hub.site import MINUTE_MS
 from protocol.instants import Instant
-from protocol.link import BrokerSettings
+from protocol.link import BrokerSettings, Incoming
 from protocol.messages import (
     Abandon,
     Announce,
@@ -242,8 +242,6 @@ def test_a_node_of_another_site_is_refused_by_the_broker_itself(town_hall):
 
 def test_a_message_for_another_site_that_reaches_the_hub_is_counted(town_hall):
     hub = town_hall
-    from protocol.link import Incoming
-
     hub.hub.broker._deliver(Incoming("suivant/1/other-town/node/button-1/request", b"{}", False, 0))
     with node(hub, "button-1") as button:
         button.ask(button.press())
@@ -461,8 +459,6 @@ def test_a_node_that_leaves_while_the_broker_is_away_is_not_counted_for_ever(hub
 
 
 def test_a_second_hub_on_the_same_database_is_refused(hub):
-    from hub.database.faults import SiteTaken
-
     with pytest.raises(SiteTaken, match=hub.site.name):
         hub._new().start()
     with node(hub, "button-1") as button:

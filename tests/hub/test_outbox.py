@@ -14,10 +14,12 @@ from hub.queue.requests import (
     Command,
     Defer,
     Finish,
+    Issue,
     Pick,
     Press,
     Recall,
     RefusedAnswer,
+    SetMode,
     Source,
     Start,
     Transfer,
@@ -85,8 +87,6 @@ class Told:
         return self.do(Press(origin=self.queue.origin(Source.BUTTON), desk=desk, at_ms=self.queue.now_ms))
 
     def issue(self, service: str = "civil") -> int:
-        from hub.queue.requests import Issue
-
         origin = self.queue.origin(Source.DISPENSER)
         return self.do(Issue(origin=origin, service=service, code=str(origin.request))).ticket
 
@@ -232,8 +232,6 @@ def test_a_press_would_call_nobody_at_a_desk_that_is_pausing_or_closing(told, mo
 
 
 def set_mode(told, mode, shown, desk="desk-1"):
-    from hub.queue.requests import SetMode
-
     return SetMode(origin=told.queue.origin(), desk=desk, mode=mode, shown=shown)
 
 

@@ -22,6 +22,7 @@ from hub.queue.adoption import adopt
 from hub.queue.commands import ANYWHERE
 from hub.queue.requests import (
     Answer,
+    Book,
     Command,
     DoneAnswer,
     ExpireCalled,
@@ -624,8 +625,6 @@ def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
 
 
 def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
-    from hub.queue.requests import Book
-
     stand = Stand(engine)
     stand.execute("drop table visitor_name")
     stand.execute(

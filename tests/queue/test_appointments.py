@@ -7,17 +7,20 @@ from hub.queue.requests import (
     Book,
     CancelBooking,
     CheckIn,
+    EndDay,
     ExpireCalled,
     ExpireExpected,
     ForgetBookings,
     Move,
     Origin,
     Readmit,
+    Recall,
     Source,
     Transfer,
     Withdraw,
 )
 from hub.queue.states import State
+from protocol.messages import DeskMode
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, refused
 
 
@@ -200,8 +203,6 @@ def test_a_name_stands_in_its_own_table_alone_and_goes_with_the_end_of_its_day(q
     assert queue.table("visitor_name") == [
         (queue.site.name, ticket, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))
     ]
-    from hub.queue.requests import EndDay
-
     queue.now_ms = moment("2026-11-24 18:00")
     queue.job(EndDay, day="2026-11-24")
     assert queue.table("visitor_name") == []
@@ -262,8 +263,6 @@ def test_a_called_visitor_who_does_not_come_is_absent_and_the_desk_is_free(queue
 
 
 def test_a_mark_that_was_due_before_a_recall_is_not_made(queue):
-    from hub.queue.requests import Recall
-
     queue.open("desk-4")
     ticket = queue.issue()
     queue.called("desk-4")
@@ -287,8 +286,6 @@ def test_a_mark_for_an_earlier_call_does_not_end_a_later_one(queue):
 
 
 def test_a_desk_that_wanted_to_pause_pauses_when_its_visitor_is_marked_absent(queue):
-    from protocol.messages import DeskMode
-
     queue.open("desk-4")
     ticket = queue.issue()
     queue.called("desk-4")

@@ -11,6 +11,7 @@ from hub.queue.requests import (
     Finish,
     MarkAbsent,
     Park,
+    Pick,
     Readmit,
     Resume,
     SetMode,
@@ -287,8 +288,6 @@ def test_a_call_taken_back_after_its_desk_closed_waits_for_any_desk(queue):
     ticket = queue.issue()
     queue.ask(Transfer, desk="desk-1", ticket=ticket, to_desk="desk-2")
     queue.mode("desk-2", DeskMode.PAUSED)
-    from hub.queue.requests import Pick
-
     queue.ask(Pick, desk="desk-1", ticket=ticket)
     queue.mode("desk-2", DeskMode.CLOSED)
     queue.ask(Withdraw, desk="desk-1", shown=ticket)
