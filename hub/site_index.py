@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.queue.adoption import look_ups
+from hub.queue.look_ups import look_ups
 from hub.queue.refusals import Unknown
 from hub.site import Desk, Hall, Service, Site
 

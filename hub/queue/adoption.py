@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from hub.database.tables import DeskRow, DeskServiceRow, HallRow, TicketEventRow
-from hub.queue.order import STRICT_HEAD_START_MS, Kind
-from hub.site import MINUTE_MS, Desk, Service, Site
+from hub.queue.look_ups import look_ups
+from hub.site import Site
 
 _desk: Any = DeskRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
@@ -33,29 +33,6 @@ def last_moment_ms(engine: Engine, site: str) -> int:
     statement = select(_event.c.at_ms).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1)
     with engine.connect() as connection:
         return connection.scalar(statement) or 0
-
-
-def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
-    """Where a desk looks for its next ticket: one row a service and kind, with what is added at the choice."""
-    services = {service.name: service for service in site.services}
-    delays_ms = dict.fromkeys(desk.serves, 0) | {helped.service: helped.delay_min * MINUTE_MS for helped in desk.helps}
-    return [
-        {
-            "site": site.name,
-            "desk": desk.name,
-            "service": name,
-            "kind": str(kind),
-            "hall": services[name].hall,
-            "handicap_ms": delay_ms - _strict_ms(services[name], kind),
-            "early_ms": services[name].early_call_min * MINUTE_MS,
-        }
-        for name, delay_ms in delays_ms.items()
-        for kind in Kind
-    ]
-
-
-def _strict_ms(service: Service, kind: Kind) -> int:
-    return STRICT_HEAD_START_MS if service.strict and kind is Kind.TIMED else 0
 
 
 def _add_missing(connection: Connection, table: Any, site: str, names: list[str], **values: object) -> None:

@@ -1,0 +1,27 @@
+"""Where each desk looks for its next ticket, and what it adds at the choice: of the site file. Pure."""
+
+from hub.queue.order import STRICT_HEAD_START_MS, Kind
+from hub.site import MINUTE_MS, Desk, Service, Site
+
+
+def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
+    """Rows of `desk_service`: one a service and kind."""
+    services = {service.name: service for service in site.services}
+    delays_ms = dict.fromkeys(desk.serves, 0) | {helped.service: helped.delay_min * MINUTE_MS for helped in desk.helps}
+    return [
+        {
+            "site": site.name,
+            "desk": desk.name,
+            "service": name,
+            "kind": str(kind),
+            "hall": services[name].hall,
+            "handicap_ms": delay_ms - _strict_ms(services[name], kind),
+            "early_ms": services[name].early_call_min * MINUTE_MS,
+        }
+        for name, delay_ms in delays_ms.items()
+        for kind in Kind
+    ]
+
+
+def _strict_ms(service: Service, kind: Kind) -> int:
+    return STRICT_HEAD_START_MS if service.strict and kind is Kind.TIMED else 0
