@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from hub.appointments.source import Hint, Listing, ReportKind
+from hub.appointments.source import Hint, Listing
+from hub.queue.reports import ReportKind
 
 
 class ToldNothing:

@@ -6,14 +6,14 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Executable, bindparam, case, false, func, literal_column, select
 
-from hub.appointments.source import Listing, ReportKind
+from hub.appointments.source import Listing
 from hub.database.statements import Connection, one_of
 from hub.database.tables import BookingRow, ReportRow, TicketEventRow, TicketRow, VisitorNameRow
 from hub.queue import store
 from hub.queue.booking_store import HANDLED
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.report_store import REPORTED
-from hub.queue.reports import ReportState
+from hub.queue.reports import ReportKind, ReportState
 from hub.queue.states import OPEN, State
 
 _booking: Any = BookingRow.__table__

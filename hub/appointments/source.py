@@ -2,19 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 from hub.appointments.refusals import Refusal, Why
-
-
-class ReportKind(StrEnum):
-    """What a source is told of a booking."""
-
-    ARRIVED = "arrived"
-    SERVED = "served"
-    ABSENT = "absent"
-    CANCELLED = "cancelled"
+from hub.queue.reports import ReportKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import structlog
 from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
-from hub.appointments.source import BookingGone, ReportKind, Source, SourceAway, SourceRefuses
-from hub.queue.reports import ReportState
+from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.queue.reports import ReportKind, ReportState
 from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
 from hub.queue.requests import Source as By
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from hub.appointments.source import ReportKind
 from hub.findings import Finding, Level
 from hub.publik.answers import Answer, entries
 from hub.publik.check_mapping import mapping_findings, statuses_seen
@@ -22,6 +21,7 @@ from hub.publik.signature import TOLERANCE_MS
 from hub.publik.source import open_client, zone_of
 from hub.publik.times import changed_since
 from hub.publik.wcs import Wcs, request_id
+from hub.queue.reports import ReportKind
 from hub.site import BookingForm, Publik, Site
 
 # So many requests of a form are looked at, and as many that changed of late.

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import Booking, BookingGone, Flaw, Hint, Listing, Missed, ReportKind, SourceRefuses
+from hub.appointments.source import Booking, BookingGone, Flaw, Hint, Listing, Missed, SourceRefuses
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source
@@ -19,6 +19,7 @@ from hub.publik.mapping import Cancelled, booking_id, is_cancelled, read_entry, 
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day
 from hub.publik.wcs import Page, Wcs, status_of
+from hub.queue.reports import ReportKind
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting, unread
 

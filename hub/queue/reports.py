@@ -22,10 +22,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hub.appointments.source import ReportKind
 from hub.queue.requests import Source
 from hub.queue.states import Event, State
 from hub.site import MINUTE_MS
+
+
+class ReportKind(StrEnum):
+    """What a source is told of a booking."""
+
+    ARRIVED = "arrived"
+    SERVED = "served"
+    ABSENT = "absent"
+    CANCELLED = "cancelled"
 
 
 class ReportState(StrEnum):

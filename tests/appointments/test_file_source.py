@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.appointments.file_source import SETTLES_MS, FileSource, read_listing
-from hub.appointments.source import Hint, ReportKind, SourceAway
+from hub.appointments.source import Hint, SourceAway
+from hub.queue.reports import ReportKind
 from tests.queue.harness import DAY, HOUR, TUESDAY_AT_TEN, ZONE, ZoneInfo, moment, only
 
 HEAD = "id;service;start;code;name;gone"

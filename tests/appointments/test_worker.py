@@ -13,9 +13,10 @@ from hub.appointments.file_source import FileSource
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import has_news, known_to, next_due
 from hub.appointments.slices import AMONG_PEOPLE
-from hub.appointments.source import Booking, Flaw, Listing, ReportKind, SourceAway
+from hub.appointments.source import Booking, Flaw, Listing, SourceAway
 from hub.database.faults import DatabaseFault
 from hub.database.statements import open_reading_connection
+from hub.queue.reports import ReportKind
 from hub.queue.requests import (
     BeginReport,
     Cancel,

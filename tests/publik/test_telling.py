@@ -3,8 +3,9 @@
 import pytest
 
 from hub.appointments.refusals import Why
-from hub.appointments.source import BookingGone, ReportKind, SourceAway, SourceRefuses
+from hub.appointments.source import BookingGone, SourceAway, SourceRefuses
 from hub.publik.source import PublikSource
+from hub.queue.reports import ReportKind
 from hub.site import Triggers
 from tests.publik.conftest import FORM, QUICK, TRIGGERS, Opened, booking_of, form
 from tests.publik.faults import Fault as Told
