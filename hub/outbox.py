@@ -195,9 +195,9 @@ class Outbox:
         self._last_event = max(self._last_event, effects.last_event)
         pending.desks |= effects.desks
         pending.halls |= effects.halls
+        pending.services |= effects.services
         for service, change in effects.waiting.items():
             self._waiting[service] = self._waiting.get(service, 0) + change
-            pending.services.add(service)
         if effects.last_event and pending.since_s is None:
             pending.since_s = time.monotonic()
 

@@ -94,8 +94,10 @@ class Effects:
     desks: set[str] = field(default_factory=set)
     halls: set[str] = field(default_factory=set)
     announcements: list[Announcement] = field(default_factory=list)
-    # Change of the number of people waiting, by service; 0 where only what is expected has changed.
+    # Change of the number of people waiting, by service.
     waiting: dict[str, int] = field(default_factory=dict)
+    # Of these, desks show something otherwise now: who waits, is expected or set aside, or who may be called.
+    services: set[str] = field(default_factory=set)
 
 
 class GivesWay(Exception):
@@ -316,14 +318,13 @@ class Work:
 
     def tell_pages(self, ticket: Ticket) -> None:
         """A page that lists the ticket shows it otherwise now, though nobody more or less waits."""
-        self.effects.waiting.setdefault(ticket.service, 0)
+        self.effects.services.add(ticket.service)
         desks = (self.index.find_desk(ticket.desk), self.index.find_desk(ticket.bound_desk))
         self.effects.desks.update(desk.name for desk in desks if desk)
 
     def tell_pages_of(self, services: Iterable[str]) -> None:
         """Pages of desks with these services show something otherwise."""
-        for service in services:
-            self.effects.waiting.setdefault(service, 0)
+        self.effects.services.update(services)
 
     def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
         self._add(statement, params, guarded)
@@ -402,11 +403,12 @@ class Work:
     def _tell_of_expected(self, state: State, service: str, day: str) -> None:
         """Pages of the service's desks list who is expected today."""
         if state is State.EXPECTED and day == self.today:
-            self.effects.waiting.setdefault(service, 0)
+            self.effects.services.add(service)
 
     def _add_waiting(self, service: str, change: int) -> None:
         waiting = self.effects.waiting
         waiting[service] = waiting.get(service, 0) + change
+        self.effects.services.add(service)
         self.publish_service(service)
 
 

@@ -426,11 +426,11 @@ def test_an_empty_slice_and_one_that_changes_nothing_write_nothing(queue):
 
 def test_pages_of_the_service_are_told_of_today_s_bookings_and_not_of_later_ones(queue):
     take(queue, book_of())
-    assert queue.effects.waiting == {"civil": 0}
+    assert queue.effects.services == {"civil"}
     take(queue, book_of("b-2", at_ms=TUESDAY_AT_TEN + DAY))
-    assert queue.effects.waiting == {}
+    assert queue.effects.services == set()
     take(queue, move_of("b-2", at_ms=TUESDAY_AT_TEN))
-    assert queue.effects.waiting == {"civil": 0}
+    assert queue.effects.services == {"civil"}
 
 
 BOOKINGS = st.sampled_from(["b-1", "b-2", "b-3"])
@@ -564,7 +564,7 @@ def test_a_name_told_later_or_corrected_comes_without_a_journal_row_and_once(que
     events, renamed = queue.events(), move_of(at_ms=TUESDAY_AT_TEN + HOUR, name="Zoé  Exemple-Inventée")
     assert take(queue, renamed).count == 1
     assert names(queue) == [(1, "Zoé Exemple-Inventée", moment("2026-11-24 18:00"))]
-    assert "civil" in queue.effects.waiting, "pages show it"
+    assert "civil" in queue.effects.services, "pages show it"
     assert queue.events() == events
     assert take(queue, renamed).count == 0
     assert take(queue, move_of(at_ms=TUESDAY_AT_TEN + HOUR)).count == 0

@@ -236,7 +236,7 @@ def test_other_desks_pages_are_told_of_a_pause_and_of_who_is_taken_up_there(queu
     queue.called("desk-1")
     queue.ask(Park, desk="desk-1", shown=ticket)
     queue.mode("desk-1", DeskMode.PAUSED)
-    assert queue.effects.waiting.keys() >= {"civil"}
+    assert queue.effects.services >= {"civil"}
     queue.ask(Resume, desk="desk-2", ticket=ticket)
     assert queue.effects.desks >= {"desk-1", "desk-2"}
 
@@ -251,9 +251,9 @@ def test_pages_are_told_of_the_absence_of_a_desk_that_keeps_a_ticket_of_a_servic
         queue.called("desk-3")
         queue.ask(Park, desk="desk-3", shown=ticket)
     queue.mode("desk-3", mode)
-    assert queue.effects.waiting.keys() >= {"civil"}
+    assert queue.effects.services >= {"civil"}
     queue.mode("desk-3", DeskMode.OPEN)
-    assert ("civil" in queue.effects.waiting) is (mode is DeskMode.PAUSED or state is State.PARKED)
+    assert ("civil" in queue.effects.services) is (mode is DeskMode.PAUSED or state is State.PARKED)
 
 
 def test_pages_are_told_of_a_pause_that_waited_for_a_ticket_to_be_set_aside(queue):
@@ -263,7 +263,7 @@ def test_pages_are_told_of_a_pause_that_waited_for_a_ticket_to_be_set_aside(queu
     queue.called("desk-3")
     queue.mode("desk-3", DeskMode.PAUSED)
     queue.ask(Park, desk="desk-3", shown=ticket)
-    assert queue.effects.waiting.keys() >= {"civil"}
+    assert queue.effects.services >= {"civil"}
 
 
 def without_papers(queue):

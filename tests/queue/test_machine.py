@@ -273,7 +273,7 @@ class Days(RuleBasedStateMachine):
         self.waiting.update(effects.waiting)
         fresh = Counter(each.service for each in queue.tickets() if each.state is State.WAITING)
         assert {name: count for name, count in self.waiting.items() if count} == dict(fresh)
-        named = effects.desks | {desk.name for service in effects.waiting for desk in queue.index.desks_of(service)}
+        named = effects.desks | {desk.name for service in effects.services for desk in queue.index.desks_of(service)}
         named |= effects.halls
         changed = {name for name, picture in self.pictures().items() if picture != before[name]}
         assert changed <= named, f"nobody is told of {changed - named}"
