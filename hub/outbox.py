@@ -22,8 +22,8 @@ from hub.database.statistics import Statistics
 from hub.failures import failure_of
 from hub.metrics import Metrics
 from hub.pictures import Pictures, shown_desk
+from hub.queue.announcements import GOES_OUT_MS, Announcement
 from hub.queue.requests import Origin, Refresh, Source
-from hub.queue.transaction import GOES_OUT_MS, Announcement
 from hub.site_index import SiteIndex
 from hub.writer import Busy, Committed, Task
 from protocol.instants import Instant

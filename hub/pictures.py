@@ -8,10 +8,10 @@ from sqlalchemy import Executable, bindparam, func, select
 from hub.database.statements import Connection
 from hub.database.tables import AnnouncementRow, DeskRow, DeskServiceRow, TicketRow
 from hub.queue import store
+from hub.queue.announcements import FULL_MS
 from hub.queue.hours import is_open, next_opening
 from hub.queue.order import Candidate, Kind, takeable
 from hub.queue.tickets import number_text
-from hub.queue.transaction import FULL_MS
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
 from protocol.instants import Instant

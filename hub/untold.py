@@ -8,7 +8,7 @@ from sqlalchemy import Executable, bindparam, select
 from hub.database.statements import Connection
 from hub.database.tables import AnnouncementRow
 from hub.queue import store
-from hub.queue.transaction import GOES_OUT_MS, Announcement
+from hub.queue.announcements import GOES_OUT_MS, Announcement
 from protocol.messages import ANNOUNCEMENT_LATE_MS
 
 _announcement: Any = AnnouncementRow.__table__

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Engine, func, literal_column, select
 
 from hub.database.tables import TicketRow
+from hub.queue.announcements import FULL_MS
 from hub.queue.estimate import LEAST_VISITS, WINDOW_DAYS
-from hub.queue.transaction import FULL_MS
 from hub.site import DAY_MS
 
 _ticket: Any = TicketRow.__table__

@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 
 from hub.database.statements import Connection, Params, Write
 from hub.queue import store
+from hub.queue.announcements import Announcement
 from hub.queue.hours import local_day
 from hub.queue.order import Candidate, Kind
 from hub.queue.refusals import TransitionRefused, Unknown
@@ -22,14 +23,6 @@ from hub.queue.tickets import Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from protocol.messages import DeskMode
-
-# An announcement starts so long after its call when nothing else is said: time to reach every display.
-LEAD_MS = 250
-# A picture stays so long; when another call follows, it is kept to the shorter time.
-FULL_MS = 8_000
-KEPT_MS = 4_000
-# An announcement goes out to the displays this long before it starts; after that it can't be moved.
-GOES_OUT_MS = 1_000
 
 _answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
@@ -71,19 +64,6 @@ class DeskView:
     agent: str | None
     held: Brief | None
     heads: tuple[Head, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """A call to be said: what the display gets, once committed."""
-
-    id: int
-    call: int
-    hall: str
-    number: str
-    desk: str
-    play_ms: int
-    length_ms: int
 
 
 @dataclass(slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from hub.appointments.list_state import ListState
+from hub.queue.announcements import FULL_MS
 from hub.queue.commands.ending import REOPEN_MS
 from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import FULL_MS
 from hub.site import MINUTE_MS, Desk
 from hub.site_index import SiteIndex, served_by
 from hub.web.booking_reading import SHOWN

@@ -1,7 +1,8 @@
-"""A hall's queue of announcements: when each starts, and what takes it away again."""
+"""A hall's queue of announcements: what puts one there, moves it up and takes it away again."""
 
 from hub.queue import store
-from hub.queue.transaction import FULL_MS, GOES_OUT_MS, KEPT_MS, LEAD_MS, Announcement, Work
+from hub.queue.announcements import FULL_MS, GOES_OUT_MS, KEPT_MS, Announcement
+from hub.queue.transaction import Work
 from hub.site import Desk
 from protocol.messages import CHIME_MS
 
@@ -9,11 +10,6 @@ from protocol.messages import CHIME_MS
 GONE_MS = GOES_OUT_MS + 100
 # A queue longer than this is more than a minute long: there a gap of one slot is not felt, and moving all would be.
 MOVED_MOST = 16
-
-
-def play_ms(now_ms: int, last_play_ms: int) -> int:
-    """When an announcement made now starts: at once after a short lead, or in turn behind the one before it."""
-    return max(now_ms + LEAD_MS, last_play_ms + KEPT_MS)
 
 
 def absent_at_ms(desk: Desk, said_ms: int, absence_delay_min: int) -> int | None:

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from hub.queue import claims
+from hub.queue.announcements import FULL_MS, play_ms
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import (
     age_of_gesture,
@@ -20,7 +21,7 @@ from hub.queue.refusals import NotThisDesk
 from hub.queue.requests import ButtonRecall, DeskAnswer, Next, Pick, Press, Recall, Resume
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
-from hub.queue.transaction import FULL_MS, Brief, DeskView, Work
+from hub.queue.transaction import Brief, DeskView, Work
 from protocol.messages import DeskOutcome
 
 # A press before, or less than this after, the desk's last call changes nothing: a hand that pressed twice.
@@ -141,7 +142,7 @@ def _say(
     service = work.index.service(ticket.service)
     if last_play_ms is None:
         last_play_ms = announcing.last_play_ms(work, service.hall)
-    play = announcing.play_ms(work.now_ms, last_play_ms)
+    play = play_ms(work.now_ms, last_play_ms)
     at_event = work.next_event
     work.change(
         ticket,
