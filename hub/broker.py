@@ -1,4 +1,4 @@
-"""The hub at the broker: requests of nodes in, answers out; its status, its beat, and what each node is for."""
+"""The hub at the broker: its link, its status, its beat; what each node is for, and which of them are there."""
 
 import os
 import queue
@@ -6,33 +6,16 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import msgspec
 import structlog
 
-from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.metrics import BadReason, Metrics
 from hub.node_config import node_config
-from hub.queue.requests import (
-    Abandon,
-    Answer,
-    ButtonMode,
-    ButtonRecall,
-    CheckInAnswer,
-    CheckInByCode,
-    Command,
-    Issue,
-    NotePrinted,
-    Origin,
-    Press,
-    Source,
-    confirmation_code,
-)
-from hub.replies import reply_of
+from hub.node_requests import NodeRequests
+from hub.senders import Senders
 from hub.site import Node
 from hub.site_index import SiteIndex
-from hub.writer import Busy, Entry, Task
+from hub.writer import Busy, Entry
 from protocol import messages as wire
 from protocol.heartbeat import GiveUp, Heartbeat, Reconnect, SendEcho
 from protocol.instants import Instant
@@ -47,7 +30,7 @@ from protocol.link import (
     PublishRefused,
     monotonic_ms,
 )
-from protocol.messages import BEAT_LOST_MS, BEAT_PERIOD_MS, MAX_PAYLOAD_BYTES, BadMessage, Parser, Role, encode
+from protocol.messages import BEAT_LOST_MS, BEAT_PERIOD_MS, BadMessage, Parser, Role, encode
 from protocol.outages import Outages
 from protocol.topics import NodeTopic, Topics
 
@@ -59,8 +42,6 @@ REPLY_EXPIRY_S = 30
 INBOX_MOST = 5_000
 # Telemetry comes each minute and with each change. A topic that says more floods, and loses its own messages alone.
 SAID_MOST, SAID_WITHIN_MS = 20, 10_000
-# A node that sends nothing but nonsense fills a counter, and no disk.
-BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
 # Broker, hub and nodes got theirs in one run: with the broker's certificate all of them end.
 CERTIFICATE_NOTICE_DAYS, CERTIFICATE_LOOK_MS = 30, 24 * 3_600_000
 # What the hub hears of every node, its own echo, and nothing of other sites.
@@ -73,29 +54,9 @@ _STUCK = "stuck"
 _WARNING_LABELS = frozenset({*wire.NodeWarning, _STUCK, _OTHER_WARNING})
 
 
-class _OnlyId(msgspec.Struct):
-    """As much of a message that was refused as it takes to answer it."""
-
-    id: wire.RequestId
-
-
-_requests: Parser[wire.NodeRequest] = Parser(wire.NodeRequest)
 _statuses: Parser[wire.NodeStatus] = Parser(wire.NodeStatus)
 _telemetry: Parser[wire.Telemetry] = Parser(wire.Telemetry)
 _echoes: Parser[wire.Echo] = Parser(wire.Echo)
-_ids: Parser[_OnlyId] = Parser(_OnlyId)
-
-_ROLE_OF_REQUEST: dict[type[Any], Role] = {
-    wire.Press: Role.DESK_BUTTON,
-    wire.Recall: Role.DESK_BUTTON,
-    wire.Pause: Role.DESK_BUTTON,
-    wire.Open: Role.DESK_BUTTON,
-    wire.IssueTicket: Role.TICKET_PRINTER,
-    wire.Printed: Role.TICKET_PRINTER,
-    wire.Abandon: Role.TICKET_PRINTER,
-    wire.CheckIn: Role.TICKET_PRINTER,
-}
-_SOURCE_OF_ROLE = {Role.DESK_BUTTON: Source.BUTTON, Role.TICKET_PRINTER: Source.DISPENSER}
 
 
 class Broker:
@@ -117,12 +78,11 @@ class Broker:
     ) -> None:
         self._index = index
         self._topics = Topics(index.site.name)
-        self._nodes = {node.name: node for node in index.site.nodes}
-        self._guesses = Guesses()
+        self._senders = Senders(index.site, self._topics, metrics)
+        self._requests = NodeRequests(index, self._senders, new_code, self._reply)
         self._version = version
         self._boot = boot
         self._now_ms = now_ms
-        self._new_code = new_code
         self._put = put
         self._connected = connected
         self._give_up = give_up
@@ -130,10 +90,9 @@ class Broker:
         self._generation = 0
         self._online: dict[str, Role] = {}
         self._warnings: dict[str, frozenset[str]] = {}
-        self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
         # When each topic of a node said something; all that is no node's here shares one.
         told = (NodeTopic.STATUS, NodeTopic.TELEMETRY)
-        topics = [self._topics.node(node, topic) for node in self._nodes for topic in told]
+        topics = [self._topics.node(node.name, topic) for node in index.site.nodes for topic in told]
         self._said_ms: dict[str, deque[int]] = {topic: deque(maxlen=SAID_MOST) for topic in topics}
         self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
@@ -181,13 +140,14 @@ class Broker:
         self._arrived_ms = event.arrived_ms
         if event.topic.endswith(self._request_suffix):
             try:
-                self._put(partial(self._task, event))
+                self._put(partial(self._requests.task, event))
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
         elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
             self._inbox.put(event)
         else:
-            self._bad(BadReason.TOO_MANY, event.topic, f"more than {SAID_MOST} messages in {SAID_WITHIN_MS // 1000} s")
+            why = f"more than {SAID_MOST} messages in {SAID_WITHIN_MS // 1000} s"
+            self._senders.refuse(BadReason.TOO_MANY, event.topic, why)
 
     def _may_say(self, topic: str) -> bool:
         now_ms, said_ms = monotonic_ms(), self._said_ms.get(topic, self._said_by_strangers_ms)
@@ -197,101 +157,10 @@ class Broker:
         said_ms.append(now_ms)
         return True
 
-    # --- requests: on the writer's thread -------------------------------------------------------------------------
-
-    def _task(self, event: Incoming) -> Task | None:
-        """The command a message asks for, or None where it is answered or logged here."""
-        node = self._sender(event)
-        if node is None:
-            return None
-        try:
-            request = _requests.parse(event.payload)
-        except BadMessage as error:
-            self._refuse_bad(node, event, error)
-            return None
-        if _ROLE_OF_REQUEST[type(request)] is not node.role:
-            self._bad(BadReason.WRONG_ROLE, event.topic, f"a {node.role} does not send {type(request).__name__}")
-            self._reply(
-                node.name, wire.Refused(id=request.id, code="wrong_role", detail=f"{node.name} is a {node.role}")
-            )
-            return None
-        if isinstance(request, wire.IssueTicket) and self._index.hall_of(request.service) is None:
-            self._bad(BadReason.UNKNOWN_SERVICE, event.topic, f"service {request.service!r}")
-        if isinstance(request, wire.CheckIn) and not self._guesses.may_ask(node.name, request.id, monotonic_ms()):
-            self._bad(BadReason.GUESSING, event.topic, f"{UNKNOWN_MOST} codes of nobody in {WITHIN_MS // 60_000} min")
-            self._reply(node.name, wire.Refused(id=request.id, code="too_many_codes", detail="wait some minutes"))
-            return None
-        command = self._command(node, request)
-        return Task(
-            command,
-            answered=partial(self._answer, node, request.id),
-            # No answer: the node asks again, and then either nothing was done or the first answer is repeated.
-            failed=lambda _: self._guesses.clear(node.name, request.id),
-        )
-
-    def _sender(self, event: Incoming) -> Node | None:
-        parsed = self._topics.parse_node(event.topic)
-        if parsed is None:
-            wrong = BadReason.WRONG_TOPIC if event.topic.startswith(self._topics.root) else BadReason.WRONG_SITE
-            self._bad(wrong, event.topic, "no topic of a node of this site")
-            return None
-        node = self._nodes.get(parsed[0])
-        if node is None:
-            self._bad(BadReason.UNKNOWN_NODE, event.topic, "the site file has no such node")
-        return node
-
-    def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one a kind of request
-        origin = Origin(_SOURCE_OF_ROLE[node.role], node.name, request.id)
-        desk = node.desk or ""
-        match request:
-            case wire.Press():
-                return Press(origin=origin, desk=desk, at_ms=request.at_ms)
-            case wire.Recall():
-                return ButtonRecall(origin=origin, desk=desk, at_ms=request.at_ms)
-            case wire.Pause():
-                return ButtonMode(origin=origin, desk=desk, at_ms=request.at_ms, mode=wire.DeskMode.PAUSED)
-            case wire.Open():
-                return ButtonMode(origin=origin, desk=desk, at_ms=request.at_ms, mode=wire.DeskMode.OPEN)
-            case wire.IssueTicket():
-                return Issue(origin=origin, service=request.service, priority=request.priority, code=self._new_code())
-            case wire.Printed():
-                return NotePrinted(origin=origin, of=request.of, sure=request.sure)
-            case wire.Abandon():
-                return Abandon(origin=origin, of=request.of)
-            case wire.CheckIn():
-                return CheckInByCode(
-                    origin=origin,
-                    confirmation=confirmation_code(request.code),
-                    hall=self._index.site.hall_of_node(node),
-                    priority=request.priority,
-                )
-
-    def _answer(self, node: Node, request: str, answer: Answer) -> None:
-        # A refusal too is about somebody who was found.
-        if not (isinstance(answer, CheckInAnswer) and answer.arrival is wire.Arrival.UNKNOWN):
-            self._guesses.clear(node.name, request)
-        self._reply(node.name, reply_of(self._index, self._index.site.hall_of_node(node), request, answer))
-
     def _reply(self, node: str, reply: wire.Reply) -> None:
         self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)
 
-    def _refuse_bad(self, node: Node, event: Incoming, error: BadMessage) -> None:
-        self._bad(_reason(event.payload, error), event.topic, str(error))
-        try:
-            request = _ids.parse(event.payload).id
-        except BadMessage:
-            return
-        self._reply(node.name, wire.Refused(id=request, code="bad_message", detail=str(error)[:200]))
-
-    def _bad(self, reason: BadReason, topic: str, why: str) -> None:
-        self._metrics.bad_message(reason)
-        now_ms, said = monotonic_ms(), self._bad_lines_ms
-        if len(said) == BAD_LINES_MOST and now_ms - said[0] < BAD_LINES_WITHIN_MS:
-            return
-        said.append(now_ms)
-        log.warning("message.refused", reason=reason, topic=topic[:200], why=why[:200])
-
-    # --- the rest: on the broker's own thread ---------------------------------------------------------------------
+    # --- on the broker's own thread -------------------------------------------------------------------------------
 
     def _serve(self) -> None:
         while True:
@@ -340,7 +209,7 @@ class Broker:
             if event.topic == self._topics.hub_echo:
                 self._heartbeat.echoed(_echoes.parse(event.payload).count)
                 return
-            node = self._sender(event)
+            node = self._senders.sender_of(event)
             if node is None:
                 return
             if event.topic.endswith(f"/{NodeTopic.STATUS}"):
@@ -348,7 +217,7 @@ class Broker:
                 return
             self._hear_telemetry(node, _telemetry.parse(event.payload))
         except BadMessage as error:
-            self._bad(_reason(event.payload, error), event.topic, str(error))
+            self._senders.refuse_unread(event, error)
 
     def _hear_status(self, node: Node, status: wire.NodeStatus) -> None:
         known = node.name in self._online
@@ -431,12 +300,6 @@ class Broker:
 def _label(warning: str) -> str:
     word = warning.partition(":")[0]
     return word if word in _WARNING_LABELS else _OTHER_WARNING
-
-
-def _reason(payload: bytes, error: BadMessage) -> BadReason:
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        return BadReason.OVERSIZED
-    return BadReason.OTHER_VERSION if "`$.v`" in str(error) else BadReason.MALFORMED
 
 
 def new_boot() -> str:

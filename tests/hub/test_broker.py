@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from hub import broker
+from hub import broker, senders
 from hub.broker import Broker
 from hub.metrics import Metrics
 from hub.site_index import SiteIndex
@@ -71,7 +71,7 @@ def test_a_node_that_floods_is_heard_now_and_then_and_the_others_and_the_own_ech
     heard = [hub_broker._inbox.get_nowait().topic for _ in range(hub_broker._inbox.qsize())]
     flooding = warns_of(hub_broker, "printer-1").topic
     assert heard == [flooding] * broker.SAID_MOST + [warns_of(hub_broker, "screen-1").topic, echo.topic]
-    assert len(lines) == broker.BAD_LINES_MOST
+    assert len(lines) == senders.BAD_LINES_MOST
     dropped = 2.0 * broker.INBOX_MOST - broker.SAID_MOST
     assert f'suivant_bad_messages_total{{reason="too_many"}} {dropped}' in hub_broker._metrics.text().decode()
 
@@ -157,10 +157,10 @@ def test_without_tls_no_certificate_is_spoken_of(hub_broker):
 
 def test_a_node_that_sends_nothing_but_nonsense_is_counted_and_fills_no_log(hub_broker):
     with capture_logs() as lines:
-        for _ in range(3 * broker.BAD_LINES_MOST):
+        for _ in range(3 * senders.BAD_LINES_MOST):
             hub_broker._hear(Incoming("suivant/1/elsewhere/node/screen-1/telemetry", b"", False, 0))
-    assert [line["event"] for line in lines] == ["message.refused"] * broker.BAD_LINES_MOST
-    counted = f'suivant_bad_messages_total{{reason="wrong_site"}} {3.0 * broker.BAD_LINES_MOST}'
+    assert [line["event"] for line in lines] == ["message.refused"] * senders.BAD_LINES_MOST
+    counted = f'suivant_bad_messages_total{{reason="wrong_site"}} {3.0 * senders.BAD_LINES_MOST}'
     assert counted in hub_broker._metrics.text().decode()
 
 

@@ -46,7 +46,7 @@ def hub(tmp_path_factory):
 def printer(hub):
     with node(hub, "printer-1") as made:
         # What earlier tests asked here in vain is forgiven.
-        hub.hub.broker._guesses = Guesses()
+        hub.hub.broker._requests._guesses = Guesses()
         yield made
 
 

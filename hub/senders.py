@@ -1,0 +1,55 @@
+"""Whose message it is. One that can't be taken is counted, and said in a line while there are not too many."""
+
+from collections import deque
+
+import structlog
+
+from hub.metrics import BadReason, Metrics
+from hub.site import Node, Site
+from protocol.link import Incoming, monotonic_ms
+from protocol.messages import MAX_PAYLOAD_BYTES, BadMessage
+from protocol.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+# A node that sends nothing but nonsense fills a counter, and no disk.
+BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
+
+
+class Senders:
+    """The site's nodes, by their topics. Asked by several threads."""
+
+    def __init__(self, site: Site, topics: Topics, metrics: Metrics) -> None:
+        self._topics = topics
+        self._nodes = {node.name: node for node in site.nodes}
+        self._metrics = metrics
+        self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
+
+    def sender_of(self, event: Incoming) -> Node | None:
+        """None where it is no node of this site, which is said here."""
+        parsed = self._topics.parse_node(event.topic)
+        if parsed is None:
+            wrong = BadReason.WRONG_TOPIC if event.topic.startswith(self._topics.root) else BadReason.WRONG_SITE
+            self.refuse(wrong, event.topic, "no topic of a node of this site")
+            return None
+        node = self._nodes.get(parsed[0])
+        if node is None:
+            self.refuse(BadReason.UNKNOWN_NODE, event.topic, "the site file has no such node")
+        return node
+
+    def refuse_unread(self, event: Incoming, error: BadMessage) -> None:
+        self.refuse(_reason(event.payload, error), event.topic, str(error))
+
+    def refuse(self, reason: BadReason, topic: str, why: str) -> None:
+        self._metrics.bad_message(reason)
+        now_ms, said = monotonic_ms(), self._bad_lines_ms
+        if len(said) == BAD_LINES_MOST and now_ms - said[0] < BAD_LINES_WITHIN_MS:
+            return
+        said.append(now_ms)
+        log.warning("message.refused", reason=reason, topic=topic[:200], why=why[:200])
+
+
+def _reason(payload: bytes, error: BadMessage) -> BadReason:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return BadReason.OVERSIZED
+    return BadReason.OTHER_VERSION if "`$.v`" in str(error) else BadReason.MALFORMED
