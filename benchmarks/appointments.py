@@ -29,9 +29,10 @@ from hub.database.tables import BookingRow, TicketEventRow, TicketRow
 from hub.follow_codes import follow_code
 from hub.metrics import Metrics, Outcome
 from hub.queue.adoption import adopt
+from hub.queue.answers import Answer
 from hub.queue.hours import local_day
 from hub.queue.order import Kind
-from hub.queue.requests import Answer, Command, TakeBookings
+from hub.queue.requests import Command, TakeBookings
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket
 from hub.site import MINUTE_MS, Site

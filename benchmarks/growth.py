@@ -14,7 +14,8 @@ from benchmarks.figures import Row, Run, percentile, spread
 from benchmarks.hall import DESKS, desk_name, fill, large_site, more_waiting, node_name
 from hub.database.engine import open_engine
 from hub.metrics import Metrics
-from hub.queue.requests import DeskAnswer, Origin, Press, Source
+from hub.queue.answers import DeskAnswer
+from hub.queue.requests import Origin, Press, Source
 from hub.site_index import SiteIndex
 from hub.writer import Task, Writer
 from protocol.ids import uuid7

@@ -15,18 +15,9 @@ from sqlalchemy import Engine
 from hub.database.statements import Connection, open_reading_connection
 from hub.failures import failure_of
 from hub.queue import store
+from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.hours import last_ended_day, outlives_from_ms
-from hub.queue.requests import (
-    Admit,
-    Answer,
-    Command,
-    DoneAnswer,
-    ExpireCalled,
-    ExpireExpected,
-    Origin,
-    PutOffAbsences,
-    Source,
-)
+from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
 from hub.queue.states import State
 from hub.site import MINUTE_MS, Site
 from hub.writer import Busy, Task

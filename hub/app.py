@@ -49,8 +49,9 @@ from hub.publik.push import PushDoor
 from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource
 from hub.queue.adoption import adopt, last_moment_ms
+from hub.queue.answers import Answer
 from hub.queue.hours import local_day
-from hub.queue.requests import Answer, Command
+from hub.queue.requests import Command
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.settings import Settings, may_be_read_by_others, secret_files
 from hub.site import Site

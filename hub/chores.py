@@ -13,14 +13,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.figures.visits import Visits
+from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.hours import last_ended_day, local_day
 from hub.queue.people_requests import ForgetSessions
 from hub.queue.requests import (
     AlignExpected,
-    Answer,
     CloseLostDesks,
     Command,
-    DoneAnswer,
     EndDay,
     ForgetBookings,
     ForgetRequests,

@@ -8,12 +8,11 @@ import msgspec
 
 from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.metrics import BadReason
+from hub.queue.answers import Answer, CheckInAnswer
 from hub.queue.requests import (
     Abandon,
-    Answer,
     ButtonMode,
     ButtonRecall,
-    CheckInAnswer,
     CheckInByCode,
     Command,
     Issue,

@@ -1,14 +1,6 @@
 """What a node is answered: from what a command did to the message that says it. Pure."""
 
-from hub.queue.requests import (
-    Answer,
-    CheckInAnswer,
-    DeskAnswer,
-    DoneAnswer,
-    RefusedAnswer,
-    SessionAnswer,
-    TicketAnswer,
-)
+from hub.queue.answers import Answer, CheckInAnswer, DeskAnswer, DoneAnswer, RefusedAnswer, SessionAnswer, TicketAnswer
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from protocol import messages as wire

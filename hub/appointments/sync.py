@@ -15,9 +15,10 @@ from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
 from hub.failures import Failure, HubFault
+from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import last_ended_day
-from hub.queue.requests import Answer, BookingChange, CancelBooking, Command, DoneAnswer, TakeBookings
+from hub.queue.requests import BookingChange, CancelBooking, Command, TakeBookings
 from hub.site import Site
 
 log = structlog.get_logger(__name__)

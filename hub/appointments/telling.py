@@ -13,8 +13,9 @@ from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
 from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.reports import ReportKind, ReportState
-from hub.queue.requests import Answer, BeginReport, Command, DoneAnswer, EndReport, Origin
+from hub.queue.requests import BeginReport, Command, EndReport, Origin
 from hub.queue.requests import Source as By
 
 log = structlog.get_logger(__name__)

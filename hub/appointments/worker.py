@@ -25,7 +25,8 @@ from hub.appointments.telling import Teller
 from hub.database.statements import Connection, open_reading_connection
 from hub.failures import failure_of
 from hub.metrics import Metrics
-from hub.queue.requests import Answer, Command, Origin, PlanReports
+from hub.queue.answers import Answer
+from hub.queue.requests import Command, Origin, PlanReports
 from hub.queue.requests import Source as By
 from hub.site import Site
 from hub.writer import Busy

@@ -16,7 +16,8 @@ from hub.auth.sessions import Limits, SessionBook, hash_token, new_token
 from hub.auth.token_store import read_token
 from hub.database.faults import DatabaseFault, faults_of
 from hub.metrics import Metrics
-from hub.queue.requests import Answer, Command
+from hub.queue.answers import Answer
+from hub.queue.requests import Command
 from hub.site import Site
 
 

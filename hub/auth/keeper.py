@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 from hub.auth.session_store import open_sessions, some_left_behind
 from hub.auth.sessions import Session, SessionBook
 from hub.failures import failure_of
+from hub.queue.answers import Answer
 from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, SignOffEnded
-from hub.queue.requests import Answer, Command, Origin, Source
+from hub.queue.requests import Command, Origin, Source
 from hub.site import MINUTE_MS
 from hub.writer import Busy
 

@@ -20,8 +20,9 @@ from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.sessions import Session, SessionBook
 from hub.metrics import Metrics
+from hub.queue.answers import Answer
 from hub.queue.people_requests import ChangeSession, EndReason, EndSession, NoteSessions
-from hub.queue.requests import Answer, Command, Origin, Source
+from hub.queue.requests import Command, Origin, Source
 from hub.writer import Busy
 
 log = structlog.get_logger(__name__)

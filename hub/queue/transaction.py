@@ -14,10 +14,11 @@ from msgspec.structs import asdict
 from hub.database.statements import Connection, Params, Write
 from hub.queue import store
 from hub.queue.announcements import Announcement
+from hub.queue.answers import Answer
 from hub.queue.hours import local_day
 from hub.queue.order import Candidate, Kind
 from hub.queue.refusals import TransitionRefused, Unknown
-from hub.queue.requests import Answer, Origin
+from hub.queue.requests import Origin
 from hub.queue.states import TRANSITIONS, Event, State
 from hub.queue.tickets import Ticket, from_row, number_text
 from hub.site import Desk

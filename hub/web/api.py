@@ -10,17 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from hub.follow_codes import follow_code
 from hub.metrics import CONTENT_TYPE
+from hub.queue.answers import Answer, DeskAnswer, DoneAnswer, RefusedAnswer, TicketAnswer
 from hub.queue.hours import issues_tickets
-from hub.queue.requests import (
-    Answer,
-    DeskAnswer,
-    DoneAnswer,
-    Issue,
-    Origin,
-    RefusedAnswer,
-    Source,
-    TicketAnswer,
-)
+from hub.queue.requests import Issue, Origin, Source
 from hub.queue.tickets import Ticket
 from hub.site import Desk, Service
 from hub.site_index import SiteIndex

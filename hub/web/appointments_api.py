@@ -5,7 +5,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from hub.queue.requests import DoneAnswer, RetryReport, Source
+from hub.queue.answers import DoneAnswer
+from hub.queue.requests import RetryReport, Source
 from hub.web import appointment_documents as d
 from hub.web.api import PROBLEMS, PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of

@@ -4,9 +4,9 @@ from enum import Enum
 
 from hub.appointments.list_state import ListState
 from hub.appointments.refusals import Why
+from hub.queue.answers import Answer, TicketAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import local
-from hub.queue.requests import Answer, TicketAnswer
 from hub.queue.states import State
 from hub.web.booking_reading import FailedReport
 from hub.web.panels import SearchRow, TicketPanel

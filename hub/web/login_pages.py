@@ -12,8 +12,9 @@ from hub.auth.people import MAX_ACCOUNT, MAX_PASSWORD, LoginRefused, Person, Rea
 from hub.auth.sessions import Session, hash_token
 from hub.database.faults import DatabaseFault
 from hub.failures import HubFault
+from hub.queue.answers import RefusedAnswer, SessionAnswer
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
-from hub.queue.requests import Origin, RefusedAnswer, SessionAnswer, Source
+from hub.queue.requests import Origin, Source
 from hub.web.door import cookie_name
 from hub.web.parts import WebParts
 from hub.web.words import environment, say

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.queue.requests import Answer, Command, DoneAnswer, Origin, RefusedAnswer, RetryReport, Source
+from hub.queue.answers import Answer, DoneAnswer, RefusedAnswer
+from hub.queue.requests import Command, Origin, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked

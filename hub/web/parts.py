@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from hub.appointments.list_state import ListState
 from hub.auth.gate import Gate
 from hub.database.faults import faults_of
-from hub.queue.requests import Answer, Command
+from hub.queue.answers import Answer
+from hub.queue.requests import Command
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.site import Site
 

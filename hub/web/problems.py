@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from hub.database.faults import DatabaseFault
-from hub.queue.requests import RefusedAnswer
+from hub.queue.answers import RefusedAnswer
 from hub.writer import Busy
 from protocol.instants import to_wire
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from hub.queue.answers import RefusedAnswer
 from hub.queue.reasons import Reason, Why
-from hub.queue.requests import RefusedAnswer
 from hub.queue.tickets import Ticket
 from hub.web.booking_sentences import moment
 from hub.web.desk_picture import DeskPicture, LastAction, Stage

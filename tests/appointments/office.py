@@ -18,7 +18,8 @@ from hub.metrics import Metrics
 from hub.publik.client import Limits
 from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource
-from hub.queue.requests import Answer, Command
+from hub.queue.answers import Answer
+from hub.queue.requests import Command
 from hub.queue.states import State
 from hub.queue.tickets import Ticket
 from hub.site import Appointments, BookingForm, Publik, Site, Triggers

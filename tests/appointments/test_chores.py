@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from hub.chores import Chores
 from hub.figures.visits import Visits
-from hub.queue.requests import DoneAnswer, ForgetBookings
+from hub.queue.answers import DoneAnswer
+from hub.queue.requests import ForgetBookings
 from hub.site import Appointments
 from tests.queue.harness import moment, only, town
 

@@ -14,6 +14,7 @@ from hub.database.tables import DeskRow, LoginSessionRow
 from hub.metrics import Metrics
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
+from hub.queue.answers import Answer
 from hub.queue.people_requests import OpenSession
 from hub.site import Login
 from hub.site_index import SiteIndex
@@ -48,9 +49,9 @@ class AtWork:
         )
         self.writer.start()
 
-    def put(self, command: q.Command) -> "Future[q.Answer]":
+    def put(self, command: q.Command) -> "Future[Answer]":
         self.asked.append(command)
-        future: Future[q.Answer] = Future()
+        future: Future[Answer] = Future()
         self.writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
         return future
 

@@ -9,6 +9,7 @@ from hub.appointments.list_state import ListState
 from hub.appointments.refusals import Refusal, Why, written
 from hub.database.tables import CounterRow
 from hub.queue import requests as q
+from hub.queue.answers import TicketAnswer
 from hub.queue.requests import Origin, Source
 from protocol.messages import DeskMode
 from tests.web.stand import Stand, TurnedClock
@@ -23,7 +24,7 @@ def morning(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     _start_numbers_at(stand, A=8, C=31, M=40)
     ids: dict[str, int] = {}
 
-    def note(answer: q.TicketAnswer) -> None:
+    def note(answer: TicketAnswer) -> None:
         ids[answer.number] = answer.ticket
 
     def at(moment: str, do: Callable[[], None]) -> None:

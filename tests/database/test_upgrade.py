@@ -12,10 +12,10 @@ from hub.database.engine import first_generation, open_engine
 from hub.database.faults import DatabaseOlder, UpgradeWaits
 from hub.database.lock import hold_site
 from hub.database.migration import check, config, head, migrate, upgrade
+from hub.queue.answers import DeskAnswer, TicketAnswer
 from hub.queue.requests import (
     Cancel,
     CheckIn,
-    DeskAnswer,
     ExpireExpected,
     Finish,
     Issue,
@@ -25,7 +25,6 @@ from hub.queue.requests import (
     Readmit,
     Source,
     Start,
-    TicketAnswer,
 )
 from hub.queue.states import State
 from tests.checkers import check_all, read

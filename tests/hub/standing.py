@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from hub.app import Hub
 from hub.clock import Clock
 from hub.database.engine import open_engine
-from hub.queue.requests import Answer, Command, Origin, SetMode, Source
+from hub.queue.answers import Answer
+from hub.queue.requests import Command, Origin, SetMode, Source
 from hub.site import Node, Site
 from hub.writer import Task
 from protocol.ids import uuid7

@@ -8,6 +8,7 @@ import pytest
 
 from hub.metrics import Metrics, Outcome
 from hub.outbox import Outbox
+from hub.queue.answers import RefusedAnswer
 from hub.queue.requests import (
     Cancel,
     CheckIn,
@@ -18,7 +19,6 @@ from hub.queue.requests import (
     Pick,
     Press,
     Recall,
-    RefusedAnswer,
     SetMode,
     Source,
     Start,

@@ -19,12 +19,11 @@ from hub.failures import HubFault
 from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt
+from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
 from hub.queue.commands import ANYWHERE
 from hub.queue.requests import (
-    Answer,
     Book,
     Command,
-    DoneAnswer,
     ExpireCalled,
     ForgetRequests,
     Issue,
@@ -32,7 +31,6 @@ from hub.queue.requests import (
     Refresh,
     Source,
     TakeBookings,
-    TicketAnswer,
 )
 from hub.site_index import SiteIndex
 from hub.writer import BATCH_MOST, QUEUE_MOST, Busy, Committed, Task, Writer

@@ -7,18 +7,17 @@ from msgspec.structs import replace
 
 from hub.absence import Absence, due
 from hub.clock import Clock
+from hub.queue.answers import DoneAnswer, RefusedAnswer
 from hub.queue.requests import (
     Admit,
     AlignExpected,
     CheckIn,
-    DoneAnswer,
     EndDay,
     ExpireCalled,
     ExpireExpected,
     Move,
     Origin,
     PutOffAbsences,
-    RefusedAnswer,
     Source,
     Start,
     TakeBookings,

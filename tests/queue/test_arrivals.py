@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.queue.answers import CheckInAnswer
 from hub.queue.arrivals import Moment, arrival_of, by_time_of, choose
 from hub.queue.bookings import Known
 from hub.queue.order import Kind
@@ -10,7 +11,6 @@ from hub.queue.requests import (
     Book,
     Cancel,
     CancelBooking,
-    CheckInAnswer,
     CheckInByCode,
     EndDay,
     ExpireExpected,

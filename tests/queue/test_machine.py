@@ -14,10 +14,10 @@ from hub.absence import due
 from hub.database.engine import open_writer_connection
 from hub.database.statements import Connection
 from hub.pictures import Pictures
+from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer
 from hub.queue.requests import (
     Abandon,
     Admit,
-    Answer,
     ButtonMode,
     ButtonRecall,
     Cancel,
@@ -25,7 +25,6 @@ from hub.queue.requests import (
     CheckIn,
     Command,
     Defer,
-    DeskAnswer,
     EndDay,
     Finish,
     FinishParked,
@@ -39,7 +38,6 @@ from hub.queue.requests import (
     Press,
     Readmit,
     Recall,
-    RefusedAnswer,
     Reopen,
     Resume,
     SetMode,

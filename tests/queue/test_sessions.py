@@ -7,6 +7,7 @@ from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.session_store import end_sessions, open_sessions
 from hub.auth.sessions import Session
+from hub.queue.answers import DoneAnswer, SessionAnswer
 from hub.queue.commands.sessions import SESSIONS_MOST
 from hub.queue.people_requests import (
     ChangeSession,
@@ -17,7 +18,7 @@ from hub.queue.people_requests import (
     OpenSession,
     SignOffEnded,
 )
-from hub.queue.requests import DoneAnswer, Origin, SessionAnswer, SignOn, Source
+from hub.queue.requests import Origin, SignOn, Source
 from tests.checkers import check_all, read
 from tests.queue.harness import DAY, HOUR, MINUTE, refused
 

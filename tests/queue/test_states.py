@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub.queue.answers import RefusedAnswer
 from hub.queue.refusals import TransitionRefused
 from hub.queue.requests import (
     Abandon,
@@ -26,7 +27,6 @@ from hub.queue.requests import (
     Press,
     Readmit,
     Recall,
-    RefusedAnswer,
     Reopen,
     Resume,
     SetMode,

@@ -22,7 +22,8 @@ from hub.auth.sessions import hash_token, new_token
 from hub.auth.token_store import create_token, end_token
 from hub.database.engine import open_engine
 from hub.metrics import Metrics
-from hub.queue.requests import Answer, Command
+from hub.queue.answers import Answer
+from hub.queue.requests import Command
 from hub.site import Site
 from tests.databases import sqlite_url
 from tests.web.stand import ANSWER_LIMIT_S, COOKIE, NO_TLS, Served, Stand, TurnedClock, a_site, served

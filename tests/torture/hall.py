@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from benchmarks.hall import large_site
 from hub.metrics import Metrics
 from hub.queue.adoption import adopt
-from hub.queue.requests import Answer, Book, CheckIn, Command, DoneAnswer, Issue, Origin, SetMode, Source, TicketAnswer
+from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
+from hub.queue.requests import Book, CheckIn, Command, Issue, Origin, SetMode, Source
 from hub.site_index import SiteIndex
 from hub.writer import Committed, Task, Writer
 from protocol.ids import uuid7

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from hub.absence import due
 from hub.database.engine import open_engine, open_writer_connection
 from hub.database.statements import Connection
+from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer
 from hub.queue.commands import run
 from hub.queue.requests import (
-    Answer,
     BeginReport,
     Book,
     Cancel,
@@ -25,7 +25,6 @@ from hub.queue.requests import (
     CheckIn,
     CheckInByCode,
     Command,
-    DeskAnswer,
     EndDay,
     EndReport,
     Finish,
@@ -36,7 +35,6 @@ from hub.queue.requests import (
     PlanReports,
     Press,
     Readmit,
-    RefusedAnswer,
     Source,
     Start,
     StartAbsent,

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.queue.answers import Answer, DeskAnswer
 from hub.queue.commands.calls import BOUNCE_MS
-from hub.queue.requests import Answer, DeskAnswer, Press, Source
+from hub.queue.requests import Press, Source
 from hub.queue.states import Event
 from protocol.messages import DeskOutcome
 from tests.checkers import check_all, check_order, next_by_hand

@@ -34,8 +34,9 @@ from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
+from hub.queue.answers import Answer, DeskAnswer, TicketAnswer
 from hub.queue.people_requests import OpenSession
-from hub.queue.requests import Answer, Command, Origin, Source
+from hub.queue.requests import Command, Origin, Source
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.site import (
     EVERY_DAY,
@@ -282,9 +283,9 @@ class Stand:
         for desk in desks:
             self.do(q.SetMode(origin=self.origin(), desk=desk, shown=None, mode=DeskMode.OPEN))
 
-    def issue(self, service: str, *, priority: bool = False) -> q.TicketAnswer:
+    def issue(self, service: str, *, priority: bool = False) -> TicketAnswer:
         answer = self.do(q.Issue(origin=self.origin(), service=service, code=new_code(), priority=priority))
-        assert isinstance(answer, q.TicketAnswer), answer
+        assert isinstance(answer, TicketAnswer), answer
         return answer
 
     def book(self, service: str, at_ms: int, *, name: str | None = None, confirmation: str | None = None) -> int:
@@ -344,14 +345,14 @@ class Stand:
             connection.execute(insert(_report), [row])
         return last + 1
 
-    def check_in(self, ticket: int, desk: str = "") -> q.TicketAnswer:
+    def check_in(self, ticket: int, desk: str = "") -> TicketAnswer:
         answer = self.do(q.CheckIn(origin=self.origin(), desk=desk, ticket=ticket))
-        assert isinstance(answer, q.TicketAnswer), answer
+        assert isinstance(answer, TicketAnswer), answer
         return answer
 
-    def next(self, desk: str, shown: int | None = None) -> q.DeskAnswer:
+    def next(self, desk: str, shown: int | None = None) -> DeskAnswer:
         answer = self.do(q.Next(origin=self.origin(), desk=desk, shown=shown))
-        assert isinstance(answer, q.DeskAnswer), answer
+        assert isinstance(answer, DeskAnswer), answer
         return answer
 
     def log_in(self, *roles: Role, account: str = "m.exemple", name: str = "Maude Exemple") -> str:

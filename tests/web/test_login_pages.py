@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from hub.auth.roles import Role
 from hub.database.faults import DatabaseLocked
+from hub.queue.answers import Answer
 from hub.queue.people_requests import EndSession
-from hub.queue.requests import Answer, Command
+from hub.queue.requests import Command
 from hub.web.login_pages import own_path
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
 from tests.web.texts import SCRIPT, text_of

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Executable
 
 from hub.queue import booking_store, people_store, report_store, store
+from hub.queue.answers import Answer, RefusedAnswer
 from hub.queue.commands import (
     appointments,
     arrivals,
@@ -26,7 +27,6 @@ from hub.queue.requests import (
     Abandon,
     Admit,
     AlignExpected,
-    Answer,
     BeginReport,
     Book,
     ButtonMode,
@@ -60,7 +60,6 @@ from hub.queue.requests import (
     Readmit,
     Recall,
     Refresh,
-    RefusedAnswer,
     Reopen,
     Resume,
     RetryReport,

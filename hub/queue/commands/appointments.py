@@ -1,13 +1,14 @@
 """A booking's ticket: checked in, admitted, absent. Where bookings come from is not known here."""
 
 from hub.queue import store
+from hub.queue.answers import DoneAnswer, TicketAnswer
 from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
 from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TransitionRefused, WrongDay
-from hub.queue.requests import Admit, AlignExpected, CheckIn, DoneAnswer, ExpireExpected, TicketAnswer
+from hub.queue.requests import Admit, AlignExpected, CheckIn, ExpireExpected
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import DeskView, Work

@@ -1,6 +1,7 @@
 """A visitor with an appointment says at the dispenser that they are here."""
 
 from hub.queue import booking_store
+from hub.queue.answers import CheckInAnswer
 from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose, is_left_behind, moment_at
 from hub.queue.bookings import Known
 from hub.queue.commands.appointments import let_wait
@@ -8,7 +9,7 @@ from hub.queue.commands.bookings import with_ticket
 from hub.queue.commands.lists import readmit_ticket
 from hub.queue.commands.tickets import ticket_answer
 from hub.queue.order import Kind
-from hub.queue.requests import CheckInAnswer, CheckInByCode
+from hub.queue.requests import CheckInByCode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import Work

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from hub.queue import booking_store, report_store, store
+from hub.queue.answers import DoneAnswer
 from hub.queue.bookings import (
     KNOWN_FIELDS,
     TEXT_MOST,
@@ -29,7 +30,7 @@ from hub.queue.commands.tickets import TICKET_IDS, keep_name_for_today
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
 from hub.queue.refusals import BadBooking, Refusal, Unknown
-from hub.queue.requests import Book, BookingChange, CancelBooking, DoneAnswer, Move, TakeBookings
+from hub.queue.requests import Book, BookingChange, CancelBooking, Move, TakeBookings
 from hub.queue.states import OPEN, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work

@@ -5,6 +5,7 @@ from typing import Any
 
 from hub.queue import claims
 from hub.queue.announcements import FULL_MS, play_ms
+from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import (
     age_of_gesture,
@@ -18,7 +19,7 @@ from hub.queue.commands.desks import (
 from hub.queue.commands.ending import finish_held
 from hub.queue.order import choose
 from hub.queue.refusals import NotThisDesk
-from hub.queue.requests import ButtonRecall, DeskAnswer, Next, Pick, Press, Recall, Resume
+from hub.queue.requests import ButtonRecall, Next, Pick, Press, Recall, Resume
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import Brief, DeskView, Work

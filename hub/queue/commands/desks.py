@@ -1,9 +1,10 @@
 """A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
 
 from hub.queue import store
+from hub.queue.answers import DeskAnswer
 from hub.queue.commands.signing import leave
 from hub.queue.refusals import ClickTooOld, DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
-from hub.queue.requests import ButtonMode, DeskAnswer, SetMode
+from hub.queue.requests import ButtonMode, SetMode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Brief, DeskView, Work

@@ -4,12 +4,13 @@ from typing import Any
 
 from hub.queue import store
 from hub.queue.announcements import FULL_MS
+from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import held_as_shown, mode_of, settle
 from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TooOld, TransitionRefused
-from hub.queue.requests import DeskAnswer, Finish, MarkAbsent, Park, Start, Undo, Withdraw
+from hub.queue.requests import Finish, MarkAbsent, Park, Start, Undo, Withdraw
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import Brief, DeskView, Work

@@ -1,19 +1,12 @@
 """What nobody asks for in person: absence of a called ticket, the end of a day, publication. Each may run twice."""
 
 from hub.queue import people_store, store
+from hub.queue.answers import DoneAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import bound_to, release, release_bound, settle
 from hub.queue.commands.signing import leave, signed_on_ms
 from hub.queue.hours import day_end_ms, is_open, outlives_from_ms
-from hub.queue.requests import (
-    CloseLostDesks,
-    DoneAnswer,
-    EndDay,
-    ExpireCalled,
-    ForgetRequests,
-    PutOffAbsences,
-    Refresh,
-)
+from hub.queue.requests import CloseLostDesks, EndDay, ExpireCalled, ForgetRequests, PutOffAbsences, Refresh
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work

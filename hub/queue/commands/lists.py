@@ -3,6 +3,7 @@
 from functools import partial
 
 from hub.queue import claims, store
+from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import is_away, mode_of, need_free_desk, need_open_desk, settle
 from hub.queue.commands.ending import back_in_line, need_its_day, need_reopenable, reopen_at, still_bound
@@ -10,7 +11,7 @@ from hub.queue.commands.signing import need_signed_on
 from hub.queue.commands.tickets import due_as_walk_in, keep_name_for_today, number_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, TransitionRefused, Unknown
-from hub.queue.requests import Cancel, DeskAnswer, FinishParked, Readmit, Reopen, StartAbsent, Transfer
+from hub.queue.requests import Cancel, FinishParked, Readmit, Reopen, StartAbsent, Transfer
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import DeskView, Work

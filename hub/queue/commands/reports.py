@@ -5,22 +5,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from hub.queue import report_store, store
+from hub.queue.answers import DoneAnswer
 from hub.queue.commands.appointments import counts_until_ms
 from hub.queue.commands.bookings import take_bookings
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
 from hub.queue.reports import TO_SEND, UNSENT, Happened, Report, ReportKind, ReportState, Standing, is_untrue, plan
-from hub.queue.requests import (
-    BeginReport,
-    DoneAnswer,
-    EndReport,
-    ForgetBookings,
-    Move,
-    PlanReports,
-    RetryReport,
-    TakeBookings,
-)
+from hub.queue.requests import BeginReport, EndReport, ForgetBookings, Move, PlanReports, RetryReport, TakeBookings
 from hub.queue.states import OPEN, State
 from hub.queue.transaction import Work
 

@@ -1,6 +1,7 @@
 """Who is logged in: opened and ended by a person, noted and changed by the keeper."""
 
 from hub.queue import people_store
+from hub.queue.answers import DoneAnswer, SessionAnswer
 from hub.queue.commands.signing import leave
 from hub.queue.people_requests import (
     ChangeSession,
@@ -12,7 +13,6 @@ from hub.queue.people_requests import (
     SignOffEnded,
 )
 from hub.queue.refusals import Unknown
-from hub.queue.requests import DoneAnswer, SessionAnswer
 from hub.queue.transaction import Work
 
 # Of one account. A program that logs in for each of its requests must not fill the hub's memory.

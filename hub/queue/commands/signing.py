@@ -3,8 +3,9 @@
 import msgspec
 
 from hub.queue import people_store
+from hub.queue.answers import DeskAnswer
 from hub.queue.refusals import DeskTaken, NotSignedOn, Unknown
-from hub.queue.requests import DeskAnswer, SignOff, SignOn
+from hub.queue.requests import SignOff, SignOn
 from hub.queue.transaction import DeskView, Work
 from protocol.messages import DeskOutcome
 

@@ -1,11 +1,12 @@
 """A visitor's ticket: issued, printed, given up by its dispenser, deferred."""
 
 from hub.queue import store
+from hub.queue.answers import DoneAnswer, TicketAnswer
 from hub.queue.estimate import wait_range_min
 from hub.queue.hours import day_end_ms, issues_tickets
 from hub.queue.order import Kind, due_ms_of_walk_in
 from hub.queue.refusals import Abandoned, NumbersUsedUp, ServiceClosed, WaitsForDesk
-from hub.queue.requests import Abandon, Defer, DoneAnswer, Issue, NotePrinted, Source, TicketAnswer
+from hub.queue.requests import Abandon, Defer, Issue, NotePrinted, Source
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
