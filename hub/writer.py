@@ -26,7 +26,7 @@ from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
 from hub.queue.answers import Answer, RefusedAnswer
-from hub.queue.commands import STATEMENTS, run
+from hub.queue.commands.dispatch import STATEMENTS, run
 from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Source
 from hub.queue.transaction import Effects, GivesWay, Work
 from hub.site_index import SiteIndex

@@ -21,7 +21,7 @@ from hub.auth.roles import STAFF, Role
 from hub.auth.session_store import open_sessions
 from hub.database.engine import open_engine, open_writer_connection
 from hub.database.statements import Connection
-from hub.queue.commands import run
+from hub.queue.commands.dispatch import run
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Origin, Source
 from hub.queue.transaction import Work

@@ -20,7 +20,7 @@ from hub.metrics import Metrics
 from hub.outbox import Outbox
 from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
-from hub.queue.commands import ANYWHERE
+from hub.queue.commands.dispatch import ANYWHERE
 from hub.queue.requests import (
     Book,
     Command,

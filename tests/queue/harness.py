@@ -15,7 +15,7 @@ from hub.database.tables import Base
 from hub.queue import store
 from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer, TicketAnswer
-from hub.queue.commands import run
+from hub.queue.commands.dispatch import run
 from hub.queue.requests import Book, Command, Issue, Next, Origin, Press, SetMode, Source
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row

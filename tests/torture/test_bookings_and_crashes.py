@@ -16,7 +16,7 @@ from hub.absence import due
 from hub.database.engine import open_engine, open_writer_connection
 from hub.database.statements import Connection
 from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer
-from hub.queue.commands import run
+from hub.queue.commands.dispatch import run
 from hub.queue.requests import (
     BeginReport,
     Book,
