@@ -3,7 +3,7 @@
 from hub.queue import store
 from hub.queue.answers import DoneAnswer, TicketAnswer
 from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
-from hub.queue.commands.lists import readmit_ticket
+from hub.queue.commands.coming_back import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
 from hub.queue.hours import is_over_for
 from hub.queue.order import Kind

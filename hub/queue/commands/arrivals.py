@@ -6,7 +6,7 @@ from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose
 from hub.queue.bookings import Known
 from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
-from hub.queue.commands.lists import readmit_ticket
+from hub.queue.commands.coming_back import readmit_ticket
 from hub.queue.commands.tickets import ticket_answer
 from hub.queue.order import Kind
 from hub.queue.requests import CheckInByCode

@@ -12,6 +12,7 @@ from hub.queue.commands.desks import (
     held_as_shown,
     is_away,
     moved_on,
+    need_claim_on_parked,
     need_free_desk,
     need_open_desk,
     settle,
@@ -63,8 +64,7 @@ def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.RESUME)
-    if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
-        raise NotThisDesk(view.desk.name, ticket.label, Event.RESUME)
+    need_claim_on_parked(work, view, ticket, Event.RESUME)
     work.tell_pages(ticket)
     return _call(work, view, ticket, Event.RESUME, None)
 

@@ -1,9 +1,11 @@
 """A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
 
-from hub.queue import store
+from functools import partial
+
+from hub.queue import claims, store
 from hub.queue.answers import DeskAnswer
 from hub.queue.commands.signing import leave
-from hub.queue.refusals import ClickTooOld, DeskHoldsNobody, DeskMovedOn, DeskNotOpen, Refusal, TooOld
+from hub.queue.refusals import ClickTooOld, DeskHoldsNobody, DeskMovedOn, DeskNotOpen, NotThisDesk, Refusal, TooOld
 from hub.queue.requests import ButtonMode, SetMode
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -122,6 +124,18 @@ def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> 
     return view.held
 
 
+def need_claim(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
+    """For a ticket that no desk holds and none has set aside."""
+    if not claims.may_decide_on(work.index, view.desk, ticket):
+        raise NotThisDesk(view.desk.name, ticket.label, event)
+
+
+def need_claim_on_parked(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
+    """For a ticket that was set aside."""
+    if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
+        raise NotThisDesk(view.desk.name, ticket.label, event)
+
+
 def moved_on(work: Work, view: DeskView) -> Refusal:
     """Who was faster: the last thing by which this desk took a ticket or let one go."""
     rows = work.rows(store.LAST_HOLD_AT_DESK, desk=view.desk.name)
@@ -142,3 +156,8 @@ def age_of_gesture(work: Work, at_ms: int) -> None:
     age_ms = work.now_ms - at_ms
     if age_ms > PRESS_LIFE_MS:
         raise TooOld("the press", age_ms, PRESS_LIFE_MS)
+
+
+def done_to(ticket: Ticket | Brief) -> DeskAnswer:
+    """It was done to this ticket."""
+    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=ticket.id, number=ticket.label)

@@ -12,14 +12,15 @@ from hub.queue.commands import (
     arrivals,
     bookings,
     calls,
+    coming_back,
     desks,
     ending,
     jobs,
-    lists,
     reports,
     sessions,
     signing,
     tickets,
+    transfer,
 )
 from hub.queue.people_requests import ChangeSession, EndSession, ForgetSessions, NoteSessions, OpenSession, SignOffEnded
 from hub.queue.refusals import Refusal
@@ -97,13 +98,13 @@ AT_DESK: dict[type[DeskCommand], AtDesk] = {
     SignOff: signing.sign_off,
     Pick: calls.pick,
     Resume: calls.resume,
-    StartAbsent: lists.start_absent,
-    Reopen: lists.reopen,
-    FinishParked: lists.finish_parked,
-    Readmit: lists.readmit,
+    StartAbsent: coming_back.start_absent,
+    Reopen: coming_back.reopen,
+    FinishParked: ending.finish_parked,
+    Readmit: coming_back.readmit,
     CheckIn: appointments.check_in,
-    Cancel: lists.cancel,
-    Transfer: lists.transfer,
+    Cancel: ending.cancel,
+    Transfer: transfer.transfer,
 }
 # … and what needs no desk.
 ANYWHERE: dict[type[Command], Anywhere] = {

@@ -1,4 +1,4 @@
-"""What ends a desk's hold on a ticket: finish, start of the visit, absence, withdrawal, setting aside, undo."""
+"""What ends a call, a visit or a wait: start, finish, absence, withdrawal, setting aside, cancelling; and undo."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ from hub.queue import store
 from hub.queue.announcements import FULL_MS
 from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
-from hub.queue.commands.desks import held_as_shown, mode_of, settle
+from hub.queue.commands.desks import done_to, held_as_shown, mode_of, need_claim, need_claim_on_parked, settle
+from hub.queue.commands.tickets import keep_name_for_today
 from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
 from hub.queue.refusals import DayOver, TooOld, TransitionRefused
-from hub.queue.requests import Finish, MarkAbsent, Park, Start, Undo, Withdraw
+from hub.queue.requests import Cancel, Finish, FinishParked, MarkAbsent, Park, Start, Undo, Withdraw
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import Brief, DeskView, Work
-from protocol.messages import DeskMode, DeskOutcome
+from protocol.messages import DeskMode
 
 # A finished ticket can be reopened for so long.
 REOPEN_MS = 10 * 60_000
@@ -27,7 +28,7 @@ def start(work: Work, command: Start, view: DeskView) -> DeskAnswer:
     announcing.say_no_more(work, held.call)
     work.change(held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
-    return _done(held)
+    return done_to(held)
 
 
 def finish(work: Work, command: Finish, view: DeskView) -> DeskAnswer:
@@ -35,7 +36,7 @@ def finish(work: Work, command: Finish, view: DeskView) -> DeskAnswer:
     held = held_as_shown(work, view, command.shown, Event.FINISH)
     finish_held(work, view, held)
     settle(work, view)
-    return _done(held)
+    return done_to(held)
 
 
 def finish_held(work: Work, view: DeskView, held: Brief) -> bool:
@@ -65,7 +66,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
     work.change(held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     settle(work, view)
-    return _done(held)
+    return done_to(held)
 
 
 def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
@@ -73,7 +74,7 @@ def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
     held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
     _withdraw(work, view, held)
     settle(work, view)
-    return _done(held)
+    return done_to(held)
 
 
 def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
@@ -85,7 +86,7 @@ def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
     work.change(held, Event.PARK, State.PARKED, at_desk=view.desk.name, absent_at_ms=None)
     work.publish_desk(view.desk.name)
     settle(work, view)
-    return _done(held)
+    return done_to(held)
 
 
 def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
@@ -99,9 +100,41 @@ def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
     _withdraw(work, view, held)
     if finished is None:
         settle(work, view)
-        return _done(held)
+        return done_to(held)
     reopen_at(work, view, finished)
-    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=finished.id, number=finished.label)
+    return done_to(finished)
+
+
+def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnswer:
+    """Ends a ticket that was set aside; the one held is ended by its own command."""
+    ticket = work.ticket(command.ticket)
+    if ticket.state is not State.PARKED:
+        raise TransitionRefused(ticket.label, ticket.state, Event.FINISH)
+    need_claim_on_parked(work, view, ticket, Event.FINISH)
+    work.change(
+        ticket,
+        Event.FINISH,
+        State.SERVED,
+        at_desk=view.desk.name,
+        desk=view.desk.name,
+        ended_ms=work.now_ms,
+        ended_from=State.PARKED,
+        end_known=False,  # how long of it the visitor was at a desk, nobody knows
+    )
+    work.publish_desk(view.desk.name)
+    work.tell_pages(ticket)
+    return done_to(ticket)
+
+
+def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
+    """No longer wanted: a waiting or an expected ticket."""
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.CANCEL)
+    need_claim(work, view, ticket, Event.CANCEL)
+    work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
+    keep_name_for_today(work, ticket)
+    work.publish_desk(view.desk.name)
+    return done_to(ticket)
 
 
 def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
@@ -210,7 +243,3 @@ def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
 
 def _not_said_yet(work: Work, held: Brief) -> bool:
     return held.said_ms is not None and work.now_ms < held.said_ms - FULL_MS
-
-
-def _done(held: Brief) -> DeskAnswer:
-    return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=held.id, number=held.label)

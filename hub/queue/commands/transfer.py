@@ -1,0 +1,69 @@
+"""Moving a ticket on: to another service, or to one desk."""
+
+from hub.queue import store
+from hub.queue.answers import DeskAnswer
+from hub.queue.commands import announcing
+from hub.queue.commands.desks import done_to, mode_of, need_claim, need_claim_on_parked, settle
+from hub.queue.commands.ending import back_in_line
+from hub.queue.commands.signing import need_signed_on
+from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, Unknown
+from hub.queue.requests import Transfer
+from hub.queue.states import HELD, Event, State
+from hub.queue.tickets import Ticket
+from hub.queue.transaction import DeskView, Work
+from protocol.messages import DeskMode
+
+
+def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
+    """To another service, or to a desk: there the ticket keeps its service and waits for that desk alone."""
+    ticket = work.ticket(command.ticket)
+    work.check(ticket, Event.TRANSFER)
+    if ticket.state in HELD and ticket.desk != view.desk.name:
+        raise NotThisDesk(view.desk.name, ticket.label, Event.TRANSFER)
+    if command.waiting_only and ticket.state is not State.WAITING:
+        need_signed_on(work, view)
+    if ticket.state is State.PARKED:
+        need_claim_on_parked(work, view, ticket, Event.TRANSFER)
+    if ticket.state is State.WAITING:
+        need_claim(work, view, ticket, Event.TRANSFER)
+    service, bound_desk = _destination(work, ticket, command)
+    if ticket.state is State.CALLED:
+        announcing.take_away(work, ticket.call)
+    work.change(
+        ticket,
+        Event.TRANSFER,
+        State.WAITING,
+        at_desk=view.desk.name,
+        frees_desk=True,
+        service=service,
+        serving_ms=None,
+        **back_in_line(bound_desk),
+    )
+    work.publish_desk(view.desk.name)
+    work.publish_service(ticket.service)
+    if ticket.state is State.PARKED:
+        work.tell_pages(ticket)
+    if view.held is not None and view.held.id == ticket.id:
+        settle(work, view)
+    return done_to(ticket)
+
+
+def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, str | None]:
+    """The service and the desk a transfer leads to. Raises where there is none, or it must be confirmed."""
+    if command.to_desk is not None:
+        desk = work.index.find_desk(command.to_desk)
+        if desk is None:
+            raise Unknown("to_desk", command.to_desk)
+        mode = mode_of(work, desk.name)
+        if mode is DeskMode.CLOSED:
+            raise DeskNotOpen(desk.name, mode, Event.TRANSFER)
+        # Nobody is called under a service that the site no longer has: it would stand before all others there.
+        return work.index.service(ticket.service).name, desk.name
+    if command.service is None:
+        raise Unknown("service", "")
+    service = work.index.service(command.service)
+    modes = dict(work.rows(store.DESK_MODES))
+    served = any(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service.name))
+    if not served and not command.confirmed:
+        raise NoOpenDesk(service.name, ticket.label)
+    return service.name, None
