@@ -1,4 +1,4 @@
-"""The SQL of bookings and of what their source is told."""
+"""The SQL of bookings and their tickets; `report_store` has that of what their source is told."""
 
 from typing import Any
 

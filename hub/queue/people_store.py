@@ -47,7 +47,7 @@ LEFT_BEHIND: Executable = (
     .group_by(desk.c.name, desk.c.agent)
     .having(func.count() == func.count(session.c.ended_ms), _USED_MS <= _LOGGED_OUT_MS)
 )
-AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
+DESKS_AND_AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
 # A desk that somebody is signed on at has such a row since the last one was signed off.
 LAST_SIGN_ON: Executable = (
     select(event.c.at_ms, event.c.data)

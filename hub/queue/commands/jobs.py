@@ -32,7 +32,7 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
     work.change(
         ticket, Event.ABSENT, State.ABSENT, at_desk=ticket.desk, ended_ms=ticket.absent_at_ms, absent_at_ms=None
     )
-    _leave(work, desk)
+    _free(work, desk)
     return DoneAnswer(count=1)
 
 
@@ -89,7 +89,7 @@ def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
     for held in map(from_row, work.rows(store.HELD)):
         if work.index.find_desk(held.desk) is None:
             _set_aside(work, held)
-    desks = [each for each in work.rows(people_store.AGENTS) if work.index.find_desk(each[0]) is None]
+    desks = [each for each in work.rows(people_store.DESKS_AND_AGENTS) if work.index.find_desk(each[0]) is None]
     lost = [(name, agent) for name, mode, agent in desks if mode != DeskMode.CLOSED or agent is not None]
     for name, agent in lost:
         _close(work, name, agent)
@@ -137,8 +137,8 @@ def _open_up_to(work: Work, day: str, limit: int) -> list[Ticket]:
 def _end(work: Work, ticket: Ticket) -> None:
     ends_as = ENDS_AS.get(ticket.state) or _end_of_called(work, ticket)
     if ticket.state is State.CALLED:
-        leave_queue = announcing.take_away if ends_as is State.ABSENT else announcing.say_no_more
-        leave_queue(work, ticket.call)
+        end_call = announcing.take_away if ends_as is State.ABSENT else announcing.say_no_more
+        end_call(work, ticket.call)
     work.change(
         ticket,
         Event.END_DAY,
@@ -151,10 +151,10 @@ def _end(work: Work, ticket: Ticket) -> None:
         bound_desk=None,
     )
     if ticket.state in HELD:
-        _leave(work, work.index.find_desk(ticket.desk))
+        _free(work, work.index.find_desk(ticket.desk))
 
 
-def _leave(work: Work, desk: Desk | None) -> None:
+def _free(work: Work, desk: Desk | None) -> None:
     """The desk holds nobody any more; a pause or close that waited for this takes effect."""
     if desk is None:
         return
