@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Engine
 
-from hub import untold
+from hub import outbox_reading
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
 from hub.database.statistics import Statistics
@@ -177,8 +177,8 @@ class Outbox:
 
     def _count(self, connection: Connection) -> None:
         site = self._index.site
-        waiting = {service.name: 0 for service in site.services} | untold.waiting(connection, site.name)
-        last_event = untold.last_event(connection, site.name)
+        waiting = {service.name: 0 for service in site.services} | outbox_reading.waiting(connection, site.name)
+        last_event = outbox_reading.last_event(connection, site.name)
         with self._lock:
             self._waiting, self._last_event = waiting, last_event
         self._metrics.waiting(waiting)
@@ -304,7 +304,7 @@ class Outbox:
             self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
 
     def _say_what_is_due(self) -> None:
-        for announcement in untold.to_say(self._read(), self._index.site.name, self._now_ms()):
+        for announcement in outbox_reading.to_say(self._read(), self._index.site.name, self._now_ms()):
             # One that is not noted yet is the writer's to send.
             if announcement.id <= self._last_event and announcement.id not in self._sent:
                 self._announce(announcement, announcement.id)
