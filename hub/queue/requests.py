@@ -170,14 +170,14 @@ class Cancel(AtTicket, frozen=True, kw_only=True):
 class Transfer(AtTicket, frozen=True, kw_only=True):
     """To a service, or to a desk under the ticket's own service (then bound to it). One of the two is named.
 
-    `confirmed`: yes, though no desk of that service is open. `waiting_only`: one that is called, served or set aside
-    is moved on by who is signed on at the desk alone.
+    `confirmed`: yes, though no desk of that service is open. `signed_on_unless_waiting`: one that is called, served
+    or set aside is moved on by who is signed on at the desk alone, one that waits by others too.
     """
 
     service: str | None = None
     to_desk: str | None = None
     confirmed: bool = False
-    waiting_only: bool = False
+    signed_on_unless_waiting: bool = False
 
 
 # --- by dispensers, sync and jobs ---------------------------------------------------------------------------------

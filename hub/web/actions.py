@@ -75,7 +75,7 @@ def _transfer(asked: Asked) -> Command:
         service=asked.service,
         to_desk=asked.to_desk,
         confirmed=asked.confirmed,
-        waiting_only=not asked.origin.signed_on,
+        signed_on_unless_waiting=not asked.origin.signed_on,
     )
 
 

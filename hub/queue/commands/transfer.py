@@ -20,7 +20,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.TRANSFER)
     if ticket.state in HELD and ticket.desk != view.desk.name:
         raise NotThisDesk(view.desk.name, ticket.label, Event.TRANSFER)
-    if command.waiting_only and ticket.state is not State.WAITING:
+    if command.signed_on_unless_waiting and ticket.state is not State.WAITING:
         need_signed_on(work, view)
     if ticket.state is State.PARKED:
         need_claim_on_parked(work, view, ticket, Event.TRANSFER)
