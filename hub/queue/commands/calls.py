@@ -11,10 +11,10 @@ from hub.queue.commands.desks import (
     age_of_gesture,
     held_as_shown,
     is_away,
-    moved_on,
     need_claim_on_parked,
     need_free_desk,
     need_open_desk,
+    need_shown,
     settle,
 )
 from hub.queue.commands.ending import finish_held
@@ -41,8 +41,7 @@ def press(work: Work, command: Press, view: DeskView) -> DeskAnswer:
 
 def next_(work: Work, command: Next, view: DeskView) -> DeskAnswer:
     """The page's Suivant: the same, provided the desk holds what the page showed."""
-    if (view.held.id if view.held else None) != command.shown:
-        raise moved_on(work, view)
+    need_shown(work, view, command.shown)
     need_open_desk(view, "next")
     return _finish_and_call(work, view)
 

@@ -19,8 +19,7 @@ CLICK_LIFE_MS = 7_000
 
 def set_mode(work: Work, command: SetMode, view: DeskView) -> DeskAnswer:
     """The page's Pause, Fermer, Rouvrir."""
-    if (view.held.id if view.held else None) != command.shown:
-        raise moved_on(work, view)
+    need_shown(work, view, command.shown)
     return _set_mode(work, view, command.mode)
 
 
@@ -110,15 +109,19 @@ def need_open_desk(view: DeskView, event: str) -> None:
 
 
 def need_free_desk(work: Work, view: DeskView) -> None:
-    """For what is only offered where nobody is held: whoever asks was shown that, and somebody was faster."""
-    if view.held is not None:
-        raise moved_on(work, view)
+    """For what is only offered where nobody is held."""
+    need_shown(work, view, None)
+
+
+def need_shown(work: Work, view: DeskView, shown: int | None) -> None:
+    """Whoever asks was shown this ticket as held, None for nobody: where that is no longer so, somebody was faster."""
+    if (view.held.id if view.held else None) != shown:
+        raise _moved_on(work, view)
 
 
 def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> Brief:
     """The ticket held, provided it is the one that was shown."""
-    if (view.held.id if view.held else None) != shown:
-        raise moved_on(work, view)
+    need_shown(work, view, shown)
     if view.held is None:
         raise DeskHoldsNobody(view.desk.name, event)
     return view.held
@@ -136,7 +139,7 @@ def need_claim_on_parked(work: Work, view: DeskView, ticket: Ticket, event: Even
         raise NotThisDesk(view.desk.name, ticket.label, event)
 
 
-def moved_on(work: Work, view: DeskView) -> Refusal:
+def _moved_on(work: Work, view: DeskView) -> Refusal:
     """Who was faster: the last thing by which this desk took a ticket or let one go."""
     rows = work.rows(store.LAST_HOLD_AT_DESK, desk=view.desk.name)
     if not rows:
