@@ -98,6 +98,11 @@ def mode_of(work: Work, desk: str) -> DeskMode:
     return DeskMode(dict(work.rows(store.DESK_MODES)).get(desk, DeskMode.CLOSED))
 
 
+def open_desks_of(work: Work, service: str) -> int:
+    modes = dict(work.rows(store.DESK_MODES))
+    return sum(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service))
+
+
 def is_away(work: Work, desk: str) -> bool:
     """Whether another desk is paused, closed or no longer of the site: others of its services stand in for it."""
     return mode_of(work, desk) is not DeskMode.OPEN

@@ -2,6 +2,7 @@
 
 from hub.queue import store
 from hub.queue.answers import DoneAnswer, TicketAnswer
+from hub.queue.commands.desks import open_desks_of
 from hub.queue.estimate import wait_range_min
 from hub.queue.hours import day_end_ms, issues_tickets
 from hub.queue.order import Kind, due_ms_of_walk_in
@@ -11,7 +12,6 @@ from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket, from_row
 from hub.queue.transaction import Work
 from hub.site import MINUTE_MS, Service
-from protocol.messages import DeskMode
 
 LAST_NUMBER = 999
 # The series in which tickets themselves are counted; no letter, so no service has it.
@@ -109,14 +109,9 @@ def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
         code=ticket.code,
         people_ahead=ahead,
         issued_ms=ticket.issued_ms or work.now_ms,
-        wait_min=wait_range_min(ahead, work.mean_visit_ms(ticket.service), _open_desks(work, ticket.service)),
+        wait_min=wait_range_min(ahead, work.mean_visit_ms(ticket.service), open_desks_of(work, ticket.service)),
         appointment_ms=ticket.appointment_ms,
     )
-
-
-def _open_desks(work: Work, service: str) -> int:
-    modes = dict(work.rows(store.DESK_MODES))
-    return sum(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service))
 
 
 def _mark(request: str) -> str:

@@ -1,9 +1,8 @@
 """Moving a ticket on: to another service, or to one desk."""
 
-from hub.queue import store
 from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
-from hub.queue.commands.desks import done_to, mode_of, need_claim, need_claim_on_parked, settle
+from hub.queue.commands.desks import done_to, mode_of, need_claim, need_claim_on_parked, open_desks_of, settle
 from hub.queue.commands.ending import back_in_line
 from hub.queue.commands.signing import need_signed_on
 from hub.queue.refusals import DeskNotOpen, NoOpenDesk, NotThisDesk, Unknown
@@ -62,8 +61,6 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
     if command.service is None:
         raise Unknown("service", "")
     service = work.index.service(command.service)
-    modes = dict(work.rows(store.DESK_MODES))
-    served = any(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service.name))
-    if not served and not command.confirmed:
+    if not command.confirmed and not open_desks_of(work, service.name):
         raise NoOpenDesk(service.name, ticket.label)
     return service.name, None
