@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from hub.appointments.list_state import ListState
 from hub.queue.announcements import FULL_MS
+from hub.queue.commands.calls import BOUNCE_MS
 from hub.queue.commands.ending import REOPEN_MS
 from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
@@ -33,8 +34,6 @@ from protocol.messages import DeskMode
 
 # Where arrivals are not confirmed, a called ticket is drawn as being served from here on.
 CALLING_MS = 60_000
-# As long as a press of the button would be a bounce.
-NEXT_OFF_MS = 3_000
 LATE_MS = 15 * MINUTE_MS
 LONG_MS = 45 * MINUTE_MS
 # However still a picture stands, it is drawn anew after this.
@@ -71,7 +70,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         stage=_stage(rows, desk, last),
         held=held,
         next=following,
-        next_off_until_ms=rows.desk.last_call_ms + NEXT_OFF_MS if rows.held else 0,
+        next_off_until_ms=rows.desk.last_call_ms + BOUNCE_MS if rows.held else 0,
         queues=_queues(rows, index, desk),
         others=tuple(
             OtherService(service.letter, service.title, rows.counts.get(service.name, 0))
@@ -282,7 +281,7 @@ def _redraw_ms(rows: DeskRows) -> int:
 def _moments(rows: DeskRows) -> Iterable[int]:
     yield rows.now_ms + REDRAW_MS
     if rows.held is not None:
-        yield rows.desk.last_call_ms + NEXT_OFF_MS
+        yield rows.desk.last_call_ms + BOUNCE_MS
         yield _said_ms(rows.held) + CALLING_MS
     for hold in rows.holds:
         yield hold.at_ms + REOPEN_MS
