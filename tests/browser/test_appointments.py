@@ -6,9 +6,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 from hub.appointments.list_state import ListState
 from hub.queue.requests import CheckIn
 from hub.queue.states import State
-from hub.web.desk_reading import read_ticket
 from tests.browser import scenes
-from tests.browser.pictures import A_SECOND_LATER, SETTLED, STANDING_STILL, enter
+from tests.browser.at_desk import show, state_of
+from tests.browser.pictures import A_SECOND_LATER, STANDING_STILL, enter
 from tests.web.stand import Served, Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -24,19 +24,6 @@ NAMES = {
     "one word": "Exemple" * 30,
     "many words": "Exemple d\u2019un nom " * 12,
 }
-
-
-def show(page: Page) -> Page:
-    page.goto(f"/desks/{DESK}")
-    page.evaluate(SETTLED)
-    return page
-
-
-def state_of(stand: Stand, ticket: int) -> State:
-    with stand.engine.connect() as connection:
-        found = read_ticket(connection, stand.site.name, ticket)
-    assert found is not None
-    return found.state
 
 
 def look_for(page: Page, text: str) -> None:

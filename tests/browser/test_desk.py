@@ -12,29 +12,11 @@ from hub.queue.states import State
 from hub.web.desk_reading import read_held, read_ticket
 from protocol.messages import DeskMode
 from tests.browser import scenes
+from tests.browser.at_desk import held, show, state_of
 from tests.browser.pictures import HAND_MS, SETTLED, enter
 from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 
 DESK = scenes.DESK
-
-
-def show(page: Page, desk: str = DESK) -> Page:
-    page.goto(f"/desks/{desk}")
-    page.evaluate(SETTLED)
-    return page
-
-
-def held(stand: Stand, desk: str = DESK) -> str | None:
-    with stand.engine.connect() as connection:
-        ticket = read_held(connection, stand.site.name).get(desk)
-    return ticket.label if ticket else None
-
-
-def state_of(stand: Stand, ticket: int) -> State:
-    with stand.engine.connect() as connection:
-        found = read_ticket(connection, stand.site.name, ticket)
-    assert found is not None
-    return found.state
 
 
 # --- the script comes -----------------------------------------------------------------------------------------------

@@ -4,16 +4,11 @@ from playwright.sync_api import Page, Route, expect
 
 from hub.queue import requests as q
 from tests.browser import scenes
-from tests.browser.pictures import A_SECOND_LATER, SETTLED
+from tests.browser.at_desk import show
+from tests.browser.pictures import A_SECOND_LATER
 from tests.web.stand import Stand, TurnedClock
 
 DESK = scenes.DESK
-
-
-def show(page: Page) -> Page:
-    page.goto(f"/desks/{DESK}")
-    page.evaluate(SETTLED)
-    return page
 
 
 def answer_after(page: Page, address: str, gone: str) -> None:

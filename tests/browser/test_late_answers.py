@@ -4,10 +4,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from hub.queue import requests as q
-from hub.web.desk_reading import read_held
 from protocol.messages import DeskMode
-from tests.browser import scenes
-from tests.browser.pictures import HAND_MS, SETTLED
+from tests.browser import at_desk, scenes
+from tests.browser.at_desk import held
+from tests.browser.pictures import HAND_MS
 from tests.web.stand import Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -19,16 +19,9 @@ COUNT_ANSWERS = """() => document.addEventListener("htmx:finally:request", (even
 
 
 def show(page: Page) -> Page:
-    page.goto(f"/desks/{DESK}")
-    page.evaluate(SETTLED)
+    at_desk.show(page)
     page.evaluate(COUNT_ANSWERS)
     return page
-
-
-def held(stand: Stand) -> str | None:
-    with stand.engine.connect() as connection:
-        ticket = read_held(connection, stand.site.name).get(DESK)
-    return ticket.label if ticket else None
 
 
 class Held:

@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from hub.auth.roles import Role
 from hub.site_index import SiteIndex
-from hub.web.desk_reading import read_desks, read_held
+from hub.web.desk_reading import read_desks
 from tests.browser import scenes
-from tests.browser.pictures import HAND_MS, SETTLED
+from tests.browser.at_desk import held, show
+from tests.browser.pictures import HAND_MS
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -46,22 +47,10 @@ def paul(window: Open) -> Page:
     return window("p.exemple", MARKUP)
 
 
-def show(page: Page, desk: str = DESK) -> Page:
-    page.goto(f"/desks/{desk}")
-    page.evaluate(SETTLED)
-    return page
-
-
 def agent_of(stand: Stand, desk: str = DESK) -> str | None:
     with stand.engine.connect() as connection:
         account: str | None = connection.exec_driver_sql(f"select agent from desk where name = '{desk}'").scalar_one()  # noqa: S608
     return account
-
-
-def held(stand: Stand) -> str | None:
-    with stand.engine.connect() as connection:
-        ticket = read_held(connection, stand.site.name).get(DESK)
-    return ticket.label if ticket else None
 
 
 def off(page: Page, *ids: str) -> None:
