@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -121,6 +122,13 @@ def start_broker(folder: Path, *, tls: bool = False, nodes: Iterable[str] = (), 
         yield broker
     finally:
         broker.stop()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Plain, on this machine alone."""
+    with start_broker(tmp_path / "broker") as started:
+        yield started
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from hypothesis import settings
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 os.environ["SDL_VIDEODRIVER"] = os.environ["SDL_AUDIODRIVER"] = "dummy"
 os.environ["GPIOZERO_PIN_FACTORY"] = "mock"
-# `database_url`, `engine` and more, on both databases.
-pytest_plugins = ["tests.databases"]
+# `database_url`, `engine` and more, on both databases; `broker`.
+pytest_plugins = ["tests.databases", "tests.broker"]
 
 # Most of what stands at the end of a test stands until the run's: looking through it all for garbage again and again
 # takes a fifth of the time.

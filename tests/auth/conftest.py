@@ -11,6 +11,7 @@ import hub
 from hub.auth.directory import NoDirectory
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
 from hub.auth.ldap_secrets import LdapSecrets
+from tests.auth.at_work import AtWork, at_work
 from tests.auth.slapd import Slapd, start_slapd
 from tests.auth.town_directory import people
 
@@ -50,6 +51,12 @@ def opened() -> Iterator[Opened]:
     yield opened
     for directory in opened.directories:
         directory.close()
+
+
+@pytest.fixture
+def work(engine: Engine) -> Iterator[AtWork]:
+    with at_work(engine) as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,17 +15,11 @@ from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, N
 from hub.queue.requests import Origin, Source
 from hub.site import Login
 from hub.writer import Busy
-from tests.auth.at_work import LIMIT_S, at_work
+from tests.auth.at_work import LIMIT_S
 
 MINUTE, HOUR = 60_000, 3_600_000
 AGENT = Person(account="b.exemple", name="Basile Exemple", roles=frozenset({Role.AGENT}))
 LOCAL = Person(account="secours", name="Compte de secours", roles=frozenset({Role.AGENT}), local=True)
-
-
-@pytest.fixture
-def work(engine):
-    with at_work(engine) as made:
-        yield made
 
 
 def keeper_of(work, book=None):

@@ -13,18 +13,12 @@ from hub.auth.people import Person
 from hub.auth.recheck import ACCOUNTS_AT_ONCE, Recheck
 from hub.auth.roles import Role
 from hub.queue.people_requests import EndSession
-from tests.auth.at_work import LIMIT_S, at_work
+from tests.auth.at_work import LIMIT_S
 from tests.auth.slapd import PASSWORD, group, person_dn
 from tests.auth.small_directory import SmallDirectory
 
 MINUTE = 60_000
 LOCAL = Person(account="secours", name="Compte de secours", roles=frozenset({Role.ADMINISTRATOR}), local=True)
-
-
-@pytest.fixture
-def work(engine):
-    with at_work(engine) as made:
-        yield made
 
 
 @pytest.fixture

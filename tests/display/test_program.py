@@ -24,7 +24,7 @@ from protocol.environment import read
 from protocol.instants import Instant
 from protocol.messages import Beat, DisplayConfig, Parser, Telemetry, encode
 from protocol.topics import NodeTopic, Topics
-from tests.broker import SITE, Broker, Peer, peer, start_broker
+from tests.broker import SITE, Broker, Peer, peer
 from tests.display.scenes import announce, hall
 from tests.proxy import Way, proxy_to
 
@@ -106,12 +106,6 @@ def _control(path: Path, process: subprocess.Popen[bytes]) -> socket.socket:
             time.sleep(0.02)
         else:
             return control
-
-
-@pytest.fixture
-def broker(tmp_path) -> Iterator[Broker]:
-    with start_broker(tmp_path / "broker") as started:
-        yield started
 
 
 @pytest.fixture

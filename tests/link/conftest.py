@@ -6,13 +6,6 @@ import pytest
 from tests.broker import Broker, start_broker
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Plain, on this machine alone."""
-    with start_broker(tmp_path / "broker") as started:
-        yield started
-
-
 @pytest.fixture(params=["plain", "tls"])
 def any_broker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Broker]:
     """Plain and with certificates for hub, observer and desk-1."""

@@ -1,16 +1,8 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.broker import Broker, start_broker
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Plain, on this machine alone."""
-    with start_broker(tmp_path / "broker") as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
