@@ -248,6 +248,12 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    """An engine on a fresh SQLite database with the tables, for what needs only one of the two."""
+    yield from _opened(sqlite_url(tmp_path))
+
+
+@pytest.fixture
 def empty_engine(empty_database_url: str) -> Iterator[Engine]:
     """An engine on a fresh database without tables, on each of the two."""
     yield from _opened(empty_database_url)

@@ -1,7 +1,6 @@
 """The pages as plain forms: what they say, what they take, and what a refusal reads like."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,20 +8,16 @@ import pytest
 from sqlalchemy import Engine
 
 import hub.web
-from hub.database.engine import open_engine
 from hub.queue import requests as q
 from protocol.messages import DeskMode
-from tests.databases import sqlite_url
 from tests.web.stand import Stand, TurnedClock, new_id
 from tests.web.texts import SCRIPT, text_of
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(sqlite_engine: Engine) -> Engine:
     """SQLite alone: the API's tests read the same rows on both."""
-    engine = open_engine(sqlite_url(tmp_path))
-    yield engine
-    engine.dispose()
+    return sqlite_engine
 
 
 def shown(page: str) -> str:

@@ -1,8 +1,7 @@
 """Who is signed on where, as the pages say it: the start page, and what is off for whom. A browser tries it too."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,7 +10,6 @@ from sqlalchemy import Engine
 
 from hub.auth.people import Person
 from hub.auth.roles import STAFF, Role
-from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Origin, Source
@@ -21,7 +19,6 @@ from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
 from hub.web.desk_picture import SignedOn
 from hub.web.desk_reading import LAST_EVENTS, read_ticket
 from hub.web.desk_rights import At, Looker
-from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, text_of
 
@@ -32,11 +29,9 @@ ClientAs = Callable[..., httpx.Client]
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(sqlite_engine: Engine) -> Engine:
     """SQLite alone: the commands' own tests run on both."""
-    engine = open_engine(sqlite_url(tmp_path))
-    yield engine
-    engine.dispose()
+    return sqlite_engine
 
 
 def looker(*roles: Role, agent: SignedOn | None = None) -> Looker:

@@ -1,16 +1,13 @@
 """What a page and a program read where somebody else is at the desk: by name on the page, by account in the API."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine, select
 
 from hub.auth.roles import Role
-from hub.database.engine import open_engine
 from hub.database.tables import RequestRow
-from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, client_of, new_id
 from tests.web.texts import text_of
 
@@ -18,11 +15,9 @@ NEXT = "/desks/desk-3/next"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(sqlite_engine: Engine) -> Engine:
     """SQLite alone: the commands' own tests run on both."""
-    engine = open_engine(sqlite_url(tmp_path))
-    yield engine
-    engine.dispose()
+    return sqlite_engine
 
 
 @pytest.fixture
