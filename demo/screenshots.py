@@ -20,7 +20,7 @@ from demo.people import AGENTS, GUESTS, PASSWORD
 
 DOCS = Path(__file__).parent.parent / "docs/screenshots"
 WINDOW = {"width": 1366, "height": 768}
-PATIENCE_S = 180.0
+PATIENCE_S = 400.0
 LOOK_PERIOD_MS = 150
 PAPER = (0xFF, 0xFA, 0xF0)
 # A call covers more than a third of the display with a ticket, the resting picture less than a sixth.
