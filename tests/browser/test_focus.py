@@ -1,11 +1,13 @@
 """Where focus is after something was taken away under it: in the same place, and on nothing that calls a visitor."""
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from hub.queue import requests as q
+from protocol.messages import DeskMode
 from tests.browser import scenes
-from tests.browser.at_desk import show
-from tests.browser.pictures import A_SECOND_LATER
+from tests.browser.at_desk import held, show
+from tests.browser.pictures import A_SECOND_LATER, HAND_MS, STANDING_STILL
 from tests.web.stand import Stand, TurnedClock
 
 DESK = scenes.DESK
@@ -82,3 +84,58 @@ def test_who_goes_through_a_list_stays_in_place_where_somebody_takes_one_off_it(
     stand.do(q.Readmit(origin=stand.origin(), desk=DESK, ticket=ids["A012"]))
     expect(page.locator(f"#aside-{ids['A012']}")).to_have_count(0)
     expect(page.locator(f"#aside-{ids['A010']}")).to_be_focused()
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_a_key_struck_twice_on_reopen_calls_nobody(page: Page, stand: Stand, clock: TurnedClock, key: str) -> None:
+    scenes.away(DeskMode.PAUSED)(stand, clock)
+    show(page).locator("#next").focus()
+    page.evaluate(STANDING_STILL)
+    page.keyboard.press(key)
+    expect(page.locator("#next")).to_contain_text("Suivant")
+    expect(page.locator("#next")).to_be_focused()
+    page.keyboard.press(key)
+    # What was asked before is answered before.
+    page.keyboard.press("u")
+    expect(page.locator("#next")).to_contain_text("Rouvrir")
+    assert held(stand) is None
+
+
+def test_enter_a_second_after_reopening_calls(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.away(DeskMode.PAUSED)(stand, clock)
+    show(page).locator("#next").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#next")).to_contain_text("Suivant")
+    page.evaluate(A_SECOND_LATER)
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket .number")).to_be_visible()
+
+
+def test_the_key_that_reopens_a_visit_struck_twice_does_not_take_its_call_back(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    page.keyboard.press("t")
+    expect(page.locator("#undo")).to_contain_text("Rouvrir A\u00a0012")
+    page.evaluate(STANDING_STILL)
+    page.keyboard.press("n")
+    expect(page.locator("#undo")).to_contain_text("Annuler")
+    page.keyboard.press("n")
+    page.wait_for_timeout(HAND_MS)
+    page.keyboard.press("u")
+    expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0012")
+
+
+def test_the_key_of_a_press_that_was_off_for_a_while_means_the_same_again(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.morning(stand, clock)
+    show(page)
+    page.evaluate(STANDING_STILL)
+    page.keyboard.press("s")
+    expect(page.locator("#next .when-online")).to_have_text("Appel en cours…")
+    clock.turn(seconds=3.1)
+    expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
+    page.keyboard.press("s")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")

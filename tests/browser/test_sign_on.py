@@ -80,6 +80,19 @@ def test_an_agent_takes_a_free_desk_by_its_key_and_calls(camille: Page, stand: S
     expect(camille.locator(".last")).to_contain_text("A\u00a0012 appelé · Camille Exemple, page")
 
 
+def test_enter_struck_twice_on_the_way_to_a_desk_calls_nobody(camille: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.morning(stand, clock)
+    show(camille).locator("#take").focus()
+    camille.keyboard.press("Enter")
+    expect(camille.locator("#next")).to_be_visible()
+    expect(camille.locator("#ticket")).to_be_focused()
+    camille.keyboard.press("Enter")
+    # What was asked before is answered before.
+    camille.keyboard.press("u")
+    expect(camille.locator("#next")).to_contain_text("Rouvrir")
+    assert held(stand) is None
+
+
 def test_who_is_taken_over_reads_by_whom_and_when_and_takes_the_desk_back(
     camille: Page, paul: Page, stand: Stand, clock: TurnedClock
 ) -> None:

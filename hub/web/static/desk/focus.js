@@ -1,14 +1,15 @@
 /* What is taken away loses focus without a word. Its heir is in the same place, and does nothing by itself: not Suivant,
-   unless Suivant had it. */
+   unless Suivant had it; who takes the desk has not called. */
 
 import { page, queue } from "./page.js";
 
 const rowLinks = (within) => [...within.querySelectorAll(".row-link")];
 export const placeIn = (within, element) => ({ element, id: element.id, row: rowLinks(within).indexOf(element) });
 
+/* What was hidden keeps the focus until the browser draws anew. */
 const focusOneOf = (heirs) => heirs.some((heir) => {
   heir?.focus();
-  return heir && document.activeElement === heir;
+  return heir?.offsetParent && document.activeElement === heir;
 });
 
 export const inherit = (within, { element, id, row }, last) => {
@@ -30,6 +31,6 @@ const first = () => [...document.querySelectorAll(".next")].find((each) => each.
 
 export const refocus = () => {
   if (!focused || !isLost()) return;
-  if (focused.element.matches(".next")) focusOneOf([first()]);
+  if (focused.element.matches(".next:not(#take)")) focusOneOf([first()]);
   else inherit(queue(), focused, document.getElementById("ticket"));
 };

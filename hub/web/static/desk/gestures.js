@@ -1,6 +1,7 @@
 /* One gesture, one id; and what is off does nothing. */
 
 import { now } from "./clock.js";
+import { isHurried } from "./hurry.js";
 import { isOffline } from "./link.js";
 import { leave } from "./panels.js";
 
@@ -37,7 +38,7 @@ export const allowClick = (event) => {
   if (!control) return;
   const isLocal = control.matches(".leave");
   const isSecond = event.detail > 1 && control.matches("button");
-  if (!isLocal && (control.getAttribute("aria-disabled") === "true" || isOffline() || isSecond)) {
+  if (!isLocal && (control.getAttribute("aria-disabled") === "true" || isOffline() || isSecond || isHurried(event))) {
     event.preventDefault();
     event.stopImmediatePropagation();
     return;

@@ -1,21 +1,46 @@
-/* The key that opened a panel, struck twice by a hurried hand, must not choose in it: F opens, and may be a service. */
+/* A key struck twice by a hurried hand must not do what came to stand in its place meanwhile: Enter reopens the desk, and
+   would call; F opens a panel, and may be a service in it; N reopens a visit, and would take its call back. */
 
-const PANEL_DEAF_MS = 700;
-let openedAt = 0;
+import { controlOf } from "./keyboard.js";
+
+const DEAF_MS = 700;
+/* A switch: struck again, it takes back what it did. */
+const SWITCH = "U";
 let struck = "";
-let openedWith = "";
+let does = null;
+let changedAt = 0;
 
-export const noteOpening = () => { openedWith = struck; };
-export const noteOpened = () => { openedAt = Date.now(); };
-export const isJustOpened = () => Date.now() - openedAt < PANEL_DEAF_MS;
+/* Nothing, while it is off: what was off for a moment still means the same. */
+const meaning = () => {
+  const control = controlOf(struck);
+  return control?.getAttribute("formaction") ?? control?.getAttribute("href") ?? null;
+};
 
-/* Enter and the space bar repeat while they are held; a button must not. Enter that opened a panel and is struck twice
-   must not do what stands chosen in it; nor is a field in a panel a gesture of the desk, whose form it stands in. */
+/* After each picture and each panel. */
+export const noteMeaning = () => {
+  const now = meaning();
+  if (now === null || now === does) return;
+  if (does !== null && struck.toUpperCase() !== SWITCH) changedAt = Date.now();
+  does = now;
+};
+
+const noteKey = (key) => {
+  if (key !== struck) {
+    struck = key;
+    does = null;
+    changedAt = 0;
+  }
+  does = meaning() ?? does;
+};
+
+/* Whether this click is of the key that was struck last, by which no hand can have meant what it does by now. */
+export const isHurried = (event) => event.detail === 0 && Date.now() - changedAt < DEAF_MS;
+
+/* Enter and the space bar repeat while they are held; a button must not. Nor is a field in a panel a gesture of the desk,
+   whose form it stands in. */
 export const allowEnter = (event) => {
   const isEnter = event.key === "Enter" || event.key === " ";
-  const isAgain = openedWith === event.key && struck === event.key && isJustOpened();
-  const isHurried = isAgain && event.target.closest("#panel button.choice");
   const isSwitched = event.key === "Enter" && event.target.matches("[type=checkbox]");
-  if (isEnter && (isHurried || isSwitched || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
-  struck = event.key;
+  if (isEnter && (isSwitched || (event.repeat && event.target.closest("button, a")))) event.preventDefault();
+  noteKey(event.key);
 };

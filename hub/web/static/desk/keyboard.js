@@ -1,6 +1,13 @@
 /* Which strokes are for the page: none with a modifier, none into a field, and no letter where they are switched off. */
 
-import { root } from "./page.js";
+import { page, panel, root } from "./page.js";
+
+/* What a key presses as the page stands: of those that take turns in one place, the one that is shown. */
+export const controlOf = (key) => {
+  if (key === "Enter" || key === " ") return document.activeElement;
+  const meant = (panel() ?? page).querySelectorAll(`[aria-keyshortcuts="${CSS.escape(key.toUpperCase())}"]`);
+  return [...meant].find((each) => !each.matches(".next") || each.offsetParent);
+};
 
 export const keysOff = () => localStorage.getItem("suivant.keys") === "off";
 export const showKeys = () => { root.dataset.keys = keysOff() ? "off" : "on"; };

@@ -1,10 +1,9 @@
 /* What a key of the page does: its letters press what names them, its arrows move, Escape leaves. */
 
-import { isJustOpened } from "./hurry.js";
-import { inField, keysOff, withModifier } from "./keyboard.js";
+import { controlOf, inField, keysOff, withModifier } from "./keyboard.js";
 import { endNumber, isTyping, typeDigit } from "./number.js";
-import { page, panel, queue } from "./page.js";
-import { isOpening, leave, openerKey } from "./panels.js";
+import { panel, queue } from "./page.js";
+import { isOpening, leave } from "./panels.js";
 import { strikeSoon } from "./scanner.js";
 
 export const readKey = (event) => {
@@ -24,18 +23,14 @@ export const readKey = (event) => {
   const digit = digitOf(event);
   if (digit ? !panel() : !/^[a-zA-Z?]$/.test(event.key)) return;
   event.preventDefault();
-  strikeSoon(() => (digit ? typeDigit(digit) : press(event.key.toUpperCase())));
+  strikeSoon(() => (digit ? typeDigit(digit) : press(event.key)));
 };
 
 /* On a French keyboard a digit is its key without Shift as well. */
 const digitOf = ({ key, code, shiftKey }) => (/^[0-9]$/.test(key) ? key : !shiftKey && /^Digit([0-9])$/.exec(code)?.[1]);
 
 const press = (key) => {
-  if (isOpening()) return;
-  if (panel() && openerKey() === key && isJustOpened()) return;
-  const within = panel() ?? page;
-  const meant = within.querySelectorAll(`[aria-keyshortcuts="${key}"]`);
-  [...meant].find((each) => !each.matches(".next") || each.offsetParent)?.click();
+  if (!isOpening()) controlOf(key)?.click();
 };
 
 const move = (step) => {

@@ -2,6 +2,7 @@
 
 import { forgetAnswer } from "./answer.js";
 import { keepFocus, refocus } from "./focus.js";
+import { noteMeaning } from "./hurry.js";
 import { hear, isOffline, pale, regain, tick } from "./link.js";
 import { root } from "./page.js";
 import { bar, saySeat, stand } from "./seat.js";
@@ -22,6 +23,7 @@ export const afterMessage = () => {
   tick();
   bar();
   refocus();
+  noteMeaning();
   forgetAnswer();
   saySeat();
   if (isOffline()) pale();

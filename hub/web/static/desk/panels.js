@@ -1,7 +1,7 @@
 /* Panels: opened by a request, kept new by themselves, left by the page alone. */
 
 import { focusIn, inherit, isLost, placeIn } from "./focus.js";
-import { noteOpened, noteOpening } from "./hurry.js";
+import { noteMeaning } from "./hurry.js";
 import { forgetNumber } from "./number.js";
 import { keepsNew, panel, queue } from "./page.js";
 import { dropStrike, forgetSought, seek } from "./scanner.js";
@@ -13,7 +13,6 @@ const focusBack = () => inherit(queue(), opener, document.getElementById("ticket
 let opening = null;
 
 export const isOpening = () => opening !== null;
-export const openerKey = () => opener.element?.getAttribute("aria-keyshortcuts");
 
 export const leave = () => {
   document.getElementById("panel").replaceChildren();
@@ -34,7 +33,6 @@ export const noteAsked = (event) => {
   /* A panel that keeps itself new disturbs nobody. */
   if (ctx.request.method !== "GET" || keepsNew(ctx)) return;
   opening = ctx;
-  noteOpening();
   /* What was scanned is for the search that it opened, not for one that somebody opens later. */
   if (!ctx.sourceElement.matches('[aria-keyshortcuts="V"]')) forgetSought();
   if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
@@ -60,8 +58,8 @@ export const afterRequest = (event) => {
   if (ctx.focused && panel() && isLost()) inherit(panel(), ctx.focused, panel().querySelector("h2"));
   if (!ctx.changesPanel) return;
   forgetNumber();
-  noteOpened();
   seek();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
   else if (isLost()) focusBack();
+  noteMeaning();
 };
