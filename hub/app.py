@@ -34,7 +34,7 @@ from hub.broker import Broker, new_boot
 from hub.chores import ANSWER_LIMIT_S, Chores
 from hub.clock import Clock
 from hub.config import read_site
-from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files
+from hub.database.engine import first_generation, open_engine, require_folder, sqlite_files, try_to_store
 from hub.database.faults import DatabaseBusy, DatabaseReplaced, SiteTaken, faults_of, place_of
 from hub.database.lock import SiteLock, hold_site
 from hub.database.migration import upgrade
@@ -166,6 +166,7 @@ class Hub:
         self._lock: SiteLock | None = None
         # Why the site is no longer this hub's.
         self._lost: str | None = None
+        self._trying = threading.Lock()
         self._stopping = threading.Event()
         self._guard = threading.Thread(target=self._keep_lock, name="lock", daemon=True)
 
@@ -247,10 +248,26 @@ class Hub:
         try:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("select 1")
+            self._try_to_store()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             return str(failure_of(error, self.engine))
         at_work_s = self.writer.at_work_s
         return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"
+
+    def _try_to_store(self) -> None:
+        """Only after something was not stored: nobody may press for hours, and it is to be known when all is well."""
+        fault = self.writer.fault
+        if fault is None:
+            return
+        # One at a time: where another program holds the database, each waits as long as a press.
+        if not self._trying.acquire(blocking=False):
+            raise fault
+        try:
+            try_to_store(self.engine, self.site.name)
+        finally:
+            self._trying.release()
+        if self.writer.fault is fault:
+            self.writer.fault = None
 
     def _keep_lock(self) -> None:
         """A site that another hub took over meanwhile is left to it, a file that was moved to who moved it."""

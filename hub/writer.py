@@ -108,6 +108,8 @@ class Writer:
         self._connection: Connection | None = None
         self._lost = False
         self._asked_s = float("-inf")
+        # Why something was not stored, until somebody finds that it can be.
+        self.fault: DatabaseFault | None = None
         self._at_work_since_s: float | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
@@ -296,6 +298,7 @@ class Writer:
     def _fail(self, task: Task, error: Exception) -> None:
         fault = failure_of(error, self._engine)
         if isinstance(fault, DatabaseFault):
+            self.fault = fault
             self._metrics.database_error(fault)
         self._metrics.command(_kind(task), Outcome.FAILED, _waited_s(task))
         log.error(

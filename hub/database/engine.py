@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, case, create_engine, event, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, case, create_engine, delete, event, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
@@ -26,7 +26,7 @@ from hub.database.faults import (
     WrongAddress,
     faults_of,
 )
-from hub.database.tables import SiteRow
+from hub.database.tables import CounterRow, SiteRow
 
 # Nobody but the writer writes; who waits longer than this waits for a program that hangs.
 BUSY_TIMEOUT_S = 5
@@ -125,6 +125,14 @@ def first_generation(engine: Engine, site: str, now_ms: int) -> int:
             return found
         connection.execute(insert(SiteRow).values(site=site, generation_ms=now_ms))
         return now_ms
+
+
+def try_to_store(engine: Engine, site: str) -> None:
+    """Stores a row and takes it away again. Raises a DatabaseFault: reading alone shows no full disk, no standby."""
+    row = {"site": site, "day": "", "series": "try"}
+    with faults_of(engine), engine.execution_options(write=True).begin() as connection:
+        connection.execute(insert(CounterRow).values(**row, last=0))
+        connection.execute(delete(CounterRow).filter_by(**row))
 
 
 def renew_generation(engine: Engine, now_ms: int) -> int:

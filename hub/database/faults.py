@@ -67,7 +67,7 @@ class DatabaseRefusesLogin(DatabaseFault):
 
 
 class DatabaseLocked(DatabaseFault):
-    sentence = "the database {place} is locked by another program ({cause}): end that program, then start again"
+    sentence = "the database {place} is locked by another program ({cause}): end that program"
 
 
 class DatabaseBusy(DatabaseFault):
@@ -79,7 +79,7 @@ class DatabaseNotWritable(DatabaseFault):
 
 
 class DiskFull(DatabaseFault):
-    sentence = "the disk of the database {place} is full ({cause}): free some space, then start again"
+    sentence = "the disk of the database {place} is full ({cause}): free some space"
 
 
 class DiskFails(DatabaseFault):

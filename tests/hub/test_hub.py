@@ -536,6 +536,33 @@ def test_health_says_that_nothing_is_stored_while_another_program_holds_the_data
         eventually(lambda: hub.hub.health().database is None)
 
 
+def fail_over(engine, *, only_reads):
+    """As to a standby and back: every connection ends, and what comes next may write, or not."""
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        name = connection.exec_driver_sql("select current_database()").scalar_one()
+        connection.exec_driver_sql("set default_transaction_read_only = off")
+        connection.exec_driver_sql(f'alter database "{name}" set default_transaction_read_only = {only_reads}')
+        connection.exec_driver_sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        connection.invalidate()
+
+
+def test_health_says_that_a_database_only_reads_until_it_stores_again_though_nobody_asks_for_anything(
+    postgresql_url, tmp_path
+):
+    with standing(postgresql_url, tmp_path) as hub, node(hub, "printer-1") as printer:
+        printer.ticket()
+        fail_over(hub.hub.engine, only_reads=True)
+        printer.request(IssueTicket(id=new_id(), service="civil"))
+        eventually(lambda: "cannot be written" in (hub.hub.health().database or ""))
+        assert "cannot be written" in (hub.hub.health().database or "")
+        fail_over(hub.hub.engine, only_reads=False)
+        eventually(lambda: hub.hub.health().database is None)
+        check_all(read(hub.hub.engine, hub.site.name))
+
+
 def test_a_hub_whose_file_was_moved_away_says_so_and_gives_up(tmp_path):
     with standing(sqlite_url(tmp_path), tmp_path) as hub:
         (tmp_path / "suivant.db").rename(tmp_path / "moved.db")
