@@ -1,7 +1,7 @@
 """A person as a directory or a local account tells of them, and what may come of a login."""
 
 from enum import StrEnum
-from unicodedata import category
+from unicodedata import category, normalize
 
 from msgspec import Struct
 
@@ -47,9 +47,9 @@ class Reason(StrEnum):
 
 
 def one_spelling(account: str) -> str:
-    """What was typed as the one spelling of it: directories tell no capitals apart."""
+    """What was typed as the one spelling of it: directories tell no capitals apart, nobody an é from e and accent."""
     # Not casefold: it makes two letters of ß, by which a directory finds nobody.
-    return account.strip().lower()
+    return normalize("NFC", account.strip().lower())
 
 
 def may_be_account(account: str) -> bool:

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from unicodedata import normalize
 
 import pytest
 from structlog.testing import capture_logs
@@ -107,6 +108,12 @@ def counted(metrics, result):
 def test_somebody_of_the_directory_comes_in_under_the_one_spelling_of_their_account(small_login, directory, metrics):
     assert small_login.log_in("  B.Exemple", "bon mot de passe", DESK_PC) == directory.people["b.exemple"]
     assert counted(metrics, "directory") == 1
+
+
+def test_an_accent_of_a_local_account_counts_alike_however_a_keyboard_writes_it(login, add_local):
+    """As two characters, its password would be sent to the directory."""
+    add_local("hélène")
+    assert login.log_in(normalize("NFD", "Hélène"), EMERGENCY, DESK_PC).local
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,18 @@ def test_an_upgrade_leaves_every_row_of_the_day_as_it_was(of_first: Engine) -> N
     assert _rows(of_first, tables) == before
 
 
+def test_a_local_account_whose_accent_was_kept_as_two_characters_is_found_by_one(of_first: Engine) -> None:
+    local = "insert into account values ('mairie', :account, 'Hélène', 'hash', 'agent', 1, null)"
+    with of_first.execution_options(write=True).begin() as connection:
+        command.upgrade(config(connection), "0004")
+        kept = ["he\u0301le\u0300ne", "zoe\u0301", "zo\u00e9", "secours"]
+        connection.execute(text(local), [{"account": each} for each in kept])
+    migrate(of_first)
+    with of_first.connect() as connection:
+        accounts = set(connection.scalars(text("select account from account")))
+    assert accounts == {"h\u00e9l\u00e8ne", "zoe\u0301", "zo\u00e9", "secours"}
+
+
 def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first: Engine) -> None:
     with of_first.execution_options(write=True).begin() as connection:
         connection.execute(text("insert into site values ('annexe', 1)"))
