@@ -1,7 +1,8 @@
-"""The head of a request, before any of our code sees it: bounded in length and in time.
+"""The head of a request, before any of our code sees it, and the taking of its answer: bounded in length and in time.
 
-The server's own protocol reads a head of any length and waits for its end for ever: one client could fill the memory,
-or hold every connection. What it refuses by itself is a bare line of text; here it is a problem like any other.
+The server's own protocol reads a head of any length, waits for its end for ever, and for an answer to be taken: one
+client could fill the memory, or hold every connection. What it refuses by itself is a bare line of text; here it is a
+problem like any other.
 """
 
 import asyncio
@@ -17,16 +18,19 @@ from hub.web.problems import problem
 MAX_HEAD_BYTES = 16 * 1024
 # From the first byte, or from the connection where none comes. A browser opens some connections ahead of need.
 HEAD_LIMIT_S = 10.0
+# While a part of an answer waits to be taken, at least a part of it is within this.
+WRITE_LIMIT_S = 10.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Closes a connection whose next head is too long or does not come in time."""
+    """Closes a connection whose next head is too long or does not come in time, or whose answers nobody takes."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._head_bytes = 0
         self._in_head = True
         self._too_late: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -34,6 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -65,7 +70,13 @@ class BoundedHttp(HttpToolsProtocol):
         if length > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
             return
+        if self.parser.should_upgrade() and self._should_upgrade() and self._has_body():
+            self._refuse(400, "bad_request", "the handshake of a WebSocket has no body")
+            return
         super().on_headers_complete()
+
+    def _has_body(self) -> bool:
+        return any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers)
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
@@ -77,11 +88,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
 
     def handle_websocket_upgrade(self) -> None:
-        if not self.transport.is_closing():
-            super().handle_websocket_upgrade()
+        if self.transport.is_closing():
+            return
+        super().handle_websocket_upgrade()
+        # Of what it can't read, such as a line longer than its own bound, it says nothing and waits for more for ever.
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", False):
+            self._refuse(400, "bad_request", "this is no handshake of a WebSocket")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._watch()
         if not self._in_head and self.cycle.response_complete:
             # The body of a request that was refused unread: its sender may finish, but not hold the connection by it.
             self._wait()
@@ -98,6 +122,27 @@ class BoundedHttp(HttpToolsProtocol):
             self._too_late.cancel()
             self._too_late = None
 
+    def _watch(self) -> None:
+        """A connection that is closed stands until all was taken, so it is watched then too."""
+        self._stop_watching()
+        size = self.transport.get_write_buffer_size()
+        self._untaken = self.loop.call_later(WRITE_LIMIT_S, self._judge_taking, size)
+
+    def _stop_watching(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
+
+    def _judge_taking(self, size_before: int) -> None:
+        """Who takes little at a time is slow, and stays. Readers of a WebSocket are another protocol's."""
+        size = self.transport.get_write_buffer_size()
+        if not size or self.transport.get_protocol() is not self:
+            return
+        if size < size_before:
+            self._watch()
+        else:
+            self.transport.abort()
+
     def _give_up(self) -> None:
         if self._head_bytes:
             self._refuse(408, "head_refused", f"a request's head should come within {HEAD_LIMIT_S:g} s")
@@ -113,3 +158,4 @@ class BoundedHttp(HttpToolsProtocol):
         lines += [b"%s: %s" % header for header in response.raw_headers]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
+        self._watch()

@@ -2,16 +2,20 @@
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+from uvicorn.server import ServerState
 
 from hub.web import guard, wire
-from hub.web.wire import MAX_HEAD_BYTES
+from hub.web.serving import server_config
+from hub.web.wire import MAX_HEAD_BYTES, BoundedHttp
 from tests.security.town import PASSWORD, Town, log_in
 from tests.security.wires import LIMIT_S, drip, drip_on, read_all, read_answer, send, status_of
 from tests.web.stand import COOKIE, Served
@@ -253,3 +257,108 @@ def test_what_is_refused_on_the_way_is_no_failure_in_the_log(
         answer = send(server.port, [b"POST /login HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n" + after])
         assert status_of(answer) == 431
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("path", [b"/desks/desk-3/live", b"/nothing"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Content-Length: 3\r\n\r\nabc",
+        b"Content-Length: 3\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n",
+        b"X-Long: " + b"x" * 10_000 + b"\r\n\r\n",
+        b"\r\n".join([b"X-Many: 1"] * 200) + b"\r\n\r\n",
+    ],
+    ids=["a body", "a body to come", "chunks to come", "a long line", "many lines"],
+)
+def test_a_handshake_that_cannot_be_read_is_refused_and_holds_no_connection(
+    server: Served, path: bytes, line: bytes
+) -> None:
+    own = f"127.0.0.1:{server.port}".encode()
+    start = [b"GET " + path + b" HTTP/1.1", b"Host: " + own, b"Upgrade: websocket", b"Connection: Upgrade"]
+    key = [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    answer = send(server.port, [b"\r\n".join([*start, *key, line])])
+    assert status_of(answer) == 400
+    assert b"content-security-policy: default-src 'none'" in answer
+
+
+def test_who_never_takes_the_answers_holds_no_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "WRITE_LIMIT_S", 0.3)
+    ended = threading.Event()
+    lost = BoundedHttp.connection_lost
+
+    def note(protocol: BoundedHttp, error: Exception | None) -> None:
+        lost(protocol, error)
+        ended.set()
+
+    monkeypatch.setattr(BoundedHttp, "connection_lost", note)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", server.port))
+        own = f"127.0.0.1:{server.port}".encode()
+        asked = b"GET /static/vendor/lexend-400.woff2 HTTP/1.1\r\nHost: " + own + b"\r\n\r\n"
+        connection.sendall(asked * 400)
+        assert ended.wait(LIMIT_S)
+
+
+class Reader(asyncio.Transport):
+    """The other side of a connection: `untaken` bytes of what was written still wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.untaken = 0
+        self.is_aborted = False
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
+
+    def get_write_buffer_size(self) -> int:
+        return self.untaken
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+class TurnedLoop:
+    """What would be called later is called now."""
+
+    def __init__(self) -> None:
+        self.due: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+
+    def call_later(self, _delay_s: float, callback: Callable[..., None], *given: Any) -> Any:
+        entry = (callback, given)
+        self.due.append(entry)
+        return SimpleNamespace(cancel=lambda: entry in self.due and self.due.remove(entry))
+
+    def turn(self) -> None:
+        due, self.due = self.due, []
+        for callback, given in due:
+            callback(*given)
+
+
+def test_who_takes_an_answer_slowly_is_waited_for() -> None:
+    loop, reader = TurnedLoop(), Reader()
+    config = server_config(asgi_app)
+    config.load()
+    reader.protocol = protocol = BoundedHttp(
+        config=config,
+        server_state=ServerState(),
+        app_state={},
+        _loop=loop,  # type: ignore[arg-type]
+    )
+    protocol.connection_made(reader)
+    loop.due.clear()
+    reader.untaken = 90_000
+    protocol.pause_writing()
+    for _ in range(20):
+        reader.untaken -= 1_000
+        loop.turn()
+    assert not reader.is_aborted
+    loop.turn()
+    assert reader.is_aborted
+
+
+async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Nobody asks it."""
