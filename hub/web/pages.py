@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from hub.database.faults import DatabaseFault
 from hub.queue.answers import Answer, DoneAnswer, RefusedAnswer
 from hub.queue.requests import Command, Origin, RetryReport, Source
 from hub.site import Desk
@@ -40,6 +41,7 @@ from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
 from hub.web.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.words import say
+from hub.writer import Busy
 
 log = structlog.get_logger()
 # What has become of an appointment meanwhile says better why it was refused.
@@ -318,9 +320,11 @@ class Pages:
         return await self._says(request, desk, answer_of=self._view.told(told))
 
     async def _do(self, command: Command, desk: str) -> Answer | None:
-        """None where the hub could not: the person who asked must read that nothing happened."""
+        """None where the hub failed: who asked must read that nothing happened. Raises Busy, DatabaseFault."""
         try:
             return await self._parts.do(command)
+        except (Busy, DatabaseFault):
+            raise
         except Exception:
             log.exception("page.command_failed", desk=desk)
             return None

@@ -6,8 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 import hub.web
+from hub.database.faults import DiskFull
 from hub.queue import requests as q
 from protocol.messages import DeskMode
 from tests.web.stand import Stand, TurnedClock, new_id
@@ -49,6 +51,22 @@ def test_a_form_calls_and_leads_back_to_the_page(client: httpx.Client, stand: St
     answer = client.post("/desks/desk-3/next", data={"id": new_id(), "shown": ""})
     assert (answer.status_code, answer.headers["location"]) == (303, "/desks/desk-3")
     assert "Appelé au guichet 3" in text_of(client.get("/desks/desk-3").text)
+
+
+def test_a_command_that_could_not_be_stored_is_said_in_words_and_is_no_failure_of_the_hub(
+    client: httpx.Client, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object) -> None:
+        raise DiskFull("/var/lib/suivant/suivant.db")
+
+    monkeypatch.setattr(stand.writer, "_commit", full)
+    with capture_logs() as logs:
+        page = client.post("/desks/desk-3/open", data={"shown": ""}, headers={"Accept": "text/html"})
+        answer = client.post("/desks/desk-3/open", data={"shown": ""}, headers=SCRIPT)
+    assert (page.status_code, answer.status_code) == (503, 503)
+    assert "Rien n’a changé" in text_of(page.text)
+    assert "/var/lib" not in page.text + answer.text
+    assert not any(line.get("exc_info") for line in logs)
 
 
 def test_one_rendering_sends_one_command_however_often_it_is_sent(client: httpx.Client, stand: Stand) -> None:
