@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from hub.auth.roles import Role
 from hub.database.engine import open_engine
@@ -71,6 +71,26 @@ def test_a_page_whose_session_ends_leads_to_the_login_and_back(window: Page, sta
     expect(window.get_by_role("status")).to_have_text("Votre session est terminée. Reconnectez-vous.")
     log_in(window)
     expect(window).to_have_url(re.compile(r"/desks/desk-3$"))
+
+
+def test_who_logs_out_is_not_led_back_to_the_desk_though_its_socket_closes_too(window: Page, server: Served) -> None:
+    window.goto("/desks/desk-3")
+    with window.expect_websocket() as live:
+        log_in(window)
+    ready(window)
+    expect(window.locator(".chip-online")).to_be_visible()
+    # The answer leads to the login, and the socket closes before that page is there.
+    coming: list[Route] = []
+    window.route(re.compile("/login"), lambda route: coming.append(route))  # noqa: PLW0108 - Playwright takes no builtin
+    window.locator("#log-out").click(no_wait_after=True)
+    if not live.value.is_closed():
+        live.value.wait_for_event("close")
+    while not coming:
+        window.wait_for_timeout(20)
+    window.wait_for_timeout(200)
+    assert [each.request.url for each in coming] == [f"{server.address}/login"]
+    coming[0].continue_()
+    expect(window.get_by_label("Identifiant")).to_be_visible()
 
 
 def test_a_click_after_the_session_ended_leads_to_the_login(window: Page, stand: Stand) -> None:

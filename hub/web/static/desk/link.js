@@ -10,6 +10,7 @@ let heard = now();
 let begun = heard;
 let lostSince = 0;
 let connection = null;
+let isLoggingOut = false;
 
 export const isOffline = () => lostSince > 0;
 
@@ -84,9 +85,17 @@ const SESSION_OVER = 4401;
 const RIGHTS_CHANGED = 4403;
 const DESK_GONE = 4404;
 
+/* Who logs out is led on by the answer to it, and the end of their session is no news. */
+const isLogout = ({ request }) => request?.action.endsWith("/logout");
+export const noteLogout = (event) => { isLoggingOut ||= isLogout(event.detail.ctx); };
+export const noteStaying = (event) => {
+  const { ctx } = event.detail;
+  if (isLogout(ctx) && !(ctx.response?.status < 400)) isLoggingOut = false;
+};
+
 export const end = (event) => {
   lose(now());
-  if (event.detail.code === SESSION_OVER) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
+  if (event.detail.code === SESSION_OVER && !isLoggingOut) location.assign(`${root.dataset.base}/login?to=${encodeURIComponent(own)}`);
   if ([RIGHTS_CHANGED, DESK_GONE].includes(event.detail.code)) location.reload();
 };
 

@@ -6,7 +6,7 @@ import { allowClick, giveId } from "./gestures.js";
 import { allowEnter } from "./hurry.js";
 import { showKeys, showSwitch, switchKeys } from "./keyboard.js";
 import { pressLink, readKey } from "./keys.js";
-import { begin, end, goOffline, tick } from "./link.js";
+import { begin, end, goOffline, noteLogout, noteStaying, tick } from "./link.js";
 import { afterMessage, beforeMessage } from "./messages.js";
 import { own, root } from "./page.js";
 import { afterRequest, allowSwap, noteAsked, noteFrom } from "./panels.js";
@@ -31,12 +31,14 @@ on("change", switchKeys);
 on("htmx:config:request", giveId);
 on("htmx:config:request", noteFrom);
 on("htmx:before:request", noteAsked);
+on("htmx:before:request", noteLogout);
 /* What failed first: no panel changes then. */
 on("htmx:before:swap", sayFailed);
 on("htmx:before:swap", allowSwap);
 on("htmx:after:swap", showSwitch);
 on("htmx:after:swap", tick);
 on("htmx:finally:request", afterRequest);
+on("htmx:finally:request", noteStaying);
 on("htmx:error", sayUnanswered);
 
 on("htmx:ws:before:connection", begin);
