@@ -54,7 +54,8 @@ CREATE_TEXT = """\
 Makes a local account. Its password, of at least 12 characters, is asked for twice on the terminal, or is the first line
 of the file that --password-file names. The hub may run meanwhile.
 
-A local account decides alone: take a name that nobody has in the directory, or that person can't log in any more.
+A local account decides alone: take a name that nobody has in the directory, or that person can't log in any more. Where
+the directory can be asked and knows the name, no account is made.
 For the day when the directory is away, make one as supervisor: an administrator as such calls nobody.
 """
 ROLES_TEXT = "\n".join(["roles:", *(f"  {role.value:<15}{duty}" for role, duty in DUTIES.items())])

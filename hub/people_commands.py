@@ -122,9 +122,9 @@ def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
         yield f"note: {rule}; the directory could not be asked, so see to it yourself: {error}"
         return
     if known:
-        yield (
-            f"warning: the directory knows {account} too, and that person can't log in with their own password while "
-            "there is a local account of that name. Take another name, or end this account."
+        raise NotDone(
+            f"the directory knows {account} too: that person could not log in with their own password any more, and "
+            "what both do would be noted as done by one. Take another name"
         )
 
 

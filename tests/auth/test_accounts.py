@@ -384,12 +384,14 @@ def with_directory(
     return describe
 
 
-def test_a_name_that_the_directory_has_too_is_warned_of(
+def test_no_account_is_made_of_a_name_that_the_directory_has(
     with_directory: Callable[..., None], capsys: pytest.CaptureFixture[str], password: str
 ) -> None:
     with_directory()
-    assert create(password, "Camille") == 0
-    assert said(capsys).out.startswith("warning: the directory knows camille too, and that person can't log in")
+    assert create(password, "Camille") == 1
+    assert "the directory knows camille too: that person could not log in" in said(capsys).err
+    assert main(["admin", "list"]) == 0
+    assert "camille" not in said(capsys).out
     assert create(password, "secours") == 0
     assert said(capsys).out.startswith("Accès de secours may log in as secours.\n")
 
