@@ -708,6 +708,34 @@ def test_a_call_that_no_screen_hears_is_said_to_the_agent(page: Page, stand: Sta
     expect(page.locator(".chip-online")).to_be_visible(timeout=15_000)
 
 
+def test_who_hears_the_page_is_told_that_screens_are_cut_off_and_are_back(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    stand.hears_the_hub = False
+    said = page.locator("#connection")
+    expect(said).to_have_text("Écrans et boutons coupés\u00a0: appelez de vive voix", timeout=15_000)
+    stand.hears_the_hub = True
+    expect(said).to_have_text("Écrans et boutons de nouveau joints.", timeout=15_000)
+
+
+def test_who_hears_the_page_is_told_of_each_recall_and_of_a_pause_to_come(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.called(stand, clock)
+    show(page)
+    said = page.locator("#connection")
+    page.keyboard.press("r")
+    expect(said).to_contain_text("A\u00a0012 rappelé")
+    said.evaluate("each => each.replaceChildren()")
+    clock.turn(seconds=20)
+    stand.do(q.Recall(origin=stand.origin(), desk=DESK, shown=ids["A012"]))
+    expect(said).to_contain_text("A\u00a0012 rappelé")
+    page.keyboard.press("u")
+    expect(said).to_contain_text("pause demandée")
+
+
 # --- without script -------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 /* What was answered to a command. */
 
-import { keepsNew } from "./page.js";
+import { keepsNew, say } from "./page.js";
 
 /* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
 const ANSWERED_MS = 2000;
@@ -19,6 +19,21 @@ export const clearAnswer = () => answer.replaceChildren();
 export const forgetAnswer = () => {
   if (performance.now() - answeredAt < ANSWERED_MS) answeredTo = lastLine();
   else if (lastLine() !== answeredTo) clearAnswer();
+};
+
+/* What was done last, for those who hear the page, where its headline stays the same: a recall, a pause to come. */
+const headline = () => document.getElementById("headline").textContent;
+const done = () => {
+  const line = document.querySelector(".last");
+  return { at: line.dataset.at, text: line.querySelector("span")?.textContent ?? "" };
+};
+let heard = { ...done(), headline: headline() };
+
+export const sayDone = () => {
+  const before = heard;
+  heard = { ...done(), headline: headline() };
+  const isNew = heard.at !== before.at || heard.text !== before.text;
+  if (isNew && heard.headline === before.headline) say(heard.text);
 };
 
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */

@@ -12,8 +12,8 @@ export const setText = (element, text) => {
   if (element && element.textContent !== text) element.textContent = text;
 };
 
-/* To those who hear the page. */
-export const say = (text) => setText(document.getElementById("connection"), text);
+/* To those who hear the page; the same once more as well. */
+export const say = (text) => document.getElementById("connection").replaceChildren(text);
 
 /* A panel asks for itself anew. */
 export const keepsNew = ({ sourceElement }) => sourceElement.matches(".panel");
