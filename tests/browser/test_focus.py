@@ -139,3 +139,16 @@ def test_the_key_of_a_press_that_was_off_for_a_while_means_the_same_again(
     expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
     page.keyboard.press("s")
     expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
+
+
+@pytest.mark.parametrize("path", ["/", "/desks/desk-3", "/nothing"])
+def test_the_first_stop_of_the_tab_key_is_a_way_to_the_main_content(page: Page, stand: Stand, path: str) -> None:
+    page.goto(path)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Aller au contenu")
+    expect(skip).to_be_focused()
+    box = skip.bounding_box()
+    assert box is not None
+    assert box["width"] > 40
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()

@@ -36,7 +36,7 @@ export const giveId = (event) => {
 export const allowClick = (event) => {
   const control = event.target.closest("button, a");
   if (!control) return;
-  const isLocal = control.matches(".leave");
+  const isLocal = control.matches(".leave, .skip");
   const isSecond = event.detail > 1 && control.matches("button");
   if (!isLocal && (control.getAttribute("aria-disabled") === "true" || isOffline() || isSecond || isHurried(event))) {
     event.preventDefault();
