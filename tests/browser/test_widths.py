@@ -183,3 +183,25 @@ def test_in_a_small_window_the_key_of_next_stays_in_its_button(
     helping_out(stand, clock)
     show(window, width)
     assert window.evaluate(TOO_WIDE) == []
+
+
+# As a reader may set it (WCAG 1.4.12); by the sheet's own rules, since the page's policy takes no other.
+SPACED = """() => {
+  const rule = '* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }';
+  document.styleSheets[0].insertRule(rule);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 342])
+def test_the_number_stays_on_its_paper_with_the_spacing_that_a_reader_sets(
+    window: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    helping_out(stand, clock)
+    show(window, width)
+    window.evaluate(SPACED)
+    ends = window.evaluate("""() => {
+      const range = document.createRange();
+      range.selectNodeContents(document.querySelector('.ticket .number'));
+      return [range.getBoundingClientRect().right, document.querySelector('.ticket').getBoundingClientRect().right];
+    }""")
+    assert ends[0] < ends[1]
