@@ -33,7 +33,7 @@ def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
     report = stand.fail_report(never, "absent", "the request knows no such step")
     assert "2 rendez-vous n’ont pas pu être transmis à Publik" in text_of(client.get("/desks/desk-3").text)
     panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
-    assert "A 001 arrivé depuis 8:30 Cela a été refusé. the request knows no such step Réessayer" in panel
+    assert "A 001 arrivé depuis 8:30 Cela a été refusé. « the request knows no such step » Réessayer" in panel
     assert f"9:45 {stand.code_of(never)} non venu depuis 10:50" in panel
     assert client.post(f"/desks/desk-3/reports/{report}/retry").headers["location"] == "/desks/desk-3?panel=reports"
     assert "1 rendez-vous n’a pas pu être transmis" in text_of(client.get("/desks/desk-3").text)
@@ -74,7 +74,7 @@ def test_of_a_refusal_staff_read_french_and_the_sources_own_words_and_programs_t
     ticket = stand.book("civil", at("9:45"))
     stand.fail_report(ticket, "served", written(Refusal(Why.SAYS_NO, "https://p.invalid/1/ says no", "déjà pointé")))
     panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
-    assert "Cela a été refusé. déjà pointé Réessayer" in panel
+    assert "Cela a été refusé. « déjà pointé » Réessayer" in panel
     assert "says no" not in panel
     (report,) = client.get(f"{API}/appointments/reports").json()["reports"]
     assert report["error"] == "https://p.invalid/1/ says no"
