@@ -189,6 +189,18 @@ def test_one_that_has_gone_out_keeps_its_moment_when_the_one_before_it_is_taken_
     assert hall.sayings()[-1] == (third, start + 2 * KEPT)
 
 
+@pytest.mark.parametrize("is_called_before", [True, False])
+def test_two_calls_taken_back_the_later_first_leave_the_later_one_s_chime_its_time(hall, is_called_before):
+    first, second = call(hall, 1), call(hall, 2)
+    start = hall.now_ms + LEAD
+    third = call(hall, 3) if is_called_before else None
+    hall.turn(LEAD + KEPT - SECOND)
+    for desk, ticket in (("desk-2", second), ("desk-1", first)):
+        hall.ask(Withdraw, desk=desk, shown=ticket)
+    third = third or call(hall, 3)
+    assert hall.sayings() == [(third, start + KEPT + CHIME_MS)]
+
+
 def test_a_call_taken_back_long_after_it_was_said_leaves_the_hall_s_queue_alone(hall):
     ticket = call(hall, 1)
     hall.turn(LEAD + KEPT)

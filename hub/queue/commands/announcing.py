@@ -77,10 +77,14 @@ def _close_gap(work: Work, call: int, *, taken_away: bool) -> str | None:
     hall: str | None = sayings[0][1] if sayings else None
     leaving = [play for _, _, play, length, _ in sayings if length > 0]
     free_ms = _free_ms(work.now_ms, leaving[-1], taken_away=taken_away) if leaving else None
-    if free_ms is None:
+    if hall is None or free_ms is None:
         return hall
     behind = work.rows(store.BEHIND, hall=hall, after_ms=leaving[-1], limit=MOVED_MOST + 1)
     if len(behind) > MOVED_MOST:
+        return hall
+    next_ms = behind[0][3] if behind else last_play_ms(work, hall) + KEPT_MS
+    # One that was taken back behind it may sound in such a gap, and has no row any more.
+    if free_ms > leaving[-1] and next_ms > leaving[-1] + KEPT_MS:
         return hall
     last = free_ms - KEPT_MS
     for announcement_id, moved_call, ticket, planned_ms in behind:
