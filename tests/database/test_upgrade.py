@@ -132,6 +132,19 @@ def test_a_local_account_whose_accent_was_kept_as_two_characters_is_found_by_one
     assert accounts == {"h\u00e9l\u00e8ne", "zoe\u0301", "zo\u00e9", "secours"}
 
 
+def test_of_local_accounts_whose_accents_were_kept_in_several_ways_one_is_found_and_all_stay(of_first: Engine) -> None:
+    local = "insert into account values ('mairie', :account, 'Huệ', 'hash', 'agent', 1, null)"
+    with of_first.execution_options(write=True).begin() as connection:
+        command.upgrade(config(connection), "0004")
+        kept = ["hue\u0302\u0323", "hu\u00ea\u0323", "hu\u1eb9\u0302"]
+        connection.execute(text(local), [{"account": each} for each in kept])
+    migrate(of_first)
+    with of_first.connect() as connection:
+        accounts = set(connection.scalars(text("select account from account")))
+    assert len(accounts) == len(kept)
+    assert "hu\u1ec7" in accounts
+
+
 def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first: Engine) -> None:
     with of_first.execution_options(write=True).begin() as connection:
         connection.execute(text("insert into site values ('annexe', 1)"))

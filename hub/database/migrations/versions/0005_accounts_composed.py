@@ -14,9 +14,10 @@ _account = table("account", column("site"), column("account"))
 def upgrade() -> None:
     connection = op.get_bind()
     kept = {(row.site, row.account) for row in connection.execute(select(_account))}
-    for site, account in kept:
+    for site, account in sorted(kept):
         composed = normalize("NFC", account)
         # Where both were made, the one that is typed by most keyboards stands; the other is listed as it was.
         if (site, composed) not in kept:
+            kept.add((site, composed))
             row = _account.c.site == site, _account.c.account == account
             connection.execute(update(_account).where(*row).values(account=composed))
