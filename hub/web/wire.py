@@ -76,7 +76,10 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _has_body(self) -> bool:
-        return any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers)
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        )
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():

@@ -282,6 +282,17 @@ def test_a_handshake_that_cannot_be_read_is_refused_and_holds_no_connection(
     assert b"content-security-policy: default-src 'none'" in answer
 
 
+def test_a_handshake_that_says_it_has_no_body_is_one_like_any_other(server: Served) -> None:
+    own = f"127.0.0.1:{server.port}".encode()
+    start = [b"GET /desks/desk-3/live HTTP/1.1", b"Host: " + own, b"Upgrade: websocket", b"Connection: Upgrade"]
+    key = [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    statuses = [
+        status_of(send(server.port, [b"\r\n".join([*start, *key, *line, b"", b""])]))
+        for line in ([], [b"Content-Length: 0"])
+    ]
+    assert statuses == [403, 403]
+
+
 def test_who_never_takes_the_answers_holds_no_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "WRITE_LIMIT_S", 0.3)
     ended = threading.Event()
