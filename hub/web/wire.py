@@ -137,14 +137,17 @@ class BoundedHttp(HttpToolsProtocol):
             self._untaken = None
 
     def _judge_taking(self, size_before: int) -> None:
-        """Who takes little at a time is slow, and stays. Readers of a WebSocket are another protocol's."""
+        """Who takes little at a time is slow, and stays, as does who was given more meanwhile.
+
+        Readers of a WebSocket are another protocol's.
+        """
         size = self.transport.get_write_buffer_size()
         if not size or self.transport.get_protocol() is not self:
             return
-        if size < size_before:
-            self._watch()
-        else:
+        if size == size_before:
             self.transport.abort()
+        else:
+            self._watch()
 
     def _give_up(self) -> None:
         if self._head_bytes:

@@ -349,7 +349,7 @@ class TurnedLoop:
             callback(*given)
 
 
-def test_who_takes_an_answer_slowly_is_waited_for() -> None:
+def watched_reader() -> tuple[TurnedLoop, Reader, BoundedHttp]:
     loop, reader = TurnedLoop(), Reader()
     config = server_config(asgi_app)
     config.load()
@@ -361,11 +361,27 @@ def test_who_takes_an_answer_slowly_is_waited_for() -> None:
     )
     protocol.connection_made(reader)
     loop.due.clear()
+    return loop, reader, protocol
+
+
+def test_who_takes_an_answer_slowly_is_waited_for() -> None:
+    loop, reader, protocol = watched_reader()
     reader.untaken = 90_000
     protocol.pause_writing()
     for _ in range(20):
         reader.untaken -= 1_000
         loop.turn()
+    assert not reader.is_aborted
+    loop.turn()
+    assert reader.is_aborted
+
+
+def test_whose_next_answer_has_just_begun_is_not_taken_for_one_who_takes_nothing() -> None:
+    loop, reader, protocol = watched_reader()
+    protocol.resume_writing()
+    # Of an answer that comes in parts: too little for a pause, and not all of it yet.
+    reader.untaken = 20_000
+    loop.turn()
     assert not reader.is_aborted
     loop.turn()
     assert reader.is_aborted
