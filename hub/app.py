@@ -261,7 +261,8 @@ class Hub:
             return
         # One at a time: where another program holds the database, each waits as long as a press.
         if not self._trying.acquire(blocking=False):
-            raise fault
+            # It is the writer's, and would keep all that each asking held.
+            raise fault.with_traceback(None)
         try:
             try_to_store(self.engine, self.site.name)
         finally:

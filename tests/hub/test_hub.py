@@ -3,6 +3,7 @@
 import json
 import queue
 import time
+from traceback import walk_tb
 
 import pytest
 
@@ -561,6 +562,16 @@ def test_health_says_that_a_database_only_reads_until_it_stores_again_though_nob
         fail_over(hub.hub.engine, only_reads=False)
         eventually(lambda: hub.hub.health().database is None)
         check_all(read(hub.hub.engine, hub.site.name))
+
+
+def test_health_that_is_asked_while_another_tries_to_store_keeps_nothing_of_each_asking(tmp_path):
+    with standing(sqlite_url(tmp_path), tmp_path) as hub:
+        hub.hub.writer.fault = fault = DatabaseBusy("suivant.db", "locked")
+        with hub.hub._trying:
+            said = {hub.hub.health().database for _ in range(3)}
+        assert said == {str(fault)}
+        assert len(list(walk_tb(fault.__traceback__))) == 2
+        assert hub.hub.health().database is None
 
 
 def test_a_hub_whose_file_was_moved_away_says_so_and_gives_up(tmp_path):
