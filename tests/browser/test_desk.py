@@ -736,6 +736,22 @@ def test_who_hears_the_page_is_told_of_each_recall_and_of_a_pause_to_come(
     expect(said).to_contain_text("pause demandée")
 
 
+def test_who_hears_the_page_is_told_all_that_one_picture_brings(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    ids = scenes.called(stand, clock)
+    page.clock.install()
+    show(page)
+    expect(page.locator(".chip-online")).to_be_visible()
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 13)
+    said = page.locator("#connection")
+    expect(said).to_have_text("Hors ligne. Rien ne peut être appelé depuis cette page.")
+    stand.hears_the_hub = False
+    clock.turn(seconds=20)
+    stand.do(q.Recall(origin=stand.origin(), desk=DESK, shown=ids["A012"]))
+    page.clock.resume()
+    expect(said).to_contain_text("A\u00a0012 rappelé")
+    expect(said).to_contain_text("De nouveau en ligne. Écrans et boutons coupés\u00a0: appelez de vive voix")
+
+
 # --- without script -------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 /* What was answered to a command. */
 
-import { keepsNew, say } from "./page.js";
+import { keepsNew } from "./page.js";
 
 /* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
 const ANSWERED_MS = 2000;
@@ -29,11 +29,11 @@ const done = () => {
 };
 let heard = { ...done(), headline: headline() };
 
-export const sayDone = () => {
+export const newlyDone = () => {
   const before = heard;
   heard = { ...done(), headline: headline() };
   const isNew = heard.at !== before.at || heard.text !== before.text;
-  if (isNew && heard.headline === before.headline) say(heard.text);
+  return isNew && heard.headline === before.headline ? heard.text : "";
 };
 
 /* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */

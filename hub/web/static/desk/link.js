@@ -65,13 +65,13 @@ export const hear = (message) => {
   heard = now();
 };
 
-/* By a picture: a beat alone shows nothing new. */
+/* By a picture: a beat alone shows nothing new. Gives what is to be said of it. */
 export const regain = () => {
-  if (!lostSince) return;
+  if (!lostSince) return "";
   lostSince = 0;
   delete root.dataset.offline;
   unpale();
-  say(document.getElementById("connection").dataset.back);
+  return document.getElementById("connection").dataset.back;
 };
 
 export const begin = (event) => {

@@ -1,24 +1,26 @@
 /* What the hub says by the socket: beats, and pictures that are laid over the page. */
 
-import { forgetAnswer, sayDone } from "./answer.js";
+import { forgetAnswer, newlyDone } from "./answer.js";
 import { keepFocus, refocus } from "./focus.js";
 import { noteMeaning } from "./hurry.js";
 import { hear, isOffline, pale, regain, tick } from "./link.js";
 import { root, say } from "./page.js";
-import { bar, saySeat, stand } from "./seat.js";
+import { bar, newSeat, stand } from "./seat.js";
 
 const showScreens = (areReached) => {
   const { screensOff, screensBack } = document.getElementById("connection").dataset;
-  if (areReached !== root.hasAttribute("data-screens-off")) return;
+  if (areReached !== root.hasAttribute("data-screens-off")) return "";
   root.toggleAttribute("data-screens-off", !areReached);
-  say(areReached ? screensBack : screensOff);
+  return areReached ? screensBack : screensOff;
 };
 
+/* Of what was received and is not shown yet. */
+let unsaid = [];
 const receive = (message) => {
   hear(message);
   if (message.content !== undefined) stand(message);
-  if (message.screens !== undefined) showScreens(message.screens);
-  if (message.content !== undefined) regain();
+  if (message.content !== undefined) unsaid.push(regain());
+  if (message.screens !== undefined) unsaid.push(showScreens(message.screens));
 };
 
 export const beforeMessage = (event) => {
@@ -32,8 +34,8 @@ export const afterMessage = () => {
   refocus();
   noteMeaning();
   forgetAnswer();
-  sayDone();
-  saySeat();
+  say(...unsaid, newSeat(), newlyDone());
+  unsaid = [];
   if (isOffline()) pale();
   document.body.dispatchEvent(new Event("picture"));
 };

@@ -12,8 +12,12 @@ export const setText = (element, text) => {
   if (element && element.textContent !== text) element.textContent = text;
 };
 
-/* To those who hear the page; the same once more as well. */
-export const say = (text) => document.getElementById("connection").replaceChildren(text);
+/* To those who hear the page, the same once more as well. All that comes together is said in one go: of two sentences
+   they would hear the last alone. */
+export const say = (...sentences) => {
+  const said = sentences.filter(Boolean);
+  if (said.length) document.getElementById("connection").replaceChildren(said.join(" "));
+};
 
 /* A panel asks for itself anew. */
 export const keepsNew = ({ sourceElement }) => sourceElement.matches(".panel");

@@ -1,7 +1,7 @@
 /* Who is signed on here, and what that leaves them to do. */
 
 import { clearAnswer } from "./answer.js";
-import { page, panel, root, say } from "./page.js";
+import { page, panel, root } from "./page.js";
 import { leave } from "./panels.js";
 
 /* A picture is drawn once for all who look, as if each were signed on: what is off for this page is told apart here. */
@@ -31,9 +31,10 @@ export const stand = ({ agent, before }) => {
   if (root.dataset.at === "here" && panel()?.dataset.of === "take") leave();
 };
 
-export const saySeat = () => {
-  if (!moved) return;
+/* What is to be said of it, once. */
+export const newSeat = () => {
+  if (!moved) return "";
   moved = false;
   const note = [...document.querySelectorAll("#note > span")].find((each) => each.offsetParent)?.textContent.trim() ?? "";
-  say(root.dataset.at === "here" ? document.getElementById("connection").dataset.here : note);
+  return root.dataset.at === "here" ? document.getElementById("connection").dataset.here : note;
 };
