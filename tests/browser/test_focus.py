@@ -152,3 +152,33 @@ def test_the_first_stop_of_the_tab_key_is_a_way_to_the_main_content(page: Page, 
     assert box["width"] > 40
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
+
+
+RING = """() => {
+  const style = getComputedStyle(document.querySelector('main'));
+  return [document.querySelector('main').matches(':focus-visible'), style.outlineStyle, style.boxShadow];
+}"""
+
+
+@pytest.mark.parametrize("path", ["/", "/desks/desk-3", "/nothing"])
+def test_a_key_after_a_click_beside_all_buttons_draws_no_ring_round_the_page(
+    page: Page, stand: Stand, path: str
+) -> None:
+    page.goto(path)
+    page.locator("main").click(position={"x": 3, "y": 3})
+    page.keyboard.press("Shift")
+    page.keyboard.press("x")
+    assert page.evaluate(RING) == [True, "none", "none"]
+
+
+@pytest.mark.parametrize("width", [420, 1024, 1366])
+def test_who_goes_past_the_bar_moves_no_button(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    scenes.called(stand, clock)
+    page.set_viewport_size({"width": width, "height": 600})
+    show(page)
+    top = "document.querySelector('#next').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    assert page.evaluate(top) == before
