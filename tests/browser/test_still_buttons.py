@@ -1,16 +1,18 @@
 """No button of a desk moves up or down under the hand, whatever the page comes to say, at the widths of its screens."""
 
 import pytest
-from playwright.sync_api import Page
+from msgspec.structs import replace
+from playwright.sync_api import Browser, Page
 
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from protocol.messages import DeskMode
 from tests.browser import scenes
-from tests.browser.pictures import SETTLED
+from tests.browser.at_desk import show
+from tests.browser.pictures import SETTLED, enter
 from tests.browser.test_widths import SMALL_WIDTHS
 from tests.browser.test_widths import WIDTHS as USUAL_WIDTHS
-from tests.web.stand import Stand, TurnedClock, new_id
+from tests.web.stand import Stand, TurnedClock, new_id, served
 
 DESK = scenes.DESK
 # Beside those of staff's screens the first and the last of each way to lay out the page.
@@ -104,3 +106,20 @@ def test_a_name_that_is_cut_is_whole_where_the_mouse_rests(
     assert name.evaluate("each => each.scrollWidth > each.clientWidth")
     assert name.get_attribute("title") == NAME
     assert page.locator(".bar .agent").get_attribute("title") == "Maude Exemple"
+
+
+def test_a_title_is_whole_where_the_line_has_room_and_a_name_gives_way_first(
+    browser: Browser, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scenes._BOOKED, "10:25", NAME)
+    scenes.called(stand, clock)
+    title = "Carte d’identité et passeport"
+    services = tuple(replace(each, title=title) if each.name == "civil" else each for each in stand.site.services)
+    titled = Stand(stand.engine, replace(stand.site, services=services), clock.now_ms)
+    with served(titled) as server:
+        context = browser.new_context(base_url=server.address, viewport={"width": 1280, "height": 768})
+        page = show(enter(context, server).new_page())
+        assert page.locator("#ticket .service").evaluate("each => each.scrollWidth <= each.clientWidth")
+        assert page.locator("#ticket .name").evaluate("each => each.clientWidth") > 80
+        context.close()
+    titled.stop()
