@@ -1,8 +1,10 @@
 """No button of a desk moves up or down under the hand, whatever the page comes to say, at the widths of its screens."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
@@ -123,3 +125,42 @@ def test_a_title_is_whole_where_the_line_has_room_and_a_name_gives_way_first(
         assert page.locator("#ticket .name").evaluate("each => each.clientWidth") > 80
         context.close()
     titled.stop()
+
+
+def empty(stand: Stand, clock: TurnedClock) -> None:
+    clock.set("9:00")
+    stand.open(DESK)
+
+
+CUT = "Écrans et boutons coupés\u00a0: appelez de vive voix"
+# Whether it can be read in the head or in the box of who comes next.
+READ = """(words) => [...document.querySelectorAll('.bar *, .coming *')]
+  .some((each) => each.textContent.trim() === words && !each.matches('.unseen')
+    && each.checkVisibility({ checkVisibilityCSS: true }))"""
+
+
+@pytest.mark.parametrize("scene", [scenes.called, scenes.nobody, empty])
+def test_whoever_is_next_it_is_read_to_call_out_loud_while_the_screens_are_cut_off(
+    page: Page, stand: Stand, clock: TurnedClock, scene: Callable[[Stand, TurnedClock], object]
+) -> None:
+    scene(stand, clock)
+    show(page)
+    assert not page.evaluate(READ, CUT)
+    height = page.locator(".coming.when-online").evaluate("each => each.offsetHeight")
+    stand.hears_the_hub = False
+    expect(page.locator(".chip-screens")).to_be_visible(timeout=15_000)
+    assert page.locator(".coming.when-online").evaluate("each => each.offsetHeight") == height
+    for width in (860, 1280, 1366, 1600):
+        page.set_viewport_size({"width": width, "height": 768})
+        assert (width, page.evaluate(READ, CUT)) == (width, True)
+
+
+def test_a_small_window_says_that_nobody_can_be_called_though_the_screens_are_cut_off(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    empty(stand, clock)
+    stand.hears_the_hub = False
+    page.set_viewport_size({"width": 420, "height": 640})
+    show(page)
+    expect(page.locator(".chip-screens")).to_be_visible(timeout=15_000)
+    assert page.evaluate(READ, "Aucun visiteur à appeler")
