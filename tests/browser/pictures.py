@@ -27,8 +27,8 @@ SETTLED = """async () => {
   while (!document.querySelector('[data-htmx-powered]')) await new Promise((go) => setTimeout(go, 20));
 }"""
 # Time enough to read what was opened, without waiting for it; and none at all, however slow the machine is.
-A_SECOND_LATER = "() => { const now = Date.now; Date.now = () => now() + 1000; }"
-STANDING_STILL = "() => { const moment = Date.now(); Date.now = () => moment; }"
+A_SECOND_LATER = "() => { const now = performance.now.bind(performance); performance.now = () => now() + 1000; }"
+STANDING_STILL = "() => { const moment = performance.now(); performance.now = () => moment; }"
 
 
 @dataclass(frozen=True)

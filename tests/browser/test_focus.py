@@ -111,6 +111,19 @@ def test_enter_a_second_after_reopening_calls(page: Page, stand: Stand, clock: T
     expect(page.locator("#ticket .number")).to_be_visible()
 
 
+def test_a_key_is_heard_again_though_the_computers_clock_is_set_back(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.away(DeskMode.PAUSED)(stand, clock)
+    show(page).locator("#next").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#next")).to_contain_text("Suivant")
+    page.evaluate(A_SECOND_LATER)
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() - 5000; }")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket .number")).to_be_visible()
+
+
 def test_the_key_that_reopens_a_visit_struck_twice_does_not_take_its_call_back(
     page: Page, stand: Stand, clock: TurnedClock
 ) -> None:

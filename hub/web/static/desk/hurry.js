@@ -8,7 +8,7 @@ const DEAF_MS = 700;
 const SWITCH = "U";
 let struck = "";
 let does = null;
-let changedAt = 0;
+let changedAt = -Infinity;
 
 /* Nothing, while it is off: what was off for a moment still means the same. */
 const meaning = () => {
@@ -20,7 +20,7 @@ const meaning = () => {
 export const noteMeaning = () => {
   const now = meaning();
   if (now === null || now === does) return;
-  if (does !== null && struck.toUpperCase() !== SWITCH) changedAt = Date.now();
+  if (does !== null && struck.toUpperCase() !== SWITCH) changedAt = performance.now();
   does = now;
 };
 
@@ -28,13 +28,13 @@ const noteKey = (key) => {
   if (key !== struck) {
     struck = key;
     does = null;
-    changedAt = 0;
+    changedAt = -Infinity;
   }
   does = meaning() ?? does;
 };
 
 /* Whether this click is of the key that was struck last, by which no hand can have meant what it does by now. */
-export const isHurried = (event) => event.detail === 0 && Date.now() - changedAt < DEAF_MS;
+export const isHurried = (event) => event.detail === 0 && performance.now() - changedAt < DEAF_MS;
 
 /* Enter and the space bar repeat while they are held; a button must not. Nor is a field in a panel a gesture of the desk,
    whose form it stands in. */
