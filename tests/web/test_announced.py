@@ -43,7 +43,7 @@ def page_of(stand: Stand, clock: TurnedClock) -> Callable[[str], str]:
 
 
 def announced(page: str) -> str:
-    found = re.search(r'<p class="unseen" role="status">(.*?)</p>', page)
+    found = re.search(r'<p id="headline" class="unseen" role="status">(.*?)</p>', page)
     assert found
     return text_of(found[1])
 

@@ -134,7 +134,7 @@ def test_the_cookie_of_a_login_is_of_this_host_and_of_tls_alone(browser: httpx.C
 def test_every_address_on_a_page_is_found_below_the_path(agent: httpx.Client, path: str) -> None:
     page = agent.get(BASE + path)
     assert page.status_code == 200
-    named = set(re.findall(r'(?:href|src|action|formaction|hx-get|hx-post|hx-ws:connect)="([^"]+)"', page.text))
+    named = set(re.findall(r'(?:href|src|action|formaction|hx-get|hx-post|hx-ws:connect)="([^"#][^"]*)"', page.text))
     assert [each for each in named if not each.startswith(f"{BASE}/")] == []
     static = [each for each in named if "/static/" in each]
     assert static

@@ -8,10 +8,10 @@ import { root, say } from "./page.js";
 import { bar, newSeat, stand } from "./seat.js";
 
 const showScreens = (areReached) => {
-  const { screensOff, screensBack } = document.getElementById("connection").dataset;
+  const { screensLost, screensBack } = document.getElementById("connection").dataset;
   if (areReached !== root.hasAttribute("data-screens-off")) return "";
   root.toggleAttribute("data-screens-off", !areReached);
-  return areReached ? screensBack : screensOff;
+  return areReached ? screensBack : screensLost;
 };
 
 /* Of what was received and is not shown yet. */
