@@ -32,15 +32,18 @@ SAID = {
     "offline for hours, keys off": (("offline", "keys"), "599:59"),
 }
 # In one go: a beat of the hub would change what is said.
-TOPS = """([flags, lost, scrollbar]) => {
+TOPS = """([saids, scrollbar]) => {
   const root = document.documentElement;
   document.body.style.marginRight = `${scrollbar}px`;
-  flags.forEach((flag) => { root.dataset[flag] = "off"; });
-  document.querySelectorAll('.lost-for').forEach((each) => { each.textContent = lost; });
-  const tops = [...document.querySelectorAll('.next, .action')].filter((each) => each.offsetParent)
-    .map((each) => [each.matches('.next') ? 'next' : each.id, each.getBoundingClientRect().top]);
-  flags.forEach((flag) => { delete root.dataset[flag]; });
-  return Object.fromEntries(tops);
+  const topsOf = ([flags, lost]) => {
+    flags.forEach((flag) => { root.dataset[flag] = "off"; });
+    document.querySelectorAll('.lost-for').forEach((each) => { each.textContent = lost; });
+    const tops = [...document.querySelectorAll('.next, .action')].filter((each) => each.offsetParent)
+      .map((each) => [each.matches('.next') ? 'next' : each.id, each.getBoundingClientRect().top]);
+    flags.forEach((flag) => { delete root.dataset[flag]; });
+    return Object.fromEntries(tops);
+  };
+  return saids.map(topsOf);
 }"""
 WIDE = """() => [...document.querySelectorAll('.facts')]
   .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"""
@@ -57,8 +60,8 @@ def measured(page: Page) -> Tops:
         page.set_viewport_size({"width": width, "height": 768})
         assert (width, page.evaluate(WIDE)) == (width, [])
         for scrollbar in (0, SCROLLBAR_PX) if width >= min(USUAL_WIDTHS) else (0,):
-            for said, (flags, lost) in SAID.items():
-                tops[width, scrollbar, said] = page.evaluate(TOPS, [flags, lost, scrollbar])
+            found = page.evaluate(TOPS, [list(SAID.values()), scrollbar])
+            tops |= {(width, scrollbar, said): there for said, there in zip(SAID, found, strict=True)}
     return tops
 
 
