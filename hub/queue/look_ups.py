@@ -15,7 +15,7 @@ def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
             "service": name,
             "kind": str(kind),
             "hall": services[name].hall,
-            "handicap_ms": delay_ms - _strict_ms(services[name], kind),
+            "handicap_ms": delay_ms - (STRICT_HEAD_START_MS if goes_first(services[name], kind) else 0),
             "early_ms": services[name].early_call_min * MINUTE_MS,
         }
         for name, delay_ms in delays_ms.items()
@@ -23,5 +23,6 @@ def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
     ]
 
 
-def _strict_ms(service: Service, kind: Kind) -> int:
-    return STRICT_HEAD_START_MS if service.strict and kind is Kind.TIMED else 0
+def goes_first(service: Service, kind: Kind) -> bool:
+    """Whether a ticket of this kind has the head start of a strict service."""
+    return service.strict and kind is Kind.TIMED

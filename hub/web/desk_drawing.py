@@ -7,6 +7,7 @@ from hub.appointments.list_state import ListState
 from hub.queue.announcements import FULL_MS
 from hub.queue.commands.calls import BOUNCE_MS
 from hub.queue.commands.ending import REOPEN_MS
+from hub.queue.look_ups import goes_first
 from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
@@ -105,7 +106,7 @@ def _waiting(place: Place, index: SiteIndex, desk: Desk) -> Waiting:
         appointment_ms=ticket.appointment_ms,
         priority=ticket.priority,
         bound=ticket.bound_desk == desk.name,
-        strict=service is not None and service.strict and kind is Kind.TIMED,
+        strict=service is not None and goes_first(service, kind),
     )
 
 
