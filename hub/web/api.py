@@ -20,10 +20,10 @@ from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
 from hub.web.asking import origin_of
-from hub.web.booking_reading import SHOWN
-from hub.web.desk_document import desk_document
-from hub.web.desk_drawing import draw
-from hub.web.desk_reading import (
+from hub.web.desk.booking_reading import SHOWN
+from hub.web.desk.document import desk_document
+from hub.web.desk.drawing import draw
+from hub.web.desk.reading import (
     read_counts,
     read_desk,
     read_desks,

@@ -21,10 +21,11 @@ from hub.site_index import SiteIndex
 from hub.web import problems
 from hub.web.api import create_api, create_watch
 from hub.web.appointments_api import create_appointments_api
-from hub.web.desk_document import desk_document
-from hub.web.desk_drawing import draw
-from hub.web.desk_reading import read_desk
-from hub.web.desk_view import DeskView
+from hub.web.desk.document import desk_document
+from hub.web.desk.drawing import draw
+from hub.web.desk.pages import create_pages
+from hub.web.desk.reading import read_desk
+from hub.web.desk.view import DeskView
 from hub.web.documents import ProblemDocument
 from hub.web.door import Door, Rules
 from hub.web.guard import Guard
@@ -32,7 +33,6 @@ from hub.web.in_words import InWords
 from hub.web.live import Draw, Frames, Kind, Live
 from hub.web.login_pages import create_login_pages
 from hub.web.measured import Measured
-from hub.web.pages import create_pages
 from hub.web.parts import WebParts
 from hub.web.turned_away import DESK_GONE
 

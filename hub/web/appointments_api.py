@@ -10,7 +10,7 @@ from hub.queue.requests import RetryReport, Source
 from hub.web import appointment_documents as d
 from hub.web.api import PROBLEMS, PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of
-from hub.web.booking_reading import FailedReport, read_failed_count, read_failed_reports
+from hub.web.desk.booking_reading import FailedReport, read_failed_count, read_failed_reports
 from hub.web.documents import TicketDone
 from hub.web.guard import PUSH_PATH
 from hub.web.parts import WebParts

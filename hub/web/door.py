@@ -25,7 +25,7 @@ from hub.auth.sessions import Session
 from hub.database.faults import DatabaseFault
 from hub.reached import Reached
 from hub.web import problems
-from hub.web.desk_view import DeskView
+from hub.web.desk.view import DeskView
 from hub.web.guard import path_of
 from hub.web.parts import WebParts
 from hub.web.turned_away import RIGHTS_CHANGED, SESSION_OVER, TurnedAway

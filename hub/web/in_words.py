@@ -5,7 +5,7 @@ import json
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.web.desk_view import DeskView
+from hub.web.desk.view import DeskView
 from hub.web.problems import MEDIA_TYPE
 from hub.web.turned_away import is_for_programs
 from hub.web.words import say

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from hub.auth.access import API
 from hub.auth.roles import Role
 from hub.reached import Reached
-from hub.web.desk_view import DeskView
+from hub.web.desk.view import DeskView
 from hub.web.guard import deny
 from hub.web.problems import problem
 from hub.web.words import say

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page
 
 from hub.queue.states import State
-from hub.web.desk_reading import read_held, read_ticket
+from hub.web.desk.reading import read_held, read_ticket
 from tests.browser.pictures import SETTLED
 from tests.browser.scenes import DESK
 from tests.web.stand import Stand

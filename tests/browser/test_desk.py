@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocket,
 
 from hub.queue import requests as q
 from hub.queue.states import State
-from hub.web.desk_reading import read_held, read_ticket
+from hub.web.desk.reading import read_held, read_ticket
 from protocol.messages import DeskMode
 from tests.browser import scenes
 from tests.browser.at_desk import held, show, state_of

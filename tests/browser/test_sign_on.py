@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from hub.auth.roles import Role
 from hub.site_index import SiteIndex
-from hub.web.desk_reading import read_desks
+from hub.web.desk.reading import read_desks
 from tests.browser import scenes
 from tests.browser.at_desk import held, show
 from tests.browser.pictures import HAND_MS

@@ -14,7 +14,7 @@ from hub.auth.roles import STAFF, Role
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.site import Site
-from hub.web.panels import Panel
+from hub.web.desk.panels import Panel
 from tests.auth.small_directory import SmallDirectory
 from tests.security.town import Town, open_town
 from tests.web.stand import ANSWER_LIMIT_S, a_site, new_id

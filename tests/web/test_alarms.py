@@ -5,8 +5,8 @@ import pytest
 from hub.queue.order import Kind
 from hub.queue.states import State
 from hub.queue.tickets import Ticket
-from hub.web.desk_drawing import mark_of
-from hub.web.desk_picture import Mark
+from hub.web.desk.drawing import mark_of
+from hub.web.desk.picture import Mark
 from tests.queue.harness import HOUR, MINUTE, TUESDAY_AT_TEN
 
 AT_MS = TUESDAY_AT_TEN

@@ -10,9 +10,9 @@ from hub.database.engine import open_engine
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.site_index import SiteIndex
-from hub.web.desk_drawing import draw
-from hub.web.desk_reading import read_desk
-from hub.web.desk_view import DeskView
+from hub.web.desk.drawing import draw
+from hub.web.desk.reading import read_desk
+from hub.web.desk.view import DeskView
 from protocol.messages import DeskMode
 from tests.databases import sqlite_url
 from tests.web.stand import Stand, TurnedClock, a_site

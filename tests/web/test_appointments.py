@@ -17,8 +17,8 @@ from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.queue.states import State
 from hub.site import Hall
-from hub.web.booking_sentences import list_age
-from hub.web.desk_reading import read_ticket
+from hub.web.desk.booking_sentences import list_age
+from hub.web.desk.reading import read_ticket
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, at, text_of

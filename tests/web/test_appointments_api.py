@@ -11,8 +11,8 @@ from hub.appointments.refusals import Refusal, Why, read_refusal, written
 from hub.appointments.source import SourceRefuses
 from hub.publik.answers import Answer, document
 from hub.publik.faults import Fault, for_source
-from hub.web.booking_reading import FailedReport
-from hub.web.booking_sentences import report_reason
+from hub.web.desk.booking_reading import FailedReport
+from hub.web.desk.booking_sentences import report_reason
 from tests.web.stand import NO_TLS, Served, Stand, TurnedClock, new_id
 from tests.web.texts import SCRIPT, at, text_of
 

@@ -22,11 +22,11 @@ from hub.queue.requests import (
     Transfer,
 )
 from hub.queue.states import State
-from hub.web.booking_sentences import arrival_of_panel
-from hub.web.desk_drawing import draw
-from hub.web.desk_picture import DeskPicture
-from hub.web.desk_reading import read_desk
-from hub.web.panels import TicketPanel, read_ticket_panel, read_transfer
+from hub.web.desk.booking_sentences import arrival_of_panel
+from hub.web.desk.drawing import draw
+from hub.web.desk.panels import TicketPanel, read_ticket_panel, read_transfer
+from hub.web.desk.picture import DeskPicture
+from hub.web.desk.reading import read_desk
 from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, ZONE, Queue, moment, town
 

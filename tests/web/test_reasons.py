@@ -14,9 +14,9 @@ from hub.queue.order import STRICT_HEAD_START_MS, Candidate, Kind, choose
 from hub.queue.reasons import Waiting, Why, explain, in_order
 from hub.queue.requests import CheckIn
 from hub.site import MINUTE_MS, Help
-from hub.web.desk_drawing import draw
-from hub.web.desk_reading import read_desk
-from hub.web.sentences import reason_sentence, then_sentence
+from hub.web.desk.drawing import draw
+from hub.web.desk.reading import read_desk
+from hub.web.desk.sentences import reason_sentence, then_sentence
 from tests.databases import sqlite_url
 from tests.queue.harness import DESKS, Queue, town
 from tests.web.stand import MORNING_MS

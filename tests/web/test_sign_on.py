@@ -16,9 +16,9 @@ from hub.queue.requests import Origin, Source
 from hub.queue.states import State
 from hub.site import Login
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
-from hub.web.desk_picture import SignedOn
-from hub.web.desk_reading import LAST_EVENTS, read_ticket
-from hub.web.desk_rights import At, Looker
+from hub.web.desk.picture import SignedOn
+from hub.web.desk.reading import LAST_EVENTS, read_ticket
+from hub.web.desk.rights import At, Looker
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, text_of
 

@@ -38,16 +38,11 @@ def said_by_templates() -> Iterator[str]:
 
 def said_by_code() -> Iterator[str]:
     """Texts handed to `say`, and those of the tables it is handed from."""
-    for name in (
-        "sentences.py",
-        "booking_sentences.py",
-        "pages.py",
-        "desk_view.py",
-        "login_pages.py",
-        "turned_away.py",
-        "in_words.py",
-    ):
-        for node in ast.walk(ast.parse((WEB / name).read_text(encoding="utf-8"))):
+    for file in WEB.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        if not any(isinstance(node, ast.alias) and node.name == "say" for node in ast.walk(tree)):
+            continue
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
                 yield from _texts(node.args[0])
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):

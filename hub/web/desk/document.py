@@ -2,7 +2,7 @@
 
 from hub.site import Desk
 from hub.web import documents as d
-from hub.web.desk_picture import AsideTicket, DeskPicture, HeldTicket, NextTicket
+from hub.web.desk.picture import AsideTicket, DeskPicture, HeldTicket, NextTicket
 from protocol.instants import to_wire
 
 

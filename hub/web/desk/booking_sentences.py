@@ -8,8 +8,8 @@ from hub.queue.answers import Answer, TicketAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import local
 from hub.queue.states import State
-from hub.web.booking_reading import FailedReport
-from hub.web.panels import SearchRow, TicketPanel
+from hub.web.desk.booking_reading import FailedReport
+from hub.web.desk.panels import SearchRow, TicketPanel
 from hub.web.words import clock, say, spaced
 from protocol.messages import Arrival
 

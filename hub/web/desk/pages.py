@@ -17,16 +17,9 @@ from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
 from hub.web.asking import origin_of, person_of
-from hub.web.booking_sentences import arrival_of_panel, checked_in_sentence
-from hub.web.desk_drawing import draw
-from hub.web.desk_picture import DeskPicture, LastAction
-from hub.web.desk_reading import read_agent, read_agent_name, read_desk
-from hub.web.desk_rights import At, Looker, everything
-from hub.web.desk_start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
-from hub.web.desk_view import AsidePanel, DeskView, template_of
-from hub.web.documents import UUID7
-from hub.web.live import Live
-from hub.web.panels import (
+from hub.web.desk.booking_sentences import arrival_of_panel, checked_in_sentence
+from hub.web.desk.drawing import draw
+from hub.web.desk.panels import (
     Panel,
     SearchPanel,
     ServiceChoice,
@@ -37,9 +30,16 @@ from hub.web.panels import (
     read_ticket_panel,
     read_transfer,
 )
+from hub.web.desk.picture import DeskPicture, LastAction
+from hub.web.desk.reading import read_agent, read_agent_name, read_desk
+from hub.web.desk.rights import At, Looker, everything
+from hub.web.desk.sentences import already_done, closed_sentence, refusal_sentence
+from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
+from hub.web.desk.view import AsidePanel, DeskView, template_of
+from hub.web.documents import UUID7
+from hub.web.live import Live
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
-from hub.web.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.words import say
 from hub.writer import Busy
 

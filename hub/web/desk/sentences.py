@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from hub.queue.answers import RefusedAnswer
 from hub.queue.reasons import Reason, Why
 from hub.queue.tickets import Ticket
-from hub.web.booking_sentences import moment
-from hub.web.desk_picture import DeskPicture, LastAction, Stage
+from hub.web.desk.booking_sentences import moment
+from hub.web.desk.picture import DeskPicture, LastAction, Stage
 from hub.web.words import clock, minutes, say, spaced
 from protocol.messages import DeskMode
 

@@ -14,8 +14,8 @@ from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Desk
 from hub.site_index import SiteIndex, served_by
-from hub.web.booking_reading import SHOWN
-from hub.web.desk_picture import (
+from hub.web.desk.booking_reading import SHOWN
+from hub.web.desk.picture import (
     AsideTicket,
     Booking,
     DeskPicture,
@@ -30,7 +30,7 @@ from hub.web.desk_picture import (
     Undo,
     UndoOffer,
 )
-from hub.web.desk_reading import DeskRows, JournalRow, Place
+from hub.web.desk.reading import DeskRows, JournalRow, Place
 from protocol.messages import DeskMode
 
 # Where arrivals are not confirmed, a called ticket is drawn as being served from here on.

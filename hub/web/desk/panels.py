@@ -15,7 +15,7 @@ from hub.queue.states import Event, State, may
 from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Desk, Service
 from hub.site_index import SiteIndex, served_by
-from hub.web.booking_reading import (
+from hub.web.desk.booking_reading import (
     FailedReport,
     Found,
     read_bookings,
@@ -24,7 +24,7 @@ from hub.web.booking_reading import (
     read_names,
     search,
 )
-from hub.web.desk_reading import DeskNow, read_counts, read_desks, read_held, read_ticket
+from hub.web.desk.reading import DeskNow, read_counts, read_desks, read_held, read_ticket
 from protocol.messages import Arrival, DeskMode
 
 

@@ -9,7 +9,7 @@ from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.database.tables import AgentRow, TicketEventRow
 from hub.site_index import SiteIndex
-from hub.web.desk_reading import read_desks
+from hub.web.desk.reading import read_desks
 from protocol.messages import DeskMode
 
 # A local account is for when the directory is away: who watches over the hall sees each use for a week.

@@ -12,7 +12,7 @@ from hub.auth.access import ACCESS, Anyone
 from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
-from hub.web.desk_picture import SignedOn
+from hub.web.desk.picture import SignedOn
 
 _AT_DESK = {
     **{word: (f"/desks/{{desk}}/{word}", action) for word, action in DESK_ACTIONS.items()},

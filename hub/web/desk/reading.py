@@ -17,8 +17,8 @@ from hub.queue.store import HOLDS, IS_BOUND, IS_FREE, IS_HELD, IS_WAITING, WAITI
 from hub.queue.tickets import FIELDS, Ticket, from_row, number_text
 from hub.site import Desk
 from hub.site_index import SiteIndex, served_by
-from hub.web.booking_reading import SHOWN, read_bookings, read_failed_count, read_names
-from hub.web.desk_picture import SignedOn
+from hub.web.desk.booking_reading import SHOWN, read_bookings, read_failed_count, read_names
+from hub.web.desk.picture import SignedOn
 from protocol.messages import DeskMode
 
 # Bookings that never came are shown until so many later ones did not come either.

@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from hub.site import Site
-from hub.web.booking_sentences import (
+from hub.web.desk.booking_sentences import (
     arrival_of_panel,
     booking_state,
     date,
@@ -20,11 +20,11 @@ from hub.web.booking_sentences import (
     report_title,
     report_told,
 )
-from hub.web.desk_picture import AsideTicket, DeskPicture, Stage
-from hub.web.desk_rights import Looker, everything
-from hub.web.desk_start import LocalUse, StartDesk
-from hub.web.panels import Panel, ServiceChoice
-from hub.web.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
+from hub.web.desk.panels import Panel, ServiceChoice
+from hub.web.desk.picture import AsideTicket, DeskPicture, Stage
+from hub.web.desk.rights import Looker, everything
+from hub.web.desk.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
+from hub.web.desk.start import LocalUse, StartDesk
 from hub.web.words import clock, environment, say, spaced
 
 
