@@ -30,7 +30,6 @@ from hub.auth.directory import Directory, NoDirectory
 from hub.auth.entrance import Entrance
 from hub.auth.ldap_check import warn_once
 from hub.auth.ldap_directory import open_directory
-from hub.broker import Broker, new_boot
 from hub.chores import ANSWER_LIMIT_S, Chores
 from hub.clock import Clock
 from hub.config import read_site
@@ -44,7 +43,8 @@ from hub.figures.visits import Visits
 from hub.follow_codes import follow_code
 from hub.listening import listen
 from hub.metrics import Metrics
-from hub.outbox import Outbox
+from hub.mqtt.broker import Broker, new_boot
+from hub.mqtt.outbox import Outbox
 from hub.publik.push import PushDoor
 from hub.publik.secrets import Secrets
 from hub.publik.source import PublikSource

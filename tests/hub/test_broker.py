@@ -3,9 +3,9 @@
 import pytest
 from structlog.testing import capture_logs
 
-from hub import broker, senders
-from hub.broker import Broker
 from hub.metrics import Metrics
+from hub.mqtt import broker, senders
+from hub.mqtt.broker import Broker
 from hub.site_index import SiteIndex
 from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp
 from protocol.messages import BEAT_LOST_MS, Echo, Telemetry, encode

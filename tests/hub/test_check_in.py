@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from hub.clock import Clock
-from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
+from hub.mqtt.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.queue.commands import tickets
 from hub.queue.requests import Book, CancelBooking, Finish, MarkAbsent, Next, Origin, Source
 from hub.site import MINUTE_MS, Node

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.metrics import Metrics, Outcome
-from hub.outbox import Outbox
+from hub.mqtt.outbox import Outbox
 from hub.queue.answers import RefusedAnswer
 from hub.queue.requests import (
     Cancel,

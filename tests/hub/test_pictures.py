@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from hub.config.rules import MESSAGES_OF_HALL_MOST, SERVICES_OF_HALL_MOST, TEXT_MOST
-from hub.pictures import _FEW_DESKS, _SAYINGS_READ, Pictures
+from hub.mqtt.pictures import _FEW_DESKS, _SAYINGS_READ, Pictures
 from hub.queue.requests import CheckIn, Defer, Finish, Transfer
 from hub.queue.states import State
 from hub.site import Desk, Help, Site

@@ -17,7 +17,7 @@ from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
 from hub.database.statements import Connection
 from hub.failures import HubFault
 from hub.metrics import Metrics
-from hub.outbox import Outbox
+from hub.mqtt.outbox import Outbox
 from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
 from hub.queue.commands.dispatch import ANYWHERE

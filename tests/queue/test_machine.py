@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from hub.absence import due
 from hub.database.engine import open_writer_connection
 from hub.database.statements import Connection
-from hub.pictures import Pictures
+from hub.mqtt.pictures import Pictures
 from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer
 from hub.queue.requests import (
     Abandon,
@@ -296,7 +296,7 @@ class Days(RuleBasedStateMachine):
 def test_no_series_of_commands_breaks_an_invariant(
     shared_engine: Engine, torture: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hub.pictures._FEW_DESKS", 0)
+    monkeypatch.setattr("hub.mqtt.pictures._FEW_DESKS", 0)
     # PostgreSQL takes four times as long, and the rules are the same.
     few = 12 if shared_engine.dialect.name == "sqlite" else 5
     run_state_machine_as_test(

@@ -15,7 +15,7 @@ from msgspec.structs import fields, replace
 from sqlalchemy import Engine, make_url
 
 from benchmarks.hall import large_site
-from hub.pictures import CALLS_SHOWN
+from hub.mqtt.pictures import CALLS_SHOWN
 from hub.queue.states import Event, State
 from hub.queue.tickets import number_text
 from hub.site import Node, Site

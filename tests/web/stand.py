@@ -31,7 +31,7 @@ from hub.auth.token_store import create_token, read_token
 from hub.database.engine import first_generation
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.metrics import Metrics
-from hub.outbox import Outbox
+from hub.mqtt.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DeskAnswer, TicketAnswer

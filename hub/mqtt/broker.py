@@ -10,9 +10,9 @@ from functools import partial
 import structlog
 
 from hub.metrics import BadReason, Metrics
-from hub.node_config import node_config
-from hub.node_requests import NodeRequests
-from hub.senders import Senders
+from hub.mqtt.node_config import node_config
+from hub.mqtt.node_requests import NodeRequests
+from hub.mqtt.senders import Senders
 from hub.site import Node
 from hub.site_index import SiteIndex
 from hub.writer import Busy, Entry

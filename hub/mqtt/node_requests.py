@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from hub.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
 from hub.metrics import BadReason
+from hub.mqtt.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
+from hub.mqtt.replies import reply_of
+from hub.mqtt.senders import Senders
 from hub.queue.answers import Answer, CheckInAnswer
 from hub.queue.requests import (
     Abandon,
@@ -22,8 +24,6 @@ from hub.queue.requests import (
     Source,
     confirmation_code,
 )
-from hub.replies import reply_of
-from hub.senders import Senders
 from hub.site import Node
 from hub.site_index import SiteIndex
 from hub.writer import Task

@@ -15,13 +15,13 @@ import msgspec
 import structlog
 from sqlalchemy import Engine
 
-from hub import outbox_reading
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
 from hub.database.statistics import Statistics
 from hub.failures import failure_of
 from hub.metrics import Metrics
-from hub.pictures import Pictures, shown_desk
+from hub.mqtt import outbox_reading
+from hub.mqtt.pictures import Pictures, shown_desk
 from hub.queue.announcements import GOES_OUT_MS, Announcement
 from hub.queue.requests import Origin, Refresh, Source
 from hub.site_index import SiteIndex
