@@ -202,7 +202,7 @@ class Work:
         desk: str | None = None,
         data: Mapping[str, Any] = _NO_ARGUMENTS,
     ) -> int:
-        """Writes one journal row; gives its id."""
+        """Writes one journal row; gives its id. The desk it names shows it, as what was done there last at least."""
         self._last_event = self.effects.last_event = self.next_event
         self._add(
             store.INSERT_EVENT,
@@ -220,6 +220,8 @@ class Work:
                 "data": _encoder.encode(data).decode(),
             },
         )
+        if desk is not None and self.index.find_desk(desk) is not None:
+            self.publish_desk(desk)
         return self._last_event
 
     @property

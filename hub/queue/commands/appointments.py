@@ -19,9 +19,6 @@ def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> Tick
     """A booked visitor is here. One who is absent already, and was not called, is readmitted like a walk-in."""
     ticket = work.ticket(command.ticket)
     desk = view.desk.name if view else None
-    if desk:
-        # Its page tells who did it last, though it may not serve the service.
-        work.publish_desk(desk)
     comes_back = ticket.state is State.ABSENT and ticket.call is None
     if not comes_back:
         work.check(ticket, Event.CHECK_IN)

@@ -163,4 +163,3 @@ def _say(
         at_event=at_event,
         play=play,
     )
-    work.publish_desk(view.desk.name)

@@ -30,7 +30,6 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
         serving_ms=work.now_ms,
         ended_ms=None,
     )
-    work.publish_desk(view.desk.name)
     work.tell_pages(ticket)
     return done_to(ticket)
 
@@ -55,7 +54,6 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
     need_its_day(work, ticket, Event.READMIT)
     need_claim(work, view, ticket, Event.READMIT)
     ticket = readmit_ticket(work, ticket, at_desk=view.desk.name)
-    work.publish_desk(view.desk.name)
     return done_to(ticket)
 
 

@@ -72,7 +72,6 @@ def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:
         return taken
     work.journal(f"desk_{'pausing' if pausing else 'closing'}", desk=view.desk.name)
     work.set_desk(view.desk.name, pausing=pausing, closing=closing)
-    work.publish_desk(view.desk.name)
     return taken
 
 
@@ -83,7 +82,6 @@ def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
         changes |= {"mode": mode, "since_ms": work.now_ms}
     work.journal(f"desk_{mode}", desk=view.desk.name)
     work.set_desk(view.desk.name, **changes)
-    work.publish_desk(view.desk.name)
     # Others see whom it has set aside, and who waits for it, while it is away alone.
     work.flush()
     kept = [service for (service,) in work.rows(store.SERVICES_KEPT_BY_DESK, desk=view.desk.name)]

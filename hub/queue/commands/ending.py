@@ -27,7 +27,6 @@ def start(work: Work, command: Start, view: DeskView) -> DeskAnswer:
     work.check(held, Event.START)
     announcing.say_no_more(work, held.call)
     work.change(held, Event.START, State.SERVING, at_desk=view.desk.name, serving_ms=work.now_ms, absent_at_ms=None)
-    work.publish_desk(view.desk.name)
     return done_to(held)
 
 
@@ -54,7 +53,6 @@ def finish_held(work: Work, view: DeskView, held: Brief) -> bool:
         ended_from=held.state,
         absent_at_ms=None,
     )
-    work.publish_desk(view.desk.name)
     return unsaid
 
 
@@ -64,7 +62,6 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
     work.check(held, Event.ABSENT)
     announcing.take_away(work, held.call)
     work.change(held, Event.ABSENT, State.ABSENT, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
-    work.publish_desk(view.desk.name)
     settle(work, view)
     return done_to(held)
 
@@ -84,7 +81,6 @@ def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
     if held.state is State.CALLED:
         announcing.take_away(work, held.call)
     work.change(held, Event.PARK, State.PARKED, at_desk=view.desk.name, absent_at_ms=None)
-    work.publish_desk(view.desk.name)
     settle(work, view)
     return done_to(held)
 
@@ -121,7 +117,6 @@ def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnsw
         ended_from=State.PARKED,
         end_known=False,  # how long of it the visitor was at a desk, nobody knows
     )
-    work.publish_desk(view.desk.name)
     work.tell_pages(ticket)
     return done_to(ticket)
 
@@ -133,7 +128,6 @@ def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
     need_claim(work, view, ticket, Event.CANCEL)
     work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=view.desk.name, ended_ms=work.now_ms, absent_at_ms=None)
     keep_name_for_today(work, ticket)
-    work.publish_desk(view.desk.name)
     return done_to(ticket)
 
 
@@ -153,7 +147,6 @@ def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
         ended_from=None,
         end_known=True,
     )
-    work.publish_desk(view.desk.name)
 
 
 def _clock_of_reopened(work: Work, view: DeskView, ticket: Ticket) -> tuple[int | None, int | None]:
@@ -195,7 +188,6 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
         frees_desk=True,
         **({"absent_at_ms": None} if aside else back_in_line(still_bound(work, ticket))),
     )
-    work.publish_desk(view.desk.name)
 
 
 def _was_set_aside(work: Work, held: Brief) -> bool:

@@ -158,7 +158,6 @@ def _free(work: Work, desk: Desk | None) -> None:
     """The desk holds nobody any more; a pause or close that waited for this takes effect."""
     if desk is None:
         return
-    work.publish_desk(desk.name)
     work.flush()
     view, _ = work.look(desk)
     settle(work, view)
@@ -197,8 +196,6 @@ def _close(work: Work, desk: str, agent: str | None) -> None:
     leave(work, desk, agent)
     work.journal("desk_closed", desk=desk)
     work.set_desk(desk, mode=DeskMode.CLOSED, pausing=False, closing=False, since_ms=work.now_ms)
-    if work.index.find_desk(desk) is not None:
-        work.publish_desk(desk)
     release_bound(work, desk)
 
 

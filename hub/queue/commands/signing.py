@@ -26,7 +26,6 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
     work.flush()
     work.journal("sign_on", desk=view.desk.name, data={"agent": work.actor, "before": view.agent})
     work.set_desk(view.desk.name, agent=work.actor)
-    work.publish_desk(view.desk.name)
     return taken
 
 
@@ -44,8 +43,6 @@ def leave(work: Work, desk: str, agent: str | None) -> None:
         return
     work.journal("sign_off", desk=desk, data={"agent": None, "before": agent})
     work.set_desk(desk, agent=None)
-    if work.index.find_desk(desk) is not None:
-        work.publish_desk(desk)
 
 
 def need_signed_on(work: Work, view: DeskView) -> None:

@@ -38,7 +38,6 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
         serving_ms=None,
         **back_in_line(bound_desk),
     )
-    work.publish_desk(view.desk.name)
     work.publish_service(ticket.service)
     if ticket.state is State.PARKED:
         work.tell_pages(ticket)
