@@ -17,7 +17,6 @@ from benchmarks.figures import Row, Run, percentile, ratio_row, spread
 from benchmarks.growth import Desk
 from benchmarks.hall import SERVICES, large_site
 from hub.absence import Absence, due
-from hub.app import keep_what_stands
 from hub.appointments.nowhere import Nowhere
 from hub.appointments.rows import failed_count, has_news, next_due
 from hub.appointments.source import Booking, Listing
@@ -35,6 +34,7 @@ from hub.queue.order import Kind
 from hub.queue.requests import Command, TakeBookings
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket
+from hub.serve import keep_what_stands
 from hub.site import MINUTE_MS, Site
 from hub.site_index import SiteIndex
 from hub.writer import Task, Writer

@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import hub.app
+import hub.serve
 from benchmarks.floor_process import committer
 from benchmarks.hall import large_site
 from hub.auth.sessions import Session, SessionBook
@@ -87,9 +87,9 @@ def _with_floor(parts: WebParts) -> FastAPI:
 def main() -> int:
     settings = read_settings(os.environ)
     configure(settings.hub.log, settings.hub.log_level)
-    hub.app.read_site = _made_here
-    hub.app.create_web = _with_floor
-    return hub.app.run(settings)
+    hub.serve.read_site = _made_here
+    hub.serve.create_web = _with_floor
+    return hub.serve.run(settings)
 
 
 if __name__ == "__main__":

@@ -131,8 +131,8 @@ def _say(sentence: str, status: int) -> int:
 def run_hub(_options: argparse.Namespace) -> int:
     # While the program loads nothing is garbage: looking for it takes a fifth of the start. `keep_what_stands` ends it.
     gc.disable()
-    from hub.app import run
     from hub.logs import configure
+    from hub.serve import run
     from hub.settings import described_settings, read_settings
     from protocol.environment import refuse_misspelt
 

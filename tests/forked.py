@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 _context = multiprocessing.get_context("forkserver")
-_HUB = ("hub.__main__", "hub.app", "hub.people_commands")
+_HUB = ("hub.__main__", "hub.serve", "hub.people_commands")
 _NODES = (
     "nodes.__main__",
     "nodes.desk_button.app",

@@ -9,13 +9,13 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, expect
 
-from hub.app import web_parts
 from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.sessions import Session, hash_token
 from hub.queue.answers import SessionAnswer
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Origin, SignOn, Source
+from hub.serve import web_parts
 from hub.web.app import create_web
 from tests.browser.pictures import SETTLED
 from tests.databases import sqlite_url

@@ -1,0 +1,204 @@
+"""The hub as a program: its settings read, its source opened, its pages served until a signal ends it."""
+
+import asyncio
+import gc
+import os
+import shlex
+import signal
+import time
+from collections.abc import Awaitable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from socket import socket
+
+import structlog
+import uvicorn
+import uvloop
+from sqlalchemy import Engine
+
+from hub.app import Hub, system_ms
+from hub.appointments.file_source import FileSource
+from hub.appointments.rows import has_to_come
+from hub.appointments.source import Source
+from hub.auth.ldap_check import warn_once
+from hub.auth.ldap_directory import open_directory
+from hub.config import read_site
+from hub.database.engine import open_engine, sqlite_files
+from hub.database.statements import open_reading_connection
+from hub.listening import listen
+from hub.publik.source import PublikSource
+from hub.queue.answers import Answer
+from hub.queue.hours import local_day
+from hub.queue.requests import Command
+from hub.reached import ON_THIS_MACHINE, Reached
+from hub.settings import Settings, may_be_read_by_others, secret_files
+from hub.site import Site
+from hub.web.app import create_web
+from hub.web.parts import WebParts
+from hub.web.serving import server_config
+from hub.writer import Task, Writer
+from protocol.ids import uuid7
+
+log = structlog.get_logger(__name__)
+
+# As of a wrong setting: started again by itself, a hub would serve an empty file, or lay the log of the old one over
+# the new one.
+FILE_REPLACED_STATUS = 2
+
+
+class Ending:
+    """A signal ends the server, also one that comes while the hub is still starting."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._server: uvicorn.Server | None = None
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        self._asked = True
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def of(self, server: uvicorn.Server) -> None:
+        self._server = server
+        server.should_exit = self._asked
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to Ending: uvicorn's own would raise them once more, before the rest of the hub is ended."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help, 2 where none may."""
+    site_file = read_site(settings.hub.site_file)
+    for warning in site_file.warning_lines():
+        log.warning("site_file.warning", warning=warning)
+    site = site_file.site
+    engine = open_engine(settings.database_url)
+    for file in filter(may_be_read_by_others, [*sqlite_files(engine), *secret_files(settings)]):
+        place = str(file.absolute())
+        log.warning("file.others_may_read_it", file=place, mend=f"chmod o= {shlex.quote(place)}")
+    listening = listen(settings.hub.http_host, settings.hub.http_port)
+    status: list[str] = []
+    ending = Ending()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, ending)
+
+    def give_up(reason: str) -> None:
+        log.error("hub.gives_up", reason=reason)
+        status.append(reason)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    hub = Hub(
+        engine=engine,
+        site=site,
+        broker=settings.broker,
+        give_up=give_up,
+        source=open_source(site, settings, engine),
+        secrets=settings.publik,
+        directory=open_directory(site.login.directory, settings.ldap),
+    )
+    hub.start()
+    if site.login.directory is not None:
+        warn_once(site.login.directory, settings.ldap, time.time)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(hub, listening, ending, settings.reached))
+    finally:
+        hub.stop()
+    if hub.file_replaced:
+        return FILE_REPLACED_STATUS
+    return 1 if status else 0
+
+
+def open_source(site: Site, settings: Settings, engine: Engine) -> Source:
+    """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting without Publik's secret."""
+    appointments = site.appointments
+    if appointments.publik is None:
+        file = settings.hub.state_dir / appointments.file
+        return FileSource(file, site.zone, system_ms, partial(_has_to_come, engine, site))
+    return PublikSource.open(appointments.publik, site, settings.publik, system_ms)
+
+
+def _has_to_come(engine: Engine, site: Site) -> bool:
+    with closing(open_reading_connection(engine)) as connection:
+        return has_to_come(connection, site.name, local_day(system_ms(), site.zone))
+
+
+async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached) -> None:
+    host, port = listening.getsockname()[:2]
+    web = create_web(web_parts(hub, reached))
+    hub.metrics.watch_readers(lambda: web.state.live.reader_count)
+    hub.outbox.listen(lambda changed: web.state.changed(changed.desks, changed.services))
+    hub.appointments.listen(web.state.list_changed)
+    by = f"{reached.origin}{reached.path}/" if reached.origin else "this machine only"
+    log.info("hub.serves", address=f"http://{host}:{port}/", reached_by=by)
+    server = _Server(server_config(web))
+    ending.of(server)
+    keep_what_stands()
+    await server.serve(sockets=[listening])
+
+
+def keep_what_stands() -> None:
+    """Takes all that was made so far out of the garbage collector's sight.
+
+    It stays until the end, and a full collection that looks at it stops every thread for 70 to 110 ms (measured amid a
+    sync of 10,000 bookings, which is what brings one about).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
+    """What the pages are given."""
+    return WebParts(
+        site=hub.site,
+        reads=hub.engine,
+        do=partial(_do, hub.writer),
+        now_ms=hub.clock.now_ms,
+        new_id=new_id,
+        health=hub.health,
+        metrics=hub.metrics.text,
+        mean_visit_ms=hub.visits.mean_ms,
+        request_done=hub.metrics.request,
+        reader_dropped=hub.metrics.reader_dropped,
+        broker_reached=lambda: hub.broker.link.connected,
+        list_state=lambda: hub.appointments.list_state,
+        push=hub.push,
+        gate=hub.gate,
+        reached=reached,
+    )
+
+
+def _do(writer: Writer, command: Command) -> Awaitable[Answer]:
+    """Hands a command to the writer; the answer comes back into the loop that asked."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answer] = loop.create_future()
+
+    def answered(answer: Answer) -> None:
+        loop.call_soon_threadsafe(_resolve, future, answer)
+
+    def failed(error: Exception) -> None:
+        loop.call_soon_threadsafe(_reject, future, error)
+
+    writer.put(Task(command, answered=answered, failed=failed))
+    return future
+
+
+def _resolve(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _reject(future: "asyncio.Future[Answer]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def new_id() -> str:
+    """A request's identity, for one that came without."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
