@@ -14,6 +14,8 @@ import demo
 import hub
 import hub.web
 import nodes
+from hub.queue.states import Event
+from hub.web.desk.sentences import _EVENTS
 from hub.web.words import clock, say, spaced, timer
 from tests.web.stand import MORNING_MS
 
@@ -59,6 +61,11 @@ def _texts(node: ast.expr) -> Iterator[str]:
             yield from _texts(argument)
     if isinstance(node, ast.IfExp):
         yield from (*_texts(node.body), *_texts(node.orelse))
+
+
+def test_every_event_at_a_desk_has_words_for_its_page() -> None:
+    at_no_desk = {Event.ISSUE, Event.BOOK, Event.MOVE, Event.ADMIT, Event.DEFER}
+    assert set(Event) - _EVENTS.keys() == at_no_desk
 
 
 def test_every_word_has_its_french_and_no_entry_is_left_over() -> None:
