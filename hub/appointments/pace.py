@@ -7,7 +7,7 @@ failure, longer each time; whatever is asked for meanwhile waits behind it, once
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hub.appointments.backoff import MOST_S, wait_s
+from hub.backoff import MOST_S, wait_s
 
 # Beyond so many one pass costs the source less than a look-up of each.
 HINTS_MOST = 5

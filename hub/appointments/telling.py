@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import structlog
 
-from hub.appointments.backoff import wait_s
 from hub.appointments.refusals import written
 from hub.appointments.rows import Due
 from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.backoff import wait_s
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.reports import ReportKind, ReportState
 from hub.queue.requests import BeginReport, Command, EndReport, Origin

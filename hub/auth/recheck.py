@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import structlog
 
-from hub.appointments.backoff import wait_s
 from hub.auth.access import CALLERS
 from hub.auth.directory import Directory, DirectoryAway
 from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.auth.sessions import Session, SessionBook
+from hub.backoff import wait_s
 from hub.metrics import Metrics
 from hub.queue.answers import Answer
 from hub.queue.people_requests import ChangeSession, EndReason, EndSession, NoteSessions

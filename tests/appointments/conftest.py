@@ -15,8 +15,8 @@ def quick(monkeypatch):
     """Looks often, so that nobody waits for a second; and tries again soon."""
     monkeypatch.setattr("hub.appointments.worker.LOOK_S", 0.02)
     monkeypatch.setattr("hub.appointments.pace.HINT_SETTLES_S", 0.01)
-    monkeypatch.setattr("hub.appointments.backoff.FIRST_S", 0.05)
-    monkeypatch.setattr("hub.appointments.backoff.MOST_S", 0.2)
+    monkeypatch.setattr("hub.backoff.FIRST_S", 0.05)
+    monkeypatch.setattr("hub.backoff.MOST_S", 0.2)
 
 
 @pytest.fixture

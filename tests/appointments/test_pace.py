@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.appointments.backoff import FIRST_S, MOST_S, wait_s
 from hub.appointments.pace import HINT_SETTLES_S, HINTS_MOST, TELLING_MOST_S, Ask, Pace
 from hub.appointments.slices import AMONG_PEOPLE, AT_REST_S, QUIET_S, REST_MOST_S, next_size, rest_s
+from hub.backoff import FIRST_S, MOST_S, wait_s
 from hub.queue.requests import BOOKINGS_A_SLICE
 
 

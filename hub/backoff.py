@@ -1,4 +1,4 @@
-"""How long to wait before a source that failed is asked again. Pure: chance is handed in."""
+"""How long to wait before what failed, a source or a directory, is asked again. Pure: chance is handed in."""
 
 FIRST_S = 10.0
 MOST_S = 15 * 60.0
