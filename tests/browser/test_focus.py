@@ -140,6 +140,23 @@ def test_the_key_that_reopens_a_visit_struck_twice_does_not_take_its_call_back(
     expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0012")
 
 
+def test_the_key_that_takes_a_call_back_struck_twice_leaves_the_one_before(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    for _ in range(2):
+        stand.press(DESK)
+        clock.turn(seconds=10)
+    show(page)
+    page.evaluate(STANDING_STILL)
+    page.keyboard.press("n")
+    expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
+    page.keyboard.press("n")
+    page.wait_for_timeout(HAND_MS)
+    page.keyboard.press("u")
+    expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0015")
+
+
 def test_the_key_of_a_press_that_was_off_for_a_while_means_the_same_again(
     page: Page, stand: Stand, clock: TurnedClock
 ) -> None:

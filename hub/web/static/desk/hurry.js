@@ -1,5 +1,5 @@
 /* A key struck twice by a hurried hand must not do what came to stand in its place meanwhile: Enter reopens the desk, and
-   would call; F opens a panel, and may be a service in it; N reopens a visit, and would take its call back. */
+   would call; F opens a panel, and may be a service in it; N goes back to a visit, and would take its call back. */
 
 import { controlOf } from "./keyboard.js";
 
@@ -13,7 +13,9 @@ let changedAt = -Infinity;
 /* Nothing, while it is off: what was off for a moment still means the same. */
 const meaning = () => {
   const control = controlOf(struck);
-  return control?.getAttribute("formaction") ?? control?.getAttribute("href") ?? null;
+  const address = control?.getAttribute("formaction") ?? control?.getAttribute("href") ?? null;
+  /* N: at one address it takes back one call, then the one before. */
+  return address && `${address} ${control.dataset.ticket ?? ""}`;
 };
 
 /* After each picture and each panel. */
