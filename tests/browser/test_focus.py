@@ -1,5 +1,7 @@
 """Where focus is after something was taken away under it: in the same place, and on nothing that calls a visitor."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -155,6 +157,37 @@ def test_the_key_that_takes_a_call_back_struck_twice_leaves_the_one_before(
     page.wait_for_timeout(HAND_MS)
     page.keyboard.press("u")
     expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0015")
+
+
+# A panel that keeps itself new is done with: a test waits for the page itself, not for what it shows.
+NOTE_WHAT_HAS_FOCUS = """() => document.addEventListener("htmx:finally:request", () => {
+  document.body.dataset.offers = document.activeElement.textContent.trim();
+})"""
+
+
+def test_enter_struck_twice_in_a_ticket_s_panel_checks_in_and_calls_nobody(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    ticket = stand.book("civil", clock.now_ms() + 15 * 60_000)
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        expect(page.locator("body")).to_have_attribute("data-offers", re.compile("^Appeler ce ticket"))
+        page.keyboard.press("Enter")
+        route.fulfill(response=answer)
+
+    page.route("**/check-in", late)
+    show(page)
+    page.evaluate(NOTE_WHAT_HAS_FOCUS)
+    page.evaluate(STANDING_STILL)
+    page.locator(f"#row-{ticket}").click()
+    expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_be_empty()
+    page.keyboard.press("u")
+    expect(page.locator("#next")).to_contain_text("Rouvrir")
+    assert held(stand) is None
 
 
 def test_the_key_of_a_press_that_was_off_for_a_while_means_the_same_again(

@@ -52,14 +52,17 @@ export const allowSwap = (event) => {
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
 };
 
-export const afterRequest = (event) => {
-  const { ctx } = event.detail;
-  if (ctx === opening) opening = null;
-  if (ctx.focused && panel() && isLost()) inherit(panel(), ctx.focused, panel().querySelector("h2"));
-  if (!ctx.changesPanel) return;
+const settle = () => {
   forgetNumber();
   seek();
   if (panel()) panel().querySelector("[data-focus]")?.focus();
   else if (isLost()) focusBack();
+};
+
+export const afterRequest = (event) => {
+  const { ctx } = event.detail;
+  if (ctx === opening) opening = null;
+  if (ctx.focused && panel() && isLost()) inherit(panel(), ctx.focused, panel().querySelector("h2"));
+  if (ctx.changesPanel) settle();
   noteMeaning();
 };
