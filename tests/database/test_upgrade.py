@@ -8,6 +8,7 @@ from alembic import command
 from sqlalchemy import Engine, MetaData, Row, Select, Table, select, text
 
 from hub.__main__ import main
+from hub.auth.account_store import read_accounts
 from hub.database.engine import first_generation, open_engine
 from hub.database.faults import DatabaseOlder, UpgradeWaits
 from hub.database.lock import hold_site
@@ -143,6 +144,32 @@ def test_of_local_accounts_whose_accents_were_kept_in_several_ways_one_is_found_
         accounts = set(connection.scalars(text("select account from account")))
     assert len(accounts) == len(kept)
     assert "hu\u1ec7" in accounts
+
+
+ZOE, ZOE_IN_PARTS = "zo\u00e9", "zoe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({ZOE: 5, ZOE_IN_PARTS: None}, {ZOE: None}),
+        ({ZOE: None, ZOE_IN_PARTS: 5}, {ZOE: None, ZOE_IN_PARTS: 5}),
+        ({ZOE: 4, ZOE_IN_PARTS: 5}, {ZOE: 4, ZOE_IN_PARTS: 5}),
+        ({ZOE_IN_PARTS: 5}, {ZOE: 5}),
+        ({"hue\u0302\u0323": 5, "hu\u00ea\u0323": None}, {"hue\u0302\u0323": 5, "hu\u1ec7": None}),
+    ],
+)
+def test_an_ended_local_account_keeps_no_name_from_the_one_in_use(
+    of_first: Engine, before: dict[str, int | None], after: dict[str, int | None]
+) -> None:
+    local = "insert into account values ('mairie', :account, 'Zoé', 'hash', 'agent', 1, :ended_ms)"
+    with of_first.execution_options(write=True).begin() as connection:
+        command.upgrade(config(connection), "0004")
+        connection.execute(text(local), [{"account": name, "ended_ms": at} for name, at in before.items()])
+    migrate(of_first)
+    with of_first.connect() as connection:
+        accounts = {row.account: row.ended_ms for row in read_accounts(connection, "mairie")}
+    assert accounts == after
 
 
 def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first: Engine) -> None:

@@ -3,21 +3,26 @@
 from unicodedata import normalize
 
 from alembic import op
-from sqlalchemy import column, select, table, update
+from sqlalchemy import ColumnElement, column, delete, select, table, update
 
 revision = "0005"
 down_revision = "0004"
 
-_account = table("account", column("site"), column("account"))
+_account = table("account", column("site"), column("account"), column("ended_ms"))
 
 
 def upgrade() -> None:
     connection = op.get_bind()
-    kept = {(row.site, row.account) for row in connection.execute(select(_account))}
-    for site, account in sorted(kept):
+    in_use = {(row.site, row.account): row.ended_ms is None for row in connection.execute(select(_account))}
+    for site, account in sorted(in_use, key=lambda name: (not in_use[name], name)):
         composed = normalize("NFC", account)
-        # Where both were made, the one that is typed by most keyboards stands; the other is listed as it was.
-        if (site, composed) not in kept:
-            kept.add((site, composed))
-            row = _account.c.site == site, _account.c.account == account
-            connection.execute(update(_account).where(*row).values(account=composed))
+        # Where several were made, one in use takes the name that is typed, from an ended one too, as a new one would;
+        # the others are listed as they were.
+        if (site, composed) not in in_use or in_use[site, account] > in_use[site, composed]:
+            connection.execute(delete(_account).where(*_is(site, composed)))
+            connection.execute(update(_account).where(*_is(site, account)).values(account=composed))
+            in_use[site, composed] = in_use[site, account]
+
+
+def _is(site: str, account: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _account.c.site == site, _account.c.account == account
