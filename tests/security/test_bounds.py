@@ -319,7 +319,7 @@ class Reader(asyncio.Transport):
         super().__init__()
         self.protocol: asyncio.BaseProtocol | None = None
         self.untaken = 0
-        self.is_aborted = False
+        self.is_closed = self.is_aborted = False
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         assert self.protocol is not None
@@ -327,6 +327,15 @@ class Reader(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         return self.untaken
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def write(self, data: Any) -> None:
+        """Nobody reads it."""
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -385,6 +394,37 @@ def test_whose_next_answer_has_just_begun_is_not_taken_for_one_who_takes_nothing
     assert not reader.is_aborted
     loop.turn()
     assert reader.is_aborted
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [BoundedHttp.on_response_complete, lambda protocol: protocol.send_400_response("this is no request")],
+    ids=["an answer", "a refusal"],
+)
+def test_who_takes_nothing_of_what_is_too_little_for_a_pause_holds_no_connection(
+    answer: Callable[[BoundedHttp], None],
+) -> None:
+    loop, reader, protocol = watched_reader()
+    reader.untaken = 500
+    answer(protocol)
+    loop.turn()
+    assert reader.is_aborted
+
+
+def test_who_reads_a_websocket_by_now_is_not_judged_by_the_answer_before() -> None:
+    loop, reader, protocol = watched_reader()
+    reader.untaken = 500
+    protocol.on_response_complete()
+    reader.protocol = asyncio.Protocol()
+    loop.turn()
+    assert not reader.is_aborted
+
+
+def test_of_a_connection_that_is_lost_nothing_is_kept() -> None:
+    loop, _, protocol = watched_reader()
+    protocol.pause_writing()
+    protocol.connection_lost(None)
+    assert loop.due == []
 
 
 async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None:
