@@ -295,6 +295,9 @@ class Runtime:
         self._log.info("hub.status", online=status.online, version=status.version)
 
     def _configured(self, incoming: Incoming, now_ms: int) -> None:
+        if not incoming.payload:
+            # Taken back, since the site file has this node no more; nothing says what else it is for.
+            return
         config = self._parse_config(incoming.payload)
         if self._config_revision is not None and config.revision <= self._config_revision:
             return

@@ -58,8 +58,18 @@ class Topics:
     def desk_state(self, desk: str) -> str:
         return f"{self.root}/desk/{desk}/state"
 
+    @property
+    def every_desk_state(self) -> str:
+        """The filter that takes the states of all desks of the site, also of those that it had once."""
+        return self.desk_state("+")
+
     def hall_state(self, hall: str) -> str:
         return f"{self.root}/hall/{hall}/state"
+
+    @property
+    def every_hall_state(self) -> str:
+        """The filter that takes the states of all halls of the site, also of those that it had once."""
+        return self.hall_state("+")
 
     def hall_announce(self, hall: str) -> str:
         return f"{self.root}/hall/{hall}/announce"

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from hub.metrics import BadReason, Metrics
+from hub.mqtt.leftovers import Leftovers
 from hub.mqtt.node_config import node_config
 from hub.mqtt.node_requests import NodeRequests
 from hub.mqtt.senders import Senders
@@ -79,6 +80,7 @@ class Broker:
         self._index = index
         self._topics = Topics(index.site.name)
         self._senders = Senders(index.site, self._topics, metrics)
+        self._leftovers = Leftovers(index.site, self._topics)
         self._requests = NodeRequests(index, self._senders, new_code, self._reply)
         self._version = version
         self._boot = boot
@@ -143,6 +145,10 @@ class Broker:
                 self._put(partial(self._requests.task, event))
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
+        elif self._leftovers.retains(event.topic):
+            # Else it is the site's own, which comes back to who published it.
+            if self._leftovers.is_left(event) and self._inbox.qsize() < INBOX_MOST:
+                self._inbox.put(event)
         elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
             self._inbox.put(event)
         else:
@@ -193,6 +199,8 @@ class Broker:
                 self._greet()
             case LinkDown(reason):
                 self._heartbeat.disconnected(monotonic_ms())
+                # The next connection asks for them itself, once it has greeted.
+                self.link.unsubscribe(self._leftovers.filters)
                 self._metrics.broker_connected(False)
                 # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
                 self._online.clear()
@@ -208,6 +216,11 @@ class Broker:
         try:
             if event.topic == self._topics.hub_echo:
                 self._heartbeat.echoed(_echoes.parse(event.payload).count)
+                # Sent after the greeting: all that was retained has come before it.
+                self.link.unsubscribe(self._leftovers.filters)
+                return
+            if self._leftovers.is_left(event):
+                self._take_back(event.topic)
                 return
             node = self._senders.sender_of(event)
             if node is None:
@@ -284,7 +297,7 @@ class Broker:
         self._beaten_ms = monotonic_ms()
 
     def _greet(self) -> None:
-        """All that is retained of the hub: who it is, what each node is for; then the pictures."""
+        """All that is retained of the hub: who it is, what each node is for, the pictures; then a look at the rest."""
         said = self.link.publish(self._topics.hub_status, encode(self._status(online=True)), retain=True)
         self._is_known = self._is_known or said
         self._beat()
@@ -292,6 +305,12 @@ class Broker:
             config = node_config(self._index, node, (self._generation, self._now_ms()))
             self.link.publish(self._topics.node(node.name, NodeTopic.CONFIG), encode(config), retain=True)
         self._connected()
+        self.link.subscribe(self._leftovers.filters, qos=0)
+
+    def _take_back(self, topic: str) -> None:
+        """A node that connects anew would take it for what this run says."""
+        log.info("broker.took_back", topic=topic[:200])
+        self.link.publish(topic, b"", retain=True)
 
     def _status(self, *, online: bool) -> wire.HubStatus:
         return wire.HubStatus(online=online, version=self._version, boot=self._boot)

@@ -132,6 +132,10 @@ class DeskButton:
             return
         if self._config is None or topic != self._topics.desk_state(self._config.desk):
             return
+        if not payload:
+            # Taken back: what the broker had was of a run of the hub whose site file had this desk.
+            self._desk_heard = False
+            return
         desk = _DESK_STATE.parse(payload)
         if desk.desk != self._config.desk:
             raise BadMessage(f"the state of desk {desk.desk} on the topic of desk {self._config.desk}")

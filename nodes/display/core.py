@@ -166,6 +166,10 @@ class DisplayCore:
             self._announcements.receive(_ANNOUNCE.parse(payload), self._hall if self._hall_heard else None)
 
     def _take_hall(self, payload: bytes, name: str) -> None:
+        if not payload:
+            # Taken back: what the broker had was of a run of the hub whose site file had this hall.
+            self._hall_heard = False
+            return
         hall = _parse_hall(payload)
         if hall.hall != name:
             raise BadMessage(f"the picture of hall {hall.hall} on the topic of hall {name}")

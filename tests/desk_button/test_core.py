@@ -281,6 +281,18 @@ def test_a_desk_of_which_another_run_of_the_hub_says_nothing_is_lost_like_the_hu
     assert desk.lit[-1][0] is True
 
 
+def test_a_desk_that_the_hub_takes_back_is_lost_like_the_hub():
+    desk = Desk()
+    desk.turn(20_000)
+    desk.message(TOPICS.desk_state("guichet-1"), b"")
+    desk.turn(10_000)
+    assert len(desk.lit) > 6
+    desk.revision = 0
+    desk.state(mode=DeskMode.OPEN)
+    desk.turn(4_000)
+    assert desk.lit[-1][0] is True
+
+
 def test_fifteen_seconds_without_a_beat_and_the_lamp_says_so():
     desk = Desk()
     desk.turn(12_000, beats=False)
@@ -389,7 +401,6 @@ def test_identify_flashes_for_its_time():
 @pytest.mark.parametrize(
     "payload",
     [
-        b"",
         b"\xff\xfe",
         b"[1]",
         b'{"v":2}',

@@ -246,6 +246,16 @@ def test_the_picture_of_a_hall_of_which_a_run_of_the_hub_says_nothing_is_old(kep
     assert not display.scene.old
 
 
+def test_the_picture_of_a_hall_that_the_hub_takes_back_is_old(display):
+    """Its site file has the hall no more; what the broker still had of the run before was heard at a new connection."""
+    display.turn(20_000)
+    assert not display.scene.old
+    display.happen(Message(TOPICS.hall_state(HALL.hall), b"", False, display.now_ms))
+    assert (display.scene.old, display.scene.offline_s, display.scene.hall) == (True, None, HALL)
+    display.hear_hall(hall(1))
+    assert not display.scene.old
+
+
 def test_before_the_first_beat_the_clock_follows_that_of_the_machine_which_may_be_set_meanwhile():
     display = Display(Kept(encode(HALL)))
     display.wall_ms = NOW
@@ -339,7 +349,6 @@ def test_the_last_picture_is_kept_but_not_at_each_change(display):
 
 
 BAD = (
-    b"",
     b"\xff",
     b"[]",
     b'{"v":2}',

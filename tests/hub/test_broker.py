@@ -56,6 +56,67 @@ def test_nothing_is_said_before_the_nodes_know_which_run_speaks(hub_broker, monk
     assert (said[0], said[-1], said.count("a picture")) == (hub_broker._topics.hub_status, "a picture", 1)
 
 
+# Of a desk, a hall and a node that `a_town` does not have, as the broker tells them to who asks for what it has.
+LEFT = tuple(f"suivant/1/SITE/{each}" for each in ("desk/desk-99/state", "hall/lobby/state", "node/screen-9/config"))
+
+
+@pytest.fixture
+def at_broker(hub_broker, monkeypatch):
+    """What the hub says there, and which of the retained topics it asks for or lets go."""
+    done = []
+    link, filters = hub_broker.link, hub_broker._leftovers.filters
+    monkeypatch.setattr(link, "publish", lambda topic, payload, **_named: done.append((topic, payload)) or True)
+    monkeypatch.setattr(link, "subscribe", lambda asked, **_named: done.append("asks") if asked == filters else None)
+    monkeypatch.setattr(link, "unsubscribe", lambda left: done.append("lets go") if left == filters else None)
+    return done
+
+
+def arrives(hub_broker, topic, payload=b"{}", *, is_retained=True):
+    hub_broker._deliver(Incoming(topic.replace("SITE", hub_broker._index.site.name), payload, is_retained, 0))
+    while hub_broker._inbox.qsize():
+        hub_broker._handle(hub_broker._inbox.get_nowait())
+
+
+def test_what_an_earlier_site_file_left_is_taken_back(hub_broker, at_broker):
+    for topic in LEFT:
+        arrives(hub_broker, topic)
+    assert at_broker == [(topic.replace("SITE", hub_broker._index.site.name), b"") for topic in LEFT]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *("suivant/1/SITE/desk/desk-1/state", "suivant/1/SITE/hall/hall/state", "suivant/1/SITE/node/screen-1/config"),
+        *(each.replace("SITE", "elsewhere") for each in LEFT),
+        "suivant/1/SITE/node/screen-9/status",
+        "suivant/1/SITE/hub/status",
+    ],
+)
+def test_what_is_the_sites_own_or_anothers_is_never_taken_back(hub_broker, at_broker, topic):
+    arrives(hub_broker, topic)
+    assert at_broker == []
+
+
+def test_what_is_taken_back_already_or_said_only_now_is_left_alone(hub_broker, at_broker):
+    for topic in LEFT:
+        arrives(hub_broker, topic, b"", is_retained=False)
+        arrives(hub_broker, topic, is_retained=False)
+    assert at_broker == []
+    assert hub_broker._metrics.registry.get_sample_value("suivant_bad_messages_total", {"reason": "wrong_topic"}) == 0
+
+
+def test_at_each_connection_it_greets_then_asks_what_the_broker_has_until_its_echo_is_back(hub_broker, at_broker):
+    for _ in range(2):
+        at_broker.clear()
+        hub_broker._handle(LinkUp())
+        assert at_broker[0] == (hub_broker._topics.hub_status, encode(hub_broker._status(online=True)))
+        assert at_broker[-1] == "asks"
+        arrives(hub_broker, hub_broker._topics.hub_echo, encode(Echo(count=1)), is_retained=False)
+        assert at_broker[-1] == "lets go"
+        hub_broker._handle(LinkDown("the connection was lost"))
+        assert at_broker[-1] == "lets go"
+
+
 def warns_of(hub_broker, node):
     warning = Telemetry(uptime_s=1, memory_mib=1.0, warnings=("paper_out",))
     return Incoming(hub_broker._topics.node(node, NodeTopic.TELEMETRY), encode(warning), False, 0)

@@ -3,9 +3,12 @@
 import json
 import queue
 import time
+from functools import partial
+from itertools import pairwise, takewhile
 from traceback import walk_tb
 
 import pytest
+from msgspec.structs import replace
 
 from hub.app import Hub
 from hub.clock import Clock
@@ -46,7 +49,7 @@ from protocol.messages import (
 from protocol.topics import NodeTopic
 from tests.checkers import check_all, read
 from tests.databases import sqlite_url
-from tests.hub.standing import NODES, a_town, beat_of, eventually, new_id, node, observer, standing, until
+from tests.hub.standing import LIMIT_S, NODES, a_town, beat_of, eventually, new_id, node, observer, standing, until
 
 _announces: Parser[Announce] = Parser(Announce)
 _desks: Parser[DeskState] = Parser(DeskState)
@@ -387,6 +390,54 @@ def test_a_hub_that_starts_again_says_all_with_a_greater_revision_and_goes_on_co
     assert (after.waiting, after.revision[0]) == (1, before.revision[0])
     with node(hub, "printer-1") as printer:
         assert printer.ticket().number == "A002"
+
+
+def retained(hub):
+    """The topics of which a node that comes now is told a picture or what it is for."""
+    with observer(hub) as newcomer, node(hub, "printer-1") as printer:
+        printer.peer.publish(hub.topics.node("printer-1", NodeTopic.TELEMETRY), b"that was all")
+        seen = iter(lambda: newcomer.seen.get(timeout=LIMIT_S), None)
+        told = list(takewhile(lambda each: each.payload != b"that was all", seen))
+    return {each.topic for each in told if each.retained and each.topic.endswith(("/state", "/config"))}
+
+
+def to_be_retained(hub, site):
+    topics = hub.topics
+    pictures = [topics.desk_state(each.name) for each in site.desks] + [topics.hall_state(e.name) for e in site.halls]
+    return {*pictures, *(topics.node(each.name, NodeTopic.CONFIG) for each in site.nodes)}
+
+
+def with_other_names(site):
+    """Hall and first desk have another name, the nodes but one are gone."""
+    moved = partial(moved_to, "hall", "lobby")
+    first, *others = site.desks
+    return replace(
+        site,
+        halls=(replace(site.halls[0], name="lobby"), *site.halls[1:]),
+        services=tuple(map(moved, site.services)),
+        desks=tuple(map(moved, (replace(first, name="desk-9"), *others))),
+        nodes=tuple(each for each in site.nodes if each.name == "button-2"),
+    )
+
+
+def moved_to(before, after, part):
+    return replace(part, hall=after) if part.hall == before else part
+
+
+def test_what_a_run_with_another_site_file_left_at_the_broker_is_taken_back_and_nothing_else(hub):
+    sites = [hub.site, with_other_names(hub.site), hub.site]
+    eventually(lambda: retained(hub) == to_be_retained(hub, hub.site))
+    for before, after in pairwise(sites):
+        gone = to_be_retained(hub, before) - to_be_retained(hub, after)
+        taken_back = set()
+        with observer(hub) as seen:
+            hub.hub.stop()
+            hub.site = after
+            hub.hub = hub._new()
+            hub.hub.start()
+            while taken_back != gone:
+                taken_back.add(until(seen, lambda each: None if each.payload else each.topic))
+        eventually(lambda after=after: retained(hub) == to_be_retained(hub, after))
 
 
 def test_a_new_database_begins_a_later_generation_that_every_node_takes(hub, tmp_path_factory):

@@ -290,7 +290,6 @@ def test_a_node_that_was_away_meanwhile_believes_another_run_of_the_hub_too(brok
 @pytest.mark.parametrize(
     "payload",
     [
-        b"",
         b"{",
         b"\xff",
         encode(DisplayConfig(revision=(1, 1), hall="rez", town="Exempleville")),
@@ -309,6 +308,18 @@ def test_a_configuration_that_is_none_is_counted_and_ignored(node: Node, hub: Pe
         while True:
             warnings += TELEMETRY.parse(hub.seen.get(timeout=0.2).payload).warnings
     assert "messages_refused: 1" in warnings
+
+
+def test_a_configuration_that_the_hub_takes_back_leaves_the_node_as_it_was(node: Node, hub: Peer, tmp_path: Path):
+    say(hub, NodeTopic.CONFIG, CONFIG)
+    hub.publish(own(NodeTopic.CONFIG), b"", retain=True)
+    hub.publish(own(NodeTopic.REPLY), b"good")
+    node.until_happened(Message)
+    assert [event for event in node.core.happened if isinstance(event, Configured)] == [Configured(CONFIG)]
+    assert kept_at(tmp_path / "state").read_bytes() == encode(CONFIG)
+    hub.subscribe(own(NodeTopic.TELEMETRY))
+    node.turn(61_000)
+    assert TELEMETRY.parse(hub.wait_for(own(NodeTopic.TELEMETRY)).payload).warnings == ("paper_low",)
 
 
 def test_a_kept_configuration_that_is_broken_stops_nothing(broker: Broker, tmp_path: Path):
