@@ -56,6 +56,8 @@ class DeskButton:
         self._presses = Presses(hub_time, entropy)
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
+        # As it was when the contact closed: what a very long press means was decided by who saw it so.
+        self._desk_pressed: DeskState | None = None
         self._desk_heard = False
         self._anew_ms = now_ms
         self._connected = False
@@ -111,7 +113,10 @@ class DeskButton:
     def _edge(self, pin: int, pressed: bool, at_ms: int, now_ms: int) -> list[object]:
         if self._config is None or pin != self._config.button_pin:
             return []
-        return self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
+        made = self._gesture(self._gestures.edge(pressed, at_ms), now_ms)
+        if pressed and self._gestures.held_since_ms is None:
+            self._desk_pressed = self._desk
+        return made
 
     def _time_passed(self, now_ms: int) -> list[object]:
         # At a tick alone, when no edge is waiting: a level is not stable while its next edge stands in the inbox.
@@ -121,7 +126,7 @@ class DeskButton:
     def _gesture(self, gesture: Gesture | None, now_ms: int) -> list[object]:
         if gesture is None:
             return []
-        return self._publish(self._presses.gesture(gesture, self._desk, now_ms))
+        return self._publish(self._presses.gesture(gesture, self._desk_pressed, now_ms))
 
     def _publish(self, send: Send | None) -> list[object]:
         return [] if send is None else [Publish(self._request, send.payload, expiry_s=send.expiry_s)]
@@ -145,7 +150,7 @@ class DeskButton:
     def _configured(self, config: DeskButtonConfig) -> list[object]:
         before, self._config = self._config, config
         if before is not None and before.desk != config.desk:
-            self._desk = None
+            self._desk = self._desk_pressed = None
             self._presses.drop()
         effects: list[object] = [Follow((self._topics.desk_state(config.desk),))]
         if self._pins.configured((config.button_pin, config.led_pin)):

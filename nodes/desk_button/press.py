@@ -68,7 +68,7 @@ class Presses:
         return None if self._open is None else self._open.gesture_ms
 
     def gesture(self, gesture: Gesture, desk: DeskState | None, now_ms: int) -> Send | None:
-        """The request for a gesture. Further gestures while one is under way are dropped."""
+        """The request for a gesture; `desk`: when it began. Further gestures while one is under way are dropped."""
         if self._open is not None:
             return None
         stamp = self._hub_time.stamp(gesture.at_ms)
@@ -126,7 +126,7 @@ class Presses:
 
 
 def _request_kind(kind: Kind, desk: DeskState | None) -> type[DeskRequest] | None:
-    """None where a very long press could mean either, since the hub has not said how the desk is."""
+    """None where a very long press could mean either, since the hub had not said how the desk is."""
     match kind:
         case Kind.SHORT:
             return Press

@@ -155,6 +155,44 @@ def test_a_very_long_press_says_what_it_means(state, kind):
     assert [type(request) for request in desk.requests()] == [kind]
 
 
+@pytest.mark.parametrize(
+    ("pressed_at", "released_at", "kind"),
+    [(DeskMode.OPEN, DeskMode.PAUSED, Pause), (DeskMode.PAUSED, DeskMode.OPEN, Open)],
+)
+def test_a_very_long_press_means_what_the_hand_meant_though_the_page_was_quicker(pressed_at, released_at, kind):
+    desk = Desk(mode=pressed_at)
+    desk.do(PinChanged(17, True, desk.now_ms))
+    # A worker that is busy sees the closed contact and the page's word before it knows that no bounce follows.
+    desk.state(mode=released_at)
+    desk.turn(4_200)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    # The next one begins before this one is known to have ended.
+    desk.now_ms += 30
+    desk.do(PinChanged(17, True, desk.now_ms))
+    assert [type(request) for request in desk.requests()] == [kind]
+    desk.reply(DeskReply(id=desk.requests()[0].id, outcome=DeskOutcome.TAKEN))
+    desk.turn(4_200)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    desk.turn(25)
+    assert len(desk.sent) == 1, "too soon after the last one"
+    desk.turn(1_000)
+    desk.press(4_200)
+    assert type(desk.requests()[-1]) is (Open if kind is Pause else Pause)
+
+
+def test_a_very_long_press_at_a_desk_that_another_one_takes_the_place_of_is_not_guessed():
+    desk = Desk()
+    desk.do(PinChanged(17, True, desk.now_ms))
+    desk.turn(1_000)
+    desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-2")))
+    paused = DeskState(revision=(1, 1), desk="guichet-2", mode=DeskMode.PAUSED)
+    desk.message(TOPICS.desk_state("guichet-2"), encode(paused))
+    desk.turn(3_200)
+    desk.do(PinChanged(17, False, desk.now_ms))
+    desk.turn(25)
+    assert desk.sent == []
+
+
 def test_a_very_long_press_at_a_desk_nobody_spoke_of_is_not_guessed():
     desk = Desk(mode=None)
     desk.press(4_200)
