@@ -34,7 +34,10 @@ class _Told:
 
 # English for the catalogue's tools. Who waits has a number …
 _WAITS = {
-    Arrival.EARLY: _Told("You are early", ("You will be called at about {time}.",)),
+    # No time is promised: a desk that finds nobody else calls whoever is early at once.
+    Arrival.EARLY: _Told(
+        "You are early", ("Your appointment is at {time}.", "You may be called before: please stay in the hall.")
+    ),
     Arrival.ON_TIME: _Told("You are on time", ("Please wait to be called.", _RANGE)),
     Arrival.LATE: _Told("Your appointment still holds", ("You are a little late. Please wait to be called.", _RANGE)),
     Arrival.MISSED: _Told("Your appointment is over", ("You now wait like visitors without an appointment.", _RANGE)),

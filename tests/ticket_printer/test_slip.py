@@ -19,7 +19,10 @@ TUESDAY = f"mardi{N}24{N}novembre{N}2026,{N}10:35"
 NEXT_TUESDAY = f"mardi{N}1er{N}décembre{N}2026,{N}10:35"
 RANGE = f"Attente estimée{N}: entre{N}10{N}et{N}20{N}min"
 SAID = {
-    Arrival.EARLY: ("Vous êtes en avance", ("Vous serez appelé vers 10:35.",)),
+    Arrival.EARLY: (
+        "Vous êtes en avance",
+        ("Votre rendez-vous est à 10:35.", f"Vous pouvez être appelé avant{N}: restez en salle."),
+    ),
     Arrival.ON_TIME: ("Vous êtes à l’heure", ("Attendez votre appel.", RANGE)),
     Arrival.LATE: ("Votre rendez-vous est maintenu", ("Vous avez un peu de retard. Attendez votre appel.", RANGE)),
     Arrival.MISSED: (
@@ -136,7 +139,7 @@ def test_without_enough_measured_visits_no_range_is_promised(arrival: Arrival) -
 
 def test_without_an_appointments_time_nothing_is_said_of_it() -> None:
     assert slip(Arrival.CANCELLED, appointment_at=None).notes == (RECEPTION,)
-    assert slip(Arrival.EARLY, appointment_at=None).notes == ()
+    assert slip(Arrival.EARLY, appointment_at=None).notes == SAID[Arrival.EARLY][1][1:]
 
 
 @pytest.mark.parametrize("arrival", HELPLESS)

@@ -81,7 +81,7 @@ def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
     page = text_of(client.get("/desks/desk-3").text)
     assert "8:35 A État civil" in page
     assert "non venu" in page
-    assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05." in page
+    assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05" in page
 
 
 def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
@@ -90,7 +90,8 @@ def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
     stand.book("civil", at("11:15"))
     stand.open("desk-3")
     clock.set("11:04")
-    assert "Pas encore arrivé. Appel possible dès 11:05." in text_of(client.get("/desks/desk-3").text)
+    said = "Pas encore arrivé. Appel possible dès 11:05, plus tôt si la file est vide."
+    assert said in text_of(client.get("/desks/desk-3").text)
     clock.set("11:05")
     page = text_of(client.get("/desks/desk-3").text)
     assert "Pas encore arrivé." in page
@@ -333,7 +334,7 @@ def test_a_search_without_script_is_a_page_that_does_not_reload_itself(client: h
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        ("9:00", "En avance : rendez-vous de 10:45, appel possible dès 10:35."),
+        ("9:00", "En avance : rendez-vous de 10:45, appel dès 10:35, plus tôt si la file est vide."),
         ("10:40", "À l’heure pour le rendez-vous de 10:45."),
         ("10:48", "En retard, mais le rendez-vous de 10:45 compte encore."),
         ("11:30", "Trop tard pour le rendez-vous de 10:45 : attend comme sans rendez-vous."),

@@ -14,7 +14,9 @@ from hub.web.words import clock, say, spaced
 from protocol.messages import Arrival
 
 _ARRIVALS = {
-    Arrival.EARLY: "Early: the appointment is at %(at)s and can be called from %(early)s.",
+    Arrival.EARLY: (
+        "Early: the appointment is at %(at)s and can be called from %(early)s, earlier if the queue is empty."
+    ),
     Arrival.ON_TIME: "On time for the appointment at %(at)s.",
     Arrival.LATE: "Late, but the appointment at %(at)s still counts.",
     Arrival.MISSED: "Too late for the appointment at %(at)s: waits like somebody without one.",
