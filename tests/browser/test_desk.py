@@ -720,20 +720,40 @@ def test_who_hears_the_page_is_told_that_screens_are_cut_off_and_are_back(
     expect(said).to_have_text("Écrans et boutons de nouveau joints.", timeout=15_000)
 
 
+COUNT_SAYINGS = """each => new MutationObserver(() => {
+  each.dataset.said = Number(each.dataset.said ?? 0) + 1;
+}).observe(each, { childList: true })"""
+
+
 def test_who_hears_the_page_is_told_of_each_recall_and_of_a_pause_to_come(
     page: Page, stand: Stand, clock: TurnedClock
 ) -> None:
     ids = scenes.called(stand, clock)
     show(page)
     said = page.locator("#connection")
-    page.keyboard.press("r")
-    expect(said).to_contain_text("A\u00a0012 rappelé")
-    said.evaluate("each => each.replaceChildren()")
-    clock.turn(seconds=20)
-    stand.do(q.Recall(origin=stand.origin(), desk=DESK, shown=ids["A012"]))
-    expect(said).to_contain_text("A\u00a0012 rappelé")
+    said.evaluate(COUNT_SAYINGS)
+    for count in ("1", "2"):
+        clock.turn(seconds=20)
+        stand.do(q.Recall(origin=stand.origin(), desk=DESK, shown=ids["A012"]))
+        expect(said).to_have_attribute("data-said", count)
+        expect(said).to_contain_text("10:42 · A\u00a0012 rappelé")
     page.keyboard.press("u")
     expect(said).to_contain_text("pause demandée")
+
+
+def test_who_hears_the_page_is_told_of_a_call_by_its_headline_alone(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.called(stand, clock)
+    show(page)
+    said = page.locator("#connection")
+    said.evaluate(COUNT_SAYINGS)
+    stand.press(DESK)
+    expect(page.locator("#headline")).to_contain_text("A\u00a0015")
+    clock.turn(seconds=20)
+    stand.do(q.Recall(origin=stand.origin(), desk=DESK, shown=ids["A015"]))
+    expect(said).to_contain_text("A\u00a0015 rappelé")
+    expect(said).to_have_attribute("data-said", "1")
 
 
 def test_who_hears_the_page_is_told_all_that_one_picture_brings(page: Page, stand: Stand, clock: TurnedClock) -> None:

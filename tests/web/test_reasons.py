@@ -1,6 +1,8 @@
 """Why this one: the sentence tells the rule that chose, whatever waits."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,9 @@ from msgspec.structs import replace
 from hub.appointments.list_state import ListState
 from hub.database.engine import open_engine
 from hub.queue.order import STRICT_HEAD_START_MS, Candidate, Kind, choose
-from hub.queue.reasons import Waiting, Why, explain, in_order
+from hub.queue.reasons import Reason, Waiting, Why, explain, in_order
 from hub.queue.requests import CheckIn
-from hub.site import MINUTE_MS, Help
+from hub.site import MINUTE_MS, Help, Site
 from hub.web.desk.drawing import draw
 from hub.web.desk.reading import read_desk
 from hub.web.desk.sentences import reason_sentence, then_sentence
@@ -95,24 +97,46 @@ def test_each_reason_is_one_sentence(why: Why) -> None:
     assert sentence.strip() == said.replace("_", NBSP)
 
 
+@contextmanager
+def a_queue(folder: Path, site: Site) -> Iterator[Queue]:
+    engine = open_engine(sqlite_url(folder))
+    queue = Queue(engine, site)
+    try:
+        yield queue
+    finally:
+        queue.close()
+        engine.dispose()
+
+
+def reason_at(queue: Queue, desk: str) -> Reason:
+    """What the desk's page says of who is next."""
+    at = queue.index.desk(desk)
+    with queue.engine.connect() as connection:
+        rows = read_desk(connection, queue.index, at, queue.now_ms)
+    following = draw(rows, queue.index, at, lambda _: None, ListState()).next
+    assert following is not None
+    return following.reason
+
+
 @pytest.mark.parametrize("helping_min", [20, 780, 1440])
 def test_however_late_a_desk_helps_out_with_a_strict_service_its_page_says_when_and_why(
     tmp_path: Path, helping_min: int
 ) -> None:
     helping = replace(DESKS[1], helps=(Help(service="social", delay_min=helping_min),))
-    engine = open_engine(sqlite_url(tmp_path))
-    queue = Queue(engine, town(desks=(helping, DESKS[2])))
-    queue.open("desk-2")
-    appointment_ms = queue.now_ms + 5 * MINUTE_MS
-    queue.ask(CheckIn, desk="desk-3", ticket=queue.book(appointment_ms, "social"))
-    with engine.connect() as connection:
-        rows = read_desk(connection, queue.index, helping, queue.now_ms)
-    following = draw(rows, queue.index, helping, lambda _: None, ListState()).next
-    assert following is not None
+    with a_queue(tmp_path, town(desks=(helping, DESKS[2]))) as queue:
+        queue.open("desk-2")
+        appointment_ms = queue.now_ms + 5 * MINUTE_MS
+        queue.ask(CheckIn, desk="desk-3", ticket=queue.book(appointment_ms, "social"))
+        reason = reason_at(queue, "desk-2")
     due_ms = appointment_ms + helping_min * MINUTE_MS
-    assert (following.reason.why, following.reason.due_ms) == (Why.STRICT, due_ms)
-    queue.close()
-    engine.dispose()
+    assert (reason.why, reason.due_ms) == (Why.STRICT, due_ms)
+
+
+def test_a_walk_in_of_a_strict_service_is_next_for_having_come(tmp_path: Path) -> None:
+    with a_queue(tmp_path, town()) as queue:
+        queue.open("desk-3")
+        queue.issue("social")
+        assert reason_at(queue, "desk-3").why is Why.WALK_IN
 
 
 def test_nobody_next_has_no_reason() -> None:
