@@ -17,8 +17,10 @@ from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from hub.queue.states import State
 from hub.site import Hall
+from hub.site_index import SiteIndex
 from hub.web.desk.booking_sentences import list_age
-from hub.web.desk.reading import read_ticket
+from hub.web.desk.drawing import draw
+from hub.web.desk.reading import read_desk, read_ticket
 from tests.databases import sqlite_url
 from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_id, served
 from tests.web.texts import SCRIPT, at, text_of
@@ -96,6 +98,16 @@ def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
     page = text_of(client.get("/desks/desk-3").text)
     assert "Pas encore arrivé." in page
     assert "Appel possible" not in page
+
+
+def test_a_still_page_is_drawn_anew_when_an_appointment_can_be_called(stand: Stand, clock: TurnedClock) -> None:
+    stand.book("civil", at("11:15"))
+    clock.set("11:04:30")
+    index = SiteIndex(stand.site)
+    desk = index.desk("desk-3")
+    with stand.engine.connect() as connection:
+        rows = read_desk(connection, index, desk, clock.now_ms())
+    assert draw(rows, index, desk, lambda _: None, ListState()).redraw_ms == at("11:05")
 
 
 def test_who_missed_an_appointment_that_was_then_cancelled_or_moved_is_not_waited_for_any_more(

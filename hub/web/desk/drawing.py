@@ -56,10 +56,11 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         following = NextTicket(first.id, first.label, first.appointment_ms, reason)
     last = _last_action(rows.events)
     held = _held(rows, rows.held, index, mean_visit_ms) if rows.held else None
+    expected = tuple(_booking(ticket, rows, index) for ticket in rows.expected)
     return DeskPicture(
         revision=rows.revision,
         now_ms=now_ms,
-        redraw_ms=_redraw_ms(rows),
+        redraw_ms=_redraw_ms(rows, expected),
         desk=desk.name,
         number=desk.number,
         mode=rows.desk.mode,
@@ -81,7 +82,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         parked=tuple(_aside(ticket, rows.parked_ms.get(ticket.id), index, desk) for ticket in rows.parked),
         absent=tuple(_aside(ticket, ticket.ended_ms, index, desk) for ticket in rows.absent),
         absent_total=rows.absent_total,
-        expected=tuple(_booking(ticket, rows, index) for ticket in rows.expected),
+        expected=expected,
         more_expected=rows.more_expected,
         list_state=list_state,
         failed_reports=rows.failed_reports,
@@ -273,9 +274,9 @@ def _undo_call(holds: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOf
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 
-def _redraw_ms(rows: DeskRows) -> int:
+def _redraw_ms(rows: DeskRows, expected: Iterable[Booking]) -> int:
     """The next moment at which the same rows draw another picture."""
-    moments = list(_moments(rows))
+    moments = [*_moments(rows), *(booking.callable_ms for booking in expected)]
     return min((moment for moment in moments if moment > rows.now_ms), default=rows.now_ms + REDRAW_MS)
 
 
