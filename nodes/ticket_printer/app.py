@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from nodes.ticket_printer.keyboard import Keyboard
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
-from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach
+from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach, Step
 from nodes.ticket_printer.stage import Stage
 from nodes.ticket_printer.wires import WANTED, place_named
 from nodes.ticket_printer.words import words_in
@@ -151,12 +151,16 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
 
 
 def _note_last_paper(inbox: Inbox, core: TicketPrinter, shell: Shell) -> None:
-    """A paper that came out after the program was told to stop is known to have, at the next start."""
+    """A paper that came out after the program was told to stop, or was not begun by then, is known to the next one."""
     while (event := inbox.take(0)) is not None:
-        if isinstance(event, PrintEnded):
-            for effect in core.handle(event, monotonic_ms()):
-                if isinstance(effect, Keep) and effect.entry.id == event.id:
-                    shell.perform(effect)
+        match event:
+            case PrintEnded(request_id):
+                for effect in core.handle(event, monotonic_ms()):
+                    if isinstance(effect, Keep) and effect.entry.id == request_id:
+                        shell.perform(effect)
+            case Kept(entry) if entry.step is Step.PRINTING:
+                # Only after this word it would have gone to the printer.
+                shell.perform(Keep(replace(entry, step=Step.ABANDONED)))
 
 
 def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> PrinterSettings:

@@ -1,11 +1,16 @@
 """What a restart makes of the presses that a power cut left, and what a failing disk does to a press."""
 
+from pathlib import Path
+
 import pytest
 
+from nodes.runtime import Inbox
+from nodes.ticket_printer.app import Shell, _note_last_paper
 from nodes.ticket_printer.events import (
+    Keep,
     Print,
 )
-from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
+from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Spool, Step
 from protocol.messages import (
     Abandon,
     IssueTicket,
@@ -38,6 +43,34 @@ def test_a_restart_tells_what_is_known_and_prints_nothing(step: Step, told: type
     dispenser.issue(IssueTicket(id=word.of, service="etat-civil"))
     dispenser.wait(60_000)
     assert dispenser.of(Print) == []
+
+
+class NothingAround:
+    """In the place of printer and pins: what a program that was told to stop still asks of them is noted."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def perform(self, effect: object) -> None:
+        self.asked.append(effect)
+
+
+def test_a_ticket_that_was_about_to_be_printed_when_the_program_was_told_to_stop_is_abandoned(tmp_path: Path) -> None:
+    """Its step was on the disk, and the word of that stood behind the signal: nothing went to the printer."""
+    spool, around, inbox = Spool(tmp_path / "spool.sqlite"), NothingAround(), Inbox()
+    shell = Shell(around, spool, around, inbox.put)
+    dispenser = Dispenser()
+    dispenser.press()
+    [asked] = dispenser.asked()
+    dispenser.issue(asked)
+    for keep in dispenser.of(Keep):
+        shell.perform(keep)
+    [before] = spool.entries()
+    _note_last_paper(inbox, dispenser.core, shell)
+    [after] = spool.entries()
+    spool.close()
+    assert (before.step, after.step, around.asked) == (Step.PRINTING, Step.ABANDONED, [])
+    assert [word.of for word in Dispenser((after,)).sent(Abandon)] == [asked.id]
 
 
 def test_a_spool_that_is_full_takes_no_more_presses() -> None:
