@@ -64,6 +64,7 @@ class NodeWarning(StrEnum):
     PRINTER_UNREACHABLE = "printer_unreachable"
     PRINTER_SILENT = "printer_silent"
     SPOOL_FAILED = "spool_failed"
+    HUB_SILENT = "hub_silent"
     SCANNER_AWAY = "scanner_away"
     PINS_UNUSABLE = "pins_unusable"
     MUTE = "mute"

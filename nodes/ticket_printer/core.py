@@ -42,6 +42,7 @@ from nodes.ticket_printer.lights import Moment, Shining, at_rest
 from nodes.ticket_printer.presses import Press
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.second_paper import SecondPaper
+from nodes.ticket_printer.silence import Silence
 from nodes.ticket_printer.spool import ENTRIES_MOST, Entry, Step
 from nodes.ticket_printer.status import Condition as PrinterCondition
 from nodes.ticket_printer.status import Fault
@@ -101,6 +102,7 @@ class TicketPrinter:
         self._printing_since_ms: int | None = None
         self._second_paper = SecondPaper()
         self._check_ins = CheckIns()
+        self._silence = Silence()
         self._keyboards = Keyboards()
         self._spool_failed = False
         self._identify_until_ms = 0
@@ -117,7 +119,7 @@ class TicketPrinter:
             self._buttons.due_ms(),
             self._shining.due_ms,
             self._check_ins.due_ms(self._connected),
-            *(each.due_ms(self._connected) for each in self._presses.values()),
+            *(each.due_ms(self._connected) for each in self._silence.to_serve(self._presses.values())),
         ]
         return min((each for each in due if each is not None), default=None)
 
@@ -128,6 +130,8 @@ class TicketPrinter:
         yield from self._printer.warnings
         if self._spool_failed:
             yield NodeWarning.SPOOL_FAILED
+        if self._silence.lasts:
+            yield NodeWarning.HUB_SILENT
         if self._pins.unusable:
             yield NodeWarning.PINS_UNUSABLE
         if self._keyboards.away:
@@ -210,7 +214,9 @@ class TicketPrinter:
             yield UsePins(tuple(each.pin for each in self._config.buttons), self._config.led_pin)
 
     def _pressed(self, service: str) -> Iterator[object]:
-        if not self._ready() or self._full():
+        # Where the hub is being told something, its answer to that says when a press is worth something again.
+        in_vain = self._silence.lasts and bool(self._presses)
+        if in_vain or not self._ready() or self._full():
             self._show(Moment.REFUSED)
             return
         entry = Entry(self._new_id(), self._new_id(), service, Step.ASKED)
@@ -273,6 +279,7 @@ class TicketPrinter:
                 yield Print(entry.id, press.reply, self._config)
 
     def _answered(self, reply: Reply) -> Iterator[object]:
+        self._silence.answered()
         match reply:
             case TicketReply(id=request_id):
                 press = self._presses.get(request_id)
@@ -355,7 +362,7 @@ class TicketPrinter:
     # --- as time passes ---
 
     def _time_passed(self) -> Iterator[object]:
-        for press in list(self._presses.values()):
+        for press in list(self._silence.to_serve(self._presses.values())):
             due_ms = press.due_ms(self._connected)
             if due_ms is not None and self._now_ms >= due_ms:
                 yield from self._due(press)
@@ -366,7 +373,7 @@ class TicketPrinter:
         entry = press.entry
         if entry.step is Step.ASKED:
             if self._now_ms >= press.given_up_ms:
-                self._show(Moment.NO_ANSWER)
+                self._unanswered()
                 yield from self._keep(entry.id, Step.ABANDONED)
                 return
             press.send_at_ms = self._now_ms + ASK_AGAIN_MS
@@ -378,9 +385,14 @@ class TicketPrinter:
     def _ask_check_in(self, asked: Asked) -> Iterator[object]:
         if self._now_ms >= asked.given_up_ms:
             self._check_ins.end(asked.id)
-            self._show(Moment.NO_ANSWER)
+            self._unanswered()
             return
         yield Publish(self._request, encode(CheckIn(id=asked.id, code=asked.code)), expiry_s=ASKED_S)
+
+    def _unanswered(self) -> None:
+        self._show(Moment.NO_ANSWER)
+        if self._hub_there():
+            self._silence.given_up()
 
     # --- the lamp ---
 
@@ -402,5 +414,5 @@ class TicketPrinter:
             busy=self._printing_since_ms is not None or bool(pending),
             paper_hangs=self._paper_hangs(),
             printer_well=self._printer.fault is None,
-            hub_there=self._hub_there(),
+            hub_there=self._hub_there() and not self._silence.lasts,
         )

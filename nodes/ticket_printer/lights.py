@@ -10,7 +10,7 @@ class Moment(Enum):
     REFUSED = auto()  # this press gives no ticket
     NO_ANSWER = auto()  # the hub was silent for 5 s, or the paper did not come out
     BUSY = auto()  # a ticket is on its way
-    AWAY = auto()  # broker or hub
+    AWAY = auto()  # broker or hub, or it answers nothing
     NO_PAPER = auto()  # or another fault of the printer
     READY = auto()
 
