@@ -3,7 +3,7 @@
 It exists with `--simulated DIR` alone. In: `{"pin": 17, "pressed": true}` drives a mock pin, `{"fault": "paper_out"}` a
 virtual printer, `{"type": "code", "code": "K7M2Q9"}` is what a scanner reads. Out, to each client: the whole present
 state when it connects, then what changes, such as `{"led": 27, "on": true}`; `{"error": "…"}` to who sent a line that
-was not understood.
+was not understood or failed.
 """
 
 import contextlib
@@ -65,8 +65,8 @@ class _Client:
 class ControlSocket:
     """A Unix socket that only its owner can open.
 
-    `obey` is called on the socket's own thread with each Input and may raise BadLine. `show` may be called from any
-    thread. Raises OSError where the socket cannot be made.
+    `obey` is called on the socket's own thread with each Input; BadLine says what is wrong with that. `show` may be
+    called from any thread. Raises OSError where the socket cannot be made.
     """
 
     def __init__(self, folder: Path, obey: Callable[[Input], None]) -> None:
@@ -185,8 +185,13 @@ class ControlSocket:
         try:
             self._obey(_parse(line))
         except BadLine as error:
-            with self._lock:
-                client.outgoing += msgspec.json.encode({"error": str(error)}) + b"\n"
+            self._answer(client, str(error))
+        except Exception as error:  # noqa: BLE001 - a line must not be able to end the socket for all others
+            self._answer(client, f"{type(error).__name__}: {error}")
+
+    def _answer(self, client: _Client, error: str) -> None:
+        with self._lock:
+            client.outgoing += msgspec.json.encode({"error": error}) + b"\n"
 
 
 def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:

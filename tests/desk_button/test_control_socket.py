@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import socket
@@ -54,6 +55,8 @@ def control(tmp_path: Path, obeyed: list[Input]) -> Iterator[ControlSocket]:
     def obey(wanted: Input) -> None:
         if wanted == PinInput(99, True):
             raise BadLine("there is no pin 99")
+        if wanted == FaultInput("none"):
+            raise OSError(errno.ENOSPC, "No space left on device")
         obeyed.append(wanted)
 
     made = ControlSocket(tmp_path, obey)
@@ -105,6 +108,16 @@ def test_who_connects_is_shown_the_whole_and_then_what_changes(control: ControlS
 def test_a_line_that_is_not_understood_is_answered_with_why(control: ControlSocket, client: Client, obeyed, line):
     client.say(line)
     assert "error" in client.heard()
+    client.say(b'{"pin": 17, "pressed": true}')
+    client.say(b"?")
+    assert "error" in client.heard()
+    assert obeyed == [PinInput(17, True)]
+
+
+def test_a_line_that_fails_is_answered_with_why_and_the_next_is_obeyed(control: ControlSocket, client: Client, obeyed):
+    """A virtual printer that is well again goes on printing, and its disk may be full."""
+    client.say(b'{"fault": "none"}')
+    assert client.heard() == {"error": "OSError: [Errno 28] No space left on device"}
     client.say(b'{"pin": 17, "pressed": true}')
     client.say(b"?")
     assert "error" in client.heard()

@@ -1,5 +1,6 @@
 """The printer that is a program: it must obey what a real one's reference says."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,18 @@ def test_papers_are_numbered_on_where_an_earlier_run_stopped(tmp_path: Path, ben
         VirtualPrinter(folder).receive(b"A\n" + CUT)
     assert told == ["000001.png", "000002.png"]
     assert sorted(path.name for path in (tmp_path / "paper").iterdir()) == told
+
+
+class HalfSaved:
+    """A picture of which the disk takes half."""
+
+    def save(self, path: Path, **_options: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_is_left_no_half_of_a_paper(tmp_path: Path) -> None:
+    folder = PaperFolder(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        folder(Paper(HalfSaved(), ()))
+    assert list(tmp_path.iterdir()) == []

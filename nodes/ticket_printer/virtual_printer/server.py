@@ -28,8 +28,12 @@ class PaperFolder:
         self._count += 1
         name = f"{self._count:06d}.png"
         fresh = self._folder / f".{name}.new"
-        paper.image.save(fresh, format="PNG")
-        fresh.replace(self._folder / name)
+        try:
+            paper.image.save(fresh, format="PNG")
+            fresh.replace(self._folder / name)
+        finally:
+            # Half of one on a full disk would take the room of the next.
+            fresh.unlink(missing_ok=True)
         if self._told is not None:
             self._told(name, paper)
 
