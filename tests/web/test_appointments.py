@@ -222,6 +222,39 @@ def test_an_old_list_is_an_icon_and_words_a_fresh_one_is_calm(client: httpx.Clie
         assert f'<span class="{style}"><svg' in head[1]
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (ListState("Publik", at("8:10"), late=True), "liste de 8:10, Publik ne répond pas"),
+        (ListState("Publik", late=True), "pas encore de liste, Publik ne répond pas"),
+        (ListState("Publik"), "lecture de la liste en cours"),
+    ],
+)
+def test_nobody_is_said_to_have_no_appointment_by_a_list_that_may_lack_it(
+    client: httpx.Client, stand: Stand, state: ListState, said: str
+) -> None:
+    stand.book("civil", at("10:45"), name=NAME)
+    stand.list_state = state
+    assert said in text_of(client.get("/desks/desk-3?panel=search", headers=SCRIPT).text)
+    for query, found in (
+        ("personne", "Pas trouvé, mais le rendez-vous existe peut-être : vérifiez la confirmation."),
+        ("exemple", "1 rendez-vous aujourd’hui"),
+    ):
+        answer = text_of(client.post("/desks/desk-3/search", data={"query": query}, headers=SCRIPT).text)
+        assert said in answer
+        assert found in answer
+        assert "prend un ticket à la borne" not in answer
+
+
+@pytest.mark.parametrize("state", [ListState("Publik", at("8:29")), ListState()])
+def test_of_a_fresh_list_and_of_none_a_search_says_no_age(client: httpx.Client, stand: Stand, state: ListState) -> None:
+    stand.list_state = state
+    answer = client.post("/desks/desk-3/search", data={"query": "personne"}, headers=SCRIPT).text
+    assert "Aucun rendez-vous trouvé. Un visiteur sans rendez-vous prend un ticket à la borne." in text_of(answer)
+    assert 'class="mark"' not in answer
+    assert 'class="age"' not in answer
+
+
 def test_what_cannot_be_shown_is_counted(client: httpx.Client, stand: Stand) -> None:
     stand.list_state = ListState(source="Publik", as_of_ms=stand.now_ms(), flaws=3)
     assert "3 rendez-vous (Publik) ne peuvent pas être affichés" in text_of(client.get("/desks/desk-3").text)

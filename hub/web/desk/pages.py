@@ -146,10 +146,8 @@ class Pages:
         By POST: an address stands in a browser's history and in every proxy's log, and a name must not.
         """
         configured = self._desk(desk)
-        now_ms = self._parts.now_ms()
-        found = await self._parts.read(
-            lambda connection: read_search(connection, self._index, configured, query, now_ms)
-        )
+        asked = SearchPanel(query.strip(), self._parts.now_ms(), self._parts.list_state())
+        found = await self._parts.read(lambda connection: read_search(connection, self._index, configured, asked))
         if _by_script(request):
             return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number), everything))
         return await self._page(request, configured, panel=Panel.SEARCH, content=found)
@@ -228,7 +226,7 @@ class Pages:
             case Panel.TICKET | Panel.CANCEL:
                 content = self._known(read_ticket_panel(connection, self._index, desk, ticket or 0, now_ms), ticket)
             case Panel.SEARCH:
-                content = SearchPanel("", now_ms)
+                content = SearchPanel("", now_ms, self._parts.list_state())
             case Panel.REPORTS:
                 source = self._parts.list_state().source
                 content = read_reports(connection, self._index.site.name, source, now_ms)

@@ -1,11 +1,12 @@
 """What stands in place of the list while an agent decides: a transfer, one ticket, closing, keys, longer lists."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from hub.appointments.list_state import ListState
 from hub.queue import claims
 from hub.queue.arrivals import CHECKS_IN, arrival_of, moment_at
 from hub.queue.bookings import Known
@@ -145,13 +146,19 @@ class SearchRow:
 
 @dataclass(frozen=True, slots=True)
 class SearchPanel:
-    """`rows` is None before anything was asked."""
+    """`list_state`: how old the list is that is searched. `rows` is None before anything was asked."""
 
     query: str
     now_ms: int
+    list_state: ListState
     rows: tuple[SearchRow, ...] | None = None
     total: int = 0
     other_days: bool = False
+
+    @property
+    def may_lack_some(self) -> bool:
+        """Whether somebody may have an appointment that is not in the list."""
+        return bool(self.list_state.source) and (self.list_state.late or self.list_state.as_of_ms is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +244,13 @@ def _claims(index: SiteIndex, desk: Desk, ticket: Ticket, desks: Mapping[str, De
     return is_known and claims.may_call(desk, ticket, is_away), claims.may_decide_on(index, desk, ticket)
 
 
-def read_search(connection: Connection, index: SiteIndex, desk: Desk, query: str, now_ms: int) -> SearchPanel:
-    """The bookings that a code or a name finds, of the whole site."""
-    if not query.strip():
-        return SearchPanel("", now_ms)
-    found = search(connection, index.site.name, index.site.zone, query, now_ms)
+def read_search(connection: Connection, index: SiteIndex, desk: Desk, asked: SearchPanel) -> SearchPanel:
+    """The bookings that a code or a name finds, of the whole site; `asked` has no rows yet."""
+    if not asked.query:
+        return asked
+    found = search(connection, index.site.name, index.site.zone, asked.query, asked.now_ms)
     rows = tuple(_search_row(index, desk, each) for each in found.rows)
-    return SearchPanel(query.strip(), now_ms, rows, found.total, found.other_days)
+    return replace(asked, rows=rows, total=found.total, other_days=found.other_days)
 
 
 def read_reports(connection: Connection, site: str, source: str, now_ms: int) -> ReportsPanel:

@@ -20,7 +20,7 @@ from hub.web.desk.booking_sentences import (
     report_title,
     report_told,
 )
-from hub.web.desk.panels import Panel, ServiceChoice
+from hub.web.desk.panels import Panel, SearchPanel, ServiceChoice
 from hub.web.desk.picture import AsideTicket, DeskPicture, Stage
 from hub.web.desk.rights import Looker, everything
 from hub.web.desk.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
@@ -167,9 +167,9 @@ class DeskView:
             "last": last_action_facts(picture.last, picture.now_ms, self._zone) if picture.last else [],
         }
 
-    def _list_age(self, picture: DeskPicture) -> str:
+    def _list_age(self, shown: DeskPicture | SearchPanel) -> str:
         is_file = self._site.appointments.publik is None
-        return list_age(picture.list_state, self._zone, picture.now_ms, is_file)
+        return list_age(shown.list_state, self._zone, shown.now_ms, is_file)
 
     def _clock(self, moment_ms: int) -> str:
         return clock(moment_ms, self._zone)
