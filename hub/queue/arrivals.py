@@ -24,7 +24,7 @@ from hub.queue.tickets import Ticket
 from hub.site import MINUTE_MS, Service, Site
 from protocol.messages import Arrival
 
-_HERE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.PARKED})
+HERE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.PARKED})
 # Those that let the visitor wait now.
 CHECKS_IN = frozenset({Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED})
 _COUNTS = frozenset({Arrival.ON_TIME, Arrival.LATE})
@@ -49,7 +49,7 @@ def moment_at(site: Site, now_ms: int) -> Moment:
 
 def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: Moment) -> Arrival:
     """`service`: None where the site no longer has the ticket's."""
-    if ticket.state in _HERE:
+    if ticket.state in HERE:
         return Arrival.AGAIN if ticket.state in (State.WAITING, State.PARKED) else Arrival.CALLED
     if ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT):
         return Arrival.CANCELLED
@@ -66,7 +66,7 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
 
 def is_left_behind(booking: Known, ticket: Ticket) -> bool:
     """Whether what its request has by now says more than it does: it is off, and nobody is here for it."""
-    return ticket.state is State.CANCELLED or (booking.gone and ticket.state not in _HERE)
+    return ticket.state is State.CANCELLED or (booking.gone and ticket.state not in HERE)
 
 
 def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment: Moment) -> Arrival:
@@ -97,14 +97,14 @@ def choose(bookings: Iterable[tuple[Known, Ticket]], moment: Moment) -> tuple[Kn
     Who is here has nothing else of the same request in mind: it was moved meanwhile.
     """
     found = list(bookings)
-    here = {booking.reference for booking, ticket in found if ticket.state in _HERE}
-    meant = [each for each in found if each[1].state in _HERE or each[0].reference not in here]
+    here = {booking.reference for booking, ticket in found if ticket.state in HERE}
+    meant = [each for each in found if each[1].state in HERE or each[0].reference not in here]
     return min(meant, key=lambda each: _rank(each[0], each[1], moment), default=None)
 
 
 def _rank(booking: Known, ticket: Ticket, moment: Moment) -> tuple[int, int, str]:
     is_today = booking.day == moment.today
-    if ticket.state in _HERE or (is_today and ticket.state is State.EXPECTED):
+    if ticket.state in HERE or (is_today and ticket.state is State.EXPECTED):
         return 0, booking.start_ms, booking.id
     if ticket.state is State.CANCELLED or booking.gone:
         return 4, abs(booking.start_ms - moment.now_ms), booking.id

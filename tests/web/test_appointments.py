@@ -339,6 +339,39 @@ def test_by_the_code_from_before_a_move_the_appointment_there_is_now_is_found(
     assert "OLD annulé" in search(client, "old")
 
 
+@pytest.mark.parametrize("query", ["same", "zoé"])
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(0, "1 rendez-vous aujourd’hui 11:30"), (1, "Pas aujourd’hui : 1 rendez-vous d’un autre jour 25/11")],
+)
+def test_an_appointment_that_was_moved_is_found_where_it_stands_now_and_not_as_cancelled(
+    client: httpx.Client, stand: Stand, query: str, days: int, said: str
+) -> None:
+    before = stand.booking_of(stand.book("civil", at("10:45"), name=NAME, confirmation="SAME"))
+    moved_ms = at("11:30") + days * DAY_MS
+    after = stand.booking_of(stand.book("civil", moved_ms, name=NAME, confirmation="SAME"))
+    origin = stand.origin(Source.SYNC)
+    stand.do(q.Move(origin=origin, booking=after, appointment_ms=moved_ms, reference=f"form/{before}"))
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before, moved=True))
+    assert search(client, query).startswith(said)
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=after))
+    assert "10:45" in search(client, query)
+
+
+def test_whoever_is_here_is_found_beside_the_appointment_that_theirs_was_moved_to(
+    client: httpx.Client, stand: Stand
+) -> None:
+    ticket = stand.book("civil", at("8:40"), name=NAME, confirmation="SAME")
+    stand.check_in(ticket)
+    before = stand.booking_of(ticket)
+    after = stand.booking_of(stand.book("civil", at("11:30"), name=NAME, confirmation="SAME"))
+    origin = stand.origin(Source.SYNC)
+    stand.do(q.Move(origin=origin, booking=after, appointment_ms=at("11:30"), reference=f"form/{before}"))
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before, moved=True))
+    for query in ("same", "zoé"):
+        assert "2 rendez-vous aujourd’hui" in search(client, query)
+
+
 def test_a_search_for_nothing_finds_fault_with_nobody(client: httpx.Client, stand: Stand) -> None:
     stand.book("civil", at("10:45"), name=NAME)
     assert search(client, " ") == ""

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Row, func, literal_column, select
 
 from hub.appointments.refusals import Refusal, read_refusal
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
-from hub.queue.arrivals import is_left_behind
+from hub.queue.arrivals import HERE
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
 from hub.queue.hours import local_day
 from hub.queue.requests import confirmation_code
+from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row
 from hub.web.names import folded, is_found
 
@@ -27,6 +28,17 @@ _name: Any = VisitorNameRow.__table__
 _TICKET = [_ticket.c[name] for name in FIELDS]
 _BOOKING = [_booking.c[name] for name in KNOWN_FIELDS]
 _TICKET_OF_NAME = (_ticket.c.site == _name.c.site) & (_ticket.c.id == _name.c.ticket)
+
+_standing: Any = _booking.alias("standing")
+# `arrivals.is_left_behind`, and its request has another booking that stands: it was moved there.
+_MOVED: Any = ((_ticket.c.state == State.CANCELLED) | (_booking.c.gone & _ticket.c.state.not_in(HERE))) & select(
+    literal_column("1")
+).where(
+    _standing.c.site == _booking.c.site,
+    _standing.c.reference == _booking.c.reference,
+    _standing.c.id != _booking.c.id,
+    ~_standing.c.gone,
+).correlate(_booking).exists()
 
 # A literal: a bound state misses the partial index.
 _FAILED: Any = literal_column("report.state = 'failed'")
@@ -87,7 +99,8 @@ def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms
 def search(connection: Connection, site: str, zone: str, query: str, now_ms: int) -> FoundBookings:
     """Bookings by the code of their confirmation, else by name: today's first, else those of other days.
 
-    Those that are checked in or over are found too: who comes twice is to be told so.
+    Those that are checked in or over are found too: who comes twice is to be told so. One that was moved is not: it
+    would read as cancelled beside what stands.
     """
     today = local_day(now_ms, zone)
     code = confirmation_code(query)
@@ -106,11 +119,11 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
 
 def _by_code(connection: Connection, site: str, code: str, now_ms: int) -> tuple[Found, ...]:
     """As at the dispenser: by a confirmation from before a move, what its request has now."""
-    found = _bookings(connection, site, _booking.c.code == code, now_ms)
-    if not all(is_left_behind(each.booking, each.ticket) for each in found):
+    found = _bookings(connection, site, (_booking.c.code == code) & ~_MOVED, now_ms)
+    if found:
         return found
-    references = {each.booking.reference for each in found}
-    return _bookings(connection, site, ~_booking.c.gone & _booking.c.reference.in_(references), now_ms) or found
+    requests = select(_standing.c.reference).where(_standing.c.site == site, _standing.c.code == code)
+    return _bookings(connection, site, ~_booking.c.gone & _booking.c.reference.in_(requests), now_ms)
 
 
 def read_failed_count(connection: Connection, site: str) -> int:
@@ -139,7 +152,7 @@ def _tickets_named(connection: Connection, site: str, asked: str, days: Any, now
     query = (
         select(_name.c.ticket, _name.c.name)
         .select_from(_name.join(_ticket, _TICKET_OF_NAME).join(_booking, booking_of))
-        .where(_name.c.site == site, _name.c.delete_after_ms > now_ms, days)
+        .where(_name.c.site == site, _name.c.delete_after_ms > now_ms, days, ~_MOVED)
         .order_by(_booking.c.start_ms, _booking.c.id)
         .limit(MOST_NAMES)
     )
