@@ -366,6 +366,27 @@ def test_a_visit_that_went_on_since_is_not_offered_to_be_reopened_with_the_call_
     assert 'formaction="/desks/desk-3/undo' not in page
 
 
+def test_staff_are_told_of_who_waits_where_no_desk_is_open(client: httpx.Client, stand: Stand) -> None:
+    left = "F Famille 2, aucun guichet ouvert"
+    stand.open("desk-6")
+    for _ in range(2):
+        stand.issue("family")
+    stand.issue("welcome")
+    assert "F Famille 2 · M Accueil 1, aucun guichet ouvert" in text_of(client.get("/desks/desk-3").text)
+    assert "En attente sans guichet ouvert : M Accueil 1" in text_of(client.get("/").text)
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-6", shown=None, mode=DeskMode.PAUSED))
+    stand.open("desk-1")
+    page = client.get("/desks/desk-3").text
+    assert f"Autres services : {left} · M Accueil 1" in text_of(page)
+    assert "M Accueil 1, aucun" not in text_of(page)
+    assert "En attente sans guichet ouvert : F Famille 2 " in text_of(client.get("/").text)
+
+
+def test_of_a_service_that_nobody_waits_for_it_is_not_said_that_no_desk_is_open(client: httpx.Client) -> None:
+    for address in ("/", "/desks/desk-3"):
+        assert "guichet ouvert" not in text_of(client.get(address).text)
+
+
 def test_where_all_who_wait_are_for_a_desk_that_is_away_nobody_is_told_to_press_next(
     client: httpx.Client, stand: Stand
 ) -> None:

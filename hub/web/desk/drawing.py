@@ -1,6 +1,6 @@
 """From a desk's rows to its picture. Pure: the moment comes with the rows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from hub.appointments.list_state import ListState
@@ -12,7 +12,7 @@ from hub.queue.order import Candidate, Kind
 from hub.queue.reasons import Waiting, explain, in_order
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
-from hub.site import MINUTE_MS, Desk
+from hub.site import MINUTE_MS, Desk, Service
 from hub.site_index import SiteIndex, served_by
 from hub.web.desk.booking_reading import SHOWN
 from hub.web.desk.picture import (
@@ -30,7 +30,7 @@ from hub.web.desk.picture import (
     Undo,
     UndoOffer,
 )
-from hub.web.desk.reading import DeskRows, JournalRow, Place
+from hub.web.desk.reading import DeskNow, DeskRows, JournalRow, Place
 from protocol.messages import DeskMode
 
 # Where arrivals are not confirmed, a called ticket is drawn as being served from here on.
@@ -75,7 +75,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         next_off_until_ms=rows.desk.last_call_ms + BOUNCE_MS if rows.held else 0,
         queues=_queues(rows, index, desk),
         others=tuple(
-            OtherService(service.letter, service.title, rows.counts.get(service.name, 0))
+            other_service(service, index, rows.counts, rows.desks)
             for service in index.site.services
             if service.name not in served_by(desk)
         ),
@@ -89,6 +89,14 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
         last=last,
         undo=_undo(rows),
     )
+
+
+def other_service(
+    service: Service, index: SiteIndex, counts: Mapping[str, int], desks: Mapping[str, DeskNow]
+) -> OtherService:
+    """Who waits for a service, and whether a desk may call them. `counts` by service, `desks` by name."""
+    is_open = any(desks[each.name].mode is DeskMode.OPEN for each in index.desks_of(service.name))
+    return OtherService(service.letter, service.title, counts.get(service.name, 0), is_open)
 
 
 def _may_be_called(place: Place, desk: Desk) -> bool:

@@ -30,11 +30,11 @@ from hub.web.desk.panels import (
     read_ticket_panel,
     read_transfer,
 )
-from hub.web.desk.picture import DeskPicture, LastAction
+from hub.web.desk.picture import DeskPicture, LastAction, OtherService
 from hub.web.desk.reading import read_agent, read_agent_name, read_desk
 from hub.web.desk.rights import At, Looker, everything
 from hub.web.desk.sentences import already_done, closed_sentence, refusal_sentence
-from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_local_uses, read_start_desks
+from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_left_waiting, read_local_uses, read_start_desks
 from hub.web.desk.view import AsidePanel, DeskView, template_of
 from hub.web.documents import UUID7
 from hub.web.live import Live
@@ -118,14 +118,14 @@ class Pages:
         """The desks of this site, who works at which, and the way to a free one."""
         person, now_ms = person_of(request), self._parts.now_ms()
 
-        def read(connection: Connection) -> tuple[list[StartDesk], list[LocalUse]]:
+        def read(connection: Connection) -> tuple[list[StartDesk], list[OtherService], list[LocalUse]]:
             # Where there is no directory, they are how everybody comes in.
             watches = self._parts.site.login.directory is not None and bool(WATCHERS & person.roles)
             uses = read_local_uses(connection, self._index.site.name, now_ms) if watches else []
-            return read_start_desks(connection, self._index, person), uses
+            return read_start_desks(connection, self._index, person), read_left_waiting(connection, self._index), uses
 
-        desks, uses = await self._parts.read(read)
-        return HTMLResponse(self._view.start(desks, uses, Looker(person, None), now_ms))
+        desks, left_waiting, uses = await self._parts.read(read)
+        return HTMLResponse(self._view.start(desks, left_waiting, uses, Looker(person, None), now_ms))
 
     async def desk(
         self,

@@ -111,6 +111,12 @@ class OtherService:
     letter: str
     title: str
     waiting: int
+    has_open_desk: bool
+
+    @property
+    def is_left_waiting(self) -> bool:
+        """Somebody waits, and nobody would call."""
+        return self.waiting > 0 and not self.has_open_desk
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The start page: the desks in order, who is signed on at each; and who came in by a local account lately."""
+"""The start page: the desks in order, who is signed on at each; who waits where none is open; local accounts used."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,9 @@ from hub.auth.people import Person
 from hub.auth.roles import Role
 from hub.database.tables import AgentRow, TicketEventRow
 from hub.site_index import SiteIndex
-from hub.web.desk.reading import read_desks
+from hub.web.desk.drawing import other_service
+from hub.web.desk.picture import OtherService
+from hub.web.desk.reading import read_counts, read_desks
 from protocol.messages import DeskMode
 
 # A local account is for when the directory is away: who watches over the hall sees each use for a week.
@@ -64,6 +66,13 @@ def read_start_desks(connection: Connection, index: SiteIndex, person: Person) -
         for desk in index.site.desks
         for agent in [now[desk.name].agent]
     ]
+
+
+def read_left_waiting(connection: Connection, index: SiteIndex) -> list[OtherService]:
+    """The services that somebody waits for and no desk is open for."""
+    counts, desks = read_counts(connection, index.site.name), read_desks(connection, index)
+    services = (other_service(service, index, counts, desks) for service in index.site.services)
+    return [service for service in services if service.is_left_waiting]
 
 
 def read_local_uses(connection: Connection, site: str, now_ms: int) -> list[LocalUse]:

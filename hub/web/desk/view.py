@@ -21,7 +21,7 @@ from hub.web.desk.booking_sentences import (
     report_told,
 )
 from hub.web.desk.panels import Panel, SearchPanel, ServiceChoice
-from hub.web.desk.picture import AsideTicket, DeskPicture, Stage
+from hub.web.desk.picture import AsideTicket, DeskPicture, OtherService, Stage
 from hub.web.desk.rights import Looker, everything
 from hub.web.desk.sentences import headline, last_action_facts, next_line, reason_sentence, then_sentence
 from hub.web.desk.start import LocalUse, StartDesk
@@ -139,9 +139,16 @@ class DeskView:
         """What was done, where the picture alone does not say it."""
         return self._templates.get_template("told.html").render(sentence=sentence) if sentence else ""
 
-    def start(self, desks: Sequence[StartDesk], uses: Sequence[LocalUse], looker: Looker, now_ms: int) -> str:
+    def start(
+        self,
+        desks: Sequence[StartDesk],
+        left_waiting: Sequence[OtherService],
+        uses: Sequence[LocalUse],
+        looker: Looker,
+        now_ms: int,
+    ) -> str:
         return self._templates.get_template("start.html").render(
-            site=self._site, desks=desks, uses=uses, looker=looker, now_ms=now_ms
+            site=self._site, desks=desks, left_waiting=left_waiting, uses=uses, looker=looker, now_ms=now_ms
         )
 
     def forbidden(self, sentence: str) -> str:
