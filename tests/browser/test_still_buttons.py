@@ -101,6 +101,24 @@ def test_no_button_moves_whatever_the_head_and_the_ticket_say(
     assert then(q.SignOn(origin=Origin(Source.PAGE, "c.exemple", new_id()), desk=DESK)) == []
 
 
+LISTS = "() => [...document.querySelectorAll('.lists button')].map((each) => each.getBoundingClientRect().top)"
+
+
+def test_what_is_answered_moves_no_button_of_the_lists(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    stand.press(DESK)
+    show(page)
+    expect(page.locator("#undo")).to_have_text("Annuler N", use_inner_text=True)
+    before = page.evaluate(LISTS)
+    assert len(before) == 3
+    for answer in ("failed", "unanswered"):
+        page.evaluate(
+            "(id) => document.getElementById('answer').replaceChildren(window[id].content.cloneNode(true))", answer
+        )
+        expect(page.locator("#answer .refused")).to_be_visible()
+        assert (answer, page.evaluate(LISTS)) == (answer, before)
+
+
 def test_a_name_that_is_cut_is_whole_where_the_mouse_rests(
     page: Page, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

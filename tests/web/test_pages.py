@@ -329,13 +329,45 @@ def visit_then_call(stand: Stand) -> tuple[int, int]:
     return first, second
 
 
+def undo_of(client: httpx.Client) -> tuple[str, str]:
+    """What the undo of desk 3 reads beside what was done last, and where an answer hides that."""
+    button = re.findall(r'<button id="undo".*?</button>', client.get("/desks/desk-3").text, re.DOTALL)[0]
+    beside_last = re.sub(r'<span class="beside-answer">.*?</span>', "", button, flags=re.DOTALL)
+    beside_answer = re.sub(r'<span class="beside-last">.*?</span>(?=\s*<span)', "", button, flags=re.DOTALL)
+    return text_of(beside_last), text_of(beside_answer)
+
+
+def test_the_undo_is_short_only_beside_the_call_that_it_takes_back(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    _, second = visit_then_call(stand)
+    third = stand.issue("civil").ticket
+    whole = "Annuler l’appel de A 002, rouvrir la visite d’avant N"
+    assert undo_of(client) == ("Annuler N", whole)
+    clock.turn(seconds=30)
+    stand.do(q.Recall(origin=stand.origin(), desk="desk-3", shown=second))
+    assert undo_of(client) == (whole, whole)
+    stand.next("desk-3", shown=second)
+    assert undo_of(client)[0] == "Annuler N"
+    stand.do(q.Undo(origin=stand.origin(), desk="desk-3", shown=third))
+    assert undo_of(client) == (whole, whole)
+
+
+def test_a_call_whose_visit_before_is_too_old_to_reopen_is_not_undone_by_a_word_for_both(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    visit_then_call(stand)
+    clock.turn(minutes=11)
+    assert undo_of(client) == ("Annuler l’appel de A 002 N",) * 2
+
+
 def test_what_reception_does_on_the_page_of_a_desk_takes_no_way_back_from_its_agent(
     client: httpx.Client, stand: Stand, clock: TurnedClock
 ) -> None:
     _, second = visit_then_call(stand)
-    assert "Annuler N" in text_of(client.get("/desks/desk-3").text)
+    assert undo_of(client)[0] == "Annuler N"
     stand.check_in(stand.book("civil", clock.now_ms()), "desk-3")
-    assert "Annuler l’appel de A 002, rouvrir la visite d’avant" in text_of(client.get("/desks/desk-3").text)
+    assert undo_of(client)[0] == "Annuler l’appel de A 002, rouvrir la visite d’avant N"
     stand.do(q.Finish(origin=stand.origin(), desk="desk-3", shown=second))
     stand.check_in(stand.book("civil", clock.now_ms()), "desk-3")
     assert "Rouvrir A 002" in text_of(client.get("/desks/desk-3").text)

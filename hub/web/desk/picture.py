@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from hub.appointments.list_state import ListState
 from hub.queue.reasons import Reason
-from hub.queue.states import State
+from hub.queue.states import Event, State
 from protocol.messages import DeskMode
 
 
@@ -206,6 +206,15 @@ class DeskPicture:
     @property
     def waiting(self) -> int:
         return sum(queue.waiting for queue in self.queues)
+
+    @property
+    def undoes_last(self) -> bool:
+        """Whether what was done last is the call that `undo` takes back, with all that it takes back beside it."""
+        if self.last is None or self.undo is None or self.last.number != self.undo.number:
+            return False
+        if self.last.event not in {Event.CALL, Event.RESUME}:
+            return False
+        return (self.undo.kind is Undo.UNDO) == (self.last.finished is not None)
 
     @property
     def has_bookings(self) -> bool:
