@@ -68,6 +68,24 @@ def test_a_click_that_is_not_answered_is_said(page: Page, stand: Stand, clock: T
     expect(page.locator("#answer")).to_contain_text("Le serveur n’a pas répondu")
 
 
+def test_what_was_done_though_its_answer_was_lost_can_be_read_beside_the_advice_to_look(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    show(page)
+    page.route("**/desks/*/next", lose)
+    page.keyboard.press("s")
+    expect(page.locator("#answer")).to_contain_text("Regardez cette page avant de réessayer")
+    expect(page.locator(".last > span")).to_contain_text("A 012 terminé, A 015 appelé")
+    expect(page.locator(".last > span")).to_be_visible()
+    expect(page.locator("#undo")).to_have_text("Annuler N", use_inner_text=True)
+
+
 def test_a_window_that_is_given_an_old_picture_knows_the_hubs_time_all_the_same(
     browser: Browser, server: Served, page: Page, stand: Stand, clock: TurnedClock
 ) -> None:
