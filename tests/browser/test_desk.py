@@ -715,9 +715,11 @@ def test_a_call_that_waits_for_its_announcement_says_when_it_comes(
     expect(page.locator(".until-said")).to_have_text("Annonce dans")
     expect(page.locator(".until-said")).to_be_visible()
     expect(page.locator(".when-said")).to_be_hidden()
+    expect(page.locator("#recall")).to_have_attribute("aria-disabled", "true")
     clock.at_ms += 10_000
     stand.issue("civil")
     expect(page.locator(".when-said")).to_be_visible(timeout=15_000)
+    expect(page.locator("#recall")).not_to_have_attribute("aria-disabled", "true")
 
 
 def test_a_call_that_no_screen_hears_is_said_to_the_agent(page: Page, stand: Stand, clock: TurnedClock) -> None:

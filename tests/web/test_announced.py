@@ -103,3 +103,29 @@ def test_a_desk_that_calls_nobody_is_announced(
     stand.open("desk-3")
     stand.do(q.SetMode(origin=stand.origin(), desk="desk-3", shown=None, mode=mode))
     assert announced(page_of("desk-3")).endswith(said)
+
+
+def test_a_call_that_is_still_to_be_said_cannot_be_said_again(
+    page_of: Callable[[str], str], stand: Stand, clock: TurnedClock
+) -> None:
+    def redraw_ms() -> int:
+        index = SiteIndex(stand.site)
+        with stand.engine.connect() as connection:
+            rows = read_desk(connection, index, index.desk("desk-3"), clock.now_ms())
+        return draw(rows, index, index.desk("desk-3"), stand.means.get, stand.list_state).redraw_ms
+
+    def recall() -> str:
+        return re.findall(r'<button id="recall".*?>', page_of("desk-3"))[0]
+
+    called(stand, "desk-1")
+    called(stand, "desk-3")
+    play_ms = int(re.findall(r'data-play="(\d+)"', page_of("desk-3"))[0])
+    while 'aria-disabled="true"' in recall():
+        assert redraw_ms() < play_ms
+        clock.at_ms = redraw_ms()
+    assert clock.now_ms() == play_ms - 1_000
+
+
+def test_a_call_that_is_said_at_once_can_be_said_again_at_once(page_of: Callable[[str], str], stand: Stand) -> None:
+    called(stand, "desk-3")
+    assert re.search(r'<button id="recall".*?formaction="/desks/desk-3/recall"', page_of("desk-3"))

@@ -16,6 +16,7 @@ from hub.site import MINUTE_MS, Desk, Service
 from hub.site_index import SiteIndex, served_by
 from hub.web.desk.booking_reading import SHOWN
 from hub.web.desk.picture import (
+    SOON_MS,
     AsideTicket,
     Booking,
     DeskPicture,
@@ -139,6 +140,10 @@ def _said_ms(held: Ticket) -> int:
     return held.said_ms or held.called_ms or 0
 
 
+def _play_ms(held: Ticket) -> int:
+    return _said_ms(held) - FULL_MS
+
+
 def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVisit) -> HeldTicket:
     service = index.find_service(held.service)
     arrived_ms = held.issued_ms or held.due_ms
@@ -149,7 +154,7 @@ def _held(rows: DeskRows, held: Ticket, index: SiteIndex, mean_visit_ms: MeanVis
         service=service.title if service else held.service,
         state=held.state,
         timer_ms=(held.serving_ms if held.state is State.SERVING else None) or _said_ms(held),
-        play_ms=_said_ms(held) - FULL_MS,
+        play_ms=_play_ms(held),
         waited_ms=max(0, (held.called_ms or rows.now_ms) - arrived_ms),
         appointment_ms=held.appointment_ms,
         absent_at_ms=held.absent_at_ms,
@@ -292,6 +297,7 @@ def _moments(rows: DeskRows) -> Iterable[int]:
     yield rows.now_ms + REDRAW_MS
     if rows.held is not None:
         yield rows.desk.last_call_ms + BOUNCE_MS
+        yield _play_ms(rows.held) - SOON_MS
         yield _said_ms(rows.held) + CALLING_MS
     for hold in rows.holds:
         yield hold.at_ms + REOPEN_MS

@@ -8,6 +8,9 @@ from hub.queue.reasons import Reason
 from hub.queue.states import Event, State
 from protocol.messages import DeskMode
 
+# So close to its announcement the page counts no more down to it.
+SOON_MS = 1_000
+
 
 class Stage(StrEnum):
     """What the ticket's place on the page says."""
@@ -234,6 +237,11 @@ class DeskPicture:
     def is_called(self) -> bool:
         """Still `called` by the rules, whatever is drawn."""
         return self.held is not None and self.held.state is State.CALLED
+
+    @property
+    def may_recall(self) -> bool:
+        """Not while the announcement is still to come: there is nothing to say again."""
+        return self.held is not None and self.is_called and self.held.play_ms - SOON_MS <= self.now_ms
 
     @property
     def may_next(self) -> bool:

@@ -37,7 +37,7 @@ const fillSlots = (element, text) => {
   });
 };
 
-/* An announcement starts so soon after its call where nothing else is said. */
+/* An announcement starts so soon after its call where nothing else is said. As in `SOON_MS`. */
 const UNSAID_MS = 1000;
 
 export const showTimes = (moment) => {
