@@ -75,6 +75,16 @@ class DeskTaken(Refusal):
         self.desk, self.agent, self.at_ms = desk, agent, at_ms
 
 
+class LeavesVisitor(Refusal):
+    """The desk that the agent would leave holds a ticket, and they were not shown it."""
+
+    code = "leaves_visitor"
+
+    def __init__(self, desk: str, ticket: str) -> None:
+        super().__init__(f"desk {desk}, which would be left, holds ticket {ticket}")
+        self.desk, self.ticket = desk, ticket
+
+
 class DeskNotOpen(Refusal):
     """A paused or closed desk takes nothing."""
 

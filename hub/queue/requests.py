@@ -115,10 +115,12 @@ class SetMode(AtHeld, frozen=True, kw_only=True):
 class SignOn(DeskCommand, frozen=True, kw_only=True):
     """The actor works at this desk from now on and at no other; whoever was signed on here no longer is.
 
-    `only_free`: the actor was shown that nobody is here; refused where somebody is by now.
+    `only_free`: the actor was shown that nobody is here; refused where somebody is by now. `only_idle`: that they leave
+    no visitor at the desk where they were; refused where they would.
     """
 
     only_free: bool = False
+    only_idle: bool = False
 
 
 class SignOff(DeskCommand, frozen=True, kw_only=True):

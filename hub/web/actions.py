@@ -14,6 +14,7 @@ class Asked:
     """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody.
 
     `only_free`: its page showed the desk as one where nobody is. `only_own`: as the one where who asks is signed on.
+    `only_idle`: it showed no visitor whom who asks would leave at another desk.
     """
 
     origin: Origin
@@ -26,6 +27,7 @@ class Asked:
     confirmed: bool = False
     only_free: bool = False
     only_own: bool = False
+    only_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ _RECEPTION = frozenset({Role.RECEPTION})
 
 
 def _sign_on(asked: Asked) -> Command:
-    return q.SignOn(origin=asked.origin, desk=asked.desk, only_free=asked.only_free)
+    only = {"only_free": asked.only_free, "only_idle": asked.only_idle}
+    return q.SignOn(origin=asked.origin, desk=asked.desk, **only)
 
 
 def _sign_off(asked: Asked) -> Command:

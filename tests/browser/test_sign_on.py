@@ -196,6 +196,29 @@ def test_a_page_that_shows_a_free_desk_displaces_nobody(camille: Page, stand: St
     assert agent_of(stand) == "p.exemple"
 
 
+def test_who_has_called_somebody_is_asked_before_another_desk_is_taken(
+    camille: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.free(stand, clock)
+    stand.sign_on(DESK, account="c.exemple")
+    stand.press(DESK)
+    show(camille, "desk-8")
+    camille.keyboard.press("g")
+    panel = camille.locator("#panel")
+    expect(panel).to_contain_text("Vous quittez le guichet 3 : A 015 y est appelé.")
+    expect(panel.locator("h2")).to_have_text("Prendre le guichet 8 ?")
+    expect(panel.locator("button.choice")).to_be_focused()
+    camille.keyboard.press("Escape")
+    expect(panel).to_be_empty()
+    assert agent_of(stand) == "c.exemple"
+    camille.keyboard.press("g")
+    panel.locator("button.choice").click()
+    expect(camille.locator("#next")).to_be_visible()
+    expect(panel).to_be_empty()
+    assert agent_of(stand, "desk-8") == "c.exemple"
+    assert held(stand) == "A015"
+
+
 def test_the_start_page_leads_to_a_desk_by_one_click_and_marks_it(camille: Page, stand: Stand) -> None:
     stand.log_in(Role.AGENT, account="p.exemple", name=MARKUP)
     stand.sign_on("desk-2", account="p.exemple")

@@ -128,6 +128,21 @@ def test_who_asked_for_a_free_desk_takes_it_over_from_nobody(queue):
     assert agents(queue) == {"desk-1": "boris", "desk-3": "anna"}
 
 
+def test_who_was_shown_no_visitor_leaves_none_at_the_desk_before(queue):
+    sign_on(queue, "anna")
+    queue.do(SetMode(origin=origin(queue, "anna"), desk="desk-1", mode=DeskMode.OPEN, shown=None))
+    queue.issue()
+    call_next(queue, "anna")
+    before = queue.snapshot()
+    idle = SignOn(origin=origin(queue, "anna", signed_on=False), desk="desk-3", only_idle=True)
+    assert refused(queue.do(idle), "leaves_visitor").facts["desk"] == "desk-1"
+    assert queue.snapshot() == before
+    queue.do(Finish(origin=origin(queue, "anna"), desk="desk-1", shown=queue.held("desk-1")))
+    again = SignOn(origin=origin(queue, "anna", signed_on=False), desk="desk-3", only_idle=True)
+    assert desk_answer(queue.do(again)).outcome is DeskOutcome.TAKEN
+    assert agents(queue) == {"desk-3": "anna"}
+
+
 def test_where_nobody_is_signed_on_nobody_acts(queue):
     assert refused(call_next(queue, "anna"), "not_signed_on").facts == {"desk": "desk-1"}
     assert refused(call_next(queue, ""), "not_signed_on").facts == {"desk": "desk-1"}

@@ -198,7 +198,7 @@ def test_the_start_page_says_who_is_where_and_offers_the_free_desks(client: http
     assert "is-mine" in place_of(page, "desk-3")
     assert ESCAPED in place_of(page, "desk-2")
     assert "<form" not in place_of(page, "desk-2")
-    assert 'action="/desks/desk-1/sign-on?free=1"' in place_of(page, "desk-1")
+    assert 'action="/desks/desk-1/sign-on?free=1&amp;idle=1"' in place_of(page, "desk-1")
     answer = client.post("/desks/desk-1/sign-on?free=1")
     assert (answer.status_code, answer.headers["location"]) == (303, "/desks/desk-1")
     assert "Votre guichet" in place_of(client.get("/").text, "desk-1")
@@ -293,7 +293,37 @@ def test_the_panel_that_asks_says_who_is_there(client: httpx.Client, stand: Stan
     stand.sign_on("desk-2", account="p.exemple")
     panel = client.get("/desks/desk-2?panel=take", headers=SCRIPT).text
     assert f"{MARKUP} est au guichet 2 depuis 10:42. Le ticket C 001 reste au guichet." in text_of(panel)
-    assert 'formaction="/desks/desk-2/sign-on"' in panel
+    assert 'formaction="/desks/desk-2/sign-on?idle=1"' in panel
+
+
+def test_who_would_leave_a_visitor_reads_whom_and_where_before_they_take_another_desk(
+    client: httpx.Client, stand: Stand, clock: TurnedClock
+) -> None:
+    stand.open("desk-3")
+    ticket = stand.issue("civil").ticket
+    free = re.findall(r'action="([^"]*/desks/desk-1/sign-on[^"]*)"', client.get("/").text)[0].replace("&amp;", "&")
+    stand.next("desk-3")
+    for headers, status in (({}, 409), (SCRIPT, 200)):
+        asked = client.post(free, data={"id": new_id(), "shown": ""}, headers=headers)
+        assert asked.status_code == status
+        assert "Vous quittez le guichet 3 : A 001 y est appelé." in text_of(asked.text)
+        assert 'formaction="/desks/desk-1/sign-on?free=1"' in asked.text
+        assert "is-mine" in place_of(client.get("/").text, "desk-3")
+    stand.do(q.Start(origin=stand.origin(), desk="desk-3", shown=ticket))
+    assert "Vous quittez le guichet 3 : A 001 y est encore." in text_of(client.get("/desks/desk-2?panel=take").text)
+    said = client.post("/desks/desk-1/sign-on?free=1", data={"id": new_id(), "shown": ""}, headers=SCRIPT)
+    assert said.status_code == 200
+    assert "is-mine" in place_of(client.get("/").text, "desk-1")
+
+
+def test_who_leaves_nobody_takes_another_desk_by_one_click(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-2", "desk-3")
+    stand.issue("identity")
+    stand.next("desk-2")
+    assert "Vous quittez" not in text_of(client.get("/desks/desk-1?panel=take").text)
+    said = client.post("/desks/desk-1/sign-on?free=1&idle=1", data={"id": new_id(), "shown": ""}, headers=SCRIPT)
+    assert said.status_code == 200
+    assert "is-mine" in place_of(client.get("/").text, "desk-1")
 
 
 def test_a_desk_is_mine_only_to_who_is_signed_on_there(client_as: ClientAs, stand: Stand) -> None:

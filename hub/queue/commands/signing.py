@@ -2,10 +2,11 @@
 
 import msgspec
 
-from hub.queue import people_store
+from hub.queue import people_store, store
 from hub.queue.answers import DeskAnswer
-from hub.queue.refusals import DeskTaken, NotSignedOn, Unknown
+from hub.queue.refusals import DeskTaken, LeavesVisitor, NotSignedOn, Unknown
 from hub.queue.requests import SignOff, SignOn
+from hub.queue.tickets import from_row
 from hub.queue.transaction import DeskView, Work
 from protocol.messages import DeskOutcome
 
@@ -19,7 +20,10 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
         return taken
     if view.agent is not None and command.only_free:
         raise DeskTaken(view.desk.name, view.agent, signed_on_ms(work, view.desk.name))
-    for (other,) in work.rows(people_store.DESKS_OF_AGENT, account=work.actor):
+    others = [name for (name,) in work.rows(people_store.DESKS_OF_AGENT, account=work.actor)]
+    if command.only_idle:
+        _need_idle(work, others)
+    for other in others:
         leave(work, other, work.actor)
     # The index on one desk an agent is checked row by row: the old one must be gone before the new one.
     work.write_desks()
@@ -27,6 +31,13 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
     work.journal("sign_on", desk=view.desk.name, data={"agent": work.actor, "before": view.agent})
     work.set_desk(view.desk.name, agent=work.actor)
     return taken
+
+
+def _need_idle(work: Work, desks: list[str]) -> None:
+    """Of a desk that the site has no more, no page could tell."""
+    for held in map(from_row, work.rows(store.HELD)):
+        if held.desk in desks and work.index.find_desk(held.desk) is not None:
+            raise LeavesVisitor(held.desk, held.label)
 
 
 def sign_off(work: Work, command: SignOff, view: DeskView) -> DeskAnswer:

@@ -27,6 +27,7 @@ from hub.web.desk.panels import (
     TransferPanel,
     read_reports,
     read_search,
+    read_take,
     read_ticket_panel,
     read_transfer,
 )
@@ -79,6 +80,7 @@ class DeskWords(BaseModel):
 
     only_free: Annotated[bool, Field(alias="free")] = False
     only_own: Annotated[bool, Field(alias="own")] = False
+    only_idle: Annotated[bool, Field(alias="idle")] = False
 
 
 class TicketWords(BaseModel):
@@ -230,8 +232,10 @@ class Pages:
             case Panel.REPORTS:
                 source = self._parts.list_state().source
                 content = read_reports(connection, self._index.site.name, source, now_ms)
-            case Panel.QUEUE | Panel.TAKE:
+            case Panel.QUEUE:
                 content = self.picture(connection, desk)
+            case Panel.TAKE:
+                content = read_take(connection, self._index, desk, looker)
             case Panel.PARKED | Panel.ABSENT:
                 content = self._aside(self.picture(connection, desk), parked=panel is Panel.PARKED)
             case _:
@@ -309,6 +313,8 @@ class Pages:
         self._live.nudge(asked.desk)
         if _asks_once(answer):
             return await self._ask(request, asked, desk)
+        if _leaves_visitor(answer):
+            return await self._ask_to_leave(request, desk)
         if _has_closed(asked, answer):
             return await self._choose_again(request, asked, desk)
         if isinstance(answer, RefusedAnswer):
@@ -385,6 +391,12 @@ class Pages:
             return HTMLResponse(_fragment("", panel))
         return await self._page(request, desk, panel=Panel.TRANSFER, ticket=asked.ticket, confirm=confirm, status=409)
 
+    async def _ask_to_leave(self, request: Request, desk: Desk) -> Response:
+        """Who takes this desk leaves a visitor at another one: the panel says so, and asks."""
+        if _by_script(request):
+            return HTMLResponse(_fragment("", await self._panel_alone(request, desk, Panel.TAKE)))
+        return await self._page(request, desk, panel=Panel.TAKE, status=409)
+
     async def _choose_again(self, request: Request, asked: Asked, desk: Desk) -> Response:
         """The desk that was chosen for a transfer has closed meanwhile: the panel comes anew."""
         said = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
@@ -412,6 +424,10 @@ def _by_script(request: Request) -> bool:
 
 def _asks_once(answer: Answer) -> bool:
     return isinstance(answer, RefusedAnswer) and answer.code == "no_open_desk"
+
+
+def _leaves_visitor(answer: Answer) -> bool:
+    return isinstance(answer, RefusedAnswer) and answer.code == "leaves_visitor"
 
 
 def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:

@@ -25,7 +25,9 @@ from hub.web.desk.booking_reading import (
     read_names,
     search,
 )
+from hub.web.desk.picture import SignedOn
 from hub.web.desk.reading import DeskNow, read_counts, read_desks, read_held, read_ticket
+from hub.web.desk.rights import Looker
 from protocol.messages import Arrival, DeskMode
 
 
@@ -162,6 +164,19 @@ class SearchPanel:
 
 
 @dataclass(frozen=True, slots=True)
+class TakePanel:
+    """A desk that may be taken: who is there, and the ticket it holds.
+
+    `left`: the ticket that who asks leaves by it at the desk of the number `left_desk`.
+    """
+
+    agent: SignedOn | None
+    held: Ticket | None
+    left: Ticket | None
+    left_desk: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportsPanel:
     """What the source of bookings could not be told: the first 50, and how many there are."""
 
@@ -199,6 +214,14 @@ def read_transfer(
             if index.find_service(ticket.service) is not None
         ),
     )
+
+
+def read_take(connection: Connection, index: SiteIndex, desk: Desk, looker: Looker) -> TakePanel:
+    held = read_held(connection, index.site.name)
+    desks = read_desks(connection, index).values()
+    mine = next((each.name for each in desks if each.agent == looker.person.account and each.name != desk.name), None)
+    left = held.get(mine) if mine else None
+    return TakePanel(looker.agent, held.get(desk.name), left, index.number_of(mine))
 
 
 def read_ticket_panel(

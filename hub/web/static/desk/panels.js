@@ -38,8 +38,12 @@ export const noteAsked = (event) => {
   if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
 };
 
+const asksAnew = (ctx, tasks) => !ctx.from && !panel() && !opening
+  && tasks.some(({ type, fragment }) => type === "oob" && fragment.querySelector(".panel"));
+
 /* What was asked before is answered while something else is done. So a command's answer closes, or turns into its
-   question, only the panel it was given from; and of panels asked for only the last one opens, where none was left. */
+   question, only the panel it was given from; and of panels asked for only the last one opens, where none was left. Given
+   from no panel, it may ask while none stands or is waited for. */
 export const allowSwap = (event) => {
   const { ctx, tasks } = event.detail;
   if (!ctx.request) return;
@@ -48,7 +52,7 @@ export const allowSwap = (event) => {
     return;
   }
   if (ctx.request.method === "GET" && ctx !== opening) event.preventDefault();
-  if (!ctx.from?.isConnected) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
+  if (!ctx.from?.isConnected && !asksAnew(ctx, tasks)) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
 };
 
