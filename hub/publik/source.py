@@ -27,6 +27,7 @@ from protocol.environment import PREFIX, WrongSetting, unread
 LOOKED_BACK = timedelta(days=400)
 # Why a form's list is not believed.
 _EMPTY = "the list of form {} is empty, though bookings of it are to come"
+_GAPS = "the pages of form {}'s list do not meet, so that requests between them may lack"
 _LOST = "known bookings of form {}, service {}, are no longer in its list, or fit no agendas, meeting types or statuses"
 _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
@@ -144,7 +145,7 @@ class PublikSource:
         What was left out has not been told: then the next listing starts where this one did.
         """
         gathered, failed, missed, parts = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
-        for form, maps in self._forms.items():
+        for form in self._forms:
             try:
                 listed = self._gather(form, since, gathered)
                 parts += self._parts_of(form, _LOST if listed else _EMPTY)
@@ -152,11 +153,16 @@ class PublikSource:
                 if fault.kind in SILENT:
                     raise for_source(fault) from fault
                 failed.append(fault)
-                missed.append(Missed(tuple(each.service for each in maps), f"{form}/", str(fault)))
+                missed.append(self._missed(form, str(fault)))
+            else:
+                missed += [self._missed(form, _GAPS.format(form))] if form in gathered.gaps else []
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
-        found = replace(gathered.listing(complete=not failed), missed=tuple(missed), parts=tuple(parts))
+        found = replace(gathered.listing(complete=not missed), missed=tuple(missed), parts=tuple(parts))
         return found if found.complete else replace(found, as_of_ms=since_ms)
+
+    def _missed(self, form: str, why: str) -> Missed:
+        return Missed(tuple(each.service for each in self._forms[form]), f"{form}/", why)
 
     def _parts_of(self, form: str, why: str) -> list[Missed]:
         """What may not be believed of a form: several services may share it, and the names of one be changed."""
@@ -186,11 +192,13 @@ class _Gathered:
     def __init__(self) -> None:
         self.found: dict[str, Sequence[Booking | Flaw | Cancelled]] = {}
         self.flaws: list[Flaw] = []
-        self.linked = True
+        # The forms whose pages did not all meet.
+        self.gaps = set[str]()
         self.as_of_ms: int | None = None
 
     def add_page(self, page: Page, maps: Sequence[BookingForm], zone: ZoneInfo) -> None:
-        self.linked = self.linked and page.linked
+        if not page.linked:
+            self.gaps.add(maps[0].form)
         self.as_of_ms = page.as_of_ms if self.as_of_ms is None else min(page.as_of_ms, self.as_of_ms)
         for entry in page.entries:
             found = (*read_entry(maps, entry, zone), *unseen_bookings(maps, entry))
@@ -209,7 +217,7 @@ class _Gathered:
         flaws = (*(each for each in found if isinstance(each, Flaw)), *self.flaws)
         cancelled = tuple(each.reference for each in found if isinstance(each, Cancelled))
         # A flaw without a request may be that of any booking which lacks.
-        proves = complete and self.linked and not self.flaws
+        proves = complete and not self.flaws
         return Listing(bookings, flaws, proves, self.as_of_ms or 0, cancelled)
 
 

@@ -40,7 +40,7 @@ class Wcs:
 
         A short page proves no end, for w.c.s. may cap `limit`: asked is on until a page brings nothing new. While
         people send and delete requests, places in the list shift: a page that does not meet the one before it is not
-        `linked`.
+        `linked`, and what stands behind the gap is read all the same.
         """
         offset, overlap, length = 0, 0, 0
         seen, tail = set[str](), frozenset[str]()
@@ -51,9 +51,8 @@ class Wcs:
             fresh = [each for each, id_ in zip(found, ids, strict=True) if id_ not in seen]
             # The last page is what was asked for twice alone; one as long as that before it may be the same one again.
             met = not tail.isdisjoint(ids) if fresh else len(found) < length and (bool(found) or not overlap)
-            linked = number == 0 or met
-            yield Page(fresh, answer.as_of_ms, linked)
-            if not fresh or not linked:
+            yield Page(fresh, answer.as_of_ms, linked=number == 0 or met)
+            if not fresh:
                 return
             overlap, length = min(OVERLAP, len(found) // 2), len(found)
             offset += length - overlap

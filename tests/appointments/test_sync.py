@@ -353,6 +353,25 @@ def test_a_list_is_as_old_as_that_of_the_form_that_is_refused_until_it_is_read_a
     assert state.as_of_ms > (as_of_ms or 0)
 
 
+def test_a_list_with_a_gap_is_as_old_as_the_last_one_without(office, publik):
+    office.eventually(lambda: office.worker.list_state.as_of_ms)
+    as_of_ms = office.worker.list_state.as_of_ms
+    publik.town.limit_most = 1
+    for hour in range(11, 14):
+        book(publik, f"{hour}:00")
+    office.clock.turn(HOUR)
+    office.pass_over()
+    office.eventually(lambda: office.worker.list_state.late)
+    state = office.worker.list_state
+    assert (state.as_of_ms, state.behind) == (as_of_ms, (title_of(office, "civil"),))
+    assert f"the pages of form {FORM}'s list do not meet" in state.reason
+    assert len(office.expected()) == 3, "what stands behind the gap too"
+    publik.town.limit_most = None
+    office.pass_over()
+    office.eventually(lambda: not office.worker.list_state.late)
+    assert (office.worker.list_state.reason, office.worker.list_state.behind) == (None, ())
+
+
 def test_what_is_gone_from_a_form_that_a_full_pass_left_out_is_found_once_it_is_read(new_office, publik):
     publik.town.add_form("second")
     form = publik.town.book("second", f"{TODAY} 12:00")

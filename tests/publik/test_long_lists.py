@@ -8,7 +8,7 @@ from hub.appointments.source import SourceRefuses
 from hub.publik.client import Client, Credentials
 from hub.publik.wcs import Page, Wcs
 from tests.publik import wcs_side
-from tests.publik.conftest import DAYS, FORM, Opened, ids, system_ms
+from tests.publik.conftest import DAYS, FORM, Opened, form, ids, system_ms
 from tests.publik.server import CLIENT, KEY, TestPublik
 
 
@@ -98,6 +98,23 @@ def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, o
     assert not all(page.linked for page in pages)
 
 
+def test_what_stands_behind_a_gap_in_a_list_is_told_all_the_same(publik: TestPublik):
+    for _ in range(100):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.switches.newest_first = False
+    asked, client = wcs(publik, page=20)
+    pages: list[Page] = []
+    for page in asked.pages(FORM):
+        pages.append(page)
+        if len(pages) == 1:
+            for id_ in range(1, 31):
+                publik.town.lose(FORM, id_)
+    client.close()
+    assert [page.linked for page in pages].count(False) == 1
+    found = {int(entry["id"]) for page in pages for entry in page.entries}
+    assert set(range(31, 101)) - found == set(range(31, 41))
+
+
 def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: TestPublik):
     for _ in range(30):
         publik.town.book(FORM, "2026-11-25 10:00")
@@ -123,12 +140,22 @@ def test_a_server_that_gives_fewer_than_it_is_asked_for_leaves_none_out(
     assert (len(listing.bookings), len(ids(listing)), listing.complete) == (30, 30, True)
 
 
-def test_a_server_that_gives_one_request_at_a_time_proves_nothing(publik: TestPublik, opened: Opened):
-    """Its pages can't meet."""
+def test_a_server_that_gives_one_request_at_a_time_proves_nothing_and_its_form_is_said_to_lack(
+    publik: TestPublik, opened: Opened
+):
+    """Its pages can't meet. Staff once read that such a list is up to date."""
+    publik.town.add_form("other")
     publik.town.limit_most = 1
     for _ in range(3):
         publik.town.book(FORM, "2026-11-25 10:00")
-    assert not opened().list_all(*DAYS).complete
+    source = opened(forms=(form(form="other"), form(), form(service="papers")))
+    whole, changed = source.list_all(*DAYS), source.list_changed(system_ms() - 600_000)
+    assert changed is not None
+    for listing in (whole, changed):
+        (missed,) = listing.missed
+        assert (missed.services, missed.prefix) == (("identity", "papers"), f"{FORM}/")
+        assert missed.why == f"the pages of form {FORM}'s list do not meet, so that requests between them may lack"
+        assert (len(ids(listing)), listing.complete) == (3, False)
 
 
 def test_changes_are_all_listed_by_a_server_that_gives_fewer_than_it_is_asked_for(publik: TestPublik, opened: Opened):
