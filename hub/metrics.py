@@ -232,7 +232,7 @@ class Metrics:
         self._failed.set(failed)
 
     def told(self, kind: str, outcome: str) -> None:
-        """`kind`: of `hub.queue.reports.ReportKind`; `outcome`: `done`, `away` or `refused`."""
+        """`kind`: of `hub.queue.reports.ReportKind`; `outcome`: `done`, `away`, `refused` or `failed`."""
         self._told.labels(kind, outcome).inc()
 
     def login(self, result: str) -> None:

@@ -52,14 +52,18 @@ class Teller:
             self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
             return
         except SourceAway as away:
-            again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
             undone = due.state is not ReportState.TRYING and not away.perhaps_done
-            self._ask(EndReport(origin=_JOB, report=due.id, error=str(away), again_ms=again_ms, undone=undone))
+            self.put_off(due, str(away), undone=undone)
             raise
         except SourceRefuses as no:
             self._ask(EndReport(origin=_JOB, report=due.id, error=written(no.refusal)))
             raise
         self._ask(EndReport(origin=_JOB, report=due.id))
+
+    def put_off(self, due: Due, error: str, *, undone: bool = False) -> None:
+        """It comes again, later each time. `undone`: what was tried surely did not reach the source."""
+        again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
+        self._ask(EndReport(origin=_JOB, report=due.id, error=error, again_ms=again_ms, undone=undone))
 
     def _is_kept_back(self, due: Due) -> bool:
         """Whether it is not told at all: as the source does not want to know, or since it would say too much."""

@@ -22,8 +22,9 @@ from hub.appointments.rows import failed_count, has_news, next_due
 from hub.appointments.source import Hint, Missed, Source, SourceAway, SourceRefuses
 from hub.appointments.sync import Sync
 from hub.appointments.telling import Teller
+from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
-from hub.failures import failure_of
+from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
 from hub.queue.answers import Answer
 from hub.queue.requests import Command, Origin, PlanReports
@@ -250,6 +251,12 @@ class Worker:
             outcome = "refused"
             facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
             log.error("report.failed", **facts, why=no.refusal.why.value, reason=str(no))  # noqa: TRY400 - said in one sentence
+        except (DatabaseFault, HubFault) as fault:
+            # Due as before, it would be tried each second, and no other one.
+            self._teller.put_off(due, str(fault))
+            self._metrics.told(due.kind, "failed")
+            log.error("report.not_kept", report=due.id, reference=due.reference, reason=str(fault))  # noqa: TRY400 - said in one sentence
+            return True
         self._metrics.told(due.kind, outcome)
         with self._lock:
             self._pace.telling.open()

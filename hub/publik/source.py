@@ -19,6 +19,7 @@ from hub.publik.mapping import Cancelled, booking_id, is_cancelled, read_entry, 
 from hub.publik.secrets import Secrets
 from hub.publik.times import changed_since, local_day
 from hub.publik.wcs import Page, Wcs, status_of
+from hub.queue.bookings import TEXT_MOST
 from hub.queue.reports import ReportKind
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting, unread
@@ -117,6 +118,8 @@ class PublikSource:
         status, _name = status_of(entry)
         if status is None:
             raise SourceRefuses(f"request {reference} shows no status in its workflow", why=Why.ODD)
+        if len(status) > TEXT_MOST or not status.isprintable():
+            raise SourceRefuses(f"request {reference} shows a status whose id is not usable", why=Why.ODD)
         return status
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:

@@ -1,9 +1,12 @@
 """What Publik is told of its bookings: each thing once, in its order, whatever breaks in between."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from hub.appointments.refusals import Why, read_refusal
 from hub.queue.requests import (
     Cancel,
     CheckIn,
@@ -19,6 +22,7 @@ from protocol.messages import DeskMode
 from tests.appointments.office import FORM, Office, a_town, publik_source, with_forms
 from tests.publik import wcs_side
 from tests.publik.faults import Fault
+from tests.publik.replies import Reply
 from tests.queue.harness import HOUR, MINUTE, only
 
 TODAY = "2026-11-24"
@@ -530,6 +534,28 @@ def test_a_404_after_a_time_out_is_a_failure_while_the_status_says_so(office, pu
     office.eventually(lambda: visit.reports() == [("arrived", "failed")])
     assert len([path for _, path, _ in publik.calls if TRIGGER in path]) == 2
     assert visit.told() == []
+
+
+@pytest.mark.parametrize("status", ["\ud800", "1\0", "1" * 301], ids=["half a sign", "NUL", "long"])
+def test_a_status_that_no_database_keeps_is_a_failure_of_its_report_alone(office, publik, visit, monkeypatch, status):
+    """Tried again each second, before all others, it once stopped whatever was to be told."""
+    whole = wcs_side._export
+
+    def export(town, form, *, full):
+        shown = whole(town, form, full=full)
+        if form.id == visit.form.id and full:
+            shown["workflow"]["real_status"] = {"id": status, "name": "Réservé"}
+        return shown
+
+    monkeypatch.setattr(wcs_side, "_export", export)
+    monkeypatch.setattr(wcs_side, "answer", lambda value: Reply(200, json.dumps(value).encode()))
+    other = Visit(office, publik)
+    visit.check_in()
+    other.check_in()
+    other.wait_told("arrive")
+    office.eventually(lambda: visit.reports() == [("arrived", "failed")])
+    (error,) = (row[-1] for row in office.queue.table("report") if row[2] == visit.booking)
+    assert read_refusal(error).why is Why.ODD
 
 
 def test_that_a_ticket_is_cancelled_whose_request_was_removed_is_no_failure(office, publik, visit):

@@ -16,6 +16,7 @@ from hub.appointments.slices import AMONG_PEOPLE
 from hub.appointments.source import Booking, Flaw, Listing, SourceAway
 from hub.database.faults import DatabaseFault
 from hub.database.statements import open_reading_connection
+from hub.failures import HubFault
 from hub.queue.reports import ReportKind
 from hub.queue.requests import (
     BeginReport,
@@ -212,6 +213,33 @@ def test_an_answer_that_nobody_foresaw_is_put_off_and_the_others_are_told(office
         office.eventually(lambda: [booking for _, booking, _ in source.told] == ["b2", "b3"])
     assert next((booking, state) for booking, _, state in office.reports()) == ("b1", "trying")
     assert NAME not in str(logs)
+
+
+@pytest.mark.parametrize("fault", [HubFault(ValueError(NAME)), DatabaseFault("suivant.db", "no text")], ids=repr)
+@pytest.mark.parametrize("of", [BeginReport, EndReport])
+def test_a_report_that_can_t_be_kept_is_put_off_and_the_others_are_told(office, source, fault, of):
+    failing = set[int]()
+
+    def do(command):
+        is_put_off = isinstance(command, EndReport) and command.again_ms is not None
+        if isinstance(command, of) and not is_put_off and (not failing or command.report in failing):
+            failing.add(command.report)
+            failed = Future()
+            failed.set_exception(fault)
+            return failed
+        return office.do_later(command)
+
+    office.worker._do = do
+    office.start()
+    office.eventually(lambda: len(office.expected()) == 3)
+    with capture_logs() as logs:
+        for each in office.expected():
+            office.ask(CheckIn, desk="", ticket=each.id)
+        office.eventually(lambda: [state for _, _, state in office.reports()].count("done") == 2)
+    assert {entry["report"] for entry in logs if entry["event"] == "report.not_kept"} == failing
+    assert NAME not in str(logs)
+    office.worker._do = office.do_later
+    office.eventually(lambda: [state for _, _, state in office.reports()] == ["done"] * 3)
 
 
 def test_what_a_source_refuses_for_now_does_not_hold_up_what_was_never_tried(office):
