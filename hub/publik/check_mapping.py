@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from hub.appointments.source import Booking
 from hub.findings import Finding, Level
 from hub.publik.faults import clean
-from hub.publik.mapping import booking_id, read_entry, start_of, visitor_name
+from hub.publik.mapping import booking_id, code_of, read_entry, start_of, visitor_name
 from hub.publik.paths import text_at, value_at
 from hub.publik.slots import parse_slot
 from hub.publik.times import NotATime
@@ -74,11 +74,25 @@ def _paths(about: str, form: BookingForm, found: Requests, *, all_must: bool) ->
     yield _counted(about, "a start", starts, many, _keys(found, form.start), needed=all_must or not starts)
     if form.names:
         yield from _names(about, form, found)
-    for path, what in ((form.code, "a code"), (form.agenda, "an agenda")):
-        if path:
-            there = sum(text_at(each, path) is not None for each in found)
-            hint = "" if there else _keys(found, path)
-            yield _counted(about, what, there, many, hint, needed=not there)
+    if form.code:
+        yield from _codes(about, form, form.code, found)
+    if form.agenda:
+        there = sum(text_at(each, form.agenda) is not None for each in found)
+        hint = "" if there else _keys(found, form.agenda)
+        yield _counted(about, "an agenda", there, many, hint, needed=not there)
+
+
+def _codes(about: str, form: BookingForm, path: str, found: Requests) -> Iterator[Finding]:
+    """Whether there are any, and whether each leads to one visitor."""
+    codes = [code for each in found if (code := code_of(form, each, "")) is not None]
+    hint = "" if codes else _keys(found, path)
+    yield _counted(about, "a code", len(codes), len(found), hint, needed=not codes)
+    distinct = len(set(codes))
+    if distinct == 1 < len(codes):
+        words = f"the same code in {len(codes)} requests: is {path} what a confirmation shows?"
+        yield Finding(Level.WRONG, f"{about}: {words}")
+    elif distinct < len(codes):
+        yield Finding(Level.NOTE, f"{about}: only {distinct} different codes in {len(codes)} requests")
 
 
 def _names(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:

@@ -35,8 +35,8 @@ def wrong(findings: list[Finding]) -> list[str]:
 
 
 def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
-    for _ in range(3):
-        publik.town.book(FORM, "2026-11-25 10:00", code="geheim99")
+    for number in range(3):
+        publik.town.book(FORM, "2026-11-25 10:00", code=f"geheim9{number}")
     publik.town.book(FORM, "2026-11-25 10:00", failed=True)
     findings = checked(triggers=TRIGGERS, chrono=True)
     assert wrong(findings) == []
@@ -54,7 +54,7 @@ def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
         "Chrono: a single booking may be read",
     ):
         assert words in text
-    for private in ("Zoé", "Exemple", "exemple", "geheim99", "GEHEIM99", "personne"):
+    for private in ("Zoé", "Exemple", "exemple", "geheim9", "GEHEIM9", "personne"):
         assert private not in text
     # Nothing was changed.
     assert publik.town.told == []
@@ -223,6 +223,25 @@ def test_a_path_that_finds_the_same_booking_everywhere_is_wrong(publik: TestPubl
         publik.town.book(FORM, "2026-11-25 10:00")
     (told,) = wrong(checked(forms=(form(booking="workflow.data.rdv_status"),)))
     assert "only 1 different bookings in 3 requests: is workflow.data.rdv_status the booking's id?" in told
+
+
+@pytest.mark.parametrize("code", ["Mairie", "mai-rie"])
+def test_a_code_that_all_share_is_wrong_for_the_first_of_them_would_be_checked_in(publik: TestPublik, checked, code):
+    for _ in range(2):
+        publik.town.book(FORM, "2026-11-25 10:00", code="Mairie")
+    publik.town.book(FORM, "2026-11-25 10:00", code=code)
+    (told,) = wrong(checked())
+    assert told == (
+        "form rendez-vous, service identity: the same code in 3 requests: is fields.code_rdv what a confirmation shows?"
+    )
+
+
+def test_a_code_that_some_share_is_noted(publik: TestPublik, checked):
+    for code in ("M1", "M1", "M2"):
+        publik.town.book(FORM, "2026-11-25 10:00", code=code)
+    findings = checked()
+    assert wrong(findings) == []
+    assert "note   form rendez-vous, service identity: only 2 different codes in 3 requests\n" in said(findings)
 
 
 def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: TestPublik, checked):
