@@ -1,20 +1,22 @@
 """`suivant publik check`: is Publik reached, does it let the hub in, and does the site file's mapping find bookings?
 
-Nothing is changed in Publik, and no name, code or answer of a visitor is told: keys, counts and statuses alone.
+Nothing is changed in Publik, and no name, code or answer of a visitor is told: keys, counts, statuses and one start
+alone.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hub.findings import Finding, Level
 from hub.publik.answers import Answer, entries
-from hub.publik.check_mapping import mapping_findings, statuses_seen
+from hub.publik.check_mapping import Clock, mapping_findings, statuses_seen
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Limits
 from hub.publik.faults import Fault, FaultKind, clean
-from hub.publik.mapping import booking_id
+from hub.publik.mapping import booking_id, is_cancelled
 from hub.publik.push import origs
 from hub.publik.secrets import Secrets
 from hub.publik.signature import TOLERANCE_MS
@@ -34,7 +36,7 @@ _UNREACHED = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT, F
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """`booking`: the id of some booking that stands in a form. `let_in`: some form could be read."""
+    """`booking`: the id of some booking that stands. `let_in`: the list of some form could be read."""
 
     booking: str | None = None
     let_in: bool = False
@@ -62,11 +64,11 @@ def check(
 def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> Generator[Finding, None, _Seen]:
     seen = _Seen()
     clock_told = False
-    since = changed_since(now_ms() - RECENT_MS, zone_of(publik, site))
+    clock = Clock(now_ms(), zone_of(publik, site), ZoneInfo(site.zone))
     forms = sorted(publik.forms, key=lambda form: form.form)
     for slug, maps in groupby(forms, key=lambda form: form.form):
         try:
-            answer = wcs.sample(slug, SAMPLE)
+            answer = _first_look(wcs, slug)
         except Fault as fault:
             yield Finding(Level.WRONG, str(fault))
             if fault.kind in _UNREACHED:
@@ -75,9 +77,20 @@ def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> G
         if not clock_told:
             yield from _reached(publik, answer, now_ms())
             clock_told = True
-        found = yield from _form(wcs, slug, tuple(maps), answer, since)
+        found = yield from _form(wcs, slug, tuple(maps), answer, clock)
         seen = _Seen(seen.booking or found.booking, seen.let_in or found.let_in)
     return seen
+
+
+def _first_look(wcs: Wcs, slug: str) -> Answer:
+    """Whatever its status is, for Publik's clock is in it; but whoever leads elsewhere is not Publik. Raises Fault."""
+    answer = wcs.sample(slug, SAMPLE)
+    try:
+        entries(answer)
+    except Fault as fault:
+        if fault.kind in _UNREACHED:
+            raise
+    return answer
 
 
 def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
@@ -99,18 +112,20 @@ def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
 
 
 def _form(
-    wcs: Wcs, slug: str, maps: Sequence[BookingForm], answer: Answer, since: str
+    wcs: Wcs, slug: str, maps: Sequence[BookingForm], answer: Answer, clock: Clock
 ) -> Generator[Finding, None, _Seen]:
+    let_in = False
     try:
         found = _requests(answer)
+        let_in = True
         id_ = next((id_ for each in found if (id_ := request_id(each))), None)
         if id_ is not None:
             wcs.request(slug, id_)
         # A list may begin with the oldest, and a form that was changed since then looks otherwise now.
-        recent = _requests(wcs.sample(slug, SAMPLE, since))
+        recent = _requests(wcs.sample(slug, SAMPLE, changed_since(clock.now_ms - RECENT_MS, clock.zone)))
     except Fault as fault:
         yield Finding(Level.WRONG, f"form {slug}: {fault}{_advice(fault)}")
-        return _Seen()
+        return _Seen(let_in=let_in)
     yield Finding(Level.OK, f"form {slug}: its list, what changed lately and single requests may be read")
     found = list({request_id(each): each for each in (*recent, *found)}.values())
     if not found:
@@ -118,9 +133,9 @@ def _form(
         return _Seen(let_in=True)
     yield Finding(Level.OK, f"form {slug}: statuses seen (id, name): {statuses_seen(found)}")
     for form in maps:
-        yield from mapping_findings(form, found)
-    booking = next((id_ for form in maps for each in found if (id_ := booking_id(form, each))), None)
-    return _Seen(booking, let_in=True)
+        yield from mapping_findings(form, found, clock)
+    standing = ((form, each) for form in maps for each in found if not is_cancelled(form, each))
+    return _Seen(next((id_ for form, each in standing if (id_ := booking_id(form, each))), None), let_in=True)
 
 
 def _requests(answer: Answer) -> list[dict[str, Any]]:
@@ -173,15 +188,14 @@ def _chrono(chrono: Chrono, address: str, booking: str | None, *, presence: bool
         if not agendas:
             yield Finding(Level.NOTE, f"Chrono at {address} shows no agenda")
     except Fault as fault:
-        yield Finding(Level.WRONG, f"Chrono: {fault}: does its host let outside programs in?")
+        advice = ": does its host let outside programs in?" if fault.kind is FaultKind.DENIED else ""
+        yield Finding(Level.WRONG, f"Chrono: {fault}{advice}")
         return
     if booking is None:
-        yield Finding(Level.NOTE, "Chrono: no booking is known to look up")
+        yield Finding(Level.NOTE, "Chrono: no booking that stands is known to look up")
         return
     try:
         chrono.has_booking(booking)
         yield Finding(Level.OK, "Chrono: a single booking may be read")
     except Fault as fault:
-        # A cancelled one is answered so too.
-        level = Level.WRONG if presence and fault.kind is FaultKind.DENIED else Level.NOTE
-        yield Finding(level, f"Chrono: a single booking is not read: {fault}")
+        yield Finding(Level.WRONG if presence else Level.NOTE, f"Chrono: a single booking is not read: {fault}")

@@ -1,13 +1,15 @@
 """Does the site file's mapping of a form find bookings in its requests, and do its filters leave any? Pure.
 
-Everything that is wrong is told at once. Keys, counts, statuses and slugs are told, never what a visitor wrote.
+Everything that is wrong is told at once. Keys, counts, statuses, slugs and one start are told, never what a visitor
+wrote.
 """
 
 import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,10 +17,10 @@ from msgspec.structs import replace
 from hub.appointments.source import Booking
 from hub.findings import Finding, Level
 from hub.publik.faults import clean
-from hub.publik.mapping import booking_id, code_of, read_entry, start_of, visitor_name
+from hub.publik.mapping import YEARS, booking_id, code_of, is_cancelled, read_entry, start_of, visitor_name
 from hub.publik.paths import text_at, value_at
 from hub.publik.slots import parse_slot
-from hub.publik.times import NotATime
+from hub.publik.times import NotATime, moment_ms
 from hub.publik.wcs import status_of
 from hub.site import BookingForm
 
@@ -33,14 +35,23 @@ _SLUG = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9_-]{0,99}")
 AGENDAS_MOST = 10
 
 
-def mapping_findings(form: BookingForm, found: Requests) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`zone`: of Publik's times; `shown_in`: the site's, in which staff read them."""
+
+    now_ms: int
+    zone: tzinfo
+    shown_in: tzinfo
+
+
+def mapping_findings(form: BookingForm, found: Requests, clock: Clock) -> Iterator[Finding]:
     """`found`: some requests of the form, one at least."""
     about = f"form {form.form}, service {form.service}"
     booked = [each for each in found if booking_id(form, each)]
     told = [_booking(about, form, found, len(booked))]
     # Without a booking the other paths are tried all the same.
     looked_at = booked or found
-    told += _paths(about, form, looked_at, all_must=bool(booked))
+    told += _paths(about, form, looked_at, clock, all_must=bool(booked))
     told += _filters(about, form, looked_at)
     yield from told
     if all(each.level is not Level.WRONG for each in told):
@@ -68,10 +79,12 @@ def _booking(about: str, form: BookingForm, found: Requests, many: int) -> Findi
     return Finding(Level.WRONG, f"{about}: no booking in {len(found)} requests{hint}")
 
 
-def _paths(about: str, form: BookingForm, found: Requests, *, all_must: bool) -> Iterator[Finding]:
+def _paths(about: str, form: BookingForm, found: Requests, clock: Clock, *, all_must: bool) -> Iterator[Finding]:
     many = len(found)
-    starts = sum(_has_start(form, each) for each in found)
-    yield _counted(about, "a start", starts, many, _keys(found, form.start), needed=all_must or not starts)
+    starts = [start_ms for each in found if (start_ms := _start_ms(form, each, clock.zone)) is not None]
+    yield _counted(about, "a start", len(starts), many, _keys(found, form.start), needed=all_must or not starts)
+    if starts:
+        yield _to_come(about, starts, clock)
     if form.names:
         yield from _names(about, form, found)
     if form.code:
@@ -80,6 +93,14 @@ def _paths(about: str, form: BookingForm, found: Requests, *, all_must: bool) ->
         there = sum(text_at(each, form.agenda) is not None for each in found)
         hint = "" if there else _keys(found, form.agenda)
         yield _counted(about, "an agenda", there, many, hint, needed=not there)
+
+
+def _to_come(about: str, starts: Sequence[int], clock: Clock) -> Finding:
+    """A start is a time to come, once; and a zone that is mistaken shows in what is read of one."""
+    to_come = sum(start_ms > clock.now_ms for start_ms in starts)
+    last = datetime.fromtimestamp(max(starts) / 1000, clock.shown_in)
+    words = f"{to_come} of {len(starts)} starts are to come, the last on {last:%Y-%m-%d at %H:%M}, {clock.shown_in}"
+    return Finding(Level.OK if to_come else Level.NOTE, f"{about}: {words}")
 
 
 def _codes(about: str, form: BookingForm, path: str, found: Requests) -> Iterator[Finding]:
@@ -111,11 +132,12 @@ def _counted(about: str, what: str, there: int, many: int, hint: str, *, needed:
     return Finding(level, f"{about}: {what} in {there} of {many}{'' if there == many else hint}")
 
 
-def _has_start(form: BookingForm, entry: dict[str, Any]) -> bool:
+def _start_ms(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> int | None:
     try:
-        return start_of(form, entry) is not None
+        found = start_of(form, entry)
     except NotATime:
-        return False
+        return None
+    return moment_ms(found[0], zone) if found and found[0].year in YEARS else None
 
 
 def _is_there(entry: dict[str, Any], path: str) -> bool:
@@ -157,7 +179,7 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
     types = [_meeting_type(form, each) for each in found]
     if form.meeting_types and any(types):
         yield _filter(about, "meeting_types", form.meeting_types, types)
-    elif form.meeting_types and any(_has_start(form, each) for each in found):
+    elif form.meeting_types and any(_start_ms(form, each, UTC) is not None for each in found):
         yield Finding(Level.WRONG, f"{about}: {form.start} holds no slot, so no meeting type is known")
     statuses = [_status(each) for each in found]
     if form.statuses:
@@ -168,6 +190,8 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
     if form.cancelled_statuses:
         # Nobody need have cancelled yet.
         yield _filter(about, "cancelled_statuses", form.cancelled_statuses, statuses, none=Level.NOTE)
+        if all(is_cancelled(form, each) for each in found):
+            yield Finding(Level.NOTE, f"{about}: all that were looked at are cancelled, and nobody is expected")
 
 
 def _filter(

@@ -118,6 +118,24 @@ def test_a_machine_that_is_not_reached_ends_it(checked):
     assert wrong(findings) == ["http://127.0.0.1:1/api/forms/other/list is not reached: no connection is taken there"]
 
 
+def test_an_address_that_leads_elsewhere_is_not_said_to_be_reached_and_ends_it(publik: TestPublik, checked):
+    publik.faults.append(Told("redirect", times=None))
+    findings = checked(forms=(form(), form(form="other")))
+    (told,) = wrong(findings)
+    assert "/api/forms/other/list answered HTTP 302, a redirection to" in told
+    assert "is reached" not in said(findings)
+
+
+def test_a_single_request_that_is_refused_says_nothing_against_the_key_that_signed_its_list(
+    publik: TestPublik, checked
+):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.faults.append(Told("status", match=f"/{FORM}/1/", status=403, times=None))
+    findings = checked()
+    assert len(wrong(findings)) == 1
+    assert "ok     calls of Publik are let in" in said(findings)
+
+
 def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(form="away"), form()))
@@ -281,6 +299,34 @@ def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked
         assert private not in said(findings)
 
 
+def test_statuses_by_which_all_are_cancelled_are_noted(publik: TestPublik, checked):
+    for status in ("1", "5"):
+        publik.town.book(FORM, "2026-11-25 10:00", status=status)
+    words = "note   form rendez-vous, service identity: all that were looked at are cancelled, and nobody is expected\n"
+    assert words not in said(checked())
+    findings = checked(forms=(form(cancelled_statuses=("Réservé", "Annulé")),))
+    assert wrong(findings) == []
+    assert words in said(findings)
+
+
+def test_how_many_starts_are_to_come_is_told_and_one_as_staff_will_read_it(publik: TestPublik, checked):
+    for start in ("2020-11-25 10:00", "2190-06-01 10:00", "2190-01-01 10:00"):
+        publik.town.book(FORM, start)
+    about = f"form {FORM}, service identity"
+    told = said(checked())
+    assert f"ok     {about}: 2 of 3 starts are to come, the last on 2190-06-01 at 10:00, Europe/Paris\n" in told
+    told = said(checked(zone="Pacific/Noumea"))
+    assert f"ok     {about}: 2 of 3 starts are to come, the last on 2190-06-01 at 01:00, Europe/Paris\n" in told
+
+
+def test_a_start_at_which_every_request_was_sent_is_noted(publik: TestPublik, checked):
+    publik.town.book(FORM, "2190-06-01 10:00")
+    sent = publik.town.local(publik.town.forms[FORM][1].received_ms)
+    told = said(checked(forms=(form(start="receipt_time"),)))
+    words = f"0 of 1 starts are to come, the last on {sent:%Y-%m-%d at %H:%M}, Europe/Paris"
+    assert f"note   form {FORM}, service identity: {words}\n" in told
+
+
 def test_requests_of_late_are_looked_at_where_a_list_begins_with_the_oldest(publik: TestPublik, checked):
     publik.town.switches.newest_first = False
     for _ in range(60):
@@ -318,6 +364,32 @@ def test_a_chrono_that_lets_no_program_in_is_told(publik: TestPublik, checked):
     (told,) = wrong(checked(chrono=True))
     assert told.startswith("Chrono: ")
     assert told.endswith("does its host let outside programs in?")
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_chrono_that_breaks_is_not_asked_to_let_programs_in(publik: TestPublik, checked, status):
+    publik.faults.append(Told("status", match="/chrono/", status=status, times=None))
+    (told,) = wrong(checked(chrono=True))
+    assert told.startswith("Chrono: ")
+    assert "let outside programs in" not in told
+
+
+def test_a_booking_that_was_cancelled_is_not_the_one_that_chrono_is_asked_for(publik: TestPublik, checked):
+    for _ in range(2):
+        publik.town.book(FORM, "2026-11-25 10:00")
+    publik.town.cancel(FORM, 2)
+    assert "ok     Chrono: a single booking may be read" in said(checked(presence=True))
+    publik.town.cancel(FORM, 1)
+    assert "note   Chrono: no booking that stands is known to look up" in said(checked(presence=True))
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"status": 500}, {"kind": "err"}])
+def test_a_presence_that_could_not_be_marked_is_wrong_for_whatever_reason(publik: TestPublik, checked, fault):
+    publik.town.book(FORM, "2026-11-25 10:00")
+    publik.faults.append(Told(**{"kind": "status", "match": "/api/booking/", "times": None} | fault))
+    assert [each.words for each in checked(chrono=True) if each.level is Level.WRONG] == []
+    (told,) = wrong(checked(presence=True))
+    assert told.startswith("Chrono: a single booking is not read: ")
 
 
 # --- the command --------------------------------------------------------------------------------------------------
