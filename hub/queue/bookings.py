@@ -68,7 +68,8 @@ def of_book(ticket: Ticket | None, start_ms: int, day: str, now_ms: int) -> Step
         return Step.MOVE
     if _is_another_visit(ticket, start_ms, day, now_ms):
         return Step.NEW
-    return _marked(ticket, moved=start_ms != ticket.appointment_ms)
+    # Who was served is not expected at another time of that day: that the booking stands again is all there is to it.
+    return _marked(ticket, moved=start_ms != ticket.appointment_ms and ticket.state is not State.SERVED)
 
 
 def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, was_handled: bool) -> Step:
@@ -100,7 +101,8 @@ def of_cancel(ticket: Ticket, was_handled: bool, *, moved: bool = False) -> Step
     if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_handled):
         return Step.CANCEL
     mark = Step.MARK_MOVED if moved else Step.MARK_CANCELLED
-    return Step.KEEP if ticket.state in (State.CANCELLED, State.SERVED) or ticket.booking_note == mark else mark
+    # Who was served too, for a visit may be reopened.
+    return Step.KEEP if ticket.state is State.CANCELLED or ticket.booking_note == mark else mark
 
 
 def check(change: BookingChange) -> None:

@@ -25,8 +25,10 @@ from hub.queue.requests import (
     Next,
     Origin,
     PlanReports,
+    Reopen,
     Source,
     TakeBookings,
+    Undo,
 )
 from hub.queue.states import State
 from tests.checkers import check_all, read
@@ -150,6 +152,41 @@ def test_who_is_here_and_whose_request_has_another_booking_by_now_is_marked_as_m
     assert take(queue, moved).count == 0
     assert queue.state(2) is State.EXPECTED
     check_all(read(queue.engine, queue.site.name))
+
+
+@pytest.mark.parametrize("note", ["cancelled", "moved"])
+@pytest.mark.parametrize("undone", [False, True])
+def test_who_was_finished_when_the_booking_went_is_marked_once_the_visit_is_reopened(queue, note, undone):
+    queue.open("desk-1")
+    queue.do(book_of())
+    queue.ask(CheckIn, desk="", ticket=1)
+    queue.turn(HOUR)
+    queue.ask(Next, desk="desk-1", shown=None)
+    queue.issue()
+    queue.ask(Next if undone else Finish, desk="desk-1", shown=1)
+    gone = CancelBooking(origin=SYNC, booking="b-1", moved=note == "moved")
+    assert [queue.do(gone).count, queue.do(gone).count] == [1, 0]
+    if undone:
+        queue.ask(Undo, desk="desk-1", shown=2)
+    else:
+        queue.ask(Reopen, desk="desk-1", ticket=1)
+    assert (queue.state(1), queue.ticket(1).booking_note) == (State.CALLED, note)
+    assert queue.events(1)[-2:] == [f"booking_{note}", "reopen"]
+    check_all(read(queue.engine, queue.site.name))
+
+
+@pytest.mark.parametrize("note", ["cancelled", "moved"])
+@pytest.mark.parametrize("later_ms", [0, HOUR])
+def test_a_booking_that_is_found_again_takes_the_mark_from_who_was_served_at_whatever_time_it_is(queue, note, later_ms):
+    queue.open("desk-1")
+    queue.do(book_of())
+    queue.ask(CheckIn, desk="", ticket=1)
+    queue.called()
+    queue.ask(Finish, desk="desk-1", shown=1)
+    queue.do(CancelBooking(origin=SYNC, booking="b-1", moved=note == "moved"))
+    assert queue.ticket(1).booking_note == note
+    queue.do(book_of(at_ms=TUESDAY_AT_TEN + HOUR + later_ms))
+    assert (only(queue.tickets()).state, queue.ticket(1).booking_note) == (State.SERVED, None)
 
 
 TOMORROW = TUESDAY_AT_TEN + DAY
@@ -278,7 +315,7 @@ def test_a_booking_that_lapsed_stands_for_who_is_or_was_here(queue, state):
     assert queue.snapshot() == before
     # And a true cancellation is still told.
     assert queue.do(cancel_of()).count == 1
-    assert queue.ticket(1).booking_note == (None if state is State.SERVED else "cancelled")
+    assert queue.ticket(1).booking_note == "cancelled"
 
 
 def test_a_booking_that_is_gone_is_not_moved(queue):
