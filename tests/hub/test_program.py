@@ -1,14 +1,17 @@
 """`suivant hub` as a program: it serves, ends in order, and leaves nothing behind that a new start stumbles over."""
 
+import asyncio
 import json
 import os
 import signal
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
+import websockets
 
 from protocol.instants import Instant
 from protocol.messages import Beat, HubStatus, IssueTicket, Parser, TicketReply
@@ -93,6 +96,15 @@ class Program:
         answer = self._in().post(path, json={})
         answer.raise_for_status()
         return answer.json()
+
+    def worked_s(self):
+        """How long it has been at work so far, on all cores: whatever else this machine does meanwhile."""
+        user, system = (Path("/proc") / str(self.process.pid) / "stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def cookie(self):
+        """What that browser shows at each door."""
+        return "; ".join(f"{name}={value}" for name, value in self._in().cookies.items())
 
     def _in(self):
         """The browser of somebody with every role, who came in by a local account and is signed on at desk 1."""
@@ -234,3 +246,33 @@ def test_its_beat_tells_the_time(start, broker):
     with watching(broker) as seen:
         beat = _beats.parse(seen.wait_for(Topics(SITE).hub_beat, LIMIT_S).payload).at
     assert abs(beat - Instant(time.time_ns() // 1_000_000)) < 10_000
+
+
+def test_pages_that_all_come_back_at_once_after_a_start_are_drawn_and_nothing_is_made_ready_by_each(start, tmp_path):
+    """Each of 40 threads compiled all templates for itself: no page had a picture for half a minute, on two cores."""
+    desks = [f"desk-{number}" for number in range(1, 41)]
+    more = "".join(
+        f"  - {{name: {desk}, number: {number}, hall: hall, serves: [civil]}}\n"
+        for number, desk in enumerate(desks[1:], 2)
+    )
+    (tmp_path / "site.yaml").write_text(SITE_FILE.replace("nodes:\n", f"{more}nodes:\n"), encoding="utf-8")
+    program = start()
+    cookie, address = program.cookie(), program.wait_for("hub.serves")["address"].rstrip("/")
+
+    async def first_picture(desk):
+        live = f"{address.replace('http', 'ws')}/desks/{desk}/live"
+        headers = {"Cookie": cookie}
+        async with websockets.connect(
+            live, origin=address, additional_headers=headers, proxy=None, open_timeout=LIMIT_S
+        ) as connection:
+            while "content" not in json.loads(await connection.recv()):
+                pass
+
+    async def all_at_once():
+        async with asyncio.timeout(LIMIT_S):
+            await asyncio.gather(*map(first_picture, desks))
+
+    before_s = program.worked_s()
+    asyncio.run(all_at_once())
+    # It was thirty, and is one.
+    assert program.worked_s() - before_s < 10

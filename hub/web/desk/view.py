@@ -60,6 +60,9 @@ class DeskView:
             },
             base,
         )
+        # Before anybody looks: each thread that draws would compile them for itself, and 40 at once took half a minute.
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
 
     def page(
         self,
