@@ -5,7 +5,8 @@ follows (what sounds goes out first), then answers. A commit that fails answers 
 a database error takes its batch back, and the batch is run again one by one, so that its failure is its own; but not
 where another program holds what it needs: each would only wait as long again, and who stands behind them too. One that
 stood alone and lost its connection is run once more too: its commit may have become durable, then its id gives the
-first answer, and nobody is told that nothing changed.
+first answer, and nobody is told that nothing changed. What the database held up for long is taken back as well: a
+press is done by the time at which it was begun, and must not be done long after it.
 """
 
 import queue
@@ -20,8 +21,8 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.engine import open_writer_connection
-from hub.database.faults import DatabaseFault, DatabaseLocked
+from hub.database.engine import BUSY_TIMEOUT_S, open_writer_connection
+from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, place_of
 from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
@@ -43,6 +44,8 @@ QUEUE_MOST = 10_000
 SWITCH_S = 0.0002
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
+# What somebody asked for may be stored so long after its time was read. As long as one waits for another program.
+HELD_UP_MOST_S = float(BUSY_TIMEOUT_S)
 _NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 # What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
 # share a commit, and still take no longer than a slice may.
@@ -250,6 +253,7 @@ class Writer:
         self, connection: Connection, tasks: Sequence[Task], people_wait: Callable[[], bool]
     ) -> list[Committed]:
         committed = []
+        begun_s = time.monotonic()
         for task in tasks:
             origin = task.command.origin
             work = Work(connection, self._index, self._now_ms(), origin, self._mean_visit_ms, people_wait)
@@ -260,6 +264,9 @@ class Writer:
                 connection.commit()
                 raise
             committed.append(Committed(answer, work.effects, _outcome(work, answer)))
+        held_up_s = time.monotonic() - begun_s
+        if held_up_s > HELD_UP_MOST_S and any(_somebody_waits(task) for task in tasks):
+            raise DatabaseBusy(place_of(self._engine.url), f"what was asked for took {held_up_s:.0f} s")
         connection.commit()
         return committed
 
@@ -372,7 +379,11 @@ def _kind(task: Task) -> str:
 
 def _waited_s(task: Task) -> float | None:
     """How long somebody, or a node, has waited for the answer; None where nobody does."""
-    return None if task.command.origin.source in _NOBODY_WAITS else time.monotonic() - task.since_s
+    return time.monotonic() - task.since_s if _somebody_waits(task) else None
+
+
+def _somebody_waits(task: Task) -> bool:
+    return task.command.origin.source not in _NOBODY_WAITS
 
 
 def _outcome(work: Work, answer: Answer) -> Outcome:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from hub.database.engine import open_engine, open_writer_connection
-from hub.database.faults import DatabaseFault, DatabaseLocked, DiskFull
+from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, DiskFull
 from hub.database.statements import Connection
 from hub.failures import HubFault
 from hub.metrics import Metrics
@@ -374,6 +374,30 @@ def test_how_long_the_writer_is_at_work_is_known(stand):
     other.close()
     asked.outcome()
     eventually(lambda: stand.writer.at_work_s == 0)
+
+
+def test_what_the_database_held_up_for_long_is_not_done_at_its_end(stand, monkeypatch):
+    """A press that met a server which stood still for half a minute called somebody then, and nobody heard it."""
+    monkeypatch.setattr("hub.writer.HELD_UP_MOST_S", 0.0)
+    stand.start()
+    assert isinstance(stand.do(stand.issue()), DatabaseBusy)
+    assert stand.codes() == []
+    assert isinstance(stand.do(Asked(ForgetRequests(origin=Origin(Source.JOB, "t"), before_ms=0))), DoneAnswer)
+
+
+def test_a_batch_that_was_held_up_is_done_singly_each_by_its_own_time(stand, monkeypatch):
+    limits_s = iter((0.0, 0.0, LIMIT_S, LIMIT_S))
+
+    def read_clock() -> int:
+        monkeypatch.setattr("hub.writer.HELD_UP_MOST_S", next(limits_s))
+        return TUESDAY_AT_TEN
+
+    stand.writer._now_ms = read_clock
+    asked = [stand.issue(), stand.issue()]
+    stand.put(*asked)
+    stand.start()
+    assert told(asked) == ["ticket", "ticket"]
+    assert stand.batches == [1, 1]
 
 
 def test_a_full_disk_fails_commands_and_the_hub_goes_on_when_there_is_room(impatient):
