@@ -67,10 +67,10 @@ class PostgresqlServer:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://suivant@/{database}?host={self.folder}"
 
-    def new_database(self, *, template: str = TEMPLATE) -> str:
+    def new_database(self, *, template: str = TEMPLATE, tablespace: str = "pg_default") -> str:
         """The address of a fresh database: with the tables, or none of them for `template0`."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.execute(f"create database {name} template {template}")
+        self.execute(f"create database {name} template {template} tablespace {tablespace}")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

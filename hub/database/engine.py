@@ -19,12 +19,15 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from hub.database.faults import (
+    LEAST_FREE_BYTES,
     DatabaseNotWritable,
     DatabaseOfAnotherUser,
     DatabaseReplaced,
+    DiskFull,
     FolderMissing,
     WrongAddress,
     faults_of,
+    is_full,
 )
 from hub.database.tables import CounterRow, SiteRow
 
@@ -61,6 +64,11 @@ _POSTGRESQL = {
 }
 _POSTGRESQL_OPTIONS = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20000"
+)
+
+# A file of its own, of as much as a press may need at most: what is free within the others is no room for each table.
+_TAKE_ROOM = (
+    "create temporary table room on commit drop as select repeat('x', 1000) as row from generate_series(1, 100)"
 )
 
 
@@ -128,11 +136,19 @@ def first_generation(engine: Engine, site: str, now_ms: int) -> int:
 
 
 def try_to_store(engine: Engine, site: str) -> None:
-    """Stores a row and takes it away again. Raises a DatabaseFault: reading alone shows no full disk, no standby."""
+    """Stores a row and takes it away again. Raises a DatabaseFault: reading alone shows no full disk, no standby.
+
+    A row may find room on a full disk in what a file holds already, where a press needs more of it.
+    """
     row = {"site": site, "day": "", "series": "try"}
+    file = sqlite_file(engine)
+    if file is not None and is_full(file.parent):
+        raise DiskFull(str(file), f"less than {LEAST_FREE_BYTES // 1024} KiB are free")
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
         connection.execute(insert(CounterRow).values(**row, last=0))
         connection.execute(delete(CounterRow).filter_by(**row))
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(_TAKE_ROOM)
 
 
 def renew_generation(engine: Engine, now_ms: int) -> int:

@@ -119,7 +119,7 @@ def kinds(of: type[DatabaseFault] = DatabaseFault) -> Iterator[type[DatabaseFaul
         yield from kinds(each)
 
 
-# The shared memory beside a database in WAL mode takes 32 KiB at once.
+# The shared memory beside a database in WAL mode takes 32 KiB at once, a press as much.
 LEAST_FREE_BYTES = 64 * 1024
 
 # The primary result code's name is the start of the extended one's: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
@@ -204,10 +204,11 @@ def _sqlite_kind(error: sqlite3.Error, place: str) -> type[DatabaseFault]:
     kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
     # It says so of the database's own file only, not of the two that it makes beside it.
     unclear = kind in {DiskFails, DatabaseMissing}
-    return DiskFull if unclear and _is_full(Path(place).parent) else kind
+    return DiskFull if unclear and is_full(Path(place).parent) else kind
 
 
-def _is_full(folder: Path) -> bool:
+def is_full(folder: Path) -> bool:
+    """Whether an SQLite database there has no room for what it takes at once."""
     try:
         free = os.statvfs(folder)
     except OSError:

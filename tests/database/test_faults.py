@@ -15,7 +15,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hub.database.backup import NoBackup, back_up
-from hub.database.engine import BUSY_TIMEOUT_S, first_generation, open_engine, open_writer_connection, sqlite_file
+from hub.database.engine import (
+    BUSY_TIMEOUT_S,
+    first_generation,
+    open_engine,
+    open_writer_connection,
+    sqlite_file,
+    try_to_store,
+)
 from hub.database.faults import (
     DatabaseBusy,
     DatabaseDamaged,
@@ -69,6 +76,53 @@ def test_a_disk_that_became_full_is_said_at_the_next_start(small_disk: Path) -> 
     with pytest.raises(DiskFull, match=str(file)):
         first_generation(engine, "mairie", 1)
     engine.dispose()
+
+
+def fill(folder: Path) -> Path:
+    """Up to its last byte; the file that takes it all."""
+    rest = folder / "rest"
+    with suppress(OSError), rest.open("wb", buffering=0) as file:
+        while file.write(bytes(512)):
+            pass
+    return rest
+
+
+def test_a_trial_finds_no_room_on_a_full_disk_though_a_row_fits_into_the_log_of_sqlite(small_disk: Path) -> None:
+    engine = open_engine(f"sqlite:///{small_disk / 'suivant.db'}")
+    migrate(engine)
+    rest = fill(small_disk)
+    with pytest.raises(DiskFull):
+        try_to_store(engine, "mairie")
+    rest.unlink()
+    try_to_store(engine, "mairie")
+    engine.dispose()
+
+
+def test_a_trial_finds_no_room_on_a_full_disk_though_a_row_fits_into_a_page_of_postgresql(
+    postgresql: PostgresqlServer,
+) -> None:
+    folder = postgresql.folder / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "suivant-test", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk can only be mounted by root")
+    owner = postgresql.folder.stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    postgresql.execute(f"create tablespace small location '{folder}'")
+    url = postgresql.new_database(tablespace="small")
+    engine = open_engine(url)
+    try:
+        try_to_store(engine, "mairie")
+        rest = fill(folder)
+        with pytest.raises(DiskFull, match="free some space"):
+            try_to_store(engine, "mairie")
+        rest.unlink()
+        try_to_store(engine, "mairie")
+    finally:
+        engine.dispose()
+        postgresql.drop_database(url)
+        postgresql.execute("drop tablespace small")
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> None:
