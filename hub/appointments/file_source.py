@@ -51,6 +51,8 @@ class FileSource(ToldNothing):
     `is_expected`: whether the hub still knows bookings to come, so that the file was there in an earlier run.
     """
 
+    is_file = True
+
     def __init__(
         self, path: Path, zone: str, now_ms: Callable[[], int], is_expected: Callable[[], bool] = lambda: False
     ) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """`source`: what staff call it, empty where there is none. `as_of_ms`: when the list was last brought up to date.
+    """`source`: what staff call it, empty where there is none; `is_file`: whether it is one. `as_of_ms`: when the list
+    was last brought up to date.
 
     `late`: longer ago than it should be; `reason`: why, in one English sentence for a log or a document. `behind`: of
     which services alone, by their titles; empty where it is all of them. `doubted`: of which of these there is a list
@@ -21,3 +22,4 @@ class ListState:
     failed: int = 0
     behind: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    is_file: bool = False

@@ -26,6 +26,7 @@ class Nowhere(ToldNothing):
     """No bookings. It never says that anything is gone."""
 
     title = ""
+    is_file = False
 
     def list_all(self, _first_day: str, _last_day: str) -> Listing:
         return Listing(())

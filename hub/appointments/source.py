@@ -132,6 +132,10 @@ class Source(Protocol):
     def title(self) -> str:
         """What staff call it: `Publik`, or the file's name."""
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is read, rather than asked: staff are told why it says nothing."""
+
     def list_all(self, first_day: str, last_day: str) -> Listing:
         """Every booking of these days of the site, both included."""
 

@@ -270,6 +270,7 @@ class Worker:
             failed = failed_count(self._read(), self._site.name)
         state = ListState(
             source=self._source.title,
+            is_file=self._source.is_file,
             as_of_ms=self._as_of_ms,
             reason=self._reason,
             behind=self._titles(self._sync.missed),

@@ -37,6 +37,7 @@ class PublikSource:
     """A `Source`: what w.c.s.'s forms say of bookings, and w.c.s. or Chrono told what became of them."""
 
     title = "Publik"
+    is_file = False
 
     def __init__(self, publik: Publik, site: Site, wcs: Wcs, chrono: Chrono | None, close: Callable[[], None]) -> None:
         self._wcs = wcs

@@ -39,6 +39,7 @@ class Scripted(Nowhere):
     """A source of a test's own: what it lists, and what it does instead, once each."""
 
     title = "Essai"
+    is_file = False
 
     def __init__(self, *bookings):
         self.bookings = list(bookings)

@@ -161,31 +161,27 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
 
 
 @pytest.mark.parametrize(
-    ("state", "is_file", "said"),
+    ("state", "said"),
     [
-        (ListState("Publik", None), False, "lecture de la liste en cours"),
-        (ListState("Publik", at("8:29")), False, "à jour"),
-        (ListState("Publik", at("7:41"), late=True), False, "liste de 7:41, Publik ne répond pas"),
-        (ListState("Publik", at("7:41") - DAY_MS, late=True), False, "liste du 23/11 à 7:41, Publik ne répond pas"),
-        (ListState("Publik", late=True), False, "pas encore de liste, Publik ne répond pas"),
+        (ListState("Publik", None), "lecture de la liste en cours"),
+        (ListState("Publik", at("8:29")), "à jour"),
+        (ListState("Publik", at("7:41"), late=True), "liste de 7:41, Publik ne répond pas"),
+        (ListState("Publik", at("7:41") - DAY_MS, late=True), "liste du 23/11 à 7:41, Publik ne répond pas"),
+        (ListState("Publik", late=True), "pas encore de liste, Publik ne répond pas"),
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil")),
-            False,
             "liste de 7:41 pour Passeport, État civil, Publik ne répond pas",
         ),
         (
             ListState("Publik", at("7:41") - DAY_MS, late=True, behind=("Passeport",)),
-            False,
             "liste du 23/11 à 7:41 pour Passeport, Publik ne répond pas",
         ),
         (
             ListState("Publik", late=True, behind=("Passeport",)),
-            False,
             "pas encore de liste pour Passeport, Publik ne répond pas",
         ),
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil"), doubted=("Passeport",)),
-            False,
             (
                 "liste de 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik"
                 " ; pas de réponse pour État civil"
@@ -193,25 +189,22 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
         ),
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport",), doubted=("Passeport",)),
-            False,
             "liste de 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
         (
             ListState("Publik", at("7:41") - DAY_MS, late=True, behind=("Passeport",), doubted=("Passeport",)),
-            False,
             "liste du 23/11 à 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
         (
             ListState("Publik", late=True, behind=("Passeport",), doubted=("Passeport",)),
-            False,
             "liste pour Passeport non prise : des rendez-vous connus n’apparaissent plus dans Publik",
         ),
-        (ListState("rdv.csv", at("7:41"), late=True), True, "liste de 7:41, rdv.csv n’est pas lisible"),
-        (ListState("rdv.csv", late=True), True, "pas encore de liste, rdv.csv n’est pas lisible"),
+        (ListState("rdv.csv", at("7:41"), late=True, is_file=True), "liste de 7:41, rdv.csv n’est pas lisible"),
+        (ListState("rdv.csv", late=True, is_file=True), "pas encore de liste, rdv.csv n’est pas lisible"),
     ],
 )
-def test_the_list_says_how_old_it_is(state: ListState, is_file: bool, said: str) -> None:
-    assert list_age(state, "Europe/Paris", at("8:30"), is_file) == said
+def test_the_list_says_how_old_it_is(state: ListState, said: str) -> None:
+    assert list_age(state, "Europe/Paris", at("8:30")) == said
 
 
 def test_an_old_list_is_an_icon_and_words_a_fresh_one_is_calm(client: httpx.Client, stand: Stand) -> None:

@@ -94,11 +94,11 @@ _TOLD = {
 }
 
 
-def list_age(state: ListState, zone: str, now_ms: int, is_file: bool) -> str:
+def list_age(state: ListState, zone: str, now_ms: int) -> str:
     """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
     if not state.late:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
-    silent = _whose(state, is_file)
+    silent = _whose(state)
     facts = {"source": state.source, "services": ", ".join(state.doubted or state.behind)}
     said = _how_old(state, silent, zone, now_ms, facts)
     unanswered = [each for each in state.behind if each not in state.doubted]
@@ -115,8 +115,8 @@ def _how_old(state: ListState, silent: _Silent, zone: str, now_ms: int, facts: d
     return say(_SILENT[is_today, silent], day=day, at=at, **facts)
 
 
-def _whose(state: ListState, is_file: bool) -> _Silent:
-    if is_file:
+def _whose(state: ListState) -> _Silent:
+    if state.is_file:
         return _Silent.FILE
     if state.doubted:
         return _Silent.DOUBTED

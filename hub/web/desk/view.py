@@ -178,8 +178,7 @@ class DeskView:
         }
 
     def _list_age(self, shown: DeskPicture | SearchPanel) -> str:
-        is_file = self._site.appointments.publik is None
-        return list_age(shown.list_state, self._zone, shown.now_ms, is_file)
+        return list_age(shown.list_state, self._zone, shown.now_ms)
 
     def _clock(self, moment_ms: int) -> str:
         return clock(moment_ms, self._zone)
