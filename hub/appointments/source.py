@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hub.appointments.refusals import Refusal, Why
+from hub.appointments.source_refusal import SourceRefusal, Why
 from hub.queue.reports import ReportKind
 
 
@@ -111,7 +111,7 @@ class SourceRefuses(Exception):
 
     def __init__(self, reason: str, *, why: Why = Why.SAYS_NO, said: str = "") -> None:
         super().__init__(reason)
-        self.refusal = Refusal(why, reason, said)
+        self.refusal = SourceRefusal(why, reason, said)
 
     @property
     def not_offered(self) -> bool:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import structlog
 
-from hub.appointments.refusals import written
 from hub.appointments.rows import Due
 from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.appointments.source_refusal import written
 from hub.backoff import wait_s
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.reports import ReportKind, ReportState

@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from hub.appointments.refusals import Why
 from hub.appointments.source import SourceAway, SourceRefuses
+from hub.appointments.source_refusal import Why
 
 DESCRIPTION_MOST = 200
 

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.appointments.refusals import Why
 from hub.appointments.source import Booking, BookingGone, Flaw, Hint, Listing, Missed, SourceRefuses
+from hub.appointments.source_refusal import Why
 from hub.publik.chrono import Chrono
 from hub.publik.client import LIMITS, Client, Credentials, Limits
 from hub.publik.faults import SILENT, Fault, FaultKind, for_source

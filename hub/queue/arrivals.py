@@ -81,14 +81,17 @@ def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment
 
 def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:
     """On time from `early_call` before the appointment on, late up to `absence_delay` after it."""
-    early_ms, late_ms = (
-        (service.early_call_min * MINUTE_MS, service.absence_delay_min * MINUTE_MS) if service else (0, 0)
-    )
+    early_ms = service.early_call_min * MINUTE_MS if service else 0
     if now_ms < start_ms - early_ms:
         return Arrival.EARLY
     if now_ms <= start_ms:
         return Arrival.ON_TIME
-    return Arrival.LATE if now_ms <= start_ms + late_ms else Arrival.MISSED
+    return Arrival.LATE if now_ms <= counts_until_ms(service, start_ms) else Arrival.MISSED
+
+
+def counts_until_ms(service: Service | None, appointment_ms: int) -> int:
+    """Until when the appointment counts. `service`: None where the site no longer has it."""
+    return appointment_ms + (service.absence_delay_min * MINUTE_MS if service else 0)
 
 
 def choose(bookings: Iterable[tuple[Known, Ticket]], moment: Moment) -> tuple[Known, Ticket] | None:

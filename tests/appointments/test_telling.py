@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from hub.appointments.refusals import Why, read_refusal
+from hub.appointments.source_refusal import Why, read_refusal
 from hub.queue.requests import (
     Cancel,
     CheckIn,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from hub.appointments.list_state import ListState
-from hub.appointments.refusals import Refusal, Why, written
+from hub.appointments.source_refusal import SourceRefusal, Why, written
 from hub.database.tables import CounterRow
 from hub.queue import requests as q
 from hub.queue.answers import TicketAnswer
@@ -199,8 +199,8 @@ def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     ids = appointments(stand, clock)
     stand.list_state = ListState(source="Publik", as_of_ms=_at(clock, "10:31"), late=True, flaws=1, failed=2)
     refused = {
-        "10:05": ("absent", Refusal(Why.NO_STEP, "HTTP 404")),
-        "A012": ("arrived", Refusal(Why.SAYS_NO, "HTTP 400", "Requête invalide")),
+        "10:05": ("absent", SourceRefusal(Why.NO_STEP, "HTTP 404")),
+        "A012": ("arrived", SourceRefusal(Why.SAYS_NO, "HTTP 400", "Requête invalide")),
     }
     for ticket, (kind, refusal) in refused.items():
         stand.fail_report(ids[ticket], kind, written(refusal))

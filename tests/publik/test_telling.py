@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.appointments.refusals import Why
 from hub.appointments.source import BookingGone, SourceAway, SourceRefuses
+from hub.appointments.source_refusal import Why
 from hub.publik.source import PublikSource
 from hub.queue.reports import ReportKind
 from hub.site import Triggers

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from hub.appointments.list_state import ListState
-from hub.appointments.refusals import Refusal, Why, read_refusal, written
 from hub.appointments.source import SourceRefuses
+from hub.appointments.source_refusal import SourceRefusal, Why, read_refusal, written
 from hub.publik.answers import Answer, document
 from hub.publik.faults import Fault, for_source
 from hub.web.desk.booking_reading import FailedReport
@@ -65,14 +65,16 @@ def test_a_refusal_is_told_in_plain_words(status: int, body: Any, said: str) -> 
 
 
 def test_a_sentence_kept_by_an_earlier_version_is_still_shown() -> None:
-    assert read_refusal("publik said no") == Refusal(Why.SAYS_NO, "publik said no", "publik said no")
+    assert read_refusal("publik said no") == SourceRefusal(Why.SAYS_NO, "publik said no", "publik said no")
 
 
 def test_of_a_refusal_staff_read_french_and_the_sources_own_words_and_programs_the_english_sentence(
     client: httpx.Client, stand: Stand
 ) -> None:
     ticket = stand.book("civil", at("9:45"))
-    stand.fail_report(ticket, "served", written(Refusal(Why.SAYS_NO, "https://p.invalid/1/ says no", "déjà pointé")))
+    stand.fail_report(
+        ticket, "served", written(SourceRefusal(Why.SAYS_NO, "https://p.invalid/1/ says no", "déjà pointé"))
+    )
     panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
     assert "Cela a été refusé. « déjà pointé » Réessayer" in panel
     assert "says no" not in panel

@@ -25,7 +25,7 @@ from hub.queue.bookings import (
     of_move,
     shown_name,
 )
-from hub.queue.commands.appointments import expires_ms
+from hub.queue.commands.expected import expires_ms
 from hub.queue.commands.tickets import TICKET_IDS, keep_name_for_today
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.queue import report_store, store
 from hub.queue.answers import DoneAnswer
-from hub.queue.commands.appointments import counts_until_ms
+from hub.queue.arrivals import counts_until_ms
 from hub.queue.commands.bookings import take_bookings
 from hub.queue.hours import day_end_ms
 from hub.queue.refusals import Unknown

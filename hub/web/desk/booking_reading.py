@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, literal_column, select
 
-from hub.appointments.refusals import Refusal, read_refusal
+from hub.appointments.source_refusal import SourceRefusal, read_refusal
 from hub.database.tables import BookingRow, ReportRow, TicketRow, VisitorNameRow
 from hub.queue.arrivals import HERE
 from hub.queue.bookings import KNOWN_FIELDS, Known, known_from_row
@@ -14,7 +14,7 @@ from hub.queue.hours import local_day
 from hub.queue.requests import confirmation_code
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row
-from hub.web.names import folded, is_found
+from hub.web.name_search import folded, is_found
 
 # A list shows so many and a total; nobody reads further at a desk.
 SHOWN = 50
@@ -75,7 +75,7 @@ class FailedReport:
     kind: str
     at_ms: int
     attempts: int
-    refusal: Refusal
+    refusal: SourceRefusal
 
 
 def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> dict[int, Known]:

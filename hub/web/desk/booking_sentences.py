@@ -3,7 +3,7 @@
 from enum import Enum
 
 from hub.appointments.list_state import ListState
-from hub.appointments.refusals import Why
+from hub.appointments.source_refusal import Why
 from hub.queue.answers import Answer, TicketAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import local

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.web.names import folded, is_found
+from hub.web.name_search import folded, is_found
 
 
 @pytest.mark.parametrize(

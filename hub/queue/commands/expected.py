@@ -2,7 +2,7 @@
 
 from hub.queue import store
 from hub.queue.answers import DoneAnswer, TicketAnswer
-from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, moment_at
+from hub.queue.arrivals import CHECKS_IN, arrival_of_expected, counts_until_ms, moment_at
 from hub.queue.commands.coming_back import readmit_ticket
 from hub.queue.commands.tickets import due_as_walk_in, number_for, ticket_answer
 from hub.queue.hours import is_over_for
@@ -19,13 +19,17 @@ def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> Tick
     """A booked visitor is here. One who is absent already, and was not called, is readmitted like a walk-in."""
     ticket = work.ticket(command.ticket)
     desk = view.desk.name if view else None
-    comes_back = ticket.state is State.ABSENT and ticket.call is None
-    if not comes_back:
+    if ticket.state is not State.ABSENT or ticket.call is not None:
         work.check(ticket, Event.CHECK_IN)
     _need_its_time(work, ticket)
-    if comes_back:
-        return ticket_answer(work, readmit_ticket(work, ticket, at_desk=desk, priority=command.priority))
-    return ticket_answer(work, let_wait(work, ticket, Event.CHECK_IN, command.priority, desk))
+    return ticket_answer(work, take_in(work, ticket, command.priority, desk))
+
+
+def take_in(work: Work, ticket: Ticket, priority: bool, desk: str | None) -> Ticket:
+    """A visitor who was expected or absent and is here now waits."""
+    if ticket.state is State.ABSENT:
+        return readmit_ticket(work, ticket, at_desk=desk, priority=priority)
+    return let_wait(work, ticket, Event.CHECK_IN, priority, desk)
 
 
 def _need_its_time(work: Work, ticket: Ticket) -> None:
@@ -106,8 +110,3 @@ def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str
 def expires_ms(service: Service, appointment_ms: int) -> int | None:
     """When an expected ticket becomes absent by itself; never where nobody checks in: there it is admitted before."""
     return counts_until_ms(service, appointment_ms) if service.checks_in else None
-
-
-def counts_until_ms(service: Service | None, appointment_ms: int) -> int:
-    """Until when the appointment counts. `service`: None where the site no longer has it."""
-    return appointment_ms + (service.absence_delay_min * MINUTE_MS if service else 0)

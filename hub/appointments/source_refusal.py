@@ -14,7 +14,7 @@ class Why(StrEnum):
     SAYS_NO = "says_no"
 
 
-class Refusal(Struct, frozen=True):
+class SourceRefusal(Struct, frozen=True):
     """`reason`: one English sentence, for logs and documents. `said`: the source's own words, empty where it has none.
 
     Neither names a visitor.
@@ -25,13 +25,13 @@ class Refusal(Struct, frozen=True):
     said: str = ""
 
 
-def written(refusal: Refusal) -> str:
+def written(refusal: SourceRefusal) -> str:
     return msgspec.json.encode(refusal).decode()
 
 
-def read_refusal(text: str) -> Refusal:
+def read_refusal(text: str) -> SourceRefusal:
     """What stands in a report; a sentence of an earlier version too."""
     try:
-        return msgspec.json.decode(text, type=Refusal)
+        return msgspec.json.decode(text, type=SourceRefusal)
     except msgspec.DecodeError:
-        return Refusal(Why.SAYS_NO, text, text)
+        return SourceRefusal(Why.SAYS_NO, text, text)

@@ -4,13 +4,12 @@ from hub.queue import booking_store
 from hub.queue.answers import CheckInAnswer
 from hub.queue.arrivals import CHECKS_IN, Moment, arrival_of, by_time_of, choose, is_left_behind, moment_at
 from hub.queue.bookings import Known
-from hub.queue.commands.appointments import let_wait
 from hub.queue.commands.bookings import with_ticket
-from hub.queue.commands.coming_back import readmit_ticket
+from hub.queue.commands.expected import take_in
 from hub.queue.commands.tickets import ticket_answer
 from hub.queue.order import Kind
 from hub.queue.requests import CheckInByCode
-from hub.queue.states import Event, State
+from hub.queue.states import State
 from hub.queue.tickets import Ticket
 from hub.queue.transaction import Work
 from protocol.messages import Arrival
@@ -26,7 +25,7 @@ def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
     service = work.index.find_service(ticket.service)
     arrival = arrival_of(booking, ticket, service, moment)
     if arrival in CHECKS_IN:
-        ticket = _let_wait(work, ticket, command.priority)
+        ticket = take_in(work, ticket, command.priority, None)
     elif arrival is Arrival.AGAIN and ticket.state is State.WAITING and not _was_seen(work, ticket):
         arrival = _first_seen(work, booking, ticket)
     return _answer(work, command, arrival, booking, ticket)
@@ -39,12 +38,6 @@ def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None
         return found
     standing = work.rows(booking_store.STANDING_OF_REQUEST, reference=found[0].reference)
     return choose(map(with_ticket, standing), moment) or found
-
-
-def _let_wait(work: Work, ticket: Ticket, priority: bool) -> Ticket:
-    if ticket.state is State.ABSENT:
-        return readmit_ticket(work, ticket, at_desk=None, priority=priority)
-    return let_wait(work, ticket, Event.CHECK_IN, priority, None)
 
 
 def _first_seen(work: Work, booking: Known, ticket: Ticket) -> Arrival:
