@@ -42,7 +42,7 @@ from protocol.topics import Topics
 
 log = structlog.get_logger(__name__)
 
-LOCK_CHECK_S = 1.0
+LOCK_CHECK_S, LOCK_STOP_S = 1.0, 2.0
 # Far more than a batch takes on a slow disk, and less than one waits for another program before it is given up.
 SLOW_S = 2.0
 # More than a clock that is set right now and then ever differs.
@@ -191,8 +191,10 @@ class Hub:
         if self._lock is not None:
             # Released while it is looked at, it would be taken anew.
             if self._guard.is_alive():
-                self._guard.join()
-            self._lock.release()
+                self._guard.join(LOCK_STOP_S)
+            # Where the database stands still, it falls with the process.
+            if not self._guard.is_alive():
+                self._lock.release()
         self.engine.dispose()
         log.info("hub.stopped", site=self.site.name)
 

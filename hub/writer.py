@@ -42,6 +42,8 @@ QUEUE_MOST = 10_000
 # Every statement and every message lets go of the interpreter and waits for it again: not for the 5 ms that a thread
 # which draws pictures or pages may keep it by default.
 SWITCH_S = 0.0002
+# At the end of the hub: so long at one batch, and the database is not slow but does not answer.
+STANDS_STILL_S, STOP_LOOK_S = 10.0, 0.5
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
 # What somebody asked for may be stored so long after its time was read. As long as one waits for another program.
@@ -126,11 +128,15 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Does what stands in the queue, then ends."""
+        """Does what stands in the queue, then ends. It is left to itself where the database stands still."""
         self._stopping.set()
         self._queue.put(None)
-        if self._thread.is_alive():
-            self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(STOP_LOOK_S)
+            at_work_s = self.at_work_s
+            if at_work_s > STANDS_STILL_S:
+                log.warning("writer.left_behind", at_work_s=round(at_work_s))
+                return
         self._disconnect()
 
     @property

@@ -8,6 +8,7 @@ import getpass
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -98,6 +99,21 @@ class PostgresqlServer:
     def execute(self, statement: str) -> None:
         with self._connect("postgres") as connection:
             connection.execute(statement.encode())
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """As on a machine that hangs: connections stay, what is sent is acknowledged, and nothing is answered."""
+        pid = self.process.pid
+        # Its own first: then it makes no more of them.
+        self.process.send_signal(signal.SIGSTOP)
+        all_of_them = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())]
+        for each in all_of_them:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for each in all_of_them:
+                os.kill(each, signal.SIGCONT)
 
     def _connect(self, database: str) -> "psycopg.Connection[tuple[Any, ...]]":
         return psycopg.connect(f"host={self.folder} user=suivant dbname={database}", autocommit=True)

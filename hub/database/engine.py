@@ -10,10 +10,12 @@ import contextlib
 import os
 import pwd
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, case, create_engine, delete, event, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
@@ -31,8 +33,12 @@ from hub.database.faults import (
 )
 from hub.database.tables import CounterRow, SiteRow
 
+T = TypeVar("T")
+
 # Nobody but the writer writes; who waits longer than this waits for a program that hangs.
 BUSY_TIMEOUT_S = 5
+# A server that says neither yes nor no is given up then, later than it would itself say that somebody else has a lock.
+ANSWER_LIMIT_S = BUSY_TIMEOUT_S + 1
 # A page of some seconds at most holds one; the writer's own connection does not count.
 POOL_SIZE = 8
 
@@ -88,7 +94,7 @@ def open_writer_connection(engine: Engine) -> DriverConnection:
     """A driver connection outside the pool, for one thread at a time. Whoever opens it closes it.
 
     sqlite3: no transaction is begun but by an explicit BEGIN (IMMEDIATE). psycopg: the first statement begins one,
-    every statement is prepared. On `sqlite://` (in memory) it is the engine's one connection.
+    every statement is prepared, each is waited for. On `sqlite://` (in memory) it is the engine's one connection.
     """
     with faults_of(engine):
         pooled = engine.raw_connection()
@@ -101,7 +107,46 @@ def open_writer_connection(engine: Engine) -> DriverConnection:
             except psycopg.Error:
                 connection.close()
                 raise
+        if isinstance(connection, BoundedConnection):
+            # Given up, a commit may still be done when nobody looks, a site's lock be held by nobody.
+            connection.answer_limit_s = None
         return connection
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Gives up on a server that stands still: its machine goes on to acknowledge what comes, so that no keepalive and
+    no limit of its own ends a wait. What was given up is lost, and the connection with it.
+
+    `answer_limit_s`: None waits for as long as it takes.
+    """
+
+    answer_limit_s: float | None = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        try:
+            return super().wait(gen, interval, self.answer_limit_s if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - it has no other name
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise NoAnswer(f"no answer within {self.answer_limit_s:.0f} s") from None
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The server stands still, or it is at something for longer than anybody waits."""
+
+
+@contextlib.contextmanager
+def however_long(connection: object) -> Iterator[None]:
+    """Within, a statement on this driver connection takes as long as it takes."""
+    if not isinstance(connection, BoundedConnection):
+        yield
+        return
+    before, connection.answer_limit_s = connection.answer_limit_s, None
+    try:
+        yield
+    finally:
+        connection.answer_limit_s = before
 
 
 def _plan_once(connection: "psycopg.Connection[Any]") -> None:
@@ -202,8 +247,14 @@ def _refuse_secrets(url: URL) -> None:
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
     options = f"{_POSTGRESQL_OPTIONS} -c lock_timeout={round(busy_timeout_s * 1000)}"
+
+    def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **named)
+        connection.answer_limit_s = ANSWER_LIMIT_S
+        return connection
+
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             connect_args={**_POSTGRESQL, "options": options},
             pool_size=POOL_SIZE,
@@ -213,6 +264,8 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
         )
     except ArgumentError:  # of a host or port in its query
         raise WrongAddress(_SETTING, "it cannot be read") from None
+    event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from hub.database.engine import require_folder, sqlite_file
+from hub.database.engine import however_long, require_folder, sqlite_file
 from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, SiteTaken, UpgradeWaits, faults_of, place_of
 from hub.database.lock import hold_all_sites
 
@@ -25,7 +25,12 @@ def migrate(engine: Engine) -> str:
     An SQLite file that is not there is made. Raises a DatabaseFault: newer, locked, missing, not writable, full …
     """
     require_folder(engine)
-    with faults_of(engine), engine.execution_options(write=True).begin() as connection:
+    with (
+        faults_of(engine),
+        engine.execution_options(write=True).connect() as connection,
+        however_long(connection.connection.driver_connection),
+        connection.begin(),
+    ):
         if connection.dialect.name == "postgresql":
             _wait_for_other_upgrades(connection)
         if _known_revision(engine, connection) != head():

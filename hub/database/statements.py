@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import psycopg
 from sqlalchemy import Boolean, ColumnElement, Engine, Executable, Insert, bindparam
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 
-from hub.database.engine import open_writer_connection
+from hub.database.engine import ANSWER_LIMIT_S, BoundedConnection, open_writer_connection
 
 Params = Mapping[str, Any]
 # A press is one statement; the end of a day in one was planned for half a second, and each of its shapes kept for ever.
@@ -218,8 +217,12 @@ def _sql_of_rows(statement: Any) -> str:
 
 
 def open_reading_connection(engine: Engine) -> Connection:
-    """A connection of its own for a thread that only reads, each statement by itself. Whoever opens it closes it."""
+    """A connection of its own for a thread that only reads, each statement by itself. Whoever opens it closes it.
+
+    It is lost where the server stands still: who reads asks anew.
+    """
     raw = open_writer_connection(engine)
-    if isinstance(raw, psycopg.Connection):
+    if isinstance(raw, BoundedConnection):
         raw.autocommit = True
+        raw.answer_limit_s = ANSWER_LIMIT_S
     return Connection(raw, engine.dialect)

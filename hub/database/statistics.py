@@ -1,5 +1,6 @@
 """What PostgreSQL knows of its tables, kept up in a first morning."""
 
+from hub.database.engine import however_long
 from hub.database.statements import Connection
 from hub.database.tables import Base
 
@@ -25,6 +26,6 @@ class Statistics:
         if last_event < self._next_at or not connection.on_postgresql:
             return
         # In one transaction: else the writer would plan anew after each table.
-        with connection.raw.transaction():
+        with however_long(connection.raw), connection.raw.transaction():
             connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
         self._next_at = TIMES * last_event

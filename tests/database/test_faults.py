@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,7 @@ from hub.database.backup import NoBackup, back_up
 from hub.database.engine import (
     BUSY_TIMEOUT_S,
     first_generation,
+    however_long,
     open_engine,
     open_writer_connection,
     sqlite_file,
@@ -39,6 +41,7 @@ from hub.database.faults import (
 )
 from hub.database.lock import hold_site
 from hub.database.migration import check, migrate
+from hub.database.statements import open_reading_connection
 from tests.databases import PostgresqlServer
 
 NOBODY = 65534
@@ -428,3 +431,55 @@ def test_a_table_that_may_not_be_written_is_said(postgresql_url: str) -> None:
 def test_the_file_of_an_engine_is_known(engine: Engine) -> None:
     file = sqlite_file(engine)
     assert (file is None) == (engine.dialect.name == "postgresql")
+
+
+def test_a_server_that_stands_still_is_given_up_by_who_reads_and_found_again(
+    postgresql: PostgresqlServer, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 1)
+    monkeypatch.setattr("hub.database.statements.ANSWER_LIMIT_S", 1)
+    engine = open_engine(postgresql_url)
+    reading = open_reading_connection(engine)
+    with engine.connect() as pooled:
+        pooled.execute(text("select 1"))
+        with postgresql.standing_still():
+            with pytest.raises(DatabaseUnreachable, match="no answer within 1 s"), faults_of(engine):
+                pooled.execute(text("select 1"))
+            with pytest.raises(DatabaseUnreachable, match="no answer within 1 s"), faults_of(engine):
+                reading.raw.execute("select 1")
+            with pytest.raises(DatabaseUnreachable), faults_of(engine), engine.connect():
+                pass
+    with engine.connect() as pooled:
+        assert pooled.scalar(text("select 1")) == 1
+    assert reading.raw.closed
+    engine.dispose()
+
+
+def test_who_writes_waits_for_a_server_that_stands_still_as_its_commit_may_yet_be_done(
+    postgresql: PostgresqlServer, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 1)
+    engine = open_engine(postgresql_url)
+    writer = open_writer_connection(engine)
+    with engine.connect() as pooled, ThreadPoolExecutor() as threads:
+        pooled.execute(text("select 1"))
+        with postgresql.standing_still():
+            done = threads.submit(writer.execute, "insert into site values ('mairie', 1)")
+            with pytest.raises(DatabaseUnreachable), faults_of(engine):
+                pooled.execute(text("select 1"))
+            assert not done.done()
+        done.result()
+        writer.commit()
+    writer.close()
+    engine.dispose()
+
+
+def test_what_may_take_long_is_waited_for(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 0.2)
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        with however_long(connection.connection.driver_connection):
+            connection.execute(text("select pg_sleep(0.5)"))
+        with pytest.raises(DatabaseUnreachable), faults_of(engine):
+            connection.execute(text("select pg_sleep(0.5)"))
+    engine.dispose()

@@ -276,3 +276,23 @@ def test_pages_that_all_come_back_at_once_after_a_start_are_drawn_and_nothing_is
     asyncio.run(all_at_once())
     # It was thirty, and is one.
     assert program.worked_s() - before_s < 10
+
+
+def test_beside_a_postgresql_that_stands_still_it_says_so_and_ends_when_it_is_told_to(
+    broker, postgresql, postgresql_url, tmp_path
+):
+    (tmp_path / "site.yaml").write_text(SITE_FILE, encoding="utf-8")
+    program = Program(broker, postgresql_url, tmp_path)
+    try:
+        address = program.wait_for("hub.serves")["address"]
+        with watching(broker) as seen, peer(broker, PRINTER) as made, postgresql.standing_still():
+            says(seen, True)
+            NodePeer(made, Topics(SITE), PRINTER).request(IssueTicket(id=new_id(), service="civil"))
+            answer = httpx.get(f"{address}healthz", trust_env=False, timeout=LIMIT_S)
+            assert answer.status_code == 503
+            assert "does not answer" in answer.json()["reasons"]["database"]
+            assert program.end() == 0
+    finally:
+        program.close()
+    assert program.wait_for("writer.left_behind")
+    assert program.wait_for("hub.stopped")
