@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
 from hub.database.statistics import Statistics
-from hub.failures import failure_of
+from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
 from hub.mqtt import outbox_reading
 from hub.mqtt.pictures import Pictures, shown_desk
@@ -346,7 +346,7 @@ class Outbox:
         fault = failure_of(error, self._engine)
         if isinstance(fault, DatabaseFault):
             self._metrics.database_error(fault)
-        log.error("outbox.failed", error=str(fault), exc_info=error)
+        log.error("outbox.failed", error=str(fault), exc_info=error if isinstance(fault, HubFault) else None)
         self._disconnect()
         self._stopping.wait(1.0)
 

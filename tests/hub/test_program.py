@@ -296,3 +296,4 @@ def test_beside_a_postgresql_that_stands_still_it_says_so_and_ends_when_it_is_to
         program.close()
     assert program.wait_for("writer.left_behind")
     assert program.wait_for("hub.stopped")
+    assert "Traceback" not in "".join(program.log)
