@@ -210,6 +210,12 @@ class Writer:
             except queue.Empty:
                 return tasks
 
+    def _standing(self) -> list[Task]:
+        """All that stands in people's queue now: a page gives up before two that wait for a lock have done so."""
+        entries = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        read = [each if isinstance(each, Task) else _read(each) for each in entries if each is not None]
+        return [task for task in read if task is not None]
+
     def _take_later(self) -> list[Task]:
         """The first of the second queue, where nobody in person waits; with it those behind it that are as small."""
         if not self._later:
@@ -236,6 +242,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - no command's fault: each would only wait for the same again
             self._recover(error)
             self._fail_all(tasks, error)
+            if isinstance(failure_of(error, self._engine), DatabaseLocked):
+                self._fail_all(self._standing(), error)
             return
         try:
             committed = self._commit(connection, tasks, self._people_wait if gives_way else _nobody_waits)

@@ -324,13 +324,13 @@ def tries_of(writer: Writer) -> list[None]:
     return tries
 
 
-def test_a_locked_file_fails_the_whole_batch_at_once_and_not_one_after_the_other(impatient):
+def test_a_locked_file_fails_the_whole_batch_and_who_stands_behind_it_at_once_and_not_one_after_the_other(impatient):
     impatient.do(impatient.issue())
     other = open_writer_connection(impatient.engine)
     other.execute("begin immediate")
     tries = tries_of(impatient.writer)
     with stopped(impatient.writer):
-        asked = [impatient.issue() for _ in range(20)]
+        asked = [impatient.issue() for _ in range(BATCH_MOST + 20)]
         impatient.put(*asked)
     outcomes = [each.outcome() for each in asked]
     assert all(isinstance(each, DatabaseLocked) for each in outcomes)
@@ -338,6 +338,26 @@ def test_a_locked_file_fails_the_whole_batch_at_once_and_not_one_after_the_other
     other.execute("rollback")
     other.close()
     assert isinstance(impatient.do(Asked(asked[0].command)), TicketAnswer)
+
+
+def test_who_waits_behind_a_job_that_finds_the_file_locked_does_not_wait_as_long_again(impatient):
+    impatient.do(impatient.issue())
+    other = open_writer_connection(impatient.engine)
+    other.execute("begin immediate")
+    begin, person = impatient.writer._connection.begin, impatient.issue()
+    tries = []
+
+    def begin_as_somebody_comes() -> None:
+        tries.append(None)
+        if len(tries) == 1:
+            impatient.put(person)
+        begin()
+
+    impatient.writer._connection.begin = begin_as_somebody_comes
+    impatient.writer.put_later(forget(impatient, print, "job"))
+    assert isinstance(person.outcome(), DatabaseLocked)
+    assert len(tries) == 1
+    other.close()
 
 
 def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_after_the_other(postgresql_url):
