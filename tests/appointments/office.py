@@ -32,7 +32,7 @@ from tests.queue.harness import TUESDAY_AT_TEN, Queue, town
 LIMIT_S = 30
 FORM = "rendez-vous"
 # A call that is not answered so soon is not answered.
-LIMITS = Limits(connect_s=2.0, read_s=0.5, whole_s=2.0)
+QUICK = Limits(connect_s=2.0, read_s=0.5, whole_s=2.0)
 
 
 class Clock:
@@ -188,9 +188,9 @@ class Office:
         self.eventually(lambda: self.passes() > before)
 
 
-def publik_source(site: Site, clock: Clock) -> PublikSource:
+def publik_source(site: Site, clock: Clock, limits: Limits = QUICK) -> PublikSource:
     assert site.appointments.publik
-    return PublikSource.open(site.appointments.publik, site, Secrets(key=KEY.encode()), clock.now_ms, LIMITS)
+    return PublikSource.open(site.appointments.publik, site, Secrets(key=KEY.encode()), clock.now_ms, limits)
 
 
 def a_town(address: str, **settings: Any) -> Site:

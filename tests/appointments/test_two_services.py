@@ -7,6 +7,7 @@ import pytest
 from hub.appointments.comparing import SYNC, compare, window_of
 from hub.appointments.rows import known_to
 from hub.follow_codes import follow_code
+from hub.publik.client import LIMITS
 from hub.queue.requests import CheckIn, TakeBookings
 from hub.queue.states import State
 from tests.appointments.office import FORM, a_town, publik_source, with_forms
@@ -99,7 +100,7 @@ def test_what_two_services_on_one_form_know_is_what_publik_says(shared_engine, c
         agenda="fields.agenda_rdv",
         agendas=("mairie",),
     )
-    queue, source = Queue(shared_engine, site, at_ms=clock.now_ms()), publik_source(site, clock)
+    queue, source = Queue(shared_engine, site, at_ms=clock.now_ms()), publik_source(site, clock, LIMITS)
     try:
         morning = Morning(queue, source, publik.town, clock, seed)
         morning.taken(whole=True)
