@@ -34,6 +34,14 @@ def look_for(page: Page, text: str) -> None:
     page.wait_for_selector(".found")
 
 
+def test_from_when_the_next_appointment_can_be_called_is_one_line(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.nobody(stand, clock)
+    show(page)
+    said = page.locator(".coming .when-heard")
+    expect(said).to_contain_text("11:05")
+    assert said.evaluate("each => each.offsetHeight < 2 * parseFloat(getComputedStyle(each).lineHeight)")
+
+
 def test_a_visitor_is_found_by_name_and_checked_in_by_keys_alone(page: Page, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.appointments(stand, clock)
     show(page)

@@ -83,7 +83,7 @@ def test_who_never_came_has_a_mark_and_is_not_called_the_next_appointment(
     page = text_of(client.get("/desks/desk-3").text)
     assert "8:35 A État civil" in page
     assert "non venu" in page
-    assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel possible dès 11:05" in page
+    assert "Prochain rendez-vous 11:15 État civil Pas encore arrivé. Appel dès 11:05" in page
 
 
 def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
@@ -92,12 +92,12 @@ def test_from_when_an_appointment_can_be_called_is_said_only_until_then(
     stand.book("civil", at("11:15"))
     stand.open("desk-3")
     clock.set("11:04")
-    said = "Pas encore arrivé. Appel possible dès 11:05, plus tôt si la file est vide."
+    said = "Pas encore arrivé. Appel dès 11:05, plus tôt si la file est vide."
     assert said in text_of(client.get("/desks/desk-3").text)
     clock.set("11:05")
     page = text_of(client.get("/desks/desk-3").text)
     assert "Pas encore arrivé." in page
-    assert "Appel possible" not in page
+    assert "Appel dès" not in page
 
 
 def test_a_still_page_is_drawn_anew_when_an_appointment_can_be_called(stand: Stand, clock: TurnedClock) -> None:
