@@ -210,6 +210,7 @@ def test_who_has_called_somebody_is_asked_before_another_desk_is_taken(
     expect(panel.locator("button.choice")).to_be_focused()
     camille.keyboard.press("Escape")
     expect(panel).to_be_empty()
+    expect(camille.locator("#take")).to_be_focused()
     assert agent_of(stand) == "c.exemple"
     camille.keyboard.press("g")
     panel.locator("button.choice").click()

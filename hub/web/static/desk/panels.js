@@ -6,7 +6,7 @@ import { forgetNumber } from "./number.js";
 import { keepsNew, panel, queue } from "./page.js";
 import { dropStrike, forgetSought, seek } from "./scanner.js";
 
-/* The link that opened the panel, and where it stood: by now it may be gone. */
+/* The link or button that opened the panel, and where it stood: by now it may be gone. */
 let opener = { element: null, id: "", row: -1 };
 const focusBack = () => inherit(queue(), opener, document.getElementById("ticket"));
 /* The request whose panel is waited for: until it stands, no key may mean something else. */
@@ -52,7 +52,8 @@ export const allowSwap = (event) => {
     return;
   }
   if (ctx.request.method === "GET" && ctx !== opening) event.preventDefault();
-  if (!ctx.from?.isConnected && !asksAnew(ctx, tasks)) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
+  if (asksAnew(ctx, tasks)) opener = placeIn(queue(), ctx.request.submitter);
+  else if (!ctx.from?.isConnected) tasks.splice(0, tasks.length, ...tasks.filter(({ type }) => type !== "oob"));
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
 };
 
