@@ -119,6 +119,14 @@ def test_what_is_answered_moves_no_button_of_the_lists(page: Page, stand: Stand,
         assert (answer, page.evaluate(LISTS)) == (answer, before)
 
 
+def test_a_page_that_fits_its_window_cannot_be_scrolled(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.nobody(stand, clock)
+    show(page)
+    for height in (768, 1080):
+        page.set_viewport_size({"width": 1366, "height": height})
+        assert page.evaluate("document.documentElement.scrollHeight") == height
+
+
 def test_a_name_that_is_cut_is_whole_where_the_mouse_rests(
     page: Page, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
