@@ -127,6 +127,37 @@ def test_a_page_that_fits_its_window_cannot_be_scrolled(page: Page, stand: Stand
         assert page.evaluate("document.documentElement.scrollHeight") == height
 
 
+# Where lines of these words end, of those under the queue.
+BOTTOMS = """(words) => {
+  const texts = document.createTreeWalker(document.querySelector('.others'), NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (texts.nextNode()) {
+    const at = texts.currentNode.data.indexOf(words);
+    if (at < 0) continue;
+    range.setStart(texts.currentNode, at);
+    range.setEnd(texts.currentNode, at + words.length);
+    return [...range.getClientRects()].map((each) => each.bottom);
+  }
+}"""
+
+
+def test_a_service_without_an_open_desk_stands_on_its_line_and_tears_no_other_one_apart(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    stand.issue("family")
+    for desk in ("desk-6", "desk-9"):
+        stand.do(q.SetMode(origin=stand.origin(), desk=desk, shown=None, mode=DeskMode.PAUSED))
+    show(page)
+    for width in (1280, 1366, 1600):
+        page.set_viewport_size({"width": width, "height": 768})
+        line, marked = (
+            page.evaluate(BOTTOMS, words) for words in ("Autres services", "F Famille 1, aucun guichet ouvert")
+        )
+        assert (width, len(line), marked) == (width, 1, pytest.approx(line, abs=1))
+        assert (width, len(page.evaluate(BOTTOMS, "M Accueil 12"))) == (width, 1)
+
+
 def test_a_name_that_is_cut_is_whole_where_the_mouse_rests(
     page: Page, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
