@@ -29,6 +29,8 @@ EVERY_S = 1.0
 SEEN_EVERY_MS = MINUTE_MS
 # A writer that does not answer for so long has a fault of its own, which it tells.
 ANSWER_LIMIT_S = 60
+# Then it is left to wait for that writer, and ends with the program.
+STOP_LIMIT_S = 5.0
 _JOB = Origin(Source.JOB, "sessions")
 
 
@@ -62,7 +64,7 @@ class Keeper:
     def stop(self) -> None:
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_LIMIT_S)
 
     def look(self) -> None:
         """One round. What could not be done is done in the next."""

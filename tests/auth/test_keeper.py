@@ -1,6 +1,7 @@
 """Sessions in the database and in memory stay the same, whoever ends them: on both databases, by the real writer."""
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 from msgspec.structs import replace
@@ -167,6 +168,27 @@ def test_the_thread_finds_what_ended_and_is_over_when_it_is_stopped(work):
     assert told.wait(LIMIT_S)
     keeper.stop()
     assert work.told == [{session}]
+
+
+def test_a_writer_that_does_not_answer_does_not_keep_the_hub_from_stopping(work, monkeypatch):
+    """The database reads and stores nothing, as where the disk hangs, or a standby that each commit waits for."""
+    monkeypatch.setattr("hub.auth.keeper.STOP_LIMIT_S", 0.1)
+    answer, asked = Future(), threading.Event()
+
+    def put(_):
+        asked.set()
+        return answer
+
+    work.log_in(AGENT)
+    work.now_ms += HOUR
+    keeper = Keeper(work.engine, work.site.name, work.book, put, lambda: work.now_ms)
+    keeper.start()
+    assert asked.wait(LIMIT_S)
+    keeper.stop()
+    assert keeper._thread.is_alive()
+    answer.set_result(None)
+    keeper._thread.join(LIMIT_S)
+    assert not keeper._thread.is_alive()
 
 
 def test_an_end_that_could_not_be_written_is_written_the_next_time(work, keeper):
