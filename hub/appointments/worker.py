@@ -91,7 +91,7 @@ class Worker:
         self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
         # What is told, and from when on its list is late: of one moment, though a pass goes on.
-        self._told = ListState(source=source.title), self._late_from_ms
+        self._told = ListState(source=source.title, is_file=source.is_file), self._late_from_ms
         metrics.watch_bookings(self._age_s)
 
     # --- from any thread ------------------------------------------------------------------------------------------

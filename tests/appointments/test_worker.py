@@ -30,7 +30,7 @@ from hub.queue.requests import (
 from hub.writer import Busy
 from tests.appointments.office import LIMIT_S, Clock, Office
 from tests.databases import sqlite_url
-from tests.queue.harness import HOUR, TUESDAY_AT_TEN, town
+from tests.queue.harness import DAY, HOUR, TUESDAY_AT_TEN, town
 
 NAME = "Zoé Exemple-Inventée"
 
@@ -184,6 +184,17 @@ def test_a_file_with_an_id_that_is_no_text_and_a_broken_line_keeps_no_other_book
     with closing(made.start()):
         made.eventually(lambda: made.worker.list_state.flaws == 2)
         assert [each.booking for each in made.expected()] == ["1"]
+
+
+def test_a_file_is_called_one_before_its_first_pass_is_over(quick, shared_engine, tmp_path):
+    """The pass may last, and staff are told meanwhile that there is no list."""
+    path, clock = tmp_path / "appointments.csv", Clock()
+    path.touch()
+    made = Office(shared_engine, town(), clock, lambda: FileSource(path, "Europe/Paris", clock.now_ms))
+    with closing(made):
+        clock.turn(DAY)
+        state = made.worker.list_state
+    assert (state.source, state.is_file, state.late) == (path.name, True, True)
 
 
 def test_a_page_that_fails_to_be_told_does_not_end_the_thread(office):
