@@ -17,7 +17,9 @@ from sqlalchemy import Engine, text
 
 from hub.database.backup import NoBackup, back_up
 from hub.database.engine import (
+    ANSWER_LIMIT_S,
     BUSY_TIMEOUT_S,
+    BoundedConnection,
     first_generation,
     however_long,
     open_engine,
@@ -49,7 +51,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
+    """A file system of 512 KiB."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "suivant-test", str(folder)]
@@ -433,15 +435,22 @@ def test_the_file_of_an_engine_is_known(engine: Engine) -> None:
     assert (file is None) == (engine.dialect.name == "postgresql")
 
 
+def give_up_after(limit_s: float, *connections: object) -> None:
+    """Only once they stand: what a connection asks first may take as long on a machine that has much to do."""
+    for each in connections:
+        assert isinstance(each, BoundedConnection)
+        assert each.answer_limit_s == ANSWER_LIMIT_S
+        each.answer_limit_s = limit_s
+
+
 def test_a_server_that_stands_still_is_given_up_by_who_reads_and_found_again(
-    postgresql: PostgresqlServer, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlServer, postgresql_url: str
 ) -> None:
-    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 1)
-    monkeypatch.setattr("hub.database.statements.ANSWER_LIMIT_S", 1)
     engine = open_engine(postgresql_url)
     reading = open_reading_connection(engine)
     with engine.connect() as pooled:
         pooled.execute(text("select 1"))
+        give_up_after(1, pooled.connection.driver_connection, reading.raw)
         with postgresql.standing_still():
             with pytest.raises(DatabaseUnreachable, match="no answer within 1 s"), faults_of(engine):
                 pooled.execute(text("select 1"))
@@ -456,13 +465,13 @@ def test_a_server_that_stands_still_is_given_up_by_who_reads_and_found_again(
 
 
 def test_who_writes_waits_for_a_server_that_stands_still_as_its_commit_may_yet_be_done(
-    postgresql: PostgresqlServer, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlServer, postgresql_url: str
 ) -> None:
-    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 1)
     engine = open_engine(postgresql_url)
     writer = open_writer_connection(engine)
     with engine.connect() as pooled, ThreadPoolExecutor() as threads:
         pooled.execute(text("select 1"))
+        give_up_after(1, pooled.connection.driver_connection)
         with postgresql.standing_still():
             done = threads.submit(writer.execute, "insert into site values ('mairie', 1)")
             with pytest.raises(DatabaseUnreachable), faults_of(engine):
@@ -474,11 +483,12 @@ def test_who_writes_waits_for_a_server_that_stands_still_as_its_commit_may_yet_b
     engine.dispose()
 
 
-def test_what_may_take_long_is_waited_for(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.database.engine.ANSWER_LIMIT_S", 0.2)
+def test_what_may_take_long_is_waited_for(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url)
     with engine.connect() as connection:
-        with however_long(connection.connection.driver_connection):
+        driver = connection.connection.driver_connection
+        give_up_after(0.2, driver)
+        with however_long(driver):
             connection.execute(text("select pg_sleep(0.5)"))
         with pytest.raises(DatabaseUnreachable), faults_of(engine):
             connection.execute(text("select pg_sleep(0.5)"))
