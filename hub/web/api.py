@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body, Path, Query, Request
-from pydantic import StringConstraints
+from fastapi import APIRouter, Body, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -14,11 +13,12 @@ from hub.queue.answers import Answer, DeskAnswer, DoneAnswer, RefusedAnswer, Tic
 from hub.queue.hours import issues_tickets
 from hub.queue.requests import Issue, Origin, Source
 from hub.queue.tickets import Ticket
-from hub.site import Desk, Service
+from hub.site import Service
 from hub.site_index import SiteIndex
 from hub.web import documents as d
 from hub.web import problems
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.addresses import DeskName, TicketId, desk_named
 from hub.web.asking import origin_of
 from hub.web.desk.booking_reading import SHOWN
 from hub.web.desk.document import desk_document
@@ -36,8 +36,6 @@ from hub.web.desk.reading import (
 from hub.web.parts import WebParts
 from protocol.instants import to_wire
 
-DeskName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["guichet-3"])]
-TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
 Handler = Callable[..., Awaitable[Any]]
 Gives = type[DeskAnswer] | type[DoneAnswer] | type[TicketAnswer]
 T = TypeVar("T")
@@ -212,15 +210,13 @@ class Api:
 
     async def desk(self, desk: DeskName) -> d.DeskDocument:
         """The whole state of one desk."""
-        configured = self._desk(desk)
+        configured = desk_named(self._index, desk)
         now_ms = self._parts.now_ms()
         rows = await self._parts.read(lambda connection: read_desk(connection, self._index, configured, now_ms))
         picture = draw(rows, self._index, configured, self._parts.mean_visit_ms, self._parts.list_state())
         return desk_document(picture, configured)
 
-    async def waiting(
-        self, service: Annotated[str, Query(), StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
-    ) -> d.WaitingDocument:
+    async def waiting(self, service: Annotated[d.SiteName, Query()]) -> d.WaitingDocument:
         """Who waits for a service: the first 50 by due time, and how many there are."""
         if all(each.name != service for each in self._parts.site.services):
             raise problems.NoSuch("service", service)
@@ -259,12 +255,6 @@ class Api:
             due_at=to_wire(found.due_ms),
             journal=tuple(_entry(row) for row in journal),
         )
-
-    def _desk(self, name: str) -> Desk:
-        for desk in self._parts.site.desks:
-            if desk.name == name:
-                return desk
-        raise problems.NoSuch("desk", name)
 
 
 def _add(

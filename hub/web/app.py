@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
-from fastapi import Path as InPath
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
@@ -19,6 +18,7 @@ from hub.database.engine import of_one_moment
 from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web import problems
+from hub.web.addresses import DeskName
 from hub.web.api import create_api, create_watch
 from hub.web.appointments_api import create_appointments_api
 from hub.web.desk.document import desk_document
@@ -134,13 +134,12 @@ def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:
 
 def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:
     desks = frozenset(desk.name for desk in site.desks)
-    name_of_desk = Annotated[str, InPath(pattern=r"^[a-z0-9-]{1,64}$")]
 
-    async def page(websocket: WebSocket, desk: name_of_desk) -> None:
+    async def page(websocket: WebSocket, desk: DeskName) -> None:
         """HTML of the page's live part, for its script."""
         await _serve(websocket, desk, Kind.PAGE)
 
-    async def document(websocket: WebSocket, desk: name_of_desk) -> None:
+    async def document(websocket: WebSocket, desk: DeskName) -> None:
         """The desk's document: the whole at once, then each newer revision."""
         await _serve(websocket, desk, Kind.DOCUMENT)
 

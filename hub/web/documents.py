@@ -18,7 +18,9 @@ Revision = Annotated[
     tuple[int, int],
     Field(description="[generation, n]. A pair that is not greater than the last one seen is old."),
 ]
-SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+# Of anything that the site file names.
+NAME = r"^[a-z0-9-]{1,64}$"
+SiteName = Annotated[str, StringConstraints(pattern=NAME)]
 
 EXAMPLE_ID = "019abcde-f012-7345-8678-9abcdef01234"
 EXAMPLE_REVISION = [1795600000000, 4711]

@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -16,6 +16,7 @@ from hub.queue.requests import Command, Origin, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
+from hub.web.addresses import DeskName, TicketId, desk_named
 from hub.web.asking import origin_of, person_of
 from hub.web.desk.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk.drawing import draw
@@ -37,7 +38,7 @@ from hub.web.desk.rights import At, Looker, everything
 from hub.web.desk.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_left_waiting, read_local_uses, read_start_desks
 from hub.web.desk.view import AsidePanel, DeskView, template_of
-from hub.web.documents import UUID7
+from hub.web.documents import UUID7, SiteName
 from hub.web.live import Live
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
@@ -52,14 +53,10 @@ Handler = Callable[..., Awaitable[Response]]
 # Of what a panel shows, the choice that it asks about once more.
 Confirm = Callable[[object], ServiceChoice | None]
 
-_NAME = r"^[a-z0-9-]{1,64}$"
-DeskName = Annotated[str, Path(pattern=_NAME)]
-TicketId = Annotated[int, Path(ge=1, le=2**53)]
 # A page drawn for all who look holds no id: its script makes one for each gesture.
 GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
 # More than any name or code; a page's field takes no more.
 SearchText = Annotated[str, Form(max_length=200)]
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
 
 
 # Each as one model, not as so many parameters: FastAPI works out every parameter of every route anew.
@@ -86,8 +83,8 @@ class DeskWords(BaseModel):
 class TicketWords(BaseModel):
     """What the address says of a command to a ticket: see `Asked`."""
 
-    service: Name | None = None
-    to_desk: Name | None = None
+    service: SiteName | None = None
+    to_desk: SiteName | None = None
     priority: bool = False
     confirmed: bool = False
 
@@ -137,7 +134,7 @@ class Pages:
         ticket: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     ) -> HTMLResponse:
         """The page of one desk; asked by htmx with a panel, that panel alone."""
-        configured = self._desk(desk)
+        configured = desk_named(self._index, desk)
         if panel is not None and _by_script(request):
             return HTMLResponse(await self._panel_alone(request, configured, panel, ticket))
         return await self._page(request, configured, panel=panel, ticket=ticket)
@@ -147,7 +144,7 @@ class Pages:
 
         By POST: an address stands in a browser's history and in every proxy's log, and a name must not.
         """
-        configured = self._desk(desk)
+        configured = desk_named(self._index, desk)
         asked = SearchPanel(query.strip(), self._parts.now_ms(), self._parts.list_state())
         found = await self._parts.read(lambda connection: read_search(connection, self._index, configured, asked))
         if _by_script(request):
@@ -156,7 +153,7 @@ class Pages:
 
     async def search_again(self, desk: DeskName) -> Response:
         """Where a browser asks anew for the address of a search: what was looked for is not in it."""
-        return self._see(f"/desks/{self._desk(desk).name}?panel=search")
+        return self._see(f"/desks/{desk_named(self._index, desk).name}?panel=search")
 
     async def _page(
         self,
@@ -265,7 +262,7 @@ class Pages:
             gesture: Annotated[DeskGesture, Form()],
         ) -> Response:
             origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
-            asked = Asked(origin, self._desk(desk).name, shown=held, **words.model_dump())
+            asked = Asked(origin, desk_named(self._index, desk).name, shown=held, **words.model_dump())
             return await self._done(request, asked, action)
 
         return handle
@@ -281,7 +278,7 @@ class Pages:
             gesture: Annotated[Gesture, Form()],
         ) -> Response:
             origin = self._origin(request, gesture, action)
-            asked = Asked(origin, self._desk(desk).name, ticket, **words.model_dump())
+            asked = Asked(origin, desk_named(self._index, desk).name, ticket, **words.model_dump())
             return await self._done(request, asked, action)
 
         return handle
@@ -290,7 +287,7 @@ class Pages:
         self, request: Request, desk: DeskName, report: TicketId, gesture: Annotated[Gesture, Form()]
     ) -> Response:
         """Something that the source of bookings refused is to be told once more."""
-        configured = self._desk(desk)
+        configured = desk_named(self._index, desk)
         answer = await self._do(RetryReport(origin=self._origin(request, gesture), report=report), desk)
         if answer is None:
             return await self._failed(request, configured)
@@ -305,7 +302,7 @@ class Pages:
 
     async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
         """With htmx: what the page says under the actions, and the panel gone. Without: the page anew."""
-        desk = self._desk(asked.desk)
+        desk = desk_named(self._index, asked.desk)
         before = await self._booked(asked, desk)
         answer = await self._do(action.command(asked), desk.name)
         if answer is None:
@@ -410,12 +407,6 @@ class Pages:
 
     def _see(self, path: str) -> RedirectResponse:
         return RedirectResponse(f"{self._parts.reached.path}{path}", 303)
-
-    def _desk(self, name: str) -> Desk:
-        for desk in self._parts.site.desks:
-            if desk.name == name:
-                return desk
-        raise NoSuch("desk", name)
 
 
 def _by_script(request: Request) -> bool:
