@@ -83,8 +83,9 @@ def test_a_request_that_changes_while_a_list_by_last_change_is_read_is_not_left_
     assert ids(listing) == {str(1_001 + number) for number in range(60)}
 
 
-def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, opened: Opened):
-    for _ in range(60):
+def pages_that_shift(publik: TestPublik, bookings: int, lost: int) -> list[Page]:
+    """By twenty, the oldest first; the first so many are lost once the first page is read."""
+    for _ in range(bookings):
         publik.town.book(FORM, "2026-11-25 10:00")
     publik.town.switches.newest_first = False
     asked, client = wcs(publik, page=20)
@@ -92,24 +93,18 @@ def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik, o
     for page in asked.pages(FORM):
         pages.append(page)
         if len(pages) == 1:
-            for id_ in range(1, 45):
+            for id_ in range(1, lost + 1):
                 publik.town.lose(FORM, id_)
     client.close()
-    assert not all(page.linked for page in pages)
+    return pages
+
+
+def test_a_list_whose_pages_no_longer_meet_is_not_complete(publik: TestPublik):
+    assert not all(page.linked for page in pages_that_shift(publik, bookings=60, lost=44))
 
 
 def test_what_stands_behind_a_gap_in_a_list_is_told_all_the_same(publik: TestPublik):
-    for _ in range(100):
-        publik.town.book(FORM, "2026-11-25 10:00")
-    publik.town.switches.newest_first = False
-    asked, client = wcs(publik, page=20)
-    pages: list[Page] = []
-    for page in asked.pages(FORM):
-        pages.append(page)
-        if len(pages) == 1:
-            for id_ in range(1, 31):
-                publik.town.lose(FORM, id_)
-    client.close()
+    pages = pages_that_shift(publik, bookings=100, lost=30)
     assert [page.linked for page in pages].count(False) == 1
     found = {int(entry["id"]) for page in pages for entry in page.entries}
     assert set(range(31, 101)) - found == set(range(31, 41))
