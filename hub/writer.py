@@ -199,7 +199,7 @@ class Writer:
         entry = None if self._later and self._queue.empty() else self._queue.get()
         self._idle = False
         while True:
-            task = entry if entry is None or isinstance(entry, Task) else _read(entry)
+            task = _read(entry)
             if task is not None:
                 tasks.append(task)
             taken += entry is not None
@@ -212,8 +212,7 @@ class Writer:
 
     def _standing(self) -> list[Task]:
         """All that stands in people's queue now: a page gives up before two that wait for a lock have done so."""
-        entries = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        read = [each if isinstance(each, Task) else _read(each) for each in entries if each is not None]
+        read = [_read(self._queue.get_nowait()) for _ in range(self._queue.qsize())]
         return [task for task in read if task is not None]
 
     def _take_later(self) -> list[Task]:
@@ -370,8 +369,10 @@ def _nobody_waits() -> bool:
     return False
 
 
-def _read(entry: Callable[[], Task | None]) -> Task | None:
+def _read(entry: Entry | None) -> Task | None:
     """Whatever a message holds, the writer goes on."""
+    if entry is None or isinstance(entry, Task):
+        return entry
     try:
         return entry()
     except Exception:

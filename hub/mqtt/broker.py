@@ -146,7 +146,7 @@ class Broker:
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
         elif self._leftovers.retains(event.topic):
-            # Else it is the site's own, which comes back to who published it.
+            # Else it is the site's own, which comes back to who published it, or is taken back already.
             if self._leftovers.is_left(event) and self._inbox.qsize() < INBOX_MOST:
                 self._inbox.put(event)
         elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
@@ -219,7 +219,7 @@ class Broker:
                 # Sent after the greeting: all that was retained has come before it.
                 self.link.unsubscribe(self._leftovers.filters)
                 return
-            if self._leftovers.is_left(event):
+            if self._leftovers.retains(event.topic):
                 self._take_back(event.topic)
                 return
             node = self._senders.sender_of(event)

@@ -24,5 +24,5 @@ class Leftovers:
         return any(topic.startswith(before) and topic.endswith(after) for before, after in self._around)
 
     def is_left(self, event: Incoming) -> bool:
-        """Not where it was said just now, or is taken back already."""
-        return event.retained and bool(event.payload) and self.retains(event.topic) and event.topic not in self._ours
+        """Of one on such a topic. Not where it was said just now, or is taken back already."""
+        return event.retained and bool(event.payload) and event.topic not in self._ours

@@ -159,7 +159,8 @@ class PublikSource:
                 failed.append(fault)
                 missed.append(self._missed(form, str(fault)))
             else:
-                missed += [self._missed(form, _GAPS.format(form))] if form in gathered.gaps else []
+                if form in gathered.gaps:
+                    missed.append(self._missed(form, _GAPS.format(form)))
         if len(failed) == len(self._forms):
             raise for_source(failed[0]) from failed[0]
         found = replace(gathered.listing(complete=not missed), missed=tuple(missed), parts=tuple(parts))
