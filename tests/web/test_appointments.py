@@ -170,21 +170,21 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
         (ListState("Publik", late=True), "pas encore de liste, Publik ne répond pas"),
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil")),
-            "liste de 7:41 pour Passeport, État civil, Publik ne répond pas",
+            "liste de 7:41 pour Passeport, État civil, Publik n’en donne pas de plus récente",
         ),
         (
             ListState("Publik", at("7:41") - DAY_MS, late=True, behind=("Passeport",)),
-            "liste du 23/11 à 7:41 pour Passeport, Publik ne répond pas",
+            "liste du 23/11 à 7:41 pour Passeport, Publik n’en donne pas de plus récente",
         ),
         (
             ListState("Publik", late=True, behind=("Passeport",)),
-            "pas encore de liste pour Passeport, Publik ne répond pas",
+            "pas encore de liste pour Passeport, Publik n’en donne pas de complète",
         ),
         (
             ListState("Publik", at("7:41"), late=True, behind=("Passeport", "État civil"), doubted=("Passeport",)),
             (
                 "liste de 7:41 pour Passeport : des rendez-vous connus n’apparaissent plus dans Publik"
-                " ; pas de réponse pour État civil"
+                " ; pas de plus récente pour État civil"
             ),
         ),
         (

@@ -60,18 +60,18 @@ class _Silent(Enum):
 
 _NEVER = {
     _Silent.SOURCE: "No list yet, %(source)s does not answer",
-    _Silent.SERVICES: "No list yet for %(services)s, %(source)s does not answer",
+    _Silent.SERVICES: "No list yet for %(services)s, %(source)s gives no complete one",
     _Silent.FILE: "No list yet, %(source)s cannot be read",
     _Silent.DOUBTED: "List for %(services)s not taken: known appointments no longer appear in %(source)s",
 }
 # By whether the list is of today.
 _SILENT = {
     (True, _Silent.SOURCE): "List of %(at)s, %(source)s does not answer",
-    (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s does not answer",
+    (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s gives no newer one",
     (True, _Silent.FILE): "List of %(at)s, %(source)s cannot be read",
     (True, _Silent.DOUBTED): "List of %(at)s for %(services)s: known appointments no longer appear in %(source)s",
     (False, _Silent.SOURCE): "List of %(day)s at %(at)s, %(source)s does not answer",
-    (False, _Silent.SERVICES): "List of %(day)s at %(at)s for %(services)s, %(source)s does not answer",
+    (False, _Silent.SERVICES): "List of %(day)s at %(at)s for %(services)s, %(source)s gives no newer one",
     (False, _Silent.FILE): "List of %(day)s at %(at)s, %(source)s cannot be read",
     (False, _Silent.DOUBTED): (
         "List of %(day)s at %(at)s for %(services)s: known appointments no longer appear in %(source)s"
@@ -104,7 +104,7 @@ def list_age(state: ListState, zone: str, now_ms: int) -> str:
     unanswered = [each for each in state.behind if each not in state.doubted]
     if silent is not _Silent.DOUBTED or not unanswered:
         return said
-    return say("%(list)s; no answer for %(services)s", list=said, services=", ".join(unanswered))
+    return say("%(list)s; no newer one for %(services)s", list=said, services=", ".join(unanswered))
 
 
 def _how_old(state: ListState, silent: _Silent, zone: str, now_ms: int, facts: dict[str, str]) -> str:
