@@ -369,11 +369,28 @@ def test_a_press_between_the_day_s_end_and_the_hub_s_look_at_it_keeps_no_desk_op
     assert queue.listed() == []
 
 
-def test_a_desk_left_open_on_an_evening_when_the_hub_was_off_is_closed_at_its_next_start(queue):
+@pytest.mark.parametrize("at", ["2026-11-24 23:00", "2026-11-25 07:00", "2026-11-25 10:50", "2026-11-30 10:50"])
+def test_a_desk_left_open_on_an_evening_when_the_hub_was_off_is_closed_at_its_next_start(queue, at):
     queue.open("desk-1")
-    queue.now_ms = moment("2026-11-25 07:00")
-    end(queue)
+    queue.issue()
+    queue.called()
+    queue.now_ms = moment(at)
+    end(queue, last_ended_day(queue.site, queue.now_ms))
     assert queue.desk_mode("desk-1") == ("closed", False, False)
+    assert queue.listed() == []
+
+
+def test_a_restart_at_noon_while_all_desks_are_closed_keeps_what_was_called_that_day(queue):
+    queue.open("desk-1")
+    queue.issue()
+    queue.called()
+    queue.ask(Finish, desk="desk-1", shown=queue.held("desk-1"))
+    queue.mode("desk-1", DeskMode.CLOSED)
+    before = queue.listed()
+    assert before
+    queue.turn(MINUTE)
+    end(queue, last_ended_day(queue.site, queue.now_ms))
+    assert queue.listed() == before
 
 
 # --- pure ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from hub.queue.answers import DoneAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import bound_to, release, release_bound, settle
 from hub.queue.commands.signing import leave, signed_on_ms
-from hub.queue.hours import day_end_ms, is_open, outlives_from_ms
+from hub.queue.hours import day_end_ms, is_open, next_day_ms, outlives_from_ms
 from hub.queue.requests import CloseLostDesks, EndDay, ExpireCalled, ForgetRequests, PutOffAbsences, Refresh
 from hub.queue.states import HELD, Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -62,22 +62,31 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
     An appointment of the evening is left: who has it is admitted, or becomes absent, by its own time.
 
-    Desks at work stay open and their halls' lists stay: where a service is open right now (round the clock, or the hub
-    was off for a day), and those that were opened after the end of that day. Where a desk is left closed, nobody stays
-    signed on, but who came after the end of that day.
+    Desks at work stay open, and what was called since stays listed: where a service is open at that end (round the
+    clock), and at those that were opened after it. Where a desk is left closed, nobody stays signed on, but who came
+    after the end of that day. All of it goes by that end, not by now: a hub that was off then closes the day before it
+    begins another one, at whatever hour.
     """
-    site = work.index.site
     left = _open_up_to(work, command.day, command.limit)
     for ticket in left:
         _end(work, ticket)
     if len(left) == command.limit:
         return DoneAnswer(count=len(left))
     work.write(store.DELETE_NAMES, now_ms=work.now_ms)
-    at_work = any(is_open(service, work.now_ms, site.zone) for service in site.services)
-    if not at_work:
-        at_work = _close_desks(work, day_end_ms(site, command.day))
-    _empty_halls(work, work.now_ms - DAY_MS if at_work else work.now_ms + 1)
+    _empty_halls(work, _end_work(work, command.day))
     return DoneAnswer(count=len(left))
+
+
+def _end_work(work: Work, day: str) -> int:
+    """Closes the desks of a day that has ended; until when its calls are to leave the halls' lists."""
+    site = work.index.site
+    ended_ms = day_end_ms(site, day)
+    if any(is_open(service, ended_ms, site.zone) for service in site.services):
+        return work.now_ms - DAY_MS
+    if _close_desks(work, ended_ms):
+        return ended_ms
+    # A press between the end and the look at it is of that day too; the calls of a later one are not.
+    return min(work.now_ms + 1, max(ended_ms, next_day_ms(day, site.zone)))
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
