@@ -89,13 +89,11 @@ class PinsUsable:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Lost where there is no connection: who needs an answer sends it again."""
+    """At QoS 1, not retained. Lost where there is no connection: who needs an answer sends it again."""
 
     topic: str
     payload: bytes
-    qos: int = 1
-    retain: bool = False
-    expiry_s: int | None = None
+    expiry_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -59,6 +60,7 @@ INBOX_MOST = 2_000
 # One step of a screen's frame loop does not draw late for messages that can wait a frame.
 STEP_MOST = 200
 COMMANDS_REMEMBERED = 32
+BOOT_BYTES = 8
 # sysexits.h: 'try again later'; systemd starts the program again.
 RESTART_STATUS = 75
 
@@ -96,7 +98,7 @@ class Inbox:
 class Runtime:
     """One node's program around one core.
 
-    `perform` does the role's own effects on the worker's thread. `boot` names this run. `session_s`: for how long what
+    `perform` does the role's own effects on the worker's thread. `session_s`: for how long what
     is said while the link is lost still counts. Raises WrongSetting where the state folder cannot be used.
     """
 
@@ -109,10 +111,8 @@ class Runtime:
         *,
         inbox: Inbox,
         hub_time: HubTime,
-        version: str,
-        boot: str,
+        environ: Mapping[str, str],
         session_s: int = 0,
-        environ: Mapping[str, str] = os.environ,
         clock_ms: Callable[[], int] = monotonic_ms,
     ) -> None:
         self._node = settings.node
@@ -122,8 +122,9 @@ class Runtime:
         self._perform = perform
         self._inbox = inbox
         self._hub_time = hub_time
-        self._version = version
-        self._boot = boot
+        self._version = version("suivant")
+        # Names this run.
+        self._boot = os.urandom(BOOT_BYTES).hex()
         self._clock_ms = clock_ms
         self._log = structlog.get_logger().bind(role=str(role))
         started_ms = clock_ms()
@@ -355,8 +356,8 @@ class Runtime:
     def _do(self, effects: Iterable[object]) -> None:
         for effect in effects:
             match effect:
-                case Publish(topic, payload, qos, retain, expiry_s):
-                    self._link.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
+                case Publish(topic, payload, expiry_s):
+                    self._link.publish(topic, payload, expiry_s=expiry_s)
                 case Follow(topics):
                     self._follow(topics)
                 case _:

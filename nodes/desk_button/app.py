@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from nodes.desk_button.core import DeskButton, Light, UsePins
@@ -13,8 +12,6 @@ from nodes.simulated import BadLine, ControlSocket, Input, PinInput, open_contro
 from protocol.heartbeat import HubTime
 from protocol.link import monotonic_ms
 from protocol.messages import Role
-
-BOOT_BYTES = 8
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
@@ -42,8 +39,6 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         perform,
         inbox=inbox,
         hub_time=hub_time,
-        version=version("suivant"),
-        boot=os.urandom(BOOT_BYTES).hex(),
         environ=environ,
     )
     try:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import pygame
@@ -31,7 +30,6 @@ from protocol.link import monotonic_ms
 from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DisplayConfig, NodeWarning, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
-BOOT_BYTES = 8
 # How long a window that was closed or covered waits to be noticed; messages wake the loop at once.
 PATIENCE_S = 0.5
 ASSETS_MISSING_STATUS = 1
@@ -149,8 +147,6 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         Stage(window, sound, words, fonts, kept, warnings).perform,
         inbox=inbox,
         hub_time=hub_time,
-        version=version("suivant"),
-        boot=os.urandom(BOOT_BYTES).hex(),
         # A call that is made while the link is lost for a moment is shown and said all the same.
         session_s=ANNOUNCEMENT_LATE_MS // 1000,
         environ=environ,

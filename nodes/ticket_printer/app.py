@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,6 @@ from protocol.heartbeat import HubTime
 from protocol.link import monotonic_ms
 from protocol.messages import Role
 
-BOOT_BYTES = 8
 KEYBOARDS_MOST = 4
 # A paper that is being printed when the program is stopped may still come out whole.
 LAST_PAPER_S = 3.0
@@ -133,8 +131,6 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
             shell.perform,
             inbox=inbox,
             hub_time=hub_time,
-            version=version("suivant"),
-            boot=os.urandom(BOOT_BYTES).hex(),
             environ=environ,
         )
         printing.start()

@@ -122,8 +122,6 @@ def test_a_short_press_is_one_request_on_the_nodes_own_topic():
     desk.press()
     assert [type(request) for request in desk.requests()] == [Press]
     assert desk.sent[0].topic == "suivant/1/mairie/node/desk-1/request"
-    assert desk.sent[0].qos == 1
-    assert not desk.sent[0].retain
 
 
 def test_a_press_carries_its_moment_on_the_hubs_clock():
