@@ -37,7 +37,7 @@ from hub.web.desk.reading import read_agent, read_agent_name, read_desk
 from hub.web.desk.rights import At, Looker, everything
 from hub.web.desk.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_left_waiting, read_local_uses, read_start_desks
-from hub.web.desk.view import AsidePanel, DeskView, template_of
+from hub.web.desk.view import AsidePanel, DeskView
 from hub.web.documents import UUID7, SiteName
 from hub.web.live import Live
 from hub.web.parts import WebParts
@@ -176,7 +176,6 @@ class Pages:
             return picture, looker, self._panel(connection, desk, panel, ticket, looker) if missing else content
 
         picture, looker, content = await self._parts.read(read)
-        name = template_of(panel) if panel and content is not None else ""
         asked = {"panel": panel, "ticket": ticket}
         request_id = self._parts.new_id()
         html = self._view.page(
@@ -184,8 +183,8 @@ class Pages:
             looker,
             request_id=request_id,
             answer=answer,
-            panel=content,
-            panel_name=name,
+            panel=panel,
+            content=content,
             panel_query=urlencode({word: str(value) for word, value in asked.items() if value is not None}),
             confirm=confirm(content),
             screens=self._parts.broker_reached(),
@@ -308,15 +307,18 @@ class Pages:
         if answer is None:
             return await self._failed(request, desk)
         self._live.nudge(asked.desk)
-        if _asks_once(answer):
-            return await self._ask(request, asked, desk)
-        if _leaves_visitor(answer):
-            return await self._ask_to_leave(request, desk)
-        if _has_closed(asked, answer):
-            return await self._choose_again(request, asked, desk)
-        if isinstance(answer, RefusedAnswer):
-            said = self._view.said(await self._refusal(asked, desk, answer, before))
-            return await self._says(request, desk, answer_of=said, status=status_of(answer))
+        match answer:
+            case RefusedAnswer(code="no_open_desk"):
+                return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, confirm=_chosen(asked.service))
+            case RefusedAnswer(code="leaves_visitor"):
+                return await self._ask(request, desk, Panel.TAKE)
+            case RefusedAnswer(code="desk_not_open") if asked.to_desk is not None:
+                # It has closed since it was chosen for a transfer.
+                closed = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
+                return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, said=closed)
+            case RefusedAnswer():
+                said = self._view.said(await self._refusal(asked, desk, answer, before))
+                return await self._says(request, desk, answer_of=said, status=status_of(answer))
         told = checked_in_sentence(before, answer, self._parts.site.zone) if before else ""
         return await self._says(request, desk, answer_of=self._view.told(told))
 
@@ -376,31 +378,21 @@ class Pages:
             lambda connection: read_agent_name(connection, self._parts.site.name, str(account))
         )
 
-    async def _ask(self, request: Request, asked: Asked, desk: Desk) -> Response:
-        """No desk of the service is open: the transfer panel asks once."""
-
-        def confirm(panel: object) -> ServiceChoice | None:
-            services = panel.services if isinstance(panel, TransferPanel) else ()
-            return next((choice for choice in services if choice.name == asked.service), None)
-
+    async def _ask(
+        self,
+        request: Request,
+        desk: Desk,
+        panel: Panel,
+        ticket: int | None = None,
+        *,
+        said: str = "",
+        confirm: Confirm = lambda _content: None,
+    ) -> Response:
+        """Nothing was done: the panel where the agent decides. `said`: why, as HTML; the panel may say it itself."""
         if _by_script(request):
-            panel = await self._panel_alone(request, desk, Panel.TRANSFER, asked.ticket, confirm)
-            return HTMLResponse(_fragment("", panel))
-        return await self._page(request, desk, panel=Panel.TRANSFER, ticket=asked.ticket, confirm=confirm, status=409)
-
-    async def _ask_to_leave(self, request: Request, desk: Desk) -> Response:
-        """Who takes this desk leaves a visitor at another one: the panel says so, and asks."""
-        if _by_script(request):
-            return HTMLResponse(_fragment("", await self._panel_alone(request, desk, Panel.TAKE)))
-        return await self._page(request, desk, panel=Panel.TAKE, status=409)
-
-    async def _choose_again(self, request: Request, asked: Asked, desk: Desk) -> Response:
-        """The desk that was chosen for a transfer has closed meanwhile: the panel comes anew."""
-        said = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
-        if _by_script(request):
-            panel = await self._panel_alone(request, desk, Panel.TRANSFER, asked.ticket)
-            return HTMLResponse(_fragment(said, panel), 409)
-        return await self._page(request, desk, answer=said, panel=Panel.TRANSFER, ticket=asked.ticket, status=409)
+            alone = await self._panel_alone(request, desk, panel, ticket, confirm)
+            return HTMLResponse(_fragment(said, alone), 409 if said else 200)
+        return await self._page(request, desk, answer=said, panel=panel, ticket=ticket, confirm=confirm, status=409)
 
     def _origin(self, request: Request, gesture: Gesture, action: Action | None = None) -> Origin:
         return origin_of(request, Source.PAGE, gesture.id or self._parts.new_id(), action)
@@ -413,12 +405,14 @@ def _by_script(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-def _asks_once(answer: Answer) -> bool:
-    return isinstance(answer, RefusedAnswer) and answer.code == "no_open_desk"
+def _chosen(service: str | None) -> Confirm:
+    """No desk of this service is open: the transfer panel asks about it once more."""
 
+    def confirm(panel: object) -> ServiceChoice | None:
+        services = panel.services if isinstance(panel, TransferPanel) else ()
+        return next((choice for choice in services if choice.name == service), None)
 
-def _leaves_visitor(answer: Answer) -> bool:
-    return isinstance(answer, RefusedAnswer) and answer.code == "leaves_visitor"
+    return confirm
 
 
 def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:
@@ -426,11 +420,6 @@ def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:
     if refused.code == "desk_not_open":
         return last.event in {"desk_paused", "desk_closed"}
     return last.number == refused.facts.get("ticket")
-
-
-def _has_closed(asked: Asked, answer: Answer) -> bool:
-    """Whether the desk that a transfer was to lead to has."""
-    return isinstance(answer, RefusedAnswer) and answer.code == "desk_not_open" and asked.to_desk is not None
 
 
 def _fragment(said: str, panel: str = "") -> str:

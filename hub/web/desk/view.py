@@ -71,8 +71,8 @@ class DeskView:
         *,
         request_id: str,
         answer: str = "",
-        panel: object = None,
-        panel_name: str = "",
+        panel: Panel | None = None,
+        content: object = None,
         panel_query: str = "",
         confirm: ServiceChoice | None = None,
         screens: bool,
@@ -86,8 +86,8 @@ class DeskView:
             zone=self._zone,
             request_id=request_id,
             answer=Markup(answer),  # noqa: S704 - `said` made it
-            panel=panel,
-            panel_name=panel_name,
+            panel=content,
+            panel_name=_template_of(panel) if panel and content is not None else "",
             panel_query=panel_query,
             confirm=confirm,
             screens=screens,
@@ -131,7 +131,7 @@ class DeskView:
     ) -> str:
         """One panel alone. `picture_of`: name and number of the desk. `may`: what who asks may do there."""
         desk, number = picture_of
-        template = self._templates.get_template(f"panels/{template_of(panel)}.html")
+        template = self._templates.get_template(f"panels/{_template_of(panel)}.html")
         return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm, whole=False, may=may)
 
     def said(self, sentence: str) -> str:
@@ -184,7 +184,7 @@ class DeskView:
         return clock(moment_ms, self._zone)
 
 
-def template_of(panel: Panel) -> str:
+def _template_of(panel: Panel) -> str:
     return "aside" if panel in {Panel.PARKED, Panel.ABSENT} else panel
 
 
