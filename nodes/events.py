@@ -104,6 +104,21 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class UsePins:
+    """For the shell of a role that has pins. Answered by PinsUsable or PinsUnusable."""
+
+    buttons: tuple[int, ...]
+    led: int
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """The lamp of those pins."""
+
+    lit: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """What telemetry says. `stuck`: pins held for 10 s or more. `warnings`: each begins as NodeWarning says."""
 

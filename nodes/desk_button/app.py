@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nodes.desk_button.core import DeskButton, Light, UsePins
+from nodes.desk_button.core import DeskButton
+from nodes.events import Light, UsePins
 from nodes.pins import Pins, require_pins
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import configure_logging, read_settings
@@ -26,8 +27,8 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
 
     def perform(effect: object) -> None:
         match effect:
-            case UsePins(button, led):
-                pins.use((button,), led)
+            case UsePins(buttons, led):
+                pins.use(buttons, led)
             case Light(lit):
                 pins.light(lit)
 

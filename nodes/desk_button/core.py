@@ -1,7 +1,6 @@
 """The desk button's logic: edges, messages and time in; requests and light out. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nodes.desk_button.gestures import Gesture, Gestures
 from nodes.desk_button.lights import Moment, View, at_rest, lamp
@@ -14,12 +13,14 @@ from nodes.events import (
     Follow,
     HubAnew,
     Identify,
+    Light,
     Message,
     PinChanged,
     PinsUnusable,
     PinsUsable,
     Publish,
     Tick,
+    UsePins,
 )
 from nodes.lamp import FlashLimit
 from nodes.named_pins import NamedPins
@@ -29,17 +30,6 @@ from protocol.topics import NodeTopic, Topics
 
 _REPLY: Parser[Reply] = Parser(Reply)
 _DESK_STATE: Parser[DeskState] = Parser(DeskState)
-
-
-@dataclass(frozen=True, slots=True)
-class UsePins:
-    button: int
-    led: int
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    lit: bool
 
 
 class DeskButton:
@@ -165,7 +155,7 @@ class DeskButton:
     def _use_pins(self, config: DeskButtonConfig) -> UsePins:
         self._gestures = Gestures()
         self._lit = None
-        return UsePins(config.button_pin, config.led_pin)
+        return UsePins((config.button_pin,), config.led_pin)
 
     def _rest_at(self, now_ms: int) -> None:
         lost = not self._connected or self._hub_time.away(now_ms)

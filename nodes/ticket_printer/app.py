@@ -9,11 +9,12 @@ from typing import Annotated
 import structlog
 from msgspec import Meta, Struct, structs
 
+from nodes.events import Light, UsePins
 from nodes.pins import Pins
 from nodes.runtime import Inbox, Runtime
 from nodes.settings import NotNow, Settings, configure_logging, read_settings
 from nodes.ticket_printer.core import TicketPrinter
-from nodes.ticket_printer.events import Forget, Keep, Kept, Light, Print, PrintEnded, PrintTest, UsePins
+from nodes.ticket_printer.events import Forget, Keep, Kept, Print, PrintEnded, PrintTest
 from nodes.ticket_printer.keyboard import Keyboard
 from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer

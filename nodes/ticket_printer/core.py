@@ -16,12 +16,14 @@ from nodes.events import (
     Connected,
     Disconnected,
     Identify,
+    Light,
     Message,
     PinChanged,
     PinsUnusable,
     PinsUsable,
     Publish,
     Tick,
+    UsePins,
 )
 from nodes.named_pins import NamedPins
 from nodes.ticket_printer.buttons import Buttons
@@ -30,12 +32,10 @@ from nodes.ticket_printer.events import (
     Forget,
     Keep,
     Kept,
-    Light,
     Print,
     PrintEnded,
     PrinterLooked,
     PrintTest,
-    UsePins,
 )
 from nodes.ticket_printer.keys import Keyboards
 from nodes.ticket_printer.lights import Moment, Shining, at_rest

@@ -74,19 +74,6 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
-class UsePins:
-    """Answered by PinsUsable or PinsUnusable."""
-
-    buttons: tuple[int, ...]
-    led: int
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    lit: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Keep:
     """Answered by Kept."""
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.desk_button.core import DeskButton, Light, UsePins
+from nodes.desk_button.core import DeskButton
 from nodes.events import (
     Configured,
     Connected,
@@ -13,12 +13,14 @@ from nodes.events import (
     Follow,
     HubAnew,
     Identify,
+    Light,
     Message,
     PinChanged,
     PinsUnusable,
     PinsUsable,
     Publish,
     Tick,
+    UsePins,
 )
 from protocol.heartbeat import HubTime
 from protocol.instants import Instant
@@ -349,9 +351,9 @@ def test_another_desk_means_other_topics_and_no_memory_of_the_last_one():
 
 def test_new_pins_are_taken_into_use():
     desk = Desk()
-    assert UsePins(17, 27) in desk.others
+    assert UsePins((17,), 27) in desk.others
     desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1", button_pin=5, led_pin=6)))
-    assert desk.others[-1] == UsePins(5, 6)
+    assert desk.others[-1] == UsePins((5,), 6)
     desk.do(PinChanged(17, True, desk.now_ms))
     desk.turn(100)
     desk.do(PinChanged(17, False, desk.now_ms))
@@ -406,7 +408,7 @@ def test_unusable_pins_are_tried_again_each_30_s_and_told_until_they_are_in_use(
         desk.turn(29_000)
         assert desk.others == []
         desk.turn(1_000)
-        assert desk.others == [UsePins(17, 27)]
+        assert desk.others == [UsePins((17,), 27)]
         assert desk.core.condition().warnings == ("pins_unusable",)
     desk.do(PinsUsable())
     assert desk.core.condition().warnings == ()
@@ -419,7 +421,7 @@ def test_unusable_pins_are_tried_again_with_each_configuration_and_the_lamp_is_l
     desk = Desk(mode=DeskMode.OPEN, number="A012")
     desk.do(PinsUnusable("GPIO busy"))
     desk.do(Configured(DeskButtonConfig(revision=(1, 2), desk="guichet-1")))
-    assert desk.others[-1] == UsePins(17, 27)
+    assert desk.others[-1] == UsePins((17,), 27)
     assert len(desk.lit) == 1
 
 

@@ -3,12 +3,11 @@
 from itertools import count
 from typing import Any
 
-from nodes.events import Configured, Connected, Disconnected, Message, PinChanged, Publish, Tick
+from nodes.events import Configured, Connected, Disconnected, Light, Message, PinChanged, Publish, Tick
 from nodes.ticket_printer.core import TicketPrinter
 from nodes.ticket_printer.events import (
     Keep,
     Kept,
-    Light,
     Print,
     PrintEnded,
     PrinterLooked,

@@ -11,22 +11,22 @@ from nodes.events import (
     Configured,
     Connected,
     Disconnected,
+    Light,
     Message,
     PinChanged,
     PinsUnusable,
     PinsUsable,
     Publish,
+    UsePins,
 )
 from nodes.ticket_printer.core import PENDING_MOST
 from nodes.ticket_printer.events import (
     Forget,
     Keep,
-    Light,
     Print,
     PrintEnded,
     PrinterLooked,
     PrintTest,
-    UsePins,
 )
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.spool import Step

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.debounce import STABLE_MS
-from nodes.events import Configured, Connected, Disconnected, Identify
+from nodes.events import Configured, Connected, Disconnected, Identify, Light
 from nodes.lamp import Pattern, shown
-from nodes.ticket_printer.events import Light, Print, PrinterLooked
+from nodes.ticket_printer.events import Print, PrinterLooked
 from nodes.ticket_printer.lights import PATTERNS
 from nodes.ticket_printer.printer import Outcome
 from nodes.ticket_printer.status import Condition, Fault
