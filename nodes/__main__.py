@@ -22,23 +22,21 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class RoleCommand:
-    """A role as the command line shows it. `module` has `run(environ, simulated) -> exit status`, is imported only when
-    the role is run, and may have `described_settings()` for those of its settings that the others do not have."""
+    """A role as the command line shows it; its extra has the same name. `module` has `run(environ, simulated) -> exit
+    status`, is imported only when the role is run, and may have `described_settings()` for those of its settings that
+    the others do not have."""
 
+    name: str
     module: str
     summary: str
-    needs: str
 
 
-ROLES = {
-    "desk-button": RoleCommand(
-        "nodes.desk_button.app", "the button and lamp at a desk: calls the next visitor", "desk-button"
-    ),
-    "display": RoleCommand("nodes.display.app", "a screen in a hall: shows who goes where", "display"),
-    "ticket-printer": RoleCommand(
-        "nodes.ticket_printer.app", "the dispenser at the door: prints tickets", "ticket-printer"
-    ),
-}
+_ROLES = (
+    RoleCommand("desk-button", "nodes.desk_button.app", "the button and lamp at a desk: calls the next visitor"),
+    RoleCommand("display", "nodes.display.app", "a screen in a hall: shows who goes where"),
+    RoleCommand("ticket-printer", "nodes.ticket_printer.app", "the dispenser at the door: prints tickets"),
+)
+ROLES = {role.name: role for role in _ROLES}
 
 
 class NotLoaded(OSError):
@@ -67,8 +65,8 @@ def _obey(options: argparse.Namespace) -> int:
         print(f"suivant-node {options.role}: {error}.", file=sys.stderr)
         return LATER_STATUS
     except ModuleNotFoundError as error:
-        needs = ROLES[options.role].needs
-        print(f"suivant-node {options.role}: {error.name} is not installed: install suivant[{needs}].", file=sys.stderr)
+        name = role.name
+        print(f"suivant-node {name}: {error.name} is not installed: install suivant[{name}].", file=sys.stderr)
         return FAILED_STATUS
 
 
@@ -126,7 +124,7 @@ def _load(role: RoleCommand) -> ModuleType:
     try:
         return importlib.import_module(role.module)
     except OSError as error:
-        raise NotLoaded(f"{role.needs}: it cannot be loaded now: {error.strerror or error}") from error
+        raise NotLoaded(f"{role.name}: it cannot be loaded now: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -67,12 +67,12 @@ class BrokerPlan:
             raise ValueError(f"a broker without TLS would listen on {self.bind}: give it certificates, or 127.0.0.1")
 
 
-def installed_version(program: str = "mosquitto") -> Version:
+def installed_version() -> Version:
     """Of the mosquitto that is installed. Raises FileNotFoundError without one."""
-    said = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
     if found is None:
-        raise ValueError(f"{program} -h names no version")
+        raise ValueError("mosquitto -h names no version")
     return int(found[1]), int(found[2]), int(found[3])
 
 

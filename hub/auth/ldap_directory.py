@@ -50,15 +50,15 @@ class Known:
 
 
 def open_directory(
-    described: LdapDirectory | None, secrets: LdapSecrets, now_s: NowS = time.time, *, whole_s: float = WHOLE_S
+    described: LdapDirectory | None, secrets: LdapSecrets, *, whole_s: float = WHOLE_S
 ) -> "MunicipalDirectory | NoDirectory":
-    """Connects to nothing yet. `now_s`: seconds since 1970. Raises WrongSetting without password or authority."""
+    """Connects to nothing yet. Raises WrongSetting without password or authority."""
     if described is None:
         return NoDirectory()
-    return MunicipalDirectory(described, servers_of(described, secrets, whole_s), now_s)
+    return MunicipalDirectory(described, servers_of(described, secrets, whole_s), time.time)
 
 
-def servers_of(described: LdapDirectory, secrets: LdapSecrets, whole_s: float = WHOLE_S) -> Servers:
+def servers_of(described: LdapDirectory, secrets: LdapSecrets, whole_s: float) -> Servers:
     service = None
     if described.service_account is not None:
         if not secrets.password:

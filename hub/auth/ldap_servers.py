@@ -146,7 +146,7 @@ class Servers:
         context: ssl.SSLContext,
         service: tuple[str, str] | None,
         *,
-        whole_s: float = WHOLE_S,
+        whole_s: float,
     ) -> None:
         self._servers = [_Server(address, context, service) for address in addresses]
         self._bounds = Bounds()

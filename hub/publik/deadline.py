@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -17,16 +17,15 @@ from hub.publik.names import LookUp, Names, NameTimeout
 class Deadline:
     """Until when the call that is under way may last."""
 
-    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic_s = monotonic_s
+    def __init__(self) -> None:
         self._until_s = 0.0
 
     def begin(self, whole_s: float) -> None:
-        self._until_s = self._monotonic_s() + whole_s
+        self._until_s = time.monotonic() + whole_s
 
     def left_s(self, timeout_s: float | None) -> float:
         """Of the timeout, what the deadline leaves. Raises httpcore.ReadTimeout where it has passed."""
-        left_s = self._until_s - self._monotonic_s()
+        left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise httpcore.ReadTimeout("the deadline of the whole call has passed")
         return left_s if timeout_s is None else min(left_s, timeout_s)

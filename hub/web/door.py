@@ -7,7 +7,7 @@ told which addresses there are. A socket ends with the session it was opened by,
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +62,11 @@ class Rule:
 class Rules:
     """The routes of an application with what the table says of each. Matched like the router: the first that fits."""
 
-    def __init__(self, routes: Iterable[BaseRoute], access: Mapping[tuple[str, str], Allowed] = ACCESS) -> None:
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
         """Raises RouteWithoutAccess."""
         self._of: dict[str, list[Rule]] = {}
         for method, template, path in asked_by(routes):
-            allowed = access.get(("GET" if method == "HEAD" else method, template))
+            allowed = ACCESS.get(("GET" if method == "HEAD" else method, template))
             if allowed is None:
                 raise RouteWithoutAccess(method, template)
             self._of.setdefault(method, []).append(Rule(template, path, allowed))

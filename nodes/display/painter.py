@@ -43,23 +43,18 @@ _KEPT_BYTES = 40_000_000
 _KEPT_FONTS = 24
 
 
-class FontsMissing(FileNotFoundError):
-    """The fonts have not been built."""
-
-
 class Fonts:
-    """Lexend by weight and size, and how wide it runs."""
+    """Lexend by weight and size, and how wide it runs. Raises FileNotFoundError where the fonts have not been built."""
 
-    def __init__(self, folder: Path = ASSETS / "fonts") -> None:
+    def __init__(self) -> None:
         pygame.font.init()
-        self._folder = folder
         self._fonts: OrderedDict[tuple[Weight, int], pygame.font.Font] = OrderedDict()
         for weight in Weight:
             if not self._file(weight).is_file():
-                raise FontsMissing(f"{self._file(weight)} is not there")
+                raise FileNotFoundError(f"{self._file(weight)} is not there")
 
     def _file(self, weight: Weight) -> Path:
-        return self._folder / f"Lexend-{weight.value}.ttf"
+        return ASSETS / "fonts" / f"Lexend-{weight.value}.ttf"
 
     def at(self, weight: Weight, px: int) -> pygame.font.Font:
         key = (weight, px)
@@ -89,10 +84,9 @@ class Painter:
     Needs pygame's display to be open, in whatever size.
     """
 
-    def __init__(self, surface: pygame.Surface, fonts: Fonts, icons: Path = ASSETS / "icons") -> None:
+    def __init__(self, surface: pygame.Surface, fonts: Fonts) -> None:
         self._surface = surface
         self._fonts = fonts
-        self._icons = icons
         self._kept: OrderedDict[Shape, pygame.Surface] = OrderedDict()
         self._kept_bytes = 0
         self._most_bytes = min(_KEPT_SCREENS * _bytes(surface), _KEPT_BYTES)
@@ -149,7 +143,7 @@ class Painter:
 
     def _make(self, shape: Rounded | Ring | Ticket | Arrow | Pointer | Stripes | Icon | Logo) -> pygame.Surface:
         if isinstance(shape, Icon):
-            return _tinted(pygame.image.load(self._icons / f"{shape.name}.png"), shape.box, shape.colour)
+            return _tinted(pygame.image.load(ASSETS / "icons" / f"{shape.name}.png"), shape.box, shape.colour)
         if isinstance(shape, Logo):
             return _tinted(pygame.image.load(LOGO), shape.box, shape.colour)
         return pygame.image.load(BytesIO(outline(shape).encode()), "shape.svg")

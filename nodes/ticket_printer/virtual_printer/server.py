@@ -127,9 +127,9 @@ class Served:
 class TcpPrinter(Served):
     """Listens on loopback; takes one client at a time, as most network printers do. `port` 0 takes a free one."""
 
-    def __init__(self, printer: VirtualPrinter, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, printer: VirtualPrinter, port: int = 0) -> None:
         super().__init__(printer)
-        self._listener = socket.create_server((host, port))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._listener.settimeout(_PATIENCE_S)
         self.port: int = self._listener.getsockname()[1]
         self.start(self._accept, "virtual-printer-tcp")
