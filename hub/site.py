@@ -5,15 +5,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from protocol.environment import like
 from protocol.messages import Name, Role
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
 # Never I, O or Q: from afar they read as 1 and 0 (the look's own rule for letters).
-Letter = Annotated[str, Meta(pattern=r"^[A-HJ-NPR-Z]$")]
+Letter = Annotated[str, like(r"^[A-HJ-NPR-Z]$", "one capital letter, but not I, O or Q, which read as 1 and 0")]
 # Local time of a day, 8:30; 24:00 is its end.
-ClockTime = Annotated[str, Meta(pattern=r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+ClockTime = Annotated[
+    str, like(r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "a time of day, such as 8:30, up to 24:00")
+]
 Minutes = Annotated[int, Meta(ge=0, le=1440)]
 
 
@@ -76,7 +79,7 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: Name
-    number: Annotated[str, Meta(pattern=r"^[1-9][0-9]?$")]
+    number: Annotated[str, like(r"^[1-9][0-9]?$", "a number from 1 to 99")]
     hall: Name
     serves: tuple[Name, ...]
     helps: tuple[Help, ...] = ()
@@ -102,11 +105,21 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 # A slug of w.c.s. or Chrono: a form, an agenda, a trigger, a status.
-Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
+Slug = Annotated[
+    str, like(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", "a slug as Publik's addresses show it, such as rendez-vous-mairie")
+]
 # Where a value stands in a form's JSON, keys joined by dots: `workflow.data.rdv_response.booking_id`.
-JsonPath = Annotated[str, Meta(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=200)]
-WebAddress = Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=300)]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+JsonPath = Annotated[
+    str,
+    like(
+        r"^[^.\s]+(\.[^.\s]+)*$", "keys joined by dots, such as workflow.data.rdv_response.booking_id", max_length=200
+    ),
+]
+WebAddress = Annotated[
+    str,
+    like(r"^https?://[^\s?#]+$", "an address without ? and #, such as https://demarches.example.fr", max_length=300),
+]
+Day = Annotated[str, like(r"^\d{4}-\d{2}-\d{2}$", "a day, such as 2026-12-25")]
 
 
 class BookingForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -183,10 +196,15 @@ class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 # A server of the directory. Whether its way is TLS from the start or becomes so, it is never plain.
-LdapAddress = Annotated[str, Meta(pattern=r"^ldaps?://[^\s/?#@]+$", max_length=300)]
+LdapAddress = Annotated[
+    str,
+    like(r"^ldaps?://[^\s/?#@]+$", "a server's address and no more, such as ldaps://ldap.example.fr", max_length=300),
+]
 # Where something stands in a directory: its parts from the inside out.
-DistinguishedName = Annotated[str, Meta(pattern=r"^[^=,+]+=.+$", max_length=500)]
-LdapAttribute = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+DistinguishedName = Annotated[
+    str, like(r"^[^=,+]+=.+$", "a distinguished name, such as ou=people,dc=example,dc=fr", max_length=500)
+]
+LdapAttribute = Annotated[str, like(r"^[A-Za-z][A-Za-z0-9-]{0,63}$", "an attribute's name, such as uid")]
 
 
 class RoleGroups(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,7 +234,10 @@ class LdapDirectory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bind_as: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
     account_attribute: LdapAttribute | None = None
     name_attribute: LdapAttribute | None = None
-    filter: Annotated[str, Meta(pattern=r"^\(.+\)$", max_length=1000)] | None = None
+    filter: (
+        Annotated[str, like(r"^\(.+\)$", "a filter in parentheses, such as (objectClass=person)", max_length=1000)]
+        | None
+    ) = None
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

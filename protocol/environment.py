@@ -116,6 +116,11 @@ def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]
         yield Described(prefix + field.name.upper(), default, meaning, wanted(field.type))
 
 
+def like(pattern: str, words: str, *, max_length: int | None = None) -> Meta:
+    """Of a text: what it must match, and what `wanted` says of that to people."""
+    return Meta(pattern=pattern, max_length=max_length, extra={"wanted": words})
+
+
 def wanted(kind: Any) -> str:
     """What a value of this type looks like, in words: 'a whole number from 1 to 65535'."""
     said = next((each.extra["wanted"] for each in _meta(kind) if each.extra and "wanted" in each.extra), None)

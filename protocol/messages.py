@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from protocol.environment import like
 from protocol.instants import Instant, from_wire, to_wire
 from protocol.topics import NAME
 
@@ -35,7 +36,7 @@ CHIME_MS = 1_500
 Version = Literal[1]
 # \Z, since $ lets the end of a line through.
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
-Name = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
+Name = Annotated[str, like(rf"^{NAME.pattern}\Z", "at most 32 small letters, digits and hyphens, such as civil-status")]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
 import yaml
-from msgspec import Meta, Struct
+from msgspec import Struct
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from hub.config.problems import Problem
@@ -30,23 +30,6 @@ class _Broken(Enum):
 
 
 BROKEN: Final = _Broken.BROKEN
-
-# What the patterns of hub.site mean, for people.
-_PATTERNS = {
-    r"^[a-z0-9][a-z0-9-]{0,31}\Z": "at most 32 small letters, digits and hyphens, such as civil-status",
-    r"^[A-HJ-NPR-Z]$": "one capital letter, but not I, O or Q, which read as 1 and 0",
-    r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time of day, such as 8:30, up to 24:00",
-    r"^[1-9][0-9]?$": "a number from 1 to 99",
-    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$": "a slug as Publik's addresses show it, such as rendez-vous-mairie",
-    r"^[^.\s]+(\.[^.\s]+)*$": "keys joined by dots, such as workflow.data.rdv_response.booking_id",
-    r"^https?://[^\s?#]+$": "an address without ? and #, such as https://demarches.example.fr",
-    r"^\d{4}-\d{2}-\d{2}$": "a day, such as 2026-12-25",
-    r"^ldaps?://[^\s/?#@]+$": "a server's address and no more, such as ldaps://ldap.example.fr",
-    r"^[^=,+]+=.+$": "a distinguished name, such as ou=people,dc=example,dc=fr",
-    r"^[A-Za-z][A-Za-z0-9-]{0,63}$": "an attribute's name, such as uid",
-    r"^\(.+\)$": "a filter in parentheses, such as (objectClass=person)",
-}
-
 
 # Ends of lines among them: a pattern's `$` lets the last one through. And halves of a character, which YAML can write
 # and nobody can send.
@@ -201,10 +184,6 @@ def _words(kind: Any) -> str:
         return _keys(bare)
     if get_origin(bare) is tuple:
         return f"a list of {_words(get_args(bare)[0])}"
-    patterns = [meta.pattern for meta in _meta(kind) if meta.pattern]
-    known = next((_PATTERNS[each] for each in patterns if each in _PATTERNS), None)
-    if known:
-        return known
     choices = _choices(kind)
     return f"one of {', '.join(choices)}" if choices else wanted(kind)
 
@@ -226,13 +205,6 @@ def meant(found: str, choices: list[str]) -> str:
 
 def _without_meta(kind: Any) -> Any:
     return _without_meta(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
-
-
-def _meta(kind: Any) -> list[Meta]:
-    if get_origin(kind) is not Annotated:
-        return []
-    inner, *notes = get_args(kind)
-    return [*_meta(inner), *(each for each in notes if isinstance(each, Meta))]
 
 
 def _is_null(node: Node) -> bool:
