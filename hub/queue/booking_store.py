@@ -7,7 +7,7 @@ from sqlalchemy import Executable, bindparam, insert, literal_column, null, sele
 from hub.database.statements import one_of
 from hub.database.tables import BookingRow
 from hub.queue.bookings import KNOWN_FIELDS
-from hub.queue.store import COUNTER, LAST_EVENT, SITE, event, ticket, visitor_name
+from hub.queue.store import COUNTER, LAST_EVENT, SITE, event, ticket
 from hub.queue.tickets import FIELDS
 
 booking: Any = BookingRow.__table__
@@ -58,9 +58,6 @@ _PRESENCE = "'check_in', 'readmit', 'call', 'arrived'"
 SEEN: Executable = _those_with(_PRESENCE)
 # With which people have had to do at all: these are no longer the source's alone to cancel or to move.
 HANDLED: Executable = _those_with(f"{_PRESENCE}, 'transfer', 'defer'")
-NAMES: Executable = select(visitor_name.c.ticket, visitor_name.c.name).where(
-    visitor_name.c.site == SITE, one_of(visitor_name.c.ticket, "ids")
-)
 
 INSERT_BOOKING: Executable = (
     insert(booking).values({column.name: bindparam(column.name) for column in booking.c}).inline()

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Executable,
     Select,
     bindparam,
@@ -33,7 +32,6 @@ from hub.database.tables import (
     SiteRow,
     TicketEventRow,
     TicketRow,
-    VisitorNameRow,
 )
 from hub.queue.tickets import FIELDS
 
@@ -45,7 +43,6 @@ hall: Any = HallRow.__table__
 request: Any = RequestRow.__table__
 announcement: Any = AnnouncementRow.__table__
 counter: Any = CounterRow.__table__
-visitor_name: Any = VisitorNameRow.__table__
 site: Any = SiteRow.__table__
 
 SITE: Any = bindparam("site")
@@ -334,7 +331,6 @@ INSERT_ANNOUNCEMENT: Executable = (
     insert(announcement).values({column.name: bindparam(column.name) for column in announcement.c}).inline()
 )
 INSERT_COUNTER: Executable = insert(counter).values({c.name: bindparam(c.name) for c in counter.c}).inline()
-INSERT_NAME: Executable = insert(visitor_name).values({c.name: bindparam(c.name) for c in visitor_name.c}).inline()
 
 RAISE_COUNTER: Executable = (
     update(counter)
@@ -373,37 +369,6 @@ OLDEST_REQUESTS: Executable = (
     .limit(bindparam("limit"))
 )
 DELETE_REQUESTS: Executable = sql_delete(request).where(request.c.site == SITE, request.c.at_ms <= bindparam("last_ms"))
-# Another visit for the same booking: the name goes with it.
-COPY_NAME: Executable = (
-    insert(visitor_name)
-    .from_select(
-        ["site", "ticket", "name", "delete_after_ms"],
-        select(
-            visitor_name.c.site,
-            bindparam("to_ticket", type_=BigInteger),
-            visitor_name.c.name,
-            bindparam("to_ms", type_=BigInteger),
-        ).where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket")),
-    )
-    .inline()
-)
-# A name is kept until the end of its appointment's day.
-MOVE_NAME: Executable = (
-    update(visitor_name)
-    .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
-    .values(delete_after_ms=bindparam("to_ms"))
-)
-SET_NAME: Executable = (
-    update(visitor_name)
-    .where(visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket"))
-    .values(name=bindparam("to_name"), delete_after_ms=bindparam("to_ms"))
-)
-DELETE_NAME: Executable = sql_delete(visitor_name).where(
-    visitor_name.c.site == SITE, visitor_name.c.ticket == bindparam("of_ticket")
-)
-DELETE_NAMES: Executable = sql_delete(visitor_name).where(
-    visitor_name.c.site == SITE, visitor_name.c.delete_after_ms <= bindparam("now_ms")
-)
 
 
 @lru_cache(maxsize=64)

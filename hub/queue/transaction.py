@@ -136,14 +136,10 @@ class Work:
         return last, [line[2:] for line in lines if any(value is not None for value in line[2:])]
 
     def first_answer(self) -> Answer | None:
-        """The answer this request was given before, if it was."""
-        answer, self._last_event = self._read_request()
-        return answer
-
-    def _read_request(self) -> tuple[Answer | None, int]:
-        """The first answer to this request, and the last journal row."""
+        """The answer this request was given before, if it was. Reads the last journal row with it."""
         answer, last_event = self.rows(store.FIRST_ANSWER, request=self.origin.request)[0]
-        return _answers.decode(answer) if answer else None, last_event or 0
+        self._last_event = last_event or 0
+        return _answers.decode(answer) if answer else None
 
     def many(self, values: Sequence[str] | Sequence[int]) -> Any:
         """The parameter of a `one_of`."""
@@ -220,16 +216,15 @@ class Work:
                 "data": _encoder.encode(data).decode(),
             },
         )
-        if desk is not None and self.index.find_desk(desk) is not None:
-            self.publish_desk(desk)
+        self.publish_desks(desk)
         return self._last_event
 
     @property
     def next_event(self) -> int:
         """The id that the next journal row will have."""
         if self._last_event is None:
-            _, self._last_event = self._read_request()
-        return self._last_event + 1
+            self.first_answer()
+        return (self._last_event or 0) + 1
 
     def change(
         self,
@@ -259,8 +254,7 @@ class Work:
             self._tell_of_expected(ticket.state, ticket.service, ticket.day)
             self._tell_of_expected(to_state, changes.get("service", ticket.service), changes.get("day", ticket.day))
             # The one desk that may take it need not serve its service, so nothing else would tell it.
-            bound = (self.index.find_desk(ticket.bound_desk), self.index.find_desk(changes.get("bound_desk")))
-            self.effects.desks.update(desk.name for desk in bound if desk)
+            self.publish_desks(ticket.bound_desk, changes.get("bound_desk"))
         if frees_desk:
             # The index on one held ticket a desk is checked row by row: the old one must be gone before the new one.
             self.flush()
@@ -287,8 +281,9 @@ class Work:
         """Changes of a desk's row, written once at the end of the command."""
         self._desk_changes.setdefault(desk, {}).update(changes)
 
-    def publish_desk(self, desk: str) -> None:
-        self.effects.desks.add(desk)
+    def publish_desks(self, *desks: str | None) -> None:
+        """One that the site no longer has shows nothing."""
+        self.effects.desks.update(desk for desk in desks if desk and self.index.find_desk(desk))
 
     def publish_hall(self, hall: str) -> None:
         self.effects.halls.add(hall)
@@ -302,8 +297,7 @@ class Work:
     def tell_pages(self, ticket: Ticket) -> None:
         """A page that lists the ticket shows it otherwise now, though nobody more or less waits."""
         self.effects.services.add(ticket.service)
-        desks = (self.index.find_desk(ticket.desk), self.index.find_desk(ticket.bound_desk))
-        self.effects.desks.update(desk.name for desk in desks if desk)
+        self.publish_desks(ticket.desk, ticket.bound_desk)
 
     def tell_pages_of(self, services: Iterable[str]) -> None:
         """Pages of desks with these services show something otherwise."""

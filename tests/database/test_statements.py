@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Select, literal_column, select
 
 from hub.database.engine import open_writer_connection
 from hub.database.statements import TOGETHER_MOST, Connection, LostUpdate, Write, open_reading_connection
-from hub.queue import store
+from hub.queue import name_store, store
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_row_may_refer_to_one_that_is_written_with_it(connection):
         for number in range(1, 4)
     ]
     names = [
-        Write(store.INSERT_NAME, {"site": "mairie", "ticket": number, "name": "Zoé Exemple", "delete_after_ms": 1})
+        Write(name_store.INSERT_NAME, {"site": "mairie", "ticket": number, "name": "Zoé Exemple", "delete_after_ms": 1})
         for number in range(1, 4)
     ]
     connection.write([each for pair in zip(tickets, names, strict=True) for each in pair])

@@ -11,7 +11,7 @@ import pytest
 
 from hub.appointments import rows
 from hub.database.engine import open_engine
-from hub.queue import booking_store, people_store, report_store, store
+from hub.queue import booking_store, name_store, people_store, report_store, store
 from hub.queue.requests import Origin, Source, TakeBookings
 from hub.queue.tickets import FIELDS
 from tests.databases import sqlite_url
@@ -168,7 +168,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         booking_store.KNOWN,
         lambda queue: {"ids": queue.connection.many(["b-1", "b-100", "new"]), "day": "", "series": "ticket"},
     ),
-    ("names in a slice", booking_store.NAMES, lambda queue: {"ids": queue.connection.many([1, 100])}),
+    ("names in a slice", name_store.NAMES, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("names of what changed", rows._NAMES_BY_ID, lambda queue: {"ids": queue.connection.many(["b-1", "b-100"])}),
     ("what is news", rows._TICKETS_BETWEEN, lambda queue: {"after": last(queue) - 3, "up_to": last(queue)}),
     ("news of bookings", rows._ANY_BOOKING_OF, lambda queue: {"tickets": queue.connection.many([1, 100])}),

@@ -116,5 +116,4 @@ def _move_absence(work: Work, ticket_id: int, call: int, earlier_by_ms: int) -> 
         return
     absent = None if ticket.absent_at_ms is None else ticket.absent_at_ms - earlier_by_ms
     work.note(ticket, "announce_earlier", said_ms=ticket.said_ms - earlier_by_ms, absent_at_ms=absent)
-    if ticket.desk is not None and work.index.find_desk(ticket.desk) is not None:
-        work.publish_desk(ticket.desk)
+    work.publish_desks(ticket.desk)

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from hub.queue import booking_store, report_store, store
+from hub.queue import booking_store, name_store, report_store, store
 from hub.queue.answers import DoneAnswer
 from hub.queue.bookings import (
     KNOWN_FIELDS,
@@ -158,7 +158,7 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
     handled = work.rows(booking_store.HANDLED, ids=work.many(waiting)) if waiting else []
     named = {change.booking for change in changes if isinstance(change, Book | Move) and change.name is not None}
     of_named = [each.id for booking, each in tickets.items() if booking in named]
-    names = work.rows(booking_store.NAMES, ids=work.many(of_named)) if of_named else []
+    names = work.rows(name_store.NAMES, ids=work.many(of_named)) if of_named else []
     return _Look(known, tickets, frozenset(ticket for (ticket,) in handled), dict(names), last_id)
 
 
@@ -257,9 +257,9 @@ def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
     if delete_after_ms <= work.now_ms:
         return
     if plan.name is not None:
-        work.write(store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
+        work.write(name_store.INSERT_NAME, ticket=told.ticket, name=plan.name, delete_after_ms=delete_after_ms)
     elif plan.ticket is not None:
-        work.write(store.COPY_NAME, of_ticket=plan.ticket.id, to_ticket=told.ticket, to_ms=delete_after_ms)
+        work.write(name_store.COPY_NAME, of_ticket=plan.ticket.id, to_ticket=told.ticket, to_ms=delete_after_ms)
 
 
 def _renames(work: Work, look: _Look, plan: _Plan) -> bool:
@@ -275,16 +275,16 @@ def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
     ends_ms = _name_ends_ms(work, plan, ticket)
     if _renames(work, look, plan):
         if ticket.id in look.names:
-            work.write(store.SET_NAME, of_ticket=ticket.id, to_name=plan.name, to_ms=ends_ms)
+            work.write(name_store.SET_NAME, of_ticket=ticket.id, to_name=plan.name, to_ms=ends_ms)
         else:
-            work.write(store.INSERT_NAME, ticket=ticket.id, name=plan.name, delete_after_ms=ends_ms)
+            work.write(name_store.INSERT_NAME, ticket=ticket.id, name=plan.name, delete_after_ms=ends_ms)
         if ticket.day <= work.today:
             work.tell_pages(ticket)
     elif plan.step is Step.MOVE and plan.told.day != ticket.day:
         if ends_ms > work.now_ms:
-            work.write(store.MOVE_NAME, of_ticket=ticket.id, to_ms=ends_ms)
+            work.write(name_store.MOVE_NAME, of_ticket=ticket.id, to_ms=ends_ms)
         else:
-            work.write(store.DELETE_NAME, of_ticket=ticket.id)
+            work.write(name_store.DELETE_NAME, of_ticket=ticket.id)
 
 
 def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:

@@ -91,7 +91,7 @@ def _finish_and_call(work: Work, view: DeskView) -> DeskAnswer:
         return _nobody(view)
     chosen = choose((head.candidate for head in view.heads), work.now_ms)
     if chosen is None:
-        work.publish_desk(view.desk.name)
+        work.publish_desks(view.desk.name)
         return _nobody(view)
     head = next(head for head in view.heads if head.candidate is chosen)
     return _call(work, view, head.ticket, Event.CALL, None if moved_up else head.last_play_ms)

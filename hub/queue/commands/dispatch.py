@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from hub.queue import booking_store, people_requests, people_store, report_store, store
+from hub.queue import booking_store, name_store, people_requests, people_store, report_store, store
 from hub.queue import requests as q
 from hub.queue.answers import Answer, RefusedAnswer
 from hub.queue.commands import (
@@ -93,7 +93,7 @@ ANYWHERE: dict[type[Command], Anywhere] = {
 # What the commands have the database do, but for updates of whichever columns change.
 STATEMENTS: tuple[Executable, ...] = tuple(
     value
-    for module in (store, booking_store, people_store, report_store)
+    for module in (store, booking_store, name_store, people_store, report_store)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, Executable)
 )

@@ -1,6 +1,6 @@
 """What nobody asks for in person: absence of a called ticket, the end of a day, publication. Each may run twice."""
 
-from hub.queue import people_store, store
+from hub.queue import name_store, people_store, store
 from hub.queue.answers import DoneAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import bound_to, release, release_bound, settle
@@ -52,7 +52,7 @@ def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
         is_later = absent_at_ms is None or absent_at_ms > (ticket.absent_at_ms or 0)
         if absent_at_ms != ticket.absent_at_ms and is_later:
             work.note(ticket, "rescheduled", absent_at_ms=absent_at_ms)
-            work.publish_desk(desk.name)
+            work.publish_desks(desk.name)
             count += 1
     return DoneAnswer(count=count)
 
@@ -72,7 +72,7 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
         _end(work, ticket)
     if len(left) == command.limit:
         return DoneAnswer(count=len(left))
-    work.write(store.DELETE_NAMES, now_ms=work.now_ms)
+    work.write(name_store.DELETE_NAMES, now_ms=work.now_ms)
     _empty_halls(work, _end_work(work, command.day))
     return DoneAnswer(count=len(left))
 
@@ -119,8 +119,7 @@ def _set_aside(work: Work, held: Ticket) -> None:
 def refresh(work: Work, command: Refresh) -> DoneAnswer:
     """A journal row of its own gives the pictures a new revision."""
     work.journal("refresh")
-    for desk in command.desks:
-        work.publish_desk(desk)
+    work.publish_desks(*command.desks)
     for hall in command.halls:
         work.publish_hall(hall)
     return DoneAnswer(count=len(command.desks) + len(command.halls))

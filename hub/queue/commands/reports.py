@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from hub.queue import report_store, store
+from hub.queue import name_store, report_store
 from hub.queue.answers import DoneAnswer
 from hub.queue.arrivals import counts_until_ms
 from hub.queue.commands.bookings import take_bookings
@@ -92,7 +92,7 @@ def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
 
     With them the names whose time is over: where the site closes earlier than it did, the end of a day comes before it.
     """
-    work.write(store.DELETE_NAMES, now_ms=work.now_ms)
+    work.write(name_store.DELETE_NAMES, now_ms=work.now_ms)
     untold_day = (date.fromisoformat(work.today) - timedelta(days=UNTOLD_KEPT_DAYS)).isoformat()
     last_day = min(command.day, untold_day)
     rows = work.rows(report_store.PAST_BOOKINGS, day=command.day, last_day=last_day, limit=command.limit)

@@ -1,6 +1,6 @@
 """A visitor's ticket: issued, printed, given up by its dispenser, deferred."""
 
-from hub.queue import store
+from hub.queue import name_store, store
 from hub.queue.answers import DoneAnswer, TicketAnswer
 from hub.queue.commands.desks import open_desks_of
 from hub.queue.estimate import wait_range_min
@@ -95,7 +95,7 @@ def due_as_walk_in(service: Service, now_ms: int, priority: bool) -> int:
 def keep_name_for_today(work: Work, cancelled: Ticket) -> None:
     """Nobody comes on its day any more; until the end of today people may still ask who it was."""
     if cancelled.day > work.today:
-        work.write(store.MOVE_NAME, of_ticket=cancelled.id, to_ms=day_end_ms(work.index.site, work.today))
+        work.write(name_store.MOVE_NAME, of_ticket=cancelled.id, to_ms=day_end_ms(work.index.site, work.today))
 
 
 def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
