@@ -229,11 +229,12 @@ class Runtime:
             case LinkDown():
                 self._unlinked(event, now_ms)
             case PublishRefused(reason):
-                # It writes its own topics alone, so the broker takes it for another one.
+                # It writes its own topics alone, so the broker is another site's, or takes it for another node.
                 self._log.error(
                     "publish.refused",
                     reason=reason,
-                    do=f"see that its certificate is one for {self._node.node}",
+                    do=f"see that SUIVANT_SITE, here {self._node.site}, is the broker's site, and its certificate one"
+                    f" for {self._node.node}",
                 )
             case _Stop():
                 self._exit_status = 0

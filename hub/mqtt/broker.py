@@ -208,7 +208,12 @@ class Broker:
                 if self._outages.begins(event):
                     log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
-                log.error("broker.refused_publication", reason=reason)
+                log.error(
+                    "broker.refused_publication",
+                    reason=reason,
+                    do=f"see that the broker was set up for the site {self._index.site.name}, and the certificate here"
+                    " is the hub's",
+                )
             case Incoming():
                 self._hear(event)
 

@@ -7,10 +7,11 @@ from hub.metrics import Metrics
 from hub.mqtt import broker, senders
 from hub.mqtt.broker import Broker
 from hub.site_index import SiteIndex
-from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp
+from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp, PublishRefused
 from protocol.messages import BEAT_LOST_MS, Echo, Telemetry, encode
 from protocol.topics import NodeTopic
 from tests.hub.standing import a_town, eventually
+from tests.queue.harness import only
 
 
 @pytest.fixture
@@ -206,6 +207,14 @@ def test_a_broker_that_is_away_is_a_line_a_reason_and_not_a_time(hub_broker):
         *[("broker.connected", None), ("broker.lost", down.reason)] * 2,
         ("broker.connected", None),
     ]
+
+
+def test_a_hub_that_may_not_write_its_own_sites_topics_is_told_to_look_at_its_site(hub_broker):
+    with capture_logs() as lines:
+        hub_broker._handle(PublishRefused("Not authorized"))
+    refused = only(lines)
+    assert (refused["event"], refused["reason"]) == ("broker.refused_publication", "Not authorized")
+    assert f"set up for the site {hub_broker._index.site.name}, " in refused["do"]
 
 
 def test_without_tls_no_certificate_is_spoken_of(hub_broker):
