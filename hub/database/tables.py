@@ -187,8 +187,8 @@ class TicketEventRow(Base):
     """The journal: one row a transition, and one for each change of a desk, a hall or the site (`ticket` is null).
 
     `data`: the ticket's columns that changed, as a JSON object; folded over a ticket's rows they give its row in
-    `ticket`. Of `sign_on` and `sign_off`: `agent`, who is at the desk now, and `before`, who was. The id of the last
-    row is the second half of every revision.
+    `ticket`. A `call` says `picked` besides, where an agent chose the ticket by hand. Of `sign_on` and `sign_off`:
+    `agent`, who is at the desk now, and `before`, who was. The id of the last row is the second half of every revision.
     """
 
     __tablename__ = "ticket_event"

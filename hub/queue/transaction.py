@@ -234,15 +234,20 @@ class Work:
         *,
         at_desk: str | None,
         frees_desk: bool = False,
+        picked: bool = False,
         **changes: Any,
     ) -> None:
-        """One transition: its journal row and its ticket row. `frees_desk`: another ticket may take its desk next."""
+        """One transition: its journal row and its ticket row. `frees_desk`: another ticket may take its desk next.
+
+        `picked`: an agent chose the ticket by hand, which the journal alone keeps.
+        """
         self.check(ticket, event)
         if to_state not in TRANSITIONS[ticket.state, event]:
             raise TransitionRefused(ticket.label, ticket.state, event)
         if to_state != ticket.state:
             changes["state"] = to_state
-        self.journal(event, ticket=ticket.id, from_state=ticket.state, to_state=to_state, desk=at_desk, data=changes)
+        data = {**changes, "picked": True} if picked else changes
+        self.journal(event, ticket=ticket.id, from_state=ticket.state, to_state=to_state, desk=at_desk, data=data)
         columns = tuple(sorted(changes))
         self._add(
             store.update_ticket(columns),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Body, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -331,7 +332,8 @@ def _waiting(ticket: Ticket) -> d.WaitingTicket:
 
 def _entry(row: dict[str, Any]) -> d.JournalEntry:
     kept = {name: row[name] for name in ("id", "event", "from_state", "to_state", "source", "actor", "desk", "request")}
-    return d.JournalEntry(at=to_wire(row["at_ms"]), **kept)
+    picked = msgspec.json.decode(row["data"]).get("picked", False)
+    return d.JournalEntry(at=to_wire(row["at_ms"]), picked=picked, **kept)
 
 
 def _time(moment_ms: int | None) -> str | None:

@@ -267,6 +267,7 @@ class JournalEntry(Document):
     actor: str
     desk: str | None
     request: str | None
+    picked: bool
 
 
 class TicketDocument(Document):
@@ -293,6 +294,7 @@ class TicketDocument(Document):
                 "actor": "borne-1",
                 "desk": None,
                 "request": EXAMPLE_ID,
+                "picked": False,
             }
         ],
     )

@@ -1,5 +1,7 @@
 """Who is called, by whom, and what happens when two are at it at once."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
@@ -27,6 +29,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode, DeskOutcome
+from tests.checkers import Rows, check_journal, check_order, read
 from tests.queue.harness import HOUR, MINUTE, SECOND, SERVICES, desk_answer, refused, round_the_clock, town
 
 
@@ -210,6 +213,31 @@ def test_a_ticket_picked_by_hand_is_called_whoever_is_due(queue):
     assert queue.held("desk-1") == picked
     row = next(row for row in queue.table("ticket_event") if row[2] == picked and row[3] == "call")
     assert row[7:10] == ("page", "agent-1", "desk-1")
+
+
+def test_the_journal_tells_whom_an_agent_picked_from_whom_the_rule_chose(queue):
+    queue.open("desk-1", "desk-2")
+    due, picked, last = queue.issue(), queue.issue("papers"), queue.issue("papers")
+    queue.ask(Pick, desk="desk-1", ticket=picked)
+    queue.next("desk-2")
+    queue.press("desk-1")
+    rows = read(queue.engine, queue.site.name)
+    calls = {each["ticket"]: json.loads(each["data"]) for each in rows.events if each["event"] == "call"}
+    assert {ticket: data.get("picked") for ticket, data in calls.items()} == {picked: True, due: None, last: None}
+    check_journal(rows)
+    check_order(rows, queue.site)
+
+
+def test_who_is_called_out_of_turn_and_was_picked_by_nobody_is_found_in_the_journal(queue):
+    """The check itself."""
+    queue.open("desk-1")
+    queue.issue()
+    queue.ask(Pick, desk="desk-1", ticket=queue.issue())
+    rows = read(queue.engine, queue.site.name)
+    check_order(rows, queue.site)
+    silent = [each | {"data": each["data"].replace('"picked":true', '"picked":false')} for each in rows.events]
+    with pytest.raises(AssertionError, match="desk-1 called 2, and 1 was next"):
+        check_order(Rows(rows.tickets, silent, rows.desks, rows.requests), queue.site)
 
 
 def test_a_desk_can_t_pick_a_ticket_of_a_service_that_it_has_nothing_to_do_with(queue):

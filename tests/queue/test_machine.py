@@ -52,7 +52,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode, DeskOutcome
-from tests.checkers import check_all, next_by_hand, read
+from tests.checkers import check_all, check_order, next_by_hand, read
 from tests.queue.harness import DESKS, MINUTE, SECOND, SERVICES, Queue, town
 
 DESK = st.sampled_from([desk.name for desk in DESKS])
@@ -250,7 +250,9 @@ class Days(RuleBasedStateMachine):
         if isinstance(answer, RefusedAnswer):
             assert queue.snapshot() == before, "a refused command wrote something"
             return answer
-        check_all(read(self.engine, queue.site.name))
+        after = read(self.engine, queue.site.name)
+        check_all(after)
+        check_order(after, queue.site)
         self.check_publication(pictures)
         if isinstance(command, Press | Next) and isinstance(answer, DeskAnswer):
             desk = queue.index.desk(command.desk)

@@ -163,6 +163,15 @@ def test_a_ticket_is_issued_and_read_back_with_its_journal(client: httpx.Client,
     assert [entry["event"] for entry in ticket["journal"]] == ["issue"]
 
 
+def test_a_tickets_journal_says_that_an_agent_picked_it(client: httpx.Client, stand: Stand) -> None:
+    stand.open("desk-1")
+    stand.sign_on("desk-1")
+    picked = stand.issue("civil").ticket
+    assert client.post(f"{API}/desks/desk-1/tickets/{picked}/pick", json={}).status_code == 200
+    journal = client.get(f"{API}/tickets/{picked}").json()["journal"]
+    assert [(entry["event"], entry["picked"]) for entry in journal] == [("issue", False), ("call", True)]
+
+
 def test_who_waits_is_the_first_fifty_and_a_total(client: httpx.Client, stand: Stand) -> None:
     for _ in range(52):
         stand.issue("civil")

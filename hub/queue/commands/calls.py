@@ -54,7 +54,7 @@ def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
     work.check(ticket, Event.CALL)
     if not claims.may_call(view.desk, ticket, partial(is_away, work)):
         raise NotThisDesk(view.desk.name, ticket.label, Event.CALL)
-    return _call(work, view, ticket, Event.CALL, None)
+    return _call(work, view, ticket, Event.CALL, None, picked=True)
 
 
 def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
@@ -104,7 +104,14 @@ def _nobody(view: DeskView) -> DeskAnswer:
     )
 
 
-def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last_play_ms: int | None) -> DeskAnswer:
+def _call(
+    work: Work,
+    view: DeskView,
+    ticket: Brief | Ticket,
+    event: Event,
+    last_play_ms: int | None,
+    picked: bool = False,
+) -> DeskAnswer:
     call = work.next_event
     # A visit that is taken up again is measured from this call on, not from before it was set aside.
     anew: dict[str, Any] = {"serving_ms": None} if event is Event.RESUME else {}
@@ -116,6 +123,7 @@ def _call(work: Work, view: DeskView, ticket: Brief | Ticket, event: Event, last
         call=call,
         last_play_ms=last_play_ms,
         changes={"desk": view.desk.name, "call": call, "called_ms": work.now_ms, **anew},
+        picked=picked,
     )
     work.set_desk(view.desk.name, last_call_ms=work.now_ms)
     return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=ticket.id, number=ticket.label)
@@ -137,6 +145,7 @@ def _say(
     call: int,
     last_play_ms: int | None,
     changes: dict[str, Any],
+    picked: bool = False,
 ) -> None:
     """Announces a call behind what its hall has to say. `last_play_ms`: when the last of that starts, None: look."""
     service = work.index.service(ticket.service)
@@ -149,6 +158,7 @@ def _say(
         event,
         State.CALLED,
         at_desk=view.desk.name,
+        picked=picked,
         said_ms=play + FULL_MS,
         absent_at_ms=announcing.absent_at_ms(view.desk, play + FULL_MS, service.absence_delay_min),
         **changes,
