@@ -189,7 +189,7 @@ def test_yesterday_s_bookings_are_left_alone():
 
 
 def test_an_unknown_service_is_a_flaw_and_leaves_the_others_alone():
-    seen = found([], booking(1, service="nowhere"), booking(2))
+    seen = found([], booking(1, service="nowhere", name="Zoé Exemple-Inventée"), booking(2))
     assert [change.booking for change in seen.changes] == ["b2"]
     assert only(seen.flaws).reference == "rdv/1"
     assert only(seen.flaws).why == "its service is none of the site's, which are civil, papers, social, taxes"
@@ -292,11 +292,11 @@ def test_a_request_with_two_bookings_keeps_both():
 
 
 def test_of_two_requests_with_one_booking_the_known_one_has_it_and_the_other_is_a_flaw():
-    first, second = booking(1), booking(1, reference="rdv/7")
+    first, second = (booking(1, reference=each, name="Zoé Exemple-Inventée") for each in ("rdv/1", "rdv/7"))
     for order in ((first, second), (second, first)):
-        seen = found([known(1)], *order)
+        seen = found([known(1)], *order, names={1: "Zoé Exemple-Inventée"})
         assert seen.changes == ()
-        assert only(seen.flaws).reference == "rdv/7"
+        assert seen.flaws == (Flaw("b1", "rdv/1 has this booking too", "rdv/7"),)
 
 
 def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one():

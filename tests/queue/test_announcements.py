@@ -252,6 +252,28 @@ def test_those_that_move_up_keep_their_order_and_are_not_brought_forward_into_wh
     ]
 
 
+def test_a_call_that_is_said_no_more_keeps_no_place_for_those_that_move_up_past_it(hall):
+    tickets = [call(hall, number) for number in range(1, 5)]
+    start = hall.now_ms + LEAD
+    hall.ask(Start, desk="desk-3", shown=tickets[2])
+    hall.ask(Withdraw, desk="desk-2", shown=tickets[1])
+    assert hall.sayings() == [(tickets[0], start), (tickets[3], start + KEPT)]
+
+
+@pytest.mark.parametrize(("behind", "first_place"), [(16, 1), (17, 2)])
+def test_sixteen_at_most_move_up_and_behind_a_longer_queue_the_gap_stays(new_queue, behind, first_place):
+    desks = tuple(Desk(name=f"desk-{n}", number=str(n), hall="hall", serves=("civil",)) for n in range(1, behind + 3))
+    hall = new_queue(town(desks=desks))
+    hall.open(*(desk.name for desk in desks))
+    for _ in desks:
+        hall.issue()
+    tickets = [call(hall, number) for number in range(1, len(desks) + 1)]
+    start = hall.now_ms + LEAD
+    hall.ask(Withdraw, desk="desk-2", shown=tickets[1])
+    moved = [(ticket, start + place * KEPT) for place, ticket in enumerate(tickets[2:], first_place)]
+    assert hall.sayings() == [(tickets[0], start), *moved]
+
+
 # --- recall -------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from hub.database.statements import Write
 from hub.queue import store
+from hub.queue.estimate import wait_range_min
 from hub.queue.requests import (
     Abandon,
     Cancel,
@@ -52,6 +53,19 @@ def test_the_paper_says_how_many_wait_before(queue):
     assert [queue.ticket_answer().people_ahead for _ in range(3)] == [0, 1, 2]
     assert queue.ticket_answer("papers").people_ahead == 0
     assert queue.ticket_answer(priority=True).people_ahead == 0
+
+
+def test_who_waits_for_one_desk_alone_is_one_of_the_people_ahead(queue):
+    queue.open("desk-1", "desk-2")
+    queue.ask(Transfer, desk="desk-1", ticket=queue.issue(), to_desk="desk-2")
+    queue.issue()
+    assert queue.ticket_answer().people_ahead == 2
+
+
+@pytest.mark.parametrize(("people_ahead", "minutes"), [(0, (0, 5)), (2, (5, 20)), (3, (10, 30))])
+def test_a_range_is_rounded_outward_to_five_minutes(people_ahead, minutes):
+    """At 12 min and 2 desks: 0; 7.2 to 19.2; 10.8 to 28.8."""
+    assert wait_range_min(people_ahead, 12 * MINUTE, 2) == minutes
 
 
 def test_a_range_is_promised_only_with_measured_visits_and_an_open_desk(new_queue):
