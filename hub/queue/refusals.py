@@ -110,9 +110,9 @@ class NotThisDesk(Refusal):
 
     code = "not_this_desk"
 
-    def __init__(self, desk: str, ticket: str, event: str) -> None:
+    def __init__(self, desk: str, ticket: str, state: State, event: Event) -> None:
         super().__init__(f"ticket {ticket} is not for desk {desk}: {event} is refused")
-        self.desk, self.ticket, self.event = desk, ticket, event
+        self.desk, self.ticket, self.state, self.event = desk, ticket, state, event
 
 
 class WaitsForDesk(Refusal):
@@ -120,19 +120,27 @@ class WaitsForDesk(Refusal):
 
     code = "waits_for_desk"
 
-    def __init__(self, ticket: str, desk: str, event: Event) -> None:
+    def __init__(self, ticket: str, state: State, desk: str, event: Event) -> None:
         super().__init__(f"ticket {ticket} waits for desk {desk} alone: {event} is refused")
-        self.ticket, self.desk, self.event = ticket, desk, event
+        self.ticket, self.state, self.desk, self.event = ticket, state, desk, event
 
 
 class TooOld(Refusal):
-    """A press lives 10 s, a finished ticket can be reopened for 10 min."""
+    """A press lives 10 s."""
 
     code = "too_old"
 
     def __init__(self, what: str, age_ms: int, limit_ms: int) -> None:
         super().__init__(f"{what} is {age_ms / 1000:.1f} s old, at most {limit_ms / 1000:.0f} s are taken")
         self.what, self.age_ms, self.limit_ms = what, age_ms, limit_ms
+
+
+class EndTooOld(TooOld):
+    """A finished ticket can be reopened for 10 min."""
+
+    def __init__(self, ticket: str, state: State, age_ms: int, limit_ms: int) -> None:
+        super().__init__(f"the end of ticket {ticket}", age_ms, limit_ms)
+        self.ticket, self.state, self.event = ticket, state, Event.REOPEN
 
 
 class ClickTooOld(TooOld):
@@ -146,9 +154,9 @@ class DayOver(Refusal):
 
     code = "day_over"
 
-    def __init__(self, ticket: str, day: str, event: str) -> None:
+    def __init__(self, ticket: str, state: State, day: str, event: Event) -> None:
         super().__init__(f"the day {day} of ticket {ticket} has ended: {event} is refused")
-        self.ticket, self.day, self.event = ticket, day, event
+        self.ticket, self.state, self.day, self.event = ticket, state, day, event
 
 
 class WrongDay(Refusal):
@@ -156,9 +164,9 @@ class WrongDay(Refusal):
 
     code = "wrong_day"
 
-    def __init__(self, ticket: str, day: str, event: str) -> None:
+    def __init__(self, ticket: str, state: State, day: str, event: Event) -> None:
         super().__init__(f"the appointment of ticket {ticket} is on {day}: {event} is refused today")
-        self.ticket, self.day, self.event = ticket, day, event
+        self.ticket, self.state, self.day, self.event = ticket, state, day, event
 
 
 class ServiceClosed(Refusal):
@@ -176,9 +184,9 @@ class NoOpenDesk(Refusal):
 
     code = "no_open_desk"
 
-    def __init__(self, service: str, ticket: str) -> None:
+    def __init__(self, service: str, ticket: str, state: State) -> None:
         super().__init__(f"no desk of service {service} is open: confirm to transfer ticket {ticket} there")
-        self.service, self.ticket = service, ticket
+        self.service, self.ticket, self.state, self.event = service, ticket, state, Event.TRANSFER
 
 
 class NumbersUsedUp(Refusal):

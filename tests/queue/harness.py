@@ -257,6 +257,12 @@ def refused(answer: Answer, code: str | None = None) -> RefusedAnswer:
     return answer
 
 
+def named(answer: RefusedAnswer) -> tuple[object, object, object]:
+    """The ticket, its state and the event that a refusal names."""
+    facts = answer.facts
+    return facts.get("ticket"), facts.get("state"), facts.get("event")
+
+
 def desk_answer(answer: Answer) -> DeskAnswer:
     assert isinstance(answer, DeskAnswer), answer
     return answer

@@ -30,7 +30,7 @@ from hub.queue.requests import (
 from hub.queue.states import State
 from protocol.messages import DeskMode, DeskOutcome
 from tests.checkers import Rows, check_journal, check_order, read
-from tests.queue.harness import HOUR, MINUTE, SECOND, SERVICES, desk_answer, refused, round_the_clock, town
+from tests.queue.harness import HOUR, MINUTE, SECOND, SERVICES, desk_answer, named, refused, round_the_clock, town
 
 
 def test_who_came_first_is_called_first_and_the_visit_before_ends(queue):
@@ -244,14 +244,16 @@ def test_a_desk_can_t_pick_a_ticket_of_a_service_that_it_has_nothing_to_do_with(
     queue.open("desk-1")
     ticket = queue.issue("taxes")
     before = queue.snapshot()
-    refused(queue.ask(Pick, desk="desk-1", ticket=ticket), "not_this_desk")
+    answer = refused(queue.ask(Pick, desk="desk-1", ticket=ticket), "not_this_desk")
+    assert named(answer) == ("D001", "waiting", "call")
     assert queue.snapshot() == before
 
 
 def test_a_desk_can_t_cancel_a_ticket_of_a_service_that_it_has_nothing_to_do_with(queue):
     ticket = queue.issue("taxes")
     before = queue.snapshot()
-    refused(queue.ask(Cancel, desk="desk-1", ticket=ticket), "not_this_desk")
+    answer = refused(queue.ask(Cancel, desk="desk-1", ticket=ticket), "not_this_desk")
+    assert named(answer) == ("D001", "waiting", "cancel")
     assert queue.snapshot() == before
 
 
@@ -471,7 +473,7 @@ def test_a_transfer_to_a_service_without_an_open_desk_asks_once(queue):
     queue.called()
     before = queue.snapshot()
     answer = refused(queue.ask(Transfer, desk="desk-1", ticket=ticket, service="taxes"), "no_open_desk")
-    assert answer.facts == {"service": "taxes", "ticket": "A001"}
+    assert answer.facts == {"service": "taxes", "ticket": "A001", "state": "called", "event": "transfer"}
     assert queue.snapshot() == before
     queue.ask(Transfer, desk="desk-1", ticket=ticket, service="taxes", confirmed=True)
     assert queue.ticket(ticket).service == "taxes"
@@ -503,7 +505,8 @@ def test_another_desk_resumes_what_was_set_aside_only_while_the_first_is_away(qu
     ticket = queue.issue()
     queue.called()
     queue.ask(Park, desk="desk-1", shown=ticket)
-    refused(queue.ask(Resume, desk="desk-2", ticket=ticket), "not_this_desk")
+    answer = refused(queue.ask(Resume, desk="desk-2", ticket=ticket), "not_this_desk")
+    assert named(answer) == ("A001", "parked", "resume")
     for mode in (DeskMode.PAUSED, DeskMode.CLOSED):
         queue.mode("desk-1", mode)
         refused(queue.ask(Resume, desk="desk-3", ticket=ticket), "not_this_desk")
@@ -546,7 +549,9 @@ def test_a_finish_by_mistake_is_reopened_within_ten_minutes_and_not_later(queue)
     assert queue.sayings() == sayings, "nothing is announced"
     queue.ask(Finish, desk="desk-1", shown=ticket)
     queue.turn(10 * MINUTE + 1)
-    refused(queue.ask(Reopen, desk="desk-1", ticket=ticket), "too_old")
+    answer = refused(queue.ask(Reopen, desk="desk-1", ticket=ticket), "too_old")
+    assert named(answer) == ("A001", "served", "reopen")
+    assert answer.detail == "the end of ticket A001 is 600.0 s old, at most 600 s are taken"
 
 
 def test_another_desk_does_not_reopen_what_this_one_finished(queue):
@@ -554,7 +559,8 @@ def test_another_desk_does_not_reopen_what_this_one_finished(queue):
     ticket = queue.issue()
     queue.called()
     queue.ask(Finish, desk="desk-1", shown=ticket)
-    refused(queue.ask(Reopen, desk="desk-2", ticket=ticket), "not_this_desk")
+    answer = refused(queue.ask(Reopen, desk="desk-2", ticket=ticket), "not_this_desk")
+    assert named(answer) == ("A001", "served", "reopen")
 
 
 def test_undo_takes_back_a_finish_and_call_in_one_command(queue):

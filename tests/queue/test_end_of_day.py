@@ -27,7 +27,7 @@ from hub.queue.requests import (
 )
 from hub.queue.states import State
 from protocol.messages import DeskMode
-from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, SERVICES, moment, refused, round_the_clock, town
+from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, SERVICES, moment, named, refused, round_the_clock, town
 
 TODAY, EVENING = "2026-11-24", moment("2026-11-24 18:00")
 
@@ -91,7 +91,8 @@ def test_an_absent_ticket_of_yesterday_is_not_brought_back_beside_the_same_numbe
     queue.open("desk-1")
     todays = queue.issue()
     assert queue.ticket(todays).label == queue.ticket(yesterdays).label
-    refused(queue.ask(command, desk="desk-1", ticket=yesterdays), "day_over")
+    answer = refused(queue.ask(command, desk="desk-1", ticket=yesterdays), "day_over")
+    assert named(answer)[:2] == ("A001", "absent")
     assert queue.ticket(yesterdays).state is State.ABSENT
 
 
@@ -169,7 +170,8 @@ def test_nobody_waits_today_for_an_appointment_of_another_day(queue, at, desk):
     """Its due time would be days away: nobody would ever call it, or everybody at once."""
     ticket = queue.book(moment(at))
     before = queue.snapshot()
-    refused(queue.ask(CheckIn, desk=desk, ticket=ticket), "wrong_day")
+    answer = refused(queue.ask(CheckIn, desk=desk, ticket=ticket), "wrong_day")
+    assert named(answer) == (queue.ticket(ticket).label, "expected", "check_in")
     assert queue.snapshot() == before
 
 

@@ -236,7 +236,7 @@ def test_who_waits_for_one_desk_alone_is_told_so_where_they_ask_for_more_time(qu
     before = queue.snapshot()
     answer = refused(queue.ask(Defer, ticket=ticket, by_ms=15 * MINUTE), "waits_for_desk")
     assert answer.detail == "ticket A001 waits for desk desk-1 alone: defer is refused"
-    assert answer.facts == {"ticket": "A001", "desk": "desk-1", "event": "defer"}
+    assert answer.facts == {"ticket": "A001", "state": "waiting", "desk": "desk-1", "event": "defer"}
     assert queue.snapshot() == before
     queue.ask(Cancel, desk="desk-1", ticket=ticket)
     refused(queue.ask(Defer, ticket=ticket, by_ms=15 * MINUTE), "transition_refused")

@@ -53,7 +53,7 @@ def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CALL)
     if not claims.may_call(view.desk, ticket, partial(is_away, work)):
-        raise NotThisDesk(view.desk.name, ticket.label, Event.CALL)
+        raise NotThisDesk(view.desk.name, ticket.label, ticket.state, Event.CALL)
     return _call(work, view, ticket, Event.CALL, None, picked=True)
 
 

@@ -41,7 +41,7 @@ def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.REOPEN)
     if ticket.desk != view.desk.name:
-        raise NotThisDesk(view.desk.name, ticket.label, Event.REOPEN)
+        raise NotThisDesk(view.desk.name, ticket.label, ticket.state, Event.REOPEN)
     need_reopenable(work, ticket)
     reopen_at(work, view, ticket)
     return done_to(ticket)

@@ -133,13 +133,13 @@ def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> 
 def need_claim(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
     """For a ticket that no desk holds and none has set aside."""
     if not claims.may_decide_on(work.index, view.desk, ticket):
-        raise NotThisDesk(view.desk.name, ticket.label, event)
+        raise NotThisDesk(view.desk.name, ticket.label, ticket.state, event)
 
 
 def need_claim_on_parked(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
     """For a ticket that was set aside."""
     if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
-        raise NotThisDesk(view.desk.name, ticket.label, event)
+        raise NotThisDesk(view.desk.name, ticket.label, ticket.state, event)
 
 
 def _moved_on(work: Work, view: DeskView) -> Refusal:

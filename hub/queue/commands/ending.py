@@ -10,7 +10,7 @@ from hub.queue.commands.desks import done_to, held_as_shown, mode_of, need_claim
 from hub.queue.commands.tickets import keep_name_for_today
 from hub.queue.hours import is_over_for
 from hub.queue.order import Kind
-from hub.queue.refusals import DayOver, TooOld, TransitionRefused
+from hub.queue.refusals import DayOver, EndTooOld, TransitionRefused
 from hub.queue.requests import Cancel, Finish, FinishParked, MarkAbsent, Park, Start, Undo, Withdraw
 from hub.queue.states import Event, State
 from hub.queue.tickets import Ticket
@@ -165,14 +165,14 @@ def need_reopenable(work: Work, ticket: Ticket) -> None:
     need_its_day(work, ticket, Event.REOPEN)
     age_ms = work.now_ms - (ticket.ended_ms or 0)
     if age_ms > REOPEN_MS:
-        raise TooOld(f"the end of ticket {ticket.label}", age_ms, REOPEN_MS)
+        raise EndTooOld(ticket.label, ticket.state, age_ms, REOPEN_MS)
 
 
 def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
     """Of a ticket that is brought back: the day it is to wait on goes on, or its appointment outlives that."""
     site, day = work.index.site, ticket.day_to_wait_on(work.today)
     if is_over_for(site, day, ticket.appointment_ms or 0, work.now_ms):
-        raise DayOver(ticket.label, day, event)
+        raise DayOver(ticket.label, ticket.state, day, event)
 
 
 def _withdraw(work: Work, view: DeskView, held: Brief) -> None:

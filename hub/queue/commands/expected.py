@@ -40,8 +40,8 @@ def _need_its_time(work: Work, ticket: Ticket) -> None:
     if arrival in CHECKS_IN:
         return
     if ticket.day != moment.today:
-        raise WrongDay(ticket.label, ticket.day, Event.CHECK_IN)
-    raise DayOver(ticket.label, ticket.day, Event.CHECK_IN)
+        raise WrongDay(ticket.label, ticket.state, ticket.day, Event.CHECK_IN)
+    raise DayOver(ticket.label, ticket.state, ticket.day, Event.CHECK_IN)
 
 
 def admit(work: Work, command: Admit) -> DoneAnswer:

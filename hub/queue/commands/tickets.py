@@ -73,7 +73,7 @@ def defer(work: Work, command: Defer) -> DoneAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.DEFER)
     if ticket.bound_desk is not None:
-        raise WaitsForDesk(ticket.label, ticket.bound_desk, Event.DEFER)
+        raise WaitsForDesk(ticket.label, ticket.state, ticket.bound_desk, Event.DEFER)
     due_ms = max(ticket.due_ms, work.now_ms) + command.by_ms
     work.change(ticket, Event.DEFER, State.WAITING, at_desk=None, due_ms=due_ms, kind=Kind.DEFERRED)
     return DoneAnswer(count=1)

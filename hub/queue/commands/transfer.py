@@ -18,7 +18,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.TRANSFER)
     if ticket.state in HELD and ticket.desk != view.desk.name:
-        raise NotThisDesk(view.desk.name, ticket.label, Event.TRANSFER)
+        raise NotThisDesk(view.desk.name, ticket.label, ticket.state, Event.TRANSFER)
     if command.signed_on_unless_waiting and ticket.state is not State.WAITING:
         need_signed_on(work, view)
     if ticket.state is State.PARKED:
@@ -61,5 +61,5 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
         raise Unknown("service", "")
     service = work.index.service(command.service)
     if not command.confirmed and not open_desks_of(work, service.name):
-        raise NoOpenDesk(service.name, ticket.label)
+        raise NoOpenDesk(service.name, ticket.label, ticket.state)
     return service.name, None
