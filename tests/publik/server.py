@@ -81,8 +81,6 @@ class TestPublik:
         try:
             self._let_in(raw_query, authorization)
         except signing.Denied as error:
-            if self.town.switches.html_redirects and not request.json:
-                return Reply(302, b"", "text/html", f"{self.address}/login/")
             return denied(request, str(error))
         chronos = request.path.removeprefix("/chrono")
         if chronos != request.path:

@@ -25,8 +25,6 @@ class Switches:
     mtime_as_written: bool = True
     # [recall] Business refusals of Chrono come with HTTP 200; else 400.
     refuses_with_200: bool = True
-    # [recall] A form's page answers a browser that is not signed in with a redirection to a login page.
-    html_redirects: bool = False
     # [code] A client restricted to anonymised data sees no field that is anonymised, and no workflow data at all.
     anonymised: bool = False
     # Whether the client has the role that the forms ask for. [code] 403 without.
