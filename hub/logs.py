@@ -1,6 +1,6 @@
 """Structured logs on standard error: what happened, with fields, and never the name of a person.
 
-    log.info("ticket.called", number="A012", desk="desk-3")
+    log.info("node.online", node="screen-1", role="display")
 
 The standard library's loggers (uvicorn, SQLAlchemy, APScheduler) come out in the same shape.
 """
