@@ -1,6 +1,7 @@
 /* One gesture, one id; and what is off does nothing. */
 
 import { now } from "./clock.js";
+import { ticketSeen } from "./hand.js";
 import { isHurried } from "./hurry.js";
 import { isOffline } from "./link.js";
 import { leave } from "./panels.js";
@@ -22,6 +23,7 @@ const uuid7 = () => {
 export const giveId = (event) => {
   const { request } = event.detail.ctx;
   if (request.method !== "POST") return;
+  if (request.body.has("shown")) request.body.set("shown", ticketSeen());
   const gesture = `${request.action} ${request.body.get("shown")}`;
   const last = gestures.get(gesture);
   const id = last && performance.now() - last.at < SAME_GESTURE_MS ? last.id : uuid7();
