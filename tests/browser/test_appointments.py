@@ -133,6 +133,52 @@ def test_what_a_scanner_reads_from_the_confirmation_finds_the_booking(
     expect(page.locator(".is-booking")).to_contain_text("F Famille")
 
 
+@pytest.mark.parametrize("sought", ["personne", "exemple"])
+def test_what_is_scanned_after_a_search_takes_the_place_of_what_was_sought(
+    page: Page, stand: Stand, clock: TurnedClock, sought: str
+) -> None:
+    code = stand.code_of(scenes.appointments(stand, clock)["11:05"])
+    show(page)
+    look_for(page, sought)
+    expect(page.locator(".found")).not_to_be_empty()
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    expect(page.locator(".found")).to_have_text("1 rendez-vous aujourd’hui")
+    expect(page.locator("#query")).to_have_value(code)
+
+
+def test_a_name_that_is_begun_before_the_last_search_is_answered_is_typed_on(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.appointments(stand, clock)
+    answers: list[Route] = []
+    show(page)
+    page.route("**/search", lambda route: answers.append(route))  # noqa: PLW0108 - playwright looks into it
+    page.keyboard.press("v")
+    page.locator("#query").fill("personne")
+    with page.expect_request("**/search"):
+        page.keyboard.press("Enter")
+    page.keyboard.type("zo")
+    while not answers:
+        page.wait_for_timeout(10)
+    answers[0].continue_()
+    expect(page.locator(".found")).to_contain_text("Aucun rendez-vous trouvé")
+    page.keyboard.type("e")
+    expect(page.locator("#query")).to_have_value("zoe")
+
+
+def test_who_goes_back_up_to_the_field_types_another_name(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.appointments(stand, clock)
+    show(page)
+    look_for(page, "zoe")
+    expect(page.locator(".is-booking")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type("ex")
+    page.keyboard.press("ArrowUp")  # from the field itself: it is still being typed
+    page.keyboard.type("em")
+    expect(page.locator("#query")).to_have_value("exem")
+
+
 def test_the_keys_list_names_the_search(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.called(stand, clock)
     show(page)

@@ -38,8 +38,15 @@ const move = (step) => {
   const stops = [...within.querySelectorAll(".row-link, .choice, .desk-choice, .panel .small:not([form])")].filter((each) => each.offsetParent);
   const place = stops.indexOf(document.activeElement);
   const field = within.querySelector("[type=search]");
-  if (field && step < 0 && place < 1) { field.focus(); return; }
+  if (field && step < 0 && place < 1) { goTo(field); return; }
   stops[place < 0 ? (step > 0 ? 0 : stops.length - 1) : Math.min(Math.max(place + step, 0), stops.length - 1)]?.focus();
+};
+
+/* As by Tab: what is typed next takes the place of what stands in it. */
+const goTo = (field) => {
+  if (field === document.activeElement) return;
+  field.focus();
+  field.select();
 };
 
 /* A link that is called a button is pressed by the space bar too. */

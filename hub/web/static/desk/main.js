@@ -10,7 +10,7 @@ import { pressLink, readKey } from "./keys.js";
 import { begin, end, goOffline, noteLogout, noteStaying, tick } from "./link.js";
 import { afterMessage, beforeMessage } from "./messages.js";
 import { own, root } from "./page.js";
-import { afterRequest, allowSwap, noteAsked, noteFrom } from "./panels.js";
+import { afterRequest, allowSwap, chooseSought, noteAsked, noteFrom } from "./panels.js";
 import { readScanner } from "./scanner.js";
 
 root.dataset.script = "";
@@ -30,6 +30,7 @@ before("keydown", allowEnter);
 on("keydown", readKey);
 on("keydown", pressLink);
 on("change", switchKeys);
+on("submit", chooseSought);
 
 on("htmx:config:request", giveId);
 on("htmx:config:request", noteFrom);

@@ -57,6 +57,12 @@ export const allowSwap = (event) => {
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
 };
 
+/* What is typed or scanned next takes the place of what is sought. Not with the answer: by then, it may stand there
+   already. */
+export const chooseSought = (event) => {
+  if (event.target.id === "search") document.getElementById("query").select();
+};
+
 const settle = () => {
   forgetNumber();
   seek();
