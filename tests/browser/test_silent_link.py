@@ -22,6 +22,9 @@ LIVE, HEAD_END = b"/live HTTP/1.1", b"\r\n\r\n"
 LIMIT_S = 20
 # Longer than the page waits for a word of the hub.
 SILENT_S = 13
+# By so much a computer's clock is wrong whose battery is flat, until the network tells it the time.
+STEP_MS = 600_000
+AHEAD_MS = "import('/static/desk/clock.js').then(({ now }) => now() - Date.now())"
 
 
 class Lets(Enum):
@@ -162,3 +165,18 @@ def test_the_link_after_a_broken_one_is_given_up_too_where_it_is_silent(page: Pa
     wait_in_silence(page)
     page.clock.run_for(2_000)
     expect(page.locator(".chip-online")).to_be_visible()
+
+
+def test_a_link_that_falls_silent_after_the_computers_clock_was_set_forward_is_given_up_as_soon(
+    page: Page, link: Link
+) -> None:
+    link.live[0].lets = Lets.NOTHING  # no beat comes before the page has looked at its clock
+    was = page.evaluate(AHEAD_MS)
+    page.clock.set_system_time((page.evaluate("Date.now()") + STEP_MS) / 1000)
+    wait_for(page, link, 2)
+    # The hub's next beat tells the time as it is.
+    while page.evaluate(AHEAD_MS) > was - STEP_MS / 2:
+        page.wait_for_timeout(10)
+    expect(page.locator(".chip-online")).to_be_visible()
+    link.live[1].lets = Lets.NOTHING
+    wait_in_silence(page)

@@ -63,6 +63,8 @@ const abandon = () => {
 export const hear = (message) => {
   setClock(message);
   heard = now();
+  /* Where the computer's clock was set forward, the link was begun in what is the future by now. */
+  begun = Math.min(begun, heard);
 };
 
 /* By a picture: a beat alone shows nothing new. Gives what is to be said of it. */
