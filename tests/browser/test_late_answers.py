@@ -41,6 +41,15 @@ class Held:
         """`answered`: how many requests of the page are done with by then."""
         self.wait()
         self._routes.pop(0).continue_()
+        self._expect(answered)
+
+    def fail(self, answered: int) -> None:
+        """As where nothing answers."""
+        self.wait()
+        self._routes.pop(0).abort()
+        self._expect(answered)
+
+    def _expect(self, answered: int) -> None:
         expect(self._page.locator("body")).to_have_attribute("data-answered", str(answered))
 
 
@@ -208,3 +217,27 @@ def test_a_panel_that_was_asked_for_before_the_open_one_was_left_is_not_opened(
     page.locator("#panel .leave").click()
     transfer.answer(2)
     expect(page.locator("#panel")).to_be_empty()
+
+
+def test_a_panel_that_is_not_answered_is_said(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    transfer = Held(page, "**/desks/*?panel=transfer*")
+    page.keyboard.press("f")
+    transfer.fail(1)
+    expect(page.locator("#answer")).to_contain_text("Le serveur n’a pas répondu")
+    expect(page.locator("#panel")).to_be_empty()
+
+
+def test_that_a_panel_is_not_answered_is_no_news_to_who_opened_another_one(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    scenes.called(stand, clock)
+    show(page)
+    transfer = Held(page, "**/desks/*?panel=transfer*")
+    page.locator("#transfer").click()
+    transfer.wait()
+    page.locator("#keys-link").click()
+    expect(page.locator("#panel .leave")).to_be_visible()
+    transfer.fail(2)
+    expect(page.locator("#answer")).to_be_empty()

@@ -1,6 +1,7 @@
 /* What was answered to a command. */
 
 import { keepsNew } from "./page.js";
+import { isWaitedFor } from "./panels.js";
 
 /* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
 const ANSWERED_MS = 2000;
@@ -45,7 +46,9 @@ export const sayFailed = (event) => {
   if (!keepsNew(ctx)) answer.innerHTML = document.getElementById("failed").innerHTML;
 };
 
+/* A command, or the panel that is waited for. */
 export const sayUnanswered = (event) => {
-  if (event.detail.ctx?.request?.method !== "POST") return;
+  const { ctx } = event.detail;
+  if (ctx?.request?.method !== "POST" && !isWaitedFor(ctx)) return;
   answer.innerHTML = document.getElementById("unanswered").innerHTML;
 };

@@ -13,6 +13,7 @@ const focusBack = () => inherit(queue(), opener, document.getElementById("ticket
 let opening = null;
 
 export const isOpening = () => opening !== null;
+export const isWaitedFor = (ctx) => ctx === opening;
 
 export const leave = () => {
   document.getElementById("panel").replaceChildren();
