@@ -13,6 +13,7 @@ from msgspec.structs import replace as changed
 from nodes.display.draw import Arrow, Fill, Icon, Rounded, Text, Ticket
 from nodes.display.layout import Scene
 from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST
+from nodes.display.layout.canvas import scale_of
 from nodes.display.palette import ACCENT, AMBER, EMERGENCY, INK, INK_2, MIST, PAPER
 from nodes.display.pictures import EMERGENCY as EVACUATION
 from nodes.display.pictures import HALL
@@ -345,6 +346,24 @@ def test_the_arrow_of_a_row_stands_clear_of_number_and_plaque_however_large_they
     plaque = [shape.box for shape in picture if isinstance(shape, Rounded) and shape.colour == ACCENT][-1]
     assert plaque.x - arrow.right >= 30
     assert arrow.x - ink(text(picture, "031"), fonts).right >= 20
+
+
+# Higher than the reference: 16:10, 4:3, and upright beyond 9:16.
+HIGH = [Screen(1920, 1200), Screen(1024, 768), Screen(1080, 2400)]
+
+
+@pytest.mark.parametrize("screen", HIGH)
+@pytest.mark.parametrize("shown", [scene(), scene(offline_s=25), scene(unheard=True)], ids=["rest", "old", "unheard"])
+def test_what_a_band_says_stands_as_far_from_its_middle_on_a_screen_of_any_shape(words, fonts, screen, shown):
+    def off_middle(screen: Screen) -> float:
+        picture = laid_out(shown, screen, words, fonts)
+        band = [shape.box for shape in picture if isinstance(shape, Fill) and shape.box.width == screen.width][-1]
+        inks = [ink(shape, fonts) for shape in picture if isinstance(shape, Text) and shape.text.strip()]
+        said = [each for each in inks if each.top >= band.y]
+        middle = (min(each.top for each in said) + max(each.bottom for each in said)) / 2
+        return (middle - band.y - band.height / 2) / scale_of(screen)
+
+    assert off_middle(screen) == pytest.approx(off_middle(PORTRAIT if screen.portrait else LANDSCAPE), abs=3)
 
 
 def test_desk_plaques_are_the_only_accent_on_the_screen(words, fonts):

@@ -105,10 +105,12 @@ class Canvas:
     def ground(self, colour: Colour) -> None:
         self._shapes.append(Fill(Box(0, 0, self.screen.width, self.screen.height), colour))
 
-    def band(self, top: float, colour: Colour) -> None:
-        """From `top` to the lower edge of the screen."""
+    def band(self, top: float, colour: Colour) -> float:
+        """From `top` to the lower edge of the screen. Gives how much lower its middle is than on the reference."""
         y = self._y(top)
         self._shapes.append(Fill(Box(0, y, self.screen.width, max(0, self.screen.height - y)), colour))
+        below = (self.screen.height / self.scale - self.height) / 2
+        return below / 2
 
     def stripes(self, height: float, pitch: float, colour: Colour) -> None:
         """Along the upper and the lower edge of the screen."""

@@ -16,12 +16,12 @@ def draw_old_band(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -
     if canvas.screen.portrait:
         _draw_upright(canvas, since, ask)
         return
-    canvas.band(784, AMBER)
-    canvas.icon("wifi-off", 56, 846, 172, INK)
+    lower = canvas.band(784, AMBER)
+    canvas.icon("wifi-off", 56, 846 + lower, 172, INK)
     em = _fit_running(canvas, since, 1920 - 277 - 40)
-    canvas.running(since, 277, 931, em, Weight.SEMIBOLD, INK)
+    canvas.running(since, 277, 931 + lower, em, Weight.SEMIBOLD, INK)
     em = canvas.fit(ask, Weight.MEDIUM, SECOND_EM, 1920 - 282 - 40)
-    canvas.text(ask, 282, 1041, em, Weight.MEDIUM, INK)
+    canvas.text(ask, 282, 1041 + lower, em, Weight.MEDIUM, INK)
 
 
 def _said(scene: Scene, hall: HallState, words: Words) -> tuple[str, str]:
@@ -37,12 +37,12 @@ def _fit_running(canvas: Canvas, text: str, room: float) -> float:
 
 
 def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
-    canvas.band(1376, AMBER)
+    lower = canvas.band(1376, AMBER)
     x, room = 48, 1080 - 2 * 48
     lines = halves(since, lambda line: canvas.running_width(line, Weight.SEMIBOLD, OFFLINE_EM))
-    canvas.icon("wifi-off", 1032 - 160, 1404, 160, INK)
+    canvas.icon("wifi-off", 1032 - 160, 1404 + lower, 160, INK)
     em = min(_fit_running(canvas, line, room) for line in lines)
-    baseline = 1528.0
+    baseline = 1528 + lower
     for line in lines:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
         baseline += 152

@@ -87,12 +87,12 @@ def _is_over(scene: Scene, hall: HallState) -> bool:
 
 def _draw_message(canvas: Canvas, message: str) -> None:
     if canvas.screen.portrait:
-        canvas.band(1764, INK_2)
-        canvas.icon("info", 56, 1800, 84, PAPER)
+        lower = canvas.band(1764, INK_2)
+        canvas.icon("info", 56, 1800 + lower, 84, PAPER)
         em = canvas.fit(message, Weight.MEDIUM, MESSAGE_UPRIGHT_EM, 1080 - 169 - 28)
-        canvas.text(message, 169, 1863, em, Weight.MEDIUM, PAPER)
+        canvas.text(message, 169, 1863 + lower, em, Weight.MEDIUM, PAPER)
         return
-    canvas.band(948, INK_2)
-    canvas.icon("info", 56, 974, 80, PAPER)
+    lower = canvas.band(948, INK_2)
+    canvas.icon("info", 56, 974 + lower, 80, PAPER)
     em = canvas.fit(message, Weight.MEDIUM, MESSAGE_EM, 1920 - 167 - 40)
-    canvas.text(message, 167, 1040, em, Weight.MEDIUM, PAPER)
+    canvas.text(message, 167, 1040 + lower, em, Weight.MEDIUM, PAPER)
