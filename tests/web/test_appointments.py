@@ -365,6 +365,43 @@ def test_whoever_is_here_is_found_beside_the_appointment_that_theirs_was_moved_t
         assert "2 rendez-vous aujourd’hui" in search(client, query)
 
 
+def booked_twice(stand: Stand, service: str) -> tuple[int, int]:
+    """One request with an appointment of civil at 10:45 and one of `service` at 11:30, both to be kept."""
+    first = stand.book("civil", at("10:45"), name=NAME, confirmation="FIRST")
+    second = stand.book(service, at("11:30"), name=NAME, confirmation="SECOND")
+    stand.do(
+        q.Move(
+            origin=stand.origin(Source.SYNC),
+            booking=stand.booking_of(second),
+            appointment_ms=at("11:30"),
+            reference=f"form/{stand.booking_of(first)}",
+        )
+    )
+    return first, second
+
+
+@pytest.mark.parametrize("service", ["civil", "family"])
+def test_one_of_two_appointments_of_a_request_that_was_cancelled_at_the_desk_is_found_beside_the_other(
+    client: httpx.Client, stand: Stand, service: str
+) -> None:
+    first, _ = booked_twice(stand, service)
+    client.post(f"/desks/desk-3/tickets/{first}/cancel", data={"shown": ""}, headers=SCRIPT)
+    for query in ("zoé", "first"):
+        found = search(client, query)
+        assert "2 rendez-vous aujourd’hui" in found
+        assert "FIRST annulé" in found
+        assert "SECOND attendu" in found
+
+
+def test_one_of_two_appointments_of_a_request_that_was_cancelled_at_its_source_is_found_by_the_name(
+    client: httpx.Client, stand: Stand
+) -> None:
+    first, _ = booked_twice(stand, "family")
+    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(first)))
+    assert "FIRST annulé" in search(client, "zoé")
+    assert "SECOND attendu" in search(client, "zoé")
+
+
 def test_a_search_for_nothing_finds_fault_with_nobody(client: httpx.Client, stand: Stand) -> None:
     stand.book("civil", at("10:45"), name=NAME)
     assert search(client, " ") == ""

@@ -30,15 +30,21 @@ _BOOKING = [_booking.c[name] for name in KNOWN_FIELDS]
 _TICKET_OF_NAME = (_ticket.c.site == _name.c.site) & (_ticket.c.id == _name.c.ticket)
 
 _standing: Any = _booking.alias("standing")
-# `arrivals.is_left_behind`, and its request has another booking that stands: it was moved there.
-_MOVED: Any = ((_ticket.c.state == State.CANCELLED) | (_booking.c.gone & _ticket.c.state.not_in(HERE))) & select(
-    literal_column("1")
-).where(
-    _standing.c.site == _booking.c.site,
-    _standing.c.reference == _booking.c.reference,
-    _standing.c.id != _booking.c.id,
-    ~_standing.c.gone,
-).correlate(_booking).exists()
+_others: Any = (
+    select(literal_column("1"))
+    .where(
+        _standing.c.site == _booking.c.site,
+        _standing.c.reference == _booking.c.reference,
+        _standing.c.id != _booking.c.id,
+        ~_standing.c.gone,
+    )
+    .correlate(_booking)
+)
+_over_there: Any = _booking.c.gone & _ticket.c.state.not_in(HERE)
+# `arrivals.is_left_behind`, and its request has another booking that stands.
+_LEFT_BEHIND: Any = ((_ticket.c.state == State.CANCELLED) | _over_there) & _others.exists()
+# It was moved there. A request may keep two, mostly of two services: of these, one that is cancelled is news.
+_MOVED: Any = _over_there & _others.where(_standing.c.service == _booking.c.service).exists()
 
 # A literal: a bound state misses the partial index.
 _FAILED: Any = literal_column("report.state = 'failed'")
@@ -119,7 +125,7 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
 
 def _by_code(connection: Connection, site: str, code: str, now_ms: int) -> tuple[Found, ...]:
     """As at the dispenser: by a confirmation from before a move, what its request has now."""
-    found = _bookings(connection, site, (_booking.c.code == code) & ~_MOVED, now_ms)
+    found = _bookings(connection, site, (_booking.c.code == code) & ~_LEFT_BEHIND, now_ms)
     if found:
         return found
     requests = select(_standing.c.reference).where(_standing.c.site == site, _standing.c.code == code)
