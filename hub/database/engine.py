@@ -73,8 +73,10 @@ _POSTGRESQL_OPTIONS = (
 )
 
 # A file of its own, of as much as a press may need at most: what is free within the others is no room for each table.
+# To sort what its memory does not hold takes one, and no right: a table, even a temporary one, would.
+_LITTLE_MEMORY = "set local work_mem = '64kB'"
 _TAKE_ROOM = (
-    "create temporary table room on commit drop as select repeat('x', 1000) as row from generate_series(1, 100)"
+    "select count(*) from (select lpad(n::text, 1000) as row from generate_series(1, 100) n order by row) as sorted"
 )
 
 
@@ -193,6 +195,7 @@ def try_to_store(engine: Engine, site: str) -> None:
         connection.execute(insert(CounterRow).values(**row, last=0))
         connection.execute(delete(CounterRow).filter_by(**row))
         if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(_LITTLE_MEMORY)
             connection.exec_driver_sql(_TAKE_ROOM)
 
 

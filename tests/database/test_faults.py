@@ -130,6 +130,23 @@ def test_a_trial_finds_no_room_on_a_full_disk_though_a_row_fits_into_a_page_of_p
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_a_trial_needs_no_right_that_a_press_does_not_need(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database()
+    owners = open_engine(url)
+    postgresql.execute(f"revoke temporary on database {owners.url.database} from public")
+    postgresql.execute("create role clerk login")
+    with owners.begin() as connection:
+        connection.execute(text("grant select, insert, update, delete on all tables in schema public to clerk"))
+    engine = open_engine(url.replace("suivant@", "clerk@"))
+    try:
+        try_to_store(engine, "mairie")
+    finally:
+        engine.dispose()
+        owners.dispose()
+        postgresql.drop_database(url)
+        postgresql.execute("drop role clerk")
+
+
 def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
     migrate(engine)
