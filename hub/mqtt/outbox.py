@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Engine
 
+from hub.database.engine import ANSWER_LIMIT_S
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection, open_reading_connection
 from hub.database.statistics import Statistics
@@ -41,6 +42,8 @@ LATE_MOST_S = 0.3
 LOOK_EVERY_S = 0.2
 # Opening hours and deferred tickets change what is shown without any command.
 REVIEW_EVERY_S = 20.0
+# At the end of the hub: a read is given up before that. Only statistics are waited for however long they take.
+STOP_LIMIT_S = ANSWER_LIMIT_S + 2.0
 SENT_REMEMBERED = 2_000
 _JOB = Origin(Source.JOB, "outbox")
 
@@ -122,10 +125,14 @@ class Outbox:
         self._thread.start()
 
     def stop(self) -> None:
+        """It is left to itself where the database stands still."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_LIMIT_S)
+        if self._thread.is_alive():
+            log.warning("outbox.left_behind")
+            return
         self._disconnect()
 
     def listen(self, listener: Callable[[Changed], None]) -> None:

@@ -1,10 +1,12 @@
 """What is told to the world, in which order, and when time alone changes a picture."""
 
+import threading
 from collections import Counter
 from datetime import date
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub.metrics import Metrics, Outcome
 from hub.mqtt.outbox import Outbox
@@ -36,6 +38,7 @@ _DESKS: Parser[DeskState] = Parser(DeskState)
 _HALLS: Parser[HallState] = Parser(HallState)
 _CALLS: Parser[AnnounceMessage] = Parser(AnnounceMessage)
 GENERATION = 7
+LIMIT_S = 30
 
 
 class Told:
@@ -490,3 +493,25 @@ def test_pages_are_told_which_desks_and_services_changed(told):
     assert told.changes[0].services == {"civil"}
     assert told.changes[0].halls == {"hall"}
     assert {"desk-1", "desk-2", "desk-4"} <= {desk for change in told.changes for desk in change.desks}
+
+
+def test_an_end_waits_only_so_long_for_statistics_that_a_database_at_a_standstill_does_not_finish(told, monkeypatch):
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def keep(_connection: object, _last_event: int) -> None:
+        begun.set()
+        goes_on.wait(LIMIT_S)
+
+    monkeypatch.setattr("hub.mqtt.outbox.STOP_LIMIT_S", 0.1)
+    outbox = told.new_outbox()
+    outbox._disconnect()
+    outbox._statistics.keep = keep
+    outbox.start(GENERATION)
+    assert begun.wait(LIMIT_S)
+    with capture_logs() as logs:
+        outbox.stop()
+    goes_on.set()
+    assert [each["event"] for each in logs] == ["outbox.left_behind"]
+    outbox._thread.join(LIMIT_S)
+    outbox.stop()
+    assert outbox._connection is None
