@@ -5,8 +5,8 @@ follows (what sounds goes out first), then answers. A commit that fails answers 
 a database error takes its batch back, and the batch is run again one by one, so that its failure is its own; but not
 where another program holds what it needs: each would only wait as long again, and who stands behind them too. One that
 stood alone and lost its connection is run once more too: its commit may have become durable, then its id gives the
-first answer, and nobody is told that nothing changed. What the database held up for long is taken back as well: a
-press is done by the time at which it was begun, and must not be done long after it.
+first answer, and nobody is told that nothing changed. What stood for so long that nobody waits for it any more, in the
+queue or in a database that answers nothing, is not done: a press must call nobody long after.
 """
 
 import queue
@@ -21,12 +21,13 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.engine import BUSY_TIMEOUT_S, open_writer_connection
+from hub.database.engine import open_writer_connection
 from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, place_of
 from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
 from hub.queue.answers import Answer, RefusedAnswer
+from hub.queue.commands.desks import CLICK_LIFE_MS
 from hub.queue.commands.dispatch import STATEMENTS, run
 from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Source
 from hub.queue.transaction import Effects, GivesWay, Work
@@ -46,8 +47,8 @@ SWITCH_S = 0.0002
 STANDS_STILL_S, STOP_LOOK_S = 10.0, 0.5
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
-# What somebody asked for may be stored so long after its time was read. As long as one waits for another program.
-HELD_UP_MOST_S = float(BUSY_TIMEOUT_S)
+# Whoever asked has given up soon after, and a node has asked again.
+WANTED_S = CLICK_LIFE_MS / 1000
 _NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 # What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
 # share a commit, and still take no longer than a slice may.
@@ -175,7 +176,7 @@ class Writer:
 
     def _serve(self) -> None:
         while True:
-            tasks = self._take()
+            tasks = self._still_wanted(self._take())
             self._at_work_since_s = time.monotonic()
             if tasks:
                 self._do(tasks)
@@ -266,7 +267,6 @@ class Writer:
         self, connection: Connection, tasks: Sequence[Task], people_wait: Callable[[], bool]
     ) -> list[Committed]:
         committed = []
-        begun_s = time.monotonic()
         for task in tasks:
             origin = task.command.origin
             work = Work(connection, self._index, self._now_ms(), origin, self._mean_visit_ms, people_wait)
@@ -277,11 +277,23 @@ class Writer:
                 connection.commit()
                 raise
             committed.append(Committed(answer, work.effects, _outcome(work, answer)))
-        held_up_s = time.monotonic() - begun_s
-        if held_up_s > HELD_UP_MOST_S and any(_somebody_waits(task) for task in tasks):
-            raise DatabaseBusy(place_of(self._engine.url), f"what was asked for took {held_up_s:.0f} s")
+        # An answer that was durable before is told all the same.
+        if any(_is_late(task) and done.outcome is Outcome.DONE for task, done in zip(tasks, committed, strict=True)):
+            raise self._too_late()
         connection.commit()
         return committed
+
+    def _still_wanted(self, tasks: Sequence[Task]) -> list[Task]:
+        wanted = []
+        for task in tasks:
+            if _is_late(task):
+                self._fail(task, self._too_late())
+            else:
+                wanted.append(task)
+        return wanted
+
+    def _too_late(self) -> DatabaseBusy:
+        return DatabaseBusy(place_of(self._engine.url), f"what was asked for stood longer than {WANTED_S:.0f} s")
 
     def _count(self, tasks: Sequence[Task], committed: Sequence[Committed], seconds: float) -> None:
         self._metrics.batch(len(tasks), seconds)
@@ -399,6 +411,10 @@ def _waited_s(task: Task) -> float | None:
 
 def _somebody_waits(task: Task) -> bool:
     return task.command.origin.source not in _NOBODY_WAITS
+
+
+def _is_late(task: Task) -> bool:
+    return _somebody_waits(task) and time.monotonic() - task.since_s > WANTED_S
 
 
 def _outcome(work: Work, answer: Answer) -> Outcome:

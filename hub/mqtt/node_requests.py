@@ -100,6 +100,7 @@ class NodeRequests:
             answered=partial(self._answer, node, request.id),
             # No answer: the node asks again, and then either nothing was done or the first answer is repeated.
             failed=lambda _: self._guesses.clear(node.name, request.id),
+            since_s=event.arrived_ms / 1000,
         )
 
     def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one a kind of request

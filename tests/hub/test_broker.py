@@ -8,9 +8,9 @@ from hub.mqtt import broker, senders
 from hub.mqtt.broker import Broker
 from hub.site_index import SiteIndex
 from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp, PublishRefused
-from protocol.messages import BEAT_LOST_MS, Echo, Telemetry, encode
+from protocol.messages import BEAT_LOST_MS, Echo, IssueTicket, Telemetry, encode
 from protocol.topics import NodeTopic
-from tests.hub.standing import a_town, eventually
+from tests.hub.standing import a_town, eventually, new_id
 from tests.queue.harness import only
 
 
@@ -239,3 +239,13 @@ def test_a_hub_that_does_not_beat_any_more_says_so(hub_broker, monkeypatch):
     moment_ms = broker.monotonic_ms() + BEAT_LOST_MS
     monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
     assert hub_broker.silence == "no beat was sent for 15 s, so nodes take the hub for away: start it anew"
+
+
+def test_a_node_waits_for_its_answer_from_when_its_request_arrived(hub_broker):
+    """However long it stands before the writer reads it: done late, nobody would want it any more."""
+    entries = []
+    hub_broker._put = entries.append
+    topic = hub_broker._topics.node("printer-1", NodeTopic.REQUEST)
+    request = IssueTicket(id=new_id(), service="civil")
+    hub_broker._deliver(Incoming(topic, encode(request), False, 5_000))
+    assert entries[0]().since_s == 5.0
