@@ -37,7 +37,8 @@ from hub.queue.tickets import FIELDS, Ticket
 from hub.serve import keep_what_stands
 from hub.site import MINUTE_MS, Site
 from hub.site_index import SiteIndex
-from hub.writer import Task, Writer
+from hub.tasks import Task
+from hub.writer import Writer
 from tests.appointments.office import FORM
 from tests.appointments.test_program import PUBLIK, TownHall
 from tests.broker import start_broker

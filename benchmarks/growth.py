@@ -17,7 +17,8 @@ from hub.metrics import Metrics
 from hub.queue.answers import DeskAnswer
 from hub.queue.requests import Origin, Press, Source
 from hub.site_index import SiteIndex
-from hub.writer import Task, Writer
+from hub.tasks import Task
+from hub.writer import Writer
 from protocol.ids import uuid7
 from protocol.messages import DeskOutcome
 

@@ -20,7 +20,7 @@ from hub.queue.hours import last_ended_day, outlives_from_ms
 from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Origin, PutOffAbsences, Source
 from hub.queue.states import State
 from hub.site import MINUTE_MS, Site
-from hub.writer import Busy, Task
+from hub.tasks import Busy, Task
 
 log = structlog.get_logger(__name__)
 

@@ -35,8 +35,9 @@ from hub.queue.answers import Answer
 from hub.queue.requests import Command
 from hub.site import Site
 from hub.site_index import SiteIndex
+from hub.tasks import Task
 from hub.web.parts import Health
-from hub.writer import Task, Writer
+from hub.writer import Writer
 from protocol.link import BrokerSettings
 from protocol.topics import Topics
 

@@ -33,10 +33,11 @@ from hub.queue.requests import Command
 from hub.reached import ON_THIS_MACHINE, Reached
 from hub.settings import Settings, may_be_read_by_others, secret_files
 from hub.site import Site
+from hub.tasks import Task
 from hub.web.app import create_web
 from hub.web.parts import WebParts
 from hub.web.serving import server_config
-from hub.writer import Task, Writer
+from hub.writer import Writer
 from protocol.ids import uuid7
 
 log = structlog.get_logger(__name__)

@@ -30,7 +30,7 @@ from hub.queue.answers import Answer
 from hub.queue.requests import Command, Origin, PlanReports
 from hub.queue.requests import Source as By
 from hub.site import Site
-from hub.writer import Busy
+from hub.tasks import Busy
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from hub.queue.answers import Answer
 from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions, SignOffEnded
 from hub.queue.requests import Command, Origin, Source
 from hub.site import MINUTE_MS
-from hub.writer import Busy
+from hub.tasks import Busy
 
 log = structlog.get_logger(__name__)
 

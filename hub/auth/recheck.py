@@ -23,7 +23,7 @@ from hub.metrics import Metrics
 from hub.queue.answers import Answer
 from hub.queue.people_requests import ChangeSession, EndReason, EndSession, NoteSessions
 from hub.queue.requests import Command, Origin, Source
-from hub.writer import Busy
+from hub.tasks import Busy
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from hub.mqtt.node_requests import NodeRequests
 from hub.mqtt.senders import Senders
 from hub.site import Node
 from hub.site_index import SiteIndex
-from hub.writer import Busy, Entry
+from hub.tasks import Busy, Entry
 from protocol import messages as wire
 from protocol.heartbeat import GiveUp, Heartbeat, Reconnect, SendEcho
 from protocol.instants import Instant

@@ -26,7 +26,7 @@ from hub.queue.requests import (
 )
 from hub.site import Node
 from hub.site_index import SiteIndex
-from hub.writer import Task
+from hub.tasks import Task
 from protocol import messages as wire
 from protocol.link import Incoming, monotonic_ms
 from protocol.messages import BadMessage, Parser, Role

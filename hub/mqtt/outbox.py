@@ -26,7 +26,8 @@ from hub.mqtt.pictures import Pictures, shown_desk
 from hub.queue.announcements import GOES_OUT_MS, Announcement
 from hub.queue.requests import Origin, Refresh, Source
 from hub.site_index import SiteIndex
-from hub.writer import Busy, Committed, Task
+from hub.tasks import Busy, Task
+from hub.writer import Committed
 from protocol.instants import Instant
 from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DeskState, HallState, encode
 from protocol.topics import Topics

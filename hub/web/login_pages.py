@@ -15,10 +15,10 @@ from hub.failures import HubFault
 from hub.queue.answers import RefusedAnswer, SessionAnswer
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
 from hub.queue.requests import Origin, Source
+from hub.tasks import Busy
 from hub.web.door import cookie_name
 from hub.web.parts import WebParts
 from hub.web.words import environment, say
-from hub.writer import Busy
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.database.faults import DatabaseFault
 from hub.queue.answers import RefusedAnswer
-from hub.writer import Busy
+from hub.tasks import Busy
 from protocol.instants import to_wire
 
 log = structlog.get_logger()

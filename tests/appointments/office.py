@@ -24,7 +24,8 @@ from hub.queue.states import State
 from hub.queue.tickets import Ticket
 from hub.site import Appointments, BookingForm, Publik, Site, Triggers
 from hub.site_index import SiteIndex
-from hub.writer import Task, Writer
+from hub.tasks import Task
+from hub.writer import Writer
 from tests.publik.server import CLIENT, KEY, TestPublik
 from tests.publik.town import CANCELLED, Town
 from tests.queue.harness import TUESDAY_AT_TEN, Queue, town

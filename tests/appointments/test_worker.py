@@ -27,7 +27,7 @@ from hub.queue.requests import (
     PlanReports,
     TakeBookings,
 )
-from hub.writer import Busy
+from hub.tasks import Busy
 from tests.appointments.office import LIMIT_S, Clock, Office
 from tests.databases import sqlite_url
 from tests.queue.harness import DAY, HOUR, TUESDAY_AT_TEN, town

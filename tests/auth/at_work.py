@@ -18,7 +18,8 @@ from hub.queue.answers import Answer
 from hub.queue.people_requests import OpenSession
 from hub.site import Login
 from hub.site_index import SiteIndex
-from hub.writer import Task, Writer
+from hub.tasks import Task
+from hub.writer import Writer
 from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, town
 
 LIMIT_S = 60

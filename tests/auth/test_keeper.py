@@ -15,7 +15,7 @@ from hub.auth.sessions import Limits, SessionBook
 from hub.queue.people_requests import SESSIONS_AT_ONCE, EndReason, EndSession, NoteSessions
 from hub.queue.requests import Origin, Source
 from hub.site import Login
-from hub.writer import Busy
+from hub.tasks import Busy
 from tests.auth.at_work import LIMIT_S
 
 MINUTE, HOUR = 60_000, 3_600_000

@@ -17,7 +17,7 @@ from hub.database.engine import open_engine
 from hub.queue.answers import Answer
 from hub.queue.requests import Command, Origin, SetMode, Source
 from hub.site import Node, Site
-from hub.writer import Task
+from hub.tasks import Task
 from protocol.ids import uuid7
 from protocol.instants import Instant
 from protocol.messages import Beat, DeskMode, IssueTicket, Parser, Press, Reply, Role, encode

@@ -25,7 +25,7 @@ from hub.queue.requests import (
     Transfer,
 )
 from hub.queue.states import State
-from hub.writer import Busy
+from hub.tasks import Busy
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, moment, only, round_the_clock, town
 
 EVENING = moment("2026-11-24 18:00")

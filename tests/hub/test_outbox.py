@@ -28,7 +28,8 @@ from hub.queue.requests import (
     Withdraw,
 )
 from hub.queue.states import State
-from hub.writer import Committed, Task
+from hub.tasks import Task
+from hub.writer import Committed
 from protocol.messages import Announce as AnnounceMessage
 from protocol.messages import DeskMode, DeskState, HallState, Parser, encode
 from protocol.topics import Topics

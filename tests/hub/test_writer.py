@@ -34,7 +34,8 @@ from hub.queue.requests import (
     TakeBookings,
 )
 from hub.site_index import SiteIndex
-from hub.writer import BATCH_MOST, QUEUE_MOST, Busy, Committed, Task, Writer
+from hub.tasks import BATCH_MOST, QUEUE_MOST, Busy, Task
+from hub.writer import Committed, Writer
 from protocol.ids import uuid7
 from protocol.topics import Topics
 from tests.checkers import check_all, read
@@ -400,7 +401,7 @@ def test_how_long_the_writer_is_at_work_is_known(stand):
 
 def stand_still_while_it_runs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     def read_clock() -> int:
-        monkeypatch.setattr("hub.writer.WANTED_S", 0.0)
+        monkeypatch.setattr("hub.tasks.WANTED_S", 0.0)
         return TUESDAY_AT_TEN
 
     stand.writer._now_ms = read_clock
@@ -424,10 +425,10 @@ def test_of_a_batch_that_was_held_up_what_somebody_still_waits_for_is_done(stand
     """Two desks that pressed at once, as the server stood still, called somebody at its end after all."""
 
     def read_clock() -> int:
-        monkeypatch.setattr("hub.writer.WANTED_S", HOUR_S / 2)
+        monkeypatch.setattr("hub.tasks.WANTED_S", HOUR_S / 2)
         return TUESDAY_AT_TEN
 
-    monkeypatch.setattr("hub.writer.WANTED_S", HOUR_S)
+    monkeypatch.setattr("hub.tasks.WANTED_S", HOUR_S)
     stand.writer._now_ms = read_clock
     early, late = stand.issue(), stand.issue()
     stand.writer.put(replace(early.task(), since_s=time.monotonic() - HOUR_S * 3 / 4))
@@ -455,7 +456,7 @@ def test_a_commit_that_took_long_and_lost_its_answer_is_answered_from_what_was_w
     commit_and_lose = stand.writer._connection.commit
 
     def commit_slowly() -> None:
-        monkeypatch.setattr("hub.writer.WANTED_S", 0.0)
+        monkeypatch.setattr("hub.tasks.WANTED_S", 0.0)
         commit_and_lose()
 
     stand.writer._connection.commit = commit_slowly
@@ -470,7 +471,7 @@ def test_a_commit_that_was_lost_after_long_is_not_done_anew(stand, monkeypatch):
     connection, asked = stand.writer._connection, stand.issue()
 
     def lose_slowly() -> None:
-        monkeypatch.setattr("hub.writer.WANTED_S", 0.0)
+        monkeypatch.setattr("hub.tasks.WANTED_S", 0.0)
         connection.raw.close()
         raise psycopg.OperationalError("the connection was lost")
 
@@ -538,7 +539,7 @@ def test_what_is_due_by_its_own_time_shares_a_commit_with_seven_others_at_most(s
 
 
 def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand, monkeypatch):
-    monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
+    monkeypatch.setattr("hub.tasks.LATER_WAITS_S", 0.0)
     order: list[str] = []
     stand.writer.put_later(forget(stand, order.append, "job"))
     people = [stand.issue() for _ in range(BATCH_MOST + 1)]
@@ -609,7 +610,7 @@ def test_a_slice_gives_no_way_to_a_job_that_is_put_behind_it(stand):
 
 
 def test_a_slice_that_has_waited_a_second_lets_nobody_go_first(interrupted, monkeypatch):
-    monkeypatch.setattr("hub.writer.LATER_WAITS_S", 0.0)
+    monkeypatch.setattr("hub.tasks.LATER_WAITS_S", 0.0)
     interrupted.writer.put_later(interrupted.slice.task())
     interrupted.start()
     assert told([interrupted.person]) == ["ticket"]

@@ -23,7 +23,7 @@ from hub.queue.requests import (
     TakeBookings,
 )
 from hub.queue.states import State
-from hub.writer import Busy
+from hub.tasks import Busy
 from tests.checkers import check_all, read
 from tests.queue.harness import (
     DAY,

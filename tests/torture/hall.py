@@ -15,7 +15,8 @@ from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
 from hub.queue.requests import Book, CheckIn, Command, Issue, Origin, SetMode, Source
 from hub.site_index import SiteIndex
-from hub.writer import Committed, Task, Writer
+from hub.tasks import Task
+from hub.writer import Committed, Writer
 from protocol.ids import uuid7
 from protocol.messages import DeskMode
 from tests.checkers import Rows, read

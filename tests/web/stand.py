@@ -53,10 +53,11 @@ from hub.site import (
 )
 from hub.site import Login as LoginRules
 from hub.site_index import SiteIndex
+from hub.tasks import Task
 from hub.web.app import create_web
 from hub.web.parts import Health, WebParts
 from hub.web.serving import server_config
-from hub.writer import Committed, Task, Writer
+from hub.writer import Committed, Writer
 from protocol.ids import uuid7
 from protocol.instants import from_wire
 from protocol.messages import DeskMode

@@ -15,6 +15,7 @@ from hub.queue.answers import Answer, DoneAnswer, RefusedAnswer
 from hub.queue.requests import Command, Origin, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
+from hub.tasks import Busy
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
 from hub.web.addresses import DeskName, TicketId, desk_named
 from hub.web.asking import origin_of, person_of
@@ -43,7 +44,6 @@ from hub.web.live import Live
 from hub.web.parts import WebParts
 from hub.web.problems import NoSuch, status_of
 from hub.web.words import say
-from hub.writer import Busy
 
 log = structlog.get_logger()
 # What has become of an appointment meanwhile says better why it was refused.
