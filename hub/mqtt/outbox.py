@@ -24,7 +24,7 @@ from hub.metrics import Metrics
 from hub.mqtt import outbox_reading
 from hub.mqtt.pictures import Pictures, shown_desk
 from hub.queue.announcements import GOES_OUT_MS, Announcement
-from hub.queue.requests import Origin, Refresh, Source
+from hub.queue.requests import Command, Origin, Recall, Refresh, Source
 from hub.site_index import SiteIndex
 from hub.tasks import Busy, Task
 from hub.writer import Committed
@@ -162,11 +162,18 @@ class Outbox:
         self._wake.set()
 
     def _announce_what_is_due(self, batch: Sequence[Committed]) -> None:
-        before_ms = self._now_ms() + GOES_OUT_MS
+        now_ms = self._now_ms()
         for done in batch:
             for announcement in done.effects.announcements:
-                if announcement.play_ms <= before_ms:
+                if announcement.play_ms < now_ms - ANNOUNCEMENT_LATE_MS:
+                    self._say_again(announcement)
+                elif announcement.play_ms <= now_ms + GOES_OUT_MS:
                     self._announce(announcement, done.effects.last_event)
+
+    def _say_again(self, announcement: Announcement) -> None:
+        """Its commit took until no display says it any more: where the call still stands, it is as if called now."""
+        log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
+        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket))
 
     def recount(self, connection: Connection) -> None:
         """On the writer's thread, before it goes on after a loss: what it had committed last may have told nobody."""
@@ -335,7 +342,7 @@ class Outbox:
         if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
             self._sent.append(announcement.id)
 
-    def _later(self, command: Refresh, then: Callable[[], None] = lambda: None) -> None:
+    def _later(self, command: Command, then: Callable[[], None] = lambda: None) -> None:
         """`then` follows whatever becomes of it."""
         try:
             self._put_later(Task(command, answered=lambda _: then(), failed=lambda _: then()))

@@ -15,7 +15,7 @@ _announcement: Any = AnnouncementRow.__table__
 
 _TO_SAY: Executable = (
     select(
-        *(_announcement.c[name] for name in ("id", "call", "hall", "number", "desk", "play_ms", "length_ms")),
+        *(_announcement.c[name] for name in ("id", "call", "hall", "ticket", "number", "desk", "play_ms", "length_ms")),
     )
     .where(
         _announcement.c.site == store.SITE,

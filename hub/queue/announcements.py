@@ -18,6 +18,7 @@ class Announcement:
     id: int
     call: int
     hall: str
+    ticket: int
     number: str
     desk: str
     play_ms: int

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from hub.metrics import Metrics, Outcome
 from hub.mqtt.outbox import Outbox
+from hub.queue.announcements import FULL_MS, LEAD_MS
 from hub.queue.answers import RefusedAnswer
 from hub.queue.requests import (
     Cancel,
@@ -78,8 +79,10 @@ class Told:
         self.sent.append((topic, parser.parse(payload), {"retain": retain, "expiry_s": expiry_s}))
         return True
 
-    def do(self, command: Command) -> Any:
+    def do(self, command: Command, *, held_up_ms: int = 0) -> Any:
+        """`held_up_ms`: how long its commit takes."""
         answer = self.queue.do(command)
+        self.queue.turn(held_up_ms)
         outcome = Outcome.REFUSED if isinstance(answer, RefusedAnswer) else Outcome.DONE
         self.outbox.committed([Committed(answer, self.queue.effects, outcome)])
         return answer
@@ -87,8 +90,9 @@ class Told:
     def ask(self, kind: Any, **facts: Any) -> Any:
         return self.do(kind(origin=self.queue.origin(), **facts))
 
-    def press(self, desk: str = "desk-1") -> Any:
-        return self.do(Press(origin=self.queue.origin(Source.BUTTON), desk=desk, at_ms=self.queue.now_ms))
+    def press(self, desk: str = "desk-1", *, held_up_ms: int = 0) -> Any:
+        press = Press(origin=self.queue.origin(Source.BUTTON), desk=desk, at_ms=self.queue.now_ms)
+        return self.do(press, held_up_ms=held_up_ms)
 
     def issue(self, service: str = "civil") -> int:
         origin = self.queue.origin(Source.DISPENSER)
@@ -429,6 +433,32 @@ def test_what_the_broker_did_not_take_is_tried_again_while_it_is_worth_saying(to
     told.is_connected = True
     told.go_round()
     assert calls(told) == [], "nobody wants to hear it 20 s later"
+
+
+def test_a_call_whose_commit_was_held_up_until_nobody_could_hear_it_is_said_again_once(told):
+    ticket = told.issue()
+    told.press(held_up_ms=21 * SECOND)
+    called_ms = told.queue.ticket(ticket).called_ms
+    told.settle()
+    (said,) = calls(told)
+    assert said.call == str(told.queue.ticket(ticket).call)
+    assert said.play_at == called_ms + 21 * SECOND + LEAD_MS
+    assert told.queue.ticket(ticket).said_ms == said.play_at + FULL_MS
+
+
+def test_a_call_whose_commit_was_held_up_for_less_is_said_late(told):
+    told.issue()
+    told.press(held_up_ms=19 * SECOND)
+    told.settle()
+    assert len(calls(told)) == 1
+
+
+def test_a_call_that_was_taken_back_meanwhile_is_not_said_again(told):
+    ticket = told.issue()
+    told.press(held_up_ms=21 * SECOND)
+    told.ask(Withdraw, desk="desk-1", shown=ticket)
+    told.settle()
+    assert calls(told) == []
 
 
 def test_a_recall_is_an_announcement_of_its_own_for_the_same_call(told):

@@ -34,7 +34,7 @@ def announce(
         length_ms=FULL_MS,
     )
     work.write(store.SET_LAST_PLAY, guarded=True, hall=hall, play_ms=play)
-    work.effects.announcements.append(Announcement(at_event, call, hall, number, desk.name, play, FULL_MS))
+    work.effects.announcements.append(Announcement(at_event, call, hall, ticket, number, desk.name, play, FULL_MS))
     work.publish_hall(hall)
 
 
