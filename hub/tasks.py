@@ -12,6 +12,7 @@ import structlog
 from hub.queue.answers import Answer
 from hub.queue.commands.desks import CLICK_LIFE_MS
 from hub.queue.requests import Admit, Command, ExpireCalled, ExpireExpected, Source
+from protocol.messages import PRESS_LIFE_MS
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +21,8 @@ BATCH_MOST = 64
 QUEUE_MOST = 10_000
 # A chore's command may wait behind people's for so long, then one goes through all the same.
 LATER_WAITS_S = 1.0
-# Whoever asked has given up soon after, and a node has asked again.
-WANTED_S = CLICK_LIFE_MS / 1000
+# Whoever asked has given up soon after: a page at 8 s, a dispenser before, a button at the end of its press.
+WANTED_S, PRESS_WANTED_S = CLICK_LIFE_MS / 1000, PRESS_LIFE_MS / 1000
 _NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
 # What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
 # share a commit, and still take no longer than a slice may.
@@ -55,7 +56,8 @@ class Task:
     def is_late(self) -> bool:
         """Whether it stood for so long that nobody waits for it any more."""
         waited_s = self.waited_s
-        return waited_s is not None and waited_s > WANTED_S
+        is_press = self.command.origin.source is Source.BUTTON
+        return waited_s is not None and waited_s > (PRESS_WANTED_S if is_press else WANTED_S)
 
     @property
     def may_wait(self) -> bool:

@@ -28,7 +28,7 @@ from hub.queue.answers import Answer, RefusedAnswer
 from hub.queue.commands.dispatch import STATEMENTS, run
 from hub.queue.transaction import Effects, GivesWay, Work
 from hub.site_index import SiteIndex
-from hub.tasks import WANTED_S, Entry, Task, Tasks
+from hub.tasks import Entry, Task, Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,10 @@ class Committed:
     answer: Answer
     effects: Effects
     outcome: Outcome
+
+
+class _TooLate(Exception):
+    """By the time it was run, nobody waits any more for some of a batch: all of it is taken back."""
 
 
 class Writer:
@@ -125,10 +129,9 @@ class Writer:
 
     def _serve(self) -> None:
         while True:
-            tasks = self._still_wanted(self._tasks.take())
+            tasks = self._tasks.take()
             self._at_work_since_s = time.monotonic()
-            if tasks:
-                self._do(tasks)
+            self._do(tasks)
             later = self._tasks.take_later()
             if later:
                 self._do(later, gives_way=len(later) == 1 and later[0].may_wait)
@@ -138,6 +141,10 @@ class Writer:
 
     def _do(self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False) -> None:
         started = time.perf_counter()
+        # What may be durable is looked for however late it is.
+        tasks = tasks if again else self._still_wanted(tasks)
+        if not tasks:
+            return
         try:
             connection = self._begin()
         except Exception as error:  # noqa: BLE001 - no command's fault: each would only wait for the same again
@@ -150,6 +157,11 @@ class Writer:
             committed = self._commit(connection, tasks, self._tasks.people_wait if gives_way else _nobody_waits)
         except GivesWay:
             self._tasks.give_back(tasks[0])
+            return
+        except _TooLate as error:
+            # At once, not singly: where the database is slow, all that stands behind them would be late as well.
+            self._recover(error)
+            self._do(tasks)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
             self._take_back(tasks, error, again=again)
@@ -180,21 +192,20 @@ class Writer:
             committed.append(Committed(answer, work.effects, _outcome(work, answer)))
         # An answer that was durable before is told all the same.
         if any(task.is_late and done.outcome is Outcome.DONE for task, done in zip(tasks, committed, strict=True)):
-            raise self._too_late()
+            raise _TooLate
         connection.commit()
         return committed
 
     def _still_wanted(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those that are not late; the others fail."""
         wanted = []
         for task in tasks:
             if task.is_late:
-                self._fail(task, self._too_late())
+                cause = f"what was asked for stood for {task.waited_s:.0f} s"
+                self._fail(task, DatabaseBusy(place_of(self._engine.url), cause))
             else:
                 wanted.append(task)
         return wanted
-
-    def _too_late(self) -> DatabaseBusy:
-        return DatabaseBusy(place_of(self._engine.url), f"what was asked for stood longer than {WANTED_S:.0f} s")
 
     def _count(self, tasks: Sequence[Task], committed: Sequence[Committed], seconds: float) -> None:
         self._metrics.batch(len(tasks), seconds)

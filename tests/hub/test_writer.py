@@ -29,6 +29,7 @@ from hub.queue.requests import (
     ForgetRequests,
     Issue,
     Origin,
+    Press,
     Refresh,
     Source,
     TakeBookings,
@@ -430,13 +431,23 @@ def test_of_a_batch_that_was_held_up_what_somebody_still_waits_for_is_done(stand
 
     monkeypatch.setattr("hub.tasks.WANTED_S", HOUR_S)
     stand.writer._now_ms = read_clock
-    early, late = stand.issue(), stand.issue()
+    early, late = stand.issue(), [stand.issue(), stand.issue()]
     stand.writer.put(replace(early.task(), since_s=time.monotonic() - HOUR_S * 3 / 4))
-    stand.put(late)
+    stand.put(*late)
     stand.start()
     assert isinstance(early.outcome(), DatabaseBusy)
-    assert isinstance(late.outcome(), TicketAnswer)
-    assert stand.codes() == [late.command.code]
+    assert told(late) == ["ticket", "ticket"]
+    assert stand.codes() == [each.command.code for each in late]
+    assert stand.batches == [2], "one by one they would be late as well where the database is slow"
+
+
+def test_a_press_of_a_button_is_wanted_for_as_long_as_it_lives(stand, monkeypatch):
+    monkeypatch.setattr("hub.tasks.WANTED_S", HOUR_S)
+    monkeypatch.setattr("hub.tasks.PRESS_WANTED_S", 3 * HOUR_S)
+    press = Press(origin=Origin(Source.BUTTON, "b", stand.new_id()), desk="desk-1", at_ms=TUESDAY_AT_TEN)
+    for command, is_late in ((press, False), (stand.issue().command, True)):
+        task = Task(command, answered=print, failed=print, since_s=time.monotonic() - 2 * HOUR_S)
+        assert task.is_late is is_late
 
 
 def test_what_stood_in_the_queue_until_nobody_waits_for_it_is_not_begun(stand):

@@ -1,8 +1,9 @@
 """200 desks at once again, by way of a real broker and the whole hub."""
 
+import queue
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tests.torture.load import open_broker
 
 CLIENTS = tuple(f"hands-{number}" for number in range(8))
 EAR = "ear"
+# On a slow machine 200 presses of a first morning on PostgreSQL take longer than a press lives.
+QUIET_S, SENT_MOST = 6, 10
 _replies: Parser[Reply] = Parser(Reply)
 
 
@@ -72,26 +75,36 @@ def test_200_buttons_pressed_at_once_call_200_visitors_in_their_order(database_u
 
 
 def press_all(hub: Standing, hands: list[Peer], ear: Peer, now_ms: int) -> dict[int, DeskReply]:
-    """The answers, by desk."""
-    ids = {place: new_id() for place in range(len(hub.site.desks))}
+    """The answers, by desk. Where none comes for a while, what is not answered is sent again, as a button does."""
+    ids = {new_id(): place for place in range(len(hub.site.desks))}
+    replies: dict[int, DeskReply] = {}
+    for _ in range(SENT_MOST):
+        send_all(hub, hands, {place: request for request, place in ids.items() if place not in replies}, now_ms)
+        with suppress(queue.Empty):
+            while len(replies) < len(ids):
+                reply = _replies.parse(ear.seen.get(timeout=QUIET_S).payload)
+                assert isinstance(reply, DeskReply), reply
+                # A second answer to a press of the round before may still come.
+                if reply.id in ids:
+                    replies[ids[reply.id]] = reply
+            return replies
+    raise AssertionError(f"{len(ids) - len(replies)} presses were never answered")
+
+
+def send_all(hub: Standing, hands: list[Peer], presses: dict[int, str], now_ms: int) -> None:
+    """At the same moment, by desk."""
     gate = threading.Barrier(len(hands))
 
     def press(number: int) -> None:
         gate.wait()
-        for place in range(number, len(ids), len(hands)):
-            message = Press(id=ids[place], beat=Instant(now_ms), since_ms=0)
-            topic = hub.topics.node(node_name(place), NodeTopic.REQUEST)
-            hands[number].client.publish(topic, encode(message), 1)
+        for place, request in presses.items():
+            if place % len(hands) == number:
+                message = Press(id=request, beat=Instant(now_ms), since_ms=0)
+                topic = hub.topics.node(node_name(place), NodeTopic.REQUEST)
+                hands[number].client.publish(topic, encode(message), 1)
 
     threads = [threading.Thread(target=press, args=(number,)) for number in range(len(hands))]
     for each in threads:
         each.start()
-    places = {request: place for place, request in ids.items()}
-    replies: dict[int, DeskReply] = {}
-    while len(replies) < len(ids):
-        reply = _replies.parse(ear.seen.get(timeout=60).payload)
-        assert isinstance(reply, DeskReply), reply
-        replies[places[reply.id]] = reply
     for each in threads:
         each.join()
-    return replies
