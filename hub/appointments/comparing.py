@@ -12,10 +12,9 @@ from types import MappingProxyType
 from hub.appointments.source import Booking, Flaw, Listing
 from hub.queue.bookings import Known, shown_name
 from hub.queue.hours import local_day, next_day_ms
-from hub.queue.requests import Book, BookingChange, CancelBooking, Move, Origin, Source, confirmation_code
+from hub.queue.requests import Book, BookingChange, CancelBooking, Move, confirmation_code
 from hub.site import Site
 
-SYNC = Origin(Source.SYNC, "sync")
 _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
 
@@ -130,7 +129,7 @@ def _found(
         yield change
     if listing.complete:
         vanished = _vanished(known.values(), told, spared, window)
-        yield from (CancelBooking(origin=SYNC, booking=each) for each in vanished if each not in gone)
+        yield from (CancelBooking(booking=each) for each in vanished if each not in gone)
 
 
 def _of_told(
@@ -152,10 +151,10 @@ def _of_told(
         if _is_moved_to(booking, known.get(booking.id)):
             # What a move leaves behind goes just before what it leads to: in one slice, or in two in a row.
             for old in dropped.pop(booking.reference, ()):
-                yield CancelBooking(origin=SYNC, booking=old, moved=True)
+                yield CancelBooking(booking=old, moved=True)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
     for reference, olds in dropped.items():
-        yield from (CancelBooking(origin=SYNC, booking=old, moved=reference in moved_on) for old in olds)
+        yield from (CancelBooking(booking=old, moved=reference in moved_on) for old in olds)
 
 
 def _is_moved_to(booking: Booking, known: Known | None) -> bool:
@@ -186,10 +185,9 @@ def _changes(
     if not wanted:
         # One of yesterday's is over, whatever is said of it now.
         if known.day >= window.first_day or (booking.gone and not booking.lapsed):
-            yield CancelBooking(origin=SYNC, booking=booking.id, lapsed=booking.lapsed)
+            yield CancelBooking(booking=booking.id, lapsed=booking.lapsed)
         return
     move = Move(
-        origin=SYNC,
         booking=booking.id,
         appointment_ms=booking.start_ms,
         service=_other(booking.service, known.service),
@@ -214,7 +212,6 @@ def _other(told: str, known: str) -> str | None:
 def _book(booking: Booking, before: Known | None, new_code: Callable[[], str]) -> Book:
     """`before`: as it was known until it was gone."""
     return Book(
-        origin=SYNC,
         booking=booking.id,
         reference=booking.reference,
         service=booking.service,

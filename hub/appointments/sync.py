@@ -7,7 +7,7 @@ from itertools import islice
 
 import structlog
 
-from hub.appointments.comparing import SYNC, Window, compare, lapsed_of, window_of
+from hub.appointments.comparing import Window, compare, lapsed_of, window_of
 from hub.appointments.doubt import kept_in, lost_of, suspected_of
 from hub.appointments.rows import here_of, known_from, known_to, last_ticket, names_of, reported_of, unserved_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
@@ -18,7 +18,8 @@ from hub.failures import Failure, HubFault
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import last_ended_day
-from hub.queue.requests import BookingChange, CancelBooking, Command, TakeBookings
+from hub.queue.requests import BookingChange, CancelBooking, Command, Origin, TakeBookings
+from hub.queue.requests import Source as By
 from hub.site import Site
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,8 @@ Put = Callable[[Command], Callable[[], Answer]]
 
 # A form whose mapping is wrong has a flaw in each of its bookings.
 LOGGED_MOST = 20
+
+_SYNC = Origin(By.SYNC, "sync")
 
 
 class Sync:
@@ -200,7 +203,7 @@ def _may_be_of(flaw: Flaw, parts: Sequence[Missed]) -> bool:
 
 
 def _slice_of(changes: tuple[BookingChange, ...]) -> TakeBookings:
-    return TakeBookings(origin=SYNC, changes=changes)
+    return TakeBookings(origin=_SYNC, changes=changes)
 
 
 def _reference(change: BookingChange) -> str | None:

@@ -209,9 +209,10 @@ class Defer(Command, frozen=True, kw_only=True):
     by_ms: int
 
 
-class Book(Command, frozen=True, kw_only=True):
-    """`booking`: the source's own id, unique in the site; `reference`: the request it belongs to, for telling it back.
+class Book(Struct, frozen=True, kw_only=True):
+    """A booking that is to be expected; one that is known already changes nothing.
 
+    `booking`: the source's own id, unique in the site; `reference`: the request it belongs to, for telling it back.
     `appointment_ms`: when it is. `confirmation`: what the visitor's confirmation says (see `confirmation_code`).
     `code`: the opaque word by which a phone follows the ticket.
     """
@@ -225,11 +226,12 @@ class Book(Command, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Move(Command, frozen=True, kw_only=True):
-    """A new time; `service`: where the source names another one now, for a ticket that is still expected.
+class Move(Struct, frozen=True, kw_only=True):
+    """A new time. Who was only admitted is expected anew; after check-in people decide: the ticket is only marked.
 
-    `reference`, `confirmation`: where they are others now, whatever has become of the ticket. `name`: what the source
-    says now, None where it says none; for who has not left yet.
+    `service`: where the source names another one now, for a ticket that is still expected. `reference`, `confirmation`:
+    where they are others now, whatever has become of the ticket. `name`: what the source says now, None where it says
+    none; for who has not left yet.
     """
 
     booking: str
@@ -240,8 +242,9 @@ class Move(Command, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class CancelBooking(Command, frozen=True, kw_only=True):
-    """Cancelled at its source, or no longer there.
+class CancelBooking(Struct, frozen=True, kw_only=True):
+    """Cancelled at its source, or no longer there: an expected one ends, an admitted one too until people have to do
+    with it; others are marked.
 
     `lapsed`: only moved on there. It ends for who is not here yet; for all others it stands, as it was told last.
     `moved`: its request has another booking now.
@@ -260,7 +263,7 @@ BOOKINGS_A_SLICE = 20
 
 
 class TakeBookings(Command, frozen=True, kw_only=True):
-    """A slice of what a sync found, each change done as the command it is; small enough not to keep people waiting.
+    """A slice of what a sync found, each change done by itself; small enough not to keep people waiting.
 
     Answers how many changed anything, and which were refused: those never spoil the rest.
     """

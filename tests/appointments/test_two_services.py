@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from hub.appointments.comparing import SYNC, compare, window_of
+from hub.appointments.comparing import compare, window_of
 from hub.appointments.rows import known_to
 from hub.follow_codes import follow_code
 from hub.publik.client import LIMITS
-from hub.queue.requests import CheckIn, TakeBookings
+from hub.queue.requests import CheckIn
 from hub.queue.states import State
 from tests.appointments.office import FORM, a_town, publik_source, with_forms
 from tests.publik.town import BOOKED, CANCELLED
@@ -72,7 +72,7 @@ class Morning:
         known = known_to(self.queue.connection, self.queue.site.name, listing)
         changes = tuple(compare(known, listing, window, follow_code).changes)
         self.queue.connection.rollback()
-        self.queue.do(TakeBookings(origin=SYNC, changes=changes))
+        self.queue.take(*changes)
         self.since_ms = listing.as_of_ms
         rows = {row[1]: row for row in self.queue.table("booking")}
         tickets = {each.booking: each for each in self.queue.tickets() if each.state is not State.CANCELLED}

@@ -415,7 +415,7 @@ def test_while_one_report_of_a_request_is_in_doubt_no_other_booking_of_it_is_tol
 
     first, second, alone = (queue.ticket(queue.book(queue.now_ms)) for _ in range(3))
     for each in (first, second):
-        queue.job(Move, booking=each.booking, appointment_ms=each.appointment_ms, reference="form/7")
+        queue.take(Move(booking=each.booking, appointment_ms=each.appointment_ms, reference="form/7"))
     for each in (first, second, alone):
         queue.ask(CheckIn, desk="", ticket=each.id)
     queue.job(PlanReports)
@@ -441,11 +441,11 @@ def test_a_report_goes_to_the_request_that_has_the_booking_by_now(queue):
     queue.ask(CheckIn, desk="", ticket=ticket)
     queue.job(PlanReports)
     assert due().reference == f"form/{booked}"
-    queue.job(Move, booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/7")
+    queue.take(Move(booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/7"))
     assert due().reference == "form/7"
     queue.job(BeginReport, report=due().id, status_before="1")
     assert (due().state, due().status_before) == ("trying", "1")
-    queue.job(Move, booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/8")
+    queue.take(Move(booking=booked, appointment_ms=queue.ticket(ticket).appointment_ms, reference="form/8"))
     assert (due().reference, due().status_before) == ("form/8", None), "the status of another request says nothing"
 
 

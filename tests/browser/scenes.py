@@ -186,11 +186,8 @@ def appointments(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     ids["10:05"], ids["10:15"] = missed
     for ticket in missed:
         stand.do(q.ExpireExpected(origin=Origin(Source.JOB), ticket=ticket))
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ids["A012"])))
-    moved = q.Move(
-        origin=stand.origin(Source.SYNC), booking=stand.booking_of(ids["A015"]), appointment_ms=_at(clock, "14:00")
-    )
-    stand.do(moved)
+    stand.take(q.CancelBooking(booking=stand.booking_of(ids["A012"])))
+    stand.take(q.Move(booking=stand.booking_of(ids["A015"]), appointment_ms=_at(clock, "14:00")))
     return ids
 
 

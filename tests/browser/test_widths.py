@@ -104,7 +104,7 @@ def helping_out(stand: Stand, clock: TurnedClock) -> int:
         soon = stand.book(service, clock.now_ms() + 30 * 60_000, name="Zoé Exemple-Inventée")
         stand.book(service, clock.now_ms() + 90 * 60_000, name="Jean-Baptiste d’Œuvre-Factice")
         stand.check_in(soon)
-        stand.do(q.CancelBooking(origin=stand.origin(q.Source.SYNC), booking=stand.booking_of(soon)))
+        stand.take(q.CancelBooking(booking=stand.booking_of(soon)))
     clock.turn(minutes=65)
     held = stand.press(DESK).ticket
     assert held is not None

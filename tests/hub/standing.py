@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from hub.app import Hub
 from hub.clock import Clock
 from hub.database.engine import open_engine
-from hub.queue.answers import Answer
-from hub.queue.requests import Command, Origin, SetMode, Source
+from hub.queue.answers import Answer, DoneAnswer
+from hub.queue.requests import BookingChange, Command, Origin, SetMode, Source
 from hub.site import Node, Site
 from hub.tasks import Task
 from protocol.ids import uuid7
@@ -23,7 +23,7 @@ from protocol.instants import Instant
 from protocol.messages import Beat, DeskMode, IssueTicket, Parser, Press, Reply, Role, encode
 from protocol.topics import NodeTopic, Topics
 from tests.broker import Broker, Peer, Seen, peer, start_broker
-from tests.queue.harness import round_the_clock, town
+from tests.queue.harness import round_the_clock, slice_of, town
 
 LIMIT_S = 30
 NODES = (
@@ -82,6 +82,12 @@ class Standing:
         answer = answers.get(timeout=LIMIT_S)
         assert not isinstance(answer, Exception), answer
         return answer  # type: ignore[no-any-return]
+
+    def take(self, *changes: BookingChange) -> None:
+        """What the source says of its bookings, in one slice; nothing of it is refused."""
+        answer = self.do(slice_of(*changes))
+        assert isinstance(answer, DoneAnswer), answer
+        assert not answer.refused, answer
 
     def open(self, *desks: str) -> None:
         for desk in desks:

@@ -53,9 +53,8 @@ def printer(hub):
 def book(hub, at_ms, service="civil"):
     """The code of a new booking."""
     name = f"booking-{next(_codes)}"
-    hub.do(
+    hub.take(
         Book(
-            origin=Origin(Source.SYNC),
             booking=name,
             reference=f"form/{name}",
             service=service,
@@ -158,7 +157,7 @@ def test_who_comes_on_the_wrong_day_reads_the_right_one(hub, printer):
 
 def test_who_cancelled_gets_no_number(hub, printer):
     code = book(hub, at(hub, 30))
-    hub.do(CancelBooking(origin=Origin(Source.SYNC), booking=code))
+    hub.take(CancelBooking(booking=code))
     reply = check_in(printer, code)
     assert (reply.arrival, reply.number) == (Arrival.CANCELLED, None)
 

@@ -455,10 +455,8 @@ def test_a_new_database_begins_a_later_generation_that_every_node_takes(hub, tmp
 def test_nothing_that_names_or_describes_a_person_goes_over_mqtt(hub):
     hub.open("desk-1")
     now_ms = hub.hub.clock.now_ms()
-    origin = Origin(Source.SYNC, "sync", new_id())
-    hub.do(
+    hub.take(
         Book(
-            origin=origin,
             booking="dossier-4711",
             reference="dossiers/4711",
             confirmation="DOSSIER4711",

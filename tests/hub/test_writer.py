@@ -23,7 +23,6 @@ from hub.queue.adoption import adopt
 from hub.queue.answers import Answer, DoneAnswer, TicketAnswer
 from hub.queue.commands.dispatch import ANYWHERE
 from hub.queue.requests import (
-    Book,
     Command,
     ExpireCalled,
     ForgetRequests,
@@ -32,7 +31,6 @@ from hub.queue.requests import (
     Press,
     Refresh,
     Source,
-    TakeBookings,
 )
 from hub.site_index import SiteIndex
 from hub.tasks import BATCH_MOST, QUEUE_MOST, Busy, Task
@@ -42,7 +40,7 @@ from protocol.topics import Topics
 from tests.checkers import check_all, read
 from tests.databases import sqlite_url
 from tests.hub.standing import eventually
-from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, town
+from tests.queue.harness import TUESDAY_AT_TEN, round_the_clock, slice_of, town
 from tests.queue.test_bookings import book_of
 
 LIMIT_S = 30
@@ -570,7 +568,7 @@ class Interrupted(Stand):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.person = self.issue()
-        self.slice = Asked(TakeBookings(origin=Origin(Source.SYNC, "t"), changes=(book_of("b-1", TUESDAY_AT_TEN),)))
+        self.slice = Asked(slice_of(book_of("b-1", TUESDAY_AT_TEN)))
         self.writer._now_ms = self._look
         self._looked = False
 
@@ -611,7 +609,7 @@ def test_a_slice_gives_no_way_to_a_job_that_is_put_behind_it(stand):
         return TUESDAY_AT_TEN
 
     stand.writer._now_ms = look
-    slice_ = Asked(TakeBookings(origin=Origin(Source.SYNC, "t"), changes=(book_of("b-1", TUESDAY_AT_TEN),)))
+    slice_ = Asked(slice_of(book_of("b-1", TUESDAY_AT_TEN)))
     stand.start()
     stand.writer.put_later(slice_.task())
     assert slice_.outcome() == DoneAnswer(count=1)
@@ -747,19 +745,7 @@ def test_no_personal_data_is_logged_when_a_name_can_t_be_stored(engine, capsys):
         "(site text, ticket bigint, name text check (length(name) < 3), delete_after_ms bigint)"
     )
     stand.start()
-    asked = Asked(
-        Book(
-            origin=Origin(Source.SYNC, "sync", stand.new_id()),
-            booking="b",
-            reference="form/b",
-            confirmation="C",
-            service="civil",
-            appointment_ms=TUESDAY_AT_TEN,
-            code="c",
-            name="Zoé Exemple-Inventée",
-        )
-    )
-    outcome = stand.do(asked)
+    outcome = stand.do(Asked(slice_of(book_of(at_ms=TUESDAY_AT_TEN, name="Zoé Exemple-Inventée"))))
     stand.writer.stop()
     said = capsys.readouterr()
     assert isinstance(outcome, DatabaseFault)

@@ -14,9 +14,9 @@ from hub.database.statements import Connection
 from hub.database.tables import Base
 from hub.queue import store
 from hub.queue.adoption import adopt
-from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer, TicketAnswer
+from hub.queue.answers import Answer, DeskAnswer, DoneAnswer, RefusedAnswer, TicketAnswer
 from hub.queue.commands.dispatch import run
-from hub.queue.requests import Book, Command, Issue, Next, Origin, Press, SetMode, Source
+from hub.queue.requests import Book, BookingChange, Command, Issue, Next, Origin, Press, SetMode, Source, TakeBookings
 from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row
 from hub.queue.transaction import Effects, Work
@@ -70,6 +70,11 @@ def town(**changes: Any) -> Site:
         name=f"town-{next(_numbers)}", town="Ville-Test", zone=ZONE, halls=HALLS, services=SERVICES, desks=DESKS
     )
     return replace(site, **changes)
+
+
+def slice_of(*changes: BookingChange) -> TakeBookings:
+    """Of one change too: the only way by which a sync hands them to the writer."""
+    return TakeBookings(origin=Origin(Source.SYNC, "sync"), changes=changes)
 
 
 def round_the_clock(site: Site) -> Site:
@@ -146,6 +151,12 @@ class Queue:
     def job(self, kind: type[Command], **facts: Any) -> Answer:
         return self.do(kind(origin=Origin(Source.JOB, "job"), **facts))
 
+    def take(self, *changes: BookingChange) -> DoneAnswer:
+        """What the source says of its bookings, in one slice."""
+        answer = self.do(slice_of(*changes))
+        assert isinstance(answer, DoneAnswer), answer
+        return answer
+
     def issue(self, service: str = "civil", *, priority: bool = False) -> int:
         """A walk-in's ticket: its id."""
         return self.ticket_answer(service, priority=priority).ticket
@@ -159,9 +170,8 @@ class Queue:
     def book(self, at_ms: int, service: str = "civil", *, name: str | None = None) -> int:
         """An expected ticket: its id. Its booking is `booking-{id}` of the order of booking."""
         booking = f"booking-{next(self._ids)}"
-        self.do(
+        self.take(
             Book(
-                origin=Origin(Source.SYNC, "sync"),
                 booking=booking,
                 reference=f"form/{booking}",
                 confirmation=booking.upper().replace("-", ""),

@@ -20,7 +20,6 @@ from hub.queue.requests import (
     PutOffAbsences,
     Source,
     Start,
-    TakeBookings,
 )
 from hub.queue.states import State
 from hub.tasks import Busy
@@ -127,7 +126,7 @@ def test_who_is_moved_between_the_look_and_the_mark_is_not_absent(queue):
     queue.turn(HOUR)
     (command,) = due(queue.connection, queue.site, queue.now_ms)
     queue.connection.rollback()
-    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=queue.now_ms)
+    queue.take(Move(booking=queue.ticket(ticket).booking, appointment_ms=queue.now_ms))
     queue.do(command)
     assert queue.state(ticket) is State.EXPECTED
 
@@ -515,7 +514,7 @@ def test_with_the_same_settings_nothing_is_changed(queue):
 def test_five_thousand_expected_of_whom_a_hundred_are_due_are_not_all_looked_at(queue):
     changes = tuple(book_of(f"b-{number}", queue.now_ms + number * SECOND) for number in range(5_000))
     for start in range(0, 5_000, 500):
-        queue.do(TakeBookings(origin=Origin(Source.SYNC, "sync"), changes=changes[start : start + 500]))
+        queue.take(*changes[start : start + 500])
     queue.turn(5 * MINUTE + 99 * SECOND)
     first = tick(queue)
     assert len(first) == 64

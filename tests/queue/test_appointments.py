@@ -12,10 +12,8 @@ from hub.queue.requests import (
     ExpireExpected,
     ForgetBookings,
     Move,
-    Origin,
     Readmit,
     Recall,
-    Source,
     Transfer,
     Withdraw,
 )
@@ -41,7 +39,7 @@ def test_a_booking_that_is_known_already_changes_nothing(queue):
     booking = queue.tickets()[0].booking
     before = queue.snapshot()
     told = {"booking": booking, "reference": "other", "service": "papers", "confirmation": "OTHER"}
-    queue.job(Book, **told, appointment_ms=queue.now_ms, code="other", name="Autre Nom")
+    queue.take(Book(**told, appointment_ms=queue.now_ms, code="other", name="Autre Nom"))
     assert queue.snapshot() == before
 
 
@@ -98,7 +96,7 @@ def test_who_does_not_check_in_is_absent_five_minutes_after_the_time_and_not_bef
 def test_a_booking_that_is_moved_is_absent_by_its_new_time(queue):
     ticket = queue.book(queue.now_ms + MINUTE)
     booking = queue.ticket(ticket).booking
-    queue.job(Move, booking=booking, appointment_ms=queue.now_ms + DAY)
+    queue.take(Move(booking=booking, appointment_ms=queue.now_ms + DAY))
     after = queue.ticket(ticket)
     assert (after.due_ms, after.day) == (queue.now_ms + DAY, "2026-11-25")
     queue.turn(HOUR)
@@ -129,35 +127,33 @@ def test_a_service_with_check_in_admits_nobody_by_itself(queue):
 def test_what_the_source_changes_after_check_in_only_marks_the_ticket_for_the_agent(queue, change):
     ticket = queue.book(queue.now_ms + MINUTE)
     booking = queue.ticket(ticket).booking
+    changed = {
+        "moved": Move(booking=booking, appointment_ms=queue.now_ms + DAY),
+        "cancelled": CancelBooking(booking=booking),
+    }[change]
     check_in(queue, ticket)
     before = queue.ticket(ticket)
-    if change == "moved":
-        queue.job(Move, booking=booking, appointment_ms=queue.now_ms + DAY)
-    else:
-        queue.job(CancelBooking, booking=booking)
+    queue.take(changed)
     after = queue.ticket(ticket)
     assert after.booking_note == change
     assert (after.state, after.due_ms, after.appointment_ms) == (before.state, before.due_ms, before.appointment_ms)
     assert queue.events(ticket)[-1] == f"booking_{change}"
     rows = queue.snapshot()
-    queue.job(
-        *([Move] if change == "moved" else [CancelBooking]),
-        **({"booking": booking, "appointment_ms": queue.now_ms + DAY} if change == "moved" else {"booking": booking}),
-    )
+    queue.take(changed)
     assert queue.snapshot() == rows, "said twice, marked once"
 
 
 def test_an_admitted_booking_that_nobody_saw_yet_is_cancelled_by_its_source(queue):
     ticket = queue.book(queue.now_ms + MINUTE, "taxes")
     queue.job(Admit, ticket=ticket)
-    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    queue.take(CancelBooking(booking=queue.ticket(ticket).booking))
     assert queue.state(ticket) is State.CANCELLED
 
 
 def test_somebody_checked_in_by_hand_at_a_service_without_check_in_is_not_cancelled_from_afar(queue):
     ticket = queue.book(queue.now_ms + MINUTE, "taxes")
     check_in(queue, ticket)
-    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    queue.take(CancelBooking(booking=queue.ticket(ticket).booking))
     assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, "cancelled")
 
 
@@ -167,7 +163,7 @@ def test_an_admitted_booking_that_was_called_once_is_not_cancelled_from_afar(que
     queue.job(Admit, ticket=ticket)
     queue.called("desk-3")
     queue.ask(Withdraw, desk="desk-3", shown=ticket)
-    queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    queue.take(CancelBooking(booking=queue.ticket(ticket).booking))
     assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, "cancelled")
 
 
@@ -180,16 +176,18 @@ def test_an_admitted_booking_that_an_agent_sent_on_is_not_ended_from_afar(queue,
     queue.ask(Transfer, desk="desk-3", ticket=ticket, **to)
     booking = queue.ticket(ticket).booking
     if told == "moved":
-        queue.job(Move, booking=booking, appointment_ms=queue.now_ms + 2 * HOUR)
+        queue.take(Move(booking=booking, appointment_ms=queue.now_ms + 2 * HOUR))
     else:
-        queue.job(CancelBooking, booking=booking, lapsed=told == "lapsed")
+        queue.take(CancelBooking(booking=booking, lapsed=told == "lapsed"))
     note = None if told == "lapsed" else told
     assert (queue.state(ticket), queue.ticket(ticket).booking_note) == (State.WAITING, note)
 
 
 def test_an_unknown_booking_is_refused(queue):
-    refused(queue.job(Move, booking="none", appointment_ms=0), "unknown")
-    refused(queue.job(CancelBooking, booking="none"), "unknown")
+    for change in (Move(booking="none", appointment_ms=0), CancelBooking(booking="none")):
+        before = queue.snapshot()
+        assert queue.take(change).refused == (("none", "this site has no booking 'none'"),)
+        assert queue.snapshot() == before
 
 
 # --- names --------------------------------------------------------------------------------------------------------
@@ -210,7 +208,7 @@ def test_a_name_stands_in_its_own_table_alone_and_goes_with_the_end_of_its_day(q
 
 def test_a_booking_moved_to_another_day_keeps_its_name_until_then(queue):
     ticket = queue.book(queue.now_ms + HOUR, name="Zoé Exemple-Inventée")
-    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-26 09:00"))
+    queue.take(Move(booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-26 09:00")))
     assert queue.table("visitor_name")[0][3] == moment("2026-11-26 18:00")
 
 
@@ -223,7 +221,7 @@ def test_a_booking_of_a_day_that_has_ended_is_taken_without_its_name(queue):
 def test_a_booking_moved_to_a_day_that_has_ended_loses_its_name(queue):
     ticket = queue.book(moment("2026-11-26 09:00"), name="Zoé Exemple-Inventée")
     queue.now_ms = moment("2026-11-24 20:00")
-    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 15:00"))
+    queue.take(Move(booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 15:00")))
     assert (queue.ticket(ticket).day, queue.table("visitor_name")) == ("2026-11-24", [])
 
 
@@ -296,15 +294,5 @@ def test_a_desk_that_wanted_to_pause_pauses_when_its_visitor_is_marked_absent(qu
 
 
 def test_the_request_s_sync_origin_is_in_the_journal(queue):
-    queue.do(
-        Book(
-            origin=Origin(Source.SYNC, "sync"),
-            booking="b",
-            reference="b",
-            confirmation="B",
-            service="civil",
-            appointment_ms=0,
-            code="c",
-        )
-    )
+    queue.take(Book(booking="b", reference="b", confirmation="B", service="civil", appointment_ms=0, code="c"))
     assert queue.table("ticket_event")[-1][7:9] == ("sync", "sync")

@@ -17,7 +17,6 @@ from hub.queue.requests import (
     Finish,
     MarkAbsent,
     Move,
-    Origin,
     Park,
     Source,
     Start,
@@ -42,9 +41,8 @@ def scan(queue, code, hall="hall", **facts):
 def booked(queue, at_ms, service="civil", *, code="CODE", booking=None, reference=None):
     """An expected ticket with this code: its id. `reference`: of its request, one of its own if left out."""
     booking = booking or f"booking-{queue.new_id()}"
-    queue.do(
+    queue.take(
         Book(
-            origin=Origin(Source.SYNC, "sync"),
             booking=booking,
             reference=reference or f"form/{booking}",
             confirmation=code,
@@ -254,7 +252,7 @@ def test_the_confirmation_from_before_a_move_leads_to_the_appointment_there_is_n
     booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
     number = booked(queue, queue.now_ms + by_ms, code="NEW", reference="form/1")
     booked(queue, queue.now_ms, code="OTHER", reference="form/2")
-    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    queue.take(CancelBooking(booking="old"))
     answer = scan(queue, "OLD")
     assert (answer.arrival, answer.appointment_ms) == (arrival, queue.now_ms + by_ms)
     assert (queue.ticket(number).state == "waiting") == (arrival != "wrong_day")
@@ -264,7 +262,7 @@ def test_who_missed_an_appointment_and_moved_it_is_not_told_by_the_first_confirm
     missed = booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
     queue.turn(10 * MINUTE)
     queue.job(ExpireExpected, ticket=missed)
-    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    queue.take(CancelBooking(booking="old"))
     booked(queue, queue.now_ms + MINUTE, code="NEW", reference="form/1")
     assert scan(queue, "OLD").arrival == "on_time"
 
@@ -276,14 +274,14 @@ def test_who_was_served_under_the_booking_before_a_move_is_led_to_the_one_there_
     queue.called("desk-2")
     queue.ask(Finish, desk="desk-2", shown=before)
     booked(queue, queue.now_ms + HOUR, code="NEW", reference="form/1")
-    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    queue.take(CancelBooking(booking="old"))
     assert scan(queue, "OLD").arrival == "early"
 
 
 def test_a_confirmation_is_cancelled_where_its_request_has_no_other_appointment(queue):
     for number in (1, 2):
         booked(queue, queue.now_ms, code=f"C{number}", booking=f"b{number}", reference="form/1")
-        queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking=f"b{number}"))
+        queue.take(CancelBooking(booking=f"b{number}"))
     assert scan(queue, "C1").arrival == "cancelled"
 
 
@@ -291,7 +289,7 @@ def test_who_is_here_is_so_by_the_confirmation_from_before_a_move_too(queue):
     here = booked(queue, queue.now_ms, code="OLD", booking="old", reference="form/1")
     scan(queue, "OLD")
     booked(queue, queue.now_ms + HOUR, code="NEW", reference="form/1")
-    queue.do(CancelBooking(origin=queue.origin(Source.SYNC), booking="old"))
+    queue.take(CancelBooking(booking="old"))
     answer = scan(queue, "OLD")
     assert (answer.arrival, answer.ticket.ticket) == ("again", here)
 
@@ -336,7 +334,7 @@ def test_other_answers_change_nothing(queue):
     cancelled = booked(queue, queue.now_ms, code="CANCELLED")
     queue.ask(Cancel, desk="desk-1", ticket=cancelled)
     gone = booked(queue, queue.now_ms, code="GONE", booking="gone")
-    queue.job(CancelBooking, booking="gone")
+    queue.take(CancelBooking(booking="gone"))
     served = booked(queue, queue.now_ms, code="SERVED")
     scan(queue, "SERVED")
     queue.called()
@@ -368,14 +366,14 @@ def test_in_the_wrong_hall_the_visitor_checks_in_all_the_same_and_is_sent_to_the
 def test_a_moved_appointment_is_known_by_the_new_booking(queue):
     booked(queue, queue.now_ms, booking="old")
     booked(queue, queue.now_ms + HOUR, booking="new")
-    queue.job(CancelBooking, booking="old")
+    queue.take(CancelBooking(booking="old"))
     assert scan(queue, "CODE").appointment_ms == queue.now_ms + HOUR
 
 
 def test_a_time_that_was_changed_after_check_in_is_what_the_slip_says_again(queue):
     booked(queue, queue.now_ms, booking="b")
     scan(queue, "CODE")
-    queue.job(Move, booking="b", appointment_ms=queue.now_ms + HOUR)
+    queue.take(Move(booking="b", appointment_ms=queue.now_ms + HOUR))
     answer = scan(queue, "CODE")
     assert (answer.arrival, answer.appointment_ms) == ("again", queue.now_ms + HOUR)
 
@@ -387,7 +385,7 @@ def test_an_admitted_visitor_who_scans_the_code_is_here_from_then_on(queue):
     assert (answer.arrival, answer.ticket.number) == ("on_time", "D001")
     assert queue.events(number)[-1] == "arrived"
     assert scan(queue, "CODE").arrival == "again"
-    queue.job(CancelBooking, booking="b")
+    queue.take(CancelBooking(booking="b"))
     assert (queue.state(number), queue.ticket(number).booking_note) == (State.WAITING, "cancelled")
 
 

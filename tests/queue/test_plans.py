@@ -12,13 +12,11 @@ import pytest
 from hub.appointments import rows
 from hub.database.engine import open_engine
 from hub.queue import booking_store, name_store, people_store, report_store, store
-from hub.queue.requests import Origin, Source, TakeBookings
 from hub.queue.tickets import FIELDS
 from tests.databases import sqlite_url
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, Queue
 from tests.queue.test_bookings import book_of
 
-SYNC = Origin(Source.SYNC, "sync")
 SMALL, LARGE = 200, 5_000
 
 
@@ -29,7 +27,7 @@ def fill(queue: Queue, count: int) -> Queue:
         for number in range(count)
     )
     for start in range(0, count, 500):
-        queue.do(TakeBookings(origin=SYNC, changes=changes[start : start + 500]))
+        queue.take(*changes[start : start + 500])
     report(queue, count)
     queue.open("desk-1")
     queue.issue()

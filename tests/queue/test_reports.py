@@ -15,7 +15,6 @@ from hub.queue.requests import (
     ForgetBookings,
     MarkAbsent,
     Move,
-    Origin,
     Park,
     Pick,
     PlanReports,
@@ -23,7 +22,6 @@ from hub.queue.requests import (
     Reopen,
     Resume,
     RetryReport,
-    Source,
     Start,
     StartAbsent,
     Transfer,
@@ -155,7 +153,7 @@ def test_who_was_expected_when_the_hub_stopped_for_the_day_was_not_absent(queue,
 
 def test_who_was_moved_to_a_time_that_had_passed_was_not_absent(queue):
     ticket = queue.book(queue.now_ms + DAY)
-    queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 08:45"))
+    queue.take(Move(booking=queue.ticket(ticket).booking, appointment_ms=moment("2026-11-24 08:45")))
     assert expired(queue, ticket) == []
 
 
@@ -306,7 +304,7 @@ def test_what_people_cancel_is_told_and_what_the_source_cancelled_is_not(queue):
     by_people, by_source = queue.book(queue.now_ms + HOUR), queue.book(queue.now_ms + HOUR)
     queue.ask(Cancel, desk="desk-1", ticket=by_people)
     booking = queue.ticket(by_source).booking
-    queue.do(CancelBooking(origin=Origin(Source.SYNC, "sync"), booking=booking))
+    queue.take(CancelBooking(booking=booking))
     assert queue.state(by_source) is State.CANCELLED
     assert told(queue) == [("cancelled", "waiting")]
     assert reports(queue)[1]["ticket"] == by_people
@@ -332,7 +330,7 @@ def test_the_end_of_the_day_tells_what_became_of_everybody(queue):
 def test_an_absence_is_not_told_of_a_booking_that_its_source_moved_to_another_time(queue, missing):
     plan(queue)
     booking = queue.ticket(missing).booking
-    queue.job(Move, booking=booking, appointment_ms=queue.now_ms + DAY)
+    queue.take(Move(booking=booking, appointment_ms=queue.now_ms + DAY))
     assert told(queue) == [("absent", "dropped")]
     again = next(each for each in queue.tickets() if each.booking == booking)
     assert (again.id != missing, again.state) == (True, State.EXPECTED)
@@ -422,10 +420,9 @@ def test_a_booking_whose_visitor_is_still_here_is_kept(queue, here):
 
 
 def test_they_are_forgotten_in_slices_the_oldest_first(queue):
-    days = [DAY, 2 * DAY, 3 * DAY]
-    for each in days:
-        ticket = queue.book(queue.now_ms + each)
-        queue.job(CancelBooking, booking=queue.ticket(ticket).booking)
+    queue.open("desk-1")
+    for each in (DAY, 2 * DAY, 3 * DAY):
+        queue.ask(Cancel, desk="desk-1", ticket=queue.book(queue.now_ms + each))
     sent(queue)
     assert queue.job(ForgetBookings, day="2026-11-28", limit=2).count == 2
     assert [row[6] for row in queue.table("booking")] == ["2026-11-27"]

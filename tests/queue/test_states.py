@@ -293,7 +293,7 @@ def asked(queue: Queue, ticket: int, start: State, event: Event) -> Any:
     if event is Event.END_DAY:
         return queue.job(EndDay, day=queue.ticket(ticket).day)
     if event is Event.MOVE:
-        return queue.job(Move, booking=queue.ticket(ticket).booking, appointment_ms=queue.now_ms + 60 * MINUTE)
+        return queue.take(Move(booking=queue.ticket(ticket).booking, appointment_ms=queue.now_ms + 60 * MINUTE))
     if event is Event.ABSENT and start is State.EXPECTED:
         queue.turn(60 * MINUTE)
         return queue.job(ExpireExpected, ticket=ticket)
@@ -327,9 +327,9 @@ def test_the_button_s_press_finishes_the_visit_and_calls_the_next(queue: Queue):
 def test_an_appointment_is_moved_or_cancelled_by_its_source_until_it_is_checked_in(queue: Queue):
     ticket = expected(queue)
     booking = queue.ticket(ticket).booking
-    queue.job(Move, booking=booking, appointment_ms=queue.now_ms + 30 * MINUTE)
+    queue.take(Move(booking=booking, appointment_ms=queue.now_ms + 30 * MINUTE))
     assert queue.ticket(ticket).due_ms == queue.now_ms + 30 * MINUTE
-    queue.job(CancelBooking, booking=booking)
+    queue.take(CancelBooking(booking=booking))
     assert queue.state(ticket) is State.CANCELLED
 
 

@@ -38,7 +38,6 @@ from hub.queue.requests import (
     Source,
     Start,
     StartAbsent,
-    TakeBookings,
     Withdraw,
 )
 from hub.queue.states import State
@@ -46,9 +45,9 @@ from hub.queue.transaction import Work
 from protocol.messages import DeskOutcome
 from tests.checkers import check_all, check_bookings, next_by_hand, read, read_bookings
 from tests.databases import PostgresqlServer, sqlite_url
-from tests.queue.harness import DESKS, MINUTE, SECOND, SERVICES, TUESDAY_AT_TEN, Queue, round_the_clock, town
+from tests.queue.harness import DESKS, MINUTE, SECOND, SERVICES, TUESDAY_AT_TEN, Queue, round_the_clock, slice_of, town
 
-SYNC, JOB = Origin(Source.SYNC, "sync"), Origin(Source.JOB, "job")
+JOB = Origin(Source.JOB, "job")
 NAME = "Zoé Exemple-Inventée"
 IDS = st.sampled_from([f"booking-{number}" for number in range(6)])
 # A service that the site has not is among them.
@@ -124,7 +123,7 @@ class Appointments(RuleBasedStateMachine):
 
     @rule(booking=IDS)
     def cancel_booking(self, booking: str) -> None:
-        self.source_says(CancelBooking(origin=SYNC, booking=booking))
+        self.source_says(CancelBooking(booking=booking))
 
     @precondition(lambda self: self.said)
     @rule(data=st.data(), minutes=st.sampled_from([0, 3, 30]))
@@ -132,7 +131,7 @@ class Appointments(RuleBasedStateMachine):
         """A booking is not in the list for a while, and then it is again, as it was."""
         booking = data.draw(st.sampled_from(sorted(self.said)))
         start_ms, service, _ = self.said[booking]
-        self.source_says(CancelBooking(origin=SYNC, booking=booking))
+        self.source_says(CancelBooking(booking=booking))
         self.time_goes_by(minutes * MINUTE)
         self.source_says(self.book_of(booking, service, start_ms - self.queue.now_ms))
 
@@ -141,13 +140,12 @@ class Appointments(RuleBasedStateMachine):
         made = (
             st.builds(self.book_of, IDS, SERVICE, AHEAD_MS)
             | st.builds(self.move_of, IDS, st.none() | SERVICE, AHEAD_MS)
-            | st.builds(lambda booking: CancelBooking(origin=SYNC, booking=booking), IDS)
+            | st.builds(lambda booking: CancelBooking(booking=booking), IDS)
         )
         self.source_says(*data.draw(st.lists(made, min_size=size, max_size=size)))
 
     def book_of(self, booking: str, service: str, ahead_ms: int) -> Book:
         return Book(
-            origin=SYNC,
             booking=booking,
             reference=f"form/{booking}",
             service=service,
@@ -158,10 +156,10 @@ class Appointments(RuleBasedStateMachine):
         )
 
     def move_of(self, booking: str, service: str | None, ahead_ms: int) -> Move:
-        return Move(origin=SYNC, booking=booking, appointment_ms=self.queue.now_ms + ahead_ms, service=service)
+        return Move(booking=booking, appointment_ms=self.queue.now_ms + ahead_ms, service=service)
 
     def source_says(self, *changes: Any) -> None:
-        self.do(changes[0] if len(changes) == 1 else TakeBookings(origin=SYNC, changes=changes))
+        self.do(slice_of(*changes))
         for change in changes:
             self.note(change)
 

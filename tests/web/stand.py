@@ -34,7 +34,7 @@ from hub.metrics import Metrics
 from hub.mqtt.outbox import Outbox
 from hub.queue import requests as q
 from hub.queue.adoption import adopt
-from hub.queue.answers import Answer, DeskAnswer, TicketAnswer
+from hub.queue.answers import Answer, DeskAnswer, DoneAnswer, TicketAnswer
 from hub.queue.people_requests import OpenSession
 from hub.queue.requests import Command, Origin, Source
 from hub.reached import ON_THIS_MACHINE, Reached
@@ -63,6 +63,7 @@ from protocol.instants import from_wire
 from protocol.messages import DeskMode
 from protocol.topics import Topics
 from tests.auth.small_directory import SmallDirectory
+from tests.queue.harness import slice_of
 
 _ticket: Any = TicketRow.__table__
 _booking: Any = BookingRow.__table__
@@ -289,13 +290,18 @@ class Stand:
         assert isinstance(answer, TicketAnswer), answer
         return answer
 
+    def take(self, *changes: q.BookingChange) -> None:
+        """What the source says of its bookings, in one slice; nothing of it is refused."""
+        answer = self.do(slice_of(*changes))
+        assert isinstance(answer, DoneAnswer), answer
+        assert not answer.refused, answer
+
     def book(self, service: str, at_ms: int, *, name: str | None = None, confirmation: str | None = None) -> int:
         """The id of an expected ticket."""
         booking = new_id()
         code = new_code()
-        self.do(
+        self.take(
             q.Book(
-                origin=self.origin(Source.SYNC),
                 booking=booking,
                 reference=f"form/{booking}",
                 confirmation=confirmation or new_confirmation(),

@@ -117,7 +117,7 @@ def test_who_missed_an_appointment_that_was_then_cancelled_or_moved_is_not_waite
     clock.set("10:00")
     never_came(stand, ticket)
     assert "JTKVQDBZ" in client.get("/desks/desk-3").text
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ticket)))
+    stand.take(q.CancelBooking(booking=stand.booking_of(ticket)))
     page = client.get("/desks/desk-3").text
     assert "JTKVQDBZ" not in page
     assert "non venu" not in page
@@ -130,7 +130,7 @@ def test_who_missed_an_appointment_and_has_another_time_stands_there_once(
     booking = stand.booking_of(ticket)
     clock.set("10:00")
     never_came(stand, ticket)
-    stand.do(q.Move(origin=stand.origin(Source.SYNC), booking=booking, appointment_ms=at("10:45")))
+    stand.take(q.Move(booking=booking, appointment_ms=at("10:45")))
     page = client.get("/desks/desk-3").text
     assert page.count("JTKVQDBZ") == 1
     assert "non venu" not in page
@@ -261,11 +261,11 @@ def test_a_booking_that_changes_after_check_in_is_marked_wherever_its_ticket_sta
 ) -> None:
     ticket = stand.book("civil", at("8:40"), confirmation="JTKVQDBZ")
     stand.check_in(ticket)
-    booking, origin = stand.booking_of(ticket), stand.origin(Source.SYNC)
-    changed: Any = q.CancelBooking(origin=origin, booking=booking, moved=change == "replaced")
+    booking = stand.booking_of(ticket)
+    changed: Any = q.CancelBooking(booking=booking, moved=change == "replaced")
     if change == "moved":
-        changed = q.Move(origin=origin, booking=booking, appointment_ms=at("14:00"))
-    stand.do(changed)
+        changed = q.Move(booking=booking, appointment_ms=at("14:00"))
+    stand.take(changed)
     assert mark in text_of(client.get("/desks/desk-3").text)
     assert mark in search(client, "JTKVQDBZ")
     panel = text_of(client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text)
@@ -323,12 +323,11 @@ def test_by_the_code_from_before_a_move_the_appointment_there_is_now_is_found(
 ) -> None:
     before = stand.booking_of(stand.book("civil", at("10:45"), name=NAME, confirmation="OLD"))
     after = stand.booking_of(stand.book("civil", at("11:00") + DAY_MS, name=NAME, confirmation="NEW"))
-    origin, reference = stand.origin(Source.SYNC), f"form/{before}"
-    stand.do(q.Move(origin=origin, booking=after, appointment_ms=at("11:00") + DAY_MS, reference=reference))
+    stand.take(q.Move(booking=after, appointment_ms=at("11:00") + DAY_MS, reference=f"form/{before}"))
     assert "OLD attendu" in search(client, "old")
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before))
+    stand.take(q.CancelBooking(booking=before))
     assert f"25/11 11:00 {NAME} A État civil · NEW attendu" in search(client, "old")
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=after))
+    stand.take(q.CancelBooking(booking=after))
     assert "OLD annulé" in search(client, "old")
 
 
@@ -343,11 +342,10 @@ def test_an_appointment_that_was_moved_is_found_where_it_stands_now_and_not_as_c
     before = stand.booking_of(stand.book("civil", at("10:45"), name=NAME, confirmation="SAME"))
     moved_ms = at("11:30") + days * DAY_MS
     after = stand.booking_of(stand.book("civil", moved_ms, name=NAME, confirmation="SAME"))
-    origin = stand.origin(Source.SYNC)
-    stand.do(q.Move(origin=origin, booking=after, appointment_ms=moved_ms, reference=f"form/{before}"))
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before, moved=True))
+    stand.take(q.Move(booking=after, appointment_ms=moved_ms, reference=f"form/{before}"))
+    stand.take(q.CancelBooking(booking=before, moved=True))
     assert search(client, query).startswith(said)
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=after))
+    stand.take(q.CancelBooking(booking=after))
     assert "10:45" in search(client, query)
 
 
@@ -358,9 +356,8 @@ def test_whoever_is_here_is_found_beside_the_appointment_that_theirs_was_moved_t
     stand.check_in(ticket)
     before = stand.booking_of(ticket)
     after = stand.booking_of(stand.book("civil", at("11:30"), name=NAME, confirmation="SAME"))
-    origin = stand.origin(Source.SYNC)
-    stand.do(q.Move(origin=origin, booking=after, appointment_ms=at("11:30"), reference=f"form/{before}"))
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=before, moved=True))
+    stand.take(q.Move(booking=after, appointment_ms=at("11:30"), reference=f"form/{before}"))
+    stand.take(q.CancelBooking(booking=before, moved=True))
     for query in ("same", "zoé"):
         assert "2 rendez-vous aujourd’hui" in search(client, query)
 
@@ -557,7 +554,7 @@ def test_cancelling_asks_once_and_nothing_is_done_by_opening_the_question(client
 
 def test_a_cancelled_appointment_says_so(client: httpx.Client, stand: Stand) -> None:
     ticket = stand.book("civil", at("10:45"), confirmation="JTKVQDBZ")
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(ticket)))
+    stand.take(q.CancelBooking(booking=stand.booking_of(ticket)))
     assert "10:45 A État civil · JTKVQDBZ annulé" in search(client, "JTKVQDBZ")
     assert text_of(check_in(client, ticket).text) == "Rendez-vous annulé : il faut un ticket sans rendez-vous."
 

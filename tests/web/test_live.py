@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from hub.appointments.list_state import ListState
 from hub.auth.roles import Role
-from hub.queue.requests import CancelBooking, Move, SetMode, Source
+from hub.queue.requests import CancelBooking, Move, SetMode
 from hub.site_index import SiteIndex
 from hub.web.live import Frames, Kind, Live, Reader, Room
 from protocol.messages import DeskMode
@@ -477,10 +477,9 @@ def test_a_booking_that_comes_moves_and_goes_shows_itself(server: Served, stand:
             ticket = await asyncio.to_thread(stand.book, "civil", clock.at_ms + 3_600_000, name="Zoé Exemple")
             await until("Zoé Exemple")
             booking, later_ms = stand.booking_of(ticket), clock.at_ms + 7_200_000
-            later = Move(origin=stand.origin(Source.SYNC), booking=booking, appointment_ms=later_ms)
-            await asyncio.to_thread(stand.do, later)
+            await asyncio.to_thread(stand.take, Move(booking=booking, appointment_ms=later_ms))
             await until(">10:30<")
-            await asyncio.to_thread(stand.do, CancelBooking(origin=stand.origin(Source.SYNC), booking=booking))
+            await asyncio.to_thread(stand.take, CancelBooking(booking=booking))
             await until("Zoé Exemple", there=False)
 
     asyncio.run(read())

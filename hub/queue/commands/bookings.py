@@ -1,4 +1,4 @@
-"""What a source says of its bookings: one change, or a slice of them, by the same way.
+"""What a source says of its bookings, in slices.
 
 A slice looks at what is known once, raises the tickets' counter once, and writes each kind of row at once; each change
 still has its own journal row, and one that is refused leaves the others alone.
@@ -67,23 +67,8 @@ class _Plan:
     name: str | None = None
 
 
-def book(work: Work, command: Book) -> DoneAnswer:
-    """A booking becomes an expected ticket; one that is known already changes nothing."""
-    return _take_one(work, command)
-
-
-def move(work: Work, command: Move) -> DoneAnswer:
-    """A new time. Who was only admitted is expected anew; after check-in people decide: the ticket is only marked."""
-    return _take_one(work, command)
-
-
-def cancel_booking(work: Work, command: CancelBooking) -> DoneAnswer:
-    """Cancelled at its source: an expected one ends, an admitted one too until it is called; others are marked."""
-    return _take_one(work, command)
-
-
 def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
-    """Each change as the command it is; those that are refused are named in the answer."""
+    """Each change by itself; those that are refused are named in the answer."""
     count = 0
     refused: list[tuple[str, str]] = []
     for changes in _distinct(command.changes):
@@ -105,12 +90,6 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
 def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
     """A row of `booking_store.KNOWN`, `BY_CODE` or `STANDING_OF_REQUEST`."""
     return known_from_row(row), from_row(row[len(KNOWN_FIELDS) :])
-
-
-def _take_one(work: Work, change: BookingChange) -> DoneAnswer:
-    check(change)
-    look = _look(work, [change])
-    return DoneAnswer(count=_do(work, look, [_plan(work, look, change)]))
 
 
 def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]:

@@ -142,7 +142,7 @@ def _expect_anew(work: Work, journal: Sequence[Happened]) -> None:
     ended = sorted({happened.ticket for happened in journal if happened.to_state not in OPEN})
     left = work.rows(report_store.MOVED_ON, tickets=work.many(ended), now_ms=work.now_ms) if ended else []
     if left:
-        moves = tuple(Move(origin=work.origin, booking=booking, appointment_ms=ms) for booking, ms in left)
+        moves = tuple(Move(booking=booking, appointment_ms=ms) for booking, ms in left)
         take_bookings(work, TakeBookings(origin=work.origin, changes=moves))
 
 
