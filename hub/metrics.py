@@ -7,6 +7,7 @@ ticket, a request or an address.
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -69,69 +70,46 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         Info("suivant", "the running program", registry=registry).info({"version": version})
-        self._commands = Counter(
-            "suivant_commands", "commands by kind and how they ended", ["kind", "outcome"], registry=registry
-        )
-        self._answer = Histogram(
-            "suivant_command_seconds", "from the queue to the answer", registry=registry, buckets=_SECONDS
-        )
-        self._refused = Counter("suivant_refused", "refused commands by code", ["code"], registry=registry)
-        self._bad = Counter(
-            "suivant_bad_messages", "messages from the broker that were not taken", ["reason"], registry=registry
-        )
-        self._batch = Histogram(
-            "suivant_batch_commands", "commands in a transaction", registry=registry, buckets=_BATCH
-        )
-        self._commit = Histogram(
-            "suivant_batch_seconds", "a transaction, commit included", registry=registry, buckets=_SECONDS
-        )
-        self._queue = Gauge("suivant_queue_commands", "commands that wait for the writer", ["queue"], registry=registry)
-        self._lag = Histogram(
-            "suivant_publish_seconds", "from the commit to the broker", registry=registry, buckets=_SECONDS
-        )
-        self._outbox = Gauge("suivant_outbox_pictures", "pictures that wait to be published", registry=registry)
-        self._waiting = Gauge("suivant_waiting_tickets", "tickets that wait", ["service"], registry=registry)
-        self._nodes = Gauge("suivant_nodes_online", "nodes that are online", ["role"], registry=registry)
-        self._warnings = Gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"], registry=registry)
-        self._broker = Gauge("suivant_broker_connected", "1 while the broker is reached", registry=registry)
-        self._certificate = Gauge(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        seconds = partial(histogram, buckets=_SECONDS)
+        self._commands = counter("suivant_commands", "commands by kind and how they ended", ["kind", "outcome"])
+        self._answer = seconds("suivant_command_seconds", "from the queue to the answer")
+        self._refused = counter("suivant_refused", "refused commands by code", ["code"])
+        self._bad = counter("suivant_bad_messages", "messages from the broker that were not taken", ["reason"])
+        self._batch = histogram("suivant_batch_commands", "commands in a transaction", buckets=_BATCH)
+        self._commit = seconds("suivant_batch_seconds", "a transaction, commit included")
+        self._queue = gauge("suivant_queue_commands", "commands that wait for the writer", ["queue"])
+        self._lag = seconds("suivant_publish_seconds", "from the commit to the broker")
+        self._outbox = gauge("suivant_outbox_pictures", "pictures that wait to be published")
+        self._waiting = gauge("suivant_waiting_tickets", "tickets that wait", ["service"])
+        self._nodes = gauge("suivant_nodes_online", "nodes that are online", ["role"])
+        self._warnings = gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"])
+        self._broker = gauge("suivant_broker_connected", "1 while the broker is reached")
+        self._certificate = gauge(
             "suivant_broker_certificate_ends_seconds",
             "when the broker's certificate ends, in Unix time; NaN without TLS",
-            registry=registry,
         )
         self._certificate.set(math.nan)
-        self._ahead = Gauge(
-            "suivant_clock_ahead_seconds", "how far the hub's clock is ahead of the system's", registry=registry
+        self._ahead = gauge("suivant_clock_ahead_seconds", "how far the hub's clock is ahead of the system's")
+        self._readers = gauge("suivant_live_readers", "pages that follow by WebSocket")
+        self._drops = counter("suivant_live_drops", "pages dropped because they read too slowly")
+        self._database = counter("suivant_database_errors", "database errors by fault", ["fault"])
+        self._requests = counter("suivant_http_requests", "HTTP requests by route and status", ["route", "status"])
+        self._request = seconds("suivant_http_request_seconds", "an HTTP request")
+        self._listings = counter("suivant_listings", "times the source was asked for bookings", ["asked", "outcome"])
+        self._listing = histogram("suivant_listing_seconds", "a listing taken in", ["asked"], buckets=_LISTING_SECONDS)
+        self._changes = counter("suivant_booking_changes", "changes of bookings found")
+        self._bookings_age = gauge(
+            "suivant_bookings_age_seconds", "how old the list of bookings is; -1 before the first"
         )
-        self._readers = Gauge("suivant_live_readers", "pages that follow by WebSocket", registry=registry)
-        self._drops = Counter("suivant_live_drops", "pages dropped because they read too slowly", registry=registry)
-        self._database = Counter("suivant_database_errors", "database errors by fault", ["fault"], registry=registry)
-        self._requests = Counter(
-            "suivant_http_requests", "HTTP requests by route and status", ["route", "status"], registry=registry
-        )
-        self._request = Histogram(
-            "suivant_http_request_seconds", "an HTTP request", registry=registry, buckets=_SECONDS
-        )
-        self._listings = Counter(
-            "suivant_listings", "times the source was asked for bookings", ["asked", "outcome"], registry=registry
-        )
-        self._listing = Histogram(
-            "suivant_listing_seconds", "a listing taken in", ["asked"], registry=registry, buckets=_LISTING_SECONDS
-        )
-        self._changes = Counter("suivant_booking_changes", "changes of bookings found", registry=registry)
-        self._bookings_age = Gauge(
-            "suivant_bookings_age_seconds", "how old the list of bookings is; -1 before the first", registry=registry
-        )
-        self._flaws = Gauge("suivant_bookings_flawed", "bookings that can't be shown", registry=registry)
-        self._told = Counter("suivant_reports", "reports to the source", ["kind", "outcome"], registry=registry)
-        self._failed = Gauge("suivant_reports_failed", "reports an agent must look at", registry=registry)
-        self._logins = Counter("suivant_logins", "logins by how they ended", ["result"], registry=registry)
-        self._sessions = Gauge("suivant_open_sessions", "people who are logged in", registry=registry)
-        self._lookups = Counter(
-            "suivant_directory_lookups",
-            "times the directory was asked anew for somebody",
-            ["outcome"],
-            registry=registry,
+        self._flaws = gauge("suivant_bookings_flawed", "bookings that can't be shown")
+        self._told = counter("suivant_reports", "reports to the source", ["kind", "outcome"])
+        self._failed = gauge("suivant_reports_failed", "reports an agent must look at")
+        self._logins = counter("suivant_logins", "logins by how they ended", ["result"])
+        self._sessions = gauge("suivant_open_sessions", "people who are logged in")
+        self._lookups = counter(
+            "suivant_directory_lookups", "times the directory was asked anew for somebody", ["outcome"]
         )
         # A counter that is there from the start shows the first error too as a rise.
         for reason in BadReason:
