@@ -366,12 +366,9 @@ def booked_twice(stand: Stand, service: str) -> tuple[int, int]:
     """One request with an appointment of civil at 10:45 and one of `service` at 11:30, both to be kept."""
     first = stand.book("civil", at("10:45"), name=NAME, confirmation="FIRST")
     second = stand.book(service, at("11:30"), name=NAME, confirmation="SECOND")
-    stand.do(
+    stand.take(
         q.Move(
-            origin=stand.origin(Source.SYNC),
-            booking=stand.booking_of(second),
-            appointment_ms=at("11:30"),
-            reference=f"form/{stand.booking_of(first)}",
+            booking=stand.booking_of(second), appointment_ms=at("11:30"), reference=f"form/{stand.booking_of(first)}"
         )
     )
     return first, second
@@ -394,7 +391,7 @@ def test_one_of_two_appointments_of_a_request_that_was_cancelled_at_its_source_i
     client: httpx.Client, stand: Stand
 ) -> None:
     first, _ = booked_twice(stand, "family")
-    stand.do(q.CancelBooking(origin=stand.origin(Source.SYNC), booking=stand.booking_of(first)))
+    stand.take(q.CancelBooking(booking=stand.booking_of(first)))
     assert "FIRST annulé" in search(client, "zoé")
     assert "SECOND attendu" in search(client, "zoé")
 
