@@ -12,7 +12,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.statements import Connection, open_reading_connection
+from hub.database.statements import Connection, Reading
 from hub.failures import failure_of
 from hub.queue import store
 from hub.queue.answers import Answer, DoneAnswer
@@ -64,7 +64,7 @@ class Absence:
             self._thread.join()
 
     def _serve(self) -> None:
-        connection: Connection | None = None
+        reading = Reading(self._engine)
         wait_s = EVERY_S
         while not self._stopping.wait(wait_s):
             wait_s = EVERY_S
@@ -72,8 +72,7 @@ class Absence:
             if not self._all_done.is_set():
                 continue
             try:
-                connection = connection or open_reading_connection(self._engine)
-                if self._put(self._look(connection)) >= AT_ONCE_MOST:
+                if self._put(self._look(reading.connection())) >= AT_ONCE_MOST:
                     self._all_done.wait(EVERY_S)
                     # Where nothing can be done, as when a letter has no numbers left, the next second is soon enough.
                     wait_s = 0 if self._got_on else EVERY_S
@@ -81,11 +80,8 @@ class Absence:
                 self._looked_ms = None
             except Exception as error:  # noqa: BLE001 - the next second asks again, on a new connection
                 log.error("absence.failed", error=str(failure_of(error, self._engine)))  # noqa: TRY400 - one sentence says it
-                if connection is not None:
-                    connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
+                reading.lose()
+        reading.lose()
 
     def _look(self, connection: Connection) -> list[Command]:
         now_ms = self._now_ms()

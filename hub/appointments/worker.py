@@ -23,7 +23,7 @@ from hub.appointments.source import Hint, Missed, Source, SourceAway, SourceRefu
 from hub.appointments.sync import Sync
 from hub.appointments.telling import Teller
 from hub.database.faults import DatabaseFault
-from hub.database.statements import Connection, open_reading_connection
+from hub.database.statements import Reading
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
 from hub.queue.answers import Answer
@@ -86,7 +86,7 @@ class Worker:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="appointments", daemon=True)
-        self._connection: Connection | None = None
+        self._reading = Reading(engine)
         self._as_of_ms: int | None = None
         self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
@@ -158,8 +158,7 @@ class Worker:
                 wait_s = self._pace.wait_s(time.monotonic(), LOOK_S)
             if not more:
                 self._wake.wait(wait_s)
-        if self._connection is not None:
-            self._connection.close()
+        self._reading.lose()
 
     def _go_round(self) -> bool:
         """What is due: a listing, then one report. True where there may be more at once.
@@ -187,7 +186,7 @@ class Worker:
             self._listed(ask, time.monotonic() - started_s)
 
     def _list(self, ask: Ask, hints: tuple[str, ...]) -> None:
-        connection, as_of_ms = self._read(), self._now_ms()
+        connection, as_of_ms = self._reading.connection(), self._now_ms()
         match ask:
             case Ask.ALL:
                 changes = self._sync.list_all(connection)
@@ -228,14 +227,14 @@ class Worker:
     def _plan(self) -> None:
         """What the journal says of bookings becomes reports."""
         for _ in range(PLANS_MOST):
-            if not has_news(self._read(), self._site.name, PLAN_LIMIT):
+            if not has_news(self._reading.connection(), self._site.name, PLAN_LIMIT):
                 return
             self._ask(PlanReports(origin=_JOB, limit=PLAN_LIMIT))
 
     def _tell_one(self) -> bool:
         with self._lock:
             may_tell = self._pace.telling.is_open(time.monotonic())
-        due = next_due(self._read(), self._site.name, self._now_ms()) if may_tell else None
+        due = next_due(self._reading.connection(), self._site.name, self._now_ms()) if may_tell else None
         if due is None:
             return False
         try:
@@ -267,7 +266,7 @@ class Worker:
     def _tell_state(self) -> None:
         failed = self._told[0].failed
         with suppress(Exception):  # without a database the last count stands
-            failed = failed_count(self._read(), self._site.name)
+            failed = failed_count(self._reading.connection(), self._site.name)
         state = ListState(
             source=self._source.title,
             is_file=self._source.is_file,
@@ -314,19 +313,11 @@ class Worker:
                 raise Stopping
         return future.result()
 
-    def _read(self) -> Connection:
-        if self._connection is None:
-            self._connection = open_reading_connection(self._engine)
-        return self._connection
-
     def _lose_connection(self, error: Exception) -> None:
         """The next second opens another one, and asks again."""
         if not isinstance(error, Busy):
             log.error("appointments.failed", error=self._sentence(error))
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):
-                connection.close()
+        self._reading.lose()
 
     def _sentence(self, error: Exception) -> str:
         """Why, in one sentence that names nobody: of an error nobody foresaw, only its kind and its place."""

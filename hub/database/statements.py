@@ -226,3 +226,21 @@ def open_reading_connection(engine: Engine) -> Connection:
         raw.autocommit = True
         raw.answer_limit_s = ANSWER_LIMIT_S
     return Connection(raw, engine.dialect)
+
+
+class Reading:
+    """A reading connection for one thread: opened when it is first asked for, and anew after it was lost."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open: Connection | None = None
+
+    def connection(self) -> Connection:
+        if self._open is None:
+            self._open = open_reading_connection(self._engine)
+        return self._open
+
+    def lose(self) -> None:
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from hub.database.engine import ANSWER_LIMIT_S
 from hub.database.faults import DatabaseFault
-from hub.database.statements import Connection, open_reading_connection
+from hub.database.statements import Connection, Reading
 from hub.database.statistics import Statistics
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
@@ -112,7 +112,7 @@ class Outbox:
         self._shown: dict[str, DeskState | HallState] = {}
         # The pictures that the broker did not take: they come again when it is back.
         self._untaken: set[str] = set()
-        self._connection: Connection | None = None
+        self._reading = Reading(engine)
         self._answered_at_s = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -122,7 +122,7 @@ class Outbox:
     def start(self, generation: int) -> None:
         """Counts once who waits; from here on the counts are kept."""
         self._generation = generation
-        self._count(self._connect())
+        self._count(self._reading.connection())
         self._thread.start()
 
     def stop(self) -> None:
@@ -134,7 +134,7 @@ class Outbox:
         if self._thread.is_alive():
             log.warning("outbox.left_behind")
             return
-        self._disconnect()
+        self._reading.lose()
 
     def listen(self, listener: Callable[[Changed], None]) -> None:
         """`listener` is called on the outbox's thread and must not block."""
@@ -243,7 +243,7 @@ class Outbox:
             self._review_at_s = now_s + REVIEW_EVERY_S
             self._review()
         self._say_what_is_due()
-        self._statistics.keep(self._read(), self._last_event)
+        self._statistics.keep(self._reading.connection(), self._last_event)
 
     def _publish_pending(self) -> set[str]:
         """The acting desks and halls; gives the services whose other desks follow."""
@@ -319,7 +319,7 @@ class Outbox:
             self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
 
     def _say_what_is_due(self) -> None:
-        for announcement in outbox_reading.to_say(self._read(), self._index.site.name, self._now_ms()):
+        for announcement in outbox_reading.to_say(self._reading.connection(), self._index.site.name, self._now_ms()):
             # One that is not noted yet is the writer's to send.
             if announcement.id <= self._last_event and announcement.id not in self._sent:
                 self._announce(announcement, announcement.id)
@@ -362,23 +362,11 @@ class Outbox:
         if isinstance(fault, DatabaseFault):
             self._metrics.database_error(fault)
         log.error("outbox.failed", error=str(fault), exc_info=error if isinstance(fault, HubFault) else None)
-        self._disconnect()
+        self._reading.lose()
         self._stopping.wait(1.0)
 
     def _pictures(self) -> Pictures:
-        return Pictures(self._read(), self._index, self._now_ms)
-
-    def _read(self) -> Connection:
-        return self._connection or self._connect()
-
-    def _connect(self) -> Connection:
-        self._connection = open_reading_connection(self._engine)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        return Pictures(self._reading.connection(), self._index, self._now_ms)
 
 
 def _bare(picture: DeskState | HallState) -> DeskState | HallState:

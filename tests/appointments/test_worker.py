@@ -160,9 +160,9 @@ def test_a_lost_reading_connection_is_opened_anew(office, source):
     office.start()
     office.eventually(lambda: office.passes() == 1)
     # Another one that is closed: to close it under the thread that uses it would end Python itself.
-    used, lost = office.worker._connection, open_reading_connection(office.engine)
+    used, lost = office.worker._reading.connection(), open_reading_connection(office.engine)
     lost.close()
-    office.worker._connection = lost
+    office.worker._reading._open = lost
     source.bookings.append(booking(4))
     office.worker.ask_pass()
     office.eventually(lambda: len(office.expected()) == 4)

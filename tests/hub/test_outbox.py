@@ -68,7 +68,7 @@ class Told:
             metrics=self.metrics,
         )
         outbox._generation = GENERATION
-        outbox._count(outbox._connect())
+        outbox._count(outbox._reading.connection())
         outbox.listen(self.changes.append)
         return outbox
 
@@ -133,12 +133,12 @@ class Told:
 def told(queue):
     made = Told(queue)
     queue.open("desk-1", "desk-2")
-    made.outbox._count(made.outbox._read())
+    made.outbox._count(made.outbox._reading.connection())
     made.outbox.republish()
     made.settle()
     made.take()
     yield made
-    made.outbox._disconnect()
+    made.outbox._reading.lose()
 
 
 def test_a_press_tells_the_announcement_first_then_its_desk_and_hall_and_then_the_others(told):
@@ -281,7 +281,7 @@ def test_the_hall_opens_by_the_clock_alone_with_a_greater_revision(new_queue):
     after = told.last("hall/hall/state")
     assert (after.open, after.opens, after.opens_on) == (True, None, None)
     assert after.revision > before.revision
-    told.outbox._disconnect()
+    told.outbox._reading.lose()
 
 
 def test_what_time_changed_while_the_broker_was_away_is_told_by_a_greater_revision(new_queue):
@@ -299,14 +299,14 @@ def test_what_time_changed_while_the_broker_was_away_is_told_by_a_greater_revisi
     after = told.last("hall/hall/state")
     assert (before.open, after.open) == (False, True)
     assert after.revision > before.revision
-    told.outbox._disconnect()
+    told.outbox._reading.lose()
 
 
 def test_a_hub_that_starts_again_tells_all_under_a_greater_revision(told):
     told.issue()
     told.settle()
     before = {topic: message.revision for topic, message in told.take()}
-    told.outbox._disconnect()
+    told.outbox._reading.lose()
     told.outbox = told.new_outbox()
     told.outbox.republish()
     told.settle()
@@ -355,7 +355,7 @@ def test_who_waits_is_counted_from_the_start_on_though_no_broker_is_there(queue)
     started = Told(queue)
     assert started.metric("suivant_waiting_tickets service=civil") == 1
     assert started.metric("suivant_waiting_tickets service=papers") == 0
-    started.outbox._disconnect()
+    started.outbox._reading.lose()
 
 
 def test_without_a_database_to_write_to_the_present_pictures_are_told_at_least(told):
@@ -535,7 +535,7 @@ def test_an_end_waits_only_so_long_for_statistics_that_a_database_at_a_standstil
 
     monkeypatch.setattr("hub.mqtt.outbox.STOP_LIMIT_S", 0.1)
     outbox = told.new_outbox()
-    outbox._disconnect()
+    outbox._reading.lose()
     outbox._statistics.keep = keep
     outbox.start(GENERATION)
     assert begun.wait(LIMIT_S)
@@ -545,4 +545,4 @@ def test_an_end_waits_only_so_long_for_statistics_that_a_database_at_a_standstil
     assert [each["event"] for each in logs] == ["outbox.left_behind"]
     outbox._thread.join(LIMIT_S)
     outbox.stop()
-    assert outbox._connection is None
+    assert outbox._reading._open is None
