@@ -214,7 +214,7 @@ class Hub:
     def health(self) -> Health:
         return Health(
             database=self._database_fault(),
-            broker=None if self.broker.link.connected else "the broker is not reached",
+            broker=self.broker.fault,
             beat=self.broker.silence,
         )
 

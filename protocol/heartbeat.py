@@ -43,11 +43,14 @@ class Heartbeat:
 
     Feed it what the link says and a tick at least each second. It asks for one reconnect when echoes stay away although
     the link says it is connected, and for an exit when the new connection is no better. Where it is told of other
-    messages, it asks for no exit while such still come: the link works, and somebody floods it. It knows nothing of the
-    hub.
+    messages, it asks for no exit while such still come: the link works, and somebody floods it; nor where it is told
+    that the broker refuses what is said, for a new start says the same. It knows nothing of the hub.
+
+    `is_refused`: the broker did, and no echo came back since.
     """
 
     now_ms: int
+    is_refused: bool = False
     _connected: bool = False
     _link_said_ms: int = field(init=False)
     _send_at_ms: int = 0
@@ -75,7 +78,11 @@ class Heartbeat:
         if not self._connected or count > self._count:
             return
         self._unanswered_ms = None
-        self._reconnected_for_echo = False
+        self._reconnected_for_echo = self.is_refused = False
+
+    def refused(self) -> None:
+        """The broker threw away something that was said."""
+        self.is_refused = True
 
     def arrived(self, arrived_ms: int) -> None:
         """Something came from the broker, whoever sent it."""
@@ -99,7 +106,7 @@ class Heartbeat:
     def _lost(self, now_ms: int) -> Reconnect | GiveUp:
         # Not what a new connection brings at once, which is retained.
         still_comes = self._arrived_ms is not None and now_ms - self._arrived_ms < ECHO_PERIOD_MS
-        if self._reconnected_for_echo and not still_comes:
+        if self._reconnected_for_echo and not still_comes and not self.is_refused:
             return GiveUp("no echo came back from the broker, and a new connection did not help")
         self._reconnected_for_echo = True
         self._connected = False

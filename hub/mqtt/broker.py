@@ -99,6 +99,11 @@ class Broker:
         self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
+        # Where the broker refuses the hub, which may write all of its own site.
+        self._remedy = (
+            f"see that the broker was set up for the site {index.site.name}, and the certificate here is the hub's "
+            "(docs/installing.md, 4)"
+        )
         # Whether it was said once who speaks.
         self._is_known = False
         self._arrived_ms: int | None = None
@@ -118,6 +123,15 @@ class Broker:
         self.link.subscribe([self._topics.hub_echo], qos=0)
         self._thread.start()
         self.link.start()
+
+    @property
+    def fault(self) -> str | None:
+        """Why nodes do not hear the hub, in one sentence; None where the broker takes what it says."""
+        if not self.link.connected:
+            return "the broker is not reached"
+        if self._heartbeat.is_refused:
+            return f"the broker refuses what the hub says: {self._remedy}"
+        return None
 
     @property
     def silence(self) -> str | None:
@@ -193,7 +207,6 @@ class Broker:
                 if certificate_ends_s != self._certificate_ends_s:
                     self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
                 self._heartbeat.connected(monotonic_ms())
-                self._metrics.broker_connected(True)
                 if self._outages.ends():
                     log.info("broker.connected")
                 self._greet()
@@ -201,19 +214,16 @@ class Broker:
                 self._heartbeat.disconnected(monotonic_ms())
                 # The next connection asks for them itself, once it has greeted.
                 self.link.unsubscribe(self._leftovers.filters)
-                self._metrics.broker_connected(False)
                 # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
                 self._online.clear()
                 self._count_nodes()
                 if self._outages.begins(event):
                     log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
-                log.error(
-                    "broker.refused_publication",
-                    reason=reason,
-                    do=f"see that the broker was set up for the site {self._index.site.name}, and the certificate here"
-                    " is the hub's",
-                )
+                # All of a greeting is, and at each connection again.
+                if not self._heartbeat.is_refused:
+                    log.error("broker.refused_publication", reason=reason, do=self._remedy)
+                self._heartbeat.refused()
             case Incoming():
                 self._hear(event)
 
@@ -265,6 +275,7 @@ class Broker:
 
     def _tick(self) -> None:
         now_ms = monotonic_ms()
+        self._metrics.broker_connected(self.fault is None)
         if self._arrived_ms is not None:
             self._heartbeat.arrived(self._arrived_ms)
         for action in self._heartbeat.tick(now_ms):

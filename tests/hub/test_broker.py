@@ -217,6 +217,20 @@ def test_a_hub_that_may_not_write_its_own_sites_topics_is_told_to_look_at_its_si
     assert f"set up for the site {hub_broker._index.site.name}, " in refused["do"]
 
 
+def test_what_the_broker_refuses_is_said_once_until_it_takes_something(hub_broker, at_broker):
+    with capture_logs() as lines:
+        for _ in range(2):
+            hub_broker._handle(LinkUp())
+            for _ in range(25):
+                hub_broker._handle(PublishRefused("Not authorized"))
+            hub_broker._handle(LinkDown("no echo came back from the broker for 15 s"))
+        hub_broker._handle(LinkUp())
+        hub_broker._tick()
+        arrives(hub_broker, hub_broker._topics.hub_echo, encode(Echo(count=1)), is_retained=False)
+        hub_broker._handle(PublishRefused("Not authorized"))
+    assert [line["event"] for line in lines].count("broker.refused_publication") == 2
+
+
 def test_without_tls_no_certificate_is_spoken_of(hub_broker):
     with capture_logs() as lines:
         hub_broker._handle(LinkUp())

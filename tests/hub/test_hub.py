@@ -497,6 +497,23 @@ def test_the_hub_says_how_it_is(hub):
     assert hub.hub.health().beat is None
 
 
+def test_a_hub_at_a_broker_with_another_sites_rules_says_so_until_they_are_its_own(hub):
+    rules = hub.broker.config.parent / "acl"
+    right = rules.read_text(encoding="utf-8")
+    hub.broker.stop()
+    rules.write_text(right.replace(f"/{hub.site.name}/", "/other-town/"), encoding="utf-8")
+    hub.broker.start()
+    eventually(lambda: hub.hub.health().broker not in {None, "the broker is not reached"})
+    told = f"the broker refuses what the hub says: see that the broker was set up for the site {hub.site.name}, "
+    assert hub.hub.health().broker.startswith(told)
+    eventually(lambda: hub.metric("suivant_broker_connected") == 0)
+    hub.broker.stop()
+    rules.write_text(right, encoding="utf-8")
+    hub.broker.start()
+    eventually(lambda: hub.hub.health().broker is None)
+    eventually(lambda: hub.metric("suivant_broker_connected") == 1)
+
+
 def test_a_node_that_leaves_while_the_broker_is_away_is_not_counted_for_ever(hub):
     status = NodeStatus(online=True, role=Role.DISPLAY, version="1", boot="b")
     with node(hub, "screen-1") as screen:

@@ -51,6 +51,23 @@ def test_a_new_connection_that_does_not_help_ends_the_program():
     assert kinds(ticked(heart, ECHO_LOST_MS + 2_000, 2 * ECHO_LOST_MS + 3_000))[-1] is GiveUp
 
 
+def test_a_broker_that_refuses_what_is_said_ends_no_program_and_is_connected_to_anew():
+    heart = connected()
+    for start_ms in range(0, 10 * ECHO_LOST_MS, ECHO_LOST_MS + 1_000):
+        heart.connected(start_ms)
+        heart.refused()
+        assert isinstance(ticked(heart, start_ms, start_ms + ECHO_LOST_MS + 1_000)[-1], Reconnect)
+
+
+def test_a_broker_that_refused_once_and_took_all_since_is_as_any_other():
+    heart = connected()
+    heart.refused()
+    ticked(heart, 0, 1_000, echo=True)
+    assert not heart.is_refused
+    heart.connected(0)
+    assert isinstance(lost_again(heart, 100), GiveUp)
+
+
 def lost_again(heart: Heartbeat, arrived_after_ms: int) -> object:
     """What is wanted when echoes stay away by the second connection too, which last brought something so late."""
     ticked(heart, 0, ECHO_LOST_MS + 1_000)
