@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.config import read_site
 from nodes.__main__ import WRONG_SETTING_STATUS
 from tests.docs.test_documented import settings
 
@@ -19,8 +20,17 @@ INSTALLING_A_NODE = (ROOT / "docs/installing-a-node.md").read_text(encoding="utf
 def test_the_program_for_the_broker_makes_its_configuration_and_everybodys_certificates(tmp_path: Path):
     [program] = re.findall(r"<<'END'\n(.*?)^END$", INSTALLING, re.DOTALL | re.MULTILINE)
     made, brokers = tmp_path / "made", tmp_path / "mosquitto"
-    program = program.replace("/root/suivant-certificates", str(made)).replace("/etc/mosquitto/suivant", str(brokers))
+    site_file = ROOT / "hub/example-site.yaml"
+    for place, here in {
+        "/root/suivant-certificates": made,
+        "/etc/mosquitto/suivant": brokers,
+        "/etc/suivant/site.yaml": site_file,
+    }.items():
+        program = program.replace(place, str(here))
     subprocess.run([sys.executable, "-"], input=program, text=True, cwd=ROOT, check=True)
+    site = read_site(site_file).site
+    assert [node.name for node in site.nodes if not (made / f"{node.name}.pem").is_file()] == []
+    assert f"suivant/1/{site.name}/#" in (brokers / "acl").read_text(encoding="utf-8")
     copied = re.findall(r"\$MADE/(\S+)", INSTALLING)
     assert copied
     assert [each for each in copied if not (made / each).is_file()] == []
