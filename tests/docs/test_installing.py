@@ -37,6 +37,13 @@ def test_the_program_for_the_broker_makes_its_configuration_and_everybodys_certi
     assert "require_certificate true" in (brokers / "mosquitto.conf").read_text(encoding="utf-8")
 
 
+def test_the_brokers_unit_has_room_for_all_connections_that_its_configuration_allows():
+    template = (ROOT / "mosquitto/mosquitto.conf.in").read_text(encoding="utf-8")
+    [most] = re.findall(r"^max_connections (\d+)$", template, re.MULTILINE)
+    [room] = re.findall(r"^LimitNOFILE=(\d+)$", INSTALLING, re.MULTILINE)
+    assert int(room) > int(most)
+
+
 @pytest.mark.parametrize("document", [INSTALLING, INSTALLING_A_NODE])
 def test_every_setting_of_an_environment_file_is_one_of_ours(document: str):
     named = set(re.findall(r"^(SUIVANT_\w+)=", document, re.MULTILINE))
