@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md that copy a PostgreSQL database and put it back, done one after the other."""
+"""The commands of docs/operations.md that make a PostgreSQL database, copy it and put it back, one after the other."""
 
 import os
 import re
@@ -19,8 +19,16 @@ PREFIX = "sudo -u postgres "
 KEPT_IN = "/var/lib/postgresql"
 
 
+# As Debian makes it where no locale is set: what is made of it takes bytes of any encoding, and no text.
+_NO_ENCODING = (
+    "update pg_database set datistemplate = false where datname = 'template1'",
+    "drop database template1",
+    "create database template1 template template0 encoding 'SQL_ASCII' locale 'C' is_template true",
+)
+
+
 def commands() -> list[str]:
-    section = (ROOT / "docs/operations.md").read_text(encoding="utf-8").partition("### Backup and restore")[2]
+    section = (ROOT / "docs/operations.md").read_text(encoding="utf-8").partition("\n## The database")[2]
     return re.findall(rf"^    {PREFIX}(.*)$", section.partition("\n## ")[0], re.MULTILINE)
 
 
@@ -30,6 +38,8 @@ def server() -> Iterator[PostgresqlServer]:
     with postgresql_server() as made:
         made.execute("create role postgres superuser login")
         made.execute("create role town login")
+        for statement in _NO_ENCODING:
+            made.execute(statement)
         yield made
 
 
@@ -42,8 +52,8 @@ def test_a_copy_is_made_and_put_back_by_what_stands_there(
         environ = {"PATH": path, "PGHOST": str(server.folder), "PGUSER": "postgres", "PGDATABASE": "postgres"}
         subprocess.run(["sh", "-c", command], env=environ, check=True, cwd=tmp_path)
 
-    dump, rename, create, restore = commands()
-    server.execute("create database suivant owner town")
+    _role, first, dump, rename, create, restore = commands()
+    run(first)
     url = server.url("suivant").replace("suivant@", "town@")
     engine = open_engine(url)
     migrate(engine)
