@@ -63,7 +63,10 @@ class DatabaseUnreachable(DatabaseFault):
 
 
 class DatabaseRefusesLogin(DatabaseFault):
-    sentence = "the database {place} refuses the login ({cause}): correct user and password in SUIVANT_DATABASE_URL"
+    sentence = (
+        "the database {place} refuses the login ({cause}): correct the user in SUIVANT_DATABASE_URL, or the password "
+        "in the file that SUIVANT_DATABASE_PASSWORD_FILE names"
+    )
 
 
 class DatabaseLocked(DatabaseFault):

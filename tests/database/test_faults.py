@@ -407,7 +407,7 @@ def test_a_database_that_the_server_does_not_have_is_said(postgresql: Postgresql
 )
 def test_a_server_that_refuses_the_login_is_not_said_to_be_silent(cause: str) -> None:
     error = psycopg.OperationalError(f'connection to server at "10.0.0.1", port 5432 failed: {cause}')
-    with pytest.raises(DatabaseRefusesLogin, match=r"refuses the login .* correct user and password"):
+    with pytest.raises(DatabaseRefusesLogin, match=r"refuses the login .* SUIVANT_DATABASE_PASSWORD_FILE names"):
         raise fault_of(error, "postgresql://suivant@10.0.0.1/suivant")
 
 
