@@ -98,6 +98,7 @@ def environment(filters: Mapping[str, Callable[..., object]], base: str) -> Envi
         loader=FileSystemLoader(_HERE / "templates"),
         bytecode_cache=_compiled,
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,6 +1,7 @@
 """The catalogue: every word that people read is in it, and nothing else is."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,6 +16,7 @@ import hub
 import hub.web
 import nodes
 from hub.queue.states import Event
+from hub.web import words
 from hub.web.desk.sentences import _EVENTS
 from hub.web.words import clock, say, spaced, timer
 from tests.web.stand import MORNING_MS
@@ -123,3 +125,17 @@ def test_numbers_and_times_read_as_the_look_says() -> None:
     assert clock(MORNING_MS, "Europe/Paris") == "8:30"
     assert clock(MORNING_MS + 7_000, "Europe/Paris", seconds=True) == "8:30:07"
     assert [timer(38_000), timer(372_000), timer(3_723_000), timer(-5)] == ["00:38", "06:12", "1:02:03", "00:00"]
+
+
+def test_a_page_stays_as_it_was_when_the_program_is_replaced_under_it(tmp_path, monkeypatch):
+    """A page of the next version may ask for what this one does not know."""
+    (tmp_path / "locale").symlink_to(WEB / "locale")
+    page = tmp_path / "templates/page.html"
+    page.parent.mkdir()
+    page.write_text("as it was", encoding="utf-8")
+    monkeypatch.setattr(words, "_HERE", tmp_path)
+    pages = words.environment({}, "")
+    assert pages.get_template(page.name).render() == "as it was"
+    page.write_text("{{ of_the_next_version }}", encoding="utf-8")
+    os.utime(page, (0, 0))
+    assert pages.get_template(page.name).render() == "as it was"
