@@ -51,6 +51,16 @@ def test_every_setting_of_an_environment_file_is_one_of_ours(document: str):
     assert named <= settings()
 
 
+def test_a_nodes_upgrade_installs_the_new_wheel_and_meets_no_other_one(tmp_path: Path):
+    lines = re.findall(r"^    (.*suivant-\*\.whl)$", INSTALLING_A_NODE, re.MULTILINE)
+    pip = "sudo /opt/suivant-node/bin/pip install --force-reinstall --no-deps"
+    for wheel in ("suivant-0.1.0-py3-none-any.whl", "suivant-0.2.0-py3-none-any.whl"):
+        (tmp_path / wheel).touch()
+        typed = "\n".join(lines).replace(pip, "printf '%s '")
+        done = subprocess.run(["sh", "-ec", typed], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{wheel} "
+
+
 def service_of(unit: str) -> dict[str, str]:
     parsed = RawConfigParser(strict=False)
     parsed.optionxform = str  # type: ignore[assignment,method-assign]
