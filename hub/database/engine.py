@@ -28,8 +28,10 @@ from hub.database.faults import (
     DiskFull,
     FolderMissing,
     WrongAddress,
+    WrongEncoding,
     faults_of,
     is_full,
+    place_of,
 )
 from hub.database.tables import CounterRow, SiteRow
 
@@ -253,6 +255,10 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
 
     def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> BoundedConnection:
         connection = BoundedConnection.connect(*arguments, **named)
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            connection.close()
+            raise WrongEncoding(place_of(url), str(encoding))
         connection.answer_limit_s = ANSWER_LIMIT_S
         return connection
 

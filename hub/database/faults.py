@@ -34,6 +34,10 @@ class DatabaseMissing(DatabaseFault):
     sentence = "the database {place} is not there ({cause}): create it, or correct SUIVANT_DATABASE_URL"
 
 
+class WrongEncoding(DatabaseFault):
+    sentence = "the database {place} is not in UTF-8 ({cause}): make another one by createdb --encoding=UTF8"
+
+
 class FileMissing(DatabaseMissing):
     sentence = (
         "the database {place} is not there ({cause}): make it by `suivant database upgrade` or a first start of the hub"

@@ -5,7 +5,7 @@ import os
 import resource
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -37,6 +37,7 @@ from hub.database.faults import (
     DatabaseRefusesLogin,
     DatabaseUnreachable,
     DiskFull,
+    WrongEncoding,
     fault_of,
     faults_of,
     place_of,
@@ -395,6 +396,20 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
 def test_a_database_that_the_server_does_not_have_is_said(postgresql: PostgresqlServer) -> None:
     with pytest.raises(DatabaseMissing, match=r"/nowhere.* is not there .*create it"):
         migrate(open_engine(postgresql.url("nowhere")))
+
+
+@pytest.mark.parametrize("use", [check, migrate, open_writer_connection])
+def test_a_database_without_an_encoding_is_said_whatever_asks_first(
+    postgresql: PostgresqlServer, use: Callable[[Engine], object]
+) -> None:
+    postgresql.execute("create database bytes template template0 encoding 'SQL_ASCII' locale 'C'")
+    engine = open_engine(postgresql.url("bytes"))
+    try:
+        with pytest.raises(WrongEncoding, match=r"/bytes\S* is not in UTF-8 \(SQL_ASCII\): make .* --encoding=UTF8"):
+            use(engine)
+    finally:
+        engine.dispose()
+        postgresql.drop_database(postgresql.url("bytes"))
 
 
 @pytest.mark.parametrize(
