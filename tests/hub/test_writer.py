@@ -725,7 +725,7 @@ def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
     )
     stand.writer._after_commit, stand.writer._after_loss = outbox.committed, outbox.recount
     stand.start()
-    outbox._count(outbox._connect())
+    outbox._count(outbox._reading.connection())
     stand.do(stand.issue())
     lose_answer_of_next_commit(stand)
     stand.do(stand.issue())
@@ -733,7 +733,7 @@ def test_what_a_commit_changed_is_told_though_its_answer_was_lost(engine):
     assert outbox.waiting["civil"] == 3
     stand.writer.stop()
     outbox._go_round(0.0)
-    outbox._disconnect()
+    outbox._reading.lose()
     assert Topics(stand.site.name).hall_state("hall") in sent
 
 
