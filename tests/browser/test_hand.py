@@ -51,6 +51,36 @@ def test_a_click_means_who_was_shown_when_the_mouse_was_pressed(
     assert state_of(stand, ids["A015"]) is State.CALLED
 
 
+def test_a_mouse_held_down_for_long_means_who_was_shown_when_it_was_pressed(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.called(stand, clock)
+    show(page)
+    page.evaluate(STANDING_STILL)
+    page.locator("#finish").hover()
+    page.mouse.down()
+    call_the_next(page, stand)
+    page.evaluate(A_SECOND_LATER)
+    page.mouse.up()
+    expect_refused(page)
+    assert state_of(stand, ids["A015"]) is State.CALLED
+
+
+def test_a_space_bar_held_down_for_long_means_who_was_shown_when_it_was_struck(
+    page: Page, stand: Stand, clock: TurnedClock
+) -> None:
+    ids = scenes.called(stand, clock)
+    show(page)
+    page.evaluate(STANDING_STILL)
+    page.locator("#finish").focus()
+    page.keyboard.down(" ")
+    call_the_next(page, stand)
+    page.evaluate(A_SECOND_LATER)
+    page.keyboard.up(" ")
+    expect_refused(page)
+    assert state_of(stand, ids["A015"]) is State.CALLED
+
+
 def test_a_click_without_key_or_mouse_means_who_is_shown(page: Page, stand: Stand, clock: TurnedClock) -> None:
     ids = scenes.called(stand, clock)
     show(page)

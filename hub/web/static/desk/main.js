@@ -3,7 +3,7 @@
 
 import { sayFailed, sayUnanswered } from "./answer.js";
 import { allowClick, giveId } from "./gestures.js";
-import { noteSeen } from "./hand.js";
+import { noteLetGo, noteSeen } from "./hand.js";
 import { allowEnter } from "./hurry.js";
 import { showKeys, showSwitch, switchKeys } from "./keyboard.js";
 import { pressLink, readKey } from "./keys.js";
@@ -23,6 +23,8 @@ const before = (name, handle) => document.addEventListener(name, handle, true);
 
 before("pointerdown", noteSeen);
 before("keydown", noteSeen);
+before("pointerup", noteLetGo);
+before("keyup", noteLetGo);
 before("click", allowClick);
 /* The scanner first: what it takes is no key for the others. */
 before("keydown", readScanner);
