@@ -57,6 +57,8 @@ class Heartbeat:
     # When the first echo since the last answer was sent.
     _unanswered_ms: int | None = None
     _count: int = 0
+    # The last that came back; on a new connection the last that was sent.
+    _answered: int = 0
     _reconnected_for_echo: bool = False
     _arrived_ms: int | None = None
 
@@ -66,6 +68,7 @@ class Heartbeat:
     def connected(self, now_ms: int) -> None:
         self._connected = True
         self._unanswered_ms = None
+        self._answered = self._count
         self._send_at_ms = now_ms
 
     def disconnected(self, now_ms: int) -> None:
@@ -73,12 +76,19 @@ class Heartbeat:
         self._connected = False
         self._link_said_ms = now_ms
 
-    def echoed(self, count: int) -> None:
-        """One of our own echoes came back; those of an earlier run or an old connection count for nothing."""
+    def echoed(self, count: int) -> bool:
+        """One of our own echoes came back; those of an earlier run or an old connection count for nothing.
+
+        Gives whether the broker takes again what it refused, echoes before this one as well: it did not refuse one
+        topic alone.
+        """
         if not self._connected or count > self._count:
-            return
+            return False
+        takes_again = self.is_refused and count > self._answered + 1
         self._unanswered_ms = None
+        self._answered = count
         self._reconnected_for_echo = self.is_refused = False
+        return takes_again
 
     def refused(self) -> None:
         """The broker threw away something that was said."""

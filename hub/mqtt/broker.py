@@ -230,9 +230,11 @@ class Broker:
     def _hear(self, event: Incoming) -> None:
         try:
             if event.topic == self._topics.hub_echo:
-                self._heartbeat.echoed(_echoes.parse(event.payload).count)
+                takes_again = self._heartbeat.echoed(_echoes.parse(event.payload).count)
                 # Sent after the greeting: all that was retained has come before it.
                 self.link.unsubscribe(self._leftovers.filters)
+                if takes_again:
+                    self._greet()
                 return
             if self._leftovers.retains(event.topic):
                 self._take_back(event.topic)

@@ -8,7 +8,7 @@ from hub.mqtt import broker, senders
 from hub.mqtt.broker import Broker
 from hub.site_index import SiteIndex
 from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp, PublishRefused
-from protocol.messages import BEAT_LOST_MS, Echo, IssueTicket, Telemetry, encode
+from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS, Echo, IssueTicket, Telemetry, encode
 from protocol.topics import NodeTopic
 from tests.hub.standing import a_town, eventually, new_id
 from tests.queue.harness import only
@@ -229,6 +229,40 @@ def test_what_the_broker_refuses_is_said_once_until_it_takes_something(hub_broke
         arrives(hub_broker, hub_broker._topics.hub_echo, encode(Echo(count=1)), is_retained=False)
         hub_broker._handle(PublishRefused("Not authorized"))
     assert [line["event"] for line in lines].count("broker.refused_publication") == 2
+
+
+def greetings(hub_broker, at_broker):
+    return sum(each[0] == hub_broker._topics.hub_status for each in at_broker)
+
+
+def test_what_the_broker_refused_is_said_again_once_it_takes_what_the_hub_says(hub_broker, at_broker, monkeypatch):
+    """As where its rules were read anew on a connection that stood."""
+    moment_ms = broker.monotonic_ms()
+    monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
+    hub_broker._handle(LinkUp())
+    hub_broker._handle(PublishRefused("Not authorized"))
+    hub_broker._tick()
+    moment_ms += ECHO_PERIOD_MS
+    hub_broker._tick()
+    assert greetings(hub_broker, at_broker) == 1
+    arrives(hub_broker, hub_broker._topics.hub_echo, encode(Echo(count=2)), is_retained=False)
+    assert greetings(hub_broker, at_broker) == 2
+
+
+def test_a_hub_of_which_one_topic_alone_is_refused_greets_once_a_connection(hub_broker, at_broker, monkeypatch):
+    moment_ms = broker.monotonic_ms()
+    monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
+    for connection in range(3):
+        hub_broker._handle(LinkUp())
+        for _ in range(5):
+            hub_broker._handle(PublishRefused("Not authorized"))
+            hub_broker._tick()
+            echo = Echo(count=hub_broker._heartbeat._count)
+            arrives(hub_broker, hub_broker._topics.hub_echo, encode(echo), is_retained=False)
+            moment_ms += ECHO_PERIOD_MS
+        hub_broker._tick()
+        assert greetings(hub_broker, at_broker) == connection + 1
+        hub_broker._handle(LinkDown("the connection was lost"))
 
 
 def test_without_tls_no_certificate_is_spoken_of(hub_broker):
