@@ -1,0 +1,37 @@
+"""The icons that are shipped are those that a screen draws: one that is missing ends the page that draws it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import Environment, nodes
+
+from provisioning.assets import NODE_ICONS, WEB_ICONS
+
+ROOT = Path(__file__).parents[2]
+# Which argument of a call names the icon.
+NAMED_BY = {"icon": 0, "action": 3}
+
+
+def drawn_by_templates() -> Iterator[str]:
+    for file in ROOT.glob("hub/web/templates/**/*.html"):
+        for call in Environment(autoescape=True).parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in NAMED_BY:
+                # Wrapped, so that it is found itself as well as what a condition chooses from.
+                names = nodes.List([call.args[NAMED_BY[call.node.name]]]).find_all(nodes.Const)
+                yield from (each.value for each in names)
+
+
+def drawn_by_displays() -> Iterator[str]:
+    for file in ROOT.glob("nodes/display/**/*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "icon":
+                yield ast.literal_eval(call.args[0])
+
+
+def test_each_icon_of_a_page_is_shipped_and_no_other() -> None:
+    assert set(drawn_by_templates()) == set(WEB_ICONS)
+
+
+def test_each_icon_of_a_display_is_shipped_and_no_other() -> None:
+    assert set(drawn_by_displays()) == set(NODE_ICONS)
