@@ -173,7 +173,9 @@ class Outbox:
     def _say_again(self, announcement: Announcement) -> None:
         """Its commit took until no display says it any more: where the call still stands, it is as if called now."""
         log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
-        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket))
+        # An agent who saw that nobody came may have had it said meanwhile.
+        said_ms = announcement.play_ms + announcement.length_ms
+        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms))
 
     def recount(self, connection: Connection) -> None:
         """On the writer's thread, before it goes on after a loss: what it had committed last may have told nobody."""

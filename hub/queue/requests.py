@@ -79,7 +79,9 @@ class Next(AtHeld, frozen=True, kw_only=True):
 
 
 class Recall(AtHeld, frozen=True, kw_only=True):
-    """Say the called ticket again."""
+    """Say the called ticket again. `said_ms`: only where its last saying is still the one that ends then."""
+
+    said_ms: int | None = None
 
 
 class Start(AtHeld, frozen=True, kw_only=True):

@@ -461,6 +461,19 @@ def test_a_call_that_was_taken_back_meanwhile_is_not_said_again(told):
     assert calls(told) == []
 
 
+@pytest.mark.parametrize("steps", [((Recall, "shown"),), ((Withdraw, "shown"), (Pick, "ticket"))])
+def test_a_call_that_an_agent_has_said_again_meanwhile_is_not_said_twice(told, steps):
+    ticket = told.issue()
+    told.press(held_up_ms=21 * SECOND)
+    for kind, named in steps:
+        told.ask(kind, desk="desk-1", **{named: ticket})
+    told.queue.turn(SECOND)
+    told.do_later()
+    told.queue.turn(5 * SECOND)
+    told.go_round()
+    assert len(calls(told)) == 1
+
+
 def test_a_recall_is_an_announcement_of_its_own_for_the_same_call(told):
     ticket = told.issue()
     told.press()

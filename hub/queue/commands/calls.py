@@ -9,6 +9,7 @@ from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
 from hub.queue.commands.desks import (
     age_of_gesture,
+    done_to,
     held_as_shown,
     is_away,
     need_claim_on_parked,
@@ -72,6 +73,8 @@ def recall(work: Work, command: Recall, view: DeskView) -> DeskAnswer:
     """Say the called ticket again."""
     held = held_as_shown(work, view, command.shown, "recall")
     work.check(held, Event.RECALL)
+    if command.said_ms not in (None, held.said_ms):
+        return done_to(held)
     return _say_again(work, view, held)
 
 
