@@ -171,7 +171,7 @@ class Outbox:
                     self._announce(announcement, done.effects.last_event)
 
     def _say_again(self, announcement: Announcement) -> None:
-        """Its commit took until no display says it any more: where the call still stands, it is as if called now."""
+        """It came so late that no display says it any more: where the call still stands, it is as if called now."""
         log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
         # An agent who saw that nobody came may have had it said meanwhile.
         said_ms = announcement.play_ms + announcement.length_ms
@@ -179,7 +179,10 @@ class Outbox:
 
     def recount(self, connection: Connection) -> None:
         """On the writer's thread, before it goes on after a loss: what it had committed last may have told nobody."""
+        unheard = outbox_reading.unheard(connection, self._index.site.name, self._last_event, self._now_ms())
         self._count(connection)
+        for announcement in unheard:
+            self._say_again(announcement)
         self.republish()
 
     def republish(self) -> None:

@@ -29,7 +29,16 @@ _TO_SAY: Executable = (
 
 def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
     """What goes out now or should have and is still worth saying, in the order in which it is said."""
-    span = {"after_ms": now_ms - ANNOUNCEMENT_LATE_MS, "before_ms": now_ms + GOES_OUT_MS}
+    return _between(connection, site, now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS)
+
+
+def unheard(connection: Connection, site: str, told: int, now_ms: int) -> list[Announcement]:
+    """What should have gone out and is no longer worth saying, of all that came after the journal row `told`."""
+    return [each for each in _between(connection, site, 0, now_ms - ANNOUNCEMENT_LATE_MS) if each.id > told]
+
+
+def _between(connection: Connection, site: str, after_ms: int, before_ms: int) -> list[Announcement]:
+    span = {"after_ms": after_ms, "before_ms": before_ms}
     return [Announcement(*row) for row in connection.rows(_TO_SAY, {"site": site, **span})]
 
 

@@ -453,6 +453,21 @@ def test_a_call_whose_commit_was_held_up_for_less_is_said_late(told):
     assert len(calls(told)) == 1
 
 
+@pytest.mark.parametrize("after_ms", [SECOND, 21 * SECOND])
+def test_a_call_that_was_lost_with_the_connection_for_however_long_is_said_once(told, after_ms):
+    told.issue()
+    told.issue()
+    told.press("desk-2")
+    told.queue.turn(MINUTE)
+    told.queue.press("desk-1")
+    called = told.queue.ticket(told.queue.held("desk-1"))
+    told.queue.turn(after_ms)
+    assert len(calls(told)) == 1, "the one before it"
+    told.outbox.recount(told.outbox._reading.connection())
+    told.settle()
+    assert [said.call for said in calls(told)] == [str(called.call)]
+
+
 def test_a_call_that_was_taken_back_meanwhile_is_not_said_again(told):
     ticket = told.issue()
     told.press(held_up_ms=21 * SECOND)
