@@ -382,6 +382,23 @@ def test_a_desk_left_open_on_an_evening_when_the_hub_was_off_is_closed_at_its_ne
     assert queue.listed() == []
 
 
+def test_what_was_called_in_the_evening_is_not_listed_beside_the_next_day_s_calls(queue):
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = EVENING
+    end(queue)
+    queue.now_ms = moment("2026-11-24 18:25")
+    queue.open("desk-1")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.called()
+    end(queue)
+    assert queue.listed() == [ticket]
+    queue.ask(Finish, desk="desk-1", shown=ticket)
+    queue.now_ms = moment("2026-11-25 00:00:10")
+    end(queue)
+    assert queue.desk_mode("desk-1")[0] == "open"
+    assert queue.listed() == []
+
+
 def test_a_restart_at_noon_while_all_desks_are_closed_keeps_what_was_called_that_day(queue):
     queue.open("desk-1")
     queue.issue()

@@ -62,10 +62,10 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
     An appointment of the evening is left: who has it is admitted, or becomes absent, by its own time.
 
-    Desks at work stay open, and what was called since stays listed: where a service is open at that end (round the
-    clock), and at those that were opened after it. Where a desk is left closed, nobody stays signed on, but who came
-    after the end of that day. All of it goes by that end, not by now: a hub that was off then closes the day before it
-    begins another one, at whatever hour.
+    Desks at work stay open, and what was called since stays listed, of an evening until the next day begins: where a
+    service is open at that end (round the clock), and at those that were opened after it. Where a desk is left closed,
+    nobody stays signed on, but who came after the end of that day. All of it goes by that end, not by now: a hub that
+    was off then closes the day before it begins another one, at whatever hour.
     """
     left = _open_up_to(work, command.day, command.limit)
     for ticket in left:
@@ -83,10 +83,12 @@ def _end_work(work: Work, day: str) -> int:
     ended_ms = day_end_ms(site, day)
     if any(is_open(service, ended_ms, site.zone) for service in site.services):
         return work.now_ms - DAY_MS
-    if _close_desks(work, ended_ms):
-        return ended_ms
-    # A press between the end and the look at it is of that day too; the calls of a later one are not.
-    return min(work.now_ms + 1, max(ended_ms, next_day_ms(day, site.zone)))
+    at_work = _close_desks(work, ended_ms)
+    over_ms = max(ended_ms, next_day_ms(day, site.zone))
+    if over_ms <= work.now_ms:
+        return over_ms
+    # A press between the end and the look at it is of that day too.
+    return ended_ms if at_work else work.now_ms + 1
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
