@@ -19,7 +19,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Engine
 
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_driver_connection
 from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, place_of
 from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
@@ -268,7 +268,7 @@ class Writer:
             self._lose()
 
     def _connect(self) -> Connection:
-        connection = Connection(open_writer_connection(self._engine), self._engine.dialect)
+        connection = Connection(open_driver_connection(self._engine), self._engine.dialect)
         if self._lost:
             try:
                 self._after_loss(connection)

@@ -3,7 +3,7 @@
 An error never shows a statement's parameters: one may be a name.
 
 Reads go through `engine.connect()`, rare writes through `engine.execution_options(write=True).begin()`. What the
-writer does runs on a driver connection of its own, see `open_writer_connection`.
+writer does runs on a driver connection of its own, see `open_driver_connection`.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engi
     return _open_postgresql(url, busy_timeout_s)
 
 
-def open_writer_connection(engine: Engine) -> DriverConnection:
+def open_driver_connection(engine: Engine) -> DriverConnection:
     """A driver connection outside the pool, for one thread at a time. Whoever opens it closes it.
 
     sqlite3: no transaction is begun but by an explicit BEGIN (IMMEDIATE). psycopg: the first statement begins one,

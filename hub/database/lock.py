@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol
 import psycopg
 from sqlalchemy import Engine, inspect, select
 
-from hub.database.engine import open_writer_connection, require_folder, sqlite_file
+from hub.database.engine import open_driver_connection, require_folder, sqlite_file
 from hub.database.faults import (
     DatabaseFault,
     DatabaseNotWritable,
@@ -100,7 +100,7 @@ class _PostgresqlLock:
         self._connection.close()
 
     def _take(self) -> "psycopg.Connection[Any]":
-        connection = open_writer_connection(self._engine)
+        connection = open_driver_connection(self._engine)
         assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the engine's dialect says so
         try:
             connection.autocommit = True

@@ -17,7 +17,7 @@ from sqlalchemy import Boolean, ColumnElement, Engine, Executable, Insert, bindp
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 
-from hub.database.engine import ANSWER_LIMIT_S, BoundedConnection, open_writer_connection
+from hub.database.engine import ANSWER_LIMIT_S, BoundedConnection, open_driver_connection
 
 Params = Mapping[str, Any]
 # A press is one statement; the end of a day in one was planned for half a second, and each of its shapes kept for ever.
@@ -221,7 +221,7 @@ def open_reading_connection(engine: Engine) -> Connection:
 
     It is lost where the server stands still: who reads asks anew.
     """
-    raw = open_writer_connection(engine)
+    raw = open_driver_connection(engine)
     if isinstance(raw, BoundedConnection):
         raw.autocommit = True
         raw.answer_limit_s = ANSWER_LIMIT_S

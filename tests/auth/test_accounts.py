@@ -19,7 +19,7 @@ from hub.auth.account_store import LocalAccount, read_account
 from hub.auth.passwords import matches
 from hub.auth.roles import STAFF, Role
 from hub.auth.session_store import open_sessions
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import open_driver_connection, open_engine
 from hub.database.statements import Connection
 from hub.queue.commands.dispatch import run
 from hub.queue.people_requests import OpenSession
@@ -53,7 +53,7 @@ def found(engine: Engine, account: str = "secours", site: str = SITE) -> LocalAc
 
 def log_in(engine: Engine, account: str, *, local: bool = True) -> int:
     """As the writer does it: the session's id."""
-    connection = Connection(open_writer_connection(engine), engine.dialect)
+    connection = Connection(open_driver_connection(engine), engine.dialect)
     connection.begin()
     origin = Origin(Source.PAGE, account)
     site = Site(name=SITE, town="-", zone="Europe/Paris", halls=(), services=(), desks=())
@@ -345,7 +345,7 @@ def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
 ) -> None:
     """A writer's connection is open all along; what holds the database is a transaction that does not end."""
-    writer = Connection(open_writer_connection(hub_engine), hub_engine.dialect)
+    writer = Connection(open_driver_connection(hub_engine), hub_engine.dialect)
     assert main(["token", "create", "one", "--role", "metrics"]) == 0
     said(capsys)
     monkeypatch.setattr("hub.database.engine.open_engine", partial(open_engine, busy_timeout_s=0.05))

@@ -11,7 +11,7 @@ import pytest
 from alembic import command as alembic
 
 from hub.__main__ import main
-from hub.database.engine import first_generation, open_engine, open_writer_connection
+from hub.database.engine import first_generation, open_driver_connection, open_engine
 from hub.database.lock import hold_site
 from hub.database.migration import config, head
 
@@ -129,7 +129,7 @@ def test_a_database_is_copied_while_a_hub_works_on_it_and_nothing_is_overwritten
     engine = open_engine("sqlite:///suivant.db")
     first_generation(engine, "mairie", 1)
     lock = hold_site(engine, "mairie")
-    writing = open_writer_connection(engine)
+    writing = open_driver_connection(engine)
     writing.execute("begin immediate")
     writing.execute("update site set generation_ms = 2")
     assert main(["database", "backup", "copy.db"]) == 0

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 import hub
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import open_driver_connection, open_engine
 from hub.database.lock import hold_site
 from hub.database.migration import migrate
 from hub.listening import PortNotFree, listen
@@ -162,7 +162,7 @@ def test_a_hub_that_starts_while_another_program_holds_a_table_says_so(
     table: str, postgresql_url: str, tmp_path: Path
 ) -> None:
     engine = open_engine(postgresql_url)
-    other = open_writer_connection(engine)
+    other = open_driver_connection(engine)
     other.execute(f"lock table {table}".encode())
     ended = start(tmp_path, {"SUIVANT_DATABASE_URL": postgresql_url})
     other.close()

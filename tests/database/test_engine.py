@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, select, text
 
-from hub.database.engine import PAGE_BYTES, open_engine, open_writer_connection
+from hub.database.engine import PAGE_BYTES, open_driver_connection, open_engine
 from hub.database.faults import DatabaseMissing, WrongAddress, faults_of
 from hub.database.tables import CounterRow
 
@@ -112,7 +112,7 @@ def test_a_new_sqlite_file_and_those_beside_it_are_nobody_elses_to_read(tmp_path
 
 def test_sqlite_waits_for_the_disk_and_keeps_foreign_keys(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     with engine.connect() as connection:
         for read in (connection.exec_driver_sql, writer.execute):
             found = [read(f"pragma {name}").fetchone() for name in ("journal_mode", "synchronous", "foreign_keys")]
@@ -145,12 +145,12 @@ def test_a_file_that_went_away_is_made_anew_by_nobody(tmp_path: Path) -> None:
     with pytest.raises(DatabaseMissing), faults_of(engine), engine.connect():
         pass
     with pytest.raises(DatabaseMissing):
-        open_writer_connection(engine)
+        open_driver_connection(engine)
     assert not file.exists()
 
 
 def test_the_writer_connection_begins_and_commits_by_itself(engine: Engine) -> None:
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     if isinstance(writer, sqlite3.Connection):
         writer.execute("begin immediate")
     writer.execute("insert into site values ('mairie', 1)")
@@ -163,7 +163,7 @@ def test_the_writer_connection_begins_and_commits_by_itself(engine: Engine) -> N
 
 
 def test_the_writer_connection_is_no_part_of_the_pool(engine: Engine) -> None:
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     engine.dispose()
     row = writer.execute("select 1").fetchone()
     assert row is not None
@@ -172,7 +172,7 @@ def test_the_writer_connection_is_no_part_of_the_pool(engine: Engine) -> None:
 
 
 def test_the_writer_connection_may_serve_another_thread(engine: Engine) -> None:
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     seen: list[object] = []
     thread = threading.Thread(target=lambda: seen.append(writer.execute("select 1").fetchone()))
     thread.start()
@@ -183,7 +183,7 @@ def test_the_writer_connection_may_serve_another_thread(engine: Engine) -> None:
 
 def test_the_writer_prepares_each_statement_on_postgresql(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url)
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     assert isinstance(writer, psycopg.Connection)
     assert writer.prepare_threshold == 0
     assert not writer.autocommit
@@ -193,7 +193,7 @@ def test_the_writer_prepares_each_statement_on_postgresql(postgresql_url: str) -
 
 def test_in_memory_the_writer_and_the_readers_see_the_same_database() -> None:
     engine = open_engine("sqlite://")
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     writer.execute("create table word (word text)")
     with engine.connect() as connection:
         assert connection.scalar(text("select count(*) from word")) == 0

@@ -22,8 +22,8 @@ from hub.database.engine import (
     BoundedConnection,
     first_generation,
     however_long,
+    open_driver_connection,
     open_engine,
-    open_writer_connection,
     sqlite_file,
     try_to_store,
 )
@@ -151,7 +151,7 @@ def test_a_trial_needs_no_right_that_a_press_does_not_need(postgresql: Postgresq
 def test_a_database_that_may_not_grow_is_said_as_a_full_disk(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
     migrate(engine)
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     assert isinstance(writer, sqlite3.Connection)
     pages = writer.execute("pragma page_count").fetchone()[0]
     writer.execute(f"pragma max_page_count = {pages}")
@@ -293,7 +293,7 @@ def test_a_locked_database_is_said_with_the_file(tmp_path: Path) -> None:
 
 def test_a_table_that_another_program_holds_is_said(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url, busy_timeout_s=0.05)
-    other = open_writer_connection(engine)
+    other = open_driver_connection(engine)
     other.execute("lock table site")
     with pytest.raises(DatabaseLocked, match=r"is locked by another program .* end that program"):
         first_generation(engine, "mairie", 1)
@@ -398,7 +398,7 @@ def test_a_database_that_the_server_does_not_have_is_said(postgresql: Postgresql
         migrate(open_engine(postgresql.url("nowhere")))
 
 
-@pytest.mark.parametrize("use", [check, migrate, open_writer_connection])
+@pytest.mark.parametrize("use", [check, migrate, open_driver_connection])
 def test_a_database_without_an_encoding_is_said_whatever_asks_first(
     postgresql: PostgresqlServer, use: Callable[[Engine], object]
 ) -> None:
@@ -500,7 +500,7 @@ def test_who_writes_waits_for_a_server_that_stands_still_as_its_commit_may_yet_b
     postgresql: PostgresqlServer, postgresql_url: str
 ) -> None:
     engine = open_engine(postgresql_url)
-    writer = open_writer_connection(engine)
+    writer = open_driver_connection(engine)
     with engine.connect() as pooled, ThreadPoolExecutor() as threads:
         pooled.execute(text("select 1"))
         give_up_after(1, pooled.connection.driver_connection)

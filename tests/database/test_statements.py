@@ -6,14 +6,14 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Engine, Select, literal_column, select
 
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_driver_connection
 from hub.database.statements import TOGETHER_MOST, Connection, LostUpdate, Write, open_reading_connection
 from hub.queue import name_store, store
 
 
 @pytest.fixture
 def connection(engine: Engine) -> Iterator[Connection]:
-    made = Connection(open_writer_connection(engine), engine.dialect)
+    made = Connection(open_driver_connection(engine), engine.dialect)
     made.begin()
     yield made
     made.rollback()

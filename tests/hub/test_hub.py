@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hub.app import Hub
 from hub.clock import Clock
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import open_driver_connection, open_engine
 from hub.database.faults import DatabaseBusy, SiteTaken
 from hub.metrics import BadReason
 from hub.queue.requests import Book, CheckIn, Origin, Source
@@ -594,7 +594,7 @@ def test_health_says_that_nothing_is_stored_while_another_program_holds_the_data
 ):
     monkeypatch.setattr("hub.app.SLOW_S", 0.1)
     with standing(database_url, tmp_path) as hub, node(hub, "printer-1") as printer:
-        other = open_writer_connection(hub.hub.engine)
+        other = open_driver_connection(hub.hub.engine)
         other.execute("begin immediate" if hub.hub.engine.dialect.name == "sqlite" else "lock table ticket_event")
         printer.request(IssueTicket(id=new_id(), service="civil"))
         eventually(lambda: "nothing is stored" in (hub.hub.health().database or ""))

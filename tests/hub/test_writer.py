@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import open_driver_connection, open_engine
 from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, DiskFull
 from hub.database.statements import Connection
 from hub.failures import HubFault
@@ -328,7 +328,7 @@ def tries_of(writer: Writer) -> list[None]:
 
 def test_a_locked_file_fails_the_whole_batch_and_who_stands_behind_it_at_once_and_not_one_after_the_other(impatient):
     impatient.do(impatient.issue())
-    other = open_writer_connection(impatient.engine)
+    other = open_driver_connection(impatient.engine)
     other.execute("begin immediate")
     tries = tries_of(impatient.writer)
     with stopped(impatient.writer):
@@ -344,7 +344,7 @@ def test_a_locked_file_fails_the_whole_batch_and_who_stands_behind_it_at_once_an
 
 def test_who_waits_behind_a_job_that_finds_the_file_locked_does_not_wait_as_long_again(impatient):
     impatient.do(impatient.issue())
-    other = open_writer_connection(impatient.engine)
+    other = open_driver_connection(impatient.engine)
     other.execute("begin immediate")
     begin, person = impatient.writer._connection.begin, impatient.issue()
     tries = []
@@ -366,7 +366,7 @@ def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_af
     engine = open_engine(postgresql_url, busy_timeout_s=0.05)
     stand = Stand(engine).start()
     stand.do(stand.issue())
-    other = open_writer_connection(engine)
+    other = open_driver_connection(engine)
     other.execute("lock table ticket_event in exclusive mode")
     tries = tries_of(stand.writer)
     with stopped(stand.writer):
@@ -387,7 +387,7 @@ def test_a_table_that_another_program_holds_fails_the_whole_batch_and_not_one_af
 def test_how_long_the_writer_is_at_work_is_known(stand):
     assert stand.writer.at_work_s == 0
     stand.start()
-    other = open_writer_connection(stand.engine)
+    other = open_driver_connection(stand.engine)
     other.execute("begin immediate" if stand.engine.dialect.name == "sqlite" else "lock table ticket_event")
     asked = stand.issue()
     stand.put(asked)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from sqlalchemy import Engine, bindparam, literal_column, select
 
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_driver_connection
 from hub.database.statements import Connection
 from hub.database.tables import Base
 from hub.queue import store
@@ -103,7 +103,7 @@ class Queue:
         self._ids = count(1)
         self.engine = engine
         adopt(engine, self.site, at_ms)
-        self.connection = Connection(open_writer_connection(engine), engine.dialect)
+        self.connection = Connection(open_driver_connection(engine), engine.dialect)
 
     def close(self) -> None:
         self.connection.close()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from hub.absence import due
-from hub.database.engine import open_writer_connection
+from hub.database.engine import open_driver_connection
 from hub.database.statements import Connection
 from hub.mqtt.pictures import Pictures
 from hub.queue.answers import Answer, DeskAnswer, DoneAnswer, RefusedAnswer
@@ -91,7 +91,7 @@ class Days(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         self.queue = Queue(engine, town())
-        self.reads = Connection(open_writer_connection(engine), engine.dialect)
+        self.reads = Connection(open_driver_connection(engine), engine.dialect)
         self.done: list[tuple[Command, Answer]] = []
         self.waiting: Counter[str] = Counter()
         self.draw: Any = None

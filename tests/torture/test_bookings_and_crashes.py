@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sqlalchemy import Engine
 
 from hub.absence import due
-from hub.database.engine import open_engine, open_writer_connection
+from hub.database.engine import open_driver_connection, open_engine
 from hub.database.statements import Connection
 from hub.queue.answers import Answer, DeskAnswer, RefusedAnswer
 from hub.queue.commands.dispatch import run
@@ -303,7 +303,7 @@ class Appointments(RuleBasedStateMachine):
     def restart(self) -> None:
         queue = self.queue
         queue.engine = self.disk.crash(queue)
-        queue.connection = Connection(open_writer_connection(queue.engine), queue.engine.dialect)
+        queue.connection = Connection(open_driver_connection(queue.engine), queue.engine.dialect)
 
     def check(self) -> None:
         """I2, I3, I7, and the journal rebuilds the tickets; no appointment lost or doubled; names in their place."""

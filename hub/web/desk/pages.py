@@ -293,7 +293,7 @@ class Pages:
         self._live.nudge(desk)
         if not (isinstance(answer, DoneAnswer) and answer.count):
             late = self._view.said(say("This was told already, or is being told again."))
-            return await self._says(request, configured, answer_of=late, status=409)
+            return await self._says(request, configured, answer=late, status=409)
         if not _by_script(request):
             return self._see(f"/desks/{desk}?panel=reports")
         panel = await self._panel_alone(request, configured, Panel.REPORTS)
@@ -318,9 +318,9 @@ class Pages:
                 return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, said=closed)
             case RefusedAnswer():
                 said = self._view.said(await self._refusal(asked, desk, answer, before))
-                return await self._says(request, desk, answer_of=said, status=status_of(answer))
+                return await self._says(request, desk, answer=said, status=status_of(answer))
         told = checked_in_sentence(before, answer, self._parts.site.zone) if before else ""
-        return await self._says(request, desk, answer_of=self._view.told(told))
+        return await self._says(request, desk, answer=self._view.told(told))
 
     async def _do(self, command: Command, desk: str) -> Answer | None:
         """None where the hub failed: who asked must read that nothing happened. Raises Busy, DatabaseFault."""
@@ -334,14 +334,14 @@ class Pages:
 
     async def _failed(self, request: Request, desk: Desk) -> Response:
         failed = self._view.said(say("The hub could not do that. Nothing was changed; try again."))
-        return await self._says(request, desk, answer_of=failed, status=500)
+        return await self._says(request, desk, answer=failed, status=500)
 
-    async def _says(self, request: Request, desk: Desk, *, answer_of: str, status: int = 200) -> Response:
-        """`answer_of`: what stands under the actions, as HTML; nothing where the page itself says it all."""
+    async def _says(self, request: Request, desk: Desk, *, answer: str, status: int = 200) -> Response:
+        """`answer`: what stands under the actions, as HTML; nothing where the page itself says it all."""
         if _by_script(request):
-            return HTMLResponse(_fragment(answer_of), status)
-        if answer_of:
-            return await self._page(request, desk, answer=answer_of, status=status)
+            return HTMLResponse(_fragment(answer), status)
+        if answer:
+            return await self._page(request, desk, answer=answer, status=status)
         return self._see(f"/desks/{desk.name}")
 
     async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
