@@ -47,6 +47,7 @@ WEB_ICONS = (
     "list",
     "log-out",
     "megaphone",
+    "monitor",
     "pause",
     "play",
     "rotate-ccw",

@@ -9,12 +9,14 @@ from jinja2 import Environment, nodes
 from provisioning.assets import NODE_ICONS, WEB_ICONS
 
 ROOT = Path(__file__).parents[2]
+# The demo's page draws the hub's.
+TEMPLATES = (*ROOT.glob("hub/web/templates/**/*.html"), *ROOT.glob("demo/page/*.html"))
 # Which argument of a call names the icon.
 NAMED_BY = {"icon": 0, "action": 3}
 
 
 def drawn_by_templates() -> Iterator[str]:
-    for file in ROOT.glob("hub/web/templates/**/*.html"):
+    for file in TEMPLATES:
         for call in Environment(autoescape=True).parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name in NAMED_BY:
                 # Wrapped, so that it is found itself as well as what a condition chooses from.
