@@ -340,7 +340,7 @@ def test_a_list_is_as_old_as_that_of_the_form_that_is_refused_until_it_is_read_a
     office.pass_over()
     book(publik, "12:00")
     office.pass_over()
-    office.eventually(lambda: office.worker.list_state.late)
+    office.eventually(lambda: office.worker.list_state.behind)
     assert len(office.expected()) == 1
     state = office.worker.list_state
     assert (state.as_of_ms, state.behind, state.flaws) == (as_of_ms, (title_of(office, "papers"),), 0)
