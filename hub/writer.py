@@ -247,7 +247,7 @@ class Writer:
         self._metrics.command(task.kind, Outcome.FAILED, task.waited_s)
         log.error(
             "command.failed",
-            command=type(task.command).__name__,
+            command=task.kind,
             error=str(fault),
             exc_info=error if isinstance(fault, HubFault) else None,
         )
