@@ -1,1 +1,1 @@
-"""Who somebody is and what they may do. The web side asks at its door; the queue's rules know nothing of it."""
+"""Authentication and roles. The web side checks both in `hub.web.door`; the queue's rules know nothing of them."""

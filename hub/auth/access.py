@@ -1,7 +1,7 @@
-"""Who may ask what: one row for each address the hub serves, and nothing is served that has no row.
+"""The access table: which roles may request each route. A route without a row is not served.
 
-Keyed by the method, or WS for a socket, and the address as it is registered. `hub.web.door` asks this table at each
-request; the hub does not start with a route that is missing here.
+The key is the method (WS for a WebSocket) and the path as it is registered. `hub.web.door` checks this table at each
+request. The hub does not start if a route is missing here.
 """
 
 from enum import Enum
@@ -11,7 +11,7 @@ from hub.auth.roles import STAFF, Role
 
 
 class Anyone(Enum):
-    """Not a role: whoever reaches the hub, known or not."""
+    """Not a role: everybody who can reach the hub, logged in or not."""
 
     ANYONE = "anyone"
 
@@ -22,7 +22,7 @@ Allowed = frozenset[Role] | Anyone
 API = "/api/v1"
 WS = "WS"
 
-# An administrator as such calls nobody and finds no visitor by name: whoever does both has both roles.
+# An administrator may neither call visitors nor find them by name: somebody who does both jobs has both roles.
 CALLERS = frozenset({Role.AGENT, Role.SUPERVISOR})
 WELCOME = CALLERS | {Role.RECEPTION}
 LOOKERS_ON = STAFF | {Role.INTRANET}
@@ -85,9 +85,9 @@ ACCESS: dict[tuple[str, str], Allowed] = {
     ("GET", f"{API}/appointments"): STAFF,
     ("GET", f"{API}/appointments/reports"): STAFF,
     ("POST", f"{API}/appointments/reports/{{report}}/retry"): CALLERS,
-    # Its signature decides.
+    # Checked by its signature.
     ("POST", f"{API}/publik/push"): ANYONE,
-    # What an operator's machines ask.
+    # For an operator's monitoring.
     ("GET", "/healthz"): ANYONE,
     ("GET", "/metrics"): frozenset({Role.METRICS, Role.ADMINISTRATOR}),
     **_COMMANDS,

@@ -1,4 +1,4 @@
-"""The rows of local accounts. Written by `suivant admin` alone, in one short transaction each."""
+"""The table of local accounts. Only `suivant admin` writes it, in one short transaction per change."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _account: Any = AccountRow.__table__
 
 
 class LocalAccount(Struct, frozen=True, kw_only=True):
-    """`password`: hashed, see `hub.auth.passwords`. `ended_ms`: nobody comes in by it since."""
+    """`password`: the hash, see `hub.auth.passwords`. `ended_ms`: from then on nobody can log in with the account."""
 
     account: str
     name: str
@@ -29,26 +29,26 @@ class LocalAccount(Struct, frozen=True, kw_only=True):
 
 
 def read_account(connection: Connection, site: str, account: str) -> LocalAccount | None:
-    """The account that somebody may log in with; None where there is none or it was ended."""
+    """Return the open account of this name; None if there is none or it was ended."""
     query = select(*_account.c).where(_account.c.site == site, _account.c.account == account)
     row = connection.execute(query.where(_account.c.ended_ms.is_(None))).one_or_none()
     return None if row is None else _from_row(row)
 
 
 def read_accounts(connection: Connection, site: str) -> list[LocalAccount]:
-    """All of them, ended ones too, by name of the account."""
+    """Return all accounts, ended ones too, ordered by account name."""
     query = select(*_account.c).where(_account.c.site == site).order_by(_account.c.account)
     return [_from_row(row) for row in connection.execute(query)]
 
 
 def open_accounts(connection: Connection) -> list[str]:
-    """The names of those of all sites that somebody may log in with."""
+    """Return the names of the accounts, of all sites, that were not ended."""
     query = select(_account.c.account).where(_account.c.ended_ms.is_(None)).distinct().order_by(_account.c.account)
     return list(connection.scalars(query))
 
 
 def create_account(connection: Connection, site: str, new: LocalAccount) -> bool:
-    """False where there is one of that name; an ended one gives its name away."""
+    """Return False if an open account has that name. An ended account of that name is replaced."""
     if read_account(connection, site, new.account) is not None:
         return False
     connection.execute(delete(_account).where(_account.c.site == site, _account.c.account == new.account))
@@ -67,7 +67,7 @@ def create_account(connection: Connection, site: str, new: LocalAccount) -> bool
 
 
 def end_account(connection: Connection, site: str, account: str, now_ms: int) -> int | None:
-    """Ends it with all its open sessions: how many those were, or None where there is no such account."""
+    """End the account and its open local sessions. Return how many those were, or None if there is no such account."""
     ended = connection.execute(
         update(_account)
         .where(_account.c.site == site, _account.c.account == account, _account.c.ended_ms.is_(None))

@@ -1,17 +1,23 @@
-"""How often a password may be tried, so that nobody guesses one and nobody locks a colleague out. Pure.
+"""Limits on login attempts: nobody can guess a password, and nobody can lock a colleague out. Pure.
 
-A try counts as failed from its beginning, so that tries at the same moment count too, until it is said to have come in
-or not to have been judged. One that is refused is not counted: asking again does not lengthen the wait.
+A try counts as failed from its start, so that concurrent tries count too. The count is taken back when the login
+succeeds or when nobody could judge the password. A refused try is not counted: trying again does not lengthen the wait.
 
-Three counts: of an account from one address, of an address, and of an account from all the addresses where it has not
-logged in during the last 30 days. Where it has, only the first is asked and raised. So whoever tries a colleague's
-account from elsewhere, or many accounts from anywhere, never keeps that colleague from coming in where they always do.
+There are three counts:
 
-Where the numbers come from: NIST SP 800-63B-4, 3.2.2, allows at most 100 failed attempts on an account, and names
-growing waits and the addresses of earlier logins as ways not to shut its owner out; OWASP's Authentication Cheat Sheet
-asks for a threshold, a window and a wait, counted by account. Here an account stands 100 failures a day from unknown
-addresses. All of it is in memory, and a restart forgets it. Beyond so many accounts and addresses none is known by
-itself any more, but a flood of made-up ones buys no try: see `_Failures`.
+- failures of an account from one address;
+- failures from an address;
+- failures of an account from all addresses where it has not logged in during the last 30 days.
+
+Where the account has logged in during that time, only the first count is checked and raised. So an attacker who tries
+a colleague's account from elsewhere, or many accounts from anywhere, never stops that colleague from logging in at
+their usual address.
+
+Sources of the numbers: NIST SP 800-63B-4, 3.2.2, allows at most 100 failed attempts on an account, and suggests
+growing waits and the addresses of earlier logins so that the owner is not shut out. OWASP's Authentication Cheat Sheet
+asks for a threshold, a window and a wait, counted by account. Here an account allows 100 failures a day from unknown
+addresses. All counts are in memory and lost at a restart. Their number is bounded; a flood of made-up accounts or
+addresses pushes counts out but gains no extra try, see `_Failures`.
 """
 
 import unicodedata
@@ -24,14 +30,15 @@ from typing import Generic, TypeVar
 
 from hub.site import DAY_MS, MINUTE_MS
 
-# A town hall has hundreds of people; who floods this with others first meets the count of their own address.
+# A town hall has hundreds of people. An attacker who floods this with made-up ones is first stopped by the count of
+# their own address.
 COUNTED_MOST = 10_000
 KNOWN_MOST = 10_000
 KNOWN_ADDRESSES_MOST = 20
 KNOWN_MS = 30 * DAY_MS
-# One line of the internet is given so many of IPv6's addresses, and may use any of them.
+# An internet line is given a prefix of this length and may use any address in it.
 IPV6_PREFIX = 64
-# No written address is longer.
+# The longest written form of an address.
 ADDRESS_SIGNS = 45
 
 K = TypeVar("K", bound=Hashable)
@@ -40,13 +47,13 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Most:
-    """So many failures within a time that moves on with the clock."""
+    """At most `failures` within a sliding window."""
 
     failures: int
     within_ms: int
 
 
-# The second, longer time makes the wait grow.
+# The second, longer window makes the wait grow.
 OF_PAIR = (Most(5, 15 * MINUTE_MS), Most(12, 60 * MINUTE_MS))
 OF_ADDRESS = (Most(30, 15 * MINUTE_MS), Most(200, DAY_MS))
 OF_ACCOUNT = (Most(20, 15 * MINUTE_MS), Most(100, DAY_MS))
@@ -54,7 +61,7 @@ OF_ACCOUNT = (Most(20, 15 * MINUTE_MS), Most(100, DAY_MS))
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One that was allowed. `account` and `address` as they are counted; `known`: this one had logged in from there."""
+    """An allowed try. `account`, `address`: the keys it counts under. `known`: the account has logged in from there."""
 
     account: str
     address: str
@@ -63,18 +70,18 @@ class Try:
 
 
 class Attempts:
-    """The tries of all accounts, each in any spelling. For one thread at a time."""
+    """The tries of all accounts. Accounts may come in any spelling. Not thread-safe."""
 
     def __init__(self) -> None:
         self._pairs: _Failures[tuple[str, str]] = _Failures(OF_PAIR)
-        # By themselves: no flood of others' failures may count for who tries where they always do.
+        # Kept apart, so that a flood of other people's failures never counts against somebody at their usual address.
         self._known_pairs: _Failures[tuple[str, str]] = _Failures(OF_PAIR)
         self._addresses: _Failures[str] = _Failures(OF_ADDRESS)
         self._accounts: _Failures[str] = _Failures(OF_ACCOUNT)
         self._known: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
 
     def begin(self, account: str, address: str, now_ms: int) -> Try | None:
-        """None where it is refused."""
+        """Count the try; return None if it is refused."""
         key, place = one_account(account), one_address(address)
         begun = Try(key, place, now_ms, known=self._knows(key, place, now_ms))
         pairs = self._pairs_of(begun)
@@ -89,7 +96,7 @@ class Attempts:
         return begun
 
     def came_in(self, begun: Try, now_ms: int) -> None:
-        """The password was right: what failed before from there is forgotten, and the address is known now."""
+        """The password was right: forget the earlier failures from this address, and remember the address as known."""
         self.not_judged(begun)
         failed_ms = self._pairs_of(begun).forget((begun.account, begun.address))
         if not begun.known:
@@ -101,7 +108,7 @@ class Attempts:
         _put_last(self._known, begun.account, addresses, KNOWN_MOST)
 
     def not_judged(self, begun: Try) -> None:
-        """Nobody said whether the password was right: the try counts no more."""
+        """Nobody could say whether the password was right: take the count back."""
         self._pairs_of(begun).take_back((begun.account, begun.address), begun.at_ms)
         if not begun.known:
             self._addresses.take_back(begun.address, begun.at_ms)
@@ -116,9 +123,10 @@ class Attempts:
 
 
 class _Failures(Generic[K]):
-    """When each of many failed, the latest last. Beyond COUNTED_MOST those with the fewest failures are forgotten, of
-    these who has had so many for longest; whoever is not known counts like the worst of the forgotten, and never as
-    less than they did.
+    """The times of each key's failures, ascending, for at most COUNTED_MOST keys.
+
+    Beyond that it forgets the key with the fewest failures; among equals, the one that has had so many for longest.
+    A key without an entry counts like the worst of the forgotten ones, so never as fewer failures than it really had.
     """
 
     def __init__(self, rule: tuple[Most, ...]) -> None:
@@ -126,9 +134,9 @@ class _Failures(Generic[K]):
         self._kept_most = max(most.failures for most in rule)
         self._kept_ms = max(most.within_ms for most in rule)
         self._at_ms: OrderedDict[K, deque[int]] = OrderedDict()
-        # By how many failures each has, so that nobody need be looked for.
+        # The keys by number of failures, so that no search is needed.
         self._having: list[OrderedDict[K, None]] = [OrderedDict() for _ in range(self._kept_most + 1)]
-        # In any time up to now, at least as many as any one of the forgotten has.
+        # In every window up to now, at least as many failures as any forgotten key had.
         self._forgotten: list[int] = []
 
     def full(self, key: K, now_ms: int) -> bool:
@@ -146,7 +154,7 @@ class _Failures(Generic[K]):
             self._forgotten = _worst(self._forgotten, self.forget(next(iter(fewest))))
 
     def _drop_old(self, now_ms: int) -> None:
-        """Those whose failures count no more."""
+        """Forget the keys whose failures are all too old to count."""
         while self._at_ms:
             key, at_ms = next(iter(self._at_ms.items()))
             if at_ms and at_ms[-1] > now_ms - self._kept_ms:
@@ -155,21 +163,21 @@ class _Failures(Generic[K]):
 
     def take_back(self, key: K, at_ms: int) -> None:
         failed_ms = self._at_ms.get(key, deque[int]())
-        if at_ms not in failed_ms:  # forgotten meanwhile
+        if at_ms not in failed_ms:  # forgotten in the meantime
             return
         del self._having[len(failed_ms)][key]
         failed_ms.remove(at_ms)
         self._having[len(failed_ms)][key] = None
 
     def forget(self, key: K) -> deque[int]:
-        """Gives what it forgot."""
+        """Return the forgotten failures."""
         at_ms = self._at_ms.pop(key, deque[int]())
         self._having[len(at_ms)].pop(key, None)
         return at_ms
 
 
 def _worst(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    """Of two that are in order, one that has in each time up to now as many as either."""
+    """Merge two ascending lists: in every window up to now, the result has as many failures as the worse of them."""
     both = zip_longest(reversed(one), reversed(other), fillvalue=0)
     return [max(pair) for pair in both][::-1]
 
@@ -179,16 +187,16 @@ def _count_since(at_ms: Iterable[int], since_ms: int) -> int:
 
 
 def one_account(account: str) -> str:
-    """What a directory may take for the same account: it tells neither capitals nor, at times, accents or signs apart.
+    """One key for all spellings that a directory may take for the same account.
 
-    Two accounts that come out alike only share a count.
+    Directories ignore case and, at times, accents and punctuation. Two accounts with the same key only share a count.
     """
     letters = "".join(each for each in unicodedata.normalize("NFKD", account.casefold()) if each.isalnum())
     return letters or account
 
 
 def one_address(address: str) -> str:
-    """One line's address: all that an IPv6 line has are one."""
+    """One key for all addresses of an internet line: an IPv6 address is replaced by its prefix."""
     try:
         parsed = ip_address(address)
     except ValueError:

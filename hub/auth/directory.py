@@ -1,9 +1,11 @@
-"""What login asks of a directory, whatever stands behind it. All calls block and may come from any thread.
+"""The interface between login and a directory of any kind. All calls block and may come from any thread.
 
-Only an answer takes a right. A group that the site file names and the directory does not show, renamed say, is no
-answer about its members: who is logged in with a role by it keeps that role until the session's limits, or until the
-group is there again. Who logs in meanwhile has the roles of the other groups; whoever would have none by those is
-refused as where the directory is away, since nobody said that they have no role.
+Only an answer of the directory can take a right away. If the directory does not show a group that the site file names
+(it was renamed, say), that is no answer about the group's members:
+
+- Somebody logged in with a role by that group keeps the role until the session ends or the group is shown again.
+- Somebody who logs in now gets the roles of the other groups. If these give none, the login is refused as if the
+  directory were away, since it did not say that the person has no role.
 """
 
 from typing import Protocol
@@ -13,36 +15,36 @@ from hub.auth.roles import Role
 
 
 class DirectoryAway(Exception):
-    """No answer that could be trusted: the sentence says of which server, and why. It takes no right away."""
+    """The directory gave no answer that can be trusted; the message says which server and why. No right is lost."""
 
 
 class Directory(Protocol):
-    """An account may come in any spelling; the person's is the one spelling."""
+    """`account` may be in any spelling; the returned person's is normalized by `one_spelling`."""
 
     @property
     def can_look_up(self) -> bool:
-        """Whether `look_up` may be called: it takes an account of the hub's own to look with."""
+        """Whether `look_up` may be called: it needs a service account."""
         ...
 
     def log_in(self, account: str, password: str, /) -> Person:
-        """Raises LoginRefused: WRONG, NO_ROLE for the right password of somebody without one, or AWAY."""
+        """Raises LoginRefused: WRONG, NO_ROLE (right password, but the person has no role) or AWAY."""
         ...
 
     def look_up(self, account: str, /, held: frozenset[Role] = frozenset()) -> Person | None:
-        """Who that is by now; None where the directory says that nobody of that name may come in any more.
+        """The person as the directory has them now; None if it says that the account may no longer log in.
 
-        `held`: the roles they came in with; of those the person has what the directory gives no answer about.
+        `held`: the person's roles so far. They keep those about which the directory gives no answer.
         Raises DirectoryAway.
         """
         ...
 
     def close(self) -> None:
-        """Ends what is kept open. Not to be called while one of the others runs."""
+        """Close the kept connections. Must not be called while another method runs."""
         ...
 
 
 class NoDirectory:
-    """Of a site that names none: it knows nobody."""
+    """For a site without a directory: it knows nobody."""
 
     can_look_up = False
 
@@ -53,4 +55,4 @@ class NoDirectory:
         return None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""

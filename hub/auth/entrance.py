@@ -1,4 +1,4 @@
-"""All of login on its feet: what the pages' door is given, and the two threads that keep it true."""
+"""Wires up login: the gate that the web side uses, and the two threads that keep its sessions up to date."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,7 +22,7 @@ from hub.site import Site
 
 
 class Entrance:
-    """`do` hands a command to the writer's queue for jobs and gives its answer in time. It closes the directory."""
+    """`do` puts a command into the writer's queue for jobs and returns its future answer. `stop` closes `directory`."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Entrance:
         self._engine = engine
         self._site = site.name
         self._directory = directory
-        # Those that asked in this run, by the hash of their token.
+        # The programs that asked since the hub started, by the hash of their token.
         self._machines: dict[str, MachineToken] = {}
         limits = Limits.of(site.login)
         book = SessionBook(limits)
@@ -57,12 +57,12 @@ class Entrance:
         metrics.watch_sessions(lambda: book.open_count)
 
     def start(self) -> None:
-        """Raises a database error: nobody is let in by a book that was never read."""
+        """Raises a database error if the sessions can't be read: without them nobody could be let in."""
         self._keeper.start()
         self._recheck.start()
 
     def stop(self) -> None:
-        """Before the writer's end, which answers their last commands."""
+        """To be called before the writer stops, since the writer still answers the threads' last commands."""
         if self._recheck.stop():
             self._directory.close()
         self._keeper.stop()
@@ -76,7 +76,7 @@ class Entrance:
         return found.person if found else None
 
     def _token(self, token: str) -> MachineToken | None:
-        """While the database is away, as it said last: /metrics must not be out of reach just then."""
+        """Look a token up. While the database is away its last answer counts: /metrics must be reachable just then."""
         hashed = hash_token(token)
         try:
             with faults_of(self._engine), self._engine.connect() as connection:

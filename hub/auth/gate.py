@@ -1,4 +1,4 @@
-"""What the web side's door is given: who comes in, who is in, and for how long."""
+"""What `hub.web.door` uses of login: who may log in, who is logged in, and for how long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ from hub.auth.sessions import Limits, SessionBook
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`log_in` takes the account, the password and the address it comes from; it blocks, for seconds where the
-    directory is slow, and raises LoginRefused. `token`: the machine that this bearer token is of, None where it is of
-    none; a short read of the database, so it blocks too. Both raise a DatabaseFault where that is away, but not for a
-    token that was asked for before. `refused` is told of who was turned away without `log_in`. `new_token`: what a new
-    session's cookie holds.
+    """The calls that the web side makes.
+
+    - `log_in` takes the account, the password and the address of the request. It blocks, for seconds if the directory
+      is slow. Raises LoginRefused.
+    - `token` returns the program a bearer token belongs to, or None. It blocks for a short read of the database.
+    - `refused` counts and logs a person who was turned away without `log_in`.
+    - `new_token` makes the content of a new session's cookie.
+
+    `log_in` and `token` raise DatabaseFault while the database is away, except for a token it has found before.
     """
 
     book: SessionBook

@@ -1,8 +1,10 @@
-"""Looks each second at the sessions in the database, which is the truth: a session may have been ended by a command
-line, by another browser of its person or by a limit. What ended there leaves the book; what passed a limit is ended.
-Whose session ended past the writer, also while the hub was off, is signed off their desk.
+"""Keeps the session book in step with the database, each second.
 
-A database that is away takes nobody's session: the book stays as it is, and knows the limits by itself.
+The database is the source of truth: a session may have been ended by the command line, from another browser or by a
+limit. The keeper removes ended sessions from the book and ends those that passed a limit. When a session was ended
+without the writer, even while the hub was off, it signs that person off their desk.
+
+While the database is away nobody loses their session: the book stays unchanged and applies the limits itself.
 """
 
 import threading
@@ -25,17 +27,17 @@ from hub.tasks import Busy
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-# What a crash may lose of it; the least idle limit is five minutes.
+# A crash loses at most this much of when sessions were last seen; the shortest idle limit is five minutes.
 SEEN_EVERY_MS = MINUTE_MS
-# A writer that does not answer for so long has a fault of its own, which it tells.
+# A writer that takes longer has a fault, which it reports itself.
 ANSWER_LIMIT_S = 60
-# Then it is left to wait for that writer, and ends with the program.
+# After that the thread is left waiting for the writer; it is a daemon, so it ends with the program.
 STOP_LIMIT_S = 5.0
 _JOB = Origin(Source.JOB, "sessions")
 
 
 class Keeper:
-    """One thread. `do` hands a command to the writer's queue for jobs and gives its answer in time."""
+    """Runs one thread. `do` puts a command into the writer's queue for jobs and returns a future of its answer."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class Keeper:
         self._thread = threading.Thread(target=self._serve, name="sessions", daemon=True)
 
     def start(self) -> None:
-        """Sessions outlive the program: those of the database are in the book from here on."""
+        """Read the open sessions into the book, since they outlive the program, and start the thread."""
         self._book.keep(self._read)
         self._thread.start()
 
@@ -67,7 +69,7 @@ class Keeper:
             self._thread.join(STOP_LIMIT_S)
 
     def look(self) -> None:
-        """One round. What could not be done is done in the next."""
+        """Do one round. What fails is done in the next one."""
         self._some_ended |= bool(self._book.keep(self._read))
         now_ms = self._now_ms()
         for session, limit in self._book.over(now_ms):

@@ -1,4 +1,4 @@
-"""A whole attempt at a server is kept to its time: a socket's own time-out begins anew with each byte that drips in."""
+"""A deadline for a whole attempt at a server: a socket's own time-out starts again with each byte that arrives."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-# Of attempts that run at once; one that is cut ends at once, but where the system looks up a name, or connects.
+# Attempts that run at the same time. One that is cut ends at once, except while the system looks up a name or connects.
 ATTEMPTS_MOST = 16
 
 
 class TimeUp(Exception):
-    """The attempt's time is over, or no place for it came free in that time."""
+    """The attempt's time is up, or no place came free for it in that time."""
 
 
 class Cuttable(Protocol):
     def cut(self) -> None:
-        """From another thread: whatever waits for this waits no more."""
+        """Wake whatever waits on this. May be called from another thread."""
         ...
 
     def close(self) -> None: ...
 
 
 class Attempt:
-    """What an attempt has opened, so that it can be cut when its time is up, and is closed at its end."""
+    """The connections an attempt has opened: they are cut when its time is up and closed at its end."""
 
     def __init__(self, until: float) -> None:
         self._until = until
@@ -34,20 +34,20 @@ class Attempt:
         self._over = False
 
     def left_s(self) -> float:
-        """Raises TimeUp."""
+        """The seconds left. Raises TimeUp."""
         left = self._until - time.monotonic()
         if self._over or left <= 0:
             raise TimeUp
         return left
 
     def take(self, opened: Cuttable) -> None:
-        """From now on it is the attempt's to cut and to close. Raises TimeUp."""
+        """Cut and close `opened` with this attempt from now on. Raises TimeUp."""
         with self._lock:
             self._open.append(opened)
         self.left_s()
 
     def release(self, opened: Cuttable) -> None:
-        """It outlives the attempt. Raises TimeUp where it may have been cut."""
+        """Let `opened` outlive the attempt. Raises TimeUp if it may have been cut already."""
         with self._lock:
             if self._over:
                 raise TimeUp
@@ -66,13 +66,13 @@ class Attempt:
 
 
 class Bounds:
-    """Runs attempts, each in a thread of its own, at most so many at once."""
+    """Runs attempts, each in a thread of its own, at most `most` at the same time."""
 
     def __init__(self, most: int = ATTEMPTS_MOST) -> None:
         self._places = threading.BoundedSemaphore(most)
 
     def run(self, within_s: float, work: Callable[[Attempt], T]) -> T:
-        """What `work` gives or raises. Raises TimeUp; then the thread ends by itself."""
+        """Return or raise what `work` does. Raises TimeUp; the thread then ends on its own."""
         attempt = Attempt(time.monotonic() + within_s)
         if not self._places.acquire(timeout=within_s):
             raise TimeUp
@@ -90,7 +90,7 @@ class Bounds:
             raise TimeUp from None
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]  # None stands beside an error alone
+        return value  # type: ignore[return-value]  # value is None only beside an error
 
     def _run(
         self,
@@ -101,7 +101,7 @@ class Bounds:
         told: tuple[T, None] | tuple[None, Exception]
         try:
             told = work(attempt), None
-        except Exception as error:  # noqa: BLE001 - raised where the attempt was asked for
+        except Exception as error:  # noqa: BLE001 - raised again in `run`
             told = None, error
         finally:
             attempt.close()

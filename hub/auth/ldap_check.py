@@ -1,6 +1,6 @@
-"""What is right and wrong about address, certificate, account, base and groups, and what may a person do?
+"""Checks the directory's settings: address, certificate, service account, base and groups, and what a person may do.
 
-Changes nothing, and prints no name and no password: of a person only what was typed, their roles and groups.
+It changes nothing. Of a person it shows only the account as typed, their roles and groups: no name and no password.
 """
 
 import threading
@@ -28,7 +28,7 @@ from hub.site import LdapDirectory
 
 log = structlog.get_logger(__name__)
 
-# Of a person without a role: enough to see which one the site file should name.
+# Groups shown of a person without a role: enough to see which one the site file should name.
 GROUPS_SHOWN_MOST = 10
 _PASSWORD_STATE = ("pwdReset", "pwdAccountLockedTime", "pwdChangedTime")
 _MEMBERS = ("member", "uniqueMember", "memberUid")
@@ -53,9 +53,9 @@ def check(
     now_s: NowS,
     whole_s: float = WHOLE_S,
 ) -> Iterator[Finding]:
-    """What is found, server after server. `password`: the person's, where people bind as themselves.
+    """Yield the findings, server by server. `password`: the person's, where people bind as themselves.
 
-    Raises WrongSetting where the service account's password or the authority is missing.
+    Raises WrongSetting if the service account's password or the CA file is missing.
     """
     reader = Reader(described, now_s)
     servers = servers_of(described, secrets, whole_s)
@@ -75,8 +75,9 @@ def check(
 
 
 def warn_once(described: LdapDirectory, secrets: LdapSecrets, now_s: NowS) -> threading.Thread:
-    """In the background, since a directory that hangs holds up no start: what is wrong stands in the log before the
-    first person is refused.
+    """Log what is wrong, so that it is known before the first person is refused.
+
+    It runs in the background, so that a directory that hangs does not delay the start.
     """
     thread = threading.Thread(target=_warn, args=(described, secrets, now_s), name="ldap-check", daemon=True)
     thread.start()
@@ -102,7 +103,7 @@ def _other_port(address: Address) -> str:
 
 
 def _look(reader: Reader, person: str | None, password: str | None, found: list[Finding], talk: ServerTalk) -> None:
-    """Adds to `found` step by step, so that what was seen before a fault is told."""
+    """Add to `found` step by step, so that what was found before a fault is still reported."""
     link = talk.open()
     found.append(_ok(f"{talk.address} is reached over TLS, and its certificate is trusted"))
     if reader.described.bind_as is None:
@@ -181,7 +182,7 @@ def _group(searcher: Searcher, group: str, base: str) -> Finding:
     if not is_under(group, base):
         return _wrong(f"group {group} stands outside of {base}, where groups are looked for: name another group_base")
     entry = searcher.search(group, "(objectClass=*)", _MEMBERS, most=1, below=False).entries[0]
-    # Active Directory gives long lists out in pieces, and calls a piece `member;range=0-1499`.
+    # Active Directory splits long lists into attributes such as `member;range=0-1499`.
     members = sum(len(values) for key, values in entry.values.items() if not key.startswith("objectclass"))
     if not members:
         return Finding(
@@ -210,13 +211,13 @@ def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding
 
 
 def _any(reader: Reader, searcher: Searcher, person: str) -> bool:
-    """Whether somebody of that account is there, but left out by the filter."""
+    """Whether the account exists but the filter leaves it out."""
     asked = f"({reader.account_attribute}={escaped(one_spelling(person))})"
     return reader.described.filter is not None and bool(searcher.search(reader.described.base, asked, most=1).entries)
 
 
 def _of_the_password(searcher: Searcher, person: str, known: Known) -> str:
-    """Whether it still lets anybody in, its policy alone says; what the entry shows of that."""
+    """What the entry shows of the password's state. Only the password policy decides whether they may still log in."""
     found = searcher.search(known.entry.dn, "(objectClass=*)", _PASSWORD_STATE, most=1, below=False)
     entry = next(iter(found.entries), known.entry)
     if (entry.text("pwdReset") or "").casefold() == "true":
@@ -247,7 +248,7 @@ def _allowed(reader: Reader, searcher: Searcher, person: str, known: Known) -> F
 
 
 def _way(searcher: Searcher, known: Known, group: str) -> str:
-    """The group, and one of the person's others that it holds, where there is one."""
+    """`inner in group` if another of the person's groups is nested in this one, else the group."""
     for inner in known.groups[:GROUPS_SHOWN_MOST]:
         holds = f"(|(member={escaped(inner)})(uniqueMember={escaped(inner)}))"
         if inner != group and searcher.search(group, holds, most=1, below=False).entries:

@@ -1,4 +1,4 @@
-"""The municipal directory: OpenLDAP, Active Directory, or what speaks like one of them."""
+"""The municipal directory: OpenLDAP, Active Directory, or a compatible server."""
 
 import ssl
 import threading
@@ -27,32 +27,33 @@ from protocol.environment import PREFIX, WrongSetting
 log = structlog.get_logger(__name__)
 
 PEOPLE_MOST = 2
-# A group's own parents are few; a server's own limit is 500 by custom.
+# One search finds few groups; servers commonly give out at most 500 entries.
 GROUPS_OF_ONE_MOST = 500
-# Whom an unknown account is tried as, so that it takes as long as a known one.
+# The name that an unknown account binds as, so that its refusal takes as long as a known account's.
 _NOBODY = "cn=suivant-unknown-account"
 
 NowS = Callable[[], float]
-# Either of them searches: the kept connection, or the person's own.
+# A search uses the service account's connection or the person's own.
 Searcher = Service | Link
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Who the directory says an account is."""
+    """What the directory says about an account."""
 
     entry: Entry
     person: Person
     is_over: bool
     groups: tuple[str, ...]
-    # Of groups that the site file names and the directory does not show: asked where a role would be lost, or none had.
+    # Groups that the site file names but the directory does not show. Looked for only if a role would be lost or the
+    # person has none.
     unseen: tuple[str, ...] = ()
 
 
 def open_directory(
     described: LdapDirectory | None, secrets: LdapSecrets, *, whole_s: float = WHOLE_S
 ) -> "MunicipalDirectory | NoDirectory":
-    """Connects to nothing yet. Raises WrongSetting without password or authority."""
+    """Connects to nothing yet. Raises WrongSetting if the service account's password or the CA file is missing."""
     if described is None:
         return NoDirectory()
     return MunicipalDirectory(described, servers_of(described, secrets, whole_s), time.time)
@@ -81,13 +82,13 @@ class MunicipalDirectory:
         self.can_look_up = described.service_account is not None
 
     def log_in(self, account: str, password: str, /) -> Person:
-        # A bind without a password succeeds as nobody: it must never be sent.
+        # A bind with an empty password succeeds as anonymous: it must never be sent.
         if not may_be_account(one_spelling(account)) or not may_be_password(password):
             raise LoginRefused(Reason.WRONG)
         try:
             known = self._servers.ask(partial(self._reader.log_in, account=account, password=password))
         except DirectoryAway:
-            # Which server and why, the log says already.
+            # The log already says which server and why.
             raise LoginRefused(Reason.AWAY) from None
         if known is not None and known.is_over:
             log.info("ldap.refused", why="disabled, locked or expired")
@@ -99,7 +100,8 @@ class MunicipalDirectory:
         return known.person
 
     def look_up(self, account: str, /, held: frozenset[Role] = frozenset()) -> Person | None:
-        # It may be longer than one that is typed: an entry may have several, and an answer must come of the directory.
+        # No `may_be_account` here: the account came from the directory and may be longer than one that can be typed, if
+        # its entry has several. Only the directory may say that it is gone.
         if not account:
             return None
         known = self._servers.ask(partial(self._reader.look_up, account=account, held=held))
@@ -114,7 +116,7 @@ class MunicipalDirectory:
 
 
 class Reader:
-    """What is asked of one server, as the site file describes the directory. Raises ServerFault."""
+    """The questions to one server, built from the site file's description of the directory. Raises ServerFault."""
 
     def __init__(self, described: LdapDirectory, now_s: NowS) -> None:
         self.described = described
@@ -129,7 +131,7 @@ class Reader:
         self._above = Above(now_s)
 
     def log_in(self, talk: ServerTalk, account: str, password: str) -> Known | None:
-        """None where account and password are not those of one person."""
+        """Return None unless account and password are those of one person."""
         if self.described.bind_as is not None:
             return self._log_in_directly(talk, self.described.bind_as, account, password)
         with talk.service() as service:
@@ -156,11 +158,14 @@ class Reader:
         return roles_of(groups, self._by_group)
 
     def _unseen(self, searcher: Searcher, groups: Iterable[str]) -> tuple[str, ...]:
-        """Asked by the service account alone: of a person's own account it is no fault to see only their own groups."""
+        """The groups that the directory does not show.
+
+        Only for the service account: a person's own account may rightly see nothing but their own groups.
+        """
         return tuple(each for each in groups if spelling_of(searcher, each) is None)
 
     def find(self, searcher: Searcher, account: str, at: str | None = None) -> Entry | None:
-        """The one entry of that account: under the base, or `at` that very name."""
+        """The one entry of that account, under the base or named `at`; None if there is none or more than one."""
         entries = self.matching(searcher, account, at)
         if len(entries) > 1:
             log.warning("ldap.ambiguous", attribute=self.account_attribute, base=self.described.base)
@@ -168,7 +173,7 @@ class Reader:
         return next(iter(entries), None)
 
     def matching(self, searcher: Searcher, account: str, at: str | None = None) -> tuple[Entry, ...]:
-        """At most two: the second one says that nobody can be sure."""
+        """The entries of that account, at most two: a second one means that the account is ambiguous."""
         base, matching = at or self.described.base, self.filter_for(account)
         with _named("base", self.described.base):
             found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=at is None)
@@ -178,13 +183,13 @@ class Reader:
         return found.entries
 
     def _must_show_its_base(self, searcher: Searcher) -> None:
-        """Who may no longer look under the base finds nobody there; that says nothing of anybody."""
+        """Raise ServerFault if the base is not shown: then finding nobody there says nothing about the person."""
         base = self.described.base
         if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
             raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
 
     def filter_for(self, account: str | None) -> str:
-        """Of whoever has an account, where none is named."""
+        """The filter for one account; with None, for any entry that has an account."""
         asked = f"({self.account_attribute}={'*' if account is None else escaped(one_spelling(account))})"
         return f"(&{self.described.filter}{asked})" if self.described.filter else asked
 
@@ -199,20 +204,20 @@ class Reader:
             entry = self.find(link, account, at=name)
         else:
             entry = self.find(link, account)
-            # Another person's name may be spelt like this one's account: only who bound may come in.
+            # This login name may equal another person's account_attribute: only the person who bound may log in.
             if entry is not None and not self._is_who_bound(entry, link.who_am_i()):
                 log.warning("ldap.another_bound", attribute=self.account_attribute)
                 return None
         return None if entry is None else self.known(link, entry)
 
     def _is_who_bound(self, entry: Entry, identity: str) -> bool:
-        """`u:DOMAIN\\account` is how Active Directory answers 'Who am I?'."""
+        """Whether the entry is of this identity. Active Directory answers 'Who am I?' with `u:DOMAIN\\account`."""
         kind, _colon, rest = identity.partition(":")
         account = account_of(entry, self._custom.account)
         return kind == "u" and account is not None and one_spelling(rest.rpartition("\\")[2]) == account
 
     def known(self, searcher: Searcher, entry: Entry, *, fresh: bool = False) -> Known:
-        """`fresh`: what groups are around the person's own is asked again, not remembered for a minute."""
+        """Read the person's groups and roles. `fresh`: do not use the cache of which groups contain theirs."""
         account = account_of(entry, self.account_attribute)
         if account is None:
             words = (
@@ -234,7 +239,7 @@ class Reader:
             with _named(key, base):
                 found = searcher.search(base, matching, most=GROUPS_OF_ONE_MOST)
             if found.more:
-                # Some of them would be some of the rights.
+                # With only some of the groups the person would have only some of their rights.
                 words = f"gives out too few of somebody's groups at once, under {base}"
                 raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
             return [each.dn for each in found.entries]
@@ -243,7 +248,7 @@ class Reader:
 
 
 class UnseenGroups:
-    """Tells each group that is no longer shown once, not with everybody who stood in it. From any thread."""
+    """Logs each group that the directory no longer shows once, not once per member. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -265,7 +270,7 @@ class UnseenGroups:
 
 @contextmanager
 def _named(key: str, base: str) -> Iterator[None]:
-    """Says which base is not there: the site file names two."""
+    """Name in the fault which of the site file's two bases is not there."""
     try:
         yield
     except ServerFault as fault:
@@ -275,7 +280,7 @@ def _named(key: str, base: str) -> Iterator[None]:
 
 
 def spelling_of(searcher: Searcher, dn: str) -> str | None:
-    """The name as the server spells it; None where nothing of that name is shown."""
+    """The name as the server spells it; None if the server shows no such entry."""
     try:
         found = searcher.search(dn, "(objectClass=*)", most=1, below=False)
     except ServerFault as fault:
@@ -286,7 +291,7 @@ def spelling_of(searcher: Searcher, dn: str) -> str | None:
 
 
 def _let_in(bound: Bound, entry: Entry | None) -> bool:
-    """The page says the same of all; the log says what the directory does, without the name."""
+    """Whether the bind succeeded. The page says the same for all refusals; the log has the reason, without the name."""
     why = bound.why or (lock_of(entry) if entry else None)
     if not bound.ok and why is not None:
         log.info("ldap.refused", why=why)

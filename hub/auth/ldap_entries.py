@@ -1,6 +1,6 @@
-"""What stands in a person's entry, and what each kind of directory calls it. Pure.
+"""A person's entry, and the attributes each kind of directory uses. Pure.
 
-Active Directory's attributes and codes are those of Microsoft's documentation, not tried against the real thing.
+Active Directory's attributes and codes come from Microsoft's documentation and were not tried against a real server.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hub.auth.people import one_spelling
 
 NAME_MOST = 100
-# Active Directory counts in 100 ns from 1601.
+# Active Directory counts time in units of 100 ns since 1601.
 _TICKS_A_SECOND = 10_000_000
 _FROM_1601_TO_1970_S = 11_644_473_600
 _DAY_S = 86_400
@@ -17,8 +17,8 @@ _DAY_S = 86_400
 _DISABLED = 0x2
 # accountExpires: never.
 _NEVER = frozenset({0, 0x7FFF_FFFF_FFFF_FFFF})
-# pwdAccountLockedTime of an account that an administrator locked. Any other time is that of too many wrong passwords,
-# which anybody can type: it must not end a colleague's session.
+# pwdAccountLockedTime of an account that an administrator locked. Any other value means too many wrong passwords, which
+# anybody can type, so it must not end a colleague's session.
 _LOCKED_FOR_GOOD = "000001010000Z"
 
 _POLICY_ERROR = 0x81
@@ -36,13 +36,13 @@ REFUSALS = {
     "773": "password must be changed",
     "775": "locked",
 }
-# What OpenLDAP's ppolicy says of a bind, where it is asked: draft-behera-ldap-password-policy-10, 6.2.
+# Why OpenLDAP's ppolicy refused a bind, if it is asked: draft-behera-ldap-password-policy-10, 6.2.
 POLICY_REFUSALS = {0: "password expired", 1: "locked", 2: "password must be changed"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`values`: by the attribute's name in small letters, as bytes."""
+    """`values`: the raw bytes by lower-case attribute name."""
 
     dn: str
     values: Mapping[str, tuple[bytes, ...]]
@@ -62,7 +62,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """How a kind of directory does it. `state`: the attributes that `is_over` looks at, seconds since 1970 in hand."""
+    """The attributes of one kind of directory.
+
+    `is_over` takes an entry and the time in s since 1970, and reads the attributes in `state`.
+    """
 
     account: str
     name: str
@@ -71,19 +74,19 @@ class Custom:
 
 
 def account_of(entry: Entry, attribute: str) -> str | None:
-    """Always the same one, where an entry has several."""
+    """The normalized account; always the same one if the entry has several."""
     return min((one_spelling(each) for each in entry.texts(attribute)), default=None)
 
 
 def name_of(entry: Entry, attribute: str) -> str | None:
-    """As colleagues read it: without what no screen can show."""
+    """The name to show to colleagues, without unprintable characters."""
     text = "".join(sign if sign.isprintable() else " " for sign in entry.text(attribute) or "")
     return " ".join(text.split())[:NAME_MOST] or None
 
 
 def policy_refusal(answer: bytes) -> str | None:
-    """What the password policy's control says is wrong: SEQUENCE { [0] warning OPTIONAL, [1] error OPTIONAL }."""
-    # Each part is short: a sign, a length of one byte, the value.
+    """The error in the password policy's control: SEQUENCE { [0] warning OPTIONAL, [1] error OPTIONAL }."""
+    # Each element is short: a tag, a length of one byte, the value.
     place = 2
     while place + 2 < len(answer):
         sign, length = answer[place], answer[place + 1]
@@ -94,7 +97,7 @@ def policy_refusal(answer: bytes) -> str | None:
 
 
 def lock_of(entry: Entry) -> str | None:
-    """slapd does not tell of a lock unless its policy says so; who may read the entry sees it."""
+    """Why the entry is locked, if it is. slapd's answer to a bind says so only if its policy allows it."""
     since = entry.text("pwdAccountLockedTime")
     if since is None:
         return None

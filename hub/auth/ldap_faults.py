@@ -1,11 +1,11 @@
-"""What may be wrong between the hub and a server of the directory, in words that name no person."""
+"""Faults between the hub and a server of the directory. Their messages name no person."""
 
 from enum import StrEnum
 
 
 class FaultKind(StrEnum):
     UNREACHED = "unreached"
-    # No trusted certificate; one out of its time; no TLS at all.
+    # In this order: certificate not trusted; expired or not yet valid; no TLS at all.
     TLS = "tls"
     TLS_TIME = "tls_time"
     NO_TLS = "no_tls"
@@ -18,7 +18,7 @@ class FaultKind(StrEnum):
 
 
 class ServerFault(Exception):
-    """A server gave no answer that could be trusted. `str()` is a sentence: which server, and why."""
+    """A server gave no answer that can be trusted. `str()` is a sentence: which server, and why."""
 
     def __init__(self, kind: FaultKind, server: str, words: str) -> None:
         super().__init__(f"{server} {words}")

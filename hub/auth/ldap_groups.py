@@ -1,4 +1,4 @@
-"""The groups a person is in, of groups in groups too. Pure: a function that searches is handed in."""
+"""The groups a person is in, nested groups included. Pure: the search function is passed in."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
@@ -6,10 +6,10 @@ from hub.auth.ldap_names import dn_key, escaped
 from hub.auth.roles import Role
 from hub.site import LdapDirectory, RoleGroups
 
-# Groups around groups around …, and how many of them all: a town's are a handful, a cycle has no end.
+# Limits on nested groups: levels, and groups in all. A town has a handful; a cycle would never end.
 DEPTH_MOST = 10
 GROUPS_MOST = 500
-# Names in one filter.
+# Group names in one filter.
 TOGETHER_MOST = 50
 REMEMBERED_S = 60.0
 REMEMBERED_MOST = 256
@@ -21,7 +21,7 @@ FindGroups = Callable[[str], Sequence[str]]
 
 
 def roles_by_group(groups: RoleGroups) -> dict[str, frozenset[Role]]:
-    """By the one spelling of the group's name."""
+    """The roles that each group gives, by `dn_key` of its name."""
     found: dict[str, frozenset[Role]] = {}
     for role in (Role.AGENT, Role.RECEPTION, Role.SUPERVISOR, Role.ADMINISTRATOR):
         for group in getattr(groups, role):
@@ -30,13 +30,13 @@ def roles_by_group(groups: RoleGroups) -> dict[str, frozenset[Role]]:
 
 
 def groups_giving(roles: Container[Role], groups: RoleGroups) -> list[str]:
-    """As they stand in the site file, each once."""
+    """The groups that give one of these roles, as written in the site file, each once."""
     given = (group for role in Role if role in roles for group in getattr(groups, role, ()))
     return list(dict.fromkeys(given))
 
 
 def group_names(groups: RoleGroups) -> list[str]:
-    """As they stand in the site file, each once."""
+    """All groups, as written in the site file, each once."""
     return list(dict.fromkeys([*groups.agent, *groups.reception, *groups.supervisor, *groups.administrator]))
 
 
@@ -47,7 +47,7 @@ def roles_of(groups: Iterable[str], by_group: Mapping[str, frozenset[Role]]) -> 
 def groups_of(
     directory: LdapDirectory, dn: str, account: str, find: FindGroups, above: "Above", *, fresh: bool = False
 ) -> list[str]:
-    """`fresh`: nothing that is only remembered counts."""
+    """The names of the groups a person is in. `fresh`: do not use the cache in `above`."""
     if directory.kind == "active_directory":
         return list(find(in_chain_filter(dn, group_names(directory.groups))))
     direct = find(f"(|(member={escaped(dn)})(uniqueMember={escaped(dn)})(memberUid={escaped(account)}))")
@@ -55,15 +55,15 @@ def groups_of(
 
 
 def in_chain_filter(dn: str, groups: Sequence[str]) -> str:
-    """Which of these groups hold the person, in whatever depth; asked of those alone, since the rule is slow."""
+    """The filter for those of `groups` that contain the person at any depth. It names them, since the rule is slow."""
     named = "".join(f"(distinguishedName={escaped(each)})" for each in groups)
     return f"(&(objectClass=group)(|{named})(member:{IN_CHAIN}:={escaped(dn)}))"
 
 
 class Above:
-    """The groups around some groups, remembered for a minute: most people stand in the same few, and searches cost.
+    """The groups that contain some groups, cached for a minute: most people are in the same few, and a search is slow.
 
-    `now_s`: any clock. Threads may share it: a table is replaced, never changed.
+    `now_s`: any clock. Thread-safe: the table is replaced, never changed.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -74,7 +74,7 @@ class Above:
         around = frozenset(map(dn_key, groups))
         now_s = self._now_s()
         since_s, found = self._known.get(around, (float("-inf"), ()))
-        # A clock that was set back remembers nothing.
+        # After a clock is set back, the cache is not used.
         if not fresh and 0 <= now_s - since_s < REMEMBERED_S:
             return found
         found = tuple(_up_from(groups, find))
@@ -84,7 +84,7 @@ class Above:
 
 
 def _up_from(groups: Sequence[str], find: FindGroups) -> Iterator[str]:
-    """Level by level: the groups that name these, then those that name them …"""
+    """Search level by level: the groups that contain these, then the groups that contain those, and so on."""
     seen = set(map(dn_key, groups))
     below = list(groups)
     for _depth in range(DEPTH_MOST):

@@ -1,4 +1,4 @@
-"""One connection to one server of the directory. Alone knows ldap3, and sets each default that is wrong here."""
+"""One connection to one server of the directory. The only user of ldap3; it sets each default that is wrong here."""
 
 import contextlib
 import re
@@ -28,18 +28,18 @@ from hub.auth.ldap_entries import REFUSALS, Entry, policy_refusal
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_names import Address
 
-# Results of RFC 4511, and what they say of a password: wrong, or an account that may not come in.
+# Result codes of RFC 4511. Those in `_NOT_LET_IN` mean: the password is wrong or the account may not log in.
 SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT = 0, 4, 10, 32
 CONSTRAINT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING = 19, 34, 48, 49, 53
 _NOT_LET_IN = frozenset({CONSTRAINT, NO_SUCH_OBJECT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING})
 
-# The control by which OpenLDAP's ppolicy says why; a server that does not know it passes over it.
+# The control that makes OpenLDAP's ppolicy say why it refuses; a server that does not know the control ignores it.
 POLICY_CONTROL = "1.3.6.1.4.1.42.2.27.8.5.1"
 
 # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
 _OUT_OF_TIME = frozenset({9, 10})
 
-# Of one read, and for the server: whole seconds. What bounds a login is that its attempt is cut.
+# The time-out of one read and the server's time limit, in whole seconds. A login is bounded by cutting its attempt.
 ANSWER_S = 5
 
 _DATA = re.compile(r"\bdata ([0-9a-f]{1,8})\b")
@@ -47,7 +47,7 @@ _DATA = re.compile(r"\bdata ([0-9a-f]{1,8})\b")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What came of a bind. `why` it was refused, where the server says more than that it was."""
+    """The result of a bind. `why`: the reason for a refusal, if the server gives one."""
 
     ok: bool
     why: str | None = None
@@ -55,29 +55,29 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`more`: there are more than were asked for, or than the server gives out."""
+    """The result of a search. `more`: there are more entries than were asked for, or than the server gives out."""
 
     entries: tuple[Entry, ...]
     more: bool
 
 
 class _VerifiedTls(Tls):  # type: ignore[misc]  # ldap3 ships no types
-    """ldap3's own verifies nothing unless told, and reads the authorities anew for each connection."""
+    """TLS by a given context: ldap3's own verifies nothing unless told to, and always reloads the CA certificates."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
         self._context = context
-        # ldap3 turns it into a text.
+        # Kept here, since ldap3 passes on only its text.
         self.fault: Exception | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - always done
         try:
-            # Nagle and delayed ACK would put 40 ms between the end of the handshake and what comes next.
+            # Nagle and delayed ACK would add 40 ms between the end of the handshake and the next request.
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wrapped = self._context.wrap_socket(
                 connection.socket, server_hostname=connection.server.host, do_handshake_on_connect=False
             )
-            # From here on it can be cut, in the middle of a handshake too.
+            # From here on `cut` works, even during the handshake.
             connection.socket = wrapped
             wrapped.do_handshake()
         except Exception as error:
@@ -86,7 +86,7 @@ class _VerifiedTls(Tls):  # type: ignore[misc]  # ldap3 ships no types
 
 
 class Link:
-    """For one thread at a time; `cut` alone may come from another. Once an answer failed to come it is closed."""
+    """Not thread-safe, except `cut`. It closes itself once an answer fails to come."""
 
     def __init__(self, address: Address, context: ssl.SSLContext, within_s: float) -> None:
         """Opens nothing yet."""
@@ -99,7 +99,7 @@ class Link:
             tls=self._tls,
             allowed_referral_hosts=[],
             get_info=NONE,
-            # A name may have two addresses, of which the first is dead.
+            # Half, since a name may have two addresses, of which the first is dead.
             connect_timeout=within_s / 2,
             mode=IP_SYSTEM_DEFAULT,
         )
@@ -119,7 +119,7 @@ class Link:
         )
 
     def open(self) -> None:
-        """Connects; nothing is sent before TLS stands and the server's certificate is verified."""
+        """Connect. Nothing is sent before TLS is up and the server's certificate is verified."""
         with self._guarded(self._not_opened):
             self._connection.open(read_server_info=False)
             if not self.address.tls_first and not self._connection.start_tls(read_server_info=False):
@@ -128,7 +128,7 @@ class Link:
     def bind(self, name: str, password: str) -> Bound:
         connection = self._connection
         with self._guarded(_lost):
-            # Bytes, since ldap3 would send another spelling of some passwords.
+            # As bytes: as text, ldap3 would send some passwords in another spelling.
             connection.user, connection.password, connection.authentication = name, password.encode(), SIMPLE
             try:
                 connection.bind(read_server_info=False, controls=[(POLICY_CONTROL, False, None)])
@@ -139,7 +139,7 @@ class Link:
             policy = (result.get("controls") or {}).get(POLICY_CONTROL)
             why = policy_refusal(policy["value"] or b"") if policy else None
         if code == SUCCESS:
-            # Who must change their password first may do nothing else by this bind.
+            # After this bind, a person who must change their password may do nothing else: it counts as refused.
             return Bound(ok=why is None, why=why)
         if code in _NOT_LET_IN:
             data = _DATA.search(message)
@@ -149,7 +149,7 @@ class Link:
     def search(
         self, base: str, matching: str, attributes: Sequence[str] = (), *, most: int, below: bool = True
     ) -> Found:
-        """Entries at `base`, and `below` it. Raises ServerFault, also where the base is not there."""
+        """Return the entry at `base`; with `below`, all under it too. Raises ServerFault, also if `base` is missing."""
         connection = self._connection
         with self._guarded(_lost):
             connection.search(
@@ -165,7 +165,7 @@ class Link:
             entries = tuple(
                 Entry(each["dn"], {key.lower(): tuple(values or ()) for key, values in each["raw_attributes"].items()})
                 for each in connection.response or ()
-                # What stands elsewhere is answered as a reference: no referral is followed.
+                # Entries on another server come as references: no referral is followed.
                 if each["type"] == "searchResEntry"
             )
             connection.response = connection.request = None
@@ -174,7 +174,7 @@ class Link:
         return Found(entries, more=code == SIZE_LIMIT)
 
     def who_am_i(self) -> str:
-        """Who the server takes us for: `dn:…` or `u:DOMAIN\\name`, RFC 4532; empty for nobody."""
+        """Return who the server takes the hub for: `dn:…` or `u:DOMAIN\\name`, RFC 4532; empty if anonymous."""
         with self._guarded(_lost):
             found = self._connection.extend.standard.who_am_i()
             return found.decode() if isinstance(found, bytes) else str(found or "")
@@ -188,7 +188,7 @@ class Link:
 
     def close(self) -> None:
         opened = self._connection.socket
-        with contextlib.suppress(Exception):  # a polite good-bye, to a server that may be gone
+        with contextlib.suppress(Exception):  # the server may be gone
             self._connection.unbind()
         if opened is not None:
             opened.close()
@@ -197,10 +197,10 @@ class Link:
     def _guarded(self, words: "Any") -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - ldap3 lets out whatever a broken answer makes of its decoder
+        except Exception as error:  # noqa: BLE001 - ldap3 passes on whatever its decoder raises at a broken answer
             self.close()
             kind, told = words(error)
-            # Not `from error`: a request's values may stand in it.
+            # Not `from error`, which may contain a request's values.
             raise ServerFault(kind, str(self.address), told) from None
 
     def _not_opened(self, error: Exception) -> tuple[FaultKind, str]:
@@ -215,7 +215,7 @@ class Link:
         return _not_reached(fault)
 
     def _refusal(self, code: int, description: str, what: str) -> ServerFault:
-        """Of a server that answered, but not with what was asked."""
+        """The fault for a server that answered, but with an error."""
         server = str(self.address)
         if code == REFERRAL:
             return ServerFault(FaultKind.REFERRAL, server, f"answers {what} by naming another server: none is followed")
@@ -239,6 +239,6 @@ def _lost(error: Exception) -> tuple[FaultKind, str]:
         return FaultKind.REFUSED, "is not asked: the filter in the site file is none"
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return FaultKind.TIMEOUT, "gives no answer in time"
-    # Which error of ldap3's says something to who reads its code alone.
+    # The class name only helps somebody who reads ldap3's code.
     cause = "" if isinstance(error, LDAPSessionTerminatedByServerError) else f" ({type(error).__name__})"
     return FaultKind.LOST, f"broke the connection off{cause}"

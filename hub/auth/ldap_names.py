@@ -9,9 +9,9 @@ LDAPS_PORT, LDAP_PORT = 636, 389
 ACCOUNT_HOLE = "{account}"
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-# Of names that Active Directory builds from an account, it lets none of these into the account.
+# Characters that Active Directory does not allow in the account part of a login name.
 _NOT_IN_A_LOGIN_NAME = re.compile(r'["/\\\[\]:;|=,+*?<>@\s]')
-# The long names of what stands in a distinguished name: RFC 4519.
+# Long and short attribute names in distinguished names: RFC 4519.
 _SHORT = {
     "commonname": "cn",
     "countryname": "c",
@@ -41,7 +41,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """`ldaps://host`, `ldap://host:port`. Raises ValueError."""
+    """Parse `ldaps://host` or `ldap://host:port`. Raises ValueError."""
     parts = urlsplit(text)
     if not parts.hostname:
         raise ValueError(f"{text!r} names no machine")
@@ -50,9 +50,10 @@ def parse_address(text: str) -> Address:
 
 
 def escaped(text: str) -> str:
-    r"""Text as a value in a filter or in a distinguished name: RFC 4515 and 4514 both take any byte as `\xx`.
+    r"""Escape text as a value in a filter or a distinguished name: RFC 4515 and 4514 both accept any byte as `\xx`.
 
-    ldap3 strips the blanks around a filter's value and knows fewer signs, so all but letters and digits are written so.
+    All but ASCII letters and digits are escaped, since ldap3 strips spaces around a filter's value and escapes fewer
+    characters.
     """
     return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:02x}" for byte in text.encode())
 
@@ -62,7 +63,7 @@ def is_distinguished(template: str) -> bool:
 
 
 def bind_name(template: str, account: str) -> str | None:
-    """Whom a person binds as; None for an account that can be nobody's."""
+    """The name that a person binds with; None if no account can be spelled like this."""
     if is_distinguished(template):
         return template.replace(ACCOUNT_HOLE, escaped(account))
     if _NOT_IN_A_LOGIN_NAME.search(account):
@@ -70,16 +71,16 @@ def bind_name(template: str, account: str) -> str | None:
     return template.replace(ACCOUNT_HOLE, account)
 
 
-# Groups' names, a site's few again and again.
+# Cached, since a site's few group names come again and again.
 @lru_cache(maxsize=1024)
 def dn_key(name: str) -> str:
-    """One spelling of a distinguished name: capitals, blanks, long names and ways of escaping told apart no more."""
+    """Normalize a distinguished name: case, spaces, long attribute names and ways of escaping no longer differ."""
     parts = (_ava_key(part) for part in _split(name.encode(), b",;"))
     return ",".join(parts)
 
 
 def is_under(name: str, base: str) -> bool:
-    """Whether it stands below that name, or is it."""
+    """Whether `name` is `base` or below it."""
     return f",{dn_key(name)}".endswith(f",{dn_key(base)}")
 
 
@@ -89,7 +90,7 @@ def _ava_key(rdn: bytes) -> str:
         kind, _equals, value = ava.partition(b"=")
         text = " ".join(_unescaped(value.strip()).split()).casefold()
         named = kind.strip().decode(errors="replace").casefold()
-        # What is escaped here again can't be taken for a border between two parts.
+        # Escaped again, so that the value can't contain a separator.
         avas.append(f"{_SHORT.get(named, named)}={escaped(text)}")
     return "+".join(sorted(avas))
 

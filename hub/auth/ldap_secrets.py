@@ -1,4 +1,4 @@
-"""What proves to the directory who the hub is, and to the hub who the directory is."""
+"""The secrets by which the hub and the directory's servers recognize each other."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class LdapSecrets:
-    """The service account's password, empty where there is none.
+    """`password`: the service account's, empty if there is none.
 
-    `ca_file`: the authority that signed the servers' certificates, where the system does not know it.
+    `ca_file`: the CA that signed the servers' certificates, if the system does not trust it already.
     """
 
     password: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""The servers of a directory, one after the other, within one time for all; and the connections kept to them."""
+"""Asks a directory's servers one after the other within one time limit, and keeps connections to them."""
 
 import ssl
 import threading
@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# A login costs at most 5 s, however many servers hang: a little is kept for the way to here and back.
+# A login takes at most 5 s, however many servers hang: the rest is for the way here and back.
 WHOLE_S = 4.7
-# A server that failed is tried after the others for so long.
+# For so long a server that failed is tried after the others.
 LAST_FOR_S = 60.0
-# Kept for the next login, so many and so long: firewalls forget a silent connection and tell nobody.
+# Idle connections kept per server for the next login. Not for longer, since firewalls silently drop idle ones.
 KEPT_MOST = 4
 KEPT_S = 60.0
 
 
 class ServerTalk:
-    """One server within one attempt, whose end closes all that is opened here."""
+    """One server within one attempt. The end of the attempt closes every connection opened here."""
 
     def __init__(self, server: "_Server", attempt: Attempt) -> None:
         self._server = server
@@ -41,19 +41,19 @@ class ServerTalk:
         return self._server.address
 
     def open(self) -> Link:
-        """A connection of its own, over TLS, as nobody yet."""
+        """Open a new connection over TLS, not bound yet."""
         return self._server.open(self._attempt)
 
     @contextmanager
     def service(self) -> Iterator["Service"]:
-        """As the service account; kept afterwards, if nothing went wrong."""
+        """A connection as the service account; kept for the next login if nothing went wrong."""
         service = Service(self._server, self._attempt)
         yield service
         service.keep()
 
 
 class Service:
-    """Searches by the service account, over a connection that an earlier login left, where there is one."""
+    """Searches as the service account, over a connection kept from an earlier login if there is one."""
 
     def __init__(self, server: "_Server", attempt: Attempt) -> None:
         self._server = server
@@ -74,7 +74,7 @@ class Service:
         try:
             return self._link.search(base, matching, attributes, most=most, below=below)
         except ServerFault as fault:
-            # It may have been dropped while nobody used it; a search may be sent twice.
+            # A kept connection may have been dropped while idle. A search is safe to send twice.
             if not self._was_kept or fault.kind is not FaultKind.LOST:
                 raise
         self._was_kept = False
@@ -138,7 +138,7 @@ class _Server:
 
 
 class Servers:
-    """`service`: name and password of the account that searches, where there is one."""
+    """`service`: name and password of the service account, if there is one."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Servers:
         self._whole_s = whole_s
 
     def ask(self, work: Callable[[ServerTalk], T]) -> T:
-        """What the first server that can be asked gives or raises. Raises DirectoryAway where none can."""
+        """Return or raise what `work` does on the first server that works. Raises DirectoryAway if none does."""
         until = time.monotonic() + self._whole_s
         order = self._order()
         faults: list[str] = []
@@ -163,14 +163,14 @@ class Servers:
                 return self._ask(server, within_s, work)
             except ServerFault as fault:
                 server.failed_s = time.monotonic()
-                # Of a machine that went away without a word they all wait for ever, each at the cost of a login.
+                # If the machine vanished, each kept connection would hang, and each would cost one login.
                 server.close()
                 faults.append(str(fault))
                 log.warning("ldap.server_away", server=fault.server, kind=fault.kind, why=fault.words)
         raise DirectoryAway("; ".join(faults))
 
     def ask_each(self, work: Callable[[ServerTalk], T]) -> Iterator[tuple[Address, T | ServerFault]]:
-        """What each server gives, in the order of the site file, each within the whole time."""
+        """Yield each server's result, in the order of the site file. Each server may take the whole time limit."""
         for server in self._servers:
             try:
                 yield server.address, self._ask(server, self._whole_s, work)
@@ -188,7 +188,7 @@ class Servers:
             raise ServerFault(FaultKind.TIMEOUT, str(server.address), "gives no answer in time") from None
 
     def _order(self) -> list[_Server]:
-        """As the site file has them; those that failed lately last, the one that failed longest ago first."""
+        """The servers in the order of the site file; then those that failed recently, the longest ago first."""
         now_s = time.monotonic()
         lately = {id(each): each.failed_s for each in self._servers if now_s - each.failed_s < LAST_FOR_S}
         return sorted(self._servers, key=lambda each: lately.get(id(each), float("-inf")))

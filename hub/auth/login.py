@@ -1,9 +1,11 @@
-"""Who comes in: the limiter first, then a local account of that name, else the directory.
+"""Decides on a login: first the limiter, then a local account of that name, else the directory.
 
-A local account decides alone: it is for when the directory is away, so it must not wait for it, and its password must
-not be sent there. Each refusal takes the time of a hashed password and of a question to the directory, whether the
-account is known here, there or nowhere: how long it takes does not tell which accounts there are. While the directory
-is away the answer does: only of a local account does anybody say that the password is wrong.
+If there is a local account, it alone decides: it is meant for when the directory is away, so it must not wait for it,
+and its password must not be sent there.
+
+Each refusal takes the time of one password hash and one question to the directory, whether the account is local, in
+the directory or unknown, so the time does not reveal which accounts exist. While the directory is away the answer
+does: only for a local account can it be that the password is wrong.
 """
 
 import threading
@@ -21,21 +23,21 @@ from hub.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-# They take turns anyway, each some 50 ms, several times that on a small machine; and a whole house comes in at 8:30.
+# Hashes run one at a time anyway, 50 ms each or several times that on a small machine; and everybody logs in at 8:30.
 HASHES_AT_ONCE, HASH_WAIT_S = 1, 8.0
-# A directory that hangs takes seconds, and each login a thread: 74 in all four lanes together.
+# While the directory hangs, each login holds a thread for seconds: at most 74 in the four lanes together.
 ASKED_AT_ONCE, ASK_WAIT_S = 4, 2.0
 WAITING_MOST = 16
-# What no directory has.
+# An account and password that no directory has.
 NOBODY = "suivant-unknown-account"
 
 
 class LaneFull(LoginRefused):
-    """Too many wait at this moment; nobody judged the password."""
+    """Too many logins are waiting right now; nobody judged the password."""
 
 
 class Login:
-    """`local`: the local account of that name that has not ended, read from the database. From any thread."""
+    """`local` reads the open local account of that name from the database. Thread-safe."""
 
     def __init__(
         self,
@@ -51,13 +53,13 @@ class Login:
         self._metrics = metrics
         self._attempts = Attempts()
         self._counting = threading.Lock()
-        # By whether the account has logged in from that address before: who has never waits behind who has not.
+        # One lane for accounts that logged in from their address before, so that they never wait behind the others.
         self._hashing = {known: _Lane(HASHES_AT_ONCE, HASH_WAIT_S, Reason.TOO_MANY) for known in (True, False)}
-        # Few wait there for long but where the directory is slow: it is what does not answer.
+        # These lanes fill up only when the directory is slow, so a refusal says that it is away.
         self._asking = {known: _Lane(ASKED_AT_ONCE, ASK_WAIT_S, Reason.AWAY) for known in (True, False)}
 
     def log_in(self, account: str, password: str, address: str) -> Person:
-        """Blocks, while the directory is slow for seconds. Raises LoginRefused."""
+        """Log somebody in. Blocks, for seconds if the directory is slow. Raises LoginRefused."""
         try:
             person = self._admit(one_spelling(account), password, address)
         except LoginRefused as refused:
@@ -68,7 +70,7 @@ class Login:
         return person
 
     def refused(self, reason: Reason) -> None:
-        """Counts and logs one who did not come in, whoever said no."""
+        """Count and log a refused login, whoever refused it."""
         self._metrics.login(reason)
         log.info("login.refused", reason=reason)
 
@@ -87,7 +89,7 @@ class Login:
 
     @contextmanager
     def _judged(self, begun: Try) -> Iterator[None]:
-        """A try counts only where somebody said no."""
+        """Take the try's count back unless somebody judged it and refused."""
         try:
             yield
         except Exception as error:
@@ -107,7 +109,7 @@ class Login:
         return found.person
 
     def _ask(self, account: str, password: str, *, known: bool) -> Person:
-        """Who is let in waits for the directory alone."""
+        """Ask the directory. Only a refusal takes the time of a hash too."""
         try:
             with self._asking[known].turn():
                 return self._directory.log_in(account, password)
@@ -117,7 +119,7 @@ class Login:
             raise
 
     def _match_nothing(self, password: str, *, known: bool) -> None:
-        """The answer is the same where too many wait for this, but the try counts: the directory judged it."""
+        """Take a hash's time. If the lane is full, refuse as TOO_MANY but count the try: the directory judged it."""
         try:
             self._matches(None, password, known=known)
         except LaneFull:
@@ -128,13 +130,13 @@ class Login:
             return matches(stored, password)
 
     def _ask_in_vain(self, *, known: bool) -> None:
-        """What a wrong password of anybody else takes, too; neither the account nor the password is sent."""
+        """Take the time of a question to the directory. Neither the account nor the password is sent."""
         with suppress(LoginRefused), self._asking[known].turn():
             self._directory.log_in(NOBODY, NOBODY)
 
 
 class _Lane:
-    """So many at once; so many more wait, a moment. `full`: why all others are refused."""
+    """Lets `at_once` through, and WAITING_MOST more wait up to `wait_s`. `full`: why all others are refused."""
 
     def __init__(self, at_once: int, wait_s: float, full: Reason) -> None:
         self._places = threading.BoundedSemaphore(at_once + WAITING_MOST)
@@ -143,7 +145,7 @@ class _Lane:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Raises LaneFull."""
+        """Wait for a turn. Raises LaneFull."""
         if not self._places.acquire(blocking=False):
             raise LaneFull(self._full)
         try:

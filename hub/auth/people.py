@@ -1,4 +1,4 @@
-"""A person as a directory or a local account tells of them, and what may come of a login."""
+"""A person as the directory or a local account describes them, and the reasons for refusing a login."""
 
 from enum import StrEnum
 from unicodedata import category, normalize
@@ -11,9 +11,9 @@ MAX_ACCOUNT, MAX_PASSWORD = 64, 256
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """`account`: the one spelling of what they log in with, small letters. `name`: as colleagues read it.
+    """`account`: what they log in with, normalized by `one_spelling`. `name`: the name shown to colleagues.
 
-    `local`: known by a local account, not by the directory.
+    `local`: from a local account, not from the directory.
     """
 
     account: str
@@ -23,14 +23,14 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class MachineToken(Struct, frozen=True, kw_only=True):
-    """A program that asks with a token of its own, and the one thing it may be."""
+    """A program that authenticates with a token of its own, and its one role."""
 
     name: str
     role: Role
 
 
 class LoginRefused(Exception):
-    """Nobody came in. `reason` is for the log and the metric: the page says the same of every wrong one."""
+    """The login was refused. `reason` is for the log and the metric: the page says the same for WRONG and NO_ROLE."""
 
     def __init__(self, reason: "Reason") -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class LoginRefused(Exception):
 
 
 class Reason(StrEnum):
-    """Only the last two may be told to who tries: they say nothing of the account."""
+    """Only TOO_MANY and AWAY may be shown to the user: they reveal nothing about the account."""
 
     WRONG = "wrong"
     NO_ROLE = "no_role"
@@ -47,17 +47,17 @@ class Reason(StrEnum):
 
 
 def one_spelling(account: str) -> str:
-    """What was typed as the one spelling of it: directories tell no capitals apart, nobody an é from e and accent."""
-    # Not casefold: it makes two letters of ß, by which a directory finds nobody.
+    """Normalize a typed account: directories ignore case, and an é is the same as an e with a combining accent."""
+    # Not casefold: it turns ß into ss, which a directory would not find.
     return normalize("NFC", account.strip().lower())
 
 
 def may_be_account(account: str) -> bool:
-    """By its one spelling: whether anybody could be called so."""
+    """Whether a normalized account has a valid length and characters."""
     return 0 < len(account) <= MAX_ACCOUNT and account.isprintable()
 
 
 def may_be_password(text: str) -> bool:
-    """An empty one is none: a directory takes it for an anonymous login, which succeeds (RFC 4513, 5.1.2)."""
-    # A directory may take a zero for the end; half of a pair of surrogates, from a JSON document alone, is no sign.
+    """Whether a password may be tried. A directory takes an empty one as an anonymous login (RFC 4513, 5.1.2)."""
+    # A directory may stop at a NUL. A lone surrogate, which only a JSON document can hold, is no character.
     return 0 < len(text) <= MAX_PASSWORD and not any(sign == "\0" or category(sign) == "Cs" for sign in text)

@@ -1,8 +1,11 @@
-"""Asks again who somebody is, while they are logged in: a right that was taken away must not last until the evening.
+"""Looks logged-in people up again, so that a right that was taken away does not last until the evening.
 
-Silence takes no right, an answer does. An account of which nothing is said is asked about again after waits that grow
-with each silence, and everybody stays logged in. So is the directory, with each account it says nothing of: then it is
-away. One account is asked about at a time, so that a slow directory is never slowed down by us.
+Only an answer takes a right away; without one, everybody stays logged in. There are two growing waits:
+
+- An account about which the directory gives no answer is retried after a wait that grows each time.
+- The whole directory is taken to be away for a time that grows with each account it gives no answer about.
+
+It asks about one account at a time, so that it never slows a slow directory down further.
 """
 
 import random
@@ -28,24 +31,24 @@ from hub.tasks import Busy
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-# Everybody logs in at half past eight, and so is due at the same time: the directory is asked a few times a second.
+# Everybody logs in at half past eight and so is due at the same time: this limits the questions to a few a second.
 ACCOUNTS_AT_ONCE = 4
-# A writer that does not answer for so long has a fault of its own, which it tells.
+# A writer that takes longer has a fault, which it reports itself.
 ANSWER_LIMIT_S = 60
-# A directory that hangs may hold the thread for longer: it writes nothing then, and ends with the program.
+# If the directory hangs, the thread may take longer: it then writes nothing, and as a daemon ends with the program.
 STOP_LIMIT_S = 2.0
 _JOB = Origin(Source.JOB, "sessions")
 
 
 class Who(NamedTuple):
-    """The one a session is of: a local account is another one than the directory's of that name."""
+    """The owner of a session: a local account is not the directory's account of the same name."""
 
     account: str
     local: bool
 
 
 class Silence(NamedTuple):
-    """Of an account: when nothing was said of it last, how often in a row, and from when on it is asked about again."""
+    """An account without an answer: when it last got none, how often in a row, and from when it may be retried."""
 
     at_ms: int
     times: int
@@ -56,8 +59,9 @@ _NONE = Silence(0, 0, 0)
 
 
 class Recheck:
-    """One thread. `local`: the person of a local account that has not ended. `do` hands a command to the writer's queue
-    for jobs and gives its answer in time. `chance`, from 0 to 1, spreads the waits.
+    """Runs one thread. `local` returns the person of an open local account. `chance`, from 0 to 1, spreads the waits.
+
+    `do` puts a command into the writer's queue for jobs and returns its future answer.
     """
 
     def __init__(
@@ -78,11 +82,11 @@ class Recheck:
         self._now_ms = now_ms
         self._chance = chance
         self._metrics = metrics
-        # The book learns of an answer with its next reading of the database.
+        # When each was last answered for: the book learns of it only at its next read of the database.
         self._asked_ms: dict[Who, int] = {}
-        # Of whom nothing was said when they were asked about last.
+        # The accounts whose last question got no answer.
         self._silence: dict[Who, Silence] = {}
-        # Of whom nothing was said since anything was said of anybody.
+        # The accounts without an answer since the directory last answered about anybody.
         self._silent: set[Who] = set()
         self._ask_from_ms = 0
         self._stopping = threading.Event()
@@ -92,21 +96,21 @@ class Recheck:
         self._thread.start()
 
     def stop(self) -> bool:
-        """Whether it has ended: False while it still hangs in the directory."""
+        """Stop the thread. Return whether it has ended: False while it still waits for the directory."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT_S)
         return not self._thread.is_alive()
 
     def look(self) -> None:
-        """One round: some of the accounts that are due."""
+        """Do one round: ask about some of the accounts that are due."""
         now_ms = self._now_ms()
         fresh_ms = now_ms - self._book.limits.recheck_ms
         self._asked_ms = {who: asked_ms for who, asked_ms in self._asked_ms.items() if asked_ms > fresh_ms}
         due = [who for who in who_of(self._book.due(now_ms)) if who not in self._asked_ms]
         self._silence = {who: silence for who, silence in self._silence.items() if who in due}
-        # One whom a server can say nothing of, as of who is in too many groups, must not keep all others from being
-        # asked about.
+        # An account that a server can't answer about, because it is in too many groups for example, must not block the
+        # others.
         turns = sorted(filter(self._may_ask, due), key=lambda who: self._silence.get(who, _NONE).at_ms)
         for who in turns[:ACCOUNTS_AT_ONCE]:
             if self._stopping.is_set() or not self._may_ask(who):
@@ -123,7 +127,7 @@ class Recheck:
         if not held:
             return
         try:
-            # Once as a rule: two sessions of one person rarely differ.
+            # Usually one question: two sessions of one person rarely have different roles.
             people = {roles: self._who_is(who, roles) for roles in held}
         except DirectoryAway as away:
             self._wait(who, away)
@@ -133,7 +137,7 @@ class Recheck:
             self._silent.clear()
             for person in people.values():
                 self._metrics.looked_up("gone" if person is None else "known")
-        # Who logged in meanwhile brought a newer answer with them.
+        # A session opened since then has a newer answer.
         sessions = [
             each
             for each in self._book.of(who.account, local=who.local)
@@ -176,13 +180,13 @@ class Recheck:
 
 
 def who_of(sessions: Iterable[Session]) -> list[Who]:
-    """Each once. Local ones first: they take a look at the database, and never wait for a directory that hangs."""
+    """Each owner once. Local ones first: they need only the database and must not wait for a directory that hangs."""
     found = dict.fromkeys(Who(each.person.account, each.person.local) for each in sessions)
     return sorted(found, key=lambda who: not who.local)
 
 
 def _tell(session: Session, done: Command) -> None:
-    """Of a right that went or came; nobody is named."""
+    """Log rights that were lost or gained, without naming anybody."""
     if isinstance(done, EndSession):
         log.info("session.rights_gone", session=session.id, reason=done.reason)
     elif isinstance(done, ChangeSession) and frozenset(done.roles) != session.person.roles:
@@ -192,7 +196,7 @@ def _tell(session: Session, done: Command) -> None:
 
 
 def consequence(session: Session, person: Person | None, now_ms: int) -> Command:
-    """What follows from an answer. `person`: who the session's person is by now, None for nobody any more."""
+    """The command that follows from an answer. `person`: the session's person; None if they may no longer log in."""
     if person is None:
         reason = EndReason.ENDED if session.person.local else EndReason.RIGHT_TAKEN
         return EndSession(origin=_JOB, session=session.id, reason=reason)

@@ -1,10 +1,10 @@
-"""What somebody may be. `hub.auth.access` says, for every address, which of these it lets in."""
+"""The roles. `hub.auth.access` says for each route which of them it lets in."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Those of people come from the directory's groups or a local account, those of machines from their token."""
+    """People's roles come from the directory's groups or a local account, those of programs from their token."""
 
     AGENT = "agent"
     RECEPTION = "reception"
@@ -14,7 +14,7 @@ class Role(StrEnum):
     INTRANET = "intranet"
 
 
-# What each of people's is for, as the command line tells it; `hub.auth.access` decides.
+# What each role of people is for, as the command line shows it; `hub.auth.access` decides.
 DUTIES = {
     Role.AGENT: "signs on at a desk and calls visitors there; issues tickets and finds visitors by name",
     Role.RECEPTION: "issues tickets, checks visitors in and finds them by name; calls nobody",
@@ -27,11 +27,11 @@ MACHINES = frozenset(Role) - STAFF
 
 
 def roles_text(roles: frozenset[Role]) -> str:
-    """As a column keeps them."""
+    """Write roles as they are stored in a column."""
     return " ".join(sorted(roles))
 
 
 def roles_of(text: str) -> frozenset[Role]:
-    """From how a column keeps them. One that is no role of people, or of a later version, gives no right here."""
+    """Read roles from a column. A role that is not for people, or that this version does not know, is ignored."""
     named = set(text.split())
     return frozenset(role for role in STAFF if role in named)

@@ -1,4 +1,4 @@
-"""The sessions as the database has them; written by the writer's commands, and ended by `suivant session` too."""
+"""The sessions in the database. The writer's commands write them; `suivant session` can end them too."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from hub.queue import people_store
 from hub.queue.people_requests import EndReason
 
 _session: Any = LoginSessionRow.__table__
-# As it stands in the index of open ones.
+# Written as in the partial index of open sessions.
 _IS_OPEN: Any = literal_column("login_session.ended_ms is null")
 
 
@@ -24,13 +24,13 @@ class EndedSession(Struct, frozen=True, kw_only=True):
 
 
 def open_sessions(connection: Connection, site: str) -> list[Session]:
-    """All that have not ended, whatever their limits say."""
+    """Return all sessions that have not ended, even those past a limit."""
     query = select(*_session.c).where(_session.c.site == site, _IS_OPEN).order_by(_session.c.id)
     return [_from_row(row) for row in connection.execute(query)]
 
 
 def last_ended_sessions(connection: Connection, site: str, most: int) -> list[EndedSession]:
-    """Those that ended last, the newest end first; the hub keeps each for some days."""
+    """Return the sessions that ended last, latest first. The hub keeps each for some days."""
     query = select(*_session.c).where(_session.c.site == site, _session.c.ended_ms.is_not(None))
     rows = connection.execute(query.order_by(_session.c.ended_ms.desc(), _session.c.id.desc()).limit(most))
     return [
@@ -46,9 +46,10 @@ class EndedNow(NamedTuple):
 
 
 def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *, local_only: bool = False) -> EndedNow:
-    """Ends all open sessions of an account, by whatever it came in or by the local account alone.
+    """End all open sessions of an account; with `local_only`, only those of the local account.
 
-    The hub finds them ended and signs their person off, also whoever had only been idle till now.
+    The hub then signs the person off their desk. Sessions that had ended by being idle are marked as ended too, so that
+    their person is also signed off.
     """
     of_account = (_session.c.site == site) & (_session.c.account == account)
     if local_only:
@@ -60,7 +61,7 @@ def end_sessions(connection: Connection, site: str, account: str, now_ms: int, *
 
 
 def end_all_sessions(connection: Connection, now_ms: int) -> int:
-    """Ends all open sessions of all sites; gives how many. The hub that starts next signs their persons off."""
+    """End all open sessions of all sites and return how many. The next hub that starts signs these people off."""
     ended = update(_session).where(_session.c.ended_ms.is_(None))
     return connection.execute(ended.values(ended_ms=now_ms, end_reason=EndReason.ENDED)).rowcount
 

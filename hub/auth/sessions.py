@@ -1,9 +1,11 @@
-"""Who is logged in, in memory: asked at each request, so that none waits for the database or the directory.
+"""The open sessions in memory, so that no request waits for the database or the directory.
 
-The database is the truth (`login_session`); the keeper reads it each second and lays it over this book. What a browser
-keeps is a random token of 256 bits, of which only the sha256 is stored: a stolen database opens no door. A session is
-looked up by that hash, so how long the look-up takes tells at most something of hashes, which lead back to no token;
-256 bits can't be tried out; and a hash without salt or stretching is enough where nothing can be guessed.
+The source of truth is the table `login_session`; the keeper reads it each second and updates this book. The browser
+holds a random token of 256 bits, of which only the SHA-256 is stored:
+
+- A stolen database lets nobody in.
+- Sessions are looked up by the hash, so timing reveals at most something about hashes, and no token follows from them.
+- 256 random bits can't be guessed, so the hash needs neither salt nor stretching.
 """
 
 import secrets
@@ -24,13 +26,14 @@ log = structlog.get_logger(__name__)
 
 TOKEN_BYTES = 32
 Limit = Literal["idle", "absolute"]
-# Told the ids of sessions whose sockets are to be closed; from any thread, and must not block.
+# Called with the ids of sessions whose sockets are to be checked again; from any thread, and must not block.
 OnEnd = Callable[[frozenset[int]], None]
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """`token_hash`: see `hash_token`. `seen_ms`: the last request that the database knows of. `checked_ms`: when the
-    directory, or the local account, last said who this is.
+    """`token_hash`: see `hash_token`. `seen_ms`: the last request that the database knows of.
+
+    `checked_ms`: when the person was last confirmed by the directory or the local account.
     """
 
     id: int
@@ -43,9 +46,9 @@ class Session(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`idle_ms`: since the last request of the person; a page that only listens is none. `absolute_ms`: since login.
+    """`idle_ms`: since the person's last request; a page that only listens makes none. `absolute_ms`: since login.
 
-    `recheck_ms`: after so long the directory is asked again.
+    `recheck_ms`: after this time the directory is asked again.
     """
 
     idle_ms: int
@@ -62,25 +65,25 @@ class Limits:
 
 
 def new_token() -> str:
-    """What a browser or a program is given, once."""
+    """Make the token that a browser or a program is given once."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def hash_token(token: str) -> str:
-    """What is kept of it."""
-    # Whatever a header holds: no token has such signs, so it is found nowhere.
+    """Hash a token for storage."""
+    # A header may hold anything; a lone surrogate is never in a token, so it must not raise here and is not found.
     return sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 class SessionBook:
-    """The open sessions. `find` takes no lock: those who write replace the whole dict."""
+    """The open sessions. `find` takes no lock, since writers replace the whole dict."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._by_hash: Mapping[str, Session] = {}
         self._seen: dict[int, int] = {}
         self._writing = threading.Lock()
-        # Those dropped while `keep` reads: it must not bring them back.
+        # Sessions dropped while `keep` reads; it must not bring them back.
         self._dropped: set[int] = set()
         self._told: list[OnEnd] = []
 
@@ -89,13 +92,13 @@ class SessionBook:
         return len(self._by_hash)
 
     def on_end(self, told: OnEnd) -> None:
-        """`told` is given the ids of sessions that ended or have other roles: what hangs on them is judged anew."""
+        """Call `told` with the ids of sessions that ended or changed roles, so that their sockets are checked again."""
         self._told.append(told)
 
     def find(self, token: str, now_ms: int, *, by_hand: bool = True) -> Session | None:
-        """Whose request this is; None for an unknown token and for a session past its limits.
+        """Return the session of a request; None for an unknown token and for a session past its limits.
 
-        Noted as seen, unless it was made by no hand: a page left open must not keep its session for ever.
+        A request counts as activity only if `by_hand`: a page left open must not keep its session for ever.
         """
         session = self._by_hash.get(hash_token(token))
         if session is None or self._limit_passed(session, now_ms):
@@ -105,21 +108,21 @@ class SessionBook:
         return session
 
     def stands(self, session: int) -> Session | None:
-        """The session of this id as it is now, for what is no request of the person: nothing is noted."""
+        """Return the current session of this id, if it is open. This does not count as activity."""
         return next((each for each in self._by_hash.values() if each.id == session), None)
 
     def of(self, account: str, *, local: bool) -> list[Session]:
-        """All open sessions of one person."""
+        """Return all open sessions of one person."""
         sessions = self._by_hash.values()
         return [each for each in sessions if (each.person.account, each.person.local) == (account, local)]
 
     def add(self, session: Session) -> None:
-        """Opened and committed a moment ago."""
+        """Add a session that was just opened and committed."""
         with self._writing:
             self._by_hash = {**self._by_hash, session.token_hash: session}
 
     def drop(self, session: int) -> None:
-        """Ended in the database a moment ago."""
+        """Remove a session that has just ended in the database."""
         with self._writing:
             self._dropped.add(session)
             known = any(each.id == session for each in self._by_hash.values())
@@ -127,10 +130,10 @@ class SessionBook:
         self._tell({session} if known else set())
 
     def keep(self, read: Callable[[], Iterable[Session]]) -> frozenset[int]:
-        """Lays over the book what `read` finds open in the database; gives the ids of those that ended there.
+        """Update the book from the open sessions that `read` finds in the database; return the ids of those that ended.
 
-        A session added while `read` runs stays and one dropped meanwhile stays away, though the reading may not know
-        yet. For one thread at a time.
+        A session added while `read` runs stays, and one dropped meanwhile stays away, even if `read` saw the older
+        state. For one thread at a time.
         """
         with self._writing:
             before = {each.id: each for each in self._by_hash.values()}
@@ -147,17 +150,17 @@ class SessionBook:
         return ended
 
     def due(self, now_ms: int) -> list[Session]:
-        """Those whose person is to be looked up again, the longest unchecked first."""
+        """Return the sessions whose person is to be looked up again, the longest unchecked first."""
         late = [each for each in self._by_hash.values() if now_ms - each.checked_ms >= self.limits.recheck_ms]
         return sorted(late, key=lambda each: (each.checked_ms, each.id))
 
     def over(self, now_ms: int) -> list[tuple[Session, Limit]]:
-        """Those past a limit, with which one."""
+        """Return the sessions past a limit, each with that limit."""
         passed = [(each, self._limit_passed(each, now_ms)) for each in self._by_hash.values()]
         return [(each, limit) for each, limit in passed if limit]
 
     def seen(self) -> dict[int, int]:
-        """When each session was last seen, of those whose row in the database does not say so yet."""
+        """When each session was last seen, for those whose row in the database is behind."""
         seen = {each.id: self._last_seen_ms(each) for each in self._by_hash.values()}
         rows = {each.id: each.seen_ms for each in self._by_hash.values()}
         return {number: moment for number, moment in seen.items() if moment > rows[number]}
@@ -173,7 +176,7 @@ class SessionBook:
     def _replace(self, sessions: Iterable[Session]) -> None:
         self._by_hash = {each.token_hash: each for each in sessions}
         still = {each.id for each in self._by_hash.values()}
-        # In place, since `find` writes into it at the same time.
+        # Changed in place, since `find` may write to it at the same time.
         for number in [number for number in list(self._seen) if number not in still]:
             self._seen.pop(number, None)
 

@@ -1,4 +1,4 @@
-"""The rows of programs' tokens. Written by `suivant token` alone, in one short transaction each."""
+"""The table of programs' tokens. Only `suivant token` writes it, in one short transaction per change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from hub.database.tables import MachineTokenRow
 
 _token: Any = MachineTokenRow.__table__
 
-# So that a token which leaked into a file or a log is found by those who look for such.
+# A fixed prefix, so that secret scanners find a token that leaked into a file or a log.
 PREFIX = "suivant_"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token as it is listed: what it is for, and since when; the token itself is kept nowhere."""
+    """A token as it is listed. The token itself is not stored."""
 
     name: str
     role: str
@@ -26,7 +26,7 @@ class KnownToken:
 
 
 def read_token(connection: Connection, site: str, token_hash: str) -> MachineToken | None:
-    """Whose token it is; None where it is nobody's, was ended, or is of a role that no program has in this version."""
+    """Return a token's program; None if it is unknown, was ended, or its role is not a program's in this version."""
     query = select(_token.c.name, _token.c.role).where(
         _token.c.site == site, _token.c.token_hash == token_hash, _token.c.ended_ms.is_(None)
     )
@@ -35,20 +35,20 @@ def read_token(connection: Connection, site: str, token_hash: str) -> MachineTok
 
 
 def read_tokens(connection: Connection, site: str) -> list[KnownToken]:
-    """All of them, ended ones too, by name."""
+    """Return all tokens, ended ones too, ordered by name."""
     columns = (_token.c.name, _token.c.role, _token.c.created_ms, _token.c.ended_ms)
     query = select(*columns).where(_token.c.site == site).order_by(_token.c.name)
     return [KnownToken(*row) for row in connection.execute(query)]
 
 
 def open_tokens(connection: Connection) -> list[str]:
-    """The names of those of all sites that open something."""
+    """Return the names of the tokens, of all sites, that were not ended."""
     query = select(_token.c.name).where(_token.c.ended_ms.is_(None)).distinct().order_by(_token.c.name)
     return list(connection.scalars(query))
 
 
 def create_token(connection: Connection, site: str, new: MachineToken, token_hash: str, now_ms: int) -> bool:
-    """False where there is one of that name; an ended one gives its name away."""
+    """Return False if an open token has that name. An ended token of that name is replaced."""
     named = (_token.c.site == site) & (_token.c.name == new.name)
     if connection.scalar(select(_token.c.name).where(named, _token.c.ended_ms.is_(None))) is not None:
         return False
@@ -62,7 +62,7 @@ def create_token(connection: Connection, site: str, new: MachineToken, token_has
 
 
 def end_token(connection: Connection, site: str, name: str, now_ms: int) -> bool:
-    """False where there is no such token."""
+    """Return False if there is no such token."""
     ended = connection.execute(
         update(_token)
         .where(_token.c.site == site, _token.c.name == name, _token.c.ended_ms.is_(None))
