@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 # A login takes at most 5 s, however many servers hang: the rest is for the way here and back.
 WHOLE_S = 4.7
-# For so long a server that failed is tried after the others.
+# How long a server that failed is tried after the others.
 LAST_FOR_S = 60.0
 # Idle connections kept per server for the next login. Not for longer, since firewalls silently drop idle ones.
 KEPT_MOST = 4

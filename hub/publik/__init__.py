@@ -1,1 +1,1 @@
-"""Publik's appointments: w.c.s. asked and told, Chrono where its host allows it. Only here is httpx known."""
+"""Appointments from Publik: reads from and reports to w.c.s., and Chrono if its host allows it. The only httpx user."""

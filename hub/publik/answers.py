@@ -1,4 +1,4 @@
-"""An answer of Publik: the body is read as JSON at any status, then judged by `err` and the status."""
+"""Answers of Publik: the body is read as JSON at any status, then checked by `err` and the status."""
 
 import json
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import msgspec
 
 from hub.publik.faults import Fault, FaultKind, clean
 
-# The one text a fault is told by: no waiting mends it, and all else w.c.s. says with 403 may be mended so.
+# The only fault recognized by its text: waiting does not help here, but may help with every other 403 of w.c.s.
 UNMET: Final = "Unmet condition"
 _NO_JSON: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`place`: what was asked, without the query. `as_of_ms`: by Publik's clock or the hub's, whichever is behind, the
-    moment before which every change is in the answer. `date_ms`: Publik's clock as it answered, None where it did not
-    say.
+    """`place`: the URL without the query. `date_ms`: Publik's clock at the time of the answer, None if not given.
+
+    `as_of_ms`: the answer contains every change before this time, by Publik's clock or the hub's, whichever is behind.
     """
 
     place: str
@@ -31,7 +31,7 @@ class Answer:
 
 
 def document(answer: Answer) -> dict[str, Any]:
-    """Raises Fault for anything but a success that is an object."""
+    """Return the JSON object of a success. Raises Fault for anything else."""
     value = _judged(answer)
     if not isinstance(value, dict):
         raise Fault(FaultKind.ODD, f"{answer.place} answered with no JSON object", status=answer.status)
@@ -39,7 +39,7 @@ def document(answer: Answer) -> dict[str, Any]:
 
 
 def entries(answer: Answer) -> list[Any]:
-    """Of a bare list, or of `data` in an envelope. Raises Fault."""
+    """Return a bare list, or the list in `data` of an envelope. Raises Fault."""
     value = _judged(answer)
     if isinstance(value, dict):
         value = value.get("data")
@@ -49,7 +49,7 @@ def entries(answer: Answer) -> list[Any]:
 
 
 def says_no(said: dict[str, Any]) -> bool:
-    """An envelope without `err` is one without a fault."""
+    """Whether the envelope reports an error. Without `err` it reports none."""
     err = said.get("err")
     return err is not None and err != 0
 
@@ -86,7 +86,7 @@ def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
 
 
 def _host(address: str) -> str | None:
-    """Without a name and password that may stand before it."""
+    """The host, without a user name and password in front of it."""
     try:
         return urlsplit(address).hostname
     except ValueError:
@@ -109,8 +109,9 @@ def _json(body: bytes) -> Any:
 
 
 def _python_json(body: bytes) -> Any:
-    """What Python alone writes and reads: NaN, and half of a pair of surrogates. w.c.s. keeps such answers of
-    other programs, and one of them would keep out every request of its form.
+    """Parse the invalid JSON that Python writes and reads: NaN and lone surrogates.
+
+    w.c.s. stores such answers of other programs, and a single one would make its form's whole list unreadable.
     """
     try:
         return json.loads(body.decode())

@@ -1,7 +1,6 @@
 """`suivant publik check`: is Publik reached, does it let the hub in, and does the site file's mapping find bookings?
 
-Nothing is changed in Publik, and no name, code or answer of a visitor is told: keys, counts, statuses and one start
-alone.
+It changes nothing in Publik. It shows only keys, counts, statuses and one start: no name, code or answer of a visitor.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -26,17 +25,17 @@ from hub.publik.wcs import Wcs, request_id
 from hub.queue.reports import ReportKind
 from hub.site import BookingForm, Publik, Site
 
-# So many requests of a form are looked at, and as many that changed of late.
+# How many requests of each form are read, and how many of those that changed within RECENT_MS.
 SAMPLE = 50
 RECENT_MS = 30 * 86_400_000
-# So far off the clock works still, and somebody should look at it.
+# Beyond this difference, up to TOLERANCE_MS, calls still work, but somebody should look at the clock.
 CLOCK_WARNED_MS = 10_000
 _UNREACHED = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT, FaultKind.REDIRECTED})
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """`booking`: the id of some booking that stands. `let_in`: the list of some form could be read."""
+    """`booking`: the id of a booking that is not cancelled. `let_in`: at least one form's list could be read."""
 
     booking: str | None = None
     let_in: bool = False
@@ -45,7 +44,7 @@ class _Seen:
 def check(
     site: Site, publik: Publik, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
 ) -> Iterator[Finding]:
-    """What is found, one thing after the other as it is tried. Raises WrongSetting where key or password is missing."""
+    """Yield the findings as each thing is tried. Raises WrongSetting if the key or password is missing."""
     client = open_client(publik.address, publik, secrets, now_ms, limits)
     try:
         seen = yield from _forms(site, publik, Wcs(client), now_ms)
@@ -83,7 +82,7 @@ def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> G
 
 
 def _first_look(wcs: Wcs, slug: str) -> Answer:
-    """Whatever its status is, for Publik's clock is in it; but whoever leads elsewhere is not Publik. Raises Fault."""
+    """Return an answer of any status, for Publik's clock. Raises Fault if Publik is not reached, or redirects."""
     answer = wcs.sample(slug, SAMPLE)
     try:
         entries(answer)
@@ -99,7 +98,7 @@ def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
     if answer.date_ms is None:
         yield Finding(Level.NOTE, "it does not tell the time, so the clocks are not compared")
         return
-    # The answer's time is cut to the second.
+    # The answer's time is rounded down to the second.
     off_ms = now_ms - answer.date_ms - 500
     off = f"{abs(off_ms) / 1000:.0f} s {'ahead of' if off_ms > 0 else 'behind'} Publik's"
     if abs(off_ms) <= CLOCK_WARNED_MS:
@@ -121,7 +120,7 @@ def _form(
         id_ = next((id_ for each in found if (id_ := request_id(each))), None)
         if id_ is not None:
             wcs.request(slug, id_)
-        # A list may begin with the oldest, and a form that was changed since then looks otherwise now.
+        # The list may begin with the oldest requests, from before the form was changed.
         recent = _requests(wcs.sample(slug, SAMPLE, changed_since(clock.now_ms - RECENT_MS, clock.zone)))
     except Fault as fault:
         yield Finding(Level.WRONG, f"form {slug}: {fault}{_advice(fault)}")
@@ -161,7 +160,7 @@ def _told(publik: Publik) -> Iterator[Finding]:
 
 
 def _called(publik: Publik, secrets: Secrets, *, let_in: bool) -> Finding:
-    """Whether Publik may call the hub. The key is proved by the calls that were signed with it, and by them alone."""
+    """Whether Publik may call the hub. The key is proved only if the hub's own calls, signed with it, succeeded."""
     if not secrets.key:
         return Finding(
             Level.NOTE, "calls of Publik are refused without SUIVANT_PUBLIK_KEY_FILE: changes wait for a sync"

@@ -1,6 +1,6 @@
 """Does the site file's mapping of a form find bookings in its requests, and do its filters leave any? Pure.
 
-Everything that is wrong is told at once. Keys, counts, statuses, slugs and one start are told, never what a visitor
+It reports everything that is wrong at once. It shows keys, counts, statuses, slugs and one start, never what a visitor
 wrote.
 """
 
@@ -27,17 +27,17 @@ from hub.site import BookingForm
 Requests = Sequence[dict[str, Any]]
 
 LISTED_MOST = 20
-# How much alike two words are where one of them is a slip.
+# From this similarity on, one word may be a misspelling of the other.
 NEAR = 0.75
-# What agendas are called by, and how many a form may have. What looks otherwise may be somebody's name or number: the
-# path may lead anywhere.
+# The form of an agenda's slug, and how many a form may have. Other values are not shown: the path may lead anywhere, so
+# they may be a visitor's name or number.
 _SLUG = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9_-]{0,99}")
 AGENDAS_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`zone`: of Publik's times; `shown_in`: the site's, in which staff read them."""
+    """`zone`: the time zone of Publik's times. `shown_in`: the site's, in which they are shown."""
 
     now_ms: int
     zone: tzinfo
@@ -45,11 +45,11 @@ class Clock:
 
 
 def mapping_findings(form: BookingForm, found: Requests, clock: Clock) -> Iterator[Finding]:
-    """`found`: some requests of the form, one at least."""
+    """Yield the findings for one mapping. `found`: some requests of the form, at least one."""
     about = f"form {form.form}, service {form.service}"
     booked = [each for each in found if booking_id(form, each)]
     told = [_booking(about, form, found, len(booked))]
-    # Without a booking the other paths are tried all the same.
+    # Without any booking, the other paths are still tried.
     looked_at = booked or found
     told += _paths(about, form, looked_at, clock, all_must=bool(booked))
     told += _filters(about, form, looked_at)
@@ -59,7 +59,7 @@ def mapping_findings(form: BookingForm, found: Requests, clock: Clock) -> Iterat
 
 
 def statuses_seen(found: Requests) -> str:
-    """Id and name of each status, the most frequent first."""
+    """List id and name of each status, the most frequent first."""
     return _listed([_status(each) for each in found])
 
 
@@ -96,7 +96,7 @@ def _paths(about: str, form: BookingForm, found: Requests, clock: Clock, *, all_
 
 
 def _to_come(about: str, starts: Sequence[int], clock: Clock) -> Finding:
-    """A start is a time to come, once; and a zone that is mistaken shows in what is read of one."""
+    """Count the starts in the future, and show the last start, so that a wrong time zone is noticed."""
     to_come = sum(start_ms > clock.now_ms for start_ms in starts)
     last = datetime.fromtimestamp(max(starts) / 1000, clock.shown_in)
     words = f"{to_come} of {len(starts)} starts are to come, the last on {last:%Y-%m-%d at %H:%M}, {clock.shown_in}"
@@ -104,7 +104,7 @@ def _to_come(about: str, starts: Sequence[int], clock: Clock) -> Finding:
 
 
 def _codes(about: str, form: BookingForm, path: str, found: Requests) -> Iterator[Finding]:
-    """Whether there are any, and whether each leads to one visitor."""
+    """Check that there are codes, and that each leads to one visitor."""
     codes = [code for each in found if (code := code_of(form, each, "")) is not None]
     hint = "" if codes else _keys(found, path)
     yield _counted(about, "a code", len(codes), len(found), hint, needed=not codes)
@@ -117,7 +117,7 @@ def _codes(about: str, form: BookingForm, path: str, found: Requests) -> Iterato
 
 
 def _names(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:
-    """A field that nobody filled in is no fault, one that is not there is; but for a client that sees none of them."""
+    """Check the names. An empty field is no fault; a missing one is, unless the client sees anonymised data only."""
     named = sum(visitor_name(form, each) is not None for each in found)
     anonymised = not any(value_at(each, "workflow.data") for each in found)
     hint = "" if named or not anonymised else ", perhaps since the client sees anonymised data only"
@@ -147,7 +147,7 @@ def _is_there(entry: dict[str, Any], path: str) -> bool:
 
 
 def _keys(found: Requests, path: str) -> str:
-    """Where the path leaves the JSON, and the keys that are there instead."""
+    """Say where the path leaves the JSON, and which keys are there instead."""
     keys = path.split(".")
     for depth in range(len(keys) - 1, -1, -1):
         above = ".".join(keys[:depth])
@@ -167,7 +167,7 @@ def _about_workflow_data(path: str, found: Requests) -> str:
 
 # --- filters ------------------------------------------------------------------------------------------------------
 
-# By what one request is known: a status by id and name, an agenda by its slug; nothing where it has none.
+# What filters match in one request: a status's id and name, or an agenda's slug; empty if it has none.
 Words = tuple[str, ...]
 
 
@@ -188,7 +188,7 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
         said = f"{about}: no cancelled_statuses: who cancelled would be expected; seen were {_listed(statuses)}"
         yield Finding(Level.WRONG, said)
     if form.cancelled_statuses:
-        # Nobody need have cancelled yet.
+        # It is possible that nobody has cancelled yet.
         yield _filter(about, "cancelled_statuses", form.cancelled_statuses, statuses, none=Level.NOTE)
         if all(is_cancelled(form, each) for each in found):
             yield Finding(Level.NOTE, f"{about}: all that were looked at are cancelled, and nobody is expected")
@@ -203,9 +203,9 @@ def _filter(
     none: Level = Level.WRONG,
     shown: bool = True,
 ) -> Finding:
-    """How many requests it fits; what is named and was not seen, and what was.
+    """Say how many requests the filter fits, which of its words were not seen, and which words were.
 
-    `none`: what it is that it fits none. `shown`: what was seen names nobody.
+    `none`: the level if it fits no request. `shown`: whether the words seen may be shown, since they name nobody.
     """
     fitting = sum(any(word in wanted for word in words) for words in seen)
     known = {word for words in seen for word in words}
@@ -231,7 +231,7 @@ def _meant(word: str, known: set[str]) -> str:
 
 
 def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Finding]:
-    """Whether the filters leave anything, taken together."""
+    """Check that all filters together leave some booking."""
     if not (form.agendas or form.meeting_types or form.statuses):
         return
     standing = replace(form, cancelled_statuses=())

@@ -1,4 +1,4 @@
-"""Chrono asked directly, where its host allows it. All that is known of it comes from its documentation."""
+"""Direct access to Chrono, if its host allows it. Written from Chrono's documentation alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ class Chrono:
         return tuple(MeetingType(slug, text_at(each, "text") or slug) for slug, each in _named(found))
 
     def has_booking(self, booking: str) -> bool:
-        """Whether it may be read and stands; a Fault where it is cancelled, gone or not ours to see."""
+        """Whether the booking can be read and stands. Raises Fault if it is cancelled, gone or not visible to us."""
         return bool(document(self._client.get(_booking(booking))).get("data"))
 
     def mark(self, booking: str, *, present: bool) -> None:
-        """The same again does no harm. One key alone: those it does not know, Chrono keeps as the booking's data."""
+        """Mark presence or absence; safe to repeat. Sends one key only: Chrono stores unknown keys in the booking."""
         document(self._client.send("PATCH", _booking(booking), {"user_was_present": present}))
 
 
@@ -55,7 +55,7 @@ def _booking(booking: str) -> str:
 
 
 def _named(found: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Those that have a slug, or else an id."""
+    """Yield the entries that have a slug, or else an id."""
     for each in found:
         slug = text_at(each, "slug") or text_at(each, "id")
         if slug:

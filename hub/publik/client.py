@@ -1,4 +1,4 @@
-"""The way to one program of Publik: signed or with a password, one call at a time, each within bounds."""
+"""The HTTP client for one program of Publik: signed or with a password, one call at a time, with limits on each."""
 
 import ssl
 import time
@@ -26,7 +26,7 @@ Query = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`key`: signs each call; without one `password` goes along by HTTP Basic."""
+    """`key` signs each call; without one, `password` is sent by HTTP Basic."""
 
     client: str
     key: bytes = field(default=b"", repr=False)
@@ -35,9 +35,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`whole_s`: of a call, from its first byte to the answer's last, a second try included.
+    """`whole_s`: for a whole call, from its first byte to the answer's last, a second try included.
 
-    500 requests of a form with all their fields are some 2 MB.
+    `answer_most_bytes`: 500 requests of a form with all their fields take about 2 MB.
     """
 
     connect_s: float = 5.0
@@ -50,7 +50,7 @@ LIMITS = Limits()
 
 
 class Client:
-    """Calls one program of Publik, below `address`. For one thread, but for `close`."""
+    """Calls one program of Publik, below `address`. Not thread-safe, except `close`."""
 
     def __init__(
         self,
@@ -76,35 +76,35 @@ class Client:
         self._http = httpx.Client(
             transport=self._transport,
             timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
-            # A signature is for one address; a redirected call would come without it, or too late.
+            # A redirected call would arrive without its signature, or too late for it.
             follow_redirects=False,
-            # With a session of its own, a call would no longer be judged by its signature alone.
+            # No cookies: with a session, a call would no longer be judged by its signature alone.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # No password of the machine's environment, and no proxy but the one that is named for it.
+            # No password from the environment, and no proxy but the configured one.
             trust_env=False,
             # w.c.s. answers errors as pages unless JSON is asked for.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "suivant"},
         )
 
     def close(self) -> None:
-        """From any thread: the call that is under way is cut short, and no other begins."""
+        """Cut the current call short and let no other begin. May be called from any thread."""
         self._closed = True
         self._transport.cut()
         self._http.close()
 
     def get(self, path: str, query: Query = ()) -> Answer:
-        """Whatever the status is. Raises Fault where there is no answer."""
+        """Return the answer, whatever its status. Raises Fault if there is none."""
         self._deadline.begin(self._limits.whole_s)
         try:
             return self._call("GET", path, query, None)
         except Fault as fault:
-            # The other side may close a connection that was kept, just as it is used again.
+            # The server may close a kept connection just as it is used again.
             if fault.kind is not FaultKind.CUT or self._closed:
                 raise
             return self._call("GET", path, query, None)
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
-        """Once and never again by itself: what is sent may have been done. Raises Fault where there is no answer."""
+        """Send once, without a retry, since it may already have been done. Raises Fault if there is no answer."""
         self._deadline.begin(self._limits.whole_s)
         return self._call(method, path, (), body)
 
@@ -116,13 +116,13 @@ class Client:
         headers = {} if body is None else {"Content-Type": "application/json"}
         asked_ms, began_s = self._now_ms(), time.monotonic()
         try:
-            # One ready string: httpx writes a query it is given in parts anew, and the signature would not hold.
+            # The finished URL: httpx re-encodes a query given as parameters, which would break the signature.
             with self._http.stream(
                 method, self._url(place, query), content=content, headers=headers, auth=self._auth()
             ) as response:
                 date_ms = _date_ms(response.headers.get("Date", ""))
                 elapsed_ms = int((time.monotonic() - began_s) * 1000)
-                # The earlier of both: what is told twice does no harm, and a proxy's own clock may be ahead.
+                # The earlier of the two: a proxy's clock may be ahead, and reading a change twice does no harm.
                 as_of_ms = asked_ms if date_ms is None else min(asked_ms, date_ms - elapsed_ms)
                 whole = self._whole(place, response)
         except httpx.TransportError as error:
@@ -145,7 +145,7 @@ class Client:
     def _whole(self, place: str, response: httpx.Response) -> bytes:
         most = self._limits.answer_most_bytes
         if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", "gzip"}:
-            # Packed twice, a few thousand bytes are gigabytes before their length can be looked at.
+            # Compressed twice, a few kB can unpack to gigabytes before their length can be checked.
             raise Fault(FaultKind.CUT, f"{place} packed its answer otherwise than it was asked to")
         whole = bytearray()
         for part in response.iter_bytes():
@@ -168,12 +168,12 @@ class Client:
 
 @cache
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Once a process: reading all whom a machine trusts takes 10 ms here, a server and an agenda have a client each."""
+    """Load the CA certificates once per process: it takes 10 ms, and w.c.s. and Chrono have a client each."""
     return ssl.create_default_context(cafile=ca_file)
 
 
 def _unconnected(place: str, causes: Sequence[BaseException], connect_s: float) -> Fault:
-    """Nothing was asked yet: `sent` is false."""
+    """The fault of a failed connection. Nothing was sent yet, so `sent` is False."""
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             sentence = f"{place} shows a certificate that is not right: {cause.verify_message}"

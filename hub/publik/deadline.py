@@ -1,4 +1,4 @@
-"""A connection that keeps to one deadline for a whole call: a timeout alone begins anew with each byte that comes."""
+"""Connections with one deadline for a whole call: a time-out alone starts again with each byte that arrives."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ from hub.publik.names import LookUp, Names, NameTimeout
 
 
 class Deadline:
-    """Until when the call that is under way may last."""
+    """The time by which the current call must end."""
 
     def __init__(self) -> None:
         self._until_s = 0.0
@@ -24,7 +24,7 @@ class Deadline:
         self._until_s = time.monotonic() + whole_s
 
     def left_s(self, timeout_s: float | None) -> float:
-        """Of the timeout, what the deadline leaves. Raises httpcore.ReadTimeout where it has passed."""
+        """The time-out, cut to what the deadline leaves. Raises httpcore.ReadTimeout if the deadline has passed."""
         left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise httpcore.ReadTimeout("the deadline of the whole call has passed")
@@ -32,12 +32,12 @@ class Deadline:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over such connections. `proxy`: by way of which, `http://host:port`, none if empty."""
+    """httpx's own transport over such connections. `proxy`: `http://host:port`, or empty for none."""
 
     def __init__(self, deadline: Deadline, context: ssl.SSLContext, proxy: str, look_up: LookUp) -> None:
         super().__init__(verify=context, trust_env=False)
         self._network = _Network(deadline, Names(look_up))
-        # httpx offers no place for a network backend. One call at a time needs one connection.
+        # httpx has no option for a network backend. One connection is enough, since calls never overlap.
         how: dict[str, Any] = {"max_connections": 1, "keepalive_expiry": 5.0, "network_backend": self._network}
         if proxy:
             self._pool = httpcore.HTTPProxy(proxy, ssl_context=context, **how)
@@ -45,7 +45,7 @@ class DeadlineTransport(httpx.HTTPTransport):
             self._pool = httpcore.ConnectionPool(ssl_context=context, **how)
 
     def cut(self) -> None:
-        """From any thread: the call that is under way ends now, as if the other side had gone, and none begins."""
+        """End the current call as if the server had gone, and let none begin. May be called from any thread."""
         self._network.cut()
 
 
@@ -55,7 +55,7 @@ class _Network(httpcore.NetworkBackend):
         self._names = names
         self._lock = threading.Lock()
         self._is_cut = False
-        # The connection in use, over TLS once that has begun.
+        # The connection in use; the TLS stream once TLS has begun.
         self._last: httpcore.NetworkStream | None = None
         self._network = httpcore.SyncBackend()
 
@@ -85,7 +85,7 @@ class _Network(httpcore.NetworkBackend):
             raise httpcore.ConnectError from error
 
     def take(self, stream: httpcore.NetworkStream) -> "_Stream":
-        """Raises httpcore.ConnectError where all was cut meanwhile: the closed pool would never close this one."""
+        """Wrap a new stream. Raises httpcore.ConnectError after a cut: the closed pool would never close the stream."""
         with self._lock:
             if not self._is_cut:
                 self._last = stream
@@ -97,7 +97,7 @@ class _Network(httpcore.NetworkBackend):
         with self._lock:
             self._is_cut = True
             wire = self._last.get_extra_info("socket") if self._last else None
-        # Closing a socket wakes nobody who reads from it.
+        # Closing a socket would not wake a thread that reads from it.
         if isinstance(wire, socket.socket):
             with suppress(OSError):
                 wire.shutdown(socket.SHUT_RDWR)

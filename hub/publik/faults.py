@@ -1,4 +1,4 @@
-"""What may go wrong between the hub and Publik, told apart, each in one sentence that names nobody."""
+"""The faults between the hub and Publik, by kind, each with one sentence that names nobody."""
 
 from enum import StrEnum
 
@@ -10,22 +10,22 @@ DESCRIPTION_MOST = 200
 
 class FaultKind(StrEnum):
     UNREACHED = "unreached"  # no connection
-    TLS = "tls"  # one, but not with whom it should be
+    TLS = "tls"  # no trusted certificate, or no TLS
     TIMEOUT = "timeout"
-    CUT = "cut"  # an answer that ended before its end, or none at all
-    PAGE = "page"  # HTML, or anything that is no JSON
+    CUT = "cut"  # no answer, or one that is incomplete or can't be read
+    PAGE = "page"  # an HTML page, or anything else that is not JSON
     REDIRECTED = "redirected"
     DENIED = "denied"  # 401, 403
     UNKNOWN = "unknown"  # 404
-    INVALID = "invalid"  # 400 and its like
+    INVALID = "invalid"  # 400 and other 4xx
     SAYS_NO = "says no"  # err is not 0
     BROKEN = "broken"  # 500 and above, 429
     TOO_BIG = "too big"
     UNMET = "unmet"  # a trigger's condition
-    ODD = "odd"  # JSON, but not what was asked for
+    ODD = "odd"  # JSON of another kind than expected
 
 
-# A pause mends these. A 403 too: w.c.s. asks Authentic at each call, and that one's outage looks like a wrong key.
+# Worth a retry later. A 403 too: w.c.s. asks Authentic at each call, and an outage there looks like a wrong key.
 _AWAY = frozenset({
     FaultKind.UNREACHED,
     FaultKind.TLS,
@@ -36,9 +36,9 @@ _AWAY = frozenset({
     FaultKind.DENIED,
     FaultKind.BROKEN,
 })  # fmt: skip
-# What was asked for may have been done, and its answer lost.
+# The request may have been carried out and only its answer lost.
 _PERHAPS_DONE = frozenset({FaultKind.TIMEOUT, FaultKind.CUT, FaultKind.PAGE, FaultKind.REDIRECTED, FaultKind.BROKEN})
-# Nothing came back: whatever else is asked would fare no better.
+# No answer at all: other requests would fail in the same way.
 SILENT = frozenset({FaultKind.UNREACHED, FaultKind.TLS, FaultKind.TIMEOUT})
 _WHY = {
     FaultKind.UNMET: Why.UNMET,
@@ -48,7 +48,7 @@ _WHY = {
 
 
 class Fault(Exception):
-    """`str()`: one sentence. `description`: what Publik itself said, for whoever looks after it; empty if nothing.
+    """`str()`: one sentence. `description`: Publik's own words, for its administrator; empty if none.
 
     `sent`: whether the request may have reached Publik.
     """
@@ -64,7 +64,7 @@ class Fault(Exception):
 
 
 def for_source(fault: Fault, unknown: Why = Why.SAYS_NO) -> SourceAway | SourceRefuses:
-    """The same as a source of bookings tells it. `unknown`: what it means that Publik does not know what was asked."""
+    """Convert a fault to an error of a source of bookings. `unknown`: what a fault of kind UNKNOWN means here."""
     if fault.kind in _AWAY:
         return SourceAway(str(fault), perhaps_done=fault.sent and fault.kind in _PERHAPS_DONE)
     why = unknown if fault.kind is FaultKind.UNKNOWN else _WHY.get(fault.kind, Why.SAYS_NO)
@@ -72,6 +72,6 @@ def for_source(fault: Fault, unknown: Why = Why.SAYS_NO) -> SourceAway | SourceR
 
 
 def clean(text: object) -> str:
-    """A description as it may stand in a log and on a page: one line, not too long."""
+    """Make a text fit for a log and a page: one line, at most DESCRIPTION_MOST characters."""
     line = "".join(sign if sign.isprintable() else " " for sign in str(text or ""))
     return " ".join(line.split())[:DESCRIPTION_MOST]

@@ -1,4 +1,4 @@
-"""A form's JSON to a booking, by the site file's paths. Pure; what it does not ask for, it ignores."""
+"""Maps a form's JSON to bookings by the site file's paths. Pure; it ignores values that it does not ask for."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,22 +16,23 @@ from hub.queue.bookings import shown_name
 from hub.queue.requests import confirmation_code
 from hub.site import BookingForm
 
-# Further off, some zone would lead out of the calendar.
+# Far outside these years, a conversion between time zones would leave the calendar.
 YEARS = range(1971, 2200)
 ID_MOST = 100
-# w.c.s. leaves drafts out of its lists, and shows one without a status; its booking is a lease until the form is sent.
+# The status of a draft, if it has one: w.c.s. leaves drafts out of its lists and shows a single draft without a status.
+# A draft's booking is only a lease until the form is sent.
 DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A request, by its reference, in a cancelled status and without a booking: those it had are gone."""
+    """A request in a cancelled status that shows no booking: all bookings it had are gone."""
 
     reference: str
 
 
 def reference_of(maps: Sequence[BookingForm], entry: dict[str, Any]) -> str | None:
-    """`form/12`; None where it has no id."""
+    """Return the request's reference, such as `form/12`; None if it has no id."""
     request = request_id(entry)
     return None if request is None else f"{maps[0].form}/{request}"
 
@@ -39,9 +40,10 @@ def reference_of(maps: Sequence[BookingForm], entry: dict[str, Any]) -> str | No
 def read_entry(
     maps: Sequence[BookingForm], entry: dict[str, Any], zone: tzinfo
 ) -> tuple[Booking | Flaw | Cancelled, ...]:
-    """What a request of a form is: an appointment for each booking that its mappings lead to.
+    """Read a request of a form: one result for each booking that the form's mappings find in it.
 
-    A booking is what it is to the first of its mappings that it counts for; one that counts for none is gone.
+    If several mappings find the same booking, the first one for which it counts decides. A booking that counts for none
+    is gone.
     """
     reference = reference_of(maps, entry)
     if reference is None:
@@ -69,8 +71,10 @@ def _by_booking(maps: Sequence[BookingForm], entry: dict[str, Any]) -> dict[str,
 
 
 def _place(found: Booking | Flaw) -> int:
-    """Of what one booking is to several mappings, which is taken: a flaw may hide that it counts, and one that lapsed
-    for its own service stands for who is here, though to the others it is none of theirs.
+    """The rank of one mapping's result for a booking; the lowest is taken.
+
+    A flaw comes right after a booking that counts, since it may hide that the booking counts. Lapsed comes before gone
+    and unfit: a lapsed booking still stands for a visitor who is here, even though the other mappings do not want it.
     """
     if isinstance(found, Flaw):
         return 1
@@ -80,10 +84,10 @@ def _place(found: Booking | Flaw) -> int:
 
 
 def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple[Flaw, ...]:
-    """Of a request, flaws where it does not show whether it has a booking, or another one beside those it shows.
+    """Return a flaw for each part of a request that is not shown and may hold a booking.
 
-    w.c.s. leaves out `workflow.data` while there is none, and where the client sees anonymised data only: a booking
-    that is known is not gone for that; but one for another service may have been moved.
+    w.c.s. leaves `workflow.data` out while it is empty, and if the client sees anonymised data only. So a known booking
+    is not gone because its part is not shown. A booking for a service whose part is shown may still have been moved.
     """
     reference = reference_of(maps, entry)
     if reference is None:
@@ -102,15 +106,15 @@ def unseen_bookings(maps: Sequence[BookingForm], entry: dict[str, Any]) -> tuple
 
 
 def _table_of(path: str) -> str:
-    """Where all of a request's values of this kind stand."""
+    """The part of a request that holds all values of this kind."""
     return "workflow.data" if path.startswith("workflow.data.") else path.partition(".")[0]
 
 
 def booking_id(form: BookingForm, entry: dict[str, Any]) -> str | None:
-    """None before a booking was made, and on a waiting list.
+    """Return the booking's id; None before a booking is made, and on a waiting list.
 
-    w.c.s. keeps an action's answer as `…_response` only where the call was well; one that failed, be it a move of this
-    very booking, leaves the answer before it standing and says so beside it. What stands there is the last that worked.
+    w.c.s. stores an action's answer as `…_response` only if the call succeeded. A failed call, even one to move this
+    booking, leaves the previous answer in place and is reported beside it: the stored answer is the last good one.
     """
     for around in tables_above(entry, form.booking):
         if says_no(around) or around.get("in_waiting_list") is True:
@@ -119,7 +123,7 @@ def booking_id(form: BookingForm, entry: dict[str, Any]) -> str | None:
 
 
 def start_of(form: BookingForm, entry: dict[str, Any]) -> tuple[datetime, Slot | None] | None:
-    """The start as it is written, and the slot where the path leads to one. Raises NotATime; None where nothing is."""
+    """Return the start as written, and its slot if the path leads to one; None if nothing is there. Raises NotATime."""
     text = text_at(entry, form.start)
     if text is None:
         return None
@@ -132,7 +136,7 @@ def visitor_name(form: BookingForm, entry: dict[str, Any]) -> str | None:
 
 
 def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str | None:
-    """What the confirmation says: the booking's id, unless a code is named; None where that one is not there."""
+    """Return the code on the confirmation: the booking's id, or the value at `form.code`, None if that is missing."""
     if not form.code:
         return confirmation_code(booking)
     return confirmation_code(text_at(entry, form.code) or "") or None
@@ -157,14 +161,14 @@ def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str
 
 
 def _counts(form: BookingForm, agenda: str | None, slot: Slot | None) -> bool:
-    """Whether it is of the agendas and meeting types that are named, as far as that is known."""
+    """Whether the booking fits the configured agendas and meeting types, as far as these are known."""
     if form.agendas and agenda is not None and agenda not in form.agendas:
         return False
     return not form.meeting_types or slot is None or slot.meeting_type in form.meeting_types
 
 
 def _why_unknown(form: BookingForm, agenda: str | None, slot: Slot | None) -> str:
-    """Why it can't be told whether it counts; empty where it can."""
+    """Why it is unknown whether the booking counts; empty if it is known."""
     if form.agendas and agenda is None:
         return f"{form.agenda} is missing"
     if form.meeting_types and slot is None:
@@ -173,7 +177,7 @@ def _why_unknown(form: BookingForm, agenda: str | None, slot: Slot | None) -> st
 
 
 def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int, Slot | None, str]:
-    """In ms since 1970, 0 where it can't be read: then the last says why."""
+    """Return the start in ms since 1970 UTC, the slot and an empty text; or 0, None and why it can't be read."""
     try:
         found = start_of(form, entry)
     except NotATime:

@@ -1,11 +1,11 @@
-"""Where a value stands in a form's JSON: keys joined by dots, a number counts into a list from 0."""
+"""Paths to values in a form's JSON: keys joined by dots; a number is a list index from 0."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def value_at(document: Any, path: str) -> Any:
-    """None where there is nothing."""
+    """Return the value at a path; None if there is none."""
     value = document
     for key in path.split("."):
         value = _below(value, key)
@@ -13,7 +13,7 @@ def value_at(document: Any, path: str) -> Any:
 
 
 def tables_above(document: Any, path: str) -> Iterator[dict[str, Any]]:
-    """The tables that the path leads through, below the document itself."""
+    """Yield the JSON objects along the path, without the document itself."""
     value = document
     for key in path.split("."):
         value = _below(value, key)
@@ -22,7 +22,7 @@ def tables_above(document: Any, path: str) -> Iterator[dict[str, Any]]:
 
 
 def text_at(document: Any, path: str) -> str | None:
-    """A text or whole number as text; None where there is none, or an empty one."""
+    """Return a string or integer as text; None if there is none or it is blank."""
     value = value_at(document, path)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None

@@ -1,7 +1,7 @@
-"""The door for calls of Publik: web-service actions of w.c.s. workflows, and cancel callbacks.
+"""Receives Publik's calls: web-service actions of w.c.s. workflows, and cancel callbacks.
 
-Only the query is signed, so the body is a hint where to look and nothing more: it names one of our forms and a request
-of it, or else it is a reason to look at all that changed.
+Only the query is signed, so the body is no more than a hint. If the call names a request of a configured form, the hub
+looks that request up; else it asks for everything that changed.
 """
 
 import re
@@ -17,14 +17,14 @@ from hub.publik.signature import SignatureRefused, TooManyCalls, Verifier
 from hub.site import Publik
 
 BODY_MOST_BYTES = 65_536
-# `/rendez-vous/12/`, or `/api/forms/rendez-vous/12/` as w.c.s. names it to programs.
+# `/rendez-vous/12/`, or `/api/forms/rendez-vous/12/` as in the API of w.c.s.
 _REQUEST_PATH = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9_-]{0,127})/([0-9]{1,18})/?$")
-# The variables of w.c.s. that lead to a request, and one for a hand-written call.
+# The variables of w.c.s. that hold a request's address, and `request` for a hand-written call.
 _NAMES = ("form_api_url", "form_url", "form_backoffice_url", "request")
 
 
 class PushDoor:
-    """Lets in what the configured Publik signed. `put` is given a Hint, or None for "look at all that changed"."""
+    """Accepts calls signed by the configured Publik. `put` gets a Hint, or None for "look at all that changed"."""
 
     def __init__(self, publik: Publik, secrets: Secrets, put: Callable[[Hint | None], None]) -> None:
         addresses = [publik.address, *([publik.chrono.address] if publik.chrono else [])]
@@ -33,7 +33,7 @@ class PushDoor:
         self._put = put
 
     def take(self, raw_query: bytes, body: bytes, now_ms: int) -> tuple[int, dict[str, Any]]:
-        """The HTTP status and the JSON to answer with, as Publik itself would. For one thread at a time."""
+        """Return the HTTP status and the JSON to answer with, in Publik's own format. For one thread at a time."""
         if len(body) > BODY_MOST_BYTES:
             return 413, _refusal("Invalid request", "invalid-request", "body too long")
         try:
@@ -55,7 +55,7 @@ class PushDoor:
 
 
 def origs(address: str) -> set[str]:
-    """How the program at this address may call itself: its host name, with its port or without."""
+    """Return the names that the program at this address may use as `orig`: its host name, with or without the port."""
     parts = urlsplit(address)
     return {each for each in (parts.hostname, parts.netloc.rpartition("@")[2]) if each}
 

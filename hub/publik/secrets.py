@@ -1,4 +1,4 @@
-"""What proves to Publik who the hub is, and to the hub who Publik is."""
+"""The secrets by which the hub and Publik recognize each other."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The API client's key, for signatures out and in, and its password for HTTP Basic; empty where there is none.
+    """`key`: the API client's, for signatures both ways. `password`: for HTTP Basic. Each is empty if there is none.
 
-    `ca_file`: the authority that signed Publik's certificate, where the system does not know it. `proxy`: by way of
-    which machine Publik is reached, `http://host:port`, where it is not reached directly.
+    `ca_file`: the CA that signed Publik's certificate, if the system does not trust it already. `proxy`: the proxy to
+    reach Publik through, `http://host:port`, empty for none.
     """
 
     key: bytes = field(default=b"", repr=False)

@@ -1,7 +1,7 @@
-"""Publik's signatures: of URLs the hub asks for, and of calls it receives.
+"""Publik's signatures: of URLs that the hub requests, and of calls that it receives.
 
-Signed are the bytes of the query as sent, up to but without `&signature=`: neither the method nor the host, path or
-body. The rules are those of w.c.s.'s own verifier.
+A signature covers the bytes of the query as sent, up to but without `&signature=`. It does not cover the method, host,
+path or body. The rules are those of w.c.s.'s own verifier.
 """
 
 import base64
@@ -15,26 +15,26 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 TOLERANCE_MS = 30_000
 ALGORITHM = "sha256"
-# What a signature may be made with; of Python's list those that are still sound and have a fixed length.
+# The accepted hash algorithms: those of Python's that are still sound and have a fixed length.
 ALGORITHMS = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512"})
 NONCE_MOST = 128
 QUERY_MOST_BYTES = 8_192
-# Each is held for a minute at most: 160 signed calls a second would fill it.
+# A nonce is kept for a minute at most, so it takes over 160 signed calls a second to fill this.
 NONCES_MOST = 10_000
 _ONCE = ("orig", "algo", "timestamp", "nonce")
 _MARK = b"&signature="
 
 
 class SignatureRefused(Exception):
-    """A call that was not signed as it should be; `str()` says what was wrong, in words for whoever signs."""
+    """A call is not signed correctly; `str()` says to the caller what is wrong."""
 
 
 class TooManyCalls(Exception):
-    """More signed calls within a minute than are remembered: a replayed one could not be told from a new one."""
+    """More signed calls within a minute than can be remembered: replays could no longer be detected."""
 
 
 def sign(query: Sequence[tuple[str, str]], *, key: bytes, client: str, now_ms: int, nonce: str) -> str:
-    """The whole query, ready to be sent as it stands: anything that writes it anew breaks the signature."""
+    """Return the whole signed query. It must be sent unchanged: encoding it again breaks the signature."""
     timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     own = [("orig", client), ("algo", ALGORITHM), ("timestamp", timestamp), ("nonce", nonce)]
     signed = urlencode([*query, *own])
@@ -42,16 +42,16 @@ def sign(query: Sequence[tuple[str, str]], *, key: bytes, client: str, now_ms: i
 
 
 class Verifier:
-    """Checks calls of the peers whose keys it has, by `orig`; each call is accepted once. For one thread at a time."""
+    """Checks signed calls. `keys`: the peers' keys by `orig`. Each call is accepted once. For one thread at a time."""
 
     def __init__(self, keys: Mapping[str, bytes], nonces_most: int = NONCES_MOST) -> None:
         self._keys = {orig: key for orig, key in keys.items() if key}
         self._most = nonces_most
-        # Until when each is remembered, the oldest first: nearly in that order, and never kept much too long.
+        # The expiry time of each nonce, nearly in order of expiry, so that none is kept much too long.
         self._nonces: OrderedDict[str, int] = OrderedDict()
 
     def verify(self, query: bytes, now_ms: int) -> list[tuple[str, str]]:
-        """The signed parameters. Raises SignatureRefused, or TooManyCalls where replays can no longer be told."""
+        """Return the signed parameters. Raises SignatureRefused; TooManyCalls if replays can no longer be detected."""
         if len(query) > QUERY_MOST_BYTES:
             raise SignatureRefused("query too long")
         signed, mark, signature = query.rpartition(_MARK)
@@ -70,7 +70,7 @@ class Verifier:
         made_ms = _timestamp_ms(once["timestamp"])
         if abs(now_ms - made_ms) > TOLERANCE_MS:
             raise SignatureRefused(f"timestamp off by more than {TOLERANCE_MS // 1000} seconds")
-        # Without a nonce the signature itself is what comes only once, however it is written.
+        # Without a nonce, the digest serves as one, however the signature was encoded.
         self._remember(once["nonce"] or made.hex(), made_ms, now_ms)
         return parameters
 
@@ -81,7 +81,7 @@ class Verifier:
             raise SignatureRefused("nonce seen before")
         if len(self._nonces) >= self._most:
             raise TooManyCalls
-        # After that its timestamp alone is refused.
+        # After that time the call's timestamp is refused anyway.
         self._nonces[nonce] = made_ms + TOLERANCE_MS
         self._nonces.move_to_end(nonce)
 

@@ -24,7 +24,8 @@ from hub.queue.reports import ReportKind
 from hub.site import BookingForm, Publik, Site
 from protocol.environment import PREFIX, WrongSetting, unread
 
-# A list keeps every request ever sent. Nobody books more than a year ahead, and each booking was sent or touched since.
+# A form's list keeps every request ever sent. Nobody books more than a year ahead, so each current booking was sent or
+# changed within this time.
 LOOKED_BACK = timedelta(days=400)
 # Why a form's list is not believed.
 _EMPTY = "the list of form {} is empty, though bookings of it are to come"
@@ -34,19 +35,19 @@ _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT
 
 
 class PublikSource:
-    """A `Source`: what w.c.s.'s forms say of bookings, and w.c.s. or Chrono told what became of them."""
+    """A `Source` that reads bookings from w.c.s.'s forms and reports to w.c.s. or Chrono what became of them."""
 
     title = "Publik"
     is_file = False
 
     def __init__(self, publik: Publik, site: Site, wcs: Wcs, chrono: Chrono | None, close: Callable[[], None]) -> None:
         self._wcs = wcs
-        # Asked directly only where it is told who came.
+        # Used only if it is to be told who came.
         self._presence = chrono if publik.chrono and publik.chrono.presence else None
         self._triggers = {kind: getattr(publik.triggers, kind.value) for kind in ReportKind}
         self._tell_form = wcs.act if publik.triggers.how == "action" else wcs.jump
         self._zone = zone_of(publik, site)
-        # Days are the site's: by Publik's, a complete listing would lack what the site counts as today's.
+        # Days are in the site's time zone: in Publik's, a complete listing could lack bookings of the site's today.
         self._zone_of_days = ZoneInfo(site.zone)
         self._close = close
         self._forms: dict[str, list[BookingForm]] = defaultdict(list)
@@ -57,20 +58,21 @@ class PublikSource:
     def open(
         cls, publik: Publik, site: Site, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
     ) -> "PublikSource":
-        """Reaches nothing yet. Raises WrongSetting where the key or password that `login` asks for is not there."""
+        """Connects to nothing yet. Raises WrongSetting if the key or password that `login` asks for is missing."""
         client = open_client(publik.address, publik, secrets, now_ms, limits)
         direct = open_client(publik.chrono.address, publik, secrets, now_ms, limits) if publik.chrono else None
         chrono = Chrono(direct) if direct else None
         return cls(publik, site, Wcs(client), chrono, partial(_close_all, client, direct))
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
-        """Every booking of these days of the site, both included."""
+        """Return every booking of these days at the site, both included."""
         back = date.fromisoformat(first_day) - LOOKED_BACK
         found = self._listing(str(back), None)
         if not found.complete:
-            # From what lacks nothing is concluded, so what is gone or of other days has to be said.
+            # Nothing is concluded from what an incomplete listing lacks, so it keeps bookings that are gone or on other
+            # days.
             return found
-        # One that lapsed is told: if it lacked, it would be gone for those too who are here already.
+        # Lapsed bookings stay in the listing: a missing one would count as gone, even if its visitor is here already.
         wanted = tuple(each for each in found.bookings if each.lapsed or first_day <= self._day(each) <= last_day)
         later = tuple(each for each in found.bookings if not each.lapsed and self._day(each) > last_day)
         cancelled = (*found.cancelled, *(each.reference for each in found.bookings if each.was_cancelled))
@@ -81,7 +83,7 @@ class PublikSource:
         return replace(found, complete=False)
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
-        """A request that is gone is left out: only a complete listing tells that."""
+        """Return these requests, without those that are gone: only a complete listing can tell that."""
         gathered = _Gathered()
         for reference in dict.fromkeys(hint.reference for hint in hints):
             form, id_ = _parts(reference)
@@ -90,7 +92,7 @@ class PublikSource:
             try:
                 entry = self._wcs.request(form, id_)
                 found = read_entry(self._forms[form], entry, self._zone)
-                # Where it shows none at all, nothing is concluded anyway.
+                # If the request shows no booking at all, nothing is concluded from it anyway.
                 gathered.add(reference, (*found, *unseen_bookings(self._forms[form], entry)) if found else ())
             except Fault as fault:
                 if fault.kind is not FaultKind.UNKNOWN:
@@ -113,7 +115,7 @@ class PublikSource:
             raise for_source(fault, Why.GONE) from fault
         if _is_gone(self._forms.get(form, ()), entry, booking):
             raise BookingGone
-        # A presence may be marked twice, and which status the form is in says nothing of it.
+        # A presence may safely be marked twice, and the form's status says nothing about it.
         if self._marks(kind):
             return None
         status, _name = status_of(entry)
@@ -140,13 +142,13 @@ class PublikSource:
         return self._presence is not None and kind in _PRESENT
 
     def _day(self, booking: Booking) -> str:
-        """Of the site's; none of one that is gone."""
+        """The booking's day at the site; empty if it is gone."""
         return "" if booking.gone else str(local_day(booking.start_ms, self._zone_of_days))
 
     def _listing(self, since: str, since_ms: int | None) -> Listing:
-        """What all forms say, each list fetched once. A form that fails leaves the others' news worth having.
+        """Read each form's list once. If one form fails, the news of the others is still returned.
 
-        What was left out has not been told: then the next listing starts where this one did.
+        An incomplete listing keeps `since_ms` as its time, so that the next one starts there again.
         """
         gathered, failed, missed, parts = _Gathered(), list[Fault](), list[Missed](), list[Missed]()
         for form in self._forms:
@@ -170,15 +172,15 @@ class PublikSource:
         return Missed(tuple(each.service for each in self._forms[form]), f"{form}/", why)
 
     def _parts_of(self, form: str, why: str) -> list[Missed]:
-        """What may not be believed of a form: several services may share it, and the names of one be changed."""
+        """The parts of a form that can be doubted: one per service, since an agenda may be renamed for one only."""
         services = dict.fromkeys(each.service for each in self._forms[form])
         return [Missed((service,), f"{form}/", why.format(form, service)) for service in services]
 
     def _gather(self, form: str, since: str, gathered: "_Gathered") -> bool:
-        """Gives whether the form lists anything.
+        """Read one form's list; return whether it lists anything.
 
-        Of a list in several pages, then once more what changed since the first: w.c.s. may order by that, and what
-        moves to its front meanwhile is on no page.
+        After a list of several pages, ask once more for what changed since the first page: w.c.s. may sort by change,
+        and a request that moves to the front meanwhile is on no page.
         """
         first, fresh = None, 0
         for page in self._wcs.pages(form, since):
@@ -192,12 +194,12 @@ class PublikSource:
 
 
 class _Gathered:
-    """What came so far."""
+    """What was read so far."""
 
     def __init__(self) -> None:
         self.found: dict[str, Sequence[Booking | Flaw | Cancelled]] = {}
         self.flaws: list[Flaw] = []
-        # The forms whose pages did not all meet.
+        # The forms whose pages leave gaps.
         self.gaps = set[str]()
         self.as_of_ms: int | None = None
 
@@ -213,7 +215,7 @@ class _Gathered:
                 self.flaws += [each for each in found if isinstance(each, Flaw)]
 
     def add(self, reference: str, found: Sequence[Booking | Flaw | Cancelled]) -> None:
-        """In the place of what was said of the same request before."""
+        """Add a request, replacing an earlier result for it."""
         self.found[reference] = found
 
     def listing(self, *, complete: bool) -> Listing:
@@ -221,7 +223,7 @@ class _Gathered:
         bookings = tuple(each for each in found if isinstance(each, Booking))
         flaws = (*(each for each in found if isinstance(each, Flaw)), *self.flaws)
         cancelled = tuple(each.reference for each in found if isinstance(each, Cancelled))
-        # A flaw without a request may be that of any booking which lacks.
+        # A flaw without a reference may be of any missing booking, so then nothing may be concluded.
         proves = complete and not self.flaws
         return Listing(bookings, flaws, proves, self.as_of_ms or 0, cancelled)
 
@@ -229,7 +231,7 @@ class _Gathered:
 def open_client(
     address: str, publik: Publik, secrets: Secrets, now_ms: Callable[[], int], limits: Limits = LIMITS
 ) -> Client:
-    """Raises WrongSetting."""
+    """Open a client for w.c.s. or Chrono. Raises WrongSetting."""
     if publik.login == "basic":
         if not secrets.password:
             raise WrongSetting(f"{PREFIX}PUBLIK_PASSWORD_FILE", None, "a file with the API client's password")
@@ -238,7 +240,7 @@ def open_client(
         if not secrets.key:
             raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file with the API client's key")
         credentials = Credentials(publik.client, key=secrets.key)
-    # Without TLS it is this machine that is asked, which no proxy leads to.
+    # An address without TLS is on this machine, which no proxy leads to.
     proxy = secrets.proxy if address.startswith("https:") else ""
     try:
         return Client(
@@ -265,13 +267,13 @@ def _nonce() -> str:
 
 
 def _is_gone(maps: Sequence[BookingForm], entry: dict[str, Any], booking: str) -> bool:
-    """Whether a request is cancelled for this booking, or names others alone."""
+    """Whether a request is cancelled for this booking, or shows only other bookings."""
     named = [(each, found) for each in maps if (found := booking_id(each, entry)) is not None]
     of_it = [each for each, found in named if found == booking]
     if named and not of_it:
-        # It may stand where the request shows nothing.
+        # It may be in a part that the request does not show.
         return not unseen_bookings(maps, entry)
-    # Of a form that the site file has no more, nothing is known.
+    # Nothing is known about a form that is no longer in the site file.
     return bool(maps) and all(is_cancelled(each, entry) for each in of_it or maps)
 
 
