@@ -81,7 +81,7 @@ class Attempts:
         self._known: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
 
     def begin(self, account: str, address: str, now_ms: int) -> Try | None:
-        """Count the try; return None if it is refused."""
+        """Count a try and return it; None if it is refused."""
         key, place = one_account(account), one_address(address)
         begun = Try(key, place, now_ms, known=self._knows(key, place, now_ms))
         pairs = self._pairs_of(begun)

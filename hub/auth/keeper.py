@@ -37,7 +37,7 @@ _JOB = Origin(Source.JOB, "sessions")
 
 
 class Keeper:
-    """Runs one thread. `do` puts a command into the writer's queue for jobs and returns a future of its answer."""
+    """Runs one thread. `do` puts a command into the writer's queue for jobs and returns its future answer."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-# Attempts that run at the same time. One that is cut ends at once, except while the system looks up a name or connects.
+# The most attempts at the same time. One that is cut ends at once, except while the system looks up a name or connects.
 ATTEMPTS_MOST = 16
 
 

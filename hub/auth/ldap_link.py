@@ -86,7 +86,7 @@ class _VerifiedTls(Tls):  # type: ignore[misc]  # ldap3 ships no types
 
 
 class Link:
-    """Not thread-safe, except `cut`. It closes itself once an answer fails to come."""
+    """A connection to one server. Not thread-safe, except `cut`. It closes itself once an answer fails to come."""
 
     def __init__(self, address: Address, context: ssl.SSLContext, within_s: float) -> None:
         """Opens nothing yet."""
@@ -182,7 +182,7 @@ class Link:
     def cut(self) -> None:
         opened = self._connection.socket
         if opened is not None:
-            # Past ssl's own, which would take the session from under the thread that waits in it.
+            # The plain socket's shutdown: ssl's own would drop the TLS session while another thread waits in it.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# A login takes at most 5 s, however many servers hang: the rest is for the way here and back.
+# A login takes at most 5 s, however many servers hang: the other 0.3 s are for everything around it.
 WHOLE_S = 4.7
 # How long a server that failed is tried after the others.
 LAST_FOR_S = 60.0

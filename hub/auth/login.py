@@ -5,7 +5,7 @@ and its password must not be sent there.
 
 Each refusal takes the time of one password hash and one question to the directory, whether the account is local, in
 the directory or unknown, so the time does not reveal which accounts exist. While the directory is away the answer
-does: only for a local account can it be that the password is wrong.
+reveals it: only for a local account can the password be called wrong.
 """
 
 import threading

@@ -71,7 +71,7 @@ def new_token() -> str:
 
 def hash_token(token: str) -> str:
     """Hash a token for storage."""
-    # A header may hold anything; a lone surrogate is never in a token, so it must not raise here and is not found.
+    # A header may hold characters that no token has: they must not raise here, and match nothing.
     return sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
 
 

@@ -82,7 +82,7 @@ def _forms(site: Site, publik: Publik, wcs: Wcs, now_ms: Callable[[], int]) -> G
 
 
 def _first_look(wcs: Wcs, slug: str) -> Answer:
-    """Return an answer of any status, for Publik's clock. Raises Fault if Publik is not reached, or redirects."""
+    """Return an answer of any status, for Publik's clock. Raises Fault if Publik is not reached or redirects."""
     answer = wcs.sample(slug, SAMPLE)
     try:
         entries(answer)

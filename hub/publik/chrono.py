@@ -26,7 +26,7 @@ class MeetingType:
 
 
 class Chrono:
-    """Each call raises Fault."""
+    """A client of Chrono. Each call may raise Fault."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
