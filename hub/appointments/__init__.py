@@ -1,1 +1,1 @@
-"""Bookings from outside, and what becomes of them told back: whatever their source is."""
+"""Takes bookings from an outside source, whichever it is, and reports back what became of them."""

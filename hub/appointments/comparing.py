@@ -1,6 +1,6 @@
-"""What changed between what is known and what a source says now. Pure; the follow codes' chance is handed in.
+"""What changed between the known bookings and what a source says now. Pure; new follow codes come from a callback.
 
-Compared are bookings with bookings, never with tickets: what has become of a ticket since is the queue's business.
+Bookings are compared with bookings, never with tickets: what has become of a ticket is the queue's business.
 """
 
 from collections import defaultdict
@@ -20,9 +20,9 @@ _NO_NAMES: Mapping[int, str | None] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which bookings count: of these local days, both included, but for the days off, and of these services.
+    """Which bookings count: those of these services, from `first_day` to `last_day` inclusive, except on days off.
 
-    `first_ms`, `end_ms`: when the first day begins, and the one after the last.
+    Days are local. `first_ms`, `end_ms`: the start of the first day, and of the day after the last.
     """
 
     zone: str
@@ -37,15 +37,17 @@ class Window:
         return self.first_day <= day <= self.last_day
 
     def counts(self, start_ms: int) -> bool:
-        # The bounds first: a source may say a year that no calendar has.
+        # Check the bounds first: a source may give a year that `local_day` can't represent.
         within = self.first_ms <= start_ms < self.end_ms
         return within and (not self.days_off or local_day(start_ms, self.zone) not in self.days_off)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The changes in the order in which they are to be made, each found when it is asked for: ten thousand at once
-    would keep the interpreter from people's commands for a while. And what can't be shown, and why: complete then.
+    """The result of a comparison.
+
+    `changes`: in the order in which they must be made. Computed lazily: ten thousand at once would keep the interpreter
+    from people's commands for a while. `flaws`: what can't be shown, and why; complete once `changes` is exhausted.
     """
 
     changes: Iterator[BookingChange]
@@ -53,7 +55,7 @@ class Found:
 
 
 def window_of(site: Site, now_ms: int) -> Window:
-    """From today to `days_ahead` later: of today also what is past, for who comes late may still be served."""
+    """From today to `days_ahead` later. All of today counts: a visitor who comes late may still be served."""
     today = date.fromisoformat(local_day(now_ms, site.zone))
     yesterday = today - timedelta(days=1)
     last = today + timedelta(days=site.appointments.days_ahead)
@@ -69,7 +71,7 @@ def window_of(site: Site, now_ms: int) -> Window:
 
 
 def lapsed_of(listing: Listing, known: Iterable[Known], window: Window) -> list[str]:
-    """The known bookings that would end as they lapsed, were their visitors not here: of all that ever did, few."""
+    """Ids of known bookings that lapsed and would end unless their visitors are here: few of all that ever lapsed."""
     lapsed = {booking.id for booking in listing.bookings if booking.lapsed}
     return [each.id for each in known if each.id in lapsed and not each.gone and each.day >= window.first_day]
 
@@ -83,13 +85,18 @@ def compare(
     kept: frozenset[str] = frozenset(),
     here: frozenset[str] = frozenset(),
 ) -> Found:
-    """`known`: all bookings the listing may be about: of its ids, its references and, if complete, its days.
-    `names`: the names of their tickets by ticket, None where there is none; of those alone that may be given another.
-    `kept`: the bookings that do not end, lost in a part that is in doubt. `here`: of the bookings that lapsed, those
-    whose visitors are here or were.
+    """Compare the known bookings with a listing.
 
-    A booking that a complete listing lacks is gone. One whose request names another booking now is gone at once: so
-    a move looks, a new booking and the old one cancelled. So is one whose request is cancelled and names none.
+    `known`: all bookings the listing may be about: those with its ids and references and, if it is complete, of its
+    days. `names`: visitors' names by ticket id, None for a ticket without one; only tickets whose name may change.
+    `kept`: lost bookings of a part in doubt; they do not end. `here`: of the lapsed bookings, those whose visitors are
+    or were here.
+
+    A booking is gone
+    - if a complete listing lacks it;
+    - at once, if its request names another booking now: that is how a move looks, a new booking and the old one
+      cancelled;
+    - at once, if its request is cancelled and names no booking.
     """
     by_id = {each.id: each for each in known}
     told = {each.id for each in (*listing.bookings, *listing.later)}
@@ -103,7 +110,7 @@ def compare(
     def is_idle(change: BookingChange) -> bool:
         if not isinstance(change, CancelBooking):
             return False
-        # Of one that lapsed and whose visitor is here it would change nothing.
+        # Lapsed, but the visitor is here: the cancellation would change nothing.
         return change.booking in kept or (change.lapsed and change.booking in here)
 
     return Found((each for each in changes if not is_idle(each)), flaws)
@@ -144,12 +151,12 @@ def _of_told(
 ) -> Iterator[BookingChange]:
     for booking in told.values():
         if booking.service not in window.services:
-            # What stands there is not repeated: a shifted column may hold a name.
+            # The service's value is not repeated: in a shifted row it may be a visitor's name.
             why = f"its service is none of the site's, which are {', '.join(sorted(window.services))}"
             flaws.append(Flaw(booking.id, why, booking.reference))
             continue
         if _is_moved_to(booking, known.get(booking.id)):
-            # What a move leaves behind goes just before what it leads to: in one slice, or in two in a row.
+            # Cancel a move's old booking just before its new one, so that both are in one slice or in consecutive ones.
             for old in dropped.pop(booking.reference, ()):
                 yield CancelBooking(booking=old, moved=True)
         yield from _changes(known.get(booking.id), booking, window, new_code, names)
@@ -158,9 +165,9 @@ def _of_told(
 
 
 def _is_moved_to(booking: Booking, known: Known | None) -> bool:
-    """Whether its request has it anew: in place of what the request no longer names.
+    """Whether the booking is new to its request, and so replaces one that the request no longer names.
 
-    One that lapsed was booked too: the hub's own trigger may have moved the request on since the visitor is here.
+    A lapsed booking counts: the hub's own trigger may have moved the request on because the visitor is here.
     """
     return is_new(booking, known) and (booking.lapsed or not booking.gone)
 
@@ -176,14 +183,14 @@ def _changes(
     new_code: Callable[[], str],
     names: Mapping[int, str | None],
 ) -> Iterator[BookingChange]:
-    """What one booking asks for."""
+    """The changes that one booking of the listing requires."""
     wanted = not booking.gone and window.counts(booking.start_ms)
     if known is None or known.gone:
         if wanted:
             yield _book(booking, known, new_code)
         return
     if not wanted:
-        # One of yesterday's is over, whatever is said of it now.
+        # A booking of a past day is over: only a cancellation still matters, not that it lapsed or left the window.
         if known.day >= window.first_day or (booking.gone and not booking.lapsed):
             yield CancelBooking(booking=booking.id, lapsed=booking.lapsed)
         return
@@ -210,13 +217,13 @@ def _other(told: str, known: str) -> str | None:
 
 
 def _book(booking: Booking, before: Known | None, new_code: Callable[[], str]) -> Book:
-    """`before`: as it was known until it was gone."""
+    """`before`: the booking as last known, if it is back after it was gone."""
     return Book(
         booking=booking.id,
         reference=booking.reference,
         service=booking.service,
         appointment_ms=booking.start_ms,
-        # By its id it can be found all the same.
+        # Without any code, visitors can check in with the booking's id.
         confirmation=booking.code or (before and before.code) or confirmation_code(booking.id),
         code=new_code(),
         name=booking.name,
@@ -224,10 +231,10 @@ def _book(booking: Booking, before: Known | None, new_code: Callable[[], str]) -
 
 
 def one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str, Booking], list[Flaw]]:
-    """A booking told twice counts once, as it was told last; but two requests can't both have it.
+    """The bookings by id. If a request lists one twice, the last counts; if two requests list it, one gets a flaw.
 
-    A request that lost its booking to another takes it along when it ends, for all a partial listing shows: it is gone
-    where the request that has it says so.
+    In a partial listing, a request that ends also reports as gone a booking that another request took over. That is
+    ignored: only the request that has the booking now can say that it is gone.
     """
     told: dict[str, Booking] = {}
     flaws: list[Flaw] = []
@@ -250,7 +257,7 @@ def _is_of_another(booking: Booking, known: Known | None) -> bool:
 
 
 def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Booking, Booking]:
-    """Of two requests with one booking: the one that is not cancelled, then the one known already, then the first."""
+    """Which of two requests keeps a booking: the one not cancelled, then the one known already, then the first."""
     if first.gone != second.gone:
         return (second, first) if first.gone else (first, second)
     second_known = known is not None and known.reference == second.reference
@@ -258,7 +265,7 @@ def _preferred(first: Booking, second: Booking, known: Known | None) -> tuple[Bo
 
 
 def spared_by(known: Iterable[Known], flaws: Iterable[Flaw]) -> frozenset[str]:
-    """Those that a flaw of their request may be about: these are not taken to be gone."""
+    """Ids of the bookings that a flaw of their request may be about. They are not taken to be gone."""
     by_request = defaultdict[str | None, list[Flaw]](list)
     for flaw in flaws:
         by_request[flaw.reference].append(flaw)
@@ -270,7 +277,7 @@ def spared_by(known: Iterable[Known], flaws: Iterable[Flaw]) -> frozenset[str]:
 def _dropped(
     known: Mapping[str, Known], told: Mapping[str, Booking], listing: Listing, spared: Collection[str]
 ) -> dict[str, list[str]]:
-    """By request: the bookings it had and no longer names, though it is in the listing."""
+    """By request: ids of the bookings it no longer names, although the request itself is in the listing."""
     found = (*told.values(), *listing.later)
     named = {booking.id for booking in found}
     listed = {*(booking.reference for booking in found), *listing.cancelled}
@@ -282,14 +289,14 @@ def _dropped(
 
 
 def _may_be_told(known: Known, window: Window) -> bool:
-    """Whether a complete listing tells it while it stands."""
+    """Whether a complete listing would contain this booking if it still stood."""
     return not known.gone and window.lists(known.day)
 
 
 def _vanished(
     known: Iterable[Known], told: Mapping[str, Booking], spared: Collection[str], window: Window
 ) -> Iterator[str]:
-    """Those of the listed days that a complete listing lacks."""
+    """Ids of the bookings of the listed days that a complete listing lacks."""
     for each in known:
         if _may_be_told(each, window) and each.id not in told and each.id not in spared:
             yield each.id

@@ -1,7 +1,7 @@
-"""Which parts of a listing are not believed, so that a mistake in the source or in the site file (an agenda or a status
-renamed, a form made anew) does not cancel a day's visitors. Pure.
+"""Decides which parts of a listing are not believed, so that a mistake in the source or in the site file (an agenda or
+a status renamed, a form recreated) does not cancel a day's visitors. Pure.
 
-*Lost* is a known booking that ends by the listing without a word of why.
+A known booking is *lost* if the listing ends it without saying why.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,8 +10,8 @@ from hub.appointments.comparing import Window, is_new, one_of_each, spared_by
 from hub.appointments.source import Listing, Missed
 from hub.queue.bookings import Known
 
-# So many bookings of a part do not all end without a word: a source that has none of them any more, or none that fits
-# the site file, is mistaken.
+# This many bookings of a part do not all end without a reason. More likely the source has lost them, or they no longer
+# fit the site file.
 DOUBTED_FROM = 5
 
 
@@ -23,16 +23,19 @@ def suspected_of(
     doubted: Mapping[Missed, frozenset[str]],
     seen: Mapping[Missed, int],
 ) -> dict[Missed, frozenset[str]]:
-    """The parts that are not believed where any of the bookings beside them is neither served nor cancelled: many, of
-    today or later, that are lost, while none of the part's stands that was there before. What came later proves
-    nothing: a form that was made anew lists that.
+    """The suspected parts, each with its lost bookings. The caller doubts a part as long as one of these is neither
+    served nor cancelled.
 
-    `doubted`: the parts that were not believed before, with what was lost of them. Of these one lost booking is enough:
-    else the rest would be believed to be gone as days pass, or as others are cancelled. Nor does it matter whether
-    their visitors are here: they would be told that their booking was cancelled. `seen`: by part, the last ticket that
-    was there before. Where that is not known yet, what came before one of the lost was there.
-    What an incomplete listing does not speak of stands as it is known, and proves all of its part; but where that was
-    in doubt, it proves nothing.
+    A part is suspected if at least DOUBTED_FROM of its bookings of today or later are lost, and none that was there
+    before still stands. Newer bookings prove nothing: a form that was recreated lists those.
+
+    `doubted`: the parts not believed before, with their lost bookings. For these one lost booking is enough: otherwise
+    the rest would be taken to be gone as days pass, or as others are cancelled. Lost bookings count even if their
+    visitors are here: their tickets would be marked as cancelled. `seen`: by part, the last ticket that was there
+    before; where there is none yet, the last ticket among the lost bookings.
+
+    A booking that an incomplete listing does not mention is taken to stand, and so proves its part right, unless the
+    part was in doubt before: then it proves nothing.
     """
     if not lost and not doubted:
         return {}
@@ -58,16 +61,17 @@ def suspected_of(
 
 
 def kept_in(doubted: Collection[Missed], known: Iterable[Known], lost: frozenset[str]) -> frozenset[str]:
-    """The bookings that do not end: what is lost of the parts in doubt."""
+    """The bookings that do not end: those that are lost in a part in doubt."""
     return frozenset(
         each.id for each in known if each.id in lost and any(part.has(each.reference, each.service) for part in doubted)
     )
 
 
 def lost_of(listing: Listing, known: Iterable[Known], window: Window, reported: frozenset[str]) -> frozenset[str]:
-    """Those that end or lapse by the listing though it does not say that they were cancelled, moved or postponed.
+    """The known bookings that the listing ends or lets lapse without saying that they were cancelled, moved or
+    postponed.
 
-    `reported`: of those that lapsed, those whose request the hub itself moved on.
+    `reported`: of the lapsed bookings, those whose request the hub itself moved on.
     """
     if not listing.parts:
         return frozenset()
@@ -76,7 +80,7 @@ def lost_of(listing: Listing, known: Iterable[Known], window: Window, reported: 
     found = (*told.values(), *listing.later)
     named = {each.reference for each in found}
     spared = spared_by(by_id.values(), listing.flaws) | {each.id for each in listing.later}
-    # A request that has a new booking was moved.
+    # A new booking explains what its request lost: it was moved.
     explained = {*listing.cancelled, *(each.reference for each in found if is_new(each, by_id.get(each.id)))}
 
     def is_lost(each: Known) -> bool:

@@ -1,4 +1,4 @@
-"""Bookings from a CSV file: the source of a hall without Publik. It is told nothing back.
+"""Bookings from a CSV file, for a site without Publik. Nothing is reported back.
 
 The first line names the columns, in any order, separated by `;` or `,`; docs/operations.md says what each holds.
 """
@@ -20,16 +20,16 @@ from hub.queue.requests import confirmation_code
 
 COLUMNS = ("id", "service", "start", "code", "name", "gone")
 NEEDED = frozenset({"id", "service", "start"})
-# A year of a large town hall; a file beyond it is another file.
+# Enough for a year of a large town hall; a larger file is not a list of bookings.
 BYTES_MOST = 20_000_000
 WORD_MOST = 200
-# A file that was written just now may still be written: what it lacks is not taken to be gone.
+# A file modified more recently than this may not be complete yet: bookings that it lacks are not taken to be gone.
 SETTLES_MS = 2_000
-# A year beyond was given by mistake, and may have no moment at all.
+# A year outside this range is a mistake, and may not be convertible to a timestamp.
 _YEARS = range(2000, 2200)
-# As spreadsheets write them in France, beside ISO 8601. Not by `strptime`: ten thousand of them took it seconds.
+# The format of French spreadsheets; ISO 8601 is read too. `strptime` took seconds for ten thousand of them.
 _FRENCH = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) +(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
-# A spreadsheet in French makes VRAI of what was typed as true.
+# A French spreadsheet turns a typed TRUE into VRAI.
 _GONE = {
     **dict.fromkeys(("", "no", "0", "false", "non", "faux"), False),
     **dict.fromkeys(("yes", "1", "true", "cancelled", "oui", "vrai", "annulé"), True),
@@ -38,7 +38,7 @@ _GONE = {
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """By which a changed file is known."""
+    """Identifies one version of the file; a changed file has another stamp."""
 
     inode: int
     size: int
@@ -46,8 +46,9 @@ class _Stamp:
 
 
 class FileSource(ToldNothing):
-    """`zone`: of the times in the file. `now_ms`: the system's time, by which the file's own is judged.
+    """A CSV file as a source.
 
+    `zone`: time zone of the times in the file. `now_ms`: system time, compared with the file's modification time.
     `is_expected`: whether the hub still knows bookings to come, so that the file was there in an earlier run.
     """
 
@@ -60,7 +61,8 @@ class FileSource(ToldNothing):
         self._zone = ZoneInfo(zone)
         self._now_ms = now_ms
         self._is_expected = is_expected
-        # The file that was read last, and the listing's own moment: one that was not kept is never asked about.
+        # Stamp and `as_of_ms` of the last listing. If the hub did not keep that listing, `list_changed` is not called
+        # with its time, so the file is read again.
         self._read: tuple[_Stamp, int] | None = None
         self._as_of_ms = 0
         self._seen: tuple[_Stamp, int] | None = None
@@ -68,12 +70,12 @@ class FileSource(ToldNothing):
 
     @property
     def title(self) -> str:
-        """The file's name; empty where there never was one, since nobody waits for it then."""
-        # Not `Path.exists`, which raises where a folder above may not be looked into.
+        """The file's name; empty if there never was a file, since nobody expects one then."""
+        # Not `Path.exists`: it raises if a parent folder is not accessible.
         return self._path.name if self._was_there or os.path.exists(self._path) else ""  # noqa: PTH110
 
     def list_all(self, _first_day: str, _last_day: str) -> Listing:
-        """All of the file. Raises SourceAway where it can't be read, or was there and is not."""
+        """All bookings of the file. Raises SourceAway if it can't be read, or was there before and is missing."""
         now_ms = self._now_ms()
         self._read, self._as_of_ms = None, max(now_ms, self._as_of_ms + 1)
         stamp = self._stamp()
@@ -87,7 +89,7 @@ class FileSource(ToldNothing):
         return Listing(listing.bookings, listing.flaws, listing.complete and settled, self._as_of_ms)
 
     def list_changed(self, since_ms: int) -> Listing | None:
-        """Nothing, where the file is the one of the listing of then."""
+        """An empty listing if there is no file or it has not changed since the listing of `since_ms`; else None."""
         stamp = self._stamp()
         if stamp is None:
             return Listing((), as_of_ms=since_ms)
@@ -97,7 +99,7 @@ class FileSource(ToldNothing):
         return Listing((), as_of_ms=self._now_ms())
 
     def _stamp(self) -> _Stamp | None:
-        """None where there is no file and never was one."""
+        """None if there is no file and never was one. Raises SourceAway."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -116,7 +118,10 @@ class FileSource(ToldNothing):
         return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _is_settled(self, stamp: _Stamp, now_ms: int) -> bool:
-        """By the file's own time; where that lies ahead, by how long it has been the same."""
+        """Whether the file has not changed for SETTLES_MS.
+
+        Judged by its modification time; if that lies in the future, by how long the hub has seen the same stamp.
+        """
         if self._seen is None or self._seen[0] != stamp:
             self._seen = stamp, now_ms
         written_ms = stamp.mtime_ns // 1_000_000
@@ -124,7 +129,7 @@ class FileSource(ToldNothing):
 
     def _bytes(self) -> bytes:
         try:
-            # Anything else, a pipe for one, might never end.
+            # Reading anything else, such as a pipe, might never end.
             if not self._path.is_file():
                 raise SourceAway(f"{self._path} is no file")
             with self._path.open("rb") as file:
@@ -147,12 +152,15 @@ class FileSource(ToldNothing):
 
 
 def _whole_lines(raw: bytes) -> bytes:
-    """Of a file that may still be written: half a time or half a code would be read as another."""
+    """The complete lines of a file that may still be being written: half a time or code would be read as another."""
     return raw[: raw.rfind(b"\n") + 1]
 
 
 def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
-    """What a file says; complete where each line says at least which booking it is about. Raises SourceAway."""
+    """Parse a file's text. The listing is complete if each line says at least which booking it is about.
+
+    Raises SourceAway.
+    """
     head, _, _ = text.partition("\n")
     separator = ";" if head.count(";") >= head.count(",") else ","
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -180,7 +188,7 @@ def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
 
 
 def _twice(bookings: Sequence[tuple[str, Booking]]) -> Iterator[Flaw]:
-    """Two lines of one id may be two visitors, of whom one would be missed."""
+    """A flaw for each line that repeats an id: the two may be two visitors, one of whom would be missed."""
     seen: dict[str, tuple[str, Booking]] = {}
     for about, booking in bookings:
         where, other = seen.setdefault(booking.id, (about, booking))
@@ -189,7 +197,10 @@ def _twice(bookings: Sequence[tuple[str, Booking]]) -> Iterator[Flaw]:
 
 
 def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:
-    """Whether it is several lines in one, by their separators: what the others say would be missed, and be gone."""
+    """Whether an unclosed quote has merged several lines into this row, judged by the number of separators.
+
+    The bookings of the merged lines would otherwise be missed and taken to be gone.
+    """
     broken = any("\n" in field or "\r" in field for field in row)
     return broken and len(row) - 1 + sum(field.count(separator) for field in row) >= 2 * (columns - 1)
 
@@ -203,7 +214,7 @@ def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: 
     booking = fields["id"]
     if not booking or len(booking) > WORD_MOST:
         return Flaw(about, f"its id is empty or longer than {WORD_MOST} signs")
-    # PostgreSQL keeps no text with one, and can't even be asked for it.
+    # PostgreSQL accepts no text with a NUL, not even as a query parameter.
     if "\0" in booking:
         return Flaw(about, "its id holds a NUL, which no text has")
     start_ms, gone, code = _start_ms(fields["start"], zone), _GONE.get(fields.get("gone", "").lower()), _code(fields)
@@ -221,7 +232,7 @@ def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: 
 
 
 def _why(start_ms: int | None, gone: bool | None) -> str:
-    """What is wrong with a line. What stands in a field is not repeated: a shifted one may hold a name."""
+    """What is wrong with a line. The field's value is not repeated: in a shifted row it may be a visitor's name."""
     if start_ms is None:
         return "its start is no time such as 2026-11-25 09:30 or 25/11/2026 09:30"
     if gone is None:
@@ -230,13 +241,15 @@ def _why(start_ms: int | None, gone: bool | None) -> str:
 
 
 def _code(fields: Mapping[str, str]) -> str:
-    """What the confirmation says; the id where it says nothing else."""
+    """The confirmation code; the id if the line gives no code."""
     return confirmation_code(fields.get("code", "")) or confirmation_code(fields["id"])
 
 
 def _start_ms(text: str, zone: ZoneInfo) -> int | None:
-    """Local unless an offset says otherwise. A time that is there twice in autumn is the first of the two; one that a
-    spring night leaves out is as much later as the clock was put forward.
+    """In ms since 1970 UTC; None if the text is no usable time. Local time unless the text has a UTC offset.
+
+    A time that occurs twice in autumn is the first of the two. One that is skipped in spring is moved later by the
+    length of the gap.
     """
     at = _moment(text) if ":" in text else None
     if at is None or at.year not in _YEARS:

@@ -1,17 +1,19 @@
-"""How old the list of bookings is, for staff."""
+"""How up to date the list of bookings is, for staff."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """`source`: what staff call it, empty where there is none; `is_file`: whether it is one. `as_of_ms`: when the list
-    was last brought up to date.
+    """The state of the list of bookings.
 
-    `late`: longer ago than it should be; `reason`: why, in one English sentence for a log or a document. `behind`: of
-    which services alone, by their titles; empty where it is all of them. `doubted`: of which of these there is a list
-    that is not believed. `flaws`: how many bookings can't be shown. `failed`: how many reports to the source failed for
-    good.
+    - `source`: the source's name for staff, empty if there is none; `is_file`: whether it is a file.
+    - `as_of_ms`: when the list was last brought up to date; None if it never was.
+    - `late`: whether that is longer ago than it should be; `reason`: why, in one English sentence for a log or a
+      document.
+    - `behind`: titles of the services whose list is not up to date; empty if that concerns all. `doubted`: those of
+      them whose list arrived but is not believed.
+    - `flaws`: number of bookings that can't be shown. `failed`: number of reports to the source that failed for good.
     """
 
     source: str = ""

@@ -1,4 +1,4 @@
-"""Sources that are told nothing, and the source of a hub that has none."""
+"""The base of sources that take no reports, and the source of a hub without appointments."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from hub.queue.reports import ReportKind
 
 
 class ToldNothing:
-    """The half of a source that nobody tells what became of its bookings."""
+    """The reporting half of a source that takes no reports."""
 
     def tells(self, _kind: ReportKind) -> bool:
         return False
@@ -23,7 +23,7 @@ class ToldNothing:
 
 
 class Nowhere(ToldNothing):
-    """No bookings. It never says that anything is gone."""
+    """A source without bookings. Its listings are never complete, so nothing is taken to be gone."""
 
     title = ""
     is_file = False

@@ -1,7 +1,7 @@
-"""When the source is asked and told. Pure: time comes in, in seconds of a clock that never goes back, and chance.
+"""When the source is asked for bookings and sent reports. Pure: monotonic time in s and randomness are passed in.
 
-Two gates, for a source that lists may still refuse to be told, and the other way round. Each stays shut after a
-failure, longer each time; whatever is asked for meanwhile waits behind it, once.
+There are two gates, one for listing and one for reports: a source that lists may still refuse reports, and the other
+way round. After a failure a gate stays shut, longer each time; requests that wait behind it are merged into one.
 """
 
 from dataclasses import dataclass, field
@@ -9,18 +9,19 @@ from enum import StrEnum
 
 from hub.backoff import MOST_S, wait_s
 
-# Beyond so many one pass costs the source less than a look-up of each.
+# With more hints than this, one pass costs the source less than looking up each of them.
 HINTS_MOST = 5
-# A workflow calls before its own change is stored, and often several times for one change. But whoever calls without
-# end must not put off everything.
+# A workflow sends its hint before its own change is stored, and often several hints for one change: so wait this long
+# after the last hint, but at most HINT_SETTLES_MOST_S after the first, so that endless hints do not delay everything.
 HINT_SETTLES_S = 0.5
 HINT_SETTLES_MOST_S = 1.0
-# One request that never answers must not hold back what is to be told of the others; itself it waits by its own tries.
+# A request that never answers must not hold back the reports of others for long. Its own report waits longer, by the
+# number of its own attempts.
 TELLING_MOST_S = 60.0
 
 
 class Ask(StrEnum):
-    """What a source is asked for."""
+    """What a source is asked for: all bookings, those that changed, or those that hints name."""
 
     ALL = "all"
     CHANGED = "changed"
@@ -29,7 +30,7 @@ class Ask(StrEnum):
 
 @dataclass(slots=True)
 class Gate:
-    """Shut until `opens_s` after `failures` one after the other, each time for `most_s` at most."""
+    """Shut until `opens_s` after `failures` consecutive failures, each time for at most `most_s`."""
 
     most_s: float = MOST_S
     failures: int = 0
@@ -48,7 +49,7 @@ class Gate:
 
 @dataclass(slots=True)
 class Pace:
-    """What is asked for and not done yet."""
+    """The pending requests to the source, and the gates they wait behind."""
 
     all: bool = False
     changed: bool = False
@@ -64,9 +65,9 @@ class Pace:
         self.changed = True
 
     def hint(self, reference: str | None, now_s: float) -> None:
-        """The source itself says that something changed: with this request, or None where it does not say which.
+        """The source says that this request changed; None if it does not say which.
 
-        It is there, then, so that nothing need wait any longer.
+        The source is reachable then, so both gates open.
         """
         self.listing.opens_s = self.telling.opens_s = 0.0
         self.hinted_s = now_s if self.hinted_s is None else self.hinted_s
@@ -78,7 +79,7 @@ class Pace:
             self.hints[reference] = None
 
     def next(self, now_s: float) -> tuple[Ask, tuple[str, ...]] | None:
-        """What to ask for now; it is taken as asked, see `failed`. A pass makes look-ups needless."""
+        """Take what to ask for now, or None. A pass replaces all look-ups. If the request fails, call `failed`."""
         if not self.listing.is_open(now_s) or now_s < self.settled_s:
             return None
         hints, self.hinted_s = tuple(self.hints), None
@@ -90,18 +91,18 @@ class Pace:
         return (Ask.HINTS, hints) if hints else None
 
     def failed(self, ask: Ask, now_s: float, chance: float) -> None:
-        """It is asked for again; what a look-up would have told, the next pass tells too."""
+        """Queue the request again. A failed look-up becomes a pass, which covers it."""
         self.ask(all_of_it=ask is Ask.ALL)
         self.listing.fail(now_s, chance)
 
     def listed(self) -> None:
-        """The source answered: it is there, so that what it was not told need not wait any longer."""
+        """The source answered. If it had failed before, it is back, so pending reports need not wait any longer."""
         if self.listing.failures:
             self.telling.opens_s = 0.0
         self.listing.open()
 
     def wait_s(self, now_s: float, most_s: float) -> float:
-        """How long there is nothing to ask for, `most_s` at most."""
+        """For how many seconds there is nothing to ask for, at most `most_s`."""
         if not (self.all or self.changed or self.hints):
             return most_s
         return min(max(self.listing.opens_s, self.settled_s, now_s) - now_s, most_s)

@@ -1,4 +1,4 @@
-"""What the appointments' thread reads: the bookings known, and the reports that are due."""
+"""What the appointments thread reads from the database: the known bookings and the reports that are due."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,8 +32,8 @@ _KNOWN_FROM: Executable = select(*_KNOWN).where(
 _KNOWN_BY_REFERENCE: Executable = select(*_KNOWN).where(
     _booking.c.site == _SITE, one_of(_booking.c.reference, "references")
 )
-# The bookings' tickets with their names, if any. Which are open is not asked here: SQLite would begin with the tickets
-# of all days to come.
+# The bookings' tickets with their names, if any. The query does not filter for open tickets, `names_of` does: with that
+# condition SQLite would start from the tickets of all days to come.
 _ALL_NAMES: Any = (
     select(_ticket.c.id, _ticket.c.state, _ticket.c.day, _name.c.name)
     .select_from(
@@ -60,7 +60,7 @@ _REPORTED: Executable = select(_report.c.booking).where(
 
 _TO_SEND: Any = literal_column("report.state in ('waiting', 'trying')")
 _before = _report.alias("before")
-# Not told, and no longer forgotten either: what follows of the same booking must wait for it.
+# An earlier report of the same booking that is neither sent nor dropped: later ones must wait for it.
 _OPEN_BEFORE: Any = (
     select(literal_column("1"))
     .select_from(_before)
@@ -79,8 +79,9 @@ _OF_ITS_REQUEST: tuple[Any, ...] = (
     _other.c.reference == _booking.c.reference,
     _other.c.id != _booking.c.id,
 )
-# Whether a try of it was done says the request's status, which a report of its other booking would move. One within the
-# other: joined, SQLite reads every report of the site for each that is due.
+# Whether an interrupted report was received shows in the request's status alone, which a report of the request's other
+# booking would change: so that one waits. Nested EXISTS: with a join, SQLite reads every report of the site for each
+# report that is due.
 _IN_DOUBT: Any = (
     select(literal_column("1"))
     .select_from(_doubt)
@@ -91,7 +92,8 @@ _IN_DOUBT: Any = (
 _IN_DOUBT_BESIDE: Any = (
     select(literal_column("1")).select_from(_other).where(*_OF_ITS_REQUEST, _IN_DOUBT).correlate(_booking).exists()
 )
-# What its request's cancellation would end too: what only an agent cancelled is not gone yet, who missed theirs is.
+# Another booking of the request that its cancellation would end too. The ticket's state counts too: a booking that
+# an agent cancelled is not `gone` yet, and one whose visitor was absent no longer stands.
 _STANDS_BESIDE: Any = (
     select(literal_column("1"))
     .select_from(_other.join(_ticket, (_ticket.c.site == _other.c.site) & (_ticket.c.id == _other.c.ticket)))
@@ -102,8 +104,9 @@ _STANDS_BESIDE: Any = (
 
 
 class Due(Struct, frozen=True):
-    """A report to be sent. `state`: waiting or trying. `ends_another`: to tell it would cancel another booking of its
-    request, which stands.
+    """A report to be sent. `state`: waiting or trying.
+
+    `ends_another`: sending it would cancel another booking of the same request that still stands.
     """
 
     id: int
@@ -116,7 +119,8 @@ class Due(Struct, frozen=True):
     ends_another: bool = False
 
 
-# Another request may have the booking by now, or the form another name: what the one before was in says nothing of it.
+# The booking may belong to another request by now, or its form may have been renamed. The old request's status says
+# nothing about the new one, so `status_before` is dropped then.
 _reference: Any = func.coalesce(_booking.c.reference, _report.c.reference)
 _DUE_COLUMNS: dict[str, Any] = {
     **{name: _report.c[name] for name in Due.__struct_fields__ if name in _report.c},
@@ -133,7 +137,7 @@ _DUE: Executable = (
         *(_report.c.site == _SITE, _TO_SEND, _report.c.due_ms <= bindparam("now_ms"), ~_OPEN_BEFORE),
         literal_column("report.state = 'trying'") | ~_IN_DOUBT_BESIDE,
     )
-    # What was never tried goes first: a step that its source refuses for now must not hold up all the others.
+    # Fewest attempts first: a report that its source refuses for now must not hold up all the others.
     .order_by(_report.c.attempts, _report.c.due_ms, _report.c.id)
     .limit(1)
 )
@@ -143,7 +147,7 @@ _FAILED: Executable = (
 _TO_COME: Executable = (
     select(_booking.c.id).where(_booking.c.site == _SITE, _booking.c.day >= bindparam("day"), ~_booking.c.gone).limit(1)
 )
-# In two steps: asked for both at once, PostgreSQL begins with all bookings.
+# Two queries, since PostgreSQL would start a joined one from all bookings.
 _TICKETS_BETWEEN: Executable = select(_event.c.ticket).where(
     _event.c.site == _SITE, _event.c.id > bindparam("after"), _event.c.id <= bindparam("up_to")
 )
@@ -153,7 +157,7 @@ _ANY_BOOKING_OF: Executable = (
 
 
 def known_to(connection: Connection, site: str, listing: Listing) -> list[Known]:
-    """All bookings that a listing may be about: of its ids and references; all of the site for a complete one."""
+    """All bookings that a listing may be about: those with its ids and references; if it is complete, all."""
     if listing.complete:
         return list(map(known_from_row, connection.rows(_ALL_KNOWN, {"site": site})))
     flawed = (flaw.reference for flaw in listing.flaws if flaw.reference is not None)
@@ -173,7 +177,10 @@ def known_from(connection: Connection, site: str, day: str) -> list[Known]:
 
 
 def names_of(connection: Connection, site: str, listing: Listing, ended_day: str) -> dict[int, str | None]:
-    """By ticket, the names of whom a listing names, while they may come or are here. `ended_day`: the last that did."""
+    """Visitors' names by ticket id, for open tickets of days after `ended_day`, the last day that was ended.
+
+    Covers the bookings that the listing names, or all bookings if it is complete; empty if it names no visitor.
+    """
     named = [booking.id for booking in listing.bookings if booking.name is not None]
     if not named:
         return {}
@@ -185,7 +192,10 @@ def names_of(connection: Connection, site: str, listing: Listing, ended_day: str
 
 
 def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> frozenset[str]:
-    """Of these bookings, those whose visitors are here or were: who only waits was perhaps admitted by a job."""
+    """Of these bookings, those whose visitors are or were here.
+
+    A waiting ticket counts only if people have handled it: otherwise a job may have admitted it.
+    """
     if not bookings:
         return frozenset()
     rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(bookings)})
@@ -200,7 +210,7 @@ def here_of(connection: Connection, site: str, bookings: Sequence[str]) -> froze
 
 
 def reported_of(connection: Connection, site: str, bookings: Sequence[str]) -> frozenset[str]:
-    """Of these bookings, those of which their request was told what became of the visitor: so it moves on."""
+    """Of these bookings, those reported to the source as arrived, served or absent, which moves the request on."""
     if not bookings:
         return frozenset()
     rows = connection.rows(_REPORTED, {"site": site, "ids": connection.many(bookings)})
@@ -208,8 +218,9 @@ def reported_of(connection: Connection, site: str, bookings: Sequence[str]) -> f
 
 
 def unserved_of(connection: Connection, site: str, bookings: Iterable[str], first_day: str) -> frozenset[str]:
-    """Of these bookings, those of this day or later whose tickets are neither served nor cancelled: who was absent may
-    come late.
+    """Of these bookings, those of `first_day` or later whose tickets are neither served nor cancelled.
+
+    Absent visitors are included: they may come late.
     """
     rows = connection.rows(_STATES_BY_ID, {"site": site, "ids": connection.many(sorted(bookings))})
     over = {State.SERVED, State.CANCELLED}
@@ -217,7 +228,7 @@ def unserved_of(connection: Connection, site: str, bookings: Iterable[str], firs
 
 
 def last_ticket(connection: Connection, site: str) -> int:
-    """The newest of a booking; 0 where there is none."""
+    """The id of the newest ticket of a booking; 0 if there is none."""
     return connection.rows(_LAST_TICKET, {"site": site})[0][0] or 0
 
 
@@ -227,7 +238,7 @@ def has_to_come(connection: Connection, site: str, day: str) -> bool:
 
 
 def next_due(connection: Connection, site: str, now_ms: int) -> Due | None:
-    """The first report that is due, with nothing of its booking open before it and nothing of its request in doubt."""
+    """The first due report whose booking has no earlier open report, and whose request has no other one in doubt."""
     for row in connection.rows(_DUE, {"site": site, "now_ms": now_ms}):
         values = dict(zip(_DUE_COLUMNS, row, strict=True))
         typed = {"kind": ReportKind, "state": ReportState, "ends_another": bool}
@@ -241,9 +252,9 @@ def failed_count(connection: Connection, site: str) -> int:
 
 
 def has_news(connection: Connection, site: str, limit: int) -> bool:
-    """Whether the journal has rows of bookings that nobody looked at yet, or `limit` rows of whatever.
+    """Whether the journal has unread rows of bookings, or at least `limit` unread rows of any kind.
 
-    So visitors without an appointment cost a look a second, and a commit in `limit` of their rows.
+    So visitors without an appointment cost one query a second, and one commit per `limit` of their rows.
     """
     up_to = connection.rows(store.LAST_EVENT, {"site": site})[0][0] or 0
     reported = connection.rows(store.COUNTER, {"site": site, "day": "", "series": REPORTED})

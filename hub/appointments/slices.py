@@ -1,27 +1,31 @@
 """How many changes one command carries and when the next one follows, so that people never wait long behind it. Pure.
 
-A slice of few holds the writer briefly, one of many costs less a change: at night and before the doors open the second
-counts, while people call the first.
+A small slice holds the writer briefly; a large one costs less per change. While people send commands, slices are small;
+at night and before the doors open, they are large.
 """
 
 from hub.queue.requests import BOOKINGS_A_SLICE
 
-# Nobody has asked for anything for so long: the house is closed, or as good as.
+# If nobody has asked for anything for this long, the house is closed, or as good as closed.
 QUIET_S = 60.0
-# A slice of one would take nearly as long: what costs is its look, its write and its commit.
+# The slice's size while people send commands. One change would take nearly as long as two: the cost lies in the read,
+# the write and the commit of each slice.
 AMONG_PEOPLE = 2
-# What a slice is to take in a quiet house, from the queue to its answer: well below what it may hold the writer, for
-# machines that are suddenly slow.
+# The target time of a slice in a quiet house, from queueing to answer. It is well below the time for which a slice may
+# hold the writer, because a machine may suddenly become slow.
 AT_REST_S = 0.012
-# As many times as long as a slice took, the writer is left to people before the next one: with one slice after the
-# other nearly every call waits for the rest of one.
+# While people send commands, the pause after a slice is this many times as long as the slice took. With slices back to
+# back, nearly every call would wait for one to finish.
 REST = 10
-# What took longer waited behind people, and need not rest for that too.
+# The longest pause. A slice that took long was waiting behind people's commands; that wait needs no pause of its own.
 REST_MOST_S = 0.05
 
 
 def next_size(size: int, spent_s: float, quiet_s: float) -> int:
-    """After a slice of `size` took `spent_s`; `quiet_s`: how long nobody has asked for anything."""
+    """The size of the next slice, after one of `size` took `spent_s`.
+
+    `quiet_s`: for how long nobody has asked for anything.
+    """
     if quiet_s < QUIET_S:
         return AMONG_PEOPLE
     if spent_s > 2 * AT_REST_S:

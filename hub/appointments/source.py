@@ -1,4 +1,4 @@
-"""What every source of bookings gives and takes. Publik's JSON, a file's columns: only the source itself knows them."""
+"""The interface of every source of bookings. Only the source itself knows Publik's JSON or a file's columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,15 @@ from hub.queue.reports import ReportKind
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One appointment as its source tells it. `id` is unique in the source, `reference` what a report is addressed to.
+    """One appointment as its source gives it.
 
-    `start_ms`: in ms since 1970 UTC. `code`: what the confirmation says, as `confirmation_code` writes it; None where
-    the source does not say, though it might. `gone`: it was cancelled. `lapsed`: it is gone only as its request has
-    left the statuses that count, which is what it does once the visitor is here too. `unfit`: it is gone only as it is
-    none of those that are asked for.
+    - `id`: unique in the source. `reference`: the request that reports are addressed to.
+    - `start_ms`: in ms since 1970 UTC.
+    - `code`: the confirmation's code, in the form of `confirmation_code`; None if it should be there but is missing.
+    - `gone`: the booking no longer counts, because it was cancelled or for one of the next two reasons.
+    - `lapsed`: gone only because its request has left the statuses that count. Requests also do so once the visitor is
+      here.
+    - `unfit`: gone only because it does not match the filters of the site file.
     """
 
     id: str
@@ -30,17 +33,18 @@ class Booking:
 
     @property
     def was_cancelled(self) -> bool:
-        """Whether its source says so, and not only no longer what makes it count."""
+        """Whether the source says that it was cancelled, rather than no longer giving what makes it count."""
         return self.gone and not self.lapsed and not self.unfit
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A booking that can't be shown: which, and why. Names nobody.
+    """A booking that can't be shown: which one, and why. Names no visitor.
 
-    `reference`: its request, where that much is known: what was told of it before is not taken to be gone. `if_known`:
-    it may never have had a booking, or no other one, so that this is a flaw only where one is known that is not told.
-    `services`: it is about what the request has for these; for any where there are none.
+    - `reference`: its request, if known. The known bookings of that request are not taken to be gone.
+    - `if_known`: the request may have no such booking at all. It is a flaw only if a booking of the request is known
+      that the listing lacks.
+    - `services`: the flaw concerns the request's bookings for these services; if empty, for any service.
     """
 
     about: str
@@ -55,8 +59,10 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A part of the source that gave no list, or none to be believed: the services it is for, how its requests'
-    references begin, and why, in one sentence that names nobody. It is the same part whatever the reason.
+    """A part of the source that gave no list, or none that is believed.
+
+    `services`: those it is for. `prefix`: how its requests' references begin. `why`: one sentence that names no
+    visitor; parts that differ only in it are equal.
     """
 
     services: tuple[str, ...]
@@ -64,18 +70,21 @@ class Missed:
     why: str = field(compare=False)
 
     def has(self, reference: str, service: str | None = None) -> bool:
-        """Whether a request is of it; or what that has for this service."""
+        """Whether the request belongs to this part and, if given, the service too."""
         return reference.startswith(self.prefix) and (service is None or service in self.services)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a source answered. Only from a `complete` one may it be concluded that a booking which lacks is gone.
+    """What a source answered.
 
-    `as_of_ms`: the source's own time when it was asked: what changes later is in a later listing; None where all is to
-    be listed again. `cancelled`: requests that are cancelled; what they had, and is not among the bookings, is gone.
-    `later`: what requests have beyond the listed days, as after a move. `missed`: the parts that lack. `parts`: those
-    that may not be believed, each of one service and as it is missed then.
+    - `complete`: whether a booking that it lacks is gone. An incomplete listing proves nothing about what it lacks.
+    - `as_of_ms`: the source's own time when it was asked; later changes are in a later listing. None if all must be
+      listed again.
+    - `cancelled`: references of cancelled requests. Their bookings that are not in `bookings` are gone.
+    - `later`: bookings beyond the listed days, for example after a move.
+    - `missed`: the parts that are missing.
+    - `parts`: the parts that may turn out not to be believed, one per service, each as `missed` gets it then.
     """
 
     bookings: tuple[Booking, ...]
@@ -90,7 +99,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """That something changed with this request of the source: look it up. Nothing else in it is believed."""
+    """The source says that this request changed. Only the reference is used; the request is then looked up."""
 
     reference: str
 
@@ -98,7 +107,7 @@ class Hint:
 class SourceAway(Exception):
     """The source was not reached or gave no usable answer: ask again later. `str()` is one sentence, naming nobody.
 
-    `perhaps_done`: what was asked for may have been done all the same (a time-out, a connection cut).
+    `perhaps_done`: the source may have done what was asked (after a time-out, or if the connection was cut).
     """
 
     def __init__(self, reason: str, *, perhaps_done: bool = False) -> None:
@@ -107,7 +116,7 @@ class SourceAway(Exception):
 
 
 class SourceRefuses(Exception):
-    """The source answered no, and will again: somebody must look. `str()` is one sentence, naming nobody."""
+    """The source refused, and would refuse again: somebody must look. `str()` is one sentence, naming nobody."""
 
     def __init__(self, reason: str, *, why: Why = Why.SAYS_NO, said: str = "") -> None:
         super().__init__(reason)
@@ -115,44 +124,48 @@ class SourceRefuses(Exception):
 
     @property
     def not_offered(self) -> bool:
-        """The request's status knows no such step, which is also what a step that was done already looks like."""
+        """The request's status does not offer this step. A step that was done already looks the same."""
         return self.refusal.why is Why.NO_STEP
 
 
 class BookingGone(Exception):
-    """The request is cancelled, or has another booking by now: what became of this one is not told to it. Or there is
-    no such request any more, so that nothing is left to cancel.
+    """Nothing is left to report.
+
+    The request is cancelled or has another booking by now; or, for a cancellation, the request no longer exists.
     """
 
 
 class Source(Protocol):
-    """Where bookings come from. Called by one thread, one call at a time; each raises SourceAway or SourceRefuses."""
+    """Where bookings come from. Called by one thread, one call at a time.
+
+    Calls that reach the source raise SourceAway or SourceRefuses.
+    """
 
     @property
     def title(self) -> str:
-        """What staff call it: `Publik`, or the file's name."""
+        """Its name for staff: `Publik`, or the file's name."""
 
     @property
     def is_file(self) -> bool:
-        """Whether it is read, rather than asked: staff are told why it says nothing."""
+        """Whether it is a file: a message about a late list then speaks of a file."""
 
     def list_all(self, first_day: str, last_day: str) -> Listing:
-        """Every booking of these days of the site, both included."""
+        """Every booking of the site from `first_day` to `last_day` inclusive."""
 
     def list_changed(self, since_ms: int) -> Listing | None:
-        """What changed since; None where the source can't tell, so that all must be listed."""
+        """What changed since `since_ms`; None if the source can't tell, so that all must be listed."""
 
     def look_up(self, hints: Sequence[Hint]) -> Listing:
-        """These requests as they are now."""
+        """The current state of these requests."""
 
     def tells(self, kind: ReportKind) -> bool:
-        """Whether it is to be told this at all."""
+        """Whether the source takes reports of this kind."""
 
     def status_of(self, reference: str, booking: str, kind: ReportKind) -> str | None:
-        """The status the request is in; None where telling this twice does no harm. Raises BookingGone too."""
+        """The request's status; None if sending this report twice does no harm. Raises BookingGone too."""
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
-        """Tells what became of a booking."""
+        """Report what became of a booking."""
 
     def close(self) -> None:
-        """Ends its connections."""
+        """Close its connections."""

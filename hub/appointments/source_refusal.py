@@ -1,4 +1,4 @@
-"""Why a source refused for good: as a report keeps it, for a page in any language and for whoever looks into it."""
+"""Why a source refused for good, as stored with a report: for pages in any language, and for diagnosis."""
 
 from enum import StrEnum
 
@@ -7,15 +7,15 @@ from msgspec import Struct
 
 
 class Why(StrEnum):
-    NO_STEP = "no_step"  # the state that the request is in does not offer it
-    UNMET = "unmet"  # it does, on a condition
+    NO_STEP = "no_step"  # the request's status does not offer the step
+    UNMET = "unmet"  # the status offers the step, but its condition is not met
     GONE = "gone"  # there is no such request, or no such booking
-    ODD = "odd"  # an answer that is none
+    ODD = "odd"  # an unusable answer
     SAYS_NO = "says_no"
 
 
 class SourceRefusal(Struct, frozen=True):
-    """`reason`: one English sentence, for logs and documents. `said`: the source's own words, empty where it has none.
+    """`reason`: one English sentence, for logs and documents. `said`: the source's own words, empty if it gave none.
 
     Neither names a visitor.
     """
@@ -30,7 +30,7 @@ def written(refusal: SourceRefusal) -> str:
 
 
 def read_refusal(text: str) -> SourceRefusal:
-    """What stands in a report; a sentence of an earlier version too."""
+    """The refusal stored in a report. Also reads the plain sentence that an earlier version stored."""
     try:
         return msgspec.json.decode(text, type=SourceRefusal)
     except msgspec.DecodeError:

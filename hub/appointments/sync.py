@@ -1,4 +1,4 @@
-"""From a source's listing to the queue: what changed, in slices of one command each."""
+"""Brings the changes of a source's listing into the queue, in slices of one command each."""
 
 import time
 from collections import deque
@@ -24,10 +24,10 @@ from hub.site import Site
 
 log = structlog.get_logger(__name__)
 
-# Hands a command to the writer; what it gives waits for the answer.
+# Hands a command to the writer and returns a function that waits for the answer.
 Put = Callable[[Command], Callable[[], Answer]]
 
-# A form whose mapping is wrong has a flaw in each of its bookings.
+# Flaws logged per pass: a form whose mapping is wrong has one in each of its bookings.
 LOGGED_MOST = 20
 
 _SYNC = Origin(By.SYNC, "sync")
@@ -36,9 +36,9 @@ _SYNC = Origin(By.SYNC, "sync")
 class Sync:
     """Keeps the bookings in step with their source; used by one thread.
 
-    `put` hands a command to the writer's queue for jobs; `quiet_s` says how long no person has asked it for anything.
-    `pause` waits so many seconds, less where the hub stops. `new_code` makes the word by which a phone follows its
-    ticket.
+    `put` hands a command to the writer's queue for jobs. `quiet_s` gives for how long no person has asked the hub for
+    anything. `pause` waits the given seconds, or less if the hub stops. `new_code` makes the code by which a phone
+    follows its ticket.
     """
 
     def __init__(
@@ -62,23 +62,23 @@ class Sync:
         self._size = AMONG_PEOPLE
         self._sure = True
         self.flaws: tuple[Flaw, ...] = ()
-        # By part: the last ticket there was when all of it was listed, and believed; where that never was, the last
-        # that was lost as it came into doubt.
+        # By part: the last ticket at the last complete listing that was believed; if there was none, the last of the
+        # tickets whose loss put the part in doubt.
         self._seen = dict[Missed, int]()
-        # By the last pass, and what was looked up since; with what is lost of each.
+        # The parts in doubt after the last pass and the look-ups since, each with its lost bookings.
         self.doubted: dict[Missed, frozenset[str]] = {}
-        # By the last pass, unless it failed as a whole.
+        # The parts that the last pass lacked or that are in doubt; empty if it failed as a whole.
         self.missed: tuple[Missed, ...] = ()
 
     def list_all(self, connection: Connection) -> int:
-        """A full pass; gives how many changes it made. Raises SourceAway, SourceRefuses, Busy or a Failure."""
+        """Make a full pass. Returns the number of changes. Raises SourceAway, SourceRefuses, Busy or a Failure."""
         self.missed = ()
         window = window_of(self._site, self._now_ms())
         listing = self._source.list_all(window.first_day, window.last_day)
         return self._keep(connection, listing, whole=True)
 
     def list_changed(self, connection: Connection) -> int:
-        """What changed since the last pass; all of it, where the source can't tell or there was none."""
+        """Take what changed since the last pass, or all if the source can't tell or there was no pass."""
         self.missed = ()
         listing = self._source.list_changed(self._since_ms) if self._since_ms is not None else None
         if listing is None:
@@ -86,7 +86,7 @@ class Sync:
         return self._keep(connection, listing, whole=False)
 
     def look_up(self, connection: Connection, hints: Sequence[Hint]) -> int:
-        """What these hints are about. The next pass looks from where it would have, or at all where there is doubt."""
+        """Look up the hinted requests. The next pass still starts where it would have, or lists all if in doubt."""
         listing = self._source.look_up(hints)
         made = self._take(connection, listing, whole=False)
         if self.doubted:
@@ -96,7 +96,8 @@ class Sync:
     def _keep(self, connection: Connection, listing: Listing, *, whole: bool) -> int:
         self._sure = True
         made = self._take(connection, listing, whole=whole)
-        # Only now: of a pass that failed half-way the rest must be told again; of one that left some out, all of it.
+        # Set only now, so that a pass that failed half-way is repeated. If changes were left out or parts are in doubt,
+        # the next pass lists all.
         self._since_ms = listing.as_of_ms if self._sure and not self.doubted else None
         self.missed = (*listing.missed, *self.doubted)
         if listing.complete:
@@ -123,7 +124,7 @@ class Sync:
             changes = tuple(ahead.popleft() for _ in range(min(self._size, len(ahead))))
             started_s = time.perf_counter()
             answer = self._put(_slice_of(changes))
-            # The next ones are found while the writer, or its database, has these.
+            # Compute the next changes while the writer, or its database, works on these.
             ahead.extend(islice(found.changes, self._size))
             flaws += self._taken(changes, answer)
             made += len(changes)
@@ -145,19 +146,20 @@ class Sync:
     ) -> dict[Missed, frozenset[str]]:
         suspected = suspected_of(listing, known, lost, window, self.doubted, self._seen)
         if suspected and not whole:
-            # What did not change stands. Of a whole one that broke off, what it does not speak of proves nothing.
+            # Bookings that a list of changes does not mention stand, so include them. An incomplete full pass says
+            # nothing about what it does not mention.
             others = known_from(connection, self._site.name, window.first_day)
             all_known = {each.id: each for each in (*known, *others)}
             suspected = suspected_of(listing, all_known.values(), lost, window, self.doubted, self._seen)
         if not whole:
-            # A request may well be there though its list lacks it.
+            # A look-up may find a request that the form's list lacks: it ends no doubt.
             suspected = {**self.doubted, **suspected}
         asked = frozenset[str]().union(*suspected.values())
         unserved = unserved_of(connection, self._site.name, asked, window.first_day) if asked else frozenset[str]()
         return {part: bookings for part, bookings in suspected.items() if not unserved.isdisjoint(bookings)}
 
     def _taken(self, changes: Sequence[BookingChange], answered: Callable[[], Answer]) -> list[Flaw]:
-        """What was refused of a slice that is at the writer."""
+        """Wait for a slice's answer. Returns a flaw for each change that was refused."""
         try:
             answer = answered()
         except (DatabaseFault, HubFault):
@@ -169,7 +171,10 @@ class Sync:
         return [Flaw(booking, why, references.get(booking)) for booking, why in refused]
 
     def _send_singly(self, changes: Sequence[BookingChange]) -> list[Flaw]:
-        """One that can't be taken must not keep the others out. Raises its fault where none can."""
+        """Send each change alone, so that one that can't be taken does not block the others.
+
+        Raises the first fault if all fail.
+        """
         flaws, faults = list[Flaw](), list[Failure]()
         for change in changes:
             try:
@@ -183,7 +188,7 @@ class Sync:
         return flaws
 
     def _note_flaws(self, listing: Listing, flaws: Sequence[Flaw], *, whole: bool) -> None:
-        """What was wrong with a booking stands until it is told again."""
+        """Keep a booking's flaw until the source lists the booking again. Log the new ones."""
         told = {*(booking.reference for booking in listing.bookings), *listing.cancelled}
         about = {flaw.about for flaw in flaws}
         lacking = (*listing.missed, *self.doubted)
@@ -198,7 +203,7 @@ class Sync:
 
 
 def _may_be_of(flaw: Flaw, parts: Sequence[Missed]) -> bool:
-    """Where its request is not known, of any part."""
+    """Whether the flaw may concern one of these parts; a flaw of an unknown request may concern any."""
     return any(flaw.reference is None or part.has(flaw.reference) for part in parts)
 
 

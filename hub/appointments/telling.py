@@ -1,7 +1,7 @@
-"""Tells the source what became of a booking: once, whatever breaks in between.
+"""Reports to the source what became of a booking: once, whatever breaks in between.
 
-A trigger of w.c.s. fired twice may jump twice. So the request's status is kept before the first try; where a try may
-have been done all the same (a time-out, a crash), the status says whether it was.
+A w.c.s. trigger called twice may jump twice. So the request's status is stored before the first try. If it is unclear
+whether a try was done (after a time-out or a crash), the status shows it.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Teller:
         self._not_wanted = set[ReportKind]()
 
     def send(self, due: Due) -> None:
-        """Raises SourceAway and SourceRefuses once it is noted: that it comes again, or that it failed for good."""
+        """Send the report. Raises SourceAway if it will be retried and SourceRefuses if not, once that is recorded."""
         if self._is_kept_back(due):
             self._ask(EndReport(origin=_JOB, report=due.id, dropped=True))
             return
@@ -61,12 +61,12 @@ class Teller:
         self._ask(EndReport(origin=_JOB, report=due.id))
 
     def put_off(self, due: Due, error: str, *, undone: bool = False) -> None:
-        """It comes again, later each time. `undone`: what was tried surely did not reach the source."""
+        """Retry later, after a longer wait each time. `undone`: the try certainly did not reach the source."""
         again_ms = self._now_ms() + int(wait_s(due.attempts + 1, self._chance()) * 1000)
         self._ask(EndReport(origin=_JOB, report=due.id, error=error, again_ms=again_ms, undone=undone))
 
     def _is_kept_back(self, due: Due) -> bool:
-        """Whether it is not told at all: as the source does not want to know, or since it would say too much."""
+        """Whether it is not sent at all: the source takes no such reports, or it would end another booking."""
         if not self._source.tells(due.kind):
             if due.kind not in self._not_wanted:
                 log.info("report.not_wanted", kind=due.kind.value)
@@ -87,12 +87,12 @@ class Teller:
         try:
             _at(lambda: self._source.tell(due.reference, due.booking, due.kind))
         except SourceRefuses as no:
-            # The status knows no such step: so looks, too, an earlier try that arrived after we had looked.
+            # The status does not offer this step. That is also so if an earlier try arrived after we read the status.
             if not (uncertain and no.not_offered and _has_moved(due, self._status(due))):
                 raise
 
     def _begin(self, due: Due, status: str | None) -> bool:
-        """False where it is no longer to be sent: the visitor came after all, or an agent reopened the visit."""
+        """False if it must no longer be sent: the visitor came after all, or an agent reopened the visit."""
         answer = self._ask(BeginReport(origin=_JOB, report=due.id, status_before=status))
         return isinstance(answer, DoneAnswer) and answer.count == 1
 
@@ -106,7 +106,7 @@ def _has_moved(due: Due, status: str | None) -> bool:
 
 
 def _at(source: Callable[[], T]) -> T:
-    """An answer that nobody foresaw is put off like a source that is away: else it would be tried again each second."""
+    """Call the source. An unforeseen error counts as SourceAway: otherwise it would be retried each second."""
     try:
         return source()
     except (SourceAway, SourceRefuses, BookingGone):

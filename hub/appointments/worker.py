@@ -1,7 +1,7 @@
-"""The one thread that asks the source for bookings and tells it what became of them.
+"""The one thread that asks the source for bookings and reports to it what became of them.
 
-What it waits for is never waited for by anybody else: the writer gets small commands behind people's, pages read a
-state that is kept. It may be killed at any moment: what was told and what was taken stands in the database.
+Nobody else waits for the source: the writer gets small commands that queue behind people's, and pages read a stored
+state. The thread may be killed at any moment: what was reported and what was taken is in the database.
 """
 
 import random
@@ -34,28 +34,29 @@ from hub.tasks import Busy
 
 log = structlog.get_logger(__name__)
 
-# How often the journal is asked for what is to be told; a hint is taken up sooner.
+# How often the journal is checked for news to report; a hint is handled sooner.
 LOOK_S = 1.0
-# A call to the source ends within its own time limits; who stops the hub does not wait for all of them.
+# How long stopping the hub waits for this thread. A call to the source may take longer, up to its own time-outs.
 STOP_S = 5.0
 ANSWER_LOOK_S = 0.2
 PLAN_LIMIT = 200
-# Then the source is asked again; the rest of a long journal comes the next second.
+# After this many batches the source is asked again; the rest of a long journal follows in the next second.
 PLANS_MOST = 20
-# After so many intervals without an answer the list is late; half a minute for the pass itself.
+# The list is late after this many sync intervals without an answer, plus half a minute for the pass itself.
 LATE_AFTER = 2
 GRACE_S = 30
 _JOB = Origin(By.JOB, "appointments")
 
 
 class Stopping(Exception):
-    """The hub stops: whatever is under way is left as it is."""
+    """The hub stops: work in progress is abandoned."""
 
 
 class Worker:
-    """`do` hands a command to the writer's queue for jobs, `quiet_s` says how long no person has asked for anything.
+    """The appointments thread.
 
-    `chance`: from 0 to 1, spreads what is tried again.
+    `do` hands a command to the writer's queue for jobs. `quiet_s` gives for how long no person has asked for anything.
+    `chance` gives a random number from 0 to 1, which spreads retries.
     """
 
     def __init__(
@@ -90,21 +91,21 @@ class Worker:
         self._as_of_ms: int | None = None
         self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
-        # What is told, and from when on its list is late: of one moment, though a pass goes on.
+        # The state that pages read, and from when on its list is late. Set together, so that both are of one moment.
         self._told = ListState(source=source.title, is_file=source.is_file), self._late_from_ms
         metrics.watch_bookings(self._age_s)
 
     # --- from any thread ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """The first pass is a full one."""
+        """Start the thread. The first pass is a full one."""
         self._late_from_ms = self._now_ms() + self._patience_ms
         self._told = self._told[0], self._late_from_ms
         self.ask_pass(all_of_it=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """A call to the source that is under way is cut short where it can be."""
+        """Stop the thread. A running call to the source is cut short if possible."""
         self._stopping.set()
         self._wake.set()
         with suppress(Exception):
@@ -115,28 +116,29 @@ class Worker:
             log.warning("appointments.left_behind", source=self._source.title)
 
     def ask_pass(self, *, all_of_it: bool = False) -> None:
-        """A pass over what changed, or over all of it, as soon as the source may be asked."""
+        """Request a pass over what changed, or over everything, as soon as the source may be asked."""
         with self._lock:
             self._pace.ask(all_of_it=all_of_it)
         self._wake.set()
-        # While a pass lasts, nobody else says that the list has become late.
+        # During a pass, nothing else tells the pages that the list has become late.
         self._tell_pages()
 
     def hint(self, hint: Hint | None) -> None:
-        """The source says that something changed; None where it does not say with which request."""
+        """The source says that something changed; None if it does not say which request."""
         with self._lock:
             self._pace.hint(hint.reference if hint else None, time.monotonic())
         self._wake.set()
 
     def listen(self, changed: Callable[[], None]) -> None:
-        """`changed` is called after each round and as a pass is asked for, on either's thread, and must not block: the
-        list may be another.
+        """Register `changed`, to be called when the list state may have changed. It must not block.
+
+        It is called after each round on the worker's thread, and on the caller's thread when a pass is requested.
         """
         self._changed = changed
 
     @property
     def list_state(self) -> ListState:
-        """As of this moment: a list gets late by the clock alone, while a pass lasts too."""
+        """The state now: a list becomes late as time passes, even during a pass."""
         state, late_from_ms = self._told
         never = state.as_of_ms is None and state.reason is not None
         return replace(state, late=never or self._now_ms() > late_from_ms)
@@ -161,9 +163,10 @@ class Worker:
         self._reading.lose()
 
     def _go_round(self) -> bool:
-        """What is due: a listing, then one report. True where there may be more at once.
+        """Do what is due: plan reports, list, send one report. True if another report may be due at once.
 
-        Planned first: a listing may give a booking another ticket, and what became of the first is to be told too.
+        Reports are planned first: a listing may give a booking another ticket, and the fate of the first must be
+        reported too.
         """
         self._plan()
         self._list_what_is_asked()
@@ -217,7 +220,7 @@ class Worker:
             self._lose_connection(error)
 
     def _explain(self, reason: str | None, **facts: float) -> None:
-        """Why the list, or a part of it, is not up to date; None where it is."""
+        """Store and log why the list, or a part of it, is not up to date; None if it is."""
         if reason is None and self._reason is not None:
             log.info("appointments.source_back", source=self._source.title)
         elif reason != self._reason:
@@ -225,7 +228,7 @@ class Worker:
         self._reason = reason
 
     def _plan(self) -> None:
-        """What the journal says of bookings becomes reports."""
+        """Turn journal rows of bookings into reports."""
         for _ in range(PLANS_MOST):
             if not has_news(self._reading.connection(), self._site.name, PLAN_LIMIT):
                 return
@@ -251,7 +254,7 @@ class Worker:
             facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
             log.error("report.failed", **facts, why=no.refusal.why.value, reason=str(no))  # noqa: TRY400 - said in one sentence
         except (DatabaseFault, HubFault) as fault:
-            # Due as before, it would be tried each second, and no other one.
+            # If it stayed due, it would be retried each second, and no other report would be sent.
             self._teller.put_off(due, str(fault))
             self._metrics.told(due.kind, "failed")
             log.error("report.not_kept", report=due.id, reference=due.reference, reason=str(fault))  # noqa: TRY400 - said in one sentence
@@ -299,11 +302,14 @@ class Worker:
     # --- what it works with ---------------------------------------------------------------------------------------
 
     def _ask(self, command: Command) -> Answer:
-        """Hands a command to the writer and waits for its answer. Raises Busy, a Failure, or Stopping."""
+        """Hand a command to the writer and wait for its answer. Raises Busy, a Failure, or Stopping."""
         return self._put(command)()
 
     def _put(self, command: Command) -> Callable[[], Answer]:
-        """Hands a command to the writer; what it gives waits for the answer. Raises Busy; that, a Failure."""
+        """Hand a command to the writer. Raises Busy.
+
+        Returns a function that waits for the answer and raises a Failure or Stopping.
+        """
         return partial(self._answer, self._do(command))
 
     def _answer(self, future: Future[Answer]) -> Answer:
@@ -314,13 +320,13 @@ class Worker:
         return future.result()
 
     def _lose_connection(self, error: Exception) -> None:
-        """The next second opens another one, and asks again."""
+        """Drop the database connection. The next round opens another one."""
         if not isinstance(error, Busy):
             log.error("appointments.failed", error=self._sentence(error))
         self._reading.lose()
 
     def _sentence(self, error: Exception) -> str:
-        """Why, in one sentence that names nobody: of an error nobody foresaw, only its kind and its place."""
+        """The reason in one sentence that names nobody: for an unforeseen error, only its kind and its place."""
         if isinstance(error, SourceAway | SourceRefuses | Busy):
             return str(error)
         return str(failure_of(error, self._engine))
