@@ -1,5 +1,5 @@
-"""The site file: YAML in, a checked `hub.site.Site` out, or every problem found, with its line, its key and what would
-be right."""
+"""Reads the site file: YAML in; out comes a checked `hub.site.Site`, or every problem with its line, its key and what
+would be right."""
 
 from hub.config.site_file import SiteFile, SiteFileMissing, WrongSiteFile, read_site
 

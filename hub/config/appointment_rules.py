@@ -1,4 +1,4 @@
-"""Rules for the site file's `appointments`: what its types cannot say."""
+"""Rules for the site file's `appointments` that its types cannot express."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from hub.config.document import Document, Place, Rules, check_each, meant
 from hub.site import Appointments, BookingForm, Publik
 
-# What Chrono's presence says already; told in a second place too, it could arrive in one of them alone.
+# The reports that Chrono's presence covers. If they were sent to a second place too, one of the two might fail.
 _PRESENCES = ("arrived", "served", "absent")
 
 
 def check_appointments(document: Document, services: frozenset[str]) -> None:
-    """Tells the document every rule that is broken. `services`: the names that stand in the file."""
+    """Add each broken rule to the document's problems. `services`: the service names in the file."""
     check_each(document, _RULES)
     for path, made in document.made.items():
         if isinstance(made, BookingForm):
@@ -96,7 +96,7 @@ def _each_kind_is_told_once(document: Document, path: Place, publik: Publik) -> 
 
 
 def _no_form_hides_another(document: Document, path: Place, publik: Publik) -> None:
-    """The first mapping that a booking counts for takes it."""
+    """A booking goes to the first form entry that it matches, so an entry must leave something for later ones."""
     for place, form in enumerate(publik.forms):
         before = publik.forms[:place]
         hiding = next((nth for nth, each in enumerate(before) if _takes_all_of(each, form)), None)
@@ -115,7 +115,7 @@ def _takes_all_of(first: BookingForm, second: BookingForm) -> bool:
 
 def _service_exists(document: Document, path: Place, form: BookingForm, services: frozenset[str]) -> None:
     known = sorted(services)
-    # Where there are none at all, that alone is told.
+    # If there is no service at all, report only that.
     if known and form.service not in services:
         hint = meant(form.service, known) or f": there are {', '.join(known)}"
         document.tell((*path, "service"), f"this site has no service {form.service!r}{hint}")

@@ -1,6 +1,6 @@
-"""A YAML document against types: each scalar is read as the text that stands there, then as what its field asks for.
+"""Reads a YAML document into types: each scalar is taken as its literal text, then converted to its field's type.
 
-YAML's own reading is left out on purpose: it takes 8:30 for 510, the letter N for false and 01 for 1.
+YAML's own conversion is not used: it reads 8:30 as 510, the letter N as false and 01 as 1.
 """
 
 import difflib
@@ -24,26 +24,26 @@ Place = tuple[str | int, ...]
 
 
 class _Broken(Enum):
-    """Stands for a value that could not be read; its problem is told already."""
+    """Stands for a value that could not be read; its problem is in the document already."""
 
     BROKEN = "broken"
 
 
 BROKEN: Final = _Broken.BROKEN
 
-# Ends of lines among them: a pattern's `$` lets the last one through. And halves of a character, which YAML can write
-# and nobody can send.
+# Control characters, including line ends (a pattern's `$` would let a trailing one through), and lone surrogates, which
+# YAML can write but UTF-8 cannot encode.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass
 class Document:
-    """What was found in a document so far. `made`: every Struct that is right, by its place."""
+    """What has been read of a document so far. `made`: every valid Struct, by its place."""
 
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Place, int] = field(default_factory=dict)
     made: dict[Place, Struct] = field(default_factory=dict)
-    # The name of the thing at a place, where it has one that can be read.
+    # The `name` of the mapping at a place, if it has a readable one.
     names: dict[Place, str] = field(default_factory=dict)
 
     def tell(self, path: Place, what: str, *, line: int | None = None, warning: bool = False) -> None:
@@ -51,23 +51,23 @@ class Document:
         self.problems.append(Problem(line or self.line(path), key, what, warning))
 
     def line(self, path: Place) -> int:
-        """Where the place is in the file, or the nearest one around it that is written there."""
+        """The line of the place, or of the nearest enclosing place that the file contains."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def key(self, path: Place) -> str:
-        """The place as a person writes it: by names where there are some, else counted from 1."""
+        """The place as a person writes it, with names where there are any, else counted from 1."""
         parts = (self.names.get(path[: end + 1], _counted(part)) for end, part in enumerate(path))
         return ".".join(parts)
 
 
-# The rules for each type; one is handed the place, and what was read there.
+# The rules for each type. A rule gets the document, the place and the Struct read there.
 Rules = tuple[tuple[type[Struct], tuple[Callable[[Document, Place, Any], None], ...]], ...]
 
 
 def check_each(document: Document, rules: Rules) -> None:
-    """Tells the document where one of `rules` is broken."""
+    """Apply `rules` to everything that was read; they add what is broken to the document's problems."""
     for place, made in document.made.items():
         for kind, those in rules:
             if isinstance(made, kind):
@@ -76,12 +76,12 @@ def check_each(document: Document, rules: Rules) -> None:
 
 
 def compose(text: str) -> Node | None:
-    """The document's nodes; None where it is empty. Raises yaml.YAMLError."""
+    """The document's root node; None if it is empty. Raises yaml.YAMLError."""
     return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def read_struct(document: Document, node: Node, kind: type[Struct], path: Place = ()) -> Any:
-    """The Struct at `node`, or BROKEN; all its problems go into the document, those of its parts too."""
+    """The Struct at `node`, or BROKEN. All problems, including those of its parts, go into the document."""
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, MappingNode):
         document.tell(path, f"this should be keys and values, each on its line: {_keys(kind)}")
@@ -158,7 +158,7 @@ def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Pl
 
 
 def _read_scalar(document: Document, node: Node, kind: Any, path: Place) -> Any:
-    # The line of the key, which is where a person looks, but of the value in a list.
+    # This sets the line of values in a list alone: others already have the line of their key, where a person looks.
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, ScalarNode):
         document.tell(path, f"this should be one value: {_words(kind)}")
@@ -178,7 +178,7 @@ def _convert(document: Document, text: str, kind: Any, path: Place) -> Any:
 
 
 def _words(kind: Any) -> str:
-    """What a value of this type looks like."""
+    """What a value of this type looks like, in words."""
     bare = _without_meta(kind)
     if isinstance(bare, type) and issubclass(bare, Struct):
         return _keys(bare)
@@ -198,7 +198,7 @@ def _choices(kind: Any) -> list[str]:
 
 
 def meant(found: str, choices: list[str]) -> str:
-    """The choice that somebody who wrote `found` may have had in mind, as the end of a sentence."""
+    """A suggestion of the choice nearest to `found`, as the end of a sentence; empty if none is near."""
     close = difflib.get_close_matches(found, choices, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -1,4 +1,4 @@
-"""Rules for the site file's `login`: what its types cannot say."""
+"""Rules for the site file's `login` that its types cannot express."""
 
 from hub.auth.ldap_names import ACCOUNT_HOLE, dn_key, is_distinguished, is_under, parse_address
 from hub.config.document import Document, Place, Rules, check_each
@@ -8,7 +8,7 @@ ROLES = RoleGroups.__struct_fields__
 
 
 def check_login(document: Document) -> None:
-    """Tells the document every rule that is broken."""
+    """Add each broken rule to the document's problems."""
     check_each(document, _RULES)
 
 
@@ -92,7 +92,7 @@ def _groups_stand_where_they_are_looked_for(document: Document, path: Place, dir
                 continue
             where = (*path, "groups", role, place)
             if "," not in dn_key(group):
-                # All other pieces would be told the same.
+                # The group's other pieces would get the same message.
                 document.tell(
                     where, f"{group!r} is a piece of a name: put the name in quotes, a comma separates groups"
                 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`key`: where in the file, `services.identity.opens`; empty for the file as a whole. A `warning` stops nothing."""
+    """`key`: the place, such as `services.identity.opens`; empty for the whole file. A `warning` stops nothing."""
 
     line: int
     key: str

@@ -1,7 +1,7 @@
-"""What types cannot say: names that must exist, things that must be one of a kind, hours that must make sense.
+"""Rules that types cannot express: names must exist, some values must be unique, hours must make sense.
 
-Each rule looks at what could be read, so that one slip does not hide another. A rule about the whole site (does
-anybody serve this?) waits until all of it can be read.
+Each rule checks what could be read, so that one mistake does not hide another. A rule about the whole site (does any
+desk serve this?) runs only if the whole file could be read.
 """
 
 import re
@@ -21,17 +21,17 @@ from hub.queue.hours import minute_of
 from hub.site import Desk, Hall, Node, Service, Site
 from protocol.messages import DISPENSER_LED_PIN, SCREEN_MOST, Role
 
-# Their French names rhyme (bé, cé, dé …): in a loud hall one is taken for another.
+# Letters whose French names rhyme (bé, cé, dé …): in a loud hall, people mistake one for another.
 RHYMING = "BCDGPTV"
-# The pins of the header that are free to use.
+# The BCM numbers of the header's GPIO pins.
 PINS = range(28)
-# Whose names they are: a node's is that of its certificate's file too.
+# Names that are taken: a node's name is also its user name at the broker and the name of its certificate's file.
 NOT_FOR_NODES = {
     "hub": "the hub's own at the broker",
     "broker": "the broker's own at the broker",
     "ca": "the authority's own among the certificates",
 }
-# So that a hall's picture stays below the broker's limit on a message, and a display's rows fit.
+# Limits that keep a hall's picture below the broker's limit on a message, and let a display's rows fit.
 SERVICES_OF_HALL_MOST = 20
 MESSAGES_OF_HALL_MOST = 4
 TEXT_MOST = 200
@@ -42,7 +42,7 @@ S = TypeVar("S", bound=Struct)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What could be read of a site, with its places in the file; `known` holds every name that stands there."""
+    """What could be read of a site, with its places in the file. `known`: every name in the file, by section."""
 
     document: Document
     halls: list[tuple[Place, Hall]]
@@ -53,7 +53,7 @@ class Draft:
 
 
 def check(document: Document, *, complete: bool) -> None:
-    """Tells the document every rule that is broken. `complete`: all of it could be read."""
+    """Add each broken rule to the document's problems. `complete`: the whole document could be read."""
     draft = _draft(document)
     rules = [*EACH, *WHOLE] if complete else EACH
     for rule in rules:
@@ -113,7 +113,7 @@ def _once(draft: Draft, values: Iterable[tuple[Place, str]], field: str) -> None
 def _references_exist(draft: Draft) -> None:
     for path, kind, name in _references(draft):
         known = sorted(draft.known[kind])
-        # Where there are none at all, that alone is told.
+        # If there is none of the kind at all, report only that.
         if known and name not in known:
             hint = meant(name, known) or f": there are {', '.join(known)}"
             draft.document.tell(path, f"this site has no {kind[:-1]} {name!r}{hint}")
@@ -171,7 +171,7 @@ def _desks_serve_each_service_once(draft: Draft) -> None:
             seen.add(helped.service)
 
 
-# What a node of each role must say, and what it may; all else means nothing there.
+# The fields that a node of each role must have, and may have. Others have no meaning for that role.
 _MUST_AND_MAY = {
     Role.DESK_BUTTON: (("desk",), ("button_pin", "led_pin")),
     Role.DISPLAY: (("hall",), ("diagonal_in", "farthest_m")),
@@ -187,7 +187,7 @@ def _nodes_say_what_their_role_needs(draft: Draft) -> None:
                 draft.document.tell(path, f"{field!r} is missing: a {node.role} needs it")
         senseless = [each for each in Node.__struct_fields__ if each not in {"name", "role", *must, *may}]
         for field in senseless:
-            # Its default too: who wrote it down thinks that it does something.
+            # Even if it has the default value: whoever wrote it thinks that it does something.
             if (*path, field) in draft.document.lines:
                 draft.document.tell((*path, field), f"a {node.role} has no {field}: take this line out")
 
@@ -274,7 +274,7 @@ def _site_can_be_used(draft: Draft) -> None:
 
 @cache
 def _zones() -> set[str]:
-    # Files that stand beside the zones, and that no browser knows.
+    # Without two files of the zone database that are no zones; browsers do not know them.
     return available_timezones() - {"localtime", "Factory"}
 
 
@@ -339,7 +339,7 @@ def _desks_have_one_button(draft: Draft) -> None:
 
 
 def _dispensers_have_a_button_for_each_service(draft: Draft) -> None:
-    """Of dispensers in one hall each service needs one button."""
+    """Each service of a hall needs a button on one of the hall's dispensers."""
     site = _site(draft)
     by_hall = defaultdict(list)
     for path, node in draft.nodes:

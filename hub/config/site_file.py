@@ -1,4 +1,4 @@
-"""Reads a site file from the disk and checks all of it."""
+"""Reads a site file from disk and checks all of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SiteFile:
-    """A site that is right. `warnings` are what looks wrong all the same."""
+    """A valid site. `warnings`: what looks wrong but does not prevent a start."""
 
     path: Path
     site: Site
@@ -27,7 +27,10 @@ class SiteFile:
 
 
 class WrongSiteFile(ValueError):
-    """A site file the hub cannot start with. `str()` is one line a problem, `file:line: key: what would be right`."""
+    """A site file the hub cannot start with.
+
+    `str()` has one line per problem, `file:line: key: what would be right`.
+    """
 
     def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(_lines(path, problems)))
@@ -36,7 +39,7 @@ class WrongSiteFile(ValueError):
 
 
 class SiteFileMissing(WrongSiteFile):
-    """`str()` is one sentence that says how to name another."""
+    """There is no such file. `str()` is one sentence that says how to name another."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, ())
@@ -46,7 +49,7 @@ class SiteFileMissing(WrongSiteFile):
 
 
 def read_site(path: Path) -> SiteFile:
-    """The checked site. Raises WrongSiteFile with every problem found, also where the file cannot be read."""
+    """The checked site. Raises WrongSiteFile with every problem found, also if the file cannot be read."""
     site, problems = check_text(_text(path), path)
     if site is None:
         raise WrongSiteFile(path, problems)
@@ -54,7 +57,10 @@ def read_site(path: Path) -> SiteFile:
 
 
 def check_text(text: str, path: Path) -> tuple[Site | None, tuple[Problem, ...]]:
-    """The site, None where it is wrong; and its problems in the order of the file."""
+    """The site, or None if it is wrong, and its problems in the order of the file.
+
+    Raises WrongSiteFile if the text is empty or is not YAML.
+    """
     try:
         node = compose(text)
     except yaml.YAMLError as error:
