@@ -1,9 +1,9 @@
-"""Settings out of the environment: one variable a field, read and checked once, at start.
+"""Settings from the environment: one variable per field, read and checked once, at start.
 
-A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. Bounds and a sentence that
-says what the field means stand beside it: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. A field with
-`Meta(extra={"secret": True})` is never shown in an error;
-`extra={"wanted": "…"}` says what would be right in better words.
+A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. The field's annotation
+holds its bounds and its meaning: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. The value of a field with
+`Meta(extra={"secret": True})` is never shown in an error; `extra={"wanted": "…"}` replaces the generated description of
+a right value.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,14 +17,18 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, inspect
 
 PREFIX = "SUIVANT_"
-# One slip in a name of six letters; no two settings of different programs are as near to each other.
+# The similarity of two names that differ by one slip in six letters. No two settings of different programs are this
+# similar.
 NEAR = 0.83
 
 S = TypeVar("S", bound=Struct)
 
 
 class WrongSetting(ValueError):
-    """A setting a program cannot start with: the variable, its value (None: not set) and what would be right."""
+    """A setting that a program cannot start with.
+
+    Holds the variable, its value (None: not set) and what would be right.
+    """
 
     def __init__(self, variable: str, value: str | None, wanted: str) -> None:
         self.variable = variable
@@ -35,7 +39,7 @@ class WrongSetting(ValueError):
 
 
 class MisspeltSetting(WrongSetting):
-    """A variable that no setting reads, with a name so near to one of them that it must be meant."""
+    """A variable that no setting reads, but whose name is so similar to a setting's that it must be meant."""
 
     def __init__(self, variable: str, meant: str) -> None:
         super().__init__(variable, None, meant)
@@ -43,7 +47,7 @@ class MisspeltSetting(WrongSetting):
 
 
 def unread(error: OSError | UnicodeError) -> str:
-    """Why a file that a setting names can't be read, without its path, which the sentence has already."""
+    """Why a file that a setting names can't be read. The path is left out: the caller's sentence already has it."""
     match error:
         case FileNotFoundError():
             return "there is no such file"
@@ -58,7 +62,7 @@ def unread(error: OSError | UnicodeError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One setting as a help text or a document shows it; `default` is None where it must be set."""
+    """One setting as a help text or a document shows it; `default` is None if it must be set."""
 
     variable: str
     default: str | None
@@ -77,9 +81,9 @@ class Described:
 
 
 def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> S:
-    """The settings of `kind`; a variable that is absent or empty leaves its field at the default.
+    """The settings of `kind`. A field whose variable is absent or empty keeps its default.
 
-    Raises WrongSetting for the first field that is missing or is not what its type asks for.
+    Raises WrongSetting for the first required field that is missing, or whose value does not fit its type.
     """
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
@@ -93,9 +97,9 @@ def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> 
 
 
 def refuse_misspelt(environ: Mapping[str, str], settings: Iterable[Described]) -> None:
-    """Raises MisspeltSetting for the first variable that is nearly, and not quite, one of `settings`.
+    """Raise MisspeltSetting for the first variable that is similar, but not equal, to one of `settings`.
 
-    Others that begin alike are let be: one file may hold the variables of several programs.
+    Other variables with the prefix are ignored: one file may hold those of several programs.
     """
     known = {each.variable.removeprefix(PREFIX): each.variable for each in settings}
     for variable in environ:
@@ -117,7 +121,7 @@ def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]
 
 
 def like(pattern: str, words: str, *, max_length: int | None = None) -> Meta:
-    """Of a text: what it must match, and what `wanted` says of that to people."""
+    """The Meta of a text: the pattern it must match, and the words by which `wanted` describes it to people."""
     return Meta(pattern=pattern, max_length=max_length, extra={"wanted": words})
 
 

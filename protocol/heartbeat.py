@@ -1,6 +1,6 @@
-"""Telling 'the broker is lost' from 'the hub is away', and the hub's time on a clock of our own.
+"""Tells 'the broker is lost' from 'the hub is away', and estimates the hub's time from our own clock.
 
-Pure: time comes in.
+Pure: the time is passed in.
 """
 
 from collections import deque
@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS
 
-# Three in a row without an answer, counted from when the first was sent: so a stall of less than 15 s costs no new TLS
-# handshake, wherever between two echoes it begins.
+# Counted from when the first unanswered echo was sent: so a stall of less than 15 s costs no new TLS handshake,
+# wherever between two echoes it begins.
 ECHO_LOST_MS = 3 * ECHO_PERIOD_MS
-# A link that knows an address reports a failure at least each 30 s (connect, handshake, the longest delay). The look-up
-# before has no deadline: with three name servers that are silent and six search domains it takes 3.5 min.
+# Once the broker's name is resolved, the link reports a failure at least every 30 s (connect, handshake, the longest
+# delay). Resolving it has no time-out: with three silent name servers and six search domains it takes 3.5 min.
 LINK_SILENT_MS = 300_000
-# Two minutes of beats: long enough to meet a quick one, short enough that crystals have not drifted by a millisecond.
+# Two minutes of beats: long enough to contain one with little delay, short enough that the clocks drift apart by less
+# than a millisecond.
 BEATS_KEPT = 40
-# Where the hub's clock was set back, it goes on at half speed until both meet (`hub.clock`).
+# The hub's clock is slow if it advances by less than this share of ours between two beats. After its system's clock was
+# set back, it goes at half speed until the two meet (`hub.clock`).
 SLOW_BELOW = 0.75
 
 
@@ -39,14 +41,14 @@ class GiveUp:
 
 @dataclass(slots=True)
 class Heartbeat:
-    """A program's own echo through the broker.
+    """A program's own echo through the broker. It knows nothing of the hub.
 
-    Feed it what the link says and a tick at least each second. It asks for one reconnect when echoes stay away although
-    the link says it is connected, and for an exit when the new connection is no better. Where it is told of other
-    messages, it asks for no exit while such still come: the link works, and somebody floods it; nor where it is told
-    that the broker refuses what is said, for a new start says the same. It knows nothing of the hub.
+    Feed it the link's events, and a tick at least once a second. If echoes do not come back although the link says that
+    it is connected, it asks for one reconnect; if the new connection is no better, for an exit. It asks for no exit
+    - while `arrived` reports other messages: the link works, and somebody floods it;
+    - while the broker refuses what we publish (`refused`): a restarted program would publish the same.
 
-    `is_refused`: the broker did, and no echo came back since.
+    `is_refused`: the broker refused a message, and no echo has come back since.
     """
 
     now_ms: int
@@ -57,7 +59,7 @@ class Heartbeat:
     # When the first echo since the last answer was sent.
     _unanswered_ms: int | None = None
     _count: int = 0
-    # The last that came back; on a new connection the last that was sent.
+    # The last echo that came back; on a new connection, the last that was sent.
     _answered: int = 0
     _reconnected_for_echo: bool = False
     _arrived_ms: int | None = None
@@ -77,10 +79,10 @@ class Heartbeat:
         self._link_said_ms = now_ms
 
     def echoed(self, count: int) -> bool:
-        """One of our own echoes came back; those of an earlier run or an old connection count for nothing.
+        """One of our own echoes came back. Echoes of an earlier run or of an old connection are ignored.
 
-        Gives whether the broker takes again what it refused, echoes before this one as well: it did not refuse one
-        topic alone.
+        Returns whether the broker now accepts what it refused before. That is so only if it also refused echoes before
+        this one: otherwise it may still refuse some other topic.
         """
         if not self._connected or count > self._count:
             return False
@@ -91,11 +93,11 @@ class Heartbeat:
         return takes_again
 
     def refused(self) -> None:
-        """The broker threw away something that was said."""
+        """The broker refused a message of ours."""
         self.is_refused = True
 
     def arrived(self, arrived_ms: int) -> None:
-        """Something came from the broker, whoever sent it."""
+        """A message came from the broker, whoever sent it."""
         self._arrived_ms = arrived_ms
 
     def tick(self, now_ms: int) -> list[SendEcho | Reconnect | GiveUp]:
@@ -114,7 +116,7 @@ class Heartbeat:
         return [SendEcho(self._count)]
 
     def _lost(self, now_ms: int) -> Reconnect | GiveUp:
-        # Not what a new connection brings at once, which is retained.
+        # Retained messages, which come right after connecting, are too old to count.
         still_comes = self._arrived_ms is not None and now_ms - self._arrived_ms < ECHO_PERIOD_MS
         if self._reconnected_for_echo and not still_comes and not self.is_refused:
             return GiveUp("no echo came back from the broker, and a new connection did not help")
@@ -132,21 +134,22 @@ class _HeardBeat:
 
 @dataclass(slots=True)
 class HubTime:
-    """What the beats say: whether the hub is there, when a gesture was on its clock, and what time it is there now.
+    """What the beats say: whether the hub is there, when a gesture was by the hub's clock, and the hub's time now.
 
-    `arrived_ms`, `moment_ms` and `now_ms` are of our own monotonic clock; `hub_ms` is the hub's, since 1970.
+    `arrived_ms`, `moment_ms` and `now_ms` are on our own monotonic clock, in ms; `hub_ms` is the hub's time in ms since
+    1970.
     """
 
     _beats: deque[_HeardBeat] = field(default_factory=lambda: deque(maxlen=BEATS_KEPT))
     _before_restart: _HeardBeat | None = None
-    # Whether the last gap between beats was longer than the hub's clock says, and whether the one before it was too.
+    # `_last_slow`: the hub's clock was slow in the last gap between beats. `_goes_slowly`: in the last two.
     _last_slow: bool = False
     _goes_slowly: bool = False
 
     def beat(self, hub_ms: int, arrived_ms: int) -> None:
         before = self._beats[-1] if self._beats else None
         slow = before is not None and hub_ms - before.hub_ms < SLOW_BELOW * (arrived_ms - before.arrived_ms)
-        # One slow gap alone may be a delay. What is older than a slow time is too far ahead.
+        # A single slow gap may be a delay. Beats from before a slow period give times that are too far ahead.
         if before is not None and (self._goes_slowly or (slow and self._last_slow)):
             self._beats.clear()
             self._beats.append(before)
@@ -154,23 +157,24 @@ class HubTime:
         self._beats.append(_HeardBeat(hub_ms, arrived_ms))
 
     def restarted(self) -> None:
-        """Another run of the hub, perhaps after its clock was set: the time there is estimated anew.
+        """The hub was restarted, perhaps after its clock was set: estimate its time anew.
 
-        A press before its first beat still carries the last one: its age is right unless the clock was set.
+        A press before the new run's first beat still carries the last beat of the old run. Its age is then right unless
+        the clock was set.
         """
         self._before_restart = self._last()
         self._beats.clear()
         self._last_slow = self._goes_slowly = False
 
     def away(self, now_ms: int) -> bool:
-        """No beat for 15 s, or none yet."""
+        """Whether there was no beat for 15 s, or none yet."""
         last = self._last()
         return last is None or now_ms - last.arrived_ms >= BEAT_LOST_MS
 
     def stamp(self, moment_ms: int) -> tuple[int, int] | None:
-        """The beat before a moment (hub_ms) and the time from its arrival to the moment, or None without a beat.
+        """The last beat before a moment (hub_ms) and the time from its arrival to the moment; None without a beat.
 
-        Their sum is never later than the moment was on the hub's clock: delay only makes it older.
+        Their sum is never later than the moment by the hub's clock: delay only makes it older.
         """
         for heard in (*reversed(self._beats), self._before_restart):
             if heard is not None and heard.arrived_ms <= moment_ms:
@@ -180,7 +184,8 @@ class HubTime:
     def hub_now_ms(self, now_ms: int) -> int | None:
         """The hub's time by its least delayed beat of the last two minutes, or None without a beat.
 
-        While the hub's clock goes at half speed, by the last one: up to 1.5 s ahead, at first some seconds.
+        While the hub's clock goes at half speed, its last beat is used: the result is up to 1.5 s ahead, and at first
+        some seconds.
         """
         if not self._beats:
             return None

@@ -19,7 +19,7 @@ def to_wire(moment_ms: int) -> str:
 
 
 def from_wire(text: str) -> Instant:
-    """The moment an RFC 3339 text names. Raises ValueError where it names none or has no offset."""
+    """The moment of an RFC 3339 text. Raises ValueError if it is not a time or has no UTC offset."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")

@@ -1,8 +1,8 @@
-"""The MQTT connection all programs share.
+"""The MQTT connection that all programs use.
 
-Threads meet in a queue: paho's callbacks only hand typed events over to `deliver`, which must not block. Each
-connection has a paho client of its own, thrown away with it, so that nothing waits inside paho for a later connection:
-a press that was not sent is not sent minutes later, and a network thread that died is replaced.
+paho's callbacks only pass typed events to `deliver`, which puts them into a queue and must not block. Each connection
+has its own paho client, which is discarded with it. So nothing waits inside paho for a later connection: a press that
+was not sent is not sent minutes later, and a network thread that died is replaced.
 """
 
 import contextlib
@@ -30,24 +30,25 @@ from protocol.environment import PREFIX, WrongSetting, read
 
 BROKER_PREFIX = f"{PREFIX}BROKER_"
 
-# A dead node's will is out 1.5 times this later: within the 30 s in which staff must see it.
+# The broker publishes a dead node's will after 1.5 times this, which is within the 30 s in which staff must see it.
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 RECONNECT_LEAST_S = 1.0
 RECONNECT_MOST_S = 10.0
-# Where two clients have one name, the broker pushes the one off when the other comes, and mosquitto does not say why.
-# Each comes again within 10 s; after more than so many connections in a row that did not last, ever more seldom.
+# If two clients use one name, the broker disconnects one whenever the other connects, and mosquitto does not say why.
+# Each reconnects within 10 s, so neither connection lasts. After more than BRIEF_MOST such connections in a row, the
+# link waits longer each time.
 LASTING_MS = 15_000
 BRIEF_MOST = 2
 CLOSE_TIMEOUT_S = 1.0
-# The hub tells 300 nodes and 200 desks at once; more than this waiting means that the broker does not take it.
+# The hub publishes to 300 nodes and 200 desks at once. If more than this is queued, the broker does not accept it.
 OUTGOING_MOST = 4_000
 INFLIGHT_MOST = 1_000
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True):
-    """How to reach the broker: with three files over TLS, with none plainly and then on this machine alone."""
+    """How to reach the broker: over TLS if all three files are set; if none is, without TLS on this machine only."""
 
     host: Annotated[str, Meta(description="name or address of the MQTT broker")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the MQTT broker")] = 1883
@@ -58,7 +59,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message; `arrived_ms` on this machine's monotonic clock. The payload may be anything, of any size."""
+    """A message. `arrived_ms` is on this machine's monotonic clock. The payload may be anything, of any size."""
 
     topic: str
     payload: bytes
@@ -68,9 +69,9 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """Connected, and every filter subscribed anew.
+    """Connected, and every filter is subscribed again.
 
-    `certificate_ends_s`: when the broker's certificate ends, in Unix time; None without TLS.
+    `certificate_ends_s`: when the broker's certificate expires, in Unix time; None without TLS.
     """
 
     certificate_ends_s: int | None = None
@@ -78,7 +79,7 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """A connection was lost or an attempt failed; the next attempt follows by itself. `lasted`: it was up for 15 s."""
+    """A connection was lost or an attempt failed. The link tries again. `lasted`: it was up for at least 15 s."""
 
     reason: str
     lasted: bool = False
@@ -86,7 +87,7 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class PublishRefused:
-    """The broker took a message and threw it away: its ACL does not let us write there."""
+    """The broker discarded a message: its ACL does not let us write to the topic."""
 
     reason: str
 
@@ -96,7 +97,7 @@ LinkEvent = Incoming | LinkUp | LinkDown | PublishRefused
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A retained message for `will` and `close`."""
+    """A retained message, for a will or for `Link.close`."""
 
     topic: str
     payload: bytes
@@ -104,7 +105,10 @@ class Publication:
 
 @dataclass(slots=True)
 class _Connection:
-    """One paho client from its connect to its end. `accepted`: the broker took it; `up`: it took the filters too."""
+    """One paho client, from connect to end.
+
+    `accepted`: the broker accepted the connection. `up`: it confirmed the subscriptions too.
+    """
 
     client: Client
     accepted: bool = False
@@ -125,7 +129,11 @@ def monotonic_ms() -> int:
 
 
 def read_broker_settings(environ: Mapping[str, str]) -> BrokerSettings:
-    """Raises WrongSetting where a value is wrong, one of the three files is missing, or a plain host is elsewhere."""
+    """Read and check the settings.
+
+    Raises WrongSetting if a value is wrong, if only some of the three files are set, or if the host is another machine
+    and no files are set.
+    """
     settings = read(BrokerSettings, environ, prefix=BROKER_PREFIX)
     files = {"CA_FILE": settings.ca_file, "CERT_FILE": settings.cert_file, "KEY_FILE": settings.key_file}
     missing = [name for name, path in files.items() if path is None]
@@ -179,13 +187,13 @@ def _session(session_s: int) -> Properties:
 
 
 class Link:
-    """A connection to the broker that comes back by itself.
+    """A connection to the broker that reconnects automatically.
 
-    `name` is the client id, and the user name where the broker is reached plainly. `deliver` takes each LinkEvent on
-    another thread. All methods may be called from any thread, before and after `start`.
+    `name` is the client id and, without TLS, the user name. `deliver` gets each LinkEvent on another thread. All
+    methods may be called from any thread, before and after `start`.
 
-    `session_s`: for how long after a connection was lost the broker keeps what comes at QoS 1, until it expires or the
-    next connection takes it. What another run of this program had coming is not taken.
+    `session_s`: for how long after a lost connection the broker keeps messages of QoS 1 for the next connection, unless
+    they expire. Messages kept for an earlier run of this program are discarded.
     """
 
     def __init__(
@@ -223,7 +231,7 @@ class Link:
         return connection is not None and connection.up
 
     def subscribe(self, filters: Iterable[str], *, qos: int = 1) -> None:
-        """Now where connected, and again at each connection. Their retained messages come each time."""
+        """Subscribe now if connected, and again at each connection. Retained messages come each time."""
         with self._lock:
             new = [each for each in filters if each not in self._filters]
             self._filters |= dict.fromkeys(new, qos)
@@ -241,7 +249,7 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
     ) -> bool:
-        """True where the message was handed to a living connection. Otherwise False, and nothing of it is kept."""
+        """Publish a message. Returns True if an open connection took it; else False, and the message is dropped."""
         connection = self._connection
         if connection is None or not connection.up:
             return False
@@ -250,13 +258,13 @@ class Link:
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def reconnect(self, reason: str) -> None:
-        """Throws the present connection away; the next follows within a second or so."""
+        """End the present connection; the next one follows within about a second."""
         connection = self._connection
         if connection is not None:
             connection.end(reason)
 
     def close(self, last: Publication | None = None) -> None:
-        """Says `last` (retained) where there is a connection, takes leave and ends; no will is sent then."""
+        """Publish `last` (retained) if connected, disconnect and end. The broker then sends no will."""
         self._closing.set()
         connection = self._connection
         if connection is not None and connection.up:
@@ -277,11 +285,11 @@ class Link:
                 reason = f"{reason}, as each time soon after it was up: is another client called {self._name}?"
             self._deliver(LinkDown(reason, lasted))
             delay_s = RECONNECT_LEAST_S if good else min(2 * delay_s, RECONNECT_MOST_S)
-            # A broker that comes back is not met by 300 nodes in the same instant.
+            # The random part keeps 300 nodes from connecting at the same instant when a broker comes back.
             self._closing.wait(max(RECONNECT_LEAST_S, delay_s * (0.5 + self._jitter() / 2)))
 
     def _serve(self) -> tuple[str, int | None]:
-        """One connection from its connect to its end: why it ended, and for how long it was up, if ever."""
+        """Run one connection to its end. Returns why it ended, and for how many ms it was up, None if it never was."""
         connection = self._open()
         try:
             connection.client.connect(
@@ -294,9 +302,9 @@ class Link:
         except (OSError, ValueError) as error:
             _cut(connection.client)
             return f"cannot reach {self._settings.host}:{self._settings.port}: {error}", None
-        # Before its thread runs: whoever hears LinkUp may publish at once.
+        # Set before paho's thread starts: the receiver of LinkUp may publish at once.
         self._connection = connection
-        if self._closing.is_set():  # meanwhile, and nobody could end a connection that was not there yet
+        if self._closing.is_set():  # `close` came meanwhile, and could not end a connection that was not set yet
             connection.end("closed")
         connection.client.loop_start()
         if not connection.over.wait(CONNACK_TIMEOUT_S) and not connection.up:
@@ -328,7 +336,7 @@ class Link:
         return connection
 
     def _set_callbacks(self, connection: _Connection) -> None:
-        """An exception in a callback would kill paho's thread while it goes on to say that it is connected."""
+        """Set guarded callbacks: an exception in one would kill paho's thread, and paho would still say 'connected'."""
         client, guarded = connection.client, partial(_guarded, connection)
         client.on_socket_open = guarded(lambda _client, _data, opened: _without_delay(opened))
         client.on_connect = guarded(lambda _client, _data, _flags, code, _more: self._answered(connection, code))
@@ -354,7 +362,8 @@ class Link:
         if self._tls is None or connection.accepted:
             connection.end(f"the connection was lost: {code}")
             return
-        # With TLS 1.3 the broker looks at it when the handshake is over for us, and its alert never comes up to here.
+        # With TLS 1.3 the broker checks our certificate after the handshake is over for us. Its alert does not reach
+        # this code.
         connection.end(
             "the broker hung up before it answered: it may not take this program's certificate, which ended or is of "
             "another authority; the broker's log says why"
@@ -373,7 +382,7 @@ class Link:
     def _arrived(self, connection: _Connection, message: MQTTMessage) -> None:
         if connection.over.is_set():
             return
-        # A topic that is not UTF-8 is none that anybody of ours wrote.
+        # Our programs write no topic that is not UTF-8.
         with contextlib.suppress(UnicodeDecodeError):
             topic, payload = message.topic, bytes(message.payload)
             self._deliver(Incoming(topic, payload, message.retain, self._clock_ms()))
@@ -414,13 +423,13 @@ def _take_leave(connection: _Connection, last: Publication | None) -> None:
 
 
 def _cut(client: Client) -> None:
-    """Ends the client's thread at once, also on a link that hangs with messages under way."""
+    """End the client's thread at once, even if the connection hangs with messages in flight."""
     opened = client.socket()
     if opened is not None:
         with contextlib.suppress(OSError):
-            # SSLSocket's own shutdown would take the TLS object away under the reading thread.
+            # SSLSocket's own shutdown would remove the TLS object while the reading thread uses it.
             socket.socket.shutdown(opened, socket.SHUT_RDWR)  # type: ignore[arg-type]
     client.loop_stop()
-    # Without its callbacks nothing points back at it: its sockets are closed now, not when memory is next tidied.
+    # Without callbacks there is no reference cycle, so its sockets are closed now, not at the next garbage collection.
     client.on_socket_open = client.on_connect = client.on_disconnect = None
     client.on_subscribe = client.on_message = client.on_publish = None

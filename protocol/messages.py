@@ -1,6 +1,6 @@
-"""Typed messages, their limits, and the one way in: parse or refuse.
+"""Typed messages, their limits, and the only way to read them: parse or refuse.
 
-Every message is a JSON object in UTF-8 and carries `v`, the version of the contract. A receiver ignores fields it
+Every message is a JSON object in UTF-8 and carries `v`, the version of the contract. A receiver ignores fields that it
 does not know, so that a newer sender may add some; it refuses another `v`.
 """
 
@@ -17,35 +17,36 @@ from protocol.topics import NAME
 
 VERSION: Final = 1
 
-# A hall's picture with 20 services, 4 messages and 60 calls is smaller; what is larger is no message of ours.
+# A hall's picture with 20 services, 4 messages and 60 calls is smaller than this; anything larger is not ours.
 MAX_PAYLOAD_BYTES = 16_384
 
-# A press is worth something for so long; nobody wants a call made minutes later.
+# How long a press is valid; nobody wants a call that is made minutes later.
 PRESS_LIFE_MS = 10_000
-# Without a beat for so long, what a node shows may be old.
+# After this long without a beat, what a node shows may be old.
 BEAT_LOST_MS = 15_000
 BEAT_PERIOD_MS = 3_000
 ECHO_PERIOD_MS = 5_000
 # A ticket request that is not answered within this prints nothing.
 TICKET_ANSWER_MS = 5_000
-# An announcement that is later than this is not shown or played any more.
+# An announcement that is later than this is not shown or played.
 ANNOUNCEMENT_LATE_MS = 20_000
-# So long it sounds.
+# The length of the chime.
 CHIME_MS = 1_500
 
 Version = Literal[1]
-# \Z, since $ lets the end of a line through.
+# \Z, since $ also matches before a trailing newline.
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
 Name = Annotated[str, like(rf"^{NAME.pattern}\Z", "at most 32 small letters, digits and hyphens, such as civil-status")]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
 
-# [generation, n]: a new or restored database has a later generation; a receiver ignores what is not greater.
+# [generation, n]. A new or restored database has a later generation. A receiver ignores a revision that is not greater
+# than the one it has.
 Revision = tuple[int, int]
 
 
 class BadMessage(ValueError):
-    """A payload that is not the message its topic carries; says where and why."""
+    """A payload that is not a message of its topic. `str()` says where and why."""
 
 
 class Role(StrEnum):
@@ -55,7 +56,7 @@ class Role(StrEnum):
 
 
 class NodeWarning(StrEnum):
-    """How a warning of a node begins: alone or with a colon and more behind it. Other versions may say others."""
+    """The first word of a node's warning; a colon and details may follow. Other versions may send other words."""
 
     PAPER_OUT = "paper_out"
     PAPER_NEAR_END = "paper_near_end"
@@ -82,7 +83,7 @@ class _Message(Struct, frozen=True, kw_only=True):
 
 
 class HubStatus(_Message, frozen=True, kw_only=True):
-    """Retained; the hub's will says `online: false`. `boot` names one run of the program."""
+    """Retained; the hub's will has `online: false`. `boot` identifies one run of the program."""
 
     online: bool
     version: Text
@@ -99,7 +100,7 @@ class Beat(_Message, frozen=True, kw_only=True):
 
 
 class NodeStatus(_Message, frozen=True, kw_only=True):
-    """Retained; the node's will says `online: false`."""
+    """Retained; the node's will has `online: false`."""
 
     online: bool
     role: Role
@@ -108,7 +109,7 @@ class NodeStatus(_Message, frozen=True, kw_only=True):
 
 
 class Telemetry(_Message, frozen=True, kw_only=True):
-    """What a node says of itself now and then. `stuck`: the pins held for 10 s or more; `warnings`: see NodeWarning."""
+    """A node's periodic report. `stuck`: the pins held for 10 s or more. `warnings`: see NodeWarning."""
 
     uptime_s: Count
     memory_mib: float
@@ -121,9 +122,10 @@ class Echo(_Message, frozen=True, kw_only=True):
 
 
 class _Gesture(_Message, frozen=True, kw_only=True):
-    """`beat` + `since_ms` is the moment of the gesture on the hub's clock.
+    """`beat` + `since_ms` is the moment of the gesture by the hub's clock.
 
-    `beat` is the time in the last beat the node received, `since_ms` its own monotonic time from then to the gesture.
+    `beat` is the time in the last beat that the node received, `since_ms` the time from its arrival to the gesture by
+    the node's monotonic clock.
     """
 
     id: RequestId
@@ -136,11 +138,11 @@ class _Gesture(_Message, frozen=True, kw_only=True):
 
 
 class Press(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="press"):
-    """A short press: finish the ticket held, call the next."""
+    """A short press: finish the ticket held and call the next."""
 
 
 class Recall(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="recall"):
-    """A long press: say the called ticket again."""
+    """A long press: announce the called ticket again."""
 
 
 class Pause(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="pause"):
@@ -152,7 +154,7 @@ class Open(_Gesture, frozen=True, kw_only=True, tag_field="type", tag="open"):
 
 
 class IssueTicket(_Message, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
-    """A visitor asks for a ticket of a service."""
+    """A visitor asks for a ticket for a service."""
 
     id: RequestId
     service: Name
@@ -160,7 +162,7 @@ class IssueTicket(_Message, frozen=True, kw_only=True, tag_field="type", tag="ti
 
 
 class Printed(_Message, frozen=True, kw_only=True, tag_field="type", tag="printed"):
-    """What became of the ticket asked for by request `of`; `sure` is False where the printer did not say."""
+    """The ticket of request `of` went to the printer; `sure` is False if the printer did not confirm it."""
 
     id: RequestId
     of: RequestId
@@ -168,14 +170,14 @@ class Printed(_Message, frozen=True, kw_only=True, tag_field="type", tag="printe
 
 
 class Abandon(_Message, frozen=True, kw_only=True, tag_field="type", tag="abandon"):
-    """The dispenser printed nothing for request `of`: what it issued is cancelled, what it would issue is not."""
+    """The dispenser printed nothing for request `of`. Its ticket is cancelled, or not issued if `of` comes later."""
 
     id: RequestId
     of: RequestId
 
 
 class CheckIn(_Message, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
-    """A visitor with an appointment scanned or typed `code`, which stands on the confirmation."""
+    """A visitor with an appointment scanned or typed `code`, which is on the confirmation."""
 
     id: RequestId
     code: Annotated[str, Meta(min_length=1, max_length=300)]
@@ -190,10 +192,10 @@ NodeRequest = Press | Recall | Pause | Open | IssueTicket | Printed | Abandon | 
 
 
 class DeskOutcome(StrEnum):
-    CALLED = "called"  # somebody is called (a recall too)
-    TAKEN = "taken"  # a bounce, or it was already so, or it is done
-    NOBODY = "nobody"  # taken, nobody to call
-    NOTHING = "nothing"  # a recall with nothing called
+    CALLED = "called"  # somebody was called or recalled
+    TAKEN = "taken"  # done, or nothing to change: a bounce, or the desk was already so
+    NOBODY = "nobody"  # taken, but there is nobody to call
+    NOTHING = "nothing"  # a recall, but no ticket is called
 
 
 class DeskReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="desk"):
@@ -203,28 +205,28 @@ class DeskReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="desk
 
 
 class TicketReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
-    """All that the paper says. `wait_min`: least and most minutes, or None where too little was measured."""
+    """All that the paper shows. `wait_min`: shortest and longest wait in minutes, None if too little was measured."""
 
     id: RequestId
     number: str
     service_name: Text
     people_ahead: Count
     issued_at: Instant
-    # An opaque word by which a phone may follow the ticket; names nobody.
+    # An opaque code by which a phone may follow the ticket. It names nobody.
     code: Text
     wait_min: tuple[Count, Count] | None = None
     appointment_at: Instant | None = None
 
 
 class Arrival(StrEnum):
-    """What a visitor who checks in is told; each is a sentence of its own on paper and screen."""
+    """What a visitor who checks in is told. Each has its own sentence on paper and screen."""
 
     EARLY = "early"  # checked in, more than `early_call` before the appointment
     ON_TIME = "on_time"  # checked in, up to the appointment's time
-    LATE = "late"  # checked in after it, within `absence_delay`: the appointment still counts
-    MISSED = "missed"  # after that, or found absent: waits like somebody without an appointment
-    AGAIN = "again"  # checked in before, and waits
-    CALLED = "called"  # is being called, or served, at this moment
+    LATE = "late"  # checked in after its time, within `absence_delay`: the appointment still counts
+    MISSED = "missed"  # checked in later still, or already absent: waits like somebody without an appointment
+    AGAIN = "again"  # had checked in before, and is waiting
+    CALLED = "called"  # is being called or served now
     ABSENT = "absent"  # was called and did not come: the reception decides
     WRONG_DAY = "wrong_day"
     CANCELLED = "cancelled"
@@ -233,10 +235,10 @@ class Arrival(StrEnum):
 
 
 class CheckInReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
-    """All that the slip says. `number` and what follows: where the visitor has one.
+    """All that the slip shows. `number` and the fields after it are set if the visitor has a number.
 
-    `hall`: the title of the hall to wait in, where that is not the dispenser's. `desk`: the number on the plaque of the
-    desk that calls, where `arrival` is called.
+    `hall`: the title of the hall to wait in, if it is not the dispenser's. `desk`: the number on the plaque of the
+    calling desk, if `arrival` is `called`.
     """
 
     id: RequestId
@@ -259,7 +261,7 @@ class Done(_Message, frozen=True, kw_only=True, tag_field="type", tag="done"):
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag_field="type", tag="refused"):
-    """`code` is stable and in English (`desk_closed`); `detail` is a sentence for a log."""
+    """`code`: a stable English word (`desk_closed`). `detail`: a sentence for a log."""
 
     id: RequestId
     code: str
@@ -276,19 +278,19 @@ class DeskButtonConfig(_Message, frozen=True, kw_only=True, tag_field="role", ta
     led_pin: Count = 27
 
 
-# Of a screen's size in inches and its farthest seat in metres: more is a slip.
+# The limit of a screen's diagonal in inches and of its farthest seat in metres: more is a mistake.
 SCREEN_MOST = 1_000
 
 
 class DisplayConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="display"):
-    """`diagonal_in`: of the screen, inches. `farthest_m`: from the screen to the farthest seat, metres."""
+    """`diagonal_in`: the screen's diagonal, inches. `farthest_m`: from the screen to the farthest seat, metres."""
 
     revision: Revision
     hall: Name
     town: Text
     diagonal_in: Annotated[float, Meta(gt=0, le=SCREEN_MOST)] = 55.0
     farthest_m: Annotated[float, Meta(gt=0, le=SCREEN_MOST)] = 5.0
-    # Every letter a number shown here can begin with: one size fits them all.
+    # Every letter that a number shown here can begin with, so that one font size fits them all.
     letters: str = ""
 
 
@@ -299,12 +301,12 @@ class ServiceButton(Struct, frozen=True, kw_only=True):
     pin: Count
 
 
-# Of the lamp of a dispenser; its buttons have the other pins.
+# The pin of a dispenser's lamp; its buttons use other pins.
 DISPENSER_LED_PIN = 22
 
 
 class TicketPrinterConfig(_Message, frozen=True, kw_only=True, tag_field="role", tag="ticket_printer"):
-    """`follow_url`: what the QR holds before the ticket's code; else there is none. `zone`: IANA name, for the date."""
+    """`follow_url`: the QR code's text before the ticket's code; None for no QR code. `zone`: IANA name, for dates."""
 
     revision: Revision
     town: Text
@@ -339,7 +341,7 @@ class DeskMode(StrEnum):
 
 
 class DeskState(_Message, frozen=True, kw_only=True):
-    """Retained. `callable`: a press would call somebody. `pausing`, `closing`: once the ticket held has ended."""
+    """Retained. `callable`: a press would call somebody. `pausing`, `closing`: as soon as the desk holds no ticket."""
 
     revision: Revision
     desk: Name
@@ -352,7 +354,7 @@ class DeskState(_Message, frozen=True, kw_only=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """One call as a hall lists it. `place` names the desk's floor or hall where that is not this one."""
+    """One call in a hall's list. `place` names the desk's floor or hall if it is not this one."""
 
     id: Text
     number: str
@@ -374,10 +376,12 @@ class Emergency(Struct, frozen=True, kw_only=True):
 
 
 class HallState(_Message, frozen=True, kw_only=True):
-    """Retained. The whole picture of a hall; `calls` newest first: four, and each one that is not said to its end.
+    """Retained. The whole picture of a hall.
 
-    `opens`: local time of the next opening, `8:30`, where the hall is closed; `opens_on`: its local day, which older
-    hubs do not tell. `at`: when the picture was made.
+    - `calls`: newest first; the latest four, and earlier ones whose announcement has not ended.
+    - `opens`: local time of the next opening, `8:30`, if the hall is closed; `opens_on`: its local day, which older
+      hubs do not send.
+    - `at`: when the picture was made.
     """
 
     revision: Revision
@@ -395,10 +399,10 @@ class HallState(_Message, frozen=True, kw_only=True):
 
 
 class Announce(_Message, frozen=True, kw_only=True):
-    """One call to be shown large and said, from `play_at` on for `length_ms` or until the next one's `play_at`.
+    """One call to show large and to say, from `play_at` on, for `length_ms` or until the next one's `play_at`.
 
-    Its call is listed in each hall picture from `revision` on, until it is withdrawn: a picture of that revision or a
-    later one that does not list `call` takes the announcement away.
+    From `revision` on, every hall picture lists the call until it is withdrawn. So a picture of that revision or a
+    later one that does not list `call` ends the announcement.
     """
 
     revision: Revision
@@ -434,18 +438,18 @@ _encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
 
 
 def encode(message: Struct) -> bytes:
-    """The message as it goes over the wire."""
+    """The message as JSON in UTF-8."""
     return _encoder.encode(message)
 
 
 class Parser(Generic[M]):
-    """Reads one kind of message, or one of several told apart by their tag; made once, used for every message."""
+    """Parses messages of one kind, or of several that their tag tells apart. Make one and reuse it."""
 
     def __init__(self, kind: Any) -> None:
         self._decoder = msgspec.json.Decoder(kind, dec_hook=_decode_instant)
 
     def parse(self, payload: bytes) -> M:
-        """Raises BadMessage where the payload is too large, no JSON, of another version, or not this message."""
+        """Parse a payload. Raises BadMessage if it is too large, not JSON, of another version or another message."""
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise BadMessage(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are read")
         try:

@@ -1,6 +1,6 @@
 """Every MQTT topic, built and parsed in one place.
 
-All stand under `suivant/1/{site}/`; the 1 is the version of the contract.
+All topics begin with `suivant/1/{site}/`; the 1 is the version of the contract.
 """
 
 import re
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 ROOT = "suivant/1"
 
-# What a site, hall, desk, service or node may be called: also safe in a topic, a file name, a URL and an ACL pattern.
+# A name of a site, hall, desk, service or node. It is also safe in a topic, a file name, a URL and an ACL pattern.
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -45,14 +45,14 @@ class Topics:
 
     @property
     def hub_echo(self) -> str:
-        """The hub's own way to the broker and back; no node reads it."""
+        """The hub's own echo through the broker; no node reads it."""
         return f"{self.root}/hub/echo"
 
     def node(self, node: str, topic: NodeTopic) -> str:
         return f"{self.root}/node/{node}/{topic}"
 
     def every_node(self, topic: NodeTopic) -> str:
-        """The filter that takes this topic from every node of the site."""
+        """The filter for this topic of every node of the site."""
         return f"{self.root}/node/+/{topic}"
 
     def desk_state(self, desk: str) -> str:
@@ -60,7 +60,7 @@ class Topics:
 
     @property
     def every_desk_state(self) -> str:
-        """The filter that takes the states of all desks of the site, also of those that it had once."""
+        """The filter for the states of all desks of the site, including desks that no longer exist."""
         return self.desk_state("+")
 
     def hall_state(self, hall: str) -> str:
@@ -68,14 +68,14 @@ class Topics:
 
     @property
     def every_hall_state(self) -> str:
-        """The filter that takes the states of all halls of the site, also of those that it had once."""
+        """The filter for the states of all halls of the site, including halls that no longer exist."""
         return self.hall_state("+")
 
     def hall_announce(self, hall: str) -> str:
         return f"{self.root}/hall/{hall}/announce"
 
     def parse_node(self, topic: str) -> tuple[str, NodeTopic] | None:
-        """The node and its topic, or None where this is no topic of a node of this site."""
+        """The node and its topic, or None if this is not a topic of a node of this site."""
         prefix = f"{self.root}/node/"
         if not topic.startswith(prefix):
             return None
