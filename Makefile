@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 EXTRAS := hub desk-button display ticket-printer
 CATALOGUES := $(wildcard hub/web/locale/*/LC_MESSAGES/*.po nodes/locale/*/LC_MESSAGES/*.po demo/locale/*/LC_MESSAGES/*.po)
 
-# npm is a program of the environment's own Node; it looks for it on the path.
+# npm comes with the environment's own Node, which it looks for on the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYGAME_HIDE_SUPPORT_PROMPT := 1
-# A third of a hub's start would be compiling it, at each of the tests' hundreds.
+# Without cached bytecode, compiling would be a third of a hub's start, and the tests start hundreds of hubs.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -19,15 +19,15 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-install: system-run $(VENV)/.installed $(VENV)/.assets ## install what Suivant needs here: system packages, Python environment, front-end files
+install: system-run $(VENV)/.installed $(VENV)/.assets ## install what Suivant needs: system packages, Python environment, front-end files
 
-assets: $(VENV)/.assets ## build fonts, icons, scripts and catalogues, where something changed
+assets: $(VENV)/.assets ## build fonts, icons, scripts and catalogues, if something changed
 
 demo: install ## play a morning in a town hall with nine desks (SPEED=1..10, SECONDS_LIMIT=n, PORT=n)
 	@exec $(BIN)/python -m demo
 
-# A file's tests stay together and in order: their servers are shared, and the browser's come last. A third of their
-# time is waiting for programs, so two processes more than there are cores.
+# A file's tests run in one process and in order: they share servers, and the browser's tests come last. A third of the
+# time is spent waiting for programs, so two more processes than cores are used.
 test: install system-test ## run every test (ARGS= goes to pytest)
 	$(BIN)/pytest --numprocesses $$(($$(nproc) + 2)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -41,7 +41,7 @@ check: install ## check format, style, types, import contracts and dead code
 	$(BIN)/lint-imports
 	$(BIN)/python provisioning/dead_code.py
 
-bench: install system-test ## measure the way of a press and more; writes a table and a plot
+bench: install system-test ## measure how long a press takes and more; writes a table and a plot
 	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: install system-test ## take the pictures in docs/
@@ -51,20 +51,20 @@ wheel: install ## build dist/suivant-*.whl
 	rm -rf dist
 	$(BIN)/pyproject-build --wheel --no-isolation
 
-requirements: $(BIN)/uv ## pin anew what pyproject.toml asks for, with hashes
+requirements: $(BIN)/uv ## pin the dependencies of pyproject.toml again, with hashes
 	provisioning/pin-requirements $(BIN)/uv $(EXTRAS)
 
-format: $(VENV)/.installed ## write the code in the one format
+format: $(VENV)/.installed ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## take away what make built, the environment too
+clean: ## remove what make built, including the environment
 	rm -rf $(VENV) node_modules build dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf hub/web/static/vendor hub/web/static/icons nodes/assets
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f $(CATALOGUES:.po=.mo)
 
-# --- what the targets above stand on ---
+# --- what the targets above depend on ---
 
 .PHONY: system-run system-test
 system-run system-test: system-%:
@@ -75,7 +75,7 @@ $(BIN)/python: | system-run
 	  || { echo "Suivant runs on Python 3.11 to 3.13, and $(PYTHON) is another. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# --no-deps twice: the pinned list is whole, and nothing beside it may come in.
+# --no-deps twice: the pinned list is complete, and nothing else may be installed.
 $(VENV)/.installed: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,6 +1,6 @@
-"""Builds the files that the package holds but git does not: scripts, fonts, icons and compiled catalogues.
+"""Builds the files that are in the package but not in git: scripts, fonts, icons and compiled catalogues.
 
-`make assets` runs it after `npm ci`. Everything comes from node_modules/ and the .po files; nothing is fetched here.
+`make assets` runs it after `npm ci`. The sources are node_modules/ and the .po files; nothing is fetched here.
 """
 
 import os
@@ -28,7 +28,7 @@ CATALOGUES = (ROOT / "hub/web/locale", ROOT / "nodes/locale", ROOT / "demo/local
 SCRIPTS = ("htmx.min.js", "ext/hx-ws.min.js")
 WEIGHTS = (400, 500, 600, 700)
 
-# Lucide's names. A page that draws another one adds its name here.
+# Names of Lucide icons. If a page needs another icon, add its name here.
 WEB_ICONS = (
     "armchair",
     "arrow-right-left",
@@ -63,7 +63,8 @@ WEB_ICONS = (
     "wifi-off",
     "x",
 )
-# What a display draws: white on nothing, to be tinted and scaled down. Strokes of 2.4 of 24 read from afar.
+# Icons of the displays, drawn white on transparent, to be tinted and scaled down. A stroke of 2.4 of 24 is legible from
+# afar.
 NODE_ICONS = (
     "door-open",
     "info",
@@ -73,7 +74,7 @@ NODE_ICONS = (
 )
 NODE_ICON_PX = 480
 NODE_ICON_STROKE = "2.4"
-# SDL_image does not read an arc whose two flags stand together, as in `a2 2 0 00-2 2`.
+# SDL_image cannot read an arc whose two flags are not separated, as in `a2 2 0 00-2 2`.
 ARC = re.compile(r"([aA]-?[\d.]+)[ ,]+(-?[\d.]+)[ ,]+(-?[\d.]+)[ ,]+([01])[ ,]?([01])[ ,]?")
 
 
@@ -103,7 +104,7 @@ def source(path: str) -> Path:
 
 @contextmanager
 def built(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of the old one once it is whole: programs may be running from it."""
+    """A new folder that replaces the old one once it is complete, since programs may be using the old one."""
     new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -121,14 +122,14 @@ def build_vendor() -> None:
             shutil.copy(source(f"htmx.org/dist/{name}"), vendor)
         for weight in WEIGHTS:
             shutil.copy(woff2(weight), vendor / f"lexend-{weight}.woff2")
-            # For visitors' names: the latin file has no š or ł.
+            # For visitors' names: the `latin` file has no š or ł.
             shutil.copy(woff2(weight, "latin-ext"), vendor / f"lexend-ext-{weight}.woff2")
         copy_licence("htmx.org", vendor / "htmx.LICENSE")
         copy_licence("@fontsource/lexend", vendor / "lexend.LICENSE")
 
 
 def build_fonts() -> None:
-    """pygame and Pillow take TTF, made from the web's own files so that all draw the same shapes."""
+    """TTF for pygame and Pillow, made from the web pages' font files so that all draw the same shapes."""
     with built(NODES / "fonts") as fonts:
         for weight in WEIGHTS:
             save_joined(woff2(weight), woff2(weight, "latin-ext"), fonts / f"Lexend-{weight}.ttf")
@@ -136,7 +137,7 @@ def build_fonts() -> None:
 
 
 def save_joined(first: Path, second: Path, into: Path) -> None:
-    """Saves as TTF the first font, with the signs that only the second has: Ÿ stands in another file than É."""
+    """Save the first font as TTF, with the characters that only the second has: Ÿ is in another file than É."""
     with TTFont(first) as font, TTFont(second) as more, TemporaryDirectory() as folder:
         made = font["head"].created, font["head"].modified
         only_second = Subsetter(Options(layout_features=["kern"]))
@@ -147,7 +148,7 @@ def save_joined(first: Path, second: Path, into: Path) -> None:
             each.flavor = None
             each.save(part)
         joined = Merger().merge(parts)
-        # Else a font holds the moment of its making, and no two builds are alike.
+        # Otherwise the font contains the time of the build, and no two builds are identical.
         joined.recalcTimestamp = False
         joined["head"].created, joined["head"].modified = made
         joined.save(into)
@@ -169,7 +170,7 @@ def build_web_icons() -> None:
 
 
 def build_node_icons() -> None:
-    # Before the import: pygame greets.
+    # Set before the import, at which pygame prints a greeting.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     import pygame
 
@@ -182,7 +183,7 @@ def build_node_icons() -> None:
 
 
 def for_display(svg: str) -> str:
-    """The icon in white, with a wider stroke, at the size it is drawn at."""
+    """The SVG in white, with a wider stroke and the size of the PNG."""
     svg = ARC.sub(r"\1 \2 \3 \4 \5 ", svg.replace("currentColor", "#ffffff"))
     svg = re.sub(r'\b(width|height)="24"', rf'\1="{NODE_ICON_PX}"', svg, count=2)
     return re.sub(r'stroke-width="[^"]*"', f'stroke-width="{NODE_ICON_STROKE}"', svg, count=1)

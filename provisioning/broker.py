@@ -14,10 +14,11 @@ TEMPLATES = Path(__file__).parent.parent / "mosquitto"
 Version = tuple[int, int, int]
 
 OLDEST: Version = (2, 0, 11)
-# From here on `acl_file` is deprecated and a plugin reads the same file.
+# From this version on, `acl_file` is deprecated and a plugin reads the same file.
 ACL_BY_PLUGIN: Version = (2, 1, 0)
 ACL_PLUGIN = "mosquitto_acl_file.so"
-# Debian's package keeps plugins under the machine's name, mosquitto's own installation beside other libraries.
+# Debian's package has plugins in a folder of the machine's architecture, mosquitto's own installation beside other
+# libraries.
 PLUGIN_FOLDERS = (
     "usr/lib/*/mosquitto",
     "usr/lib/mosquitto",
@@ -29,12 +30,12 @@ PLUGIN_FOLDERS = (
 
 
 class WrongTemplate(ValueError):
-    """A template with a block that does not end, or that nothing opened."""
+    """A template with a block that is not closed, or an `%else` or `%end` outside a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """PEM files; who runs the broker must be able to read them."""
+    """PEM files, which the broker's user must be able to read."""
 
     ca: Path
     cert: Path
@@ -43,11 +44,12 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerPlan:
-    """One broker. Without `tls` it is plain and listens on this machine alone.
+    """One broker. Without `tls` it listens on this machine only.
 
-    `folder` takes its files. `user`: whom a broker started by root becomes; its own default is `mosquitto`.
-    `observers`: names that may read all of the site, for tests and measurements. `acl_plugin`: of mosquitto 2.1 or
-    newer; looked for on this machine unless it is named.
+    - `folder`: where its files are written.
+    - `user`: the user that a broker started by root switches to; mosquitto's own default is `mosquitto`.
+    - `observers`: client names that may read all topics of the site, for tests and measurements.
+    - `acl_plugin`: path of the plugin of mosquitto 2.1 or newer; searched for on this machine if None.
     """
 
     site: str
@@ -68,7 +70,7 @@ class BrokerPlan:
 
 
 def installed_version() -> Version:
-    """Of the mosquitto that is installed. Raises FileNotFoundError without one."""
+    """The version of the installed mosquitto. Raises FileNotFoundError without one, ValueError if it names none."""
     said = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
     if found is None:
@@ -77,7 +79,7 @@ def installed_version() -> Version:
 
 
 def find_acl_plugin(root: Path = Path("/")) -> Path:
-    """Where the installed mosquitto, 2.1 or newer, keeps its plugin. Raises FileNotFoundError where it is not there."""
+    """The path of the ACL plugin of the installed mosquitto, 2.1 or newer. Raises FileNotFoundError without one."""
     for folder in PLUGIN_FOLDERS:
         for found in sorted(root.glob(f"{folder}/{ACL_PLUGIN}")):
             return found
@@ -85,11 +87,11 @@ def find_acl_plugin(root: Path = Path("/")) -> Path:
 
 
 def write(plan: BrokerPlan) -> Path:
-    """Writes `mosquitto.conf` and `acl` into the plan's folder; the path of the first."""
+    """Write `mosquitto.conf` and `acl` into the plan's folder. Returns the path of `mosquitto.conf`."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     rights = plan.folder / "acl"
     rights.write_text(acl(plan), encoding="utf-8")
-    # A broker from 2.0.16 on warns of rights that anybody may read, and a later one will refuse them.
+    # mosquitto 2.0.16 and newer warns of an ACL file that anybody may read, and a later version will refuse it.
     rights.chmod(0o600)
     if os.geteuid() == 0:
         shutil.chown(rights, plan.user or "mosquitto")
@@ -129,7 +131,7 @@ def acl(plan: BrokerPlan) -> str:
 
 
 def _chosen(lines: Iterable[str], choices: Mapping[str, bool]) -> list[str]:
-    """The lines outside of every `%if NAME … %else … %end`, and those of the branch that was chosen."""
+    """The lines outside every `%if NAME … %else … %end`, and those of the chosen branches. Raises WrongTemplate."""
     kept: list[str] = []
     taken: bool | None = None
     for line in lines:

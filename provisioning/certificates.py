@@ -1,6 +1,6 @@
-"""A site's own authority, and the certificates of its broker, hub and nodes.
+"""A site's own certificate authority, and the certificates of its broker, hub and nodes.
 
-A node's common name is its name on the wire: the broker takes it as user name and client id.
+The broker takes the common name of a node's certificate as the node's user name and client id.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# A Pi without a clock of its own boots with the date of its image: no certificate may be 'not yet valid' then.
+# A Pi without a battery-backed clock boots with the date of its image: no certificate may be 'not yet valid' then.
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 AUTHORITY_LIFE = timedelta(days=10 * 365)
 CERTIFICATE_LIFE = timedelta(days=365)
@@ -36,7 +36,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PemFiles:
-    """Where one program's files stand."""
+    """The paths of one program's files."""
 
     ca: Path
     cert: Path
@@ -44,7 +44,7 @@ class PemFiles:
 
 
 class Authority:
-    """Signs certificates. `now` is the moment from which their life is counted."""
+    """A certificate authority. `now`: the moment from which its certificates' lifetime is counted."""
 
     def __init__(self, name: str, now: datetime) -> None:
         self._now = now
@@ -62,11 +62,11 @@ class Authority:
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def client(self, name: str) -> Pair:
-        """For the hub or a node: `name` becomes its user name at the broker."""
+        """A certificate for the hub or a node: `name` becomes its user name at the broker."""
         return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, ())
 
     def server(self, name: str, reached_as: Iterable[str]) -> Pair:
-        """For the broker: `reached_as` are the host names and addresses that clients verify."""
+        """A certificate for the broker. `reached_as`: the host names and addresses that clients verify."""
         return self._issue(name, ExtendedKeyUsageOID.SERVER_AUTH, tuple(reached_as))
 
     def _issue(self, name: str, use: x509.ObjectIdentifier, reached_as: tuple[str, ...]) -> Pair:
@@ -106,7 +106,7 @@ class Authority:
 
 
 def write_pair(folder: Path, name: str, authority: Authority, pair: Pair) -> PemFiles:
-    """Writes `ca.pem`, `NAME.pem` and `NAME.key`, the key for its owner alone."""
+    """Write `ca.pem`, `NAME.pem` and `NAME.key`; only its owner may read the key."""
     folder.mkdir(parents=True, exist_ok=True)
     files = PemFiles(folder / f"{CA}.pem", folder / f"{name}.pem", folder / f"{name}.key")
     files.ca.write_bytes(authority.certificate)
@@ -120,9 +120,9 @@ def write_pair(folder: Path, name: str, authority: Authority, pair: Pair) -> Pem
 def write_site(
     folder: Path, nodes: Iterable[str], *, now: datetime, reached_as: Iterable[str] = LOCAL_NAMES
 ) -> dict[str, PemFiles]:
-    """A fresh authority with certificates for broker, hub and nodes, by name; its own key is not kept.
+    """Write the certificates of a new authority for broker, hub and nodes. Returns the files by name.
 
-    Raises ValueError for a node whose files would be another's.
+    The authority's own key is not kept. Raises ValueError for a node whose name is taken.
     """
     authority = Authority("Suivant", now)
     pairs = {BROKER: authority.server(BROKER, reached_as), HUB: authority.client(HUB)}

@@ -1,7 +1,7 @@
-"""Looks for code that nobody uses: functions, methods, properties, classes, imports and lines that cannot be reached.
+"""Finds unused code: functions, methods, properties, classes, imports and unreachable lines.
 
-Vulture finds them; what only a template uses is no dead code, and neither is what a library calls by its name. Fields
-and constants are left out: a wire message, a table and a document have those that their contract gives them.
+Vulture finds it. Code that only a template uses counts as used, and so does code that a library calls by name. Fields
+and constants are not checked: the contract of a wire message, a table or a document determines which ones it has.
 """
 
 import re
@@ -12,11 +12,11 @@ from vulture import Vulture
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hub", "nodes", "protocol", "demo", "provisioning", "benchmarks", "tests")
-# Tests use code; what they define, pytest and Hypothesis call.
+# Code that tests use counts as used. What tests define is not reported: pytest and Hypothesis call it.
 TESTS = ROOT / "tests"
 CONFIDENCE = 60
 CONTRACTS = {"variable", "attribute"}
-# Called by a library, which knows them by these names.
+# Called by a library, by these names.
 CALLED_BY_NAME = {
     "capture_signals",  # uvicorn
     "send_400_response",
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def in_templates() -> set[str]:
-    """Every word of every template: what one may name there."""
+    """Every word of every template, and so every name that one uses."""
     templates = [*ROOT.glob("hub/web/templates/**/*.html"), *ROOT.glob("demo/page/*.html")]
     return {word for file in templates for word in re.findall(r"[A-Za-z_]\w*", file.read_text(encoding="utf-8"))}
 
