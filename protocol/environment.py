@@ -159,7 +159,7 @@ def _meta(kind: Any) -> list[Meta]:
     return [meta for each in get_args(kind) for meta in _meta(each)]
 
 
-def _words(info: inspect.Type) -> str:  # noqa: PLR0911 - one line a type
+def _words(info: inspect.Type) -> str:  # noqa: PLR0911 - one return per type
     match info:
         case inspect.Metadata():
             return _words(info.type)

@@ -34,7 +34,7 @@ class Reconnect:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The program should exit and be started again."""
+    """The program should exit, so that systemd restarts it."""
 
     reason: str
 

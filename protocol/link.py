@@ -406,7 +406,7 @@ def _guarded(connection: _Connection, callback: Callable[..., None]) -> Callable
     def guarded(*arguments: Any) -> None:
         try:
             callback(*arguments)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this connection ends and the next starts afresh
+        except Exception as error:  # noqa: BLE001 - whatever failed, end this connection; the next is a new one
             connection.end(f"a callback failed: {error!r}")
 
     return guarded
@@ -418,7 +418,7 @@ def _take_leave(connection: _Connection, last: Publication | None) -> None:
             connection.client.publish(last.topic, last.payload, 1, True).wait_for_publish(CLOSE_TIMEOUT_S)
         connection.client.disconnect()
     except (RuntimeError, ValueError):
-        return  # the connection went away first; the broker sends the will
+        return  # the connection was lost first; the broker sends the will
     connection.over.wait(CLOSE_TIMEOUT_S)
 
 

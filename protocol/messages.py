@@ -415,7 +415,7 @@ class Announce(_Message, frozen=True, kw_only=True):
     place: Text | None = None
 
 
-# --- the one way in and out ---------------------------------------------------------------------------------------
+# --- encoding and parsing -----------------------------------------------------------------------------------------
 
 M = TypeVar("M")
 

@@ -263,6 +263,6 @@ def _moment(text: str) -> datetime | None:
         if french is None:
             return datetime.fromisoformat(text)
         day, month, year, hour, minute, second = (int(part or 0) for part in french.groups())
-        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - its zone is the file's
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the caller adds the zone
     except ValueError:
         return None

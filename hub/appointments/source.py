@@ -18,7 +18,7 @@ class Booking:
     - `gone`: the booking no longer counts, because it was cancelled or for one of the next two reasons.
     - `lapsed`: gone only because its request has left the statuses that count. Requests also do so once the visitor is
       here.
-    - `unfit`: gone only because it does not match the filters of the site file.
+    - `unfit`: gone only because it does not match the agendas or meeting types that the site file names.
     """
 
     id: str

@@ -153,7 +153,7 @@ class Worker:
                 more = self._go_round()
             except Stopping:
                 break
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
+            except Exception as error:  # noqa: BLE001 - whatever failed, the next round tries again
                 self._lose_connection(error)
             self._tell_state()
             with self._lock:
@@ -183,7 +183,7 @@ class Worker:
             self._list(ask, hints)
         except Stopping:
             raise
-        except Exception as error:  # noqa: BLE001 - the list is kept, and asked for again
+        except Exception as error:  # noqa: BLE001 - keep the list and ask again later
             self._not_listed(ask, error, time.monotonic() - started_s)
         else:
             self._listed(ask, time.monotonic() - started_s)
@@ -252,23 +252,23 @@ class Worker:
         except SourceRefuses as no:
             outcome = "refused"
             facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
-            log.error("report.failed", **facts, why=no.refusal.why.value, reason=str(no))  # noqa: TRY400 - said in one sentence
+            log.error("report.failed", **facts, why=no.refusal.why.value, reason=str(no))  # noqa: TRY400 - one sentence, no traceback
         except (DatabaseFault, HubFault) as fault:
             # If it stayed due, it would be retried each second, and no other report would be sent.
             self._teller.put_off(due, str(fault))
             self._metrics.told(due.kind, "failed")
-            log.error("report.not_kept", report=due.id, reference=due.reference, reason=str(fault))  # noqa: TRY400 - said in one sentence
+            log.error("report.not_kept", report=due.id, reference=due.reference, reason=str(fault))  # noqa: TRY400 - one sentence, no traceback
             return True
         self._metrics.told(due.kind, outcome)
         with self._lock:
             self._pace.telling.open()
         return True
 
-    # --- what staff see -------------------------------------------------------------------------------------------
+    # --- the state for staff --------------------------------------------------------------------------------------
 
     def _tell_state(self) -> None:
         failed = self._told[0].failed
-        with suppress(Exception):  # without a database the last count stands
+        with suppress(Exception):  # without a database, keep the last count
             failed = failed_count(self._reading.connection(), self._site.name)
         state = ListState(
             source=self._source.title,
@@ -285,7 +285,7 @@ class Worker:
         self._tell_pages()
 
     def _tell_pages(self) -> None:
-        with suppress(Exception):  # a page that is gone meanwhile
+        with suppress(Exception):  # a page may be gone meanwhile
             self._changed()
 
     def _titles(self, parts: Sequence[Missed]) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ class Worker:
     def _patience_ms(self) -> int:
         return (LATE_AFTER * self._site.appointments.sync_every_s + GRACE_S) * 1000
 
-    # --- what it works with ---------------------------------------------------------------------------------------
+    # --- helpers --------------------------------------------------------------------------------------------------
 
     def _ask(self, command: Command) -> Answer:
         """Hand a command to the writer and wait for its answer. Raises Busy, a Failure, or Stopping."""

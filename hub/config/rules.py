@@ -80,7 +80,7 @@ def _made(document: Document, kind: type[S]) -> list[tuple[Place, S]]:
     return [(path, made) for path, made in document.made.items() if isinstance(made, kind)]
 
 
-# --- rules about each thing ---------------------------------------------------------------------------------------
+# --- rules about single entries -----------------------------------------------------------------------------------
 
 
 def _names_are_given_once(draft: Draft) -> None:
@@ -252,7 +252,7 @@ def _halls_stay_readable(draft: Draft) -> None:
             )
 
 
-# --- rules about the whole ----------------------------------------------------------------------------------------
+# --- rules about the whole site -----------------------------------------------------------------------------------
 
 
 def _site_can_be_used(draft: Draft) -> None:
