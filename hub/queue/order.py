@@ -1,6 +1,6 @@
-"""Who is next: earliest due date, with a desk's handicap. Pure.
+"""Which ticket is next: earliest due date, with a desk's handicap. Pure.
 
-Each waiting ticket has one instant, `due_ms`. A desk takes the ticket with the earliest `due_ms + handicap_ms` among
+Each waiting ticket has one due time, `due_ms`. A desk takes the ticket with the earliest `due_ms + handicap_ms` among
 those it may take now; a tie goes to the lower id. This is earliest-due-date scheduling (Jackson 1955): it bounds the
 largest lateness, so nobody starves.
 """
@@ -19,12 +19,15 @@ class Kind(StrEnum):
     DEFERRED = "deferred"
 
 
-# Taken off the timed tickets of a `strict` service at the choice; never stored in `due_ms`.
+# Subtracted from the handicap of a `strict` service's timed tickets when a desk chooses; never stored in `due_ms`.
 STRICT_HEAD_START_MS = DAY_MS
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """The first ticket of one service and kind, as one desk sees it. `early_ms`: so long before due it may be taken."""
+    """The first ticket of one service and kind, as one desk sees it.
+
+    `early_ms`: how long before its due time a timed or deferred ticket may be taken.
+    """
 
     id: int
     service: str
@@ -42,9 +45,9 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def takeable(candidates: Iterable[Candidate], now_ms: int) -> list[Candidate]:
-    """Those a desk may take now, best first.
+    """The candidates a desk may take now, best first.
 
-    A timed ticket may be taken earlier only if the desk would find nobody else; a deferred one never.
+    A timed ticket may be taken earlier only if the desk finds nobody else; a deferred one never.
     """
     everyone = sorted(candidates, key=lambda candidate: candidate.rank)
     ready = [candidate for candidate in everyone if candidate.may_be_taken(now_ms)]
@@ -52,10 +55,10 @@ def takeable(candidates: Iterable[Candidate], now_ms: int) -> list[Candidate]:
 
 
 def choose(candidates: Iterable[Candidate], now_ms: int) -> Candidate | None:
-    """The ticket a desk calls now, or None where it finds nobody."""
+    """The ticket a desk calls now, or None if it may take nobody."""
     return next(iter(takeable(candidates, now_ms)), None)
 
 
 def due_ms_of_walk_in(issued_ms: int, target_wait_ms: int, priority_head_start_ms: int | None) -> int:
-    """When a walk-in is due; `priority_head_start_ms` is None for a ticket without priority."""
+    """The due time of a walk-in; `priority_head_start_ms` is None for a ticket without priority."""
     return issued_ms + target_wait_ms - (priority_head_start_ms or 0)

@@ -1,8 +1,8 @@
-"""Every command as data: what is asked, by whom, with which id. `hub.queue.commands` does them, and answers.
+"""Every command as data: what is asked, by whom, with which id. `hub.queue.commands` runs them and answers.
 
-Those of who is logged in stand in `hub.queue.people_requests`.
+The commands about login sessions are in `hub.queue.people_requests`.
 
-A command says nothing of the time: the writer reads the clock once when it takes the command.
+A command does not carry its own time: the writer reads the clock once when it takes the command.
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ from protocol.messages import DeskMode
 
 
 class Source(StrEnum):
-    """By what a command came."""
+    """Where a command came from."""
 
     BUTTON = "button"
     PAGE = "page"
@@ -24,10 +24,11 @@ class Source(StrEnum):
 
 
 class Origin(Struct, frozen=True):
-    """`actor`: a node's name, or a person's account; empty where nobody in person. `request`: the id, None for a job.
+    """Who sent a command, and by what.
 
-    `signed_on`: the actor must be who is signed on at the command's desk, else it is refused. `at_ms`: the moment of a
-    click on the hub's clock, where its page said so: it lives 7 s.
+    `actor`: a node's name or a person's account; empty for neither. `request`: the request id, None for a job.
+    `signed_on`: the command is refused unless the actor is signed on at its desk. `at_ms`: the time of a click on the
+    hub's clock, if the page sent it; the command is refused more than 7 s later.
     """
 
     source: Source
@@ -46,7 +47,7 @@ class DeskCommand(Command, frozen=True, kw_only=True):
 
 
 class AtHeld(DeskCommand, frozen=True, kw_only=True):
-    """A command to what the desk holds. `shown`: the id of the ticket its page showed as held, None for nobody."""
+    """A command on the ticket the desk holds. `shown`: the id of the ticket the page showed as held, None for none."""
 
     shown: int | None
 
@@ -55,7 +56,7 @@ class AtHeld(DeskCommand, frozen=True, kw_only=True):
 
 
 class Press(DeskCommand, frozen=True, kw_only=True):
-    """`at_ms`: the moment of the gesture on the hub's clock."""
+    """A short press. `at_ms`: the time of the gesture on the hub's clock."""
 
     at_ms: int
 
@@ -65,7 +66,7 @@ class ButtonRecall(DeskCommand, frozen=True, kw_only=True):
 
 
 class ButtonMode(DeskCommand, frozen=True, kw_only=True):
-    """`mode`: paused or open, whatever the desk was."""
+    """A very long press. `mode`: paused or open, whatever the desk's mode was."""
 
     at_ms: int
     mode: DeskMode
@@ -75,11 +76,11 @@ class ButtonMode(DeskCommand, frozen=True, kw_only=True):
 
 
 class Next(AtHeld, frozen=True, kw_only=True):
-    """Finish what the desk holds, call the next."""
+    """Finish the ticket the desk holds and call the next."""
 
 
 class Recall(AtHeld, frozen=True, kw_only=True):
-    """Say the called ticket again. `said_ms`: only where its last saying is still the one that ends then."""
+    """Announce the called ticket again. `said_ms`: if given, do so only if its latest announcement still ends then."""
 
     said_ms: int | None = None
 
@@ -89,7 +90,7 @@ class Start(AtHeld, frozen=True, kw_only=True):
 
 
 class Withdraw(AtHeld, frozen=True, kw_only=True):
-    """Called by mistake: back to its own place."""
+    """The ticket was called by mistake: put it back in its own place."""
 
 
 class MarkAbsent(AtHeld, frozen=True, kw_only=True):
@@ -97,28 +98,28 @@ class MarkAbsent(AtHeld, frozen=True, kw_only=True):
 
 
 class Finish(AtHeld, frozen=True, kw_only=True):
-    """The visit is over; calls nobody."""
+    """The visit is over; call nobody."""
 
 
 class Park(AtHeld, frozen=True, kw_only=True):
-    """Set the held ticket aside."""
+    """Park the held ticket."""
 
 
 class Undo(AtHeld, frozen=True, kw_only=True):
-    """Undo a finish-and-call: what was called is withdrawn, what was finished is reopened."""
+    """Undo a finish-and-call: withdraw the called ticket and reopen the finished one."""
 
 
 class SetMode(AtHeld, frozen=True, kw_only=True):
-    """Pause, close or open. While a ticket is held, pause and close wait for its end; `open` takes them back."""
+    """Pause, close or open the desk. While it holds a ticket, pause and close wait for its end; `open` cancels them."""
 
     mode: DeskMode
 
 
 class SignOn(DeskCommand, frozen=True, kw_only=True):
-    """The actor works at this desk from now on and at no other; whoever was signed on here no longer is.
+    """Sign the actor on at this desk and off at any other; whoever was signed on here is signed off.
 
-    `only_free`: the actor was shown that nobody is here; refused where somebody is by now. `only_idle`: that they leave
-    no visitor at the desk where they were; refused where they would.
+    `only_free`: the page showed that nobody is signed on here; refused if somebody is now. `only_idle`: the page showed
+    that the actor leaves no visitor at their previous desk; refused if they would.
     """
 
     only_free: bool = False
@@ -126,56 +127,56 @@ class SignOn(DeskCommand, frozen=True, kw_only=True):
 
 
 class SignOff(DeskCommand, frozen=True, kw_only=True):
-    """Nobody is signed on at this desk any more. `only_own`: refused where that is not the actor by now."""
+    """Sign off whoever is signed on at this desk. `only_own`: refused if that is no longer the actor."""
 
     only_own: bool = False
 
 
 class AtTicket(DeskCommand, frozen=True, kw_only=True):
-    """A command to one ticket of a list, by a desk."""
+    """A desk's command on one ticket of a list."""
 
     ticket: int
 
 
 class Pick(AtTicket, frozen=True, kw_only=True):
-    """Call this waiting ticket, whoever is due."""
+    """Call this waiting ticket, whichever is due next."""
 
 
 class Resume(AtTicket, frozen=True, kw_only=True):
-    """Call a ticket again that was set aside."""
+    """Call a parked ticket again."""
 
 
 class StartAbsent(AtTicket, frozen=True, kw_only=True):
-    """The absent visitor came after all: served here at once, without an announcement."""
+    """The absent visitor came after all: serve them here at once, without an announcement."""
 
 
 class Reopen(AtTicket, frozen=True, kw_only=True):
-    """Finished by mistake, within 10 min."""
+    """The ticket was finished by mistake, at most 10 min ago: reopen it."""
 
 
 class FinishParked(AtTicket, frozen=True, kw_only=True):
-    """End a ticket that was set aside."""
+    """Finish a parked ticket."""
 
 
 class Readmit(AtTicket, frozen=True, kw_only=True):
-    """An absent ticket waits again."""
+    """Let an absent ticket wait again."""
 
 
 class CheckIn(AtTicket, frozen=True, kw_only=True):
-    """A booked visitor is here; `desk` may be empty where it is not a desk that says so."""
+    """A visitor with an appointment is here; `desk` is empty if no desk sent the command."""
 
     priority: bool = False
 
 
 class Cancel(AtTicket, frozen=True, kw_only=True):
-    """A waiting or expected ticket is no longer wanted."""
+    """Cancel a waiting or expected ticket."""
 
 
 class Transfer(AtTicket, frozen=True, kw_only=True):
-    """To a service, or to a desk under the ticket's own service (then bound to it). One of the two is named.
+    """Move a ticket to a service, or bind it to a desk and keep its service. Exactly one of the two is given.
 
-    `confirmed`: yes, though no desk of that service is open. `signed_on_unless_waiting`: one that is called, served
-    or set aside is moved on by who is signed on at the desk alone, one that waits by others too.
+    `confirmed`: transfer even if no desk of that service is open. `signed_on_unless_waiting`: only the agent signed on
+    at the desk may transfer a called, serving or parked ticket; others may transfer a waiting one too.
     """
 
     service: str | None = None
@@ -188,7 +189,10 @@ class Transfer(AtTicket, frozen=True, kw_only=True):
 
 
 class Issue(Command, frozen=True, kw_only=True):
-    """`code`: the opaque word by which a phone follows the ticket, made where the command is made."""
+    """Issue a ticket to a walk-in.
+
+    `code`: the opaque code with which a phone follows the ticket; whoever makes the command generates it.
+    """
 
     service: str
     code: str
@@ -205,18 +209,18 @@ class Abandon(Command, frozen=True, kw_only=True):
 
 
 class Defer(Command, frozen=True, kw_only=True):
-    """The visitor asks for more time: due at the later of now and its due time, plus `by_ms`."""
+    """The visitor asks for more time: the new due time is the later of now and the old one, plus `by_ms`."""
 
     ticket: int
     by_ms: int
 
 
 class Book(Struct, frozen=True, kw_only=True):
-    """A booking that is to be expected; one that is known already changes nothing.
+    """Expect a booking; a booking that is already known changes nothing.
 
-    `booking`: the source's own id, unique in the site; `reference`: the request it belongs to, for telling it back.
-    `appointment_ms`: when it is. `confirmation`: what the visitor's confirmation says (see `confirmation_code`).
-    `code`: the opaque word by which a phone follows the ticket.
+    `booking`: the source's own id, unique in the site. `reference`: the source's request it belongs to, used to report
+    back. `appointment_ms`: its time. `confirmation`: the code on the visitor's confirmation (see `confirmation_code`).
+    `code`: the opaque code with which a phone follows the ticket.
     """
 
     booking: str
@@ -229,11 +233,12 @@ class Book(Struct, frozen=True, kw_only=True):
 
 
 class Move(Struct, frozen=True, kw_only=True):
-    """A new time. Who was only admitted is expected anew; after check-in people decide: the ticket is only marked.
+    """A booking was changed at its source: a new time, or other new values.
 
-    `service`: where the source names another one now, for a ticket that is still expected. `reference`, `confirmation`:
-    where they are others now, whatever has become of the ticket. `name`: what the source says now, None where it says
-    none; for who has not left yet.
+    A visitor who was only admitted is expected anew. After check-in people decide, so the ticket is only marked.
+
+    `service`: set if the source names another one now. `reference`, `confirmation`: set if they changed, whatever the
+    state of the ticket. `name`: the source's current name, None if it gives none; used only while the ticket is open.
     """
 
     booking: str
@@ -245,11 +250,12 @@ class Move(Struct, frozen=True, kw_only=True):
 
 
 class CancelBooking(Struct, frozen=True, kw_only=True):
-    """Cancelled at its source, or no longer there: an expected one ends, an admitted one too until people have to do
-    with it; others are marked.
+    """A booking was cancelled at its source or is no longer there.
 
-    `lapsed`: only moved on there. It ends for who is not here yet; for all others it stands, as it was told last.
-    `moved`: its request has another booking now.
+    An expected ticket is cancelled. So is an admitted one that no person has handled yet. Any other is only marked.
+
+    `lapsed`: the request only moved on to another status. The ticket of a visitor who is not here yet is cancelled; any
+    other booking stays as the source last gave it. `moved`: the request has another booking now.
     """
 
     booking: str
@@ -260,22 +266,24 @@ class CancelBooking(Struct, frozen=True, kw_only=True):
 BookingChange = Book | Move | CancelBooking
 
 
-# A slice of so many takes 5 ms on PostgreSQL, commit included, one of 32 took 8; ten thousand take as long by either.
+# A slice of 20 takes 5 ms on PostgreSQL, commit included; one of 32 took 8 ms. For 10,000 bookings both take as long.
 BOOKINGS_A_SLICE = 20
 
 
 class TakeBookings(Command, frozen=True, kw_only=True):
-    """A slice of what a sync found, each change done by itself; small enough not to keep people waiting.
+    """A slice of the changes a sync found; it is small so that people do not wait for it.
 
-    Answers how many changed anything, and which were refused: those never spoil the rest.
+    Answers how many changes had an effect, and which were refused. A refused change does not affect the others.
     """
 
     changes: tuple[BookingChange, ...]
 
 
 class CheckInByCode(Command, frozen=True, kw_only=True):
-    """A visitor with an appointment is at the dispenser. `confirmation`: the code read or typed, as `confirmation_code`
-    writes it. `hall`: where the dispenser stands, None where that is not known.
+    """A visitor with an appointment is at the dispenser.
+
+    `confirmation`: the code scanned or typed, as `confirmation_code` returns it. `hall`: the dispenser's hall, None if
+    it is not known.
     """
 
     confirmation: str
@@ -284,22 +292,27 @@ class CheckInByCode(Command, frozen=True, kw_only=True):
 
 
 class PlanReports(Command, frozen=True, kw_only=True):
-    """Looks at the next journal rows, at most `limit`, for what the sources of bookings must be told."""
+    """Read the next journal rows, at most `limit`, and plan the reports to the source of the bookings."""
 
     limit: int = 200
 
 
 class BeginReport(Command, frozen=True, kw_only=True):
-    """The report is about to be sent: from here on a crash leaves open whether it was. `status_before`: the form's."""
+    """The report is about to be sent: after a crash from here on, it is unknown whether it was.
+
+    `status_before`: the status of the form before the report.
+    """
 
     report: int
     status_before: str | None = None
 
 
 class EndReport(Command, frozen=True, kw_only=True):
-    """What became of a sending. Done without `error`; else tried again at `again_ms`, or failed for good without it.
+    """The result of sending a report.
 
-    `undone`: it surely did not reach the source, so that the next try is a first one. `dropped`: it is not told at all.
+    Without `error` it is done. With `error` it is retried at `again_ms`; without `again_ms` it has failed for good.
+
+    `undone`: it certainly did not reach the source, so the next try counts as a first one. `dropped`: it is not sent.
     """
 
     report: int
@@ -310,74 +323,80 @@ class EndReport(Command, frozen=True, kw_only=True):
 
 
 class RetryReport(Command, frozen=True, kw_only=True):
-    """An agent wants a report that failed for good to be sent once more."""
+    """Send a report that failed for good again; an agent asked for it."""
 
     report: int
 
 
 class ForgetBookings(Command, frozen=True, kw_only=True):
-    """Deletes at most `limit` bookings of days before `day`, with their reports; one still to be told is kept."""
+    """Delete at most `limit` bookings of days before `day`, with their reports.
+
+    A booking with an open ticket is kept; one with an unfinished or failed report is kept for 30 days.
+    """
 
     day: str
     limit: int = 200
 
 
 class Admit(Command, frozen=True, kw_only=True):
-    """An expected ticket of a service without check-in, at its appointment − `early_call`."""
+    """Admit an expected ticket of a service without check-in, at its appointment − `early_call`."""
 
     ticket: int
 
 
 class ExpireExpected(Command, frozen=True, kw_only=True):
-    """An expected ticket whose `absence_delay` is over."""
+    """Mark an expected ticket absent: its `absence_delay` is over."""
 
     ticket: int
 
 
 class ExpireCalled(Command, frozen=True, kw_only=True):
-    """A called ticket that did not come to a desk that confirms arrivals. `call`: which call of it was due."""
+    """Mark a called ticket absent: the visitor did not come to a desk that confirms arrivals.
+
+    `call`: the call whose absence is due.
+    """
 
     ticket: int
     call: int
 
 
 class PutOffAbsences(Command, frozen=True, kw_only=True):
-    """The hub or its database was away: nobody could say that the called visitors are here."""
+    """Restart the absence delay of called tickets: with the hub or its database away, no arrival could be recorded."""
 
 
 class EndDay(Command, frozen=True, kw_only=True):
-    """Ends at most `limit` tickets of `day` and before, so that a person's command never waits long behind it."""
+    """End at most `limit` tickets of `day` and before, so that a person's command never waits long behind it."""
 
     day: str
     limit: int = 20
 
 
 class AlignExpected(Command, frozen=True, kw_only=True):
-    """At most `limit` of a service's expected tickets, booked under other settings, are brought in step with them."""
+    """Update at most `limit` expected tickets of a service that were booked under other settings."""
 
     service: str
     limit: int = 50
 
 
 class CloseLostDesks(Command, frozen=True, kw_only=True):
-    """Closes the desks that the site file has no more, and sets free who waits for them alone."""
+    """Close the desks that the site file no longer has, and release the tickets bound to them."""
 
 
 class Refresh(Command, frozen=True, kw_only=True):
-    """Publish these anew: the site's configuration or its hours changed what they show, no ticket did."""
+    """Publish these again: the configuration or the opening hours changed what they show, not a ticket."""
 
     desks: tuple[str, ...] = ()
     halls: tuple[str, ...] = ()
 
 
 class ForgetRequests(Command, frozen=True, kw_only=True):
-    """Deletes at most `limit` answers of requests before this moment, the oldest: nobody repeats them any more."""
+    """Delete the oldest answers from before `before_ms`, about `limit` of them: nobody repeats those requests now."""
 
     before_ms: int
     limit: int = 200
 
 
 def confirmation_code(text: str) -> str:
-    """What was typed, scanned or sent as one code: capitals and digits alone; of an address, its last part."""
+    """Normalise a typed, scanned or sent code: upper-case letters and digits only; of a URL, only its last part."""
     last = text.strip().rstrip("/").rpartition("/")[2]
     return "".join(sign for sign in last.upper() if sign.isalnum())

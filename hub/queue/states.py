@@ -1,4 +1,4 @@
-"""The life of a ticket, as a table. What is not in it is refused."""
+"""The life of a ticket, as a table of transitions. A transition that is not in it is refused."""
 
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ class Event(StrEnum):
     FINISH = "finish"
     TRANSFER = "transfer"
     DEFER = "defer"
-    RELEASE = "release"  # its desk closed: no longer bound to it
+    RELEASE = "release"  # its desk closed, so the ticket is no longer bound to it
     PARK = "park"
     RESUME = "resume"
     READMIT = "readmit"
@@ -42,8 +42,8 @@ OPEN = frozenset({State.EXPECTED, State.WAITING, State.CALLED, State.SERVING, St
 
 _S, _E = State, Event
 
-# (from, event) -> where it may lead. Several targets where a fact of the ticket decides: whether its desk confirms
-# arrivals, whether it was set aside before it was called, or the state it was finished from.
+# (from, event) -> the states it may lead to. If there are several, a fact decides: whether the desk confirms arrivals,
+# whether the ticket was parked before it was called, or the state it was finished from.
 TRANSITIONS: dict[tuple[State | None, Event], frozenset[State]] = {
     (from_state, event): frozenset(targets)
     for from_state, event, *targets in (
@@ -85,5 +85,5 @@ TRANSITIONS: dict[tuple[State | None, Event], frozenset[State]] = {
 
 
 def may(state: State | None, event: Event) -> bool:
-    """Whether a ticket in `state` knows `event`."""
+    """Whether `event` is allowed for a ticket in `state`."""
     return (state, event) in TRANSITIONS

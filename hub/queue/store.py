@@ -1,6 +1,6 @@
-"""The SQL of the queue, where the database is the guard.
+"""The SQL of the queue.
 
-States are written as literals: a bound state misses the partial indexes on both databases in some plan.
+States are written as literals: with a bound parameter, some plans on both databases do not use the partial indexes.
 """
 
 from collections.abc import Iterable
@@ -50,7 +50,6 @@ DESK: Any = bindparam("desk")
 ID: Any = bindparam("id")
 
 _held = ticket.alias("held")
-# Literals: a bound state misses the partial indexes.
 IS_WAITING: Any = literal_column("ticket.state = 'waiting'")
 IS_HELD: Any = literal_column("ticket.state in ('called', 'serving')")
 _IS_PARKED: Any = literal_column("ticket.state = 'parked'")
@@ -59,7 +58,9 @@ IS_BOUND: Any = literal_column("ticket.bound_desk is not null")
 
 
 def _heads() -> Any:
-    """The first waiting ticket of each service and kind a desk looks at, and the first bound to it: ids or null."""
+    """The ids (or null) of the first waiting ticket of each service and kind a desk looks at, and of the first bound to
+    the desk.
+    """
     first = (
         select(ticket.c.id)
         .where(
@@ -112,7 +113,7 @@ def _first_waiting(heads: Any) -> Select[Any]:
 
 
 def _held_id() -> Any:
-    # As a join of its own, SQLite reads the whole table: it does not see the partial index through an outer join.
+    # Not a join: SQLite does not use the partial index through an outer join and would read the whole table.
     return select(ticket.c.id).where(ticket.c.site == SITE, ticket.c.desk == DESK, IS_HELD).scalar_subquery()
 
 
@@ -128,8 +129,8 @@ def _first_answer() -> Any:
 
 HELD_FIELDS = ("id", "service", "series", "number", "state", "call", "said_ms")
 
-# One round trip for all that a desk's command needs to know: the desk, the first answer to this request, the last
-# journal row, the ticket held, and who could be called.
+# All that a desk's command needs, in one round trip: the desk, the first answer to this request, the last journal row,
+# the ticket held, and the tickets that could be called.
 _candidates = _first_waiting(_heads()).subquery("candidates")
 DESK_VIEW: Executable = (
     select(
@@ -151,7 +152,7 @@ DESK_VIEW: Executable = (
     .where(desk.c.site == SITE, desk.c.name == DESK)
 )
 
-# The same look-ups alone, for `callable` and for pages.
+# Only the tickets that could be called, for `callable` and for pages.
 CANDIDATES: Executable = _first_waiting(_heads())
 
 FIRST_ANSWER: Executable = select(_first_answer().label("answer"), _last_event().label("last_event"))
@@ -170,16 +171,16 @@ BOUND_TO_DESK: Executable = (
     .where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND)
     .order_by(ticket.c.due_ms, ticket.c.id)
 )
-# Of what waits for this one desk, or was set aside by it: it need not serve them.
+# Services of the tickets that are bound to this desk or were parked by it. The desk need not serve these services.
 SERVICES_KEPT_BY_DESK: Executable = union(
     select(ticket.c.service).where(ticket.c.site == SITE, ticket.c.bound_desk == DESK, IS_WAITING, IS_BOUND),
     select(ticket.c.service).where(ticket.c.site == SITE, ticket.c.desk == DESK, _IS_PARKED),
 )
-# An appointment that is still to come outlives the end of the day before it: expected, here already, or at a desk.
+# The end of a day leaves tickets with an appointment at or after `before_ms`: expected, waiting, or at a desk.
 _BEFORE: Any = ticket.c.appointment_ms < bindparam("before_ms")
 _BEFORE_OR_NONE: Any = ticket.c.appointment_ms.is_(None) | _BEFORE
-# Each by the partial index of its state: what has ended since the first day is not looked at, nor what is expected
-# later. SQLite would take an index of days or ids for these conditions, and read all that; so it is given neither.
+# Each select uses the partial index of its state, so it reads neither ended tickets nor those expected later. SQLite
+# would prefer an index on the day or the id, and read them all. These two expressions prevent that.
 _DAY: Any = literal_column("ticket.day || ''")
 _ORDER: Any = literal_column("ticket.id + 0")
 _OPEN: tuple[Any, ...] = (
@@ -199,7 +200,7 @@ OPEN_UP_TO_DAY: tuple[Executable, ...] = tuple(
 
 
 def _ahead(is_free_or_bound: Any) -> Any:
-    """(due_ms, id) of the waiting tickets of a service that stand before one."""
+    """The number of waiting tickets of a service with an earlier (due_ms, id)."""
     return (
         select(func.count())
         .select_from(ticket)
@@ -215,7 +216,7 @@ def _ahead(is_free_or_bound: Any) -> Any:
     )
 
 
-# Each half by its own partial index.
+# Each term uses its own partial index.
 PEOPLE_AHEAD: Executable = select(_ahead(IS_FREE) + _ahead(IS_BOUND))
 WAITING_BY_SERVICE: tuple[Executable, ...] = tuple(
     select(ticket.c.service, func.count())
@@ -224,7 +225,7 @@ WAITING_BY_SERVICE: tuple[Executable, ...] = tuple(
     for is_free_or_bound in (IS_FREE, IS_BOUND)
 )
 
-# By which a desk took a ticket or let one go: a recall, or what it did to a ticket that it does not hold, is neither.
+# Events by which a desk took or released a ticket. Neither a recall nor an action on a ticket it does not hold counts.
 HOLDS: Any = literal_column(
     "(ticket_event.to_state in ('called', 'serving') or ticket_event.from_state in ('called', 'serving'))"
     " and ticket_event.event <> 'recall'"
@@ -235,7 +236,7 @@ LAST_HOLD_AT_DESK: Executable = (
     .order_by(event.c.id.desc())
     .limit(1)
 )
-# A call's row and the one before it: where one request wrote both, it finished one ticket and called another.
+# The journal row of a call and the row before it. A finish-and-call writes both in one request.
 CALL_AND_BEFORE: Executable = (
     select(event.c.event, event.c.ticket, event.c.request, event.c.desk, event.c.at_ms)
     .where(event.c.site == SITE, event.c.id <= bindparam("call"))
@@ -244,7 +245,7 @@ CALL_AND_BEFORE: Executable = (
 )
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
-# When each was last opened or paused, and when it last called; the number of tickets it holds; who is signed on there.
+# For each desk: its mode and when that was set, its last call, the number of tickets it holds, the agent signed on.
 DESKS_AT_WORK: Executable = select(
     desk.c.name,
     desk.c.mode,
@@ -260,7 +261,7 @@ DESKS_AT_WORK: Executable = select(
 
 HALL_LAST_PLAY: Executable = select(hall.c.last_play_ms).where(hall.c.site == SITE, hall.c.name == bindparam("hall"))
 
-# The announcements of a hall that start after this moment, in their order.
+# The announcements of a hall that start after this moment, in playing order.
 BEHIND: Executable = (
     select(announcement.c.id, announcement.c.call, announcement.c.ticket, announcement.c.play_ms)
     .where(
@@ -286,9 +287,9 @@ DUE_ABSENCES: Executable = (
     .order_by(ticket.c.absent_at_ms, ticket.c.id)
     .limit(bindparam("limit"))
 )
-# By whichever desk, also one that the site has no more.
+# Held by any desk, even one that the site no longer has.
 HELD: Executable = select(*_TICKET_COLUMNS).where(ticket.c.site == SITE, IS_HELD)
-# Expected where nobody checks in, by the index of that name.
+# Expected tickets of services without check-in; the index `admission_due` has the same condition.
 _IS_TO_ADMIT: Any = literal_column("ticket.state = 'expected' and ticket.absent_at_ms is null")
 DUE_ADMISSIONS: Executable = (
     select(ticket.c.id)
@@ -302,7 +303,8 @@ DUE_ADMISSIONS: Executable = (
     .order_by(ticket.c.appointment_ms, ticket.c.id)
     .limit(bindparam("limit"))
 )
-# Expected tickets of a service that were booked under other settings: those that check in, and those that need not.
+# Expected tickets of a service that were booked under other settings. One statement is for a service with check-in, the
+# other for a service without.
 _IS_EXPECTED: Any = literal_column("ticket.state = 'expected'")
 _EXPECTED_OF = (
     select(*_TICKET_COLUMNS)
@@ -345,7 +347,7 @@ MOVE_ANNOUNCEMENT: Executable = (
     .where(announcement.c.site == SITE, announcement.c.id == bindparam("of_id"))
     .values(play_ms=bindparam("to_ms"))
 )
-# Said no more, but its call stays listed.
+# Takes the announcements out of the queue; the call stays listed.
 SILENCE_ANNOUNCEMENTS: Executable = (
     update(announcement)
     .where(
@@ -361,7 +363,7 @@ DELETE_CALL: Executable = sql_delete(announcement).where(
 DELETE_ANNOUNCEMENTS_BEFORE: Executable = sql_delete(announcement).where(
     announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")
 )
-# Each of them and what is as old as the last of a slice: a few more where some were answered at once.
+# DELETE_REQUESTS deletes up to the last of these times: a few rows more than `limit` if several requests share it.
 OLDEST_REQUESTS: Executable = (
     select(request.c.at_ms)
     .where(request.c.site == SITE, request.c.at_ms < bindparam("before_ms"))
@@ -373,7 +375,7 @@ DELETE_REQUESTS: Executable = sql_delete(request).where(request.c.site == SITE, 
 
 @lru_cache(maxsize=64)
 def update_ticket(columns: tuple[str, ...]) -> Executable:
-    """Sets these columns of the ticket `id`, provided it is still in state `was`."""
+    """An update that sets these columns of the ticket `of_id`, if it is still in state `was`."""
     return (
         update(ticket)
         .where(ticket.c.site == SITE, ticket.c.id == bindparam("of_id"), ticket.c.state == bindparam("was"))
@@ -383,7 +385,7 @@ def update_ticket(columns: tuple[str, ...]) -> Executable:
 
 @lru_cache(maxsize=16)
 def update_desk(columns: tuple[str, ...]) -> Executable:
-    """Sets these columns of the desk `desk`."""
+    """An update that sets these columns of the desk `of_desk`."""
     return (
         update(desk)
         .where(desk.c.site == SITE, desk.c.name == bindparam("of_desk"))
@@ -392,5 +394,5 @@ def update_desk(columns: tuple[str, ...]) -> Executable:
 
 
 def prefixed(changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The parameters of `update_ticket` and `update_desk`."""
+    """The new values, as parameters of `update_ticket` and `update_desk`."""
     return {f"to_{name}": value for name, value in changes}

@@ -1,7 +1,7 @@
-"""One command at work: what it read, what it changes, and what follows once that is committed.
+"""One command in the writer's transaction: what it reads, what it changes, and what follows after the commit.
 
-A command is handed a `Work`, reads through it, checks, then says its changes. `Work` turns them into the journal row,
-the ticket row and the answer's record that must go together.
+A command function gets a `Work`. It reads through it, checks, then states its changes. `Work` turns each change into
+the rows that must be written together: the journal row, the ticket row and the record of the answer.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ _NO_ARGUMENTS: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """A ticket as far as a press needs it. `said_ms`: planned end of its announcement, where it was called."""
+    """The part of a ticket that a press needs. `said_ms`: planned end of its announcement, if it was called."""
 
     id: int
     service: str
@@ -43,7 +43,10 @@ class Brief:
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A ticket that could be called; `last_play_ms` of its hall's queue is None where it is bound to the desk."""
+    """A ticket that the desk could call next.
+
+    `last_play_ms`: when the last announcement of its hall starts; None if the ticket is bound to the desk.
+    """
 
     candidate: Candidate
     series: str
@@ -69,26 +72,26 @@ class DeskView:
 
 @dataclass(slots=True)
 class Effects:
-    """What follows from a committed command."""
+    """What must be published or announced after a command is committed."""
 
     last_event: int = 0
     desks: set[str] = field(default_factory=set)
     halls: set[str] = field(default_factory=set)
     announcements: list[Announcement] = field(default_factory=list)
-    # Change of the number of people waiting, by service.
+    # Change in the number of people waiting, by service.
     waiting: dict[str, int] = field(default_factory=dict)
-    # Of these, desks show something otherwise now: who waits, is expected or set aside, or who may be called.
+    # Services whose desks must be published again: tickets that wait, are expected, parked or callable have changed.
     services: set[str] = field(default_factory=set)
 
 
 class GivesWay(Exception):
-    """People wait, and nothing is written yet: the command is to be done from its beginning after theirs."""
+    """People's commands wait and nothing is written yet: run this command again from the start, after theirs."""
 
 
 class Work:
     """One command in the writer's transaction. `now_ms` is its time, read once.
 
-    `people_wait`: whether somebody in person asks for something meanwhile, behind whom this command may be done.
+    `people_wait`: tells whether a person's command is waiting; this command may then be run after it.
     """
 
     def __init__(
@@ -103,11 +106,11 @@ class Work:
         self.index = index
         self.now_ms = now_ms
         self.origin = origin
-        # Whom the journal names: the origin's actor, or the agent for whom a button acts.
+        # The actor in the journal: the origin's actor, or the agent for whom a button acts.
         self.actor = origin.actor
         self.mean_visit_ms = mean_visit_ms
         self.effects = Effects()
-        # Whether the request was answered before, so that this run did nothing.
+        # Whether the request was already answered, so that this run did nothing.
         self.repeated = False
         self._people_wait = people_wait
         self._connection = connection
@@ -129,24 +132,27 @@ class Work:
     def rows_with_counter(
         self, statement: Any, day: str, series: str, **params: Any
     ) -> tuple[int | None, list[tuple[Any, ...]]]:
-        """The counter, None where it was never raised, and the rows: of a statement like `booking_store.KNOWN`."""
+        """Run a statement like `booking_store.KNOWN`; return the counter (None if never raised) and the rows."""
         self.flush()
         lines = self.rows(statement, day=day, series=series, **params)
         self._last_event, last = lines[0][0] or 0, lines[0][1]
         return last, [line[2:] for line in lines if any(value is not None for value in line[2:])]
 
     def first_answer(self) -> Answer | None:
-        """The answer this request was given before, if it was. Reads the last journal row with it."""
+        """The first answer to this request, or None. The same query reads the id of the last journal row."""
         answer, last_event = self.rows(store.FIRST_ANSWER, request=self.origin.request)[0]
         self._last_event = last_event or 0
         return _answers.decode(answer) if answer else None
 
     def many(self, values: Sequence[str] | Sequence[int]) -> Any:
-        """The parameter of a `one_of`."""
+        """The parameter value for a `one_of`."""
         return self._connection.many(values)
 
     def look(self, desk: Desk) -> tuple[DeskView, Answer | None]:
-        """The desk, what it holds and whom it could call; and the answer this request was given before."""
+        """The desk with the ticket it holds and those it could call, and the first answer to this request, or None.
+
+        Raises Unknown if the database has no such desk.
+        """
         rows = self.rows(store.DESK_VIEW, desk=desk.name, request=self.origin.request)
         if not rows:
             raise Unknown("desk", desk.name)
@@ -177,14 +183,14 @@ class Work:
         return self.ticket(ticket.id)
 
     def give_way(self) -> None:
-        """For a command that has looked for a while: raises GivesWay where people wait and it can be begun anew."""
+        """Raise GivesWay if people's commands wait and this one has written nothing, so that it can start again."""
         if not self._touched and self._people_wait():
             raise GivesWay
 
     # --- changing -------------------------------------------------------------------------------------------------
 
     def check(self, ticket: Ticket | Brief, event: Event) -> None:
-        """Raises TransitionRefused where the ticket's state does not know the event."""
+        """Raise TransitionRefused if the ticket's state does not allow the event."""
         if (ticket.state, event) not in TRANSITIONS:
             raise TransitionRefused(ticket.label, ticket.state, event)
 
@@ -198,7 +204,10 @@ class Work:
         desk: str | None = None,
         data: Mapping[str, Any] = _NO_ARGUMENTS,
     ) -> int:
-        """Writes one journal row; gives its id. The desk it names shows it, as what was done there last at least."""
+        """Write one journal row and return its id.
+
+        Publishes the desk, if one is named: it shows at least that this was the last thing done there.
+        """
         self._last_event = self.effects.last_event = self.next_event
         self._add(
             store.INSERT_EVENT,
@@ -237,9 +246,10 @@ class Work:
         picked: bool = False,
         **changes: Any,
     ) -> None:
-        """One transition: its journal row and its ticket row. `frees_desk`: another ticket may take its desk next.
+        """Make one transition: write its journal row and its ticket row.
 
-        `picked`: an agent chose the ticket by hand, which the journal alone keeps.
+        `frees_desk`: another ticket may take the desk next. `picked`: an agent chose the ticket by hand; only the
+        journal keeps this. Raises TransitionRefused if `states.TRANSITIONS` does not list the transition.
         """
         self.check(ticket, event)
         if to_state not in TRANSITIONS[ticket.state, event]:
@@ -258,14 +268,14 @@ class Work:
         if isinstance(ticket, Ticket):
             self._tell_of_expected(ticket.state, ticket.service, ticket.day)
             self._tell_of_expected(to_state, changes.get("service", ticket.service), changes.get("day", ticket.day))
-            # The one desk that may take it need not serve its service, so nothing else would tell it.
+            # The desk it is bound to need not serve its service, so nothing else would publish that desk.
             self.publish_desks(ticket.bound_desk, changes.get("bound_desk"))
         if frees_desk:
-            # The index on one held ticket a desk is checked row by row: the old one must be gone before the new one.
+            # The unique index on a desk's held ticket is checked row by row: this ticket must leave it before the next.
             self.flush()
 
     def note(self, ticket: Ticket, event: str, **changes: Any) -> None:
-        """Changes a ticket without a transition, with its journal row: the journal must rebuild every column."""
+        """Change a ticket without a transition. Writes a journal row too: the journal must rebuild every column."""
         self.journal(event, ticket=ticket.id, from_state=ticket.state, to_state=ticket.state, data=changes)
         self._add(
             store.update_ticket(tuple(sorted(changes))),
@@ -274,7 +284,7 @@ class Work:
         )
 
     def insert(self, ticket: Ticket, event: Event) -> None:
-        """A new ticket: its row and its first journal row."""
+        """Insert a new ticket: its row and its first journal row."""
         data = asdict(ticket)
         self.journal(event, ticket=ticket.id, to_state=ticket.state, data=data)
         self._add(store.INSERT_TICKET, data)
@@ -283,43 +293,43 @@ class Work:
             self._add_waiting(ticket.service, 1)
 
     def set_desk(self, desk: str, **changes: Any) -> None:
-        """Changes of a desk's row, written once at the end of the command."""
+        """Change a desk's row; all changes are written once, at the end of the command."""
         self._desk_changes.setdefault(desk, {}).update(changes)
 
     def publish_desks(self, *desks: str | None) -> None:
-        """One that the site no longer has shows nothing."""
+        """Publish these desks; a desk that the site no longer has is left out."""
         self.effects.desks.update(desk for desk in desks if desk and self.index.find_desk(desk))
 
     def publish_hall(self, hall: str) -> None:
         self.effects.halls.add(hall)
 
     def publish_service(self, service: str) -> None:
-        """The hall where the service's tickets wait; none where the site no longer has the service."""
+        """Publish the hall where the service's tickets wait; none if the site no longer has the service."""
         hall = self.index.hall_of(service)
         if hall is not None:
             self.effects.halls.add(hall)
 
     def tell_pages(self, ticket: Ticket) -> None:
-        """A page that lists the ticket shows it otherwise now, though nobody more or less waits."""
+        """Update the pages that list this ticket, although the number of people waiting is unchanged."""
         self.effects.services.add(ticket.service)
         self.publish_desks(ticket.desk, ticket.bound_desk)
 
     def tell_pages_of(self, services: Iterable[str]) -> None:
-        """Pages of desks with these services show something otherwise."""
+        """Update the pages of the desks that serve these services."""
         self.effects.services.update(services)
 
     def write(self, statement: Any, guarded: bool = False, **params: Any) -> None:
         self._add(statement, params, guarded)
 
     def counter(self, day: str, series: str, by: int = 1) -> int:
-        """Raises the counter, in this transaction; gives the new value."""
+        """Raise the counter in this transaction and return its new value."""
         rows = self.rows(store.COUNTER, day=day, series=series)
         last = self.raise_counter(day, series, rows[0][0] if rows else None, by)
         self.flush()
         return last
 
     def raise_counter(self, day: str, series: str, was: int | None, by: int) -> int:
-        """The same for one that was read already: `was` None where it was never raised."""
+        """Raise a counter that was already read as `was` (None if it was never raised) and return its new value."""
         last = (was or 0) + by
         if was is None:
             self._add(store.INSERT_COUNTER, {"day": day, "series": series, "last": last})
@@ -328,18 +338,18 @@ class Work:
         return last
 
     def counter_now(self, day: str, series: str) -> int:
-        """The counter's value, 0 before it was first raised."""
+        """The counter's value; 0 if it was never raised."""
         rows = self.rows(store.COUNTER, day=day, series=series)
         return rows[0][0] if rows else 0
 
     def finish(self, answer: Answer) -> None:
-        """Writes what is left, with the answer under the request's id."""
+        """Write the remaining changes, and the answer under the request's id."""
         self.write_desks()
         self.record(answer)
         self.flush()
 
     def write_desks(self) -> None:
-        """Says the desks' changes so far now: another desk's are to come after them."""
+        """Add the desk changes so far to the writes, so that another desk's changes come after them."""
         for desk, changes in self._desk_changes.items():
             self._add(
                 store.update_desk(tuple(sorted(changes))),
@@ -349,7 +359,7 @@ class Work:
         self._desk_changes.clear()
 
     def record(self, answer: Answer) -> None:
-        """Keeps the first answer to a request; a job has none to keep."""
+        """Store the first answer to a request; a job has no request id, so nothing is stored for it."""
         if self.origin.request is None:
             return
         kept = _encoder.encode(answer).decode()
@@ -364,11 +374,11 @@ class Work:
 
     @property
     def has_written(self) -> bool:
-        """Whether something went to the database: a command that is refused must not have."""
+        """Whether anything was sent to the database; a refused command must not have written."""
         return self._touched
 
     def forget(self) -> None:
-        """Drops what was said but not written: the command is refused."""
+        """Drop the pending writes and effects of a refused command."""
         self._writes.clear()
         self._desk_changes.clear()
         self.effects = Effects()
@@ -383,7 +393,7 @@ class Work:
             self._add_waiting(to_service or ticket.service, 1)
 
     def _tell_of_expected(self, state: State, service: str, day: str) -> None:
-        """Pages of the service's desks list who is expected today."""
+        """Update the pages of the service's desks, which list the tickets expected today."""
         if state is State.EXPECTED and day == self.today:
             self.effects.services.add(service)
 
