@@ -1,4 +1,4 @@
-"""A hall's queue of announcements: what puts one there, moves it up and takes it away again."""
+"""A hall's queue of announcements: adding one, moving it up and removing it."""
 
 from hub.queue import store
 from hub.queue.announcements import FULL_MS, GOES_OUT_MS, KEPT_MS, Announcement
@@ -6,21 +6,22 @@ from hub.queue.transaction import Work
 from hub.site import Desk
 from protocol.messages import CHIME_MS
 
-# The outbox may look once more between a command's time and its commit: what it sends then is taken as sent too.
+# Announcements that start within this time count as sent. The extra 100 ms cover what the outbox sends between a
+# command's time and its commit.
 GONE_MS = GOES_OUT_MS + 100
-# A queue longer than this is more than a minute long: there a gap of one slot is not felt, and moving all would be.
+# A longer queue lasts more than a minute. A gap of one slot is not noticed in it, but moving all of it would be.
 MOVED_MOST = 16
 
 
 def absent_at_ms(desk: Desk, said_ms: int, absence_delay_min: int) -> int | None:
-    """When a called ticket becomes absent by itself; never where the desk does not confirm arrivals."""
+    """When a called ticket becomes absent without a command; None if the desk does not confirm arrivals."""
     return said_ms + absence_delay_min * 60_000 if desk.confirms_arrivals else None
 
 
 def announce(
     work: Work, *, desk: Desk, hall: str, ticket: int, number: str, call: int, at_event: int, play: int
 ) -> None:
-    """Puts one saying of a call at the end of its hall's queue."""
+    """Put one announcement of a call at the end of its hall's queue."""
     work.write(
         store.INSERT_ANNOUNCEMENT,
         id=at_event,
@@ -39,15 +40,15 @@ def announce(
 
 
 def last_play_ms(work: Work, hall: str) -> int:
-    """When the last announcement of the hall starts or started."""
+    """When the last announcement of the hall starts or started; 0 if the database has no such hall."""
     rows = work.rows(store.HALL_LAST_PLAY, hall=hall)
     return rows[0][0] if rows else 0
 
 
 def say_no_more(work: Work, call: int | None) -> None:
-    """Takes what was not said yet out of the queue; the call stays listed and a running picture stays.
+    """Remove the call's unsent announcements from the queue; the call stays listed and a running picture stays.
 
-    What has gone out to the displays already is said: it keeps its place, so that nothing overlaps it.
+    An announcement already sent to the displays is played. It keeps its place, so that nothing overlaps it.
     """
     if call is None:
         return
@@ -56,7 +57,7 @@ def say_no_more(work: Work, call: int | None) -> None:
 
 
 def take_away(work: Work, call: int | None) -> None:
-    """The call was withdrawn: its row, its running picture and what was not said all go."""
+    """Remove a call: its row, its running picture and its unsent announcements."""
     if call is None:
         return
     hall = _close_gap(work, call, taken_away=True)
@@ -66,12 +67,12 @@ def take_away(work: Work, call: int | None) -> None:
 
 
 def _close_gap(work: Work, call: int, *, taken_away: bool) -> str | None:
-    """Those behind an announcement that leaves the queue start earlier, in the same order. Gives the call's hall.
+    """Move up the announcements behind one that leaves the queue, in the same order. Returns the call's hall.
 
-    The hall is that where the call was made: the site file may send its service elsewhere by now, or have none of it.
-    What has gone out to the displays already keeps its moment, and behind a very long queue the gap stays.
+    The hall is the one where the call was made: the site file may give its service another hall by now, or have no such
+    service. An announcement already sent keeps its time. In a very long queue the gap stays.
     """
-    # Of several calls that one command takes away, the next must not find the last one still there.
+    # If one command takes away several calls, the rows of the previous one must be gone before the next is read.
     work.flush()
     sayings = work.rows(store.ANNOUNCEMENTS_OF_CALL, call=call)
     hall: str | None = sayings[0][1] if sayings else None
@@ -83,7 +84,7 @@ def _close_gap(work: Work, call: int, *, taken_away: bool) -> str | None:
     if len(behind) > MOVED_MOST:
         return hall
     next_ms = behind[0][3] if behind else last_play_ms(work, hall) + KEPT_MS
-    # One that was taken back behind it may sound in such a gap, and has no row any more.
+    # A call taken away from the gap behind this one may still sound there, although it has no row any more.
     if free_ms > leaving[-1] and next_ms > leaving[-1] + KEPT_MS:
         return hall
     last = free_ms - KEPT_MS
@@ -98,10 +99,10 @@ def _close_gap(work: Work, call: int, *, taken_away: bool) -> str | None:
 
 
 def _free_ms(now_ms: int, play_ms: int, *, taken_away: bool) -> int | None:
-    """From when on another may start in the place of an announcement that ends now; None where it keeps its place.
+    """When another announcement may start in place of one that ends now; None if that one keeps its place.
 
-    What has gone out is taken from the screens with its call, but a display may have begun it, or begin it before it
-    hears of that: so its chime has its time.
+    An announcement already sent leaves the displays with its call. But a display may have started it, or may start it
+    before it learns of that, so its chime gets its time.
     """
     if play_ms > now_ms + GONE_MS:
         return play_ms

@@ -1,7 +1,7 @@
-"""What a source says of its bookings, in slices.
+"""Takes in the bookings of a source, in slices.
 
-A slice looks at what is known once, raises the tickets' counter once, and writes each kind of row at once; each change
-still has its own journal row, and one that is refused leaves the others alone.
+A slice reads what is known once, raises the ticket counter once, and writes all rows of a kind together. Each change
+still has its own journal row, and a refused change does not affect the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,9 +39,10 @@ from hub.site import Service
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is known of the bookings of a slice: their rows, their tickets, and which of these people handled already.
+    """What is known of the bookings of a slice.
 
-    `names`: by ticket, where a change tells one. `last_id`: of the tickets, None before the first.
+    `known`, `tickets`: their rows and tickets, by booking. `handled`: ids of waiting tickets that people have handled.
+    `names`: names by ticket id, read if a change gives one. `last_id`: the last ticket id, None if there is no ticket.
     """
 
     known: dict[str, Known]
@@ -53,9 +54,10 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What becomes of one booking: its row as it is told and as it was, the step of its ticket, the ticket it had.
+    """What is to be done for one booking.
 
-    `service`, `code`: of a new ticket. `name`: as the source tells it, if it does.
+    `step`: for its ticket. `told`, `was`: its new and its old row. `ticket`: the ticket it has so far. `service`,
+    `code`: of a new or moved ticket. `name`: the name the source gives, or None.
     """
 
     step: Step
@@ -68,7 +70,7 @@ class _Plan:
 
 
 def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
-    """Each change by itself; those that are refused are named in the answer."""
+    """Make each change on its own; the answer lists those that are refused."""
     count = 0
     refused: list[tuple[str, str]] = []
     for changes in _distinct(command.changes):
@@ -88,12 +90,12 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
 
 
 def with_ticket(row: Sequence[Any]) -> tuple[Known, Ticket]:
-    """A row of `booking_store.KNOWN`, `BY_CODE` or `STANDING_OF_REQUEST`."""
+    """A booking and its ticket from a row of `booking_store.KNOWN`, `BY_CODE` or `STANDING_OF_REQUEST`."""
     return known_from_row(row), from_row(row[len(KNOWN_FIELDS) :])
 
 
 def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]:
-    """Runs in which no booking comes twice: the second change of one must find what the first has done."""
+    """Split the changes into runs without a repeated booking: its second change must see the result of the first."""
     run: dict[str, BookingChange] = {}
     for change in changes:
         if change.booking in run:
@@ -105,7 +107,7 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
 
 
 def _unsound(changes: Sequence[BookingChange]) -> dict[str, BadBooking]:
-    """By booking, why a change is none that a database takes; of changes in which none comes twice."""
+    """The changes that the database can't store, by booking, with the reason. No booking may be repeated."""
     found = {}
     for change in changes:
         try:
@@ -145,7 +147,7 @@ def _look(work: Work, changes: Sequence[BookingChange]) -> _Look:
 
 
 def _plan(work: Work, look: _Look, change: BookingChange) -> _Plan:
-    """Raises a Refusal; nothing is written yet."""
+    """Plan one change, without writing anything. Raises a Refusal."""
     known, ticket = look.known.get(change.booking), look.tickets.get(change.booking)
     if isinstance(change, Book):
         return _plan_book(work, known, ticket, change)
@@ -194,7 +196,7 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_handl
     )
     step, name = of_move(known, ticket, change, day, work.now_ms, was_handled), shown_name(change.name)
     if step is Step.MOVE:
-        # Reception may have sent the ticket elsewhere: only a service that the source names anew takes it there.
+        # Reception may have transferred the ticket: it changes its service only if the source names another one.
         service = work.index.service(change.service or ticket.service)
         return _Plan(step, told, known, ticket, service, name=name)
     new_service = work.index.service(told.service) if step is Step.NEW else None
@@ -205,7 +207,7 @@ def _plan_move(work: Work, known: Known, ticket: Ticket, change: Move, was_handl
 
 
 def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
-    """Gives how many changed anything."""
+    """Carry out the plans; return how many changed anything."""
     plans = [
         plan for plan in plans if plan.step is not Step.KEEP or plan.told != plan.was or _renames(work, look, plan)
     ]
@@ -215,7 +217,8 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     next_id = (look.last_id or 0) + 1
     if new:
         work.raise_counter("", TICKET_IDS, look.last_id, by=len(new))
-    # New tickets first: writes of one kind are done together, so a name must not come before any of their tickets.
+    # New tickets first: writes of one kind are done together where the first of them stands, so a name must not come
+    # before a new ticket.
     for plan in (*new, *(plan for plan in plans if plan.step is not Step.NEW)):
         told = plan.told
         if plan.step is Step.NEW:
@@ -232,7 +235,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
 
 
 def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
-    """The visitor's, as the source told it, or else as the ticket before has it still; none of a day that is over."""
+    """Store the name for a new ticket: the source's, or else the previous ticket's. None if the day is over."""
     if delete_after_ms <= work.now_ms:
         return
     if plan.name is not None:
@@ -242,7 +245,7 @@ def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
 
 
 def _renames(work: Work, look: _Look, plan: _Plan) -> bool:
-    """Whether the ticket that it has gets a name, or another one: while its visitor may come or is here."""
+    """Whether the booking's ticket gets a first or another name; only while the ticket is open and its day goes on."""
     ticket = plan.ticket
     if plan.name is None or ticket is None or ticket.state not in OPEN or look.names.get(ticket.id) == plan.name:
         return False
@@ -250,7 +253,7 @@ def _renames(work: Work, look: _Look, plan: _Plan) -> bool:
 
 
 def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
-    """The name that the source tells now, until the end of the ticket's day; the journal has nothing of it."""
+    """Store the source's current name until the end of the ticket's day. The journal never has a name."""
     ends_ms = _name_ends_ms(work, plan, ticket)
     if _renames(work, look, plan):
         if ticket.id in look.names:
@@ -271,7 +274,10 @@ def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:
 
 
 def _release(work: Work, new: Sequence[_Plan]) -> None:
-    """Ended tickets let go of bookings that get another one: a booking has one ticket, the cancelled ones aside."""
+    """Detach bookings from their old tickets before they get new ones: a booking has one ticket that is not cancelled.
+
+    A waiting ticket is cancelled; an ended one loses its booking.
+    """
     for plan in new:
         if plan.ticket is None or plan.ticket.state is State.CANCELLED:
             continue
@@ -280,7 +286,7 @@ def _release(work: Work, new: Sequence[_Plan]) -> None:
         else:
             work.note(plan.ticket, "booking_released", booking=None)
             work.write(report_store.DROP_ABSENCE, of_booking=plan.told.id)
-    # The index on it is looked at row by row.
+    # The unique index on the booking is checked row by row.
     work.flush()
 
 
@@ -352,5 +358,5 @@ def _expires_ms(plan: _Plan, told: Known) -> int | None:
 
 
 def _another_code(ticket: Ticket) -> str:
-    """For a second ticket where no follow code came with the change; as hard to guess as the first."""
+    """A follow code for a booking's next ticket if the change has none; as hard to guess as the first code."""
     return sha256(f"{ticket.code}:{ticket.id}".encode()).hexdigest()[: max(16, len(ticket.code))]

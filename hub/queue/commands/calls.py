@@ -1,4 +1,4 @@
-"""Calling: the button, the page's Suivant, a ticket picked by hand or taken up again, a recall."""
+"""Calling: the button, the page's Suivant, a ticket picked by hand, a parked ticket resumed, a recall."""
 
 from functools import partial
 from typing import Any
@@ -27,12 +27,12 @@ from hub.queue.tickets import Ticket
 from hub.queue.transaction import Brief, DeskView, Work
 from protocol.messages import DeskOutcome
 
-# A press before, or less than this after, the desk's last call changes nothing: a hand that pressed twice.
+# A press before the desk's last call, or less than this after it, changes nothing: somebody pressed twice.
 BOUNCE_MS = 3_000
 
 
 def press(work: Work, command: Press, view: DeskView) -> DeskAnswer:
-    """A short press: finish the ticket held, call the next."""
+    """A short press: finish the ticket held and call the next."""
     age_of_gesture(work, command.at_ms)
     need_open_desk(view, "press")
     if command.at_ms < view.last_call_ms + BOUNCE_MS:
@@ -41,14 +41,14 @@ def press(work: Work, command: Press, view: DeskView) -> DeskAnswer:
 
 
 def next_(work: Work, command: Next, view: DeskView) -> DeskAnswer:
-    """The page's Suivant: the same, provided the desk holds what the page showed."""
+    """The page's Suivant: like a press, but refused unless the desk holds the ticket the page showed."""
     need_shown(work, view, command.shown)
     need_open_desk(view, "next")
     return _finish_and_call(work, view)
 
 
 def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
-    """Call this waiting ticket, whoever is due."""
+    """Call this waiting ticket, whichever is due next."""
     need_open_desk(view, "pick")
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
@@ -59,7 +59,7 @@ def pick(work: Work, command: Pick, view: DeskView) -> DeskAnswer:
 
 
 def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
-    """Call a ticket again that was set aside: by the same desk, or by any of its service while that one is away."""
+    """Call a parked ticket again: from the desk that parked it, or from any desk of its service while that is away."""
     need_open_desk(view, "resume")
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
@@ -70,7 +70,7 @@ def resume(work: Work, command: Resume, view: DeskView) -> DeskAnswer:
 
 
 def recall(work: Work, command: Recall, view: DeskView) -> DeskAnswer:
-    """Say the called ticket again."""
+    """Announce the called ticket again."""
     held = held_as_shown(work, view, command.shown, "recall")
     work.check(held, Event.RECALL)
     if command.said_ms not in (None, held.said_ms):
@@ -79,7 +79,7 @@ def recall(work: Work, command: Recall, view: DeskView) -> DeskAnswer:
 
 
 def button_recall(work: Work, command: ButtonRecall, view: DeskView) -> DeskAnswer:
-    """A long press: say the called ticket again; nothing called: nothing."""
+    """A long press: announce the called ticket again; do nothing if no ticket is called."""
     age_of_gesture(work, command.at_ms)
     if view.held is None or view.held.state is not State.CALLED:
         return DeskAnswer(outcome=DeskOutcome.NOTHING)
@@ -87,7 +87,7 @@ def button_recall(work: Work, command: ButtonRecall, view: DeskView) -> DeskAnsw
 
 
 def _finish_and_call(work: Work, view: DeskView) -> DeskAnswer:
-    # Where the one before was never said, the hall's queue is not as it was read.
+    # If the finished ticket was not announced yet, the hall's queue has changed since `view` was read.
     moved_up = view.held is not None and finish_held(work, view, view.held)
     if view.pausing or view.closing:
         settle(work, view)
@@ -116,7 +116,7 @@ def _call(
     picked: bool = False,
 ) -> DeskAnswer:
     call = work.next_event
-    # A visit that is taken up again is measured from this call on, not from before it was set aside.
+    # The service time of a resumed visit runs from this call on, not from before it was parked.
     anew: dict[str, Any] = {"serving_ms": None} if event is Event.RESUME else {}
     _say(
         work,
@@ -135,7 +135,7 @@ def _call(
 def _say_again(work: Work, view: DeskView, held: Brief) -> DeskAnswer:
     if held.said_ms is not None and held.call is not None and work.now_ms >= held.said_ms - FULL_MS:
         _say(work, view, held, Event.RECALL, call=held.call, last_play_ms=None, changes={})
-    # Else it was not said yet: it will be.
+    # Otherwise it was not announced yet, and will be.
     return DeskAnswer(outcome=DeskOutcome.CALLED, ticket=held.id, number=held.label)
 
 
@@ -150,7 +150,10 @@ def _say(
     changes: dict[str, Any],
     picked: bool = False,
 ) -> None:
-    """Announces a call behind what its hall has to say. `last_play_ms`: when the last of that starts, None: look."""
+    """Put a call at the end of its hall's announcements.
+
+    `last_play_ms`: when the last of these starts; None to read it from the database.
+    """
     service = work.index.service(ticket.service)
     if last_play_ms is None:
         last_play_ms = announcing.last_play_ms(work, service.hall)

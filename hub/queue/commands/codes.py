@@ -1,4 +1,4 @@
-"""A visitor with an appointment says at the dispenser that they are here."""
+"""A visitor with an appointment checks in at the dispenser with a code."""
 
 from hub.queue import booking_store
 from hub.queue.answers import CheckInAnswer
@@ -16,7 +16,7 @@ from protocol.messages import Arrival
 
 
 def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
-    """Checks in whoever may be, in whichever hall the dispenser stands; the others are told how things are."""
+    """Check the visitor in if their ticket allows it, whichever hall the dispenser is in; else answer why not."""
     moment = moment_at(work.index.site, work.now_ms)
     found = _meant(work, command.confirmation, moment)
     if found is None:
@@ -32,7 +32,7 @@ def check_in_by_code(work: Work, command: CheckInByCode) -> CheckInAnswer:
 
 
 def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None:
-    """The booking that the visitor holds the confirmation of; of one that was moved, the one there is now."""
+    """The booking that the code means; if that was moved, the booking its request has now."""
     found = choose(map(with_ticket, work.rows(booking_store.BY_CODE, code=code)), moment) if code else None
     if found is None or not is_left_behind(*found):
         return found
@@ -41,9 +41,9 @@ def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None
 
 
 def _first_seen(work: Work, booking: Known, ticket: Ticket) -> Arrival:
-    """An admitted one checks in: it waits already, but from now on people know that it is here.
+    """Check in an admitted ticket: it already waits, but from now on staff know that its visitor is here.
 
-    However late: an appointment that was let in keeps its time.
+    A ticket admitted as timed keeps its appointment: a visitor who comes after `absence_delay` is late, not missed.
     """
     work.journal("arrived", ticket=ticket.id, from_state=ticket.state, to_state=ticket.state)
     work.tell_pages(ticket)

@@ -1,4 +1,4 @@
-"""Who was gone and is here again: absent and served after all, absent and waiting again, finished by mistake."""
+"""Tickets that come back: absent and served after all, absent and waiting again, finished by mistake."""
 
 from hub.queue.answers import DeskAnswer
 from hub.queue.commands.desks import done_to, need_claim, need_free_desk, need_open_desk
@@ -13,7 +13,7 @@ from hub.queue.transaction import DeskView, Work
 
 
 def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer:
-    """Il est là: the absent visitor came after all and is served here at once, without an announcement."""
+    """Il est là: the absent visitor came after all; serve them here at once, without an announcement."""
     need_open_desk(view, Event.START)
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
@@ -35,7 +35,7 @@ def start_absent(work: Work, command: StartAbsent, view: DeskView) -> DeskAnswer
 
 
 def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
-    """Rouvrir: finished by mistake, within 10 min."""
+    """Rouvrir: reopen a ticket that was finished by mistake at most 10 min ago."""
     need_open_desk(view, Event.REOPEN)
     need_free_desk(work, view)
     ticket = work.ticket(command.ticket)
@@ -48,7 +48,7 @@ def reopen(work: Work, command: Reopen, view: DeskView) -> DeskAnswer:
 
 
 def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
-    """Remettre en file: its own due time after a call, else like a walk-in of now."""
+    """Remettre en file: keeps its due time if it was called before, else is due like a walk-in of now."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.READMIT)
     need_its_day(work, ticket, Event.READMIT)
@@ -58,7 +58,10 @@ def readmit(work: Work, command: Readmit, view: DeskView) -> DeskAnswer:
 
 
 def readmit_ticket(work: Work, ticket: Ticket, at_desk: str | None, *, priority: bool = False) -> Ticket:
-    """An absent ticket waits again; gives it as it is now. `priority`: said now, of one that was never called."""
+    """Let an absent ticket wait again and return it. `priority`: used only if it was never called.
+
+    A ticket that was called is returned as it was before.
+    """
     if ticket.call is not None:
         work.change(
             ticket,

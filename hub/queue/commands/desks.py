@@ -1,4 +1,4 @@
-"""A desk opens, pauses and closes; and what a command asks of a desk before it does anything."""
+"""A desk opens, pauses and closes; and the checks on a desk that commands begin with."""
 
 from functools import partial
 
@@ -24,13 +24,13 @@ def set_mode(work: Work, command: SetMode, view: DeskView) -> DeskAnswer:
 
 
 def button_mode(work: Work, command: ButtonMode, view: DeskView) -> DeskAnswer:
-    """A very long press: the node says which of pause and open it means."""
+    """A very long press: the node says whether it means pause or open."""
     age_of_gesture(work, command.at_ms)
     return _set_mode(work, view, command.mode)
 
 
 def settle(work: Work, view: DeskView) -> None:
-    """The desk holds nobody any more: a pause or close that was waiting for this takes effect."""
+    """The desk holds nobody any more: apply a pause or close that waited for this."""
     if view.closing:
         _enter(work, view, DeskMode.CLOSED)
     elif view.pausing:
@@ -38,16 +38,16 @@ def settle(work: Work, view: DeskView) -> None:
 
 
 def release_bound(work: Work, desk: str) -> None:
-    """Sets the tickets free that wait for this one desk: it closes."""
+    """Release the tickets bound to a desk, because it closes."""
     work.flush()
     for ticket in bound_to(work, desk):
         release(work, ticket)
-    # The end of a day goes on with these very tickets: two writes of one row can't go together.
+    # The end of a day may change the same tickets next, and one batch of writes can't change a row twice.
     work.flush()
 
 
 def bound_to(work: Work, desk: str) -> list[Ticket]:
-    """The tickets that wait for this one desk, in their order."""
+    """The waiting tickets bound to this desk, the first due first."""
     return [from_row(row) for row in work.rows(store.BOUND_TO_DESK, desk=desk)]
 
 
@@ -76,13 +76,13 @@ def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:
 
 
 def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
-    """Journals and sets the mode; one that was open all along only takes its pause back."""
+    """Journal and set the mode, and clear a pending pause or close. `since_ms` changes only with the mode."""
     changes: dict[str, object] = {"pausing": False, "closing": False}
     if mode is not view.mode:
         changes |= {"mode": mode, "since_ms": work.now_ms}
     work.journal(f"desk_{mode}", desk=view.desk.name)
     work.set_desk(view.desk.name, **changes)
-    # Others see whom it has set aside, and who waits for it, while it is away alone.
+    # Other desks see the tickets it has parked, and those bound to it, only while it is away.
     work.flush()
     kept = [service for (service,) in work.rows(store.SERVICES_KEPT_BY_DESK, desk=view.desk.name)]
     work.tell_pages_of([*served_by(view.desk), *kept])
@@ -92,7 +92,7 @@ def _enter(work: Work, view: DeskView, mode: DeskMode) -> None:
 
 
 def mode_of(work: Work, desk: str) -> DeskMode:
-    """What another desk is doing; closed where the site no longer has it."""
+    """The mode of another desk; one that the site no longer has is closed."""
     return DeskMode(dict(work.rows(store.DESK_MODES)).get(desk, DeskMode.CLOSED))
 
 
@@ -102,7 +102,7 @@ def open_desks_of(work: Work, service: str) -> int:
 
 
 def is_away(work: Work, desk: str) -> bool:
-    """Whether another desk is paused, closed or no longer of the site: others of its services stand in for it."""
+    """Whether another desk is paused, closed or no longer at the site: then desks of its services stand in for it."""
     return mode_of(work, desk) is not DeskMode.OPEN
 
 
@@ -112,18 +112,18 @@ def need_open_desk(view: DeskView, event: str) -> None:
 
 
 def need_free_desk(work: Work, view: DeskView) -> None:
-    """For what is only offered where nobody is held."""
+    """For commands that pages offer only while the desk holds nobody. Raises DeskMovedOn if it holds a ticket."""
     need_shown(work, view, None)
 
 
 def need_shown(work: Work, view: DeskView, shown: int | None) -> None:
-    """Whoever asks was shown this ticket as held, None for nobody: where that is no longer so, somebody was faster."""
+    """Raise DeskMovedOn unless the desk holds the ticket the page showed (None for none): somebody was faster."""
     if (view.held.id if view.held else None) != shown:
         raise _moved_on(work, view)
 
 
 def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> Brief:
-    """The ticket held, provided it is the one that was shown."""
+    """The ticket held. Raises DeskMovedOn if it is not the one shown, DeskHoldsNobody if both are none."""
     need_shown(work, view, shown)
     if view.held is None:
         raise DeskHoldsNobody(view.desk.name, event)
@@ -131,19 +131,19 @@ def held_as_shown(work: Work, view: DeskView, shown: int | None, event: str) -> 
 
 
 def need_claim(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
-    """For a ticket that no desk holds and none has set aside."""
+    """For a ticket that is neither held nor parked: raise NotThisDesk unless this desk may decide on it."""
     if not claims.may_decide_on(work.index, view.desk, ticket):
         raise NotThisDesk(view.desk.name, ticket.label, ticket.state, event)
 
 
 def need_claim_on_parked(work: Work, view: DeskView, ticket: Ticket, event: Event) -> None:
-    """For a ticket that was set aside."""
+    """For a parked ticket: raise NotThisDesk unless this desk may go on with it."""
     if not claims.may_go_on_with(work.index, view.desk, ticket, partial(is_away, work)):
         raise NotThisDesk(view.desk.name, ticket.label, ticket.state, event)
 
 
 def _moved_on(work: Work, view: DeskView) -> Refusal:
-    """Who was faster: the last thing by which this desk took a ticket or let one go."""
+    """The refusal, with who was faster: the last event by which this desk took or released a ticket."""
     rows = work.rows(store.LAST_HOLD_AT_DESK, desk=view.desk.name)
     if not rows:
         return DeskMovedOn(view.desk.name)
@@ -152,18 +152,18 @@ def _moved_on(work: Work, view: DeskView) -> Refusal:
 
 
 def age_of_click(work: Work) -> None:
-    """A page that was not answered says so; what was on its way must not be done after that."""
+    """Raise ClickTooOld for a click older than 7 s: its page gives up after 8 s, and nothing may be done after that."""
     if work.origin.at_ms is not None and work.now_ms - work.origin.at_ms > CLICK_LIFE_MS:
         raise ClickTooOld("the click", work.now_ms - work.origin.at_ms, CLICK_LIFE_MS)
 
 
 def age_of_gesture(work: Work, at_ms: int) -> None:
-    """A press lives 10 s: nobody wants a call made minutes later."""
+    """Raise TooOld for a press older than 10 s: nobody wants a call made minutes later."""
     age_ms = work.now_ms - at_ms
     if age_ms > PRESS_LIFE_MS:
         raise TooOld("the press", age_ms, PRESS_LIFE_MS)
 
 
 def done_to(ticket: Ticket | Brief) -> DeskAnswer:
-    """It was done to this ticket."""
+    """The answer that the command was done to this ticket."""
     return DeskAnswer(outcome=DeskOutcome.TAKEN, ticket=ticket.id, number=ticket.label)

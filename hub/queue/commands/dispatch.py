@@ -1,4 +1,4 @@
-"""Every command, one function each, and the one way to run them."""
+"""Maps every command to its function, and runs it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ from hub.queue.transaction import DeskView, Work
 AtDesk = Callable[[Work, Any, DeskView], Answer]
 Anywhere = Callable[[Work, Any], Answer]
 
-# By command: what a desk does …
+# Commands that a desk runs …
 AT_DESK: dict[type[DeskCommand], AtDesk] = {
     q.Press: calls.press,
     q.ButtonRecall: calls.button_recall,
@@ -56,7 +56,7 @@ AT_DESK: dict[type[DeskCommand], AtDesk] = {
     q.Cancel: ending.cancel,
     q.Transfer: transfer.transfer,
 }
-# … and what needs no desk.
+# … and commands that need no desk.
 ANYWHERE: dict[type[Command], Anywhere] = {
     q.Issue: tickets.issue,
     q.NotePrinted: tickets.note_printed,
@@ -87,7 +87,7 @@ ANYWHERE: dict[type[Command], Anywhere] = {
     people_requests.ForgetSessions: sessions.forget_sessions,
 }
 
-# What the commands have the database do, but for updates of whichever columns change.
+# The statements that commands use, except the updates built for the columns that change.
 STATEMENTS: tuple[Executable, ...] = tuple(
     value
     for module in (store, booking_store, name_store, people_store, report_store)
@@ -97,7 +97,7 @@ STATEMENTS: tuple[Executable, ...] = tuple(
 
 
 def run(work: Work, command: Command) -> Answer:
-    """Does a command once: a repeat gets the first answer, a refusal has written nothing but its own record."""
+    """Run a command once. A repeat gets the first answer; a refused command writes only the record of its answer."""
     try:
         return _do(work, command)
     except Refusal as refusal:

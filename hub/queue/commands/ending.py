@@ -1,4 +1,4 @@
-"""What ends a call, a visit or a wait: start, finish, absence, withdrawal, setting aside, cancelling; and undo."""
+"""Commands that end a call, a visit or a wait: start, finish, absent, withdraw, park, cancel; and undo."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.queue.tickets import Ticket
 from hub.queue.transaction import Brief, DeskView, Work
 from protocol.messages import DeskMode
 
-# A finished ticket can be reopened for so long.
+# How long a finished ticket can be reopened.
 REOPEN_MS = 10 * 60_000
 
 
@@ -39,7 +39,10 @@ def finish(work: Work, command: Finish, view: DeskView) -> DeskAnswer:
 
 
 def finish_held(work: Work, view: DeskView, held: Brief) -> bool:
-    """Ends the visit; the desk is free for another ticket in the same command. Gives whether it took a call unsaid."""
+    """End the visit, so that the same command can give the desk another ticket.
+
+    Returns whether the ticket's announcement was removed before it was played.
+    """
     unsaid = held.state is State.CALLED and _not_said_yet(work, held)
     if unsaid:
         announcing.say_no_more(work, held.call)
@@ -67,7 +70,7 @@ def mark_absent(work: Work, command: MarkAbsent, view: DeskView) -> DeskAnswer:
 
 
 def withdraw(work: Work, command: Withdraw, view: DeskView) -> DeskAnswer:
-    """Annuler l’appel: back to its own place in the queue, or set aside again, at this desk."""
+    """Annuler l’appel: back to its own place in the queue, or parked again at this desk."""
     held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
     _withdraw(work, view, held)
     settle(work, view)
@@ -86,7 +89,7 @@ def park(work: Work, command: Park, view: DeskView) -> DeskAnswer:
 
 
 def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
-    """Annuler: what was called is withdrawn; what the same command finished is reopened, and not announced."""
+    """Annuler: withdraw the called ticket; reopen the one the same command finished, without an announcement."""
     held = held_as_shown(work, view, command.shown, Event.WITHDRAW)
     work.check(held, Event.WITHDRAW)
     finished = _finished_with(work, view, held)
@@ -102,7 +105,7 @@ def undo(work: Work, command: Undo, view: DeskView) -> DeskAnswer:
 
 
 def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnswer:
-    """Ends a ticket that was set aside; the one held is ended by its own command."""
+    """Finish a parked ticket; the ticket held has a command of its own."""
     ticket = work.ticket(command.ticket)
     if ticket.state is not State.PARKED:
         raise TransitionRefused(ticket.label, ticket.state, Event.FINISH)
@@ -115,14 +118,14 @@ def finish_parked(work: Work, command: FinishParked, view: DeskView) -> DeskAnsw
         desk=view.desk.name,
         ended_ms=work.now_ms,
         ended_from=State.PARKED,
-        end_known=False,  # how long of it the visitor was at a desk, nobody knows
+        end_known=False,  # it is unknown how much of the time the visitor was at a desk
     )
     work.tell_pages(ticket)
     return done_to(ticket)
 
 
 def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
-    """No longer wanted: a waiting or an expected ticket."""
+    """Cancel a waiting or expected ticket."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.CANCEL)
     need_claim(work, view, ticket, Event.CANCEL)
@@ -132,7 +135,7 @@ def cancel(work: Work, command: Cancel, view: DeskView) -> DeskAnswer:
 
 
 def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
-    """The desk holds again what it finished; nothing is announced."""
+    """Give the desk back the ticket it finished, without an announcement."""
     if ticket.ended_from is None:
         raise TransitionRefused(ticket.label, ticket.state, Event.REOPEN)
     said_ms, absent_at_ms = _clock_of_reopened(work, view, ticket)
@@ -150,18 +153,24 @@ def reopen_at(work: Work, view: DeskView, ticket: Ticket) -> None:
 
 
 def _clock_of_reopened(work: Work, view: DeskView, ticket: Ticket) -> tuple[int | None, int | None]:
-    """`said_ms` and `absent_at_ms`: what was not said when it was finished is said no more, so a recall may say it."""
+    """The ticket's new `said_ms` and `absent_at_ms`.
+
+    An announcement not played before the finish is no longer played; `said_ms` is now at most, so a recall may play it.
+    """
     if ticket.ended_from is not State.CALLED or ticket.said_ms is None:
         return ticket.said_ms, None
     said_ms = min(ticket.said_ms, work.now_ms)
     if work.index.hall_of(ticket.service) is None:
-        return said_ms, None  # a service that the site file has no more
+        return said_ms, None  # the site file no longer has the service
     delay_min = work.index.service(ticket.service).absence_delay_min
     return said_ms, announcing.absent_at_ms(view.desk, work.now_ms, delay_min)
 
 
 def need_reopenable(work: Work, ticket: Ticket) -> None:
-    """A finished ticket can be reopened for 10 min: on its day, for on the next one others get its number."""
+    """Raise a Refusal unless the ticket was finished at most 10 min ago and its day has not ended.
+
+    On the next day its number goes to another ticket.
+    """
     need_its_day(work, ticket, Event.REOPEN)
     age_ms = work.now_ms - (ticket.ended_ms or 0)
     if age_ms > REOPEN_MS:
@@ -169,7 +178,10 @@ def need_reopenable(work: Work, ticket: Ticket) -> None:
 
 
 def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
-    """Of a ticket that is brought back: the day it is to wait on goes on, or its appointment outlives that."""
+    """Raise DayOver if the day on which a returning ticket would wait has ended for it.
+
+    The end of a day does not affect a ticket with a later appointment, of the same evening too.
+    """
     site, day = work.index.site, ticket.day_to_wait_on(work.today)
     if is_over_for(site, day, ticket.appointment_ms or 0, work.now_ms):
         raise DayOver(ticket.label, ticket.state, day, event)
@@ -191,13 +203,13 @@ def _withdraw(work: Work, view: DeskView, held: Brief) -> None:
 
 
 def _was_set_aside(work: Work, held: Brief) -> bool:
-    """Whether its call took up a visit that had begun: in the queue any desk would call it, as if it were new."""
+    """Whether the ticket was called by `resume`. It is then parked again: in the queue it would seem a new visit."""
     [(called, *_), *_] = work.rows(store.CALL_AND_BEFORE, call=held.call)
     return bool(called == Event.RESUME)
 
 
 def back_in_line(bound_desk: str | None) -> dict[str, Any]:
-    """A ticket that waits again, in its own place: like a walk-in, with no desk and no call."""
+    """The columns of a ticket that waits again in its own place: of kind open, with no desk and no call."""
     return {
         "desk": None,
         "bound_desk": bound_desk,
@@ -210,9 +222,9 @@ def back_in_line(bound_desk: str | None) -> dict[str, Any]:
 
 
 def still_bound(work: Work, ticket: Ticket) -> str | None:
-    """The desk it waits for, unless that has closed meanwhile: then any desk of its service may take it.
+    """The desk the ticket is bound to, or None if that desk is closed: then any desk of its service may take it.
 
-    Under a service that the site no longer has it waits for none: there it would stand before all others.
+    Also None if the site no longer has its service: bound to a desk, it would be first in line there.
     """
     desk = ticket.bound_desk
     if desk is None or work.index.find_service(ticket.service) is None or mode_of(work, desk) is DeskMode.CLOSED:
@@ -221,7 +233,7 @@ def still_bound(work: Work, ticket: Ticket) -> str | None:
 
 
 def _finished_with(work: Work, view: DeskView, held: Brief) -> Ticket | None:
-    """The ticket that the command which called `held` finished at this desk, where it has stayed as it was since."""
+    """The ticket finished at this desk by the command that called `held`; None if it has changed since."""
     rows = work.rows(store.CALL_AND_BEFORE, call=held.call)
     if len(rows) <= 1:
         return None

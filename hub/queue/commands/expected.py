@@ -1,4 +1,4 @@
-"""A booking's ticket: checked in, admitted, absent. Where bookings come from is not known here."""
+"""A booking's ticket: checked in, admitted, absent, whatever source the booking comes from."""
 
 from hub.queue import store
 from hub.queue.answers import DoneAnswer, TicketAnswer
@@ -16,7 +16,7 @@ from hub.site import MINUTE_MS, Service
 
 
 def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> TicketAnswer:
-    """A booked visitor is here. One who is absent already, and was not called, is readmitted like a walk-in."""
+    """Check in a visitor with an appointment. One already absent, and never called, is readmitted like a walk-in."""
     ticket = work.ticket(command.ticket)
     desk = view.desk.name if view else None
     if ticket.state is not State.ABSENT or ticket.call is not None:
@@ -26,14 +26,17 @@ def check_in(work: Work, command: CheckIn, view: DeskView | None = None) -> Tick
 
 
 def take_in(work: Work, ticket: Ticket, priority: bool, desk: str | None) -> Ticket:
-    """A visitor who was expected or absent and is here now waits."""
+    """Let an expected or absent ticket wait: its visitor is here."""
     if ticket.state is State.ABSENT:
         return readmit_ticket(work, ticket, at_desk=desk, priority=priority)
     return let_wait(work, ticket, Event.CHECK_IN, priority, desk)
 
 
 def _need_its_time(work: Work, ticket: Ticket) -> None:
-    """As at the dispenser: of another day, or once today has ended, only an appointment that still counts does."""
+    """Refuse a ticket of another day, or after the end of today, unless its appointment still counts.
+
+    The dispenser has the same rule. Raises WrongDay or DayOver.
+    """
     moment = moment_at(work.index.site, work.now_ms)
     service = work.index.find_service(ticket.service)
     arrival = arrival_of_expected(ticket.appointment_ms or work.now_ms, ticket.day, service, moment)
@@ -45,7 +48,7 @@ def _need_its_time(work: Work, ticket: Ticket) -> None:
 
 
 def admit(work: Work, command: Admit) -> DoneAnswer:
-    """A service without check-in: the ticket waits from its appointment − `early_call` on."""
+    """Let the ticket of a service without check-in wait, from its appointment − `early_call` on."""
     ticket = work.ticket(command.ticket)
     site, service = work.index.site, work.index.service(ticket.service)
     appointment_ms = ticket.appointment_ms or 0
@@ -54,13 +57,13 @@ def admit(work: Work, command: Admit) -> DoneAnswer:
     if service.checks_in or too_early:
         raise TransitionRefused(ticket.label, ticket.state, Event.ADMIT)
     if is_over_for(site, ticket.day, appointment_ms, work.now_ms):
-        return DoneAnswer(count=0)  # found too late: the end of that day is what comes next
+        return DoneAnswer(count=0)  # too late: the end of its day ends this ticket
     let_wait(work, ticket, Event.ADMIT, False, None)
     return DoneAnswer(count=1)
 
 
 def expire_expected(work: Work, command: ExpireExpected) -> DoneAnswer:
-    """Nobody checked in within `absence_delay`. What has changed meanwhile is left alone."""
+    """Mark a ticket absent that was not checked in within `absence_delay`; leave it alone if it changed meanwhile."""
     ticket = work.ticket(command.ticket)
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.EXPECTED or not due:
@@ -70,7 +73,7 @@ def expire_expected(work: Work, command: ExpireExpected) -> DoneAnswer:
 
 
 def align_expected(work: Work, command: AlignExpected) -> DoneAnswer:
-    """When they become absent is what the service's settings say now, for those that were booked before too."""
+    """Bring the absence time of a service's expected tickets in line with its current settings."""
     service = work.index.service(command.service)
     if service.checks_in:
         delay_ms = service.absence_delay_min * MINUTE_MS
@@ -84,10 +87,10 @@ def align_expected(work: Work, command: AlignExpected) -> DoneAnswer:
 
 
 def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str | None) -> Ticket:
-    """From expected to waiting: due at its appointment if it came in time, else like a walk-in of now."""
+    """From expected to waiting: due at its appointment if the visitor is in time, else like a walk-in of now."""
     service = work.index.service(ticket.service)
     appointment_ms = ticket.appointment_ms or work.now_ms
-    # Who is admitted has nowhere to check in: that the hub found it late is not the visitor's doing.
+    # An admitted visitor cannot check in, so it is not their fault if the hub admits them late.
     in_time = event is Event.ADMIT or work.now_ms <= counts_until_ms(service, appointment_ms)
     series, number = number_for(work, service)
     work.change(
@@ -108,5 +111,5 @@ def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str
 
 
 def expires_ms(service: Service, appointment_ms: int) -> int | None:
-    """When an expected ticket becomes absent by itself; never where nobody checks in: there it is admitted before."""
+    """When an expected ticket becomes absent; None for a service without check-in, which admits it before that."""
     return counts_until_ms(service, appointment_ms) if service.checks_in else None

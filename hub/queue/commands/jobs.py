@@ -1,4 +1,4 @@
-"""What nobody asks for in person: absence of a called ticket, the end of a day, publication. Each may run twice."""
+"""Commands of jobs: absence of a called ticket, the end of a day, publication. Each may run twice."""
 
 from hub.queue import name_store, people_store, store
 from hub.queue.answers import DoneAnswer
@@ -22,7 +22,7 @@ ENDS_AS = {
 
 
 def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
-    """The called visitor did not come within `absence_delay` of the announcement's end."""
+    """Mark a called ticket absent: its visitor did not come within `absence_delay` of the announcement's end."""
     ticket = work.ticket(command.ticket)
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.CALLED or ticket.call != command.call or not due:
@@ -37,9 +37,9 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
 
 
 def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
-    """Who is called has the whole `absence_delay` once more, from now on; nobody has less than before.
+    """Restart the whole `absence_delay` of every called ticket from now; no ticket gets less time than before.
 
-    Where the desk's setting has changed meanwhile, they become absent by themselves no more, or do from now on.
+    If the desk's `confirms_arrivals` has changed meanwhile, the absence clock is removed or started.
     """
     count = 0
     for ticket in map(from_row, work.rows(store.HELD)):
@@ -47,7 +47,7 @@ def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
             continue
         desk, service = work.index.find_desk(ticket.desk), work.index.find_service(ticket.service)
         if desk is None or service is None:
-            continue  # nobody can say it there any more
+            continue  # nobody can record an arrival there any more
         absent_at_ms = announcing.absent_at_ms(desk, work.now_ms, service.absence_delay_min)
         is_later = absent_at_ms is None or absent_at_ms > (ticket.absent_at_ms or 0)
         if absent_at_ms != ticket.absent_at_ms and is_later:
@@ -58,14 +58,16 @@ def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
 
 
 def end_day(work: Work, command: EndDay) -> DoneAnswer:
-    """Ends the tickets of a day and before, a slice at a time; with the last one desks close and halls are emptied.
+    """End the tickets of a day and before, a slice at a time; with the last slice, close desks and empty halls.
 
-    An appointment of the evening is left: who has it is admitted, or becomes absent, by its own time.
+    A ticket with an appointment later that evening is left alone: it is admitted or becomes absent at its own time.
 
-    Desks at work stay open, and what was called since stays listed, of an evening until the next day begins: where a
-    service is open at that end (round the clock), and at those that were opened after it. Where a desk is left closed,
-    nobody stays signed on, but who came after the end of that day. All of it goes by that end, not by now: a hub that
-    was off then closes the day before it begins another one, at whatever hour.
+    - If a service is open at the day's end (round the clock), all desks stay open.
+    - A desk used after the day's end (opened, signed on at, called from, or holding a ticket) stays as it is. If it is
+      not closed, the calls made after the day's end stay listed until the next day begins.
+    - Any other desk is closed and its agent signed off.
+
+    The rules use the day's end, not the current time: a hub that was off then still closes that day when it starts.
     """
     left = _open_up_to(work, command.day, command.limit)
     for ticket in left:
@@ -78,7 +80,7 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
 
 def _end_work(work: Work, day: str) -> int:
-    """Closes the desks of a day that has ended; until when its calls are to leave the halls' lists."""
+    """Close the desks of a day that has ended; return the time before which calls leave the halls' lists."""
     site = work.index.site
     ended_ms = day_end_ms(site, day)
     if any(is_open(service, ended_ms, site.zone) for service in site.services):
@@ -87,15 +89,15 @@ def _end_work(work: Work, day: str) -> int:
     over_ms = max(ended_ms, next_day_ms(day, site.zone))
     if over_ms <= work.now_ms:
         return over_ms
-    # A press between the end and the look at it is of that day too.
+    # If no desk is still at work, a call between the day's end and now belongs to that day too.
     return ended_ms if at_work else work.now_ms + 1
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
-    """At a start: nobody stands at such a desk any more, and who waits for it alone would wait all day.
+    """At a start, close the desks that the site no longer has: tickets bound to them would wait all day.
 
-    Whom it held is set aside, so that another desk of the service goes on or ends it. Who waits for a desk under a
-    service that the site no longer has can't be called there: freed too.
+    A ticket such a desk held is parked, so that another desk of the service can resume or finish it. A ticket bound to
+    any desk is also released if the site no longer has its service: it can't be called there.
     """
     for held in map(from_row, work.rows(store.HELD)):
         if work.index.find_desk(held.desk) is None:
@@ -119,7 +121,7 @@ def _set_aside(work: Work, held: Ticket) -> None:
 
 
 def refresh(work: Work, command: Refresh) -> DoneAnswer:
-    """A journal row of its own gives the pictures a new revision."""
+    """Publish desks and halls again. The journal row gives their pictures a new revision."""
     work.journal("refresh")
     work.publish_desks(*command.desks)
     for hall in command.halls:
@@ -128,7 +130,7 @@ def refresh(work: Work, command: Refresh) -> DoneAnswer:
 
 
 def forget_requests(work: Work, command: ForgetRequests) -> DoneAnswer:
-    """A slice, the oldest first: after weeks without a hub all of them would keep people waiting."""
+    """Delete a slice, the oldest first: after weeks without a hub, deleting all at once would keep people waiting."""
     oldest = work.rows(store.OLDEST_REQUESTS, before_ms=command.before_ms, limit=command.limit)
     if oldest:
         work.write(store.DELETE_REQUESTS, last_ms=oldest[-1][0])
@@ -165,7 +167,7 @@ def _end(work: Work, ticket: Ticket) -> None:
 
 
 def _free(work: Work, desk: Desk | None) -> None:
-    """The desk holds nobody any more; a pause or close that waited for this takes effect."""
+    """The desk holds nobody any more: apply a pause or close that waited for this."""
     if desk is None:
         return
     work.flush()
@@ -174,13 +176,13 @@ def _free(work: Work, desk: Desk | None) -> None:
 
 
 def _end_of_called(work: Work, ticket: Ticket) -> State:
-    """Where arrivals are not confirmed, a called ticket was the visit."""
+    """The state in which a called ticket ends: where arrivals are not confirmed, the call was the visit."""
     desk = work.index.find_desk(ticket.desk)
     return State.ABSENT if desk is not None and desk.confirms_arrivals else State.SERVED
 
 
 def _close_desks(work: Work, ended_ms: int) -> bool:
-    """Closes those that were left open at the end of the day; whether one that is not closed is at work since."""
+    """Close the desks not used since the day's end; return whether a desk that was used since is open or paused."""
     work.write_desks()
     work.flush()
     at_work = False
@@ -197,7 +199,7 @@ def _close_desks(work: Work, ended_ms: int) -> bool:
 
 
 def _day_took_last(work: Work, desk: str) -> bool:
-    """Whether whom a desk called last was ended with the day: a press just before that is no work after it."""
+    """Whether the desk's last ticket was ended with the day: a call just before that is not work after the day."""
     last = work.rows(store.LAST_HOLD_AT_DESK, desk=desk)
     return bool(last) and last[0][0] == Event.END_DAY
 

@@ -1,4 +1,4 @@
-"""What the source of the bookings is told: planned from the journal, sent by a thread of its own, kept here."""
+"""Reports to the source of the bookings: planned here from the journal, sent by a thread of their own, kept here."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
@@ -16,14 +16,14 @@ from hub.queue.requests import BeginReport, EndReport, ForgetBookings, Move, Pla
 from hub.queue.states import OPEN, State
 from hub.queue.transaction import Work
 
-# A report that an agent never looked at keeps its booking no longer than this.
+# A report that was never sent, and that no agent looked at, keeps its booking no longer than this.
 UNTOLD_KEPT_DAYS = 30
 
 
 def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
-    """Looks at the next journal rows once, for what is to be told and for who is to be expected anew.
+    """Read the next journal rows once, plan the reports from them, and expect visitors again whose booking was moved.
 
-    `count`: how many, so that a whole slice is followed by another.
+    `count` of the answer: how many rows were read; after a full slice the caller asks for another.
     """
     after = work.counter_now("", REPORTED)
     rows = work.rows(report_store.JOURNAL_AFTER, after=after, limit=command.limit)
@@ -42,9 +42,10 @@ def plan_reports(work: Work, command: PlanReports) -> DoneAnswer:
 
 
 def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
-    """Durable before it is sent; one that was tried before only once it is known that it was not done.
+    """Record durably that a report is about to be sent.
 
-    `count` is 0 where it is not to be sent any more: what is untrue by now is dropped.
+    The caller first makes sure that an earlier try had no effect. `count` of the answer is 0 if the report must not be
+    sent any more; a report that is no longer true is dropped.
     """
     state, _ = _look(work, command.report)
     if state not in TO_SEND:
@@ -58,7 +59,10 @@ def begin_report(work: Work, command: BeginReport) -> DoneAnswer:
 
 
 def end_report(work: Work, command: EndReport) -> DoneAnswer:
-    """Done, failed for good, or put off: then it stays as uncertain as it is, unless it was surely not sent."""
+    """Record that a report is done, has failed for good, or is put off.
+
+    A report put off keeps its state, or becomes `waiting` again if it certainly was not sent.
+    """
     state, attempts = _look(work, command.report)
     if state not in TO_SEND:
         return DoneAnswer(count=0)
@@ -79,7 +83,7 @@ def _end_of(command: EndReport) -> ReportState:
 
 
 def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
-    """At once, as if it had never been tried. `count` is 0 where it has not failed."""
+    """Send a failed report again at once, as if it had never been tried. `count` is 0 if it has not failed."""
     state, _ = _look(work, command.report)
     if state is not ReportState.FAILED:
         return DoneAnswer(count=0)
@@ -88,9 +92,10 @@ def retry_report(work: Work, command: RetryReport) -> DoneAnswer:
 
 
 def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
-    """A slice, the oldest first; one whose ticket is open, or of which something is to be told, is kept.
+    """Delete a slice of past bookings, the oldest first.
 
-    With them the names whose time is over: where the site closes earlier than it did, the end of a day comes before it.
+    A booking is kept while its ticket is open, and for 30 days while a report of it is unfinished or has failed.
+    Expired names are deleted too: if the closing time was made earlier, the end of the day ran before they expired.
     """
     work.write(name_store.DELETE_NAMES, now_ms=work.now_ms)
     untold_day = (date.fromisoformat(work.today) - timedelta(days=UNTOLD_KEPT_DAYS)).isoformat()
@@ -104,7 +109,7 @@ def forget_bookings(work: Work, command: ForgetBookings) -> DoneAnswer:
 
 
 def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
-    """Those journal rows that are about a booking's ticket."""
+    """The journal rows that are about a booking's ticket."""
     tickets = sorted({ticket for *_, ticket in rows if ticket is not None})
     found = work.rows(report_store.BOOKINGS_OF_TICKETS, tickets=work.many(tickets)) if tickets else []
     bookings = {ticket: facts for ticket, *facts in found}
@@ -135,9 +140,9 @@ def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before:
 
 
 def _expect_anew(work: Work, journal: Sequence[Happened]) -> None:
-    """Whose booking was moved while they were here, and whose visit has ended since: expected at the time to come.
+    """Expect visitors at their new time whose booking was moved while they were here, once that visit has ended.
 
-    The source tells a new time once. By now all is planned that it is to be told of the visit before.
+    The source gives a new time only once, so no later sync does this. The first visit's reports are planned by now.
     """
     ended = sorted({happened.ticket for happened in journal if happened.to_state not in OPEN})
     left = work.rows(report_store.MOVED_ON, tickets=work.many(ended), now_ms=work.now_ms) if ended else []

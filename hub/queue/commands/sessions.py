@@ -1,4 +1,4 @@
-"""Who is logged in: opened and ended by a person, noted and changed by the keeper."""
+"""Login sessions: opened and ended by a person, noted and changed by the keeper."""
 
 from hub.queue import people_store
 from hub.queue.answers import DoneAnswer, SessionAnswer
@@ -15,14 +15,14 @@ from hub.queue.people_requests import (
 from hub.queue.refusals import Unknown
 from hub.queue.transaction import Work
 
-# Of one account. A program that logs in for each of its requests must not fill the hub's memory.
+# Open sessions of one account. A program that logs in for each of its requests must not fill the hub's memory.
 SESSIONS_MOST = 20
 
 
 def open_session(work: Work, command: OpenSession) -> SessionAnswer:
-    """A local account is for when the directory is away: each use of it stands in the journal.
+    """Open a session. A local account is for when the directory is away, so the journal records each login with one.
 
-    One that was ended since its password was judged lets nobody in.
+    Raises Unknown if the local account was ended after its password was checked.
     """
     if command.local and _has_ended(work, command.account):
         raise Unknown("local account", command.account)
@@ -51,7 +51,10 @@ def open_session(work: Work, command: OpenSession) -> SessionAnswer:
 
 
 def end_session(work: Work, command: EndSession) -> DoneAnswer:
-    """Whoever was only idle since they last used a session is still at the desk; who else has none open leaves it."""
+    """End a session, and sign its person off if they have no open session left.
+
+    If the session they used last ended by being idle, they stay signed on: they are still at the desk.
+    """
     account, ended_ms = _session(work, command.session)
     if ended_ms is not None:
         return DoneAnswer()
@@ -71,10 +74,10 @@ def sign_off_ended(work: Work, _command: SignOffEnded) -> DoneAnswer:
 
 
 def note_sessions(work: Work, command: NoteSessions) -> DoneAnswer:
-    """Nothing that anybody must be told: no journal row."""
+    """Note when sessions were seen and checked. Nothing shows these times, so there is no journal row."""
     for session, seen_ms in command.seen:
         work.write(people_store.SEE_SESSION, of_id=session, to_ms=seen_ms)
-    # Both may be of one row, and two writes of one row can't go together.
+    # Both may change the same row, which one batch of writes can't do twice.
     work.flush()
     for session, checked_ms in command.checked:
         work.write(people_store.CHECK_SESSION, of_id=session, to_ms=checked_ms)
@@ -82,7 +85,7 @@ def note_sessions(work: Work, command: NoteSessions) -> DoneAnswer:
 
 
 def change_session(work: Work, command: ChangeSession) -> DoneAnswer:
-    """A session that ended meanwhile stays as it was."""
+    """Change the name and roles of a session; one that has ended meanwhile stays as it is."""
     account, ended_ms = _session(work, command.session)
     if ended_ms is not None:
         return DoneAnswer()
@@ -101,7 +104,7 @@ def change_session(work: Work, command: ChangeSession) -> DoneAnswer:
 
 
 def forget_sessions(work: Work, command: ForgetSessions) -> DoneAnswer:
-    """A slice, the oldest first."""
+    """Delete a slice of the ended sessions, the oldest first."""
     old = work.rows(people_store.OLD_SESSIONS, before_ms=command.before_ms, limit=command.limit)
     if old:
         work.write(people_store.DELETE_SESSIONS, before_ms=command.before_ms, last_id=old[-1][0])

@@ -1,4 +1,4 @@
-"""Who works at which desk: one agent at one desk, and one desk for one agent."""
+"""Which agent works at which desk: a desk has at most one agent, and an agent at most one desk."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ from protocol.messages import DeskOutcome
 
 
 def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
-    """Takes the desk over from whoever was signed on there; the actor's other desk is left in the same command."""
+    """Sign the actor on in place of whoever was signed on there, and off at their other desk in the same command."""
     taken = DeskAnswer(outcome=DeskOutcome.TAKEN)
     if not work.actor:
         raise Unknown("agent", work.actor)
@@ -25,7 +25,7 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
         _need_idle(work, others)
     for other in others:
         leave(work, other, work.actor)
-    # The index on one desk an agent is checked row by row: the old one must be gone before the new one.
+    # The unique index on a desk's agent is checked row by row: the agent must leave the old desk first.
     work.write_desks()
     work.flush()
     work.journal("sign_on", desk=view.desk.name, data={"agent": work.actor, "before": view.agent})
@@ -34,14 +34,17 @@ def sign_on(work: Work, command: SignOn, view: DeskView) -> DeskAnswer:
 
 
 def _need_idle(work: Work, desks: list[str]) -> None:
-    """Of a desk that the site has no more, no page could tell."""
+    """Raise LeavesVisitor if one of the desks holds a ticket.
+
+    A desk that the site no longer has is ignored: no page could show its ticket.
+    """
     for held in map(from_row, work.rows(store.HELD)):
         if held.desk in desks and work.index.find_desk(held.desk) is not None:
             raise LeavesVisitor(held.desk, held.label)
 
 
 def sign_off(work: Work, command: SignOff, view: DeskView) -> DeskAnswer:
-    """Quitter le guichet; the desk stays as it is."""
+    """Quitter le guichet: sign off whoever is signed on; the desk's mode stays as it is."""
     if command.only_own:
         need_signed_on(work, view)
     leave(work, view.desk.name, view.agent)
@@ -49,7 +52,7 @@ def sign_off(work: Work, command: SignOff, view: DeskView) -> DeskAnswer:
 
 
 def leave(work: Work, desk: str, agent: str | None) -> None:
-    """Signs off who is signed on at the desk, if anybody is. The site file may have the desk no more."""
+    """Sign off the agent at the desk, if there is one. The site file may no longer have the desk."""
     if agent is None:
         return
     work.journal("sign_off", desk=desk, data={"agent": None, "before": agent})
@@ -57,7 +60,7 @@ def leave(work: Work, desk: str, agent: str | None) -> None:
 
 
 def need_signed_on(work: Work, view: DeskView) -> None:
-    """For what only who is signed on at the desk may do: somebody who was may have been taken over, and is told."""
+    """Raise NotSignedOn unless the actor is signed on at the desk; it tells them who has taken the desk over."""
     if view.agent == work.origin.actor:
         return
     if view.agent is None:
@@ -66,12 +69,12 @@ def need_signed_on(work: Work, view: DeskView) -> None:
 
 
 def signed_on_ms(work: Work, desk: str) -> int:
-    """Since when who is signed on there is."""
+    """When the agent at the desk signed on there."""
     return _last_sign_on(work, desk)[0]
 
 
 def _last_sign_on(work: Work, desk: str) -> tuple[int, str | None]:
-    """When, and from whom the desk was taken over by it."""
+    """The time of the desk's last sign-on and the agent it replaced; (0, None) if there was none."""
     rows = work.rows(people_store.LAST_SIGN_ON, desk=desk)
     if not rows:
         return 0, None

@@ -1,4 +1,4 @@
-"""A visitor's ticket: issued, printed, given up by its dispenser, deferred."""
+"""A visitor's ticket: issued, printed, abandoned by its dispenser, deferred."""
 
 from hub.queue import name_store, store
 from hub.queue.answers import DoneAnswer, TicketAnswer
@@ -14,12 +14,12 @@ from hub.queue.transaction import Work
 from hub.site import MINUTE_MS, Service
 
 LAST_NUMBER = 999
-# The series in which tickets themselves are counted; no letter, so no service has it.
+# The series that counts ticket ids. It is not a letter, so no service has it.
 TICKET_IDS = "ticket"
 
 
 def issue(work: Work, command: Issue) -> TicketAnswer:
-    """A walk-in takes a ticket."""
+    """Issue a ticket to a walk-in."""
     service = work.index.service(command.service)
     if command.origin.request is not None and _was_abandoned(work, command.origin.request):
         raise Abandoned(command.origin.request)
@@ -45,7 +45,7 @@ def issue(work: Work, command: Issue) -> TicketAnswer:
 
 
 def note_printed(work: Work, command: NotePrinted) -> DoneAnswer:
-    """What the dispenser says of the paper goes into the journal."""
+    """Journal whether the dispenser printed the ticket for sure or perhaps."""
     rows = work.rows(store.TICKET_BY_REQUEST, of=command.of)
     if not rows:
         return DoneAnswer(count=0)
@@ -55,7 +55,10 @@ def note_printed(work: Work, command: NotePrinted) -> DoneAnswer:
 
 
 def abandon(work: Work, command: Abandon) -> DoneAnswer:
-    """The dispenser printed nothing: what it issued is cancelled; an id not known yet is noted and issues nothing."""
+    """The dispenser printed nothing: cancel the ticket it requested.
+
+    A request id that is not known yet is noted, so that its late delivery issues nothing.
+    """
     rows = work.rows(store.TICKET_BY_REQUEST, of=command.of)
     if not rows:
         if not _was_abandoned(work, command.of):
@@ -63,13 +66,13 @@ def abandon(work: Work, command: Abandon) -> DoneAnswer:
         return DoneAnswer(count=0)
     ticket = from_row(rows[0])
     if ticket.state is not State.WAITING:
-        return DoneAnswer(count=0)  # called or gone already: the visitor is being looked after
+        return DoneAnswer(count=0)  # called or ended already: staff have dealt with the visitor
     work.change(ticket, Event.CANCEL, State.CANCELLED, at_desk=None, ended_ms=work.now_ms)
     return DoneAnswer(count=1)
 
 
 def defer(work: Work, command: Defer) -> DoneAnswer:
-    """The visitor asks for more time."""
+    """Give the visitor more time."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.DEFER)
     if ticket.bound_desk is not None:
@@ -80,7 +83,10 @@ def defer(work: Work, command: Defer) -> DoneAnswer:
 
 
 def number_for(work: Work, service: Service) -> tuple[str, int]:
-    """The next number of the service's letter today, by the counter row raised in this transaction."""
+    """The service's letter and its next number today; raises the counter in this transaction.
+
+    Raises NumbersUsedUp after number 999.
+    """
     rows = work.rows(store.COUNTER, day=work.today, series=service.letter)
     if rows and rows[0][0] >= LAST_NUMBER:
         raise NumbersUsedUp(service.name)
@@ -93,13 +99,13 @@ def due_as_walk_in(service: Service, now_ms: int, priority: bool) -> int:
 
 
 def keep_name_for_today(work: Work, cancelled: Ticket) -> None:
-    """Nobody comes on its day any more; until the end of today people may still ask who it was."""
+    """Delete the name of a ticket cancelled before its day at the end of today: until then staff may ask who it was."""
     if cancelled.day > work.today:
         work.write(name_store.MOVE_NAME, of_ticket=cancelled.id, to_ms=day_end_ms(work.index.site, work.today))
 
 
 def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
-    """What the paper and the asker are told: the number, who is ahead, and a range where enough was measured."""
+    """The answer with the number, the people ahead, and a range of waiting times if enough visits were measured."""
     work.flush()
     ahead = work.rows(store.PEOPLE_AHEAD, service=ticket.service, due_ms=ticket.due_ms, id=ticket.id)[0][0]
     return TicketAnswer(
@@ -115,7 +121,7 @@ def ticket_answer(work: Work, ticket: Ticket) -> TicketAnswer:
 
 
 def _mark(request: str) -> str:
-    """Under this id an abandoned request is noted that the hub has not seen yet."""
+    """The id under which an abandoned request is noted that the hub has not received yet."""
     return f"{Source.DISPENSER}:abandoned:{request}"
 
 

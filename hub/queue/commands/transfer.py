@@ -1,4 +1,4 @@
-"""Moving a ticket on: to another service, or to one desk."""
+"""Transferring a ticket to another service or to one desk."""
 
 from hub.queue.answers import DeskAnswer
 from hub.queue.commands import announcing
@@ -14,7 +14,7 @@ from protocol.messages import DeskMode
 
 
 def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
-    """To another service, or to a desk: there the ticket keeps its service and waits for that desk alone."""
+    """Transfer a ticket to another service, or to a desk: it keeps its service then and is bound to that desk."""
     ticket = work.ticket(command.ticket)
     work.check(ticket, Event.TRANSFER)
     if ticket.state in HELD and ticket.desk != view.desk.name:
@@ -47,7 +47,7 @@ def transfer(work: Work, command: Transfer, view: DeskView) -> DeskAnswer:
 
 
 def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, str | None]:
-    """The service and the desk a transfer leads to. Raises where there is none, or it must be confirmed."""
+    """The service and the desk a transfer leads to. Raises a Refusal if there is none or it must be confirmed."""
     if command.to_desk is not None:
         desk = work.index.find_desk(command.to_desk)
         if desk is None:
@@ -55,7 +55,7 @@ def _destination(work: Work, ticket: Ticket, command: Transfer) -> tuple[str, st
         mode = mode_of(work, desk.name)
         if mode is DeskMode.CLOSED:
             raise DeskNotOpen(desk.name, mode, Event.TRANSFER)
-        # Nobody is called under a service that the site no longer has: it would stand before all others there.
+        # Raises if the site no longer has the service: the ticket could not be called, but would be first in line.
         return work.index.service(ticket.service).name, desk.name
     if command.service is None:
         raise Unknown("service", "")
