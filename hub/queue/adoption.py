@@ -15,9 +15,9 @@ _event: Any = TicketEventRow.__table__
 
 
 def adopt(engine: Engine, site: Site, now_ms: int) -> None:
-    """New desks start closed, known ones go on as they were; where each desk looks for tickets is written anew.
+    """Add new desks (closed) and halls, and rewrite where each desk looks for tickets. Known desks keep their mode.
 
-    Desks that the site has no more are closed by a command of their own, `CloseLostDesks`.
+    Desks that the site no longer has are closed by the command `CloseLostDesks`.
     """
     with engine.execution_options(write=True).begin() as connection:
         _add_missing(connection, _desk, site.name, [desk.name for desk in site.desks], mode="closed", since_ms=now_ms)
@@ -29,7 +29,7 @@ def adopt(engine: Engine, site: Site, now_ms: int) -> None:
 
 
 def last_moment_ms(engine: Engine, site: str) -> int:
-    """The time of the last thing that was ever done at the site, in ms since 1970; 0 where nothing was."""
+    """The time of the site's last journal row, in ms since 1970; 0 if there is none."""
     statement = select(_event.c.at_ms).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1)
     with engine.connect() as connection:
         return connection.scalar(statement) or 0

@@ -1,10 +1,10 @@
-"""An announcement, and when it starts behind the one before it. Pure."""
+"""An announcement, and when it starts after the one before it. Pure."""
 
 from dataclasses import dataclass
 
-# An announcement starts so long after its call when nothing else is said: time to reach every display.
+# How long after its call an announcement starts if none is playing: time to reach every display.
 LEAD_MS = 250
-# A picture stays so long; when another call follows, it is kept to the shorter time.
+# How long a picture stays; KEPT_MS is the shorter time if another call follows.
 FULL_MS = 8_000
 KEPT_MS = 4_000
 # An announcement goes out to the displays this long before it starts; after that it can't be moved.
@@ -13,7 +13,7 @@ GOES_OUT_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A call to be said: what the display gets, once committed."""
+    """One announcement of a call, as displays get it after the commit."""
 
     id: int
     call: int
@@ -26,5 +26,5 @@ class Announcement:
 
 
 def play_ms(now_ms: int, last_play_ms: int) -> int:
-    """When an announcement made now starts: at once after a short lead, or in turn behind the one before it."""
+    """When an announcement made now starts: after a short lead, or in turn after the one before it."""
     return max(now_ms + LEAD_MS, last_play_ms + KEPT_MS)

@@ -1,4 +1,4 @@
-"""What each command answers, as data: kept under the request's id and repeated to whoever asks again."""
+"""What each command answers, as data. Answers are kept under the request's id; a repeat gets the first answer."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from protocol.messages import Arrival, DeskOutcome
 
 
 class DeskAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="desk"):
-    """What a desk's command did. `ticket`, `number`: the ticket called, or else the one it was done to."""
+    """What a desk's command did. `ticket`, `number`: the ticket it called, or else the one it acted on."""
 
     outcome: DeskOutcome
     ticket: int | None = None
@@ -25,9 +25,10 @@ class TicketAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="tic
 
 
 class CheckInAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="check_in"):
-    """`number` and what follows it: where the visitor has one. `hall`: where to wait, if that is not the dispenser's.
+    """The answer to a check-in by code.
 
-    `desk`: who calls, where `arrival` is called.
+    `ticket`: set if the visitor is here. `hall`: where to wait, if that is not the dispenser's hall. `desk`: the desk
+    that calls, if `arrival` is called.
     """
 
     arrival: Arrival
@@ -39,9 +40,10 @@ class CheckInAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="ch
 
 
 class DoneAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
-    """`count`: how many tickets were ended, printed, cancelled …; what is left may be asked for again.
+    """The answer of a command that has no more to tell.
 
-    `refused`: of a slice of bookings those that could not be taken, each with the reason in one sentence.
+    `count`: how many tickets or rows it ended, changed, deleted …; the caller may repeat it for the rest. `refused`:
+    the refused bookings of a slice, each with the reason in one sentence.
     """
 
     count: int = 0
@@ -53,7 +55,7 @@ class SessionAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="se
 
 
 class RefusedAnswer(Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"):
-    """A refusal as it is kept and repeated: `code`, one sentence, and the facts."""
+    """A refusal as it is kept and repeated: `code`, one sentence (`detail`) and the facts."""
 
     code: str
     detail: str

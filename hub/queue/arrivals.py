@@ -1,17 +1,17 @@
-"""What a visitor who checks in by a code is told. Pure: bookings, tickets, the service's settings and the time come in.
+"""What a visitor who checks in with a code is told. Pure: takes bookings, tickets, the service's settings and the time.
 
 | the booking's ticket | of today | of another day |
 | --- | --- | --- |
 | expected | early, on time, late, missed: by the time | wrong day |
 | absent, never called | missed | wrong day |
-| waiting, set aside | again | again |
+| waiting, parked | again | again |
 | called, serving | called | called |
 | absent after a call | absent | wrong day |
 | served | ended | wrong day |
 | cancelled | cancelled | cancelled |
 
-Once today has ended nobody is let in any more whose appointment does not count: missed and absent are a wrong day then.
-The end of a day is not that of the appointments of its own evening (`hours.outlives_from_ms`).
+After the end of today, a visitor whose appointment no longer counts is not let in: missed and absent become wrong day.
+The end of a day does not affect appointments later that evening (`hours.outlives_from_ms`).
 """
 
 from collections.abc import Iterable
@@ -25,15 +25,16 @@ from hub.site import MINUTE_MS, Service, Site
 from protocol.messages import Arrival
 
 HERE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.PARKED})
-# Those that let the visitor wait now.
+# The arrivals after which the ticket waits.
 CHECKS_IN = frozenset({Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED})
 _COUNTS = frozenset({Arrival.ON_TIME, Arrival.LATE})
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`today`: the site's calendar day at `now_ms`. `over_before_ms`: its end has come for appointments before that
-    moment, for none where 0.
+    """The time of a check-in. `today`: the site's calendar day at `now_ms`.
+
+    `over_before_ms`: today has ended for appointments before this time; 0 if it has not ended.
     """
 
     now_ms: int
@@ -48,7 +49,7 @@ def moment_at(site: Site, now_ms: int) -> Moment:
 
 
 def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: Moment) -> Arrival:
-    """`service`: None where the site no longer has the ticket's."""
+    """What the visitor is told, by the table above. `service`: the ticket's; None if the site no longer has it."""
     if ticket.state in HERE:
         return Arrival.AGAIN if ticket.state in (State.WAITING, State.PARKED) else Arrival.CALLED
     if ticket.state is State.CANCELLED or (booking.gone and ticket.state is State.ABSENT):
@@ -65,14 +66,14 @@ def arrival_of(booking: Known, ticket: Ticket, service: Service | None, moment: 
 
 
 def is_left_behind(booking: Known, ticket: Ticket) -> bool:
-    """Whether what its request has by now says more than it does: it is off, and nobody is here for it."""
+    """Whether the booking is off and its visitor is not here, so that another booking of its request tells more."""
     return ticket.state is State.CANCELLED or (booking.gone and ticket.state not in HERE)
 
 
 def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment: Moment) -> Arrival:
-    """Of a ticket that is still expected: `start_ms` and `day` are those of its appointment."""
+    """What is told for a ticket that is still expected; `start_ms` and `day` are those of its appointment."""
     by_time = by_time_of(start_ms, service, moment.now_ms)
-    # An appointment just after midnight is of tomorrow for the calendar alone.
+    # An appointment just after midnight is on another day only by the calendar.
     if by_time in _COUNTS:
         return by_time
     is_over = by_time is Arrival.MISSED and start_ms < moment.over_before_ms
@@ -80,7 +81,7 @@ def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment
 
 
 def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:
-    """On time from `early_call` before the appointment on, late up to `absence_delay` after it."""
+    """On time from `early_call` before the appointment, late up to `absence_delay` after it."""
     early_ms = service.early_call_min * MINUTE_MS if service else 0
     if now_ms < start_ms - early_ms:
         return Arrival.EARLY
@@ -90,14 +91,14 @@ def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:
 
 
 def counts_until_ms(service: Service | None, appointment_ms: int) -> int:
-    """Until when the appointment counts. `service`: None where the site no longer has it."""
+    """The time until which the appointment counts. `service`: None if the site no longer has it."""
     return appointment_ms + (service.absence_delay_min * MINUTE_MS if service else 0)
 
 
 def choose(bookings: Iterable[tuple[Known, Ticket]], moment: Moment) -> tuple[Known, Ticket] | None:
-    """Of several bookings with one code the one that is meant: who is here, else today's, else the nearest.
+    """The booking meant by a code that several have: of a visitor who is here, else today's, else the nearest.
 
-    Who is here has nothing else of the same request in mind: it was moved meanwhile.
+    While a visitor is here for a booking, other bookings of its request are ignored: they come from a move.
     """
     found = list(bookings)
     here = {booking.reference for booking, ticket in found if ticket.state in HERE}
@@ -113,5 +114,5 @@ def _rank(booking: Known, ticket: Ticket, moment: Moment) -> tuple[int, int, str
         return 4, abs(booking.start_ms - moment.now_ms), booking.id
     if is_today and ticket.state is State.ABSENT:
         return 1, booking.start_ms, booking.id
-    # What is over today is meant before what comes next week under the same code.
+    # One of today, even if it is over, comes before one of next week with the same code.
     return 2 if is_today else 3, abs(booking.start_ms - moment.now_ms), booking.id

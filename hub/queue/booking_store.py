@@ -1,4 +1,4 @@
-"""The SQL of bookings and their tickets; `report_store` has that of what their source is told."""
+"""The SQL of bookings and their tickets; `report_store` has the SQL of the reports to their source."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _WITH_TICKET = select(*_KNOWN, *_TICKET).select_from(
 )
 # Each of these bookings with its ticket …
 _KNOWN_ROWS = _WITH_TICKET.where(booking.c.site == SITE, one_of(booking.c.id, "ids"))
-# … and the tickets of those that were forgotten since: as such a row without a booking.
+# … and the tickets with these booking ids, as rows without a booking, because the booking may have been forgotten.
 _TICKETS_OF_BOOKINGS = select(*(null().label(column.name) for column in _KNOWN), *_TICKET).where(
     ticket.c.site == SITE,
     one_of(ticket.c.booking, "ids"),
@@ -29,17 +29,17 @@ _TICKETS_OF_BOOKINGS = select(*(null().label(column.name) for column in _KNOWN),
 )
 _found = union_all(_KNOWN_ROWS, _TICKETS_OF_BOOKINGS).subquery("found")
 _one = select(LAST_EVENT.scalar_subquery().label("last_event"), COUNTER.scalar_subquery().label("last")).subquery("one")
-# In one round trip with the last journal row and a counter: a line of nulls where nothing is known.
+# In one round trip with the id of the last journal row and a counter; with nulls for the rest if nothing is known.
 KNOWN: Executable = select(*_one.c, *_found.c).select_from(
     _one.outerjoin(_found, literal_column("1") == literal_column("1"))
 )
-# More with one code than any visitor has: whoever chose such a code gets the first of them.
+# The limit is more bookings with one code than any visitor has; of a code with more, only the first are read.
 BY_CODE: Executable = (
     _WITH_TICKET.where(booking.c.site == SITE, booking.c.code == bindparam("code"))
     .order_by(booking.c.start_ms, booking.c.id)
     .limit(100)
 )
-# Where a code is the booking's id, one from before a move leads to no more than the request.
+# If a code is the booking's id, a code from before a move leads only to the request; this finds its current bookings.
 STANDING_OF_REQUEST: Executable = (
     _WITH_TICKET.where(booking.c.site == SITE, booking.c.reference == bindparam("reference"), ~booking.c.gone)
     .order_by(booking.c.start_ms, booking.c.id)
@@ -48,15 +48,15 @@ STANDING_OF_REQUEST: Executable = (
 
 
 def _those_with(events: str) -> Executable:
-    """Which of these tickets have any of the events."""
+    """A select of those of these tickets that have any of the events."""
     of_tickets = select(event.c.ticket).where(event.c.site == SITE, one_of(event.c.ticket, "ids"))
     return of_tickets.where(literal_column(f"ticket_event.event in ({events})"))
 
 
 _PRESENCE = "'check_in', 'readmit', 'call', 'arrived'"
-# Whose visitors were seen to be here: an admission alone is nobody's doing.
+# Tickets whose visitors were seen to be here; an admission alone does not show that.
 SEEN: Executable = _those_with(_PRESENCE)
-# With which people have had to do at all: these are no longer the source's alone to cancel or to move.
+# Tickets that people have handled: the source alone may no longer cancel or move them.
 HANDLED: Executable = _those_with(f"{_PRESENCE}, 'transfer', 'defer'")
 
 INSERT_BOOKING: Executable = (

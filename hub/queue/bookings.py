@@ -1,6 +1,7 @@
-"""What a change of a booking means for its ticket. Pure: the rows and the time come in.
+"""What a change of a booking means for its ticket. Pure: the rows and the time are arguments.
 
-Compared is always with what the source said last (`Known`), never with the ticket, whose life goes on by itself.
+Whether the source changed a booking is decided against what it said last (`Known`), because staff may have changed the
+ticket since. Two comparisons use the ticket itself: whether an expected one must move, and which mark another one gets.
 """
 
 import re
@@ -16,18 +17,18 @@ from hub.queue.requests import Book, BookingChange, Move
 from hub.queue.states import OPEN, State
 from hub.queue.tickets import Ticket
 
-# The longest text that a source may give for an id, a request or a code; longer ones are no such thing.
+# The longest text that a source may give for an id, a request or a code.
 TEXT_MOST = 300
 NAME_MOST = 120
-# Year 2200: what lies beyond it was given in another unit, or as a joke.
+# Year 2200: a later time was given in another unit, or as a joke.
 LATEST_MS = 7_258_118_400_000
-# Letters of some scripts and compound emoji are joined by these; other invisible signs only turn a line round.
+# These join letters of some scripts and compound emoji; other invisible characters only reverse a line's direction.
 _JOINERS = "\u200c\u200d"
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """A booking as its source told it last, and its ticket."""
+    """A booking as its source last gave it, and the id of its ticket."""
 
     id: str
     ticket: int
@@ -43,16 +44,16 @@ KNOWN_FIELDS = Known.__struct_fields__
 
 
 def known_from_row(row: Sequence[Any]) -> Known:
-    """A booking from its columns in the order of `KNOWN_FIELDS`; what stands behind them is not looked at."""
+    """A booking from its columns in the order of `KNOWN_FIELDS`; columns after these are ignored."""
     values = dict(zip(KNOWN_FIELDS, row, strict=False))
     return Known(**{**values, "gone": bool(values["gone"])})
 
 
 class Step(StrEnum):
-    """What is to be done to the ticket; the booking's own row is kept in any case."""
+    """What to do with the ticket; the booking's own row is updated in any case."""
 
     KEEP = "keep"
-    NEW = "new"  # another ticket; an ended one lets go of the booking, one that only waits is cancelled
+    NEW = "new"  # make another ticket; the old one is cancelled if it waits, detached from the booking if it has ended
     MOVE = "move"
     CANCEL = "cancel"
     MARK_MOVED = "moved"
@@ -61,22 +62,22 @@ class Step(StrEnum):
 
 
 def of_book(ticket: Ticket | None, start_ms: int, day: str, now_ms: int) -> Step:
-    """A booking that is new, or back again after it was gone."""
+    """The step for a booking that is new, or back after it was gone."""
     if ticket is None or ticket.state is State.CANCELLED:
         return Step.NEW
     if ticket.state is State.EXPECTED:
         return Step.MOVE
     if _is_another_visit(ticket, start_ms, day, now_ms):
         return Step.NEW
-    # Who was served is not expected at another time of that day: that the booking stands again is all there is to it.
+    # A served visitor is not expected at another time of that day, so the only change may be to remove a mark.
     return _marked(ticket, moved=start_ms != ticket.appointment_ms and ticket.state is not State.SERVED)
 
 
 def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, was_handled: bool) -> Step:
-    """Another time, another service, or only another code. After check-in people decide.
+    """The step for a booking with another time, another service, or only another code. After check-in people decide.
 
-    `was_handled`: people have to do with a waiting ticket already. One that was marked as moved and has ended says no
-    more of the time to come.
+    `was_handled`: people have already handled the waiting ticket. A ticket that was marked as moved and has ended does
+    not stand for the new time, so even an unchanged time may lead to a new ticket.
     """
     other_service = change.service is not None and change.service != known.service
     if ticket.state is State.EXPECTED:
@@ -95,18 +96,19 @@ def of_move(known: Known, ticket: Ticket, change: Move, day: str, now_ms: int, w
 
 
 def of_cancel(ticket: Ticket, was_handled: bool, *, moved: bool = False) -> Step:
-    """Cancelled at its source. `was_handled`: people have to do with a waiting ticket already. `moved`: another booking
-    stands in its place.
+    """The step for a booking that was cancelled at its source.
+
+    `was_handled`: people have already handled the waiting ticket. `moved`: another booking has replaced this one.
     """
     if ticket.state is State.EXPECTED or (ticket.state is State.WAITING and not was_handled):
         return Step.CANCEL
     mark = Step.MARK_MOVED if moved else Step.MARK_CANCELLED
-    # Who was served too, for a visit may be reopened.
+    # Served tickets are marked too, because they may be reopened.
     return Step.KEEP if ticket.state is State.CANCELLED or ticket.booking_note == mark else mark
 
 
 def check(change: BookingChange) -> None:
-    """Raises BadBooking where a text or a time is none that a database keeps."""
+    """Raise BadBooking if the database cannot store a text or a time of the change."""
     if isinstance(change, Book | Move) and not 0 <= change.appointment_ms < LATEST_MS:
         raise BadBooking(_shown(change.booking), "its time is none of this century or the next")
     texts = {"booking": change.booking}
@@ -120,8 +122,9 @@ def check(change: BookingChange) -> None:
 
 
 def shown_name(text: str | None) -> str | None:
-    """A name on one line, whatever source it comes from: any script, emoji and markup as they are; what is invisible
-    and turns lines round goes. The same again changes nothing.
+    """A name on one line, at most 120 characters long; None if nothing is left of it.
+
+    Any script, emoji and markup are kept. Invisible characters, which can reverse a line, become spaces. Idempotent.
     """
     if text is None:
         return None
@@ -140,14 +143,14 @@ def _shown(booking: str) -> str:
 
 
 def _is_another_visit(ticket: Ticket, start_ms: int, day: str, now_ms: int) -> bool:
-    """An ended ticket whose booking is still to come: the visitor comes again, under another ticket."""
+    """Whether the ticket has ended and its booking is still to come, so that the visitor gets another ticket."""
     if ticket.state in OPEN or start_ms <= now_ms:
         return False
     return ticket.state is State.ABSENT or day > ticket.day
 
 
 def _marked(ticket: Ticket, *, moved: bool) -> Step:
-    """What an agent is to see of a ticket that lives on."""
+    """The step that marks or unmarks, for the agent, a ticket that stays as it is."""
     if moved and ticket.state is not State.SERVED:
         return Step.KEEP if ticket.booking_note == Step.MARK_MOVED else Step.MARK_MOVED
     return Step.UNMARK if ticket.booking_note is not None and not moved else Step.KEEP

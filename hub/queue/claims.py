@@ -1,6 +1,6 @@
-"""Which desk has to do with a ticket that none holds: commands refuse by it, and pages offer by it.
+"""Which desk may act on a ticket that no desk holds. Commands refuse by these rules, and pages offer by them.
 
-`IsAway` says of a desk by name whether it is paused, closed or no longer of the site.
+`IsAway` tells whether the desk with this name is paused, closed or no longer at the site.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,33 @@ IsAway = Callable[[str], bool]
 
 
 def may_call(desk: Desk, ticket: Ticket, is_away: IsAway) -> bool:
-    """One that waits: for this desk, whatever its service; or of this desk's services, for none or one that is away."""
+    """Whether the desk may call a waiting ticket.
+
+    It may if the ticket is bound to it, or is of one of its services and bound to no desk or to one that is away.
+    """
     if ticket.bound_desk == desk.name:
         return True
     return ticket.service in served_by(desk) and (ticket.bound_desk is None or is_away(ticket.bound_desk))
 
 
 def may_go_on_with(index: SiteIndex, desk: Desk, ticket: Ticket, is_away: IsAway) -> bool:
-    """Set aside by this desk, or by one that is away, of a service of this desk or of none any more."""
+    """Whether the desk may go on with a parked ticket.
+
+    It may if it parked the ticket itself, or if the desk that did is away and this one may serve the ticket's service.
+    """
     if ticket.desk == desk.name:
         return True
     return (ticket.desk is None or is_away(ticket.desk)) and _is_served(index, desk, ticket)
 
 
 def may_decide_on(index: SiteIndex, desk: Desk, ticket: Ticket) -> bool:
-    """The desk serves or helps the ticket's service, or the ticket waits for it or was last there; or no desk does."""
+    """Whether the desk may decide on a ticket that is neither held nor parked.
+
+    It may if the ticket is bound to it or was last there, or if it may serve the ticket's service.
+    """
     return desk.name in (ticket.bound_desk, ticket.desk) or _is_served(index, desk, ticket)
 
 
 def _is_served(index: SiteIndex, desk: Desk, ticket: Ticket) -> bool:
-    """By this desk; a service that the site has no more is no other desk's."""
+    """Whether the desk serves the ticket's service or helps it out; any desk does if the site no longer has it."""
     return ticket.service in served_by(desk) or index.find_service(ticket.service) is None

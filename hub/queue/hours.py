@@ -1,4 +1,4 @@
-"""Opening hours, local days and the end of a day. Pure: the moment comes in, in ms since 1970 UTC."""
+"""Opening hours, local days and the end of a day. Pure: moments are arguments, in ms since 1970 UTC."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hub.site import EVERY_DAY, Service, Site
 
 _DAY = timedelta(days=1)
-# Each zone's midnights and the steps of its clock fall on one, since 2023 at the latest (the tz database).
+# In every zone, midnight and clock changes fall on a quarter of an hour since 2023 at the latest (the tz database).
 _QUARTER_S = 900
 
 
@@ -73,7 +73,7 @@ class Opening:
 
 
 def next_opening(services: Iterable[Service], moment_ms: int, zone: str) -> Opening | None:
-    """The next opening, which is within a week; None where nothing opens."""
+    """The next opening, which is within a week; None if no service ever opens."""
     now = local(moment_ms, zone)
     today_minute = now.hour * 60 + now.minute
     for ahead in range(8):
@@ -100,23 +100,26 @@ def next_day_ms(day: str, zone: str) -> int:
 
 
 def outlives_from_ms(site: Site, day: str, now_ms: int) -> int:
-    """From when on appointments outlive the end of a day: those of its own evening too, until the next day begins."""
+    """The appointment time from which tickets outlive the end of a day.
+
+    Until the next day begins, they include the appointments later that evening.
+    """
     next_ms = next_day_ms(day, site.zone)
     return min(day_end_ms(site, day), next_ms) if now_ms < next_ms else next_ms
 
 
 def is_over(site: Site, day: str, now_ms: int) -> bool:
-    """Whether this day has had its end: nobody is called of it any more, and who waited on would be first tomorrow."""
+    """Whether this day has ended. No ticket of it may wait on: it would come first the next day."""
     return day_end_ms(site, day) <= now_ms
 
 
 def is_over_for(site: Site, day: str, appointment_ms: int, now_ms: int) -> bool:
-    """Whether the end of this day is that of a ticket with such an appointment too; 0: with none."""
+    """Whether this day has ended for a ticket with this appointment time; 0 for a ticket without an appointment."""
     return is_over(site, day, now_ms) and appointment_ms < outlives_from_ms(site, day, now_ms)
 
 
 def last_ended_day(site: Site, moment_ms: int) -> str:
-    """The latest local day whose end has come."""
+    """The latest local day that has ended."""
     day = local(moment_ms, site.zone).date()
     while day_end_ms(site, day.isoformat()) > moment_ms:
         day -= _DAY

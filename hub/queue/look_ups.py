@@ -1,11 +1,11 @@
-"""Where each desk looks for its next ticket, and what it adds at the choice: of the site file. Pure."""
+"""Where each desk looks for its next ticket, and with which handicap, from the site file. Pure."""
 
 from hub.queue.order import STRICT_HEAD_START_MS, Kind
 from hub.site import MINUTE_MS, Desk, Service, Site
 
 
 def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
-    """Rows of `desk_service`: one a service and kind."""
+    """The desk's rows of `desk_service`: one for each service and kind."""
     services = {service.name: service for service in site.services}
     delays_ms = dict.fromkeys(desk.serves, 0) | {helped.service: helped.delay_min * MINUTE_MS for helped in desk.helps}
     return [
@@ -24,5 +24,5 @@ def look_ups(site: Site, desk: Desk) -> list[dict[str, object]]:
 
 
 def goes_first(service: Service, kind: Kind) -> bool:
-    """Whether a ticket of this kind has the head start of a strict service."""
+    """Whether tickets of this kind get the head start of a strict service."""
     return service.strict and kind is Kind.TIMED

@@ -1,4 +1,4 @@
-"""The SQL of visitors' names: kept until the end of their appointment's day, and in no other table."""
+"""The SQL of visitors' names, which are kept in no other table and only until the end of the appointment's day."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ NAMES: Executable = select(visitor_name.c.ticket, visitor_name.c.name).where(
     visitor_name.c.site == SITE, one_of(visitor_name.c.ticket, "ids")
 )
 INSERT_NAME: Executable = insert(visitor_name).values({c.name: bindparam(c.name) for c in visitor_name.c}).inline()
-# Another visit for the same booking: the name goes with it.
+# For another ticket of the same booking.
 COPY_NAME: Executable = (
     insert(visitor_name)
     .from_select(

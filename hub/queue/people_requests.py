@@ -1,4 +1,4 @@
-"""The commands of who is logged in, as data; `hub.queue.commands.sessions` does them."""
+"""The commands about login sessions, as data; `hub.queue.commands.sessions` runs them."""
 
 from enum import StrEnum
 
@@ -25,13 +25,13 @@ class EndReason(StrEnum):
     IDLE = "idle"
     ABSOLUTE = "absolute"
     RIGHT_TAKEN = "right_taken"
-    ENDED = "ended"  # by a command line, with its local account, or for a newer one of too many
+    ENDED = "ended"  # by a command line, with its local account, or because the account had too many open sessions
 
 
 class EndSession(Command, frozen=True, kw_only=True):
-    """Answers 1, or 0 where it had ended already.
+    """End a session. Answers 1, or 0 if it had already ended.
 
-    Any end but of an idle one signs its person off, once they have no other session, and used none after it.
+    Its person is signed off if they have no open session left, unless the session they used last ended as idle.
     """
 
     session: int
@@ -39,27 +39,29 @@ class EndSession(Command, frozen=True, kw_only=True):
 
 
 class SignOffEnded(Command, frozen=True, kw_only=True):
-    """Signs off who has no session left and was not only idle since they last used one, while they are at a desk still.
+    """Sign off agents without an open session, except those whose last used session ended as idle.
 
-    A command line writes no journal, so it signs nobody off. Answers how many desks were left.
+    It is needed because a command line that ends sessions writes no journal, so it signs nobody off. Answers how many
+    desks were left.
     """
 
 
-# Of so many a keeper may tell in one command: people's commands wait behind it.
+# The most sessions in one command of the keeper: people's commands wait behind it.
 SESSIONS_AT_ONCE = 64
 
 
 class NoteSessions(Command, frozen=True, kw_only=True):
-    """By session: when it was last seen, and when it was last checked that its person still has their roles."""
+    """Pairs of session id and time: when it was last used, and when its person's roles were last checked."""
 
     seen: tuple[tuple[int, int], ...] = ()
     checked: tuple[tuple[int, int], ...] = ()
 
 
 class ChangeSession(Command, frozen=True, kw_only=True):
-    """What was answered for a session's person, at `checked_ms`. Answers 0 where it has ended meanwhile.
+    """Store the name and roles that a check at `checked_ms` gave for a session's person.
 
-    `calls`: whether these roles may still call visitors; else the person leaves the desk.
+    Answers 0 if the session has ended meanwhile. `calls`: whether these roles may still call visitors; if not, the
+    person is signed off.
     """
 
     session: int
@@ -70,7 +72,7 @@ class ChangeSession(Command, frozen=True, kw_only=True):
 
 
 class ForgetSessions(Command, frozen=True, kw_only=True):
-    """Deletes at most `limit` sessions that ended before this moment: who was here when is nobody's business later."""
+    """Delete at most `limit` sessions that ended before this moment: later, nobody needs to know who was here when."""
 
     before_ms: int
     limit: int = 200

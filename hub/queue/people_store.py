@@ -1,4 +1,4 @@
-"""The SQL of who is logged in and who is signed on where."""
+"""The SQL of login sessions, and of which agent is signed on at which desk."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ session: Any = LoginSessionRow.__table__
 agent: Any = AgentRow.__table__
 account: Any = AccountRow.__table__
 
-# The counter without a day of the sessions' ids.
+# The counter, without a day, of session ids.
 SESSION_IDS = "session"
 
 _ACCOUNT: Any = bindparam("account")
@@ -21,25 +21,25 @@ _OF_SESSION: Any = (session.c.site == SITE) & (session.c.id == bindparam("of_id"
 SESSION_BY_ID: Executable = select(session.c.account, session.c.ended_ms).where(
     session.c.site == SITE, session.c.id == ID
 )
-# The one seen last first.
+# The most recently used first.
 OPEN_OF_ACCOUNT: Executable = (
     select(session.c.id)
     .where(session.c.site == SITE, session.c.account == _ACCOUNT, _IS_OPEN)
     .order_by(session.c.seen_ms.desc(), session.c.id.desc())
 )
-# A command line that is ending it this very moment is waited for: else both would find the other not there yet.
+# The lock waits for a command line that is ending the account at this moment: else neither would see the other.
 END_OF_ACCOUNT: Executable = (
     select(account.c.ended_ms).where(account.c.site == SITE, account.c.account == _ACCOUNT).with_for_update(read=True)
 )
 AGENT_NAME: Executable = select(agent.c.name).where(agent.c.site == SITE, agent.c.account == _ACCOUNT)
 DESKS_OF_AGENT: Executable = select(desk.c.name).where(desk.c.site == SITE, desk.c.agent == _ACCOUNT)
 _LOGGED_OUT_MS: Any = func.max(session.c.ended_ms).filter(literal_column("login_session.end_reason <> 'idle'"))
-# Only of what was idle: another program ends a session by its own clock, while its person may be using it.
+# Only for sessions that ended as idle: another program ends one by its own clock, perhaps while its person uses it.
 _USED_MS: Any = func.coalesce(
     func.max(session.c.seen_ms).filter(literal_column("login_session.end_reason = 'idle'")), 0
 )
-# Signed on without an open session, and not only idle since they last used one. In one pass over the sessions: each end
-# of one asks it, and an evening ends those of all staff.
+# Desks whose agent has no open session, unless the session used last ended as idle. One pass over the sessions, because
+# it runs at each end of a session, and all staff's sessions end in the evening.
 LEFT_BEHIND: Executable = (
     select(desk.c.name, desk.c.agent)
     .join(session, (session.c.site == desk.c.site) & (session.c.account == desk.c.agent))
@@ -48,7 +48,7 @@ LEFT_BEHIND: Executable = (
     .having(func.count() == func.count(session.c.ended_ms), _USED_MS <= _LOGGED_OUT_MS)
 )
 DESKS_AND_AGENTS: Executable = select(desk.c.name, desk.c.mode, desk.c.agent).where(desk.c.site == SITE)
-# A desk that somebody is signed on at has such a row since the last one was signed off.
+# If an agent is signed on at the desk, this is their sign-on.
 LAST_SIGN_ON: Executable = (
     select(event.c.at_ms, event.c.data)
     .where(event.c.site == SITE, event.c.desk == DESK, literal_column("event = 'sign_on'"))
@@ -60,7 +60,7 @@ INSERT_SESSION: Executable = insert(session).values({each.name: bindparam(each.n
 END_SESSION: Executable = (
     update(session).where(_OF_SESSION).values(ended_ms=bindparam("to_ended_ms"), end_reason=bindparam("to_reason"))
 )
-# Of one that has ended meanwhile nothing is noted.
+# These change only a session that is still open.
 SEE_SESSION: Executable = update(session).where(_OF_SESSION).values(seen_ms=bindparam("to_ms"))
 CHECK_SESSION: Executable = update(session).where(_OF_SESSION).values(checked_ms=bindparam("to_ms"))
 CHANGE_SESSION: Executable = (

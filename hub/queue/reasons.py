@@ -1,4 +1,4 @@
-"""Why this ticket is next, as facts; pages make one sentence of them. Pure, and the same rule as `hub.queue.order`."""
+"""Why a ticket is next, as facts from which pages make one sentence. Pure; uses the rule of `hub.queue.order`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from hub.queue.order import STRICT_HEAD_START_MS, Candidate, Kind, takeable
 
 class Why(StrEnum):
     APPOINTMENT = "appointment"  # its appointment is the nearest due time
-    STRICT = "strict"  # its service puts appointments first, whoever else is due
+    STRICT = "strict"  # its service puts appointments first, whatever else is due
     WALK_IN = "walk_in"  # its own due time is the nearest, a target wait after its arrival
-    PRIORITY = "priority"  # the same, brought forward
+    PRIORITY = "priority"  # like WALK_IN, with the due time brought forward
     DEFERRED = "deferred"  # the time its visitor asked for is over
-    HELPING = "helping"  # even with the delay of a desk that only helps out
+    HELPING = "helping"  # its due time is the nearest even with the delay of a desk that only helps out
     BOUND = "bound"  # it waits for this desk alone
-    EARLY = "early"  # nobody else is here, so an appointment is called before its time
+    EARLY = "early"  # no other ticket may be taken, so an appointment is called before its time
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A waiting ticket as one desk sees it: its place in the order, and what its reason is told by.
+    """A waiting ticket as one desk sees it: its place in the order, and the facts for its reason.
 
-    `strict`: its service has taken a head start off `candidate.handicap_ms`.
+    `strict`: a head start was subtracted from `candidate.handicap_ms` because its service is strict.
     """
 
     candidate: Candidate
@@ -35,18 +35,18 @@ class Waiting:
 
     @property
     def helping_ms(self) -> int:
-        """The delay of a desk that only helps out, without what a strict service takes off."""
+        """The delay of a desk that only helps out, without the head start of a strict service."""
         return self.candidate.handicap_ms + (STRICT_HEAD_START_MS if self.strict else 0)
 
     @property
     def due_ms(self) -> int:
-        """The due time this desk goes by, as people read it."""
+        """The due time that this desk uses, without the head start of a strict service, to show to people."""
         return self.candidate.due_ms + self.helping_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`due_ms`: the due time that won. `then`: number and due time of who comes after it, where somebody does."""
+    """Why a ticket is next. `due_ms`: its due time. `then`: number and due time of the ticket after it, or None."""
 
     why: Why
     due_ms: int
@@ -57,13 +57,13 @@ class Reason:
 
 
 def in_order(waiting: Iterable[Waiting], now_ms: int) -> list[Waiting]:
-    """Those this desk may take now, best first."""
+    """The tickets this desk may take now, best first."""
     known = {each.candidate.id: each for each in waiting}
     return [known[one.id] for one in takeable([each.candidate for each in known.values()], now_ms)]
 
 
 def explain(order: Sequence[Waiting], now_ms: int) -> Reason | None:
-    """Why the first of `order` is next; None where it is empty."""
+    """Why the first ticket of `order` is next; None if `order` is empty."""
     if not order:
         return None
     first = order[0]
@@ -72,7 +72,7 @@ def explain(order: Sequence[Waiting], now_ms: int) -> Reason | None:
 
 
 def _why(first: Waiting, now_ms: int) -> Why:
-    """The first that holds, in this order."""
+    """The first reason that holds, in this order."""
     kind = first.candidate.kind
     held_true = (
         (Why.BOUND, first.bound),

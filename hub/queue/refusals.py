@@ -1,6 +1,6 @@
 """Why a command was refused. A refused command has written nothing.
 
-Each has a stable English `code`, and carries the facts as fields so that a page can say them in its own language.
+Each refusal has a stable English `code`, and the facts as fields, so that a page can state them in its own language.
 """
 
 from typing import ClassVar
@@ -9,17 +9,20 @@ from hub.queue.states import Event, State
 
 
 class Refusal(Exception):
-    """The hub understood and says no. `str()` is one English sentence for a log or a problem+json `detail`."""
+    """The hub understood the command and refuses it.
+
+    `str()` is one English sentence for a log or a problem+json `detail`.
+    """
 
     code: ClassVar[str] = "refused"
 
     def facts(self) -> dict[str, object]:
-        """What it is about: `ticket`, `state`, `event`, `desk` … as far as they are known."""
+        """The facts by name, without those that are None: `ticket`, `state`, `event`, `desk` …"""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 class TransitionRefused(Refusal):
-    """The ticket's state does not know the event."""
+    """The ticket's state does not allow the event."""
 
     code = "transition_refused"
 
@@ -29,10 +32,10 @@ class TransitionRefused(Refusal):
 
 
 class DeskMovedOn(Refusal):
-    """The desk no longer holds what the asker saw: somebody was faster.
+    """The desk no longer holds the ticket that the page showed: somebody was faster.
 
-    `by` is how (`button`, `page`, `job`), `actor` who, `did` the event, `ticket` the number now or last held; all None
-    of a desk that never held anybody.
+    `by`: the source (`button`, `page`, `job`). `actor`: who did it. `did`: the event. `ticket`: the number now or last
+    held. All are None for a desk that never held a ticket.
     """
 
     code = "desk_moved_on"
@@ -51,9 +54,9 @@ class DeskMovedOn(Refusal):
 
 
 class NotSignedOn(Refusal):
-    """Only who is signed on at a desk may do this there.
+    """Only the agent signed on at a desk may do this there.
 
-    `agent`: the account of who is, `at_ms` since when, `before` from whom they took the desk over.
+    `agent`: that agent's account. `at_ms`: when they signed on. `before`: the agent they took the desk over from.
     """
 
     code = "not_signed_on"
@@ -66,7 +69,7 @@ class NotSignedOn(Refusal):
 
 
 class DeskTaken(Refusal):
-    """Asked for as a free desk, and somebody is there by now. `agent`: their account, `at_ms` since when."""
+    """The desk was shown as free, but an agent has signed on since. `agent`: their account. `at_ms`: when."""
 
     code = "desk_taken"
 
@@ -76,7 +79,7 @@ class DeskTaken(Refusal):
 
 
 class LeavesVisitor(Refusal):
-    """The desk that the agent would leave holds a ticket, and they were not shown it."""
+    """The desk that the agent would leave holds a ticket that their page did not show."""
 
     code = "leaves_visitor"
 
@@ -86,7 +89,7 @@ class LeavesVisitor(Refusal):
 
 
 class DeskNotOpen(Refusal):
-    """A paused or closed desk takes nothing."""
+    """A paused or closed desk takes no ticket."""
 
     code = "desk_not_open"
 
@@ -106,7 +109,7 @@ class DeskHoldsNobody(Refusal):
 
 
 class NotThisDesk(Refusal):
-    """The ticket is another desk's, or of a service this desk does not serve."""
+    """The ticket belongs to another desk, or to a service that this desk does not serve."""
 
     code = "not_this_desk"
 
@@ -116,7 +119,7 @@ class NotThisDesk(Refusal):
 
 
 class WaitsForDesk(Refusal):
-    """The ticket waits for one desk alone, and such a one may always be taken at once."""
+    """The ticket is bound to one desk, so it can't be deferred: that desk may always take it at once."""
 
     code = "waits_for_desk"
 
@@ -126,7 +129,7 @@ class WaitsForDesk(Refusal):
 
 
 class TooOld(Refusal):
-    """A press lives 10 s."""
+    """A press is older than 10 s."""
 
     code = "too_old"
 
@@ -136,7 +139,7 @@ class TooOld(Refusal):
 
 
 class EndTooOld(TooOld):
-    """A finished ticket can be reopened for 10 min."""
+    """The ticket was finished more than 10 min ago and can't be reopened."""
 
     def __init__(self, ticket: str, state: State, age_ms: int, limit_ms: int) -> None:
         super().__init__(f"the end of ticket {ticket}", age_ms, limit_ms)
@@ -144,13 +147,13 @@ class EndTooOld(TooOld):
 
 
 class ClickTooOld(TooOld):
-    """Its page waits no more for an answer, and nobody expects a call any more."""
+    """A click is older than 7 s: its page stops waiting for an answer, and nobody expects the call any more."""
 
     code = "click_too_old"
 
 
 class DayOver(Refusal):
-    """The day has ended: the ticket's number may be somebody else's by now, or nobody is called any more today."""
+    """The day has ended: another ticket may have the number by now, or nobody is called any more today."""
 
     code = "day_over"
 
@@ -160,7 +163,7 @@ class DayOver(Refusal):
 
 
 class WrongDay(Refusal):
-    """The appointment is on another day: nobody waits for it today."""
+    """The appointment is on another day."""
 
     code = "wrong_day"
 
@@ -180,7 +183,7 @@ class ServiceClosed(Refusal):
 
 
 class NoOpenDesk(Refusal):
-    """A transfer to a service without an open desk asks once: say `confirmed` to do it all the same."""
+    """A transfer to a service without an open desk must be confirmed: repeat it with `confirmed`."""
 
     code = "no_open_desk"
 
@@ -210,7 +213,7 @@ class Unknown(Refusal):
 
 
 class Abandoned(Refusal):
-    """The dispenser gave this request up before it arrived."""
+    """The dispenser abandoned this request before it arrived."""
 
     code = "abandoned"
 
@@ -220,7 +223,7 @@ class Abandoned(Refusal):
 
 
 class BadBooking(Refusal):
-    """The source says something of a booking that can't be kept."""
+    """The source gave a value of a booking that the database cannot store."""
 
     code = "bad_booking"
 

@@ -1,4 +1,4 @@
-"""The SQL of reports: what the source of a booking is to be told, and what has become of that."""
+"""The SQL of reports: what the source of a booking is to be told, and the state of each report."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from hub.queue.store import SITE, event, ticket
 
 report: Any = ReportRow.__table__
 
-# Counters without a day: the reports' ids, and the last journal row that was looked at.
+# Counters without a day: of report ids, and of the last journal row that was read.
 REPORT_IDS, REPORTED = "report", "reported"
 
-# The journal after a row, in its order.
+# The journal after a given row, in order of id.
 JOURNAL_AFTER: Executable = (
     select(*(event.c[name] for name in ("id", "event", "from_state", "to_state", "at_ms", "source", "ticket")))
     .where(event.c.site == SITE, event.c.id > bindparam("after"))
     .order_by(event.c.id)
     .limit(bindparam("limit"))
 )
-# When a ticket got the time that it has.
+# When a ticket was given its current appointment time.
 _learned_ms: Any = (
     select(func.max(event.c.at_ms))
     .where(
@@ -32,7 +32,7 @@ _learned_ms: Any = (
     .correlate(ticket)
     .scalar_subquery()
 )
-# Whose these tickets are. By itself: joined to the journal, PostgreSQL read all bookings for it (75 ms of 10,000).
+# The bookings of these tickets. Not joined to the journal: PostgreSQL then read all bookings (75 ms for 10,000).
 BOOKINGS_OF_TICKETS: Executable = (
     select(
         *(booking.c.ticket, booking.c.id, booking.c.reference),
@@ -44,7 +44,7 @@ BOOKINGS_OF_TICKETS: Executable = (
 )
 _before = booking.alias("before")
 _came = ticket.alias("came")
-# Of these tickets those whose visitor came on the same day for a booking that the same request had before.
+# Those of these tickets whose visitor came on the same day for an earlier booking of the same request.
 CAME_BEFORE: Executable = (
     select(booking.c.ticket)
     .select_from(
@@ -63,7 +63,7 @@ CAME_BEFORE: Executable = (
     )
     .distinct()
 )
-# Of these tickets those that have ended, and whose booking its source moved meanwhile to a time that is to come.
+# Bookings of those of these tickets that have ended, if the source meanwhile moved the booking to a time in the future.
 MOVED_ON: Executable = (
     select(booking.c.id, booking.c.start_ms)
     .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))
@@ -76,14 +76,14 @@ MOVED_ON: Executable = (
         literal_column("ticket.state in ('served', 'absent', 'cancelled')"),
     )
 )
-# In no order: asked for it, SQLite reads every report of the site rather than sort these few.
+# Without an order: with one, SQLite reads every report of the site instead of sorting these few.
 STANDING: Executable = select(report.c.id, report.c.ticket, report.c.kind, report.c.state).where(
     report.c.site == SITE, one_of(report.c.booking, "ids"), literal_column("report.state <> 'dropped'")
 )
 STATE_OF_REPORT: Executable = select(report.c.state, report.c.attempts).where(
     report.c.site == SITE, report.c.id == bindparam("id")
 )
-# Its kind, with what has happened to its ticket since.
+# The report's kind, with each event of its ticket since.
 SINCE_REPORT: Executable = (
     select(report.c.kind, event.c.event, event.c.to_state)
     .select_from(report.join(event, (event.c.site == report.c.site) & (event.c.ticket == report.c.ticket)))
@@ -95,7 +95,7 @@ INSERT_REPORT: Executable = insert(report).values({column.name: bindparam(column
 DROP_REPORT: Executable = (
     update(report).where(report.c.site == SITE, report.c.id == bindparam("of_id")).values(state="dropped")
 )
-# The booking stands for another visit now, or for none: that nobody came to the first one is told no more.
+# The booking now stands for another visit or for none, so the absence from the first visit is no longer reported.
 DROP_ABSENCE: Executable = (
     update(report)
     .where(
@@ -112,7 +112,7 @@ _reference_by_now: Any = (
     .correlate(report)
     .scalar_subquery()
 )
-# With the request it is told to: of that one is the status before.
+# Also stores the booking's current request, because `status_before` is the status of that request.
 BEGIN_REPORT: Executable = (
     update(report)
     .where(report.c.site == SITE, report.c.id == bindparam("of_id"))
@@ -150,7 +150,7 @@ _untold: Any = (
     .exists()
 )
 _open: Any = literal_column("ticket.state in ('expected', 'waiting', 'called', 'serving', 'parked')")
-# Bookings of past days that nothing is to be told of any more, and after the longest time the others too.
+# Bookings of past days without an unfinished or failed report; those before `last_day` whatever their reports.
 PAST_BOOKINGS: Executable = (
     select(booking.c.id)
     .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))

@@ -1,6 +1,6 @@
-"""What the source of a booking is told, from the journal. Pure: journal rows and what was told before come in.
+"""What the source of a booking is told, from the journal. Pure: journal rows and earlier reports are arguments.
 
-| journal | is told | and takes back, if it was not sent yet |
+| journal | is told | drops, if not sent yet |
 | --- | --- | --- |
 | check_in, arrived, readmit, start | arrived | absent |
 | finish; end_day to served | served | |
@@ -8,14 +8,16 @@
 | cancel, but not by the source itself; end_day to cancelled | cancelled | |
 | reopen | nothing | served |
 
-Not told is an absence that says nothing of the visitor: nobody could check in here, since the hub learned of the
-appointment when it had passed, or was off, or lost its time, when it passed; or the visitor came that day for the
-booking that it was moved from.
+The absence of an expected ticket is not told if it says nothing about the visitor:
 
-What stands as told last is not told again, so that a visit which starts after its check-in arrives once; nor, of a
-visit whose end was told and that goes on, its arrival and its end once more. What was sent can't be taken back: a
-source that was told of an absence is told of the arrival after it. A try that is known to have failed is taken back
-before the next one.
+- the hub learned of the appointment after it ceased to count;
+- the hub marked the absence late, because it was off or its clock was wrong when the appointment ceased to count;
+- the visitor came that day for the booking from which this one was moved.
+
+The last report told is not repeated: a visit that starts after its check-in is told as arrived once. Once the end of a
+visit was told, its arrival and end are not told again if it goes on. A report that was sent can't be taken back: a
+source that was told of an absence is told of the arrival after it. A report whose try is known to have failed may be
+dropped before the next try.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,20 +39,20 @@ class ReportKind(StrEnum):
 
 
 class ReportState(StrEnum):
-    """What has become of a report."""
+    """The state of a report."""
 
     WAITING = "waiting"
-    TRYING = "trying"  # sent perhaps: a crash or a time-out left it open
+    TRYING = "trying"  # perhaps sent: unknown after a crash or a time-out
     DONE = "done"
     DROPPED = "dropped"  # no longer true before it was sent
-    FAILED = "failed"  # for good: an agent must look
+    FAILED = "failed"  # for good: an agent must look at it
 
 
-# Who did not come is marked within seconds by a hub that runs.
+# A running hub marks an absence within seconds. One marked later than this says nothing about the visitor.
 LATE_MOST_MS = MINUTE_MS
 
 TO_SEND = frozenset({ReportState.WAITING, ReportState.TRYING})
-# What the source surely did not take.
+# The source certainly did not accept these.
 UNSENT = frozenset({ReportState.WAITING, ReportState.FAILED})
 
 # A journal row without a transition: an admitted visitor says at the dispenser that they are here.
@@ -81,11 +83,11 @@ _TAKES_BACK: dict[str, ReportKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A journal row of a booking's ticket. `day_end_ms`: when the ticket's day ends, and with it what is open.
+    """A journal row of a booking's ticket.
 
-    `learned_ms`: when the hub learned of its appointment, or of the time to which it was moved; `counts_until_ms`:
-    until when who has it may check in. `came_before`: its visitor came that day for the booking that was moved to this
-    one.
+    `day_end_ms`: when the ticket's day ends. `learned_ms`: when the hub learned of the appointment, or of its new time.
+    `counts_until_ms`: the time until which the appointment counts. `came_before`: the visitor came that day for the
+    booking that was moved to this one.
     """
 
     id: int
@@ -105,7 +107,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A report that stands. `unsent`: the source did not take it, so it can be dropped."""
+    """A report that was not dropped. `unsent`: the source did not accept it, so it can be dropped."""
 
     id: int
     kind: ReportKind
@@ -114,7 +116,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A new report: what to tell, of which journal row, and not before when."""
+    """A new report: the journal row, what to tell about it, and the earliest time to send it."""
 
     happened: Happened
     kind: ReportKind
@@ -123,14 +125,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`new`: in the order of the journal. `dropped`: ids of reports that are no longer true and were not sent."""
+    """`new`: in journal order. `dropped`: ids of reports that are no longer true and were not sent."""
 
     new: tuple[Report, ...]
     dropped: tuple[int, ...]
 
 
 def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], absence_final_after_min: int) -> Plan:
-    """`told`: by ticket, the reports that stand, in their order."""
+    """Plan the reports from the next journal rows. `told`: the standing reports by ticket id, oldest first."""
     reports: dict[int, list[Standing | Report]] = {ticket: list(standing) for ticket, standing in told.items()}
     dropped: list[int] = []
     for happened in journal:
@@ -146,8 +148,9 @@ def plan(journal: Iterable[Happened], told: Mapping[int, Sequence[Standing]], ab
 
 
 def _is_told(kind: ReportKind, told: Sequence[ReportKind]) -> bool:
-    """Whether it stands as told last, or the end of the visit does: who was served had arrived, and is served once. An
-    absence that was told since makes it another visit for the source.
+    """Whether a report need not be told: it was told last, or the end of the visit was told.
+
+    Served implies arrived, and is told once. For the source, an absence told after it begins another visit.
     """
     if told and told[-1] is kind:
         return True
@@ -156,16 +159,16 @@ def _is_told(kind: ReportKind, told: Sequence[ReportKind]) -> bool:
 
 
 def kind_of(happened: Happened) -> ReportKind | None:
-    """What a journal row is for the source of the booking; None where it is none of its business."""
+    """What a journal row means for the source of the booking; None if it need not be told."""
     if _says_nothing(happened) or (happened.event == Event.CANCEL and happened.source == Source.SYNC):
         return None
     return _kind_said(happened.event, happened.to_state)
 
 
 def is_untrue(kind: ReportKind, since: Iterable[tuple[str, str | None]]) -> bool:
-    """Whether a report is taken back by what has happened to its ticket since, and not made true again.
+    """Whether later events of the ticket made a report untrue, and none made it true again.
 
-    `since`: event and new state of the ticket's journal rows after the report's, in their order.
+    `since`: event and new state of the ticket's journal rows after the report's, oldest first.
     """
     untrue = False
     for event, to_state in since:
@@ -181,9 +184,7 @@ def _kind_said(event: str, to_state: str | None) -> ReportKind | None:
 
 
 def _says_nothing(happened: Happened) -> bool:
-    """An absence nobody saw: when the appointment ceased to count, the hub did not know of it, or did not look; or one
-    of a visitor who had come already.
-    """
+    """Whether it is an absence that says nothing about the visitor (see the module's docstring)."""
     unseen = happened.from_state == State.EXPECTED and happened.to_state == State.ABSENT
     late_ms = happened.at_ms - happened.counts_until_ms
     learned_late = happened.learned_ms > happened.counts_until_ms
@@ -196,7 +197,7 @@ def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:
 
 
 def _due_ms(happened: Happened, kind: ReportKind, absence_final_after_min: int) -> int:
-    """At once; an absence when nobody can come any more, or so long after it that nobody is expected to."""
+    """When to tell: at once; an absence after `absence_final_after_min`, but at the end of the day at the latest."""
     if kind is not ReportKind.ABSENT or happened.event == Event.END_DAY:
         return happened.at_ms
     final_ms = happened.at_ms + absence_final_after_min * MINUTE_MS

@@ -237,8 +237,9 @@ class Move(Struct, frozen=True, kw_only=True):
 
     A visitor who was only admitted is expected anew. After check-in people decide, so the ticket is only marked.
 
-    `service`: set if the source names another one now. `reference`, `confirmation`: set if they changed, whatever the
-    state of the ticket. `name`: the source's current name, None if it gives none; used only while the ticket is open.
+    `service`: set if the source names another one now; of existing tickets, only an expected one changes to it.
+    `reference`, `confirmation`: set if they changed, whatever the state of the ticket. `name`: the source's current
+    name, None if it gives none; used only while the ticket is open.
     """
 
     booking: str
@@ -361,7 +362,7 @@ class ExpireCalled(Command, frozen=True, kw_only=True):
 
 
 class PutOffAbsences(Command, frozen=True, kw_only=True):
-    """Restart the absence delay of called tickets: with the hub or its database away, no arrival could be recorded."""
+    """Restart the absence delay of called tickets: no arrival could be recorded while the hub or database was away."""
 
 
 class EndDay(Command, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A ticket as plain data, and how its number reads."""
+"""A ticket as plain data, and its number as text."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from hub.queue.states import State
 class Ticket(Struct, frozen=True, kw_only=True):
     """One visit. Times in ms since 1970 UTC; `day`: local date of its appointment, else of its issue.
 
-    `series`, `number`: given when it starts to wait. `desk`: who holds it, set it aside, called or served it last.
-    `bound_desk`: the one desk it waits for. `call`: the journal row of its latest call. `called_ms`: when it was last
-    called; `said_ms`: planned end of that announcement, from where the absence clock runs. `absent_at_ms`: when it
-    becomes absent by itself. `ended_from`: the state it was finished from. `end_known`: False where the end of the
-    day ended it, so that figures leave it out.
+    `series`, `number`: given when it starts to wait. `desk`: the desk that holds it, parked it, or called or served it
+    last. `bound_desk`: the only desk it waits for. `call`: the journal row of its latest call. `called_ms`: when it was
+    last called. `said_ms`: planned end of its latest announcement, from which the absence delay runs. `absent_at_ms`:
+    when a job marks it absent. `ended_from`: the state it was in before it was finished or its day ended. `end_known`:
+    False if the time of its end is unknown, so that figures leave it out.
     """
 
     id: int
@@ -46,11 +46,11 @@ class Ticket(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """Its number, `A012`; before it has one, the start of its code, by which pages name it."""
+        """Its number, `A012`; before it has one, the start of its code, with which pages name it."""
         return number_text(self.series, self.number) if self.series and self.number else self.code[:4]
 
     def day_to_wait_on(self, today: str) -> str:
-        """The day of its number: who never had one gets one of today."""
+        """The day of its number; today if it has none yet."""
         return today if self.number is None else self.day
 
 
