@@ -48,7 +48,7 @@ STANDING_OF_REQUEST: Executable = (
 
 
 def _those_with(events: str) -> Executable:
-    """A select of those of these tickets that have any of the events."""
+    """Selects which of these tickets have any of the events."""
     of_tickets = select(event.c.ticket).where(event.c.site == SITE, one_of(event.c.ticket, "ids"))
     return of_tickets.where(literal_column(f"ticket_event.event in ({events})"))
 

@@ -9,7 +9,7 @@ from protocol.messages import CHIME_MS
 # Announcements that start within this time count as sent. The extra 100 ms cover what the outbox sends between a
 # command's time and its commit.
 GONE_MS = GOES_OUT_MS + 100
-# A longer queue lasts more than a minute. A gap of one slot is not noticed in it, but moving all of it would be.
+# A longer queue lasts more than a minute: a gap of one slot is not noticed there, but moving all of it would be.
 MOVED_MOST = 16
 
 

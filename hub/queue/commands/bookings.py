@@ -56,8 +56,8 @@ class _Look:
 class _Plan:
     """What is to be done for one booking.
 
-    `step`: for its ticket. `told`, `was`: its new and its old row. `ticket`: the ticket it has so far. `service`,
-    `code`: of a new or moved ticket. `name`: the name the source gives, or None.
+    `step`: for its ticket. `told`, `was`: its new and its old row. `ticket`: the ticket it has so far. `service`: of a
+    new or moved ticket. `code`: of a new ticket. `name`: the name the source gives, or None.
     """
 
     step: Step
@@ -235,7 +235,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
 
 
 def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
-    """Store the name for a new ticket: the source's, or else the previous ticket's. None if the day is over."""
+    """Store the name for a new ticket: the source's, or else the previous ticket's; none if its day is over."""
     if delete_after_ms <= work.now_ms:
         return
     if plan.name is not None:

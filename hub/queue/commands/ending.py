@@ -180,7 +180,7 @@ def need_reopenable(work: Work, ticket: Ticket) -> None:
 def need_its_day(work: Work, ticket: Ticket, event: Event) -> None:
     """Raise DayOver if the day on which a returning ticket would wait has ended for it.
 
-    The end of a day does not affect a ticket with a later appointment, of the same evening too.
+    The end of a day does not affect a ticket whose appointment is later, even on the same evening.
     """
     site, day = work.index.site, ticket.day_to_wait_on(work.today)
     if is_over_for(site, day, ticket.appointment_ms or 0, work.now_ms):
@@ -224,7 +224,7 @@ def back_in_line(bound_desk: str | None) -> dict[str, Any]:
 def still_bound(work: Work, ticket: Ticket) -> str | None:
     """The desk the ticket is bound to, or None if that desk is closed: then any desk of its service may take it.
 
-    Also None if the site no longer has its service: bound to a desk, it would be first in line there.
+    Also None if the site no longer has its service: it can't be called, but would be first in line at that desk.
     """
     desk = ticket.bound_desk
     if desk is None or work.index.find_service(ticket.service) is None or mode_of(work, desk) is DeskMode.CLOSED:

@@ -90,7 +90,7 @@ def let_wait(work: Work, ticket: Ticket, event: Event, priority: bool, desk: str
     """From expected to waiting: due at its appointment if the visitor is in time, else like a walk-in of now."""
     service = work.index.service(ticket.service)
     appointment_ms = ticket.appointment_ms or work.now_ms
-    # An admitted visitor cannot check in, so it is not their fault if the hub admits them late.
+    # A service that admits has no check-in, so a late admission is the hub's doing, not the visitor's.
     in_time = event is Event.ADMIT or work.now_ms <= counts_until_ms(service, appointment_ms)
     series, number = number_for(work, service)
     work.change(

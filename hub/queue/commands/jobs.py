@@ -62,7 +62,7 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
 
     A ticket with an appointment later that evening is left alone: it is admitted or becomes absent at its own time.
 
-    - If a service is open at the day's end (round the clock), all desks stay open.
+    - If a service is open at the day's end (round the clock), desks stay open and calls of the last 24 h stay listed.
     - A desk used after the day's end (opened, signed on at, called from, or holding a ticket) stays as it is. If it is
       not closed, the calls made after the day's end stay listed until the next day begins.
     - Any other desk is closed and its agent signed off.

@@ -16,7 +16,7 @@ from hub.queue.requests import BeginReport, EndReport, ForgetBookings, Move, Pla
 from hub.queue.states import OPEN, State
 from hub.queue.transaction import Work
 
-# A report that was never sent, and that no agent looked at, keeps its booking no longer than this.
+# How long an unfinished or failed report that no agent deals with keeps its booking.
 UNTOLD_KEPT_DAYS = 30
 
 

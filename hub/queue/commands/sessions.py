@@ -74,7 +74,7 @@ def sign_off_ended(work: Work, _command: SignOffEnded) -> DoneAnswer:
 
 
 def note_sessions(work: Work, command: NoteSessions) -> DoneAnswer:
-    """Note when sessions were seen and checked. Nothing shows these times, so there is no journal row."""
+    """Note when sessions were seen and checked. Nobody needs to be told of this, so there is no journal row."""
     for session, seen_ms in command.seen:
         work.write(people_store.SEE_SESSION, of_id=session, to_ms=seen_ms)
     # Both may change the same row, which one batch of writes can't do twice.
