@@ -1,4 +1,4 @@
-"""What pages and programs may ask, as tables: the word in the address, and the command it is."""
+"""The actions that pages and programs may ask for: tables from the word in the address to its command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from protocol.messages import DeskMode
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came with a request. `shown`: the id of the ticket its page showed as held, None for nobody.
+    """The parameters of a request.
 
-    `only_free`: its page showed the desk as one where nobody is. `only_own`: as the one where who asks is signed on.
-    `only_idle`: it showed no visitor whom who asks would leave at another desk.
+    `shown`: the id of the ticket that the page showed as held, None if it showed none.
+    `only_free`: the page showed that nobody is signed on at the desk.
+    `only_own`: the page showed that the sender is signed on at the desk.
+    `only_idle`: the page showed no visitor whom the sender would leave behind at another desk.
     """
 
     origin: Origin
@@ -32,9 +34,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`says`: what it does, one sentence for the API's documentation.
+    """One action.
 
-    `without_sign_on`: roles that do it at a desk where they are not signed on.
+    `says`: what it does, in one sentence for the API's documentation.
+    `without_sign_on`: the roles that may do it at a desk without being signed on there.
     """
 
     says: str

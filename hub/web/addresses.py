@@ -1,4 +1,4 @@
-"""What stands in an address, parsed once."""
+"""Types of the path parameters, and their look-up."""
 
 from typing import Annotated
 
@@ -10,12 +10,12 @@ from hub.web.documents import NAME
 from hub.web.problems import NoSuch
 
 DeskName = Annotated[str, Path(pattern=NAME, examples=["guichet-3"])]
-# Or another row of the database's.
+# Also used for the ids of other database rows.
 TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
 
 
 def desk_named(index: SiteIndex, name: str) -> Desk:
-    """Raises NoSuch."""
+    """Return the site's desk of this name. Raises NoSuch."""
     desk = index.find_desk(name)
     if desk is None:
         raise NoSuch("desk", name)

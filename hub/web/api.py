@@ -41,7 +41,7 @@ Handler = Callable[..., Awaitable[Any]]
 Gives = type[DeskAnswer] | type[DoneAnswer] | type[TicketAnswer]
 T = TypeVar("T")
 
-# Named, not given as a model: FastAPI would describe that as application/json, and work it out for each route.
+# A reference instead of a model: FastAPI would describe a model as application/json, and build it for each route.
 _PROBLEM = {"schema": {"$ref": f"#/components/schemas/{d.ProblemDocument.__name__}"}}
 _PROBLEMS_OF_ALL = {
     400: "Two signs of who asks came at once, or one that cannot be read",
@@ -98,7 +98,7 @@ def create_api(parts: WebParts) -> APIRouter:
 
 
 def create_watch(parts: WebParts) -> APIRouter:
-    """What an operator's machines ask."""
+    """The addresses for monitoring."""
     router = APIRouter()
 
     async def healthz() -> Response:
@@ -275,9 +275,10 @@ def _add(
 
 
 def answered(origin: Origin, answer: Answer, gives: Gives, *, created: bool = False) -> Response:
-    """The answer as a document. Built by hand: on the way of a call nothing is validated twice.
+    """Turn an answer into a response. It is built by hand, so that no call waits for a second validation.
 
-    `gives`: what the command that was asked is answered with; another answer is that of another request of this id.
+    `gives`: the type of answer that the command gives. An answer of another type means that the id was used before,
+    for another request.
     """
     if isinstance(answer, RefusedAnswer):
         return problems.of_refusal(answer)

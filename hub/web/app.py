@@ -45,9 +45,10 @@ _DESCRIPTION = (
 
 
 def create_web(parts: WebParts) -> FastAPI:
-    """The application. `app.state.changed(desks, services)` is to be called after each commit, from any thread.
+    """Create the application. The hub must call two of its functions, each from any thread:
 
-    `app.state.list_changed()`: whenever the state of the list of bookings may be another, from any thread.
+    - `app.state.changed(desks, services)` after each commit;
+    - `app.state.list_changed()` whenever the state of the list of bookings may have changed.
     """
     parts = replace(parts, reads=of_one_moment(parts.reads))
     view = DeskView(parts.site, parts.reached.path)
@@ -59,7 +60,7 @@ def create_web(parts: WebParts) -> FastAPI:
         yield
         live.stop()
 
-    # No docs page: it would load its script from elsewhere. The description itself is served.
+    # No docs page: it would load its script from another site. The OpenAPI document itself is served.
     app = FastAPI(
         title="Suivant",
         description=_DESCRIPTION,
@@ -67,7 +68,7 @@ def create_web(parts: WebParts) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        # An address with another end is another address: the table of who may do what knows it not.
+        # No redirects between `/x` and `/x/`: the access table knows exact addresses only.
         redirect_slashes=False,
         lifespan=lifespan,
     )
@@ -82,13 +83,13 @@ def create_web(parts: WebParts) -> FastAPI:
         create_login_pages(parts),
         create_pages(parts, view, live),
     ):
-        # Not included: that makes each route a second time.
+        # Not by `include_router`, which would create each route a second time.
         app.router.routes += router.routes
     _answer_head(app.routes)
     _describe_problems(app)
     _add_sockets(app, parts.site, live)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    # The last one added is asked first: how long it takes, who will read it, whether it is from elsewhere, who it is.
+    # The last one added runs first: Measured, InWords, Guard, Door.
     app.add_middleware(Door, rules=Rules(app.routes), parts=parts, view=view)
     app.add_middleware(Guard, reached=parts.reached)
     app.add_middleware(InWords, view=view, base=parts.reached.path)
@@ -97,14 +98,14 @@ def create_web(parts: WebParts) -> FastAPI:
 
 
 def _answer_head(routes: Iterable[BaseRoute]) -> None:
-    """A page is asked by HEAD too, by what checks or follows its address: FastAPI alone would not have it."""
+    """Let pages answer HEAD too, for programs that check or follow an address: FastAPI does not add it."""
     for route in routes:
         if isinstance(route, APIRoute) and not route.include_in_schema and route.methods == {"GET"}:
             route.methods = {"GET", "HEAD"}
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Every route names the document of a problem; none has it as its model."""
+    """Add the problem document to the OpenAPI schemas: every route refers to it, but none has it as its model."""
     describe = app.openapi
 
     def described() -> dict[str, Any]:
@@ -116,7 +117,10 @@ def _describe_problems(app: FastAPI) -> None:
 
 
 def _list_watch(parts: WebParts, live: Live) -> Callable[[], None]:
-    """Draws every page anew where it would say something else of the list: a fresh one only says that it is fresh."""
+    """Return the callback that redraws every page, but only if what pages say about the list of bookings changed.
+
+    Pages show the list's age only when it is late.
+    """
     desks = [desk.name for desk in parts.site.desks]
     said: list[object] = [None]
 
@@ -136,16 +140,16 @@ def _add_sockets(app: FastAPI, site: Site, live: Live) -> None:
     desks = frozenset(desk.name for desk in site.desks)
 
     async def page(websocket: WebSocket, desk: DeskName) -> None:
-        """HTML of the page's live part, for its script."""
+        """Send the HTML of the page's live part to its script."""
         await _serve(websocket, desk, Kind.PAGE)
 
     async def document(websocket: WebSocket, desk: DeskName) -> None:
-        """The desk's document: the whole at once, then each newer revision."""
+        """Send the whole document of the desk at once, then each newer revision."""
         await _serve(websocket, desk, Kind.DOCUMENT)
 
     async def _serve(websocket: WebSocket, desk: str, kind: Kind) -> None:
         if desk not in desks and kind is Kind.PAGE:
-            # Of a handshake that is refused a browser tells a script no more than of a hub that is away.
+            # Accepted first: to a script, a refused handshake looks the same as a hub that is away.
             await websocket.accept()
             await websocket.close(DESK_GONE)
         elif desk not in desks:

@@ -1,4 +1,4 @@
-"""The API's documents about appointments. Names of visitors are in none of them."""
+"""The API's documents about appointments. None of them contains a visitor's name."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,10 @@ class AppointmentsDocument(Document):
 
 
 class ReportDocument(Document):
-    """`kind`: what the source was to be told. `error`: why it was refused, in one English sentence."""
+    """A report that the source refused.
+
+    `kind`: what was reported. `error`: why the source refused it, in one English sentence.
+    """
 
     report: int
     booking: str
@@ -35,7 +38,7 @@ class ReportDocument(Document):
 
 
 class ReportsDocument(Document):
-    """The first 50 reports that failed for good, oldest first, and how many there are."""
+    """The oldest 50 reports that failed for good, oldest first, and how many there are in all."""
 
     model_config = example(
         total=1,
@@ -65,7 +68,7 @@ class RetryAsked(Document):
 
 
 class PushDocument(Document):
-    """As Publik itself answers: `err` is 0 where the call was taken."""
+    """An answer in Publik's own format: `err` is 0 if the call was accepted."""
 
     model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra={"examples": [{"err": 0}]})
 

@@ -1,4 +1,4 @@
-"""The API's addresses about appointments: how old their list is, what their source was not told, and its door."""
+"""The API's addresses about appointments: the age of their list, the reports that failed, and Publik's push."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -73,7 +73,7 @@ class AppointmentsApi:
         self._parts = parts
 
     async def appointments(self) -> d.AppointmentsDocument:
-        """Where appointments come from, how old their list is, and what is amiss."""
+        """Where appointments come from, how old their list is, and what is wrong with it."""
         state = self._parts.list_state()
         failed = await self._parts.read(lambda connection: read_failed_count(connection, self._parts.site.name))
         return d.AppointmentsDocument(
@@ -86,7 +86,7 @@ class AppointmentsApi:
         )
 
     async def reports(self) -> d.ReportsDocument:
-        """What the source of appointments refused to be told."""
+        """The reports that the source of appointments refused."""
         site = self._parts.site.name
         total, reports = await self._parts.read(
             lambda connection: (read_failed_count(connection, site), read_failed_reports(connection, site))
@@ -99,14 +99,14 @@ class AppointmentsApi:
         report: ReportId,
         asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked(),  # noqa: B008
     ) -> Response:
-        """Tells the source once more what it refused."""
+        """Sends a report that the source refused once more."""
         origin = origin_of(request, Source.API, asked.id or self._parts.new_id())
         return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)), DoneAnswer)
 
     async def push(self, request: Request) -> Response:
-        """Publik says that a request changed. Signed by its query; no Origin is asked for, no cookie is looked at."""
+        """Publik says that a request changed. The query carries the signature; Origin and cookies are not checked."""
         body = await request.body()
-        # In the loop, not in a thread: its nonces are kept for one caller at a time.
+        # In the event loop, not in a thread: the store of nonces is not thread-safe.
         status, document = self._parts.push(request.scope["query_string"], body)
         return JSONResponse(document, status)
 
