@@ -18,7 +18,7 @@ Revision = Annotated[
     tuple[int, int],
     Field(description="[generation, n]. A pair that is not greater than the last one seen is old."),
 ]
-# Of anything that the site file names.
+# The name of anything in the site file.
 NAME = r"^[a-z0-9-]{1,64}$"
 SiteName = Annotated[str, StringConstraints(pattern=NAME)]
 
@@ -62,7 +62,7 @@ class CheckInAsked(Document):
 
 
 class TransferAsked(Document):
-    """One of `service` and `to_desk`, never both."""
+    """Either `service` or `to_desk`, never both."""
 
     model_config = example(id=EXAMPLE_ID, service="identite", confirmed=False)
 
@@ -137,7 +137,7 @@ class HeldDocument(Document):
 
 
 class NextDocument(Document):
-    """`why`: the rule's reason in one word; `due_at` the due time that won."""
+    """The ticket that is next. `why`: the reason in one word. `due_at`: the due time that made it next."""
 
     ticket: int
     number: str
@@ -158,7 +158,7 @@ class AsideDocument(Document):
 
 
 class DeskDocument(Document):
-    """The whole state of a desk; names of visitors are for the staff page alone. `agent`: who is signed on there."""
+    """The whole state of a desk, without visitors' names. `agent`: the account signed on there."""
 
     model_config = example(
         revision=EXAMPLE_REVISION,
@@ -233,7 +233,7 @@ class WaitingTicket(Document):
 
 
 class WaitingDocument(Document):
-    """The first 50 by due time, and how many there are."""
+    """The first 50 waiting tickets by due time, and how many there are in all."""
 
     model_config = example(
         revision=EXAMPLE_REVISION,
@@ -372,7 +372,7 @@ class HealthDocument(Document):
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457, application/problem+json. The facts of a refusal are members of their own: ticket, state, event …"""
+    """RFC 9457, application/problem+json. Each fact of a refusal is a member of the document: ticket, state, event …"""
 
     model_config = ConfigDict(
         extra="allow",

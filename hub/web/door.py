@@ -1,8 +1,8 @@
-"""Who is asking, and may they? Asked at each request and at each socket, before any route sees it.
+"""Checks who sends each request or opens each socket, and whether they may, before any route sees it.
 
-Somebody is known by the session that their browser's cookie is of, a program by its bearer token: never by both. The
-table in `hub.auth.access` says whom an address lets in. An address of no row leads nowhere, and who is not known is not
-told which addresses there are. A socket ends with the session it was opened by, or with the right to it.
+A person is known by their browser's session cookie, a program by its bearer token; a request with both is refused. The
+table in `hub.auth.access` says which roles each address lets in. A path without a row answers 404, and an unknown
+sender is not told which paths exist. A socket is closed when its session ends or gets other roles.
 """
 
 import asyncio
@@ -32,24 +32,24 @@ from hub.web.turned_away import RIGHTS_CHANGED, SESSION_OVER, TurnedAway
 
 log = structlog.get_logger()
 
-# A socket whose reader takes nothing is not waited for.
+# How long to wait for a close frame to be sent: the reader may have stopped reading.
 CLOSE_LIMIT_S = 2.0
 MAX_TOKEN = 200
-# Sent by a page's script where nobody did anything: an open panel asks for itself anew.
+# The header of requests that a page's script sends without a gesture, to refresh an open panel.
 KEPT_NEW = "x-kept-new"
 
 Who = Session | MachineToken
 
 
 class RouteWithoutAccess(Exception):
-    """A route that the table says nothing of: the hub does not start with it."""
+    """A route has no row in the access table: the hub does not start."""
 
     def __init__(self, method: str, template: str) -> None:
         super().__init__(f"{method} {template} has no row in hub.auth.access: say there whom it lets in")
 
 
 class Unclear(Exception):
-    """Who asks cannot be told from what came; one sentence says why."""
+    """The request does not say clearly who sends it; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Rule:
 
 
 class Rules:
-    """The routes of an application with what the table says of each. Matched like the router: the first that fits."""
+    """The routes of an application, each with its row of the access table. As in the router, the first match counts."""
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         """Raises RouteWithoutAccess."""
@@ -75,12 +75,12 @@ class Rules:
         return next((rule for rule in self._of.get(method, ()) if rule.path.match(path)), None)
 
     def methods_of(self, path: str) -> list[str]:
-        """By which methods there is something at this path."""
+        """Return the HTTP methods that this path answers."""
         return [method for method in self._of if method != WS and self.of(method, path)]
 
 
 def asked_by(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, re.Pattern[str]]]:
-    """Method, or WS, and template of everything that can be asked."""
+    """Yield the method (or WS), the template and the path pattern of everything that can be requested."""
     for context in iter_route_contexts(list(routes)):
         template = context.path or ""
         if isinstance(context.original_route, Mount):
@@ -99,7 +99,10 @@ class _Socket:
 
 
 class Door:
-    """Pure ASGI, behind the guard. A route finds who asks in `request.state`: `session` or `machine`, else None."""
+    """Pure ASGI, behind the guard. A route finds the sender in `request.state`, as `session` or `machine`.
+
+    The other is None. Both are None at an address open to anyone.
+    """
 
     def __init__(self, app: ASGIApp, rules: Rules, parts: WebParts, view: DeskView) -> None:
         self._app, self._rules, self._view = app, rules, view
@@ -126,7 +129,7 @@ class Door:
             await turned.refuse(400, "unclear_who", str(unclear))
             return
         except DatabaseFault as fault:
-            # Which database and why is not for who is not known.
+            # Details of the database are not for an unknown sender.
             log.warning("door.token_not_read", error=str(fault))
             await turned.refuse(503, "database_away", problems.DATABASE_AWAY, {"retry-after": "1"})
             return
@@ -142,7 +145,7 @@ class Door:
             await turned.forbidden(rule.allowed)
 
     async def _who(self, connection: HTTPConnection) -> Who | None:
-        """Raises Unclear."""
+        """Return the sender, None if unknown. Raises Unclear, DatabaseFault."""
         cookie = connection.cookies.get(cookie_name(self._reached))
         given = connection.headers.getlist("authorization")
         if not given:
@@ -162,7 +165,7 @@ class Door:
         if scope["type"] == "http" or not isinstance(who, Session) or isinstance(rule.allowed, Anyone):
             await self._app(scope, receive, send)
             return
-        # Nothing is awaited between here and the look into the book: an end is either seen there or told here.
+        # Nothing is awaited between the session's look-up and here, so its end cannot be missed.
         self._loop = asyncio.get_running_loop()
         socket = _Socket(who.id, who.person.roles, self._loop.create_future())
         self._sockets.add(socket)
@@ -181,12 +184,12 @@ class Door:
                 await _end(serving)
 
     def _ended(self, sessions: frozenset[int]) -> None:
-        """From any thread."""
+        """May be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._judge, sessions)
 
     def _judge(self, sessions: frozenset[int]) -> None:
-        """What hangs on these sessions stays only where they are as they were: a page offers what its roles may do."""
+        """Close the sockets of sessions that ended or have other roles: a page offers what its roles may do."""
         for socket in [each for each in self._sockets if each.session in sessions and not each.over.done()]:
             session = self._gate.book.stands(socket.session)
             if session is None:
@@ -196,7 +199,7 @@ class Door:
 
 
 def cookie_name(reached: Reached) -> str:
-    """By the prefix a browser takes it from this host alone, and by TLS alone."""
+    """Return the session cookie's name. Browsers accept the prefix `__Host-` from this host and over TLS only."""
     return "__Host-suivant" if reached.by_tls else "suivant"
 
 

@@ -1,16 +1,14 @@
-"""What a browser may be tricked into, and what is too much, is refused before anybody asks who it is.
+"""Refuses forged and oversized requests before anything checks who sent them.
 
-A request must name the hub as its Host: on this machine by loopback with the port it came in by (DNS rebinding), else
-the public address, and then it must come from a proxy that the settings name. Each unsafe request and each WebSocket
-must have the hub's own page as its Origin. An unsafe request without Origin is refused too, unless the browser says
-`Sec-Fetch-Site: same-origin`. A program that is no browser sends Origin like the pages do: one rule, and no header that
-opens a door.
-
-With a public address, loopback is still taken from programs of this machine that ask the hub itself, no proxy between:
-an operator's checks. What comes by a proxy says so with a forwarded header.
-
-One address is outside of the Origin rule: where Publik says that a booking changed. Its calls are signed, no cookie or
-session counts there, and the most it does is to look a booking up.
+- Host must name the hub: either loopback with the port that the connection came in by (against DNS rebinding), or the
+  public address, and then the request must come from a proxy that the settings name.
+- Each unsafe request and each WebSocket must have the Origin of the hub's own pages. An unsafe request without Origin
+  is refused too, unless it has `Sec-Fetch-Site: same-origin`. Programs other than browsers send Origin as pages do:
+  there is one rule, and no header that gets around it.
+- With a public address, loopback still works for programs on this machine that reach the hub without a proxy, for an
+  operator's checks. A forwarded header shows that a proxy is in between.
+- One address is exempt from the Origin rule: the one where Publik says that a booking changed. Its calls are signed,
+  no cookie or session counts there, and at most it makes the hub look a booking up.
 """
 
 import asyncio
@@ -25,15 +23,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.reached import ON_THIS_MACHINE, Reached, address_of, is_loopback
 from hub.web.problems import failed, problem
 
-# The longest form of a page is a tenth of it.
+# Ten times the longest form of a page.
 MAX_BODY_BYTES = 64 * 1024
 MOST_DIGITS = 9
-# For the whole of a body. The server itself would wait for ever.
+# For the whole body. uvicorn itself would wait for ever.
 BODY_LIMIT_S = 10.0
 # A request passes a few proxies at most.
 MOST_FORWARDED = 16
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# The door for Publik's calls.
+# The address that Publik calls.
 PUSH_PATH = "/api/v1/publik/push"
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}")
@@ -45,18 +43,18 @@ SECURITY_HEADERS = {
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    # Not no-referrer: a form would then be posted with `Origin: null`.
+    # Not no-referrer: browsers would then post forms with `Origin: null`.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-# A year: from then on a browser asks for no page of this name without TLS.
+# For a year, a browser asks for pages of this host over TLS only.
 ONLY_BY_TLS = {"strict-transport-security": "max-age=31536000"}
 
 
 class Guard:
-    """Pure ASGI, around everything else. What passes has the browser's own address as its `client`."""
+    """Pure ASGI, around the door. A request that passes has the browser's own address as its `client`."""
 
     def __init__(self, app: ASGIApp, reached: Reached = ON_THIS_MACHINE) -> None:
         self._app, self._reached = app, reached
@@ -71,7 +69,7 @@ class Guard:
         if refused:
             await self._refuse(scope, receive, send, 403, "foreign_request", refused)
             return
-        # In place: what stands around the guard reads there which route was found behind it.
+        # The scope is changed in place: `Measured`, around the guard, reads from it which route was found.
         scope.update(placed(scope, headers, self._reached))
         path = path_of(scope)
         if path is None:
@@ -83,12 +81,12 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        # What rarely changes is asked for anew, but sent only where it is another; all else is of this moment.
+        # Browsers keep static files, but check each time whether they changed. They store nothing else.
         keep = "no-cache" if path.startswith("/static/") else "no-store"
         await self._with_body(scope, receive, self._secured(send, keep), headers)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        """Reads the body before anything else is done: it is short, and whoever sends it slowly holds nothing."""
+        """Read the whole body before anything else: it is short, and a slow sender then holds no other resource."""
         too_much = why_body_refused(headers)
         if too_much:
             status, detail = too_much
@@ -109,7 +107,7 @@ class Guard:
             await self._ask(scope, _after(whole, receive), send)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A failure is answered here: around the guard it would go out without its headers."""
+        """Pass the request on, and answer an exception: outside the guard, the answer would lack its headers."""
         is_answered = False
 
         async def send_noted(message: Message) -> None:
@@ -126,7 +124,7 @@ class Guard:
             raise
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An address that does not begin like the public one."""
+        """Answer a request whose path does not begin with that of the public address."""
         reached = self._reached
         if scope["type"] == "http" and scope["path"] == reached.path:
             await RedirectResponse(f"{reached.path}/", 308)(scope, receive, self._secured(send))
@@ -154,7 +152,7 @@ class Guard:
 
 
 def why_foreign(scope: Scope, headers: Headers, reached: Reached) -> str | None:
-    """Why a request is not from a page of this hub, in one sentence; None where it is."""
+    """Return why a request is not from a page of this hub, in one sentence; None if it is."""
     hosts = headers.getlist("host")
     if len(hosts) != 1:
         return f"Host is named {len(hosts)} times"
@@ -173,7 +171,7 @@ def why_foreign(scope: Scope, headers: Headers, reached: Reached) -> str | None:
 
 
 def _own_origin(scope: Scope, headers: Headers, host: str, reached: Reached) -> tuple[str, str | None]:
-    """The Origin of the hub's own pages for who comes this way; or why nobody may."""
+    """Return the Origin of the hub's own pages at this Host, and why the request is refused, None if it is not."""
     peer = _peer(scope)
     if reached.origin and host.lower() == reached.host:
         is_known = reached.is_proxy(peer)
@@ -185,7 +183,7 @@ def _own_origin(scope: Scope, headers: Headers, host: str, reached: Reached) -> 
 
 
 def names_this_machine(host: str, scope: Scope) -> bool:
-    """Whether a Host header names this machine by loopback, with the port the connection came in by."""
+    """Whether a Host header names loopback, with the port that the connection came in by."""
     try:
         parts = urlsplit(f"//{host}")
         name, port = parts.hostname or "", parts.port
@@ -197,7 +195,7 @@ def names_this_machine(host: str, scope: Scope) -> bool:
 
 
 def placed(scope: Scope, headers: Headers, reached: Reached) -> dict[str, Any]:
-    """What was otherwise before the proxy: the browser's address, the scheme, and where the hub's paths begin."""
+    """Return the scope's values as they were before the proxy: the browser's address, the scheme, the path prefix."""
     if not reached.origin:
         return {}
     own: dict[str, Any] = {"root_path": reached.path}
@@ -209,9 +207,10 @@ def placed(scope: Scope, headers: Headers, reached: Reached) -> dict[str, Any]:
 
 
 def behind(peer: str, forwarded: list[str], reached: Reached) -> str:
-    """Who asks by way of `peer`: the last address it names that is no proxy's. What stands before it anybody may write.
+    """Return the client's address: the last of the forwarded addresses that is not a known proxy's.
 
-    Something that is no address ends the list: then it is the nearest proxy that counts.
+    Addresses before it may be forged. An entry that is not an address ends the search: the last proxy found then
+    counts as the client.
     """
     if not reached.is_proxy(peer):
         return peer
@@ -227,13 +226,13 @@ def behind(peer: str, forwarded: list[str], reached: Reached) -> str:
 
 
 def _without_port(forwarded: str) -> str:
-    """Some proxies write the port too: `203.0.113.7:4711`, `[2001:db8::7]:4711`."""
+    """Strip the port that some proxies add: `203.0.113.7:4711`, `[2001:db8::7]:4711`."""
     found = _WITH_PORT.fullmatch(forwarded)
     return (found["v6"] or found["v4"]) if found else forwarded
 
 
 def path_of(scope: Scope) -> str | None:
-    """The path as routes know it; None for one that does not begin like the public address."""
+    """Return the path as routes know it; None if it does not begin with that of the public address."""
     root, path = scope.get("root_path", ""), str(scope["path"])
     if not root:
         return path
@@ -241,12 +240,12 @@ def path_of(scope: Scope) -> str | None:
 
 
 def has_control_sign(path: str) -> bool:
-    """A route would match a path that ends with a line feed as well, and no table knows such an address."""
+    """Whether a path has a control character. A route would match a path with a line feed at its end, too."""
     return any(sign < " " or sign == "\x7f" for sign in path)
 
 
 def why_body_refused(headers: Headers) -> tuple[int, str] | None:
-    """Status and sentence for a body that is too long or of unsaid length; the server holds it to what it says."""
+    """Return status and sentence if a body is too long or states no length. uvicorn enforces the stated length."""
     if "transfer-encoding" in headers:
         return 411, "a body must say its Content-Length"
     length = headers.get("content-length", "0")
@@ -258,7 +257,7 @@ def why_body_refused(headers: Headers) -> tuple[int, str] | None:
 async def deny(
     scope: Scope, receive: Receive, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
-    """Answers a WebSocket's handshake with an HTTP response."""
+    """Answer a WebSocket's handshake with an HTTP response."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
         return
@@ -268,7 +267,7 @@ async def deny(
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """A whole body; None where its sender went away."""
+    """Read a whole body; None if its sender disconnects."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -280,7 +279,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _after(whole: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read, then what comes."""
+    """Return a `receive` that gives the body already read, then whatever comes next."""
     given = False
 
     async def receive_after() -> Message:

@@ -1,4 +1,4 @@
-"""A problem as somebody reads it who asked for a page; programs and a page's script get the document as it is."""
+"""Turns problem documents into pages for people. Programs and a page's script get the document unchanged."""
 
 import json
 
@@ -10,7 +10,7 @@ from hub.web.problems import MEDIA_TYPE
 from hub.web.turned_away import is_for_programs
 from hub.web.words import say
 
-# By the problem's code. What is not here says that it failed, and the document's own sentence why.
+# By the problem's code. Other codes get the sentence that the hub failed.
 SENTENCES = {
     "not_found": "There is nothing at this address.",
     "unknown": "There is nothing at this address.",
@@ -20,14 +20,14 @@ SENTENCES = {
     "hub_busy": "The hub could not do that. Nothing was changed; try again.",
     "database_away": "The hub could not do that. Nothing was changed; try again.",
 }
-# Nothing more is to be said of these.
+# For these, the page does not show the document's `detail`.
 PLAIN = frozenset({"not_found", "unknown", "invalid_request", "method_not_allowed"})
-# Where the hub is not reached, its start is not either.
+# For these, the page has no link to the start page: it cannot be reached either.
 UNREACHED = frozenset({"foreign_request"})
 
 
 class InWords:
-    """Pure ASGI, around the guard: what that refuses is read too."""
+    """Pure ASGI, around the guard: people can read the guard's refusals too."""
 
     def __init__(self, app: ASGIApp, view: DeskView, base: str) -> None:
         self._app, self._view, self._base = app, view, base
@@ -71,6 +71,6 @@ class InWords:
 
 
 def wants_page(headers: Headers) -> bool:
-    """Whether what is asked for is to be read: a browser names HTML first; its scripts say what they are."""
+    """Whether a person will read the answer: a browser accepts HTML first, and htmx marks its requests."""
     first = headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
     return first in {"text/html", "application/xhtml+xml"} and headers.get("hx-request") != "true"

@@ -1,8 +1,8 @@
-"""Live pages: the whole picture of a desk at once, then each newer one.
+"""Live pages: sends the whole picture of a desk at once, then each newer one.
 
-A desk that somebody looks at has one room. The room draws when the desk changes, when time alone changes its picture,
-or when somebody joins, and draws once for all its readers. A reader keeps only the latest frame it has not sent. One
-that does not take a frame within a few seconds is dropped; it connects again and gets the whole picture.
+A desk that somebody looks at has one room. The room draws once for all its readers: when the desk changes, when time
+alone changes its picture, and when somebody joins. A reader keeps only the latest frame that was not sent yet. A
+client that does not take a frame within a few seconds is dropped; it connects again and gets the whole picture.
 """
 
 import asyncio
@@ -20,13 +20,14 @@ log = structlog.get_logger()
 
 # A page that heard nothing for more than two of these says that it is offline.
 BEAT_S = 5.0
-# Longer than any working network needs for a picture, shorter than anybody looks at an old one.
+# Longer than any working network needs for a picture, and short enough that nobody looks at an old one for long.
 SEND_LIMIT_S = 5.0
-# A desk is drawn at most so often for time's sake alone, and again so soon after a read that failed.
+# The shortest interval between redraws that only time causes, and the delay before a failed read is tried again.
 LEAST_REDRAW_S, RETRY_S = 0.05, 1.0
-# Of the desks that show a service among others only, one is drawn at a time: 200 pages at once would hold up presses.
+# Desks that show only how many wait for a changed service are redrawn one at a time, at this interval: 200 pages at
+# once would hold up presses.
 FOLLOW_EVERY_S = 0.5
-# Staff of the largest site with some tabs each.
+# Enough for the staff of the largest site with a few tabs each.
 MAX_READERS = 2_000
 
 Revision = tuple[int, int]
@@ -41,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """One picture, drawn for each kind of reader that looks. `redraw_in_ms`: when time alone changes it."""
+    """One picture, drawn for each kind of reader in the room. `redraw_in_ms`: after how long time alone changes it."""
 
     revision: Revision
     redraw_in_ms: int
@@ -62,7 +63,7 @@ class Reader:
         self._ready = asyncio.Event()
 
     def offer(self, revision: Revision, frame: str) -> None:
-        """Takes the place of a frame not sent yet. Old and equal ones are passed over."""
+        """Replace the frame that was not sent yet. A frame that is old or equal to the last one is ignored."""
         if self._offered is not None:
             newest, last = self._offered
             is_redrawn = self.kind is Kind.PAGE and revision == newest and frame != last
@@ -79,7 +80,7 @@ class Reader:
 
 
 class Room:
-    """Everybody who looks at one desk."""
+    """All readers of one desk."""
 
     def __init__(self, desk: str, draw: Draw, late_s: float = BEAT_S) -> None:
         self.desk = desk
@@ -91,7 +92,7 @@ class Room:
 
     def join(self, reader: Reader) -> None:
         self.readers.add(reader)
-        # Its page may show already what the room is not told yet: the last picture would be an older one.
+        # Drawn anew: the reader's page may be newer than the room's last picture.
         self.mark_stale()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work(), name=f"live {self.desk}")
@@ -99,7 +100,7 @@ class Room:
     def leave(self, reader: Reader) -> None:
         self.readers.discard(reader)
         if not self.readers:
-            # A read under way ends first: cancelled, it would go on in its thread beside that of who comes next.
+            # Not cancelled: a read under way would go on in its thread, beside the next reader's.
             self.mark_stale()
 
     def mark_stale(self) -> None:
@@ -118,12 +119,12 @@ class Room:
                     await self._stale.wait()
 
     async def _draw_once(self) -> float:
-        """Draws for all who look; gives how long the picture holds."""
-        # Before the read: what changes during it makes it stale again.
+        """Draw for all readers. Returns for how many seconds the picture holds."""
+        # Cleared before the read: a change during the read must cause another one.
         self._stale.clear()
-        # Nor has who joins during the read been drawn for: what it reads may be older than their page.
+        # Without readers who join during the read: their page may be newer than what it reads.
         looking = frozenset(self.readers)
-        # A read that hangs is waited for all the same: it has a thread and a connection, and another would take more.
+        # A read that hangs is waited for: it holds a thread and a connection, and another read would take more of them.
         late = asyncio.get_running_loop().call_later(self._late_s, self._not_drawn, TimeoutError.__name__)
         try:
             frames = await self._draw(self.desk, frozenset(reader.kind for reader in looking))
@@ -138,13 +139,13 @@ class Room:
         return max(LEAST_REDRAW_S, frames.redraw_in_ms / 1000)
 
     def _not_drawn(self, error: str) -> None:
-        # Said each second while it lasts: one line, no traceback.
+        # Logged each second while it lasts, so one line without a traceback.
         log.error("live.not_drawn", desk=self.desk, error=error)
         self.is_well = False
 
 
 class Live:
-    """All rooms. Everything runs in the web's event loop but `changed`, which any thread may call."""
+    """All rooms. `changed` may be called from any thread; everything else runs in the web's event loop."""
 
     def __init__(
         self,
@@ -163,10 +164,10 @@ class Live:
             service.name: [desk.name for desk in index.site.desks if service.name in served_by(desk)]
             for service in index.site.services
         }
-        # Who waits for a service that the site has no more is on every page.
+        # Every page shows the tickets of services that the site no longer has.
         self._all_desks = [desk.name for desk in index.site.desks]
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Rooms that are to follow, in their order, and the turn of the next.
+        # The desks still to be redrawn in turn, in order, and the timer of the next one.
         self._behind: dict[str, None] = {}
         self._turn: asyncio.TimerHandle | None = None
 
@@ -187,9 +188,9 @@ class Live:
         return sum(len(room.readers) for room in self._rooms.values())
 
     def changed(self, desks: Iterable[str], services: Iterable[str]) -> None:
-        """These desks and the desks of these services have changed. From any thread, after the commit.
+        """Redraw these desks and the desks of these services. Call it after the commit, from any thread.
 
-        The other desks show of these services how many wait, and follow in turn.
+        The other desks show only how many wait for these services; they are redrawn in turn.
         """
         services = tuple(services)
         names = [*desks, *(desk for service in services for desk in self._desks_of.get(service, self._all_desks))]
@@ -201,7 +202,7 @@ class Live:
             loop.call_soon_threadsafe(self._tell, names, bool(services))
 
     def nudge(self, desk: str) -> None:
-        """Somebody at this desk was told something: what they see must be as new as that. In the loop."""
+        """Redraw a desk whose page got an answer: it must show at least what the answer says. Call it in the loop."""
         self._mark([desk])
 
     def _tell(self, desks: Iterable[str], others_follow: bool) -> None:
@@ -230,7 +231,7 @@ class Live:
                 room.mark_stale()
 
     async def serve(self, websocket: WebSocket, desk: str, kind: Kind) -> None:
-        """One socket, from its acceptance to its end."""
+        """Serve one socket until its end."""
         if self.reader_count >= MAX_READERS:
             await websocket.close(1013)
             return
@@ -255,7 +256,7 @@ class Live:
             frame = await _taken(reader, beat_at_s)
             if frame is None:
                 beat_at_s = time_s() + self._beat_s
-                # No beat from a room that cannot read, or not in time: its pages must not look alive.
+                # No beat while the room's reads fail or are late: its pages must not look alive.
                 if reader.kind is Kind.DOCUMENT or not room.is_well:
                     continue
                 frame = self._beat()
@@ -271,7 +272,7 @@ class Live:
 
 
 async def _taken(reader: Reader, until_s: float) -> str | None:
-    """The next frame; None at that moment, however many frames there are: a busy hall needs the beat's time as well."""
+    """Return the next frame, or None from `until_s` on, even if a frame is ready: a busy desk needs beats too."""
     if asyncio.get_running_loop().time() >= until_s:
         return None
     try:
@@ -283,6 +284,6 @@ async def _taken(reader: Reader, until_s: float) -> str | None:
 
 
 async def _listen(websocket: WebSocket) -> None:
-    """Readers say nothing; this only hears the end."""
+    """Wait for the end of a socket; its reader sends nothing."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass

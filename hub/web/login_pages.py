@@ -1,4 +1,4 @@
-"""Coming in by account and password, and going out. What is true of an account is told to nobody who tries."""
+"""Login with account and password, and logout. A refused login is told nothing about the account."""
 
 from functools import partial
 from typing import Annotated
@@ -22,14 +22,14 @@ from hub.web.words import environment, say
 
 log = structlog.get_logger()
 
-# Apart from the threads that read for the pages: a directory that hangs takes none of those. As many as `Login` lets
-# wait in its lanes, so that nobody who is known here stands behind those who are not.
+# Logins have threads of their own, so that a directory that hangs takes none from the pages. They suffice for the 74
+# logins that `Login` lets into its lanes, so that a known account never waits behind unknown ones.
 LOGINS_AT_ONCE, LOGINS_IN_WAIT = 80, 64
 MAX_ADDRESS = 500
 
 STATUS_OF = {Reason.WRONG: 401, Reason.NO_ROLE: 401, Reason.TOO_MANY: 429, Reason.AWAY: 503}
 
-# Whatever comes in them is answered in words, not by the sentence for programs.
+# Without constraints: any content is answered in words for people, not with a validation problem.
 Text = Annotated[str, Form()]
 
 
@@ -49,16 +49,16 @@ class LoginPages:
         self._threads = CapacityLimiter(LOGINS_AT_ONCE)
 
     async def show(self, request: Request, to: str = "/") -> Response:
-        """The form; who is in already goes on."""
+        """Show the form, or go on if a session is open."""
         if self._session(request) is not None:
             return self._see(to)
-        # A browser keeps what an ended session left, and forgets it where somebody logs out: who was thrown out reads
-        # it. Whose session it was and why it ended is told to nobody who merely holds the browser.
+        # Logout deletes the cookie, so a cookie without a session means that the session ended in another way. The page
+        # does not say whose session it was or why it ended: anybody may be at this browser.
         was_in = cookie_name(self._reached) in request.cookies
         return self._page(to, told=say("Your session is over. Log in again.") if was_in else "")
 
     async def log_in(self, request: Request, account: Text = "", password: Text = "", to: Text = "/") -> Response:
-        """A session with a token of its own: one that somebody put into this browser before is worth nothing."""
+        """Open a session with a new token: a token that somebody planted in this browser before is worth nothing."""
         address = request.client.host if request.client else ""
         try:
             token = await self._open(await self._person(account, password, address))
@@ -71,12 +71,12 @@ class LoginPages:
         await self._end_before(self._session(request))
         response = self._see(to)
         name, secure = cookie_name(self._reached), self._reached.by_tls
-        # Ends with the browser; the limits of the session end it anyway.
+        # The cookie ends with the browser; the session's limits end it anyway.
         response.set_cookie(name, token, path="/", secure=secure, httponly=True, samesite="lax")
         return response
 
     async def log_out(self, request: Request) -> Response:
-        """The session ends everywhere at once, sockets too."""
+        """End the session everywhere at once, its sockets too."""
         by_script = request.headers.get("hx-request") == "true"
         try:
             await self._end(self._session(request))
@@ -101,7 +101,7 @@ class LoginPages:
         return await to_thread.run_sync(partial(self._gate.log_in, account, password, address), limiter=self._threads)
 
     async def _open(self, person: Person) -> str:
-        """The new session's token. Raises LoginRefused."""
+        """Open a session and return its token. Raises LoginRefused."""
         token = self._gate.new_token()
         opened = OpenSession(
             origin=self._origin(person.account),
@@ -113,7 +113,7 @@ class LoginPages:
         )
         answer = await self._parts.do(opened)
         if isinstance(answer, RefusedAnswer):
-            # The local account was ended since its password was judged.
+            # The local account was ended after its password was checked.
             self._gate.refused(Reason.WRONG)
             raise LoginRefused(Reason.WRONG)
         if not isinstance(answer, SessionAnswer):
@@ -131,9 +131,9 @@ class LoginPages:
         return token
 
     async def _end_before(self, session: Session | None) -> None:
-        """The session that this browser was in till now. One that can't be ended is left to its limits.
+        """End the session that this browser had before. If that fails, the session is left to its limits.
 
-        Who was refused for its sake would leave the new one behind, with a token that nobody has.
+        Refusing the login instead would leave the new session behind, with a token that nobody has.
         """
         try:
             await self._end(session)
@@ -181,9 +181,9 @@ class LoginPages:
 
 
 def own_path(to: str) -> str:
-    """Where to go on after the login: a path of the hub, else its start.
+    """Return where to go after the login: `to` if it is a path of the hub, else the start page.
 
-    Browsers read `//x` and `/\\x` as another host, and pass over tabs and line ends inside an address.
+    Browsers read `//x` and `/\\x` as another host, and ignore tabs and line ends inside an address.
     """
     is_own = to.startswith("/") and not to.startswith("//") and len(to) <= MAX_ADDRESS
     is_plain = to.isprintable() and "\\" not in to and " " not in to

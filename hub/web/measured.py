@@ -1,11 +1,11 @@
-"""How many requests come and how long they take, by route."""
+"""Counts requests and measures how long they take, by route."""
 
 import time
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The pattern of the route, the status, the seconds.
+# Called with the route's pattern, the status and the seconds.
 Done = Callable[[str, int, float], None]
 
 NO_ROUTE = "(none)"

@@ -1,4 +1,4 @@
-"""What the web side is given by the hub: the one seam between pages and everything else."""
+"""What the hub gives to the web side: the only connection between pages and everything else."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the hub can do its work. Each part is None where all is well, else one sentence saying what is wrong."""
+    """Whether the hub can do its work. Each part is None if it is well, else one sentence that says what is wrong."""
 
     database: str | None = None
     broker: str | None = None
@@ -34,15 +34,22 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class WebParts:
-    """`do` hands a command to the writer and waits for its answer, refusals included. `reads`: for short reads.
+    """The parts of the hub that the web side uses.
 
-    `now_ms`: the hub's clock. `new_id`: a UUIDv7 for a request that came without one. `mean_visit_ms`: the measured
-    mean of a service, or None where too little was measured. `metrics`: what Prometheus reads. `request_done` is told
-    the route, the status and the seconds of each request, `reader_dropped` each page that read too slowly.
-    `broker_reached`: whether screens and buttons hear the hub. `list_state`: how old the list of bookings is; asked at
-    each drawing, so it must not wait. `push`: takes the query and the body of a request that says a booking changed,
-    as they came, and gives the status and the document to answer: at once, and asked by the loop alone.
-    `gate`: who may come in.
+    - `reads`: the engine for short reads.
+    - `do`: hands a command to the writer and waits for its answer, which may be a refusal.
+    - `now_ms`: the hub's clock.
+    - `new_id`: makes a UUIDv7 for a request that came without an id.
+    - `metrics`: the text for Prometheus.
+    - `mean_visit_ms`: the measured mean visit of a service; None if too little was measured.
+    - `request_done`: called with the route, the status and the seconds of each request.
+    - `reader_dropped`: called for each page that read too slowly.
+    - `broker_reached`: whether the hub reaches screens and buttons.
+    - `list_state`: how old the list of bookings is. Called at each drawing, so it must not block.
+    - `push`: takes the raw query and body of Publik's call that a booking changed; returns status and document of the
+      answer. It does not block, and is called from the event loop only.
+    - `gate`: who may come in.
+    - `reached`: where browsers reach the hub.
     """
 
     site: Site
@@ -62,7 +69,7 @@ class WebParts:
     reached: Reached = ON_THIS_MACHINE
 
     async def read(self, read: Callable[[Connection], T]) -> T:
-        """One short transaction in a thread: the loop never waits for the disk. Raises a DatabaseFault."""
+        """Read in one short transaction, in a thread: the event loop never waits for the disk. Raises DatabaseFault."""
 
         def in_transaction() -> T:
             with faults_of(self.reads), self.reads.connect() as connection:

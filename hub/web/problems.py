@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 tells it: application/problem+json that names ticket, state, event and code."""
+"""Errors as RFC 9457 problem documents: application/problem+json that names ticket, state, event and code."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
-# The stable code of a refusal -> HTTP status. What is not here contradicts the state of things: 409.
+# HTTP status by the stable code of a refusal. Any other code is a conflict with the current state: 409.
 STATUS_OF_REFUSAL = {
     "not_this_desk": 403,
     "unknown": 404,
@@ -29,7 +29,7 @@ STATUS_OF_REFUSAL = {
     "numbers_used_up": 503,
 }
 CONFLICT = 409
-# Unknown things that stand in a path; others came in a body.
+# Kinds of things that a path names. An unknown one is 404; what only a body names is 422.
 IN_PATH = frozenset({"desk", "ticket", "hall", "report"})
 
 
@@ -46,7 +46,7 @@ class NoSuch(Exception):
 
 
 def problem(status: int, code: str, detail: str, facts: Mapping[str, Any] | None = None) -> Problem:
-    """`code` is stable; `detail` is one English sentence; `facts` become members of their own."""
+    """Create a problem. `code` is stable, `detail` one English sentence; `facts` become members of the document."""
     body = {
         "type": f"urn:suivant:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -58,7 +58,7 @@ def problem(status: int, code: str, detail: str, facts: Mapping[str, Any] | None
 
 
 def of_refusal(answer: RefusedAnswer) -> Problem:
-    """A refusal as a problem; times among its facts are written as RFC 3339."""
+    """Turn a refusal into a problem; times among its facts become RFC 3339."""
     facts = {
         name.removesuffix("_ms") if name.endswith("at_ms") else name: to_wire(value)
         if name.endswith("at_ms") and isinstance(value, int)
@@ -78,13 +78,13 @@ DATABASE_AWAY = "the database is away: ask again"
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the app leaves it as a problem."""
+    """Make the app answer its errors with problems."""
     app.exception_handler(NoSuch)(_no_such)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(Busy)(_busy)
     app.exception_handler(DatabaseFault)(_busy)
-    # What else goes wrong, the guard answers by `failed`.
+    # The guard answers every other exception, with `failed`.
 
 
 async def _no_such(_request: Request, error: NoSuch) -> Response:
@@ -99,15 +99,15 @@ async def _http(_request: Request, error: HTTPException) -> Response:
 
 
 async def _invalid(_request: Request, error: RequestValidationError) -> Response:
-    """One sentence for each field: where, and what would be right."""
+    """One sentence for each field: where it is, and what would be right."""
     errors = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     detail = "; ".join(f"{each['where']}: {each['what']}" for each in errors)
     return problem(422, "invalid_request", detail, {"errors": errors})
 
 
 async def _busy(request: Request, error: Exception) -> Response:
-    """Nothing was done, and it may be asked again: the writer's queue is full, or the database is away."""
-    # Where the database is stands in the log, and is nobody's business who asks.
+    """Nothing was done and the client may retry: the writer's queue is full, or the database is away."""
+    # The error may name the database's place: it goes into the log, not to the client.
     code, said = ("hub_busy", str(error)) if isinstance(error, Busy) else ("database_away", DATABASE_AWAY)
     log.warning("web.not_done", path=request.url.path, code=code, error=str(error))
     response = problem(503, code, said)

@@ -1,14 +1,14 @@
-"""How the pages and the API are served."""
+"""The settings of the HTTP server."""
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from hub.web.wire import BoundedHttp
 
-# A staff page is quiet for minutes; opening a connection anew would be felt at the next click.
+# A staff page may send nothing for minutes; a new connection would make the next click noticeably slower.
 KEEP_ALIVE_S = 75
 GRACE_S = 2
-# Readers of the live pages say nothing.
+# Readers of live pages send nothing.
 SOCKET_MESSAGE_MOST_BYTES = 1_024
 
 
@@ -18,7 +18,7 @@ def server_config(web: ASGIApp) -> uvicorn.Config:
         http=BoundedHttp,
         log_config=None,
         access_log=False,
-        # Whoever is on this machine could say that the connection is another one than it is.
+        # uvicorn would believe any program on this machine that forges these headers. The guard reads them instead.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,

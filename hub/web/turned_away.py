@@ -1,4 +1,4 @@
-"""What somebody reads whom the door does not let in: a page, its script or a program, each in its own way."""
+"""The answers to requests that the door does not let in: for people, for a page's script and for programs."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ from hub.web.guard import deny
 from hub.web.problems import problem
 from hub.web.words import say
 
-# What a socket is closed with, as its page's script reads it.
+# The close codes of sockets, which a page's script reads.
 SESSION_OVER, RIGHTS_CHANGED, DESK_GONE = 4401, 4403, 4404
 START = "/"
 _DESK = re.compile(r"/desks/[a-z0-9-]{1,64}(?=/|$)")
-# As people read them; the words stand in the catalogue.
+# The names of roles for people: message ids of the catalogue.
 NAME_OF = {
     Role.AGENT: "agent",
     Role.RECEPTION: "reception",
@@ -34,7 +34,7 @@ def is_for_programs(path: str) -> bool:
 
 
 class TurnedAway:
-    """One request or handshake that leads no further."""
+    """One request or handshake that is turned away."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, path: str, reached: Reached, view: DeskView) -> None:
         self._scope, self._receive, self._send, self._path = scope, receive, send, path
@@ -43,7 +43,7 @@ class TurnedAway:
         self._is_page = not is_for_programs(path)
 
     async def unknown(self) -> None:
-        """Nobody is known by what came: the same for every address, whether there is something at it or not."""
+        """Answer an unknown sender. The answer is the same whether or not the address exists."""
         if not self._is_page:
             detail = "log in, or send a token: Authorization: Bearer TOKEN"
             await self.refuse(401, "not_logged_in", detail, {"www-authenticate": 'Bearer realm="suivant"'})
@@ -90,13 +90,13 @@ class TurnedAway:
         await deny(self._scope, self._receive, self._send, response.status_code, headers, body)
 
     async def _accept_and_close(self, code: int) -> None:
-        """A browser tells a page's script nothing of a handshake that was refused."""
+        """Accept first, since a browser tells a page's script nothing about a refused handshake."""
         await self._receive()
         await self._send({"type": "websocket.accept"})
         await self._send({"type": "websocket.close", "code": code})
 
     def _back(self) -> str:
-        """Where to after the login: the page that was asked for, or whose form was sent."""
+        """Return the query that leads on after the login: to the page asked for, or the page whose form was sent."""
         query = self._scope["query_string"].decode("latin-1")
         to = f"{self._path}?{query}" if query else self._path
         if self._scope["method"] not in {"GET", "HEAD"} or self._is_script:

@@ -1,8 +1,8 @@
-"""The head of a request, before any of our code sees it, and the taking of its answer: bounded in length and in time.
+"""Limits on the length and the time of a request's head, and on the time that a client takes to read an answer.
 
-The server's own protocol reads a head of any length, waits for its end for ever, and for an answer to be taken: one
-client could fill the memory, or hold every connection. What it refuses by itself is a bare line of text; here it is a
-problem like any other.
+uvicorn's own protocol reads a head of any length, and waits for ever for its end and for an answer to be read: one
+client could fill the memory, or hold every connection. uvicorn answers what it refuses with a bare line of text; here
+it is a problem like any other.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from hub.web.guard import SECURITY_HEADERS
 from hub.web.problems import problem
 
-# What other servers and proxies take at most; a browser's own is a tenth of it.
+# The limit of other servers and proxies; a browser's head is a tenth of it.
 MAX_HEAD_BYTES = 16 * 1024
-# From the first byte, or from the connection where none comes. A browser opens some connections ahead of need.
+# From the head's first byte, or from the connection if no byte comes: browsers open some connections ahead of need.
 HEAD_LIMIT_S = 10.0
-# While a part of an answer waits to be taken, at least a part of it is within this.
+# While an answer waits to be read, the client must read some of it within this time.
 WRITE_LIMIT_S = 10.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Closes a connection whose next head is too long or does not come in time, or whose answers nobody takes."""
+    """Closes a connection whose next head is too long or too late, or whose client does not read its answers."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -45,15 +45,15 @@ class BoundedHttp(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        # A head that came whole is judged in `on_headers_complete`: its last bytes may be a body's.
+        # A complete head is checked in `on_headers_complete`: the last bytes counted here may belong to a body.
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
         if self._is_between_requests() and self._too_late is None:
-            # An empty line between two requests begins none, and has ended the server's own wait for the next.
+            # An empty line between two requests begins no request, but it has stopped uvicorn's keep-alive timer.
             self._wait()
 
     def _is_between_requests(self) -> bool:
-        # After the handshake of a WebSocket the connection is another protocol's.
+        # After a WebSocket's handshake, another protocol has the connection.
         is_ours = self.transport.get_protocol() is self
         return is_ours and self._in_head and (self.cycle is None or self.cycle.response_complete)
 
@@ -65,7 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._stop_waiting()
-        # A colon, a space and a line's end each.
+        # 4 for a colon, a space and a line end.
         length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if length > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
@@ -94,7 +94,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().handle_websocket_upgrade()
-        # Of what it can't read, such as a line longer than its own bound, it says nothing and waits for more for ever.
+        # The WebSocket protocol does not answer what it can't parse, such as a line over its own limit: it waits on.
         if not getattr(self.transport.get_protocol(), "handshake_initiated", False):
             self._refuse(400, "bad_request", "this is no handshake of a WebSocket")
 
@@ -110,7 +110,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_response_complete()
         self._watch()
         if not self._in_head and self.cycle.response_complete:
-            # The body of a request that was refused unread: its sender may finish, but not hold the connection by it.
+            # Answered before its body came: the client may still send the body, but not hold the connection by it.
             self._wait()
 
     def send_400_response(self, msg: str) -> None:
@@ -126,7 +126,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._too_late = None
 
     def _watch(self) -> None:
-        """A connection that is closed stands until all was taken, so it is watched then too."""
+        """Watch whether the client reads. A closed connection stays until all was read, so it is watched too."""
         self._stop_watching()
         size = self.transport.get_write_buffer_size()
         self._untaken = self.loop.call_later(WRITE_LIMIT_S, self._judge_taking, size)
@@ -137,9 +137,10 @@ class BoundedHttp(HttpToolsProtocol):
             self._untaken = None
 
     def _judge_taking(self, size_before: int) -> None:
-        """Who takes little at a time is slow, and stays, as does who was given more meanwhile.
+        """Abort the connection if as many bytes wait as before.
 
-        Readers of a WebSocket are another protocol's.
+        A client that reads slowly stays connected, as does one that was sent more meanwhile. A WebSocket's reader is
+        left to its own protocol.
         """
         size = self.transport.get_write_buffer_size()
         if not size or self.transport.get_protocol() is not self:

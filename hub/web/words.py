@@ -30,7 +30,7 @@ def _translations() -> Callable[[str], str]:
 
 
 def say(msgid: str, /, **facts: object) -> str:
-    """The sentence in the page's language, its holes filled."""
+    """Translate a sentence into the page's language and fill its placeholders."""
     text = _translations()(msgid)
     return text % facts if facts else text
 
@@ -42,7 +42,7 @@ def clock(moment_ms: int, zone: str, *, seconds: bool = False) -> str:
 
 
 def spaced(number: str) -> str:
-    """A number as it is written for people, `A 012`; a booking's label as it is."""
+    """Write a number for people, `A 012`; a booking's label stays unchanged."""
     if len(number) > 1 and number[0].isalpha() and number[1:].isdecimal():
         return f"{number[0]}\u00a0{number[1:]}"
     return number
@@ -66,7 +66,7 @@ def minutes(span_ms: int) -> int:
 
 @cache
 def icon(name: str) -> Markup:
-    """A Lucide icon drawn inline in the text's colour, hidden from assistive tools: a word stands beside it."""
+    """A Lucide icon, inline and in the text's colour. It is hidden from assistive tools: a word is beside it."""
     file = _HERE / "static/icons" / f"{name}.svg"
     svg = file.read_text(encoding="utf-8")
     drawing = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
@@ -76,7 +76,7 @@ def icon(name: str) -> Markup:
 
 
 class _CompiledOnce(BytecodeCache):
-    """For all environments of a process: they differ in what their filters know, not in how templates are compiled."""
+    """Compiled templates, shared by all environments of a process: only the data in their filters differs."""
 
     def __init__(self) -> None:
         self._code: dict[str, bytes] = {}
@@ -93,7 +93,7 @@ _compiled = _CompiledOnce()
 
 
 def environment(filters: Mapping[str, Callable[..., object]], base: str) -> Environment:
-    """Templates with every value escaped, and words from the catalogue. `base`: what each path of ours begins with."""
+    """Create the templates' environment: values are escaped, words come from the catalogue. `base`: the path prefix."""
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         bytecode_cache=_compiled,
