@@ -1,4 +1,4 @@
-"""Bookings as staff look for them, and what their source could not be told: rows in, nothing kept."""
+"""Reads the bookings that staff search for, and the reports that their source refused. Nothing is cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from hub.queue.states import State
 from hub.queue.tickets import FIELDS, Ticket, from_row
 from hub.web.name_search import folded, is_found
 
-# A list shows so many and a total; nobody reads further at a desk.
+# A list shows this many rows and a total: at a desk, nobody reads further.
 SHOWN = 50
-# Bookings a search by name looks through at most: those of a day of the largest site, several times.
+# The most bookings that a search by name looks through: several times those of a day at the largest site.
 MOST_NAMES = 50_000
 
 _ticket: Any = TicketRow.__table__
@@ -41,18 +41,19 @@ _others: Any = (
     .correlate(_booking)
 )
 _over_there: Any = _booking.c.gone & _ticket.c.state.not_in(HERE)
-# `arrivals.is_left_behind`, and its request has another booking that stands.
+# `arrivals.is_left_behind` in SQL, and its request has another booking that is not gone.
 _LEFT_BEHIND: Any = ((_ticket.c.state == State.CANCELLED) | _over_there) & _others.exists()
-# It was moved there. A request may keep two, mostly of two services: of these, one that is cancelled is news.
+# The source moved the booking: its request has another one, of the same service. A request may also have two bookings,
+# mostly of two services. If one of these is cancelled, staff must find it.
 _MOVED: Any = _over_there & _others.where(_standing.c.service == _booking.c.service).exists()
 
-# A literal: a bound state misses the partial index.
+# A literal: with a bound parameter, the partial index is not used.
 _FAILED: Any = literal_column("report.state = 'failed'")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A booking with the ticket it has now, and the visitor's name while it is kept."""
+    """A booking with its current ticket, and the visitor's name while it is kept."""
 
     ticket: Ticket
     booking: Known
@@ -61,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundBookings:
-    """The first 50 by time, and how many there are. `other_days`: none is of today, these are."""
+    """The first 50 bookings found, by time, and how many there are. `other_days`: they are of other days than today."""
 
     rows: tuple[Found, ...]
     total: int
@@ -70,7 +71,7 @@ class FoundBookings:
 
 @dataclass(frozen=True, slots=True)
 class FailedReport:
-    """Something a booking's source was to be told, and refused. `kind` as the report has it."""
+    """A report that a booking's source refused. `kind`: as in `ReportRow`."""
 
     id: int
     booking: str
@@ -85,7 +86,7 @@ class FailedReport:
 
 
 def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> dict[int, Known]:
-    """By ticket, for those that have a booking."""
+    """Return the bookings of these tickets, by ticket."""
     if not tickets:
         return {}
     query = select(*_BOOKING).where(_booking.c.site == site, _booking.c.ticket.in_(tickets))
@@ -93,7 +94,7 @@ def read_bookings(connection: Connection, site: str, tickets: Sequence[int]) -> 
 
 
 def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms: int) -> dict[int, str]:
-    """Visitors' names by ticket, where their source gave one and it may still be kept. For the staff page alone."""
+    """Return visitors' names by ticket, if the source gave one and it may still be kept. For the staff page only."""
     if not tickets:
         return {}
     query = select(_name.c.ticket, _name.c.name).where(
@@ -103,10 +104,10 @@ def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms
 
 
 def search(connection: Connection, site: str, zone: str, query: str, now_ms: int) -> FoundBookings:
-    """Bookings by the code of their confirmation, else by name: today's first, else those of other days.
+    """Find bookings by confirmation code, else by name: those of today or, if there are none, those of other days.
 
-    Those that are checked in or over are found too: who comes twice is to be told so. One that was moved is not: it
-    would read as cancelled beside what stands.
+    Bookings that are checked in or over are found too, so that staff can tell it to a visitor who comes again. A
+    booking that was moved is not found: it would look cancelled beside the one that replaced it.
     """
     today = local_day(now_ms, zone)
     code = confirmation_code(query)
@@ -124,7 +125,7 @@ def search(connection: Connection, site: str, zone: str, query: str, now_ms: int
 
 
 def _by_code(connection: Connection, site: str, code: str, now_ms: int) -> tuple[Found, ...]:
-    """As at the dispenser: by a confirmation from before a move, what its request has now."""
+    """As at the dispenser, a code from before a move finds the bookings that the request has now."""
     found = _bookings(connection, site, (_booking.c.code == code) & ~_LEFT_BEHIND, now_ms)
     if found:
         return found
@@ -138,7 +139,7 @@ def read_failed_count(connection: Connection, site: str) -> int:
 
 
 def read_failed_reports(connection: Connection, site: str) -> tuple[FailedReport, ...]:
-    """The first 50 of them, oldest first."""
+    """Return the first 50 reports that failed for good, oldest first."""
     ticket_of = (_ticket.c.site == _report.c.site) & (_ticket.c.id == _report.c.ticket)
     booking_of = (_booking.c.site == _report.c.site) & (_booking.c.id == _report.c.booking)
     columns = (_report.c.id, _report.c.booking, _report.c.ticket, _report.c.kind, _report.c.at_ms, _report.c.attempts)
@@ -153,7 +154,7 @@ def read_failed_reports(connection: Connection, site: str) -> tuple[FailedReport
 
 
 def _tickets_named(connection: Connection, site: str, asked: str, days: Any, now_ms: int) -> list[int]:
-    """The tickets, by the time of their booking. Names are folded here: no two databases fold alike."""
+    """Return the tickets with this name, by the time of their booking. Names are folded here: databases fold unlike."""
     booking_of = (_booking.c.site == _name.c.site) & (_booking.c.ticket == _name.c.ticket)
     query = (
         select(_name.c.ticket, _name.c.name)

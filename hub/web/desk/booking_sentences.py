@@ -1,4 +1,4 @@
-"""What staff read about appointments, in whole sentences: how old the list is, who arrives when, what was not told."""
+"""Sentences for staff about appointments: how old the list is, how visitors arrive, which reports failed."""
 
 from enum import Enum
 
@@ -29,10 +29,10 @@ _ARRIVALS = {
     Arrival.UNKNOWN: "No appointment has this code.",
 }
 
-# Of an appointment of today that is a wrong one since the day has ended.
+# For an appointment of today: it is a WRONG_DAY only because the day has ended.
 _TODAY = {Arrival.WRONG_DAY: "Too late for the appointment at %(at)s: the day has ended."}
 
-# What the state says better than the arrival does.
+# In these states, the ticket's state says more than its arrival.
 _BY_STATE = {
     State.PARKED: "Here already since %(since)s: %(number)s was set aside by desk %(desk)s.",
 }
@@ -50,7 +50,7 @@ _STATES = {
 
 
 class _Silent(Enum):
-    """Whose list is old: all of Publik's, that of some services, one that is there but not believed, a file's."""
+    """Which list is old: the source's, that of some services, a file's, or one that the hub received but doubts."""
 
     SOURCE = 0
     SERVICES = 1
@@ -64,7 +64,7 @@ _NEVER = {
     _Silent.FILE: "No list yet, %(source)s cannot be read",
     _Silent.DOUBTED: "List for %(services)s not taken: known appointments no longer appear in %(source)s",
 }
-# By whether the list is of today.
+# The key's first part: whether the list is of today.
 _SILENT = {
     (True, _Silent.SOURCE): "List of %(at)s, %(source)s does not answer",
     (True, _Silent.SERVICES): "List of %(at)s for %(services)s, %(source)s gives no newer one",
@@ -95,7 +95,7 @@ _TOLD = {
 
 
 def list_age(state: ListState, zone: str, now_ms: int) -> str:
-    """How old the list of bookings is: calm while it is fresh, else since when, and that its source is silent."""
+    """Say that the list of bookings is up to date, or else how old it is and what its source does not give."""
     if not state.late:
         return say("The list is being read") if state.as_of_ms is None else say("up to date")
     silent = _whose(state)
@@ -147,18 +147,18 @@ def date(moment_ms: int, zone: str) -> str:
 
 
 def arrival_of_panel(panel: TicketPanel, zone: str) -> str:
-    """What the visitor is to be told, as things stand; empty for a ticket without an appointment."""
+    """Say what to tell the visitor now; empty for a ticket without an appointment."""
     if panel.arrival is None or panel.booking is None:
         return ""
     return " ".join(filter(None, [_arrival(panel, panel.arrival, panel.booking, zone), _hall(panel)]))
 
 
 def checked_in_sentence(before: TicketPanel, answer: Answer, zone: str) -> str:
-    """After a check-in: the number, and what its visitor is to be told; empty after other commands."""
+    """After a check-in, say the number and what to tell its visitor; empty after other commands."""
     if not isinstance(answer, TicketAnswer):
         return ""
     number = say("%(number)s is checked in.", number=spaced(answer.number))
-    # Sent twice, it finds a ticket that waits already.
+    # A check-in that is sent twice finds a ticket that already waits.
     return f"{number} {arrival_of_panel(before, zone)}" if before.may_check_in else number
 
 
@@ -194,7 +194,7 @@ def _hall(panel: TicketPanel) -> str:
 
 
 def report_title(report: FailedReport, now_ms: int, zone: str) -> str:
-    """The ticket's number, or when its appointment is and what its confirmation says."""
+    """The ticket's number; if it has none, the time of its appointment and the confirmation code."""
     if report.number:
         return spaced(report.number)
     at = moment(report.appointment_ms, now_ms, zone)

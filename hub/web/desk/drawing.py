@@ -1,4 +1,4 @@
-"""From a desk's rows to its picture. Pure: the moment comes with the rows."""
+"""Draws a desk's picture from its rows. Pure: the time comes with the rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -34,18 +34,18 @@ from hub.web.desk.picture import (
 from hub.web.desk.reading import DeskNow, DeskRows, JournalRow, Place
 from protocol.messages import DeskMode
 
-# Where arrivals are not confirmed, a called ticket is drawn as being served from here on.
+# At a desk that does not confirm arrivals, a called ticket is drawn as being served after this time.
 CALLING_MS = 60_000
 LATE_MS = 15 * MINUTE_MS
 LONG_MS = 45 * MINUTE_MS
-# However still a picture stands, it is drawn anew after this.
+# A picture is drawn anew at least this often.
 REDRAW_MS = 60_000
 
 MeanVisit = Callable[[str], int | None]
 
 
 def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit, list_state: ListState) -> DeskPicture:
-    """The page of one desk at the moment of its rows."""
+    """Draw the page of one desk at the time of its rows."""
     now_ms = rows.now_ms
     places = {place.ticket.id: place for place in rows.waiting}
     waiting = [_waiting(place, index, desk) for place in rows.waiting if _may_be_called(place, desk)]
@@ -95,7 +95,7 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
 def other_service(
     service: Service, index: SiteIndex, counts: Mapping[str, int], desks: Mapping[str, DeskNow]
 ) -> OtherService:
-    """Who waits for a service, and whether a desk may call them. `counts` by service, `desks` by name."""
+    """How many wait for a service, and whether it has an open desk. `counts` by service, `desks` by name."""
     is_open = any(desks[each.name].mode is DeskMode.OPEN for each in index.desks_of(service.name))
     return OtherService(service.letter, service.title, counts.get(service.name, 0), is_open)
 
@@ -170,7 +170,7 @@ def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue,
     served = served_by(desk)
     seen = [(_waiting(place, index, desk), place.ticket) for place in rows.waiting]
     seen.sort(key=lambda pair: pair[0].candidate.rank)
-    # Of a service that the site has no more: after the desk's own, which they must not push away.
+    # Tickets of services that the site no longer has come last, with a limit of their own: they must push none out.
     lost = {ticket.service: ticket.series for _, ticket in seen if index.find_service(ticket.service) is None}
     shown = [pair for pair in seen if pair[1].service not in lost][:SHOWN]
     shown += [pair for pair in seen if pair[1].service in lost][:SHOWN]
@@ -179,7 +179,7 @@ def _queues(rows: DeskRows, index: SiteIndex, desk: Desk) -> tuple[ServiceQueue,
     for name in dict.fromkeys([*desk.serves, *delays, *sent_here, *lost]):
         service = index.find_service(name)
         mine = [_row(waiting, ticket, index, desk, rows.now_ms) for waiting, ticket in shown if ticket.service == name]
-        # Of a service that is not the desk's own only those count that were sent here.
+        # Of another service, only the tickets sent to this desk count.
         waits = rows.counts.get(name, 0) if name in served or name in lost else sent_here.count(name)
         count = max(waits, len(mine))
         letter, title = (service.letter, service.title) if service else (lost[name] or "", name)
@@ -205,7 +205,7 @@ def _row(waiting: Waiting, ticket: Ticket, index: SiteIndex, desk: Desk, now_ms:
 
 
 def mark_of(ticket: Ticket, now_ms: int) -> Mark | None:
-    """The two alarms of the order rule; they change nothing in it."""
+    """Return a ticket's alarm, None if it has none. The alarms do not change the order."""
     overdue_ms = _overdue_from_ms(ticket)
     if overdue_ms is None or now_ms < overdue_ms:
         return None
@@ -219,7 +219,10 @@ def _overdue_from_ms(ticket: Ticket) -> int | None:
 
 
 def _appointment_counts(ticket: Ticket) -> bool:
-    """Who came too late for it waits like a walk-in, and is no alarm on arrival."""
+    """Whether a ticket waits by its appointment's time.
+
+    A visitor who came too late for it waits like a walk-in, and must not raise an alarm on arrival.
+    """
     return ticket.appointment_ms is not None and (
         ticket.kind is not Kind.OPEN or ticket.due_ms == ticket.appointment_ms
     )
@@ -247,7 +250,7 @@ def _booking(ticket: Ticket, rows: DeskRows, index: SiteIndex) -> Booking:
 
 
 def _last_action(events: Sequence[JournalRow]) -> LastAction | None:
-    """The last thing done here: a finish and call in one command reads as the call, and names what it finished."""
+    """Return the last action at the desk. A finish and call in one command is the call, with the number it finished."""
     if not events:
         return None
     last = events[0]
@@ -265,7 +268,7 @@ def _is_finish_with(event: JournalRow, call: JournalRow) -> bool:
 
 
 def _undo(rows: DeskRows) -> UndoOffer | None:
-    """What N takes back: the call just made, with what it finished; or the visit just ended."""
+    """Return what key N undoes: the call just made, with the finish in the same command, or the visit just ended."""
     if not rows.holds:
         return None
     if rows.held is not None:
@@ -282,13 +285,13 @@ def _undo_call(holds: Sequence[JournalRow], held: Ticket, now_ms: int) -> UndoOf
     calls = ((call, ended) for call, ended in pairwise(holds) if call.id == held.call)
     before = next((ended for call, ended in calls if _is_finish_with(ended, call)), None)
     since = {hold.ticket for hold in holds if hold.id > (held.call or 0)}
-    # Too late for what was finished, or gone on since: what was called can still be withdrawn.
+    # If it is too late to reopen what was finished, or it was taken up again since, only the call is withdrawn.
     finished = before is not None and now_ms - before.at_ms < REOPEN_MS and before.ticket not in since
     return UndoOffer(Undo.UNDO if finished else Undo.WITHDRAW, held.id, held.label)
 
 
 def _redraw_ms(rows: DeskRows, expected: Iterable[Booking]) -> int:
-    """The next moment at which the same rows draw another picture."""
+    """Return the next time at which the same rows draw another picture."""
     moments = [*_moments(rows), *(booking.callable_ms for booking in expected)]
     return min((moment for moment in moments if moment > rows.now_ms), default=rows.now_ms + REDRAW_MS)
 

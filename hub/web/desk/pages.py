@@ -1,4 +1,7 @@
-"""The staff's pages: the desks, and one page for each. They work by plain forms; htmx only saves the reload."""
+"""Staff pages: the start page with all desks, and one page for each desk.
+
+They work with plain forms; htmx only saves the reload.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -46,34 +49,34 @@ from hub.web.problems import NoSuch, status_of
 from hub.web.words import say
 
 log = structlog.get_logger()
-# What has become of an appointment meanwhile says better why it was refused.
+# Refusals that are better explained by what has become of the appointment meanwhile.
 _SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over", "wrong_day"})
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Response]]
-# Of what a panel shows, the choice that it asks about once more.
+# Finds the choice in a panel's content that the panel asks to confirm.
 Confirm = Callable[[object], ServiceChoice | None]
 
-# A page drawn for all who look holds no id: its script makes one for each gesture.
+# Empty on a page that is drawn for all readers: its script makes an id for each gesture.
 GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
-# More than any name or code; a page's field takes no more.
+# Longer than any name or code; the page's field has the same limit.
 SearchText = Annotated[str, Form(max_length=200)]
 
 
-# Each as one model, not as so many parameters: FastAPI works out every parameter of every route anew.
+# Models instead of single parameters: FastAPI analyses every parameter of every route anew.
 class Gesture(BaseModel):
-    """What the form of a button sends."""
+    """The form that a button sends."""
 
     id: GivenId = ""
 
 
 class DeskGesture(Gesture):
-    """`shown`: the id of the ticket its page showed as held, nothing for nobody."""
+    """`shown`: the id of the ticket that the page showed as held, empty if it showed none."""
 
     shown: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,16}$")] = ""
 
 
 class DeskWords(BaseModel):
-    """What the address says of a command at a desk: see `Asked`."""
+    """The query parameters of a command at a desk: see `Asked`."""
 
     only_free: Annotated[bool, Field(alias="free")] = False
     only_own: Annotated[bool, Field(alias="own")] = False
@@ -81,7 +84,7 @@ class DeskWords(BaseModel):
 
 
 class TicketWords(BaseModel):
-    """What the address says of a command to a ticket: see `Asked`."""
+    """The query parameters of a command to a ticket: see `Asked`."""
 
     service: SiteName | None = None
     to_desk: SiteName | None = None
@@ -97,7 +100,7 @@ def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
     router.add_api_route("/desks/{desk}/search", pages.search, methods=["POST"], response_class=HTMLResponse)
     router.add_api_route("/desks/{desk}/search", pages.search_again, methods=["GET"])
     router.add_api_route("/desks/{desk}/reports/{report}/retry", pages.retry_report, methods=["POST"])
-    # One route each, so that the table of who may do what has a row for each.
+    # One route for each action, so that the access table has a row for each.
     for word, action in DESK_ACTIONS.items():
         router.add_api_route(f"/desks/{{desk}}/{word}", pages.desk_command(action), methods=["POST"])
     for word, action in TICKET_ACTIONS.items():
@@ -114,11 +117,11 @@ class Pages:
     # --- pages ----------------------------------------------------------------------------------------------------
 
     async def start(self, request: Request) -> HTMLResponse:
-        """The desks of this site, who works at which, and the way to a free one."""
+        """The site's desks, who works at each, and the way to a free one."""
         person, now_ms = person_of(request), self._parts.now_ms()
 
         def read(connection: Connection) -> tuple[list[StartDesk], list[OtherService], list[LocalUse]]:
-            # Where there is no directory, they are how everybody comes in.
+            # Without a directory, everybody uses a local account, so their uses are not shown.
             watches = self._parts.site.login.directory is not None and bool(WATCHERS & person.roles)
             uses = read_local_uses(connection, self._index.site.name, now_ms) if watches else []
             return read_start_desks(connection, self._index, person), read_left_waiting(connection, self._index), uses
@@ -133,7 +136,7 @@ class Pages:
         panel: Panel | None = None,
         ticket: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     ) -> HTMLResponse:
-        """The page of one desk; asked by htmx with a panel, that panel alone."""
+        """The page of one desk; if htmx asks for a panel, that panel alone."""
         configured = desk_named(self._index, desk)
         if panel is not None and _by_script(request):
             return HTMLResponse(await self._panel_alone(request, configured, panel, ticket))
@@ -142,7 +145,7 @@ class Pages:
     async def search(self, request: Request, desk: DeskName, query: SearchText = "") -> HTMLResponse:
         """The bookings that a name or a code finds.
 
-        By POST: an address stands in a browser's history and in every proxy's log, and a name must not.
+        By POST, because a name must not be in an address: browsers keep addresses in their history, proxies log them.
         """
         configured = desk_named(self._index, desk)
         asked = SearchPanel(query.strip(), self._parts.now_ms(), self._parts.list_state())
@@ -152,7 +155,7 @@ class Pages:
         return await self._page(request, configured, panel=Panel.SEARCH, content=found)
 
     async def search_again(self, desk: DeskName) -> Response:
-        """Where a browser asks anew for the address of a search: what was looked for is not in it."""
+        """Show an empty search if a browser asks for the address of a search again: it does not contain the query."""
         return self._see(f"/desks/{desk_named(self._index, desk).name}?panel=search")
 
     async def _page(
@@ -252,7 +255,7 @@ class Pages:
     # --- commands -------------------------------------------------------------------------------------------------
 
     def desk_command(self, action: Action) -> Handler:
-        """One of the desk's own commands: a form of the page."""
+        """Create the handler of a command of the desk itself."""
 
         async def handle(
             request: Request,
@@ -267,7 +270,7 @@ class Pages:
         return handle
 
     def ticket_command(self, action: Action) -> Handler:
-        """A command to one ticket of a list or a panel."""
+        """Create the handler of a command to one ticket of a list or a panel."""
 
         async def handle(
             request: Request,
@@ -285,7 +288,7 @@ class Pages:
     async def retry_report(
         self, request: Request, desk: DeskName, report: TicketId, gesture: Annotated[Gesture, Form()]
     ) -> Response:
-        """Something that the source of bookings refused is to be told once more."""
+        """Send a report that the source of bookings refused once more."""
         configured = desk_named(self._index, desk)
         answer = await self._do(RetryReport(origin=self._origin(request, gesture), report=report), desk)
         if answer is None:
@@ -300,7 +303,7 @@ class Pages:
         return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
 
     async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
-        """With htmx: what the page says under the actions, and the panel gone. Without: the page anew."""
+        """Run a command. htmx gets the line under the actions, and closes the panel; others get the page anew."""
         desk = desk_named(self._index, asked.desk)
         before = await self._booked(asked, desk)
         answer = await self._do(action.command(asked), desk.name)
@@ -313,7 +316,7 @@ class Pages:
             case RefusedAnswer(code="leaves_visitor"):
                 return await self._ask(request, desk, Panel.TAKE)
             case RefusedAnswer(code="desk_not_open") if asked.to_desk is not None:
-                # It has closed since it was chosen for a transfer.
+                # The desk closed after it was chosen for the transfer.
                 closed = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
                 return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, said=closed)
             case RefusedAnswer():
@@ -323,7 +326,10 @@ class Pages:
         return await self._says(request, desk, answer=self._view.told(told))
 
     async def _do(self, command: Command, desk: str) -> Answer | None:
-        """None where the hub failed: who asked must read that nothing happened. Raises Busy, DatabaseFault."""
+        """Run a command; None if the hub failed: the page must then say that nothing happened.
+
+        Raises Busy, DatabaseFault.
+        """
         try:
             return await self._parts.do(command)
         except (Busy, DatabaseFault):
@@ -337,7 +343,7 @@ class Pages:
         return await self._says(request, desk, answer=failed, status=500)
 
     async def _says(self, request: Request, desk: Desk, *, answer: str, status: int = 200) -> Response:
-        """`answer`: what stands under the actions, as HTML; nothing where the page itself says it all."""
+        """Answer a command. `answer`: the line under the actions, as HTML; empty if the page itself says it all."""
         if _by_script(request):
             return HTMLResponse(_fragment(answer), status)
         if answer:
@@ -345,7 +351,7 @@ class Pages:
         return self._see(f"/desks/{desk.name}")
 
     async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
-        """The ticket a command is for as it is now, where it is one with an appointment."""
+        """Return the current state of a command's ticket, None if it has no appointment."""
         if not asked.ticket:
             return None
         now_ms = self._parts.now_ms()
@@ -355,7 +361,10 @@ class Pages:
         return found if found and found.booking else None
 
     async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
-        """Of an appointment: what has become of it. Somebody else may have checked it in just now."""
+        """Say why a command was refused. For an appointment, say what has become of it.
+
+        Somebody else may have checked it in just now.
+        """
         zone = self._parts.site.zone
         if answer.code == "desk_not_open" or (answer.code == "transition_refused" and asked.shown is not None):
             last = (await self._parts.read(lambda connection: self.picture(connection, desk))).last
@@ -370,7 +379,7 @@ class Pages:
         return arrival_of_panel(now, zone) if is_said else refusal_sentence(answer, zone, now.ticket)
 
     async def _who(self, answer: RefusedAnswer) -> str | None:
-        """How the person is shown whose account the refusal names; no name is kept in it."""
+        """Return the display name of the account in a refusal: refusals hold no names."""
         account = answer.facts.get("agent") or answer.facts.get("actor")
         if not account:
             return None
@@ -388,7 +397,10 @@ class Pages:
         said: str = "",
         confirm: Confirm = lambda _content: None,
     ) -> Response:
-        """Nothing was done: the panel where the agent decides. `said`: why, as HTML; the panel may say it itself."""
+        """After a command that did nothing, show the panel where the agent decides.
+
+        `said`: why, as HTML; empty if the panel itself says it.
+        """
         if _by_script(request):
             alone = await self._panel_alone(request, desk, panel, ticket, confirm)
             return HTMLResponse(_fragment(said, alone), 409 if said else 200)
@@ -406,7 +418,7 @@ def _by_script(request: Request) -> bool:
 
 
 def _chosen(service: str | None) -> Confirm:
-    """No desk of this service is open: the transfer panel asks about it once more."""
+    """Make the transfer panel ask to confirm this service, which has no open desk."""
 
     def confirm(panel: object) -> ServiceChoice | None:
         services = panel.services if isinstance(panel, TransferPanel) else ()
@@ -416,12 +428,12 @@ def _chosen(service: str | None) -> Confirm:
 
 
 def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:
-    """Whether it is what was done last at the desk. What was done to another ticket since is not."""
+    """Whether the last action at the desk explains the refusal. An action on another ticket does not."""
     if refused.code == "desk_not_open":
         return last.event in {"desk_paused", "desk_closed"}
     return last.number == refused.facts.get("ticket")
 
 
 def _fragment(said: str, panel: str = "") -> str:
-    """For the line under the actions; and, out of band, what stands in place of the list."""
+    """The HTML of the line under the actions and, out of band, of the panel in place of the list."""
     return f'{said}<div id="panel" hx-swap-oob="innerHTML">{panel}</div>'
