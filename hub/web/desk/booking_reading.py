@@ -154,7 +154,10 @@ def read_failed_reports(connection: Connection, site: str) -> tuple[FailedReport
 
 
 def _tickets_named(connection: Connection, site: str, asked: str, days: Any, now_ms: int) -> list[int]:
-    """Return the tickets with this name, by the time of their booking. Names are folded here: databases fold unlike."""
+    """Return the tickets with this name, by the time of their booking.
+
+    Names are folded here, because databases differ in how they fold.
+    """
     booking_of = (_booking.c.site == _name.c.site) & (_booking.c.ticket == _name.c.ticket)
     query = (
         select(_name.c.ticket, _name.c.name)

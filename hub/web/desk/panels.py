@@ -1,4 +1,4 @@
-"""What stands in place of the list while an agent decides: a transfer, one ticket, closing, keys, longer lists."""
+"""The panels that replace the list while an agent decides: a transfer, one ticket, closing, keys, longer lists."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class Panel(StrEnum):
 
 
 class Doing(StrEnum):
-    """What another desk is doing, as a transfer tells it."""
+    """What a desk is doing, as the transfer panel shows it."""
 
     HERE = "here"
     SERVING = "serving"
@@ -57,7 +57,7 @@ class Doing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceChoice:
-    """`wait_min`: the range to expect there, None where too little was measured."""
+    """A service to transfer to. `wait_min`: the range of the wait to expect, None if too little was measured."""
 
     name: str
     letter: str
@@ -91,19 +91,22 @@ class TransferPanel:
 
     @property
     def longest(self) -> int:
-        """Digits of the longest desk number: with two, a number is ended by Enter."""
+        """Number of digits of the longest desk number. If it is above 1, Enter ends a number."""
         return max((len(desk.number) for desk in self.desks), default=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TicketPanel:
-    """One ticket of a list. `may_call`: this desk may call it, from the queue or from aside.
+    """One ticket of a list.
 
-    `may_decide`: it may do what else the ticket's state allows. `service`: its title.
-
-    `number_of_desk`: of the one that has to do with it. `hall`: the title of the hall it waits in, where that is not
-    this desk's. `day_over`: for it the day of its number has ended, or today where it has none: nobody brings it back.
-    `booking`, `arrival`, `name`: of a ticket with an appointment; `early_ms`: of its service.
+    - `service`: the title of its service.
+    - `may_call`: this desk may call it, from the queue or from aside.
+    - `may_decide`: this desk may do what else the ticket's state allows.
+    - `number_of_desk`: the number of the ticket's desk.
+    - `hall`: the title of the hall it waits in; empty if that is this desk's.
+    - `day_over`: its day has ended, or today if it has no number: it cannot come back.
+    - `early_ms`: its service's `early_call`.
+    - `booking`, `arrival`, `name`: for a ticket with an appointment.
     """
 
     ticket: Ticket
@@ -131,13 +134,13 @@ class TicketPanel:
 
     @property
     def is_moved(self) -> bool:
-        """Its source moved the booking after people had to do with it, and the booking's time is the new one."""
+        """Whether the source moved the booking after people had dealt with the ticket: its time is then the new one."""
         return self.booking is not None and not self.booking.gone and self.ticket.booking_note == "moved"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRow:
-    """`service`, `letter`: of its ticket. `desk`: number of the one that deals with it. `hall`: as in TicketPanel."""
+    """A booking found. `letter`, `service`, `desk`: of its ticket, the desk by its number. `hall`: as in TicketPanel."""
 
     found: Found
     letter: str
@@ -148,7 +151,7 @@ class SearchRow:
 
 @dataclass(frozen=True, slots=True)
 class SearchPanel:
-    """`list_state`: how old the list is that is searched. `rows` is None before anything was asked."""
+    """`list_state`: how old the searched list is. `rows`: None before a search."""
 
     query: str
     now_ms: int
@@ -165,9 +168,9 @@ class SearchPanel:
 
 @dataclass(frozen=True, slots=True)
 class TakePanel:
-    """A desk that may be taken: who is there, and the ticket it holds.
+    """A desk that the looker may take over: who is signed on there, and the ticket it holds.
 
-    `left`: the ticket that who asks leaves by it at the desk of the number `left_desk`.
+    `left`: the ticket that they would leave behind at their desk, whose number is `left_desk`.
     """
 
     agent: SignedOn | None
@@ -178,7 +181,7 @@ class TakePanel:
 
 @dataclass(frozen=True, slots=True)
 class ReportsPanel:
-    """What the source of bookings could not be told: the first 50, and how many there are."""
+    """The first 50 reports that the source of bookings refused, and how many there are."""
 
     reports: tuple[FailedReport, ...]
     total: int
@@ -193,7 +196,7 @@ def read_transfer(
     ticket_id: int,
     mean_visit_ms: Callable[[str], int | None],
 ) -> TransferPanel | None:
-    """Where a ticket may go; None where there is no such ticket. `mine`: the desk of who asks, signed on there."""
+    """Return where a ticket may go; None if there is no such ticket. `mine`: the looker's desk, if signed on there."""
     ticket = read_ticket(connection, index.site.name, ticket_id)
     if ticket is None:
         return None
@@ -207,7 +210,7 @@ def read_transfer(
             for name in (service.name for service in index.site.services)
             if name != ticket.service
         ),
-        # Sent to a desk it keeps its service: one that is lost is called nowhere.
+        # A ticket sent to a desk keeps its service. If the site no longer has it, no desk could call the ticket.
         desks=tuple(
             _desk_choice(index, each, mine, desks[each.name], held.get(each.name))
             for each in index.site.desks
@@ -255,7 +258,7 @@ def read_ticket_panel(
 
 
 def _claims(index: SiteIndex, desk: Desk, ticket: Ticket, desks: Mapping[str, DeskNow]) -> tuple[bool, bool]:
-    """`may_call` and `may_decide` of a panel. Nobody is called for a service that the site has no more."""
+    """Return `may_call` and `may_decide` of a panel. No ticket of a service that the site no longer has is called."""
 
     def is_away(name: str) -> bool:
         return name not in desks or desks[name].mode is not DeskMode.OPEN
@@ -268,7 +271,7 @@ def _claims(index: SiteIndex, desk: Desk, ticket: Ticket, desks: Mapping[str, De
 
 
 def read_search(connection: Connection, index: SiteIndex, desk: Desk, asked: SearchPanel) -> SearchPanel:
-    """The bookings that a code or a name finds, of the whole site; `asked` has no rows yet."""
+    """Search the bookings of the whole site by code or name. Returns `asked`, which has no rows yet, with its rows."""
     if not asked.query:
         return asked
     found = search(connection, index.site.name, index.site.zone, asked.query, asked.now_ms)

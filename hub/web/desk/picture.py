@@ -8,12 +8,12 @@ from hub.queue.reasons import Reason
 from hub.queue.states import Event, State
 from protocol.messages import DeskMode
 
-# So close to its announcement the page counts no more down to it.
+# This close to an announcement, the page no longer counts down to it.
 SOON_MS = 1_000
 
 
 class Stage(StrEnum):
-    """What the ticket's place on the page says."""
+    """What the page says in the held ticket's place."""
 
     NOBODY_CALLED = "nobody_called"
     NOBODY_WAITING = "nobody_waiting"
@@ -25,7 +25,7 @@ class Stage(StrEnum):
 
 
 class Undo(StrEnum):
-    """What the end of the last-action line takes back."""
+    """What the button at the end of the last-action line does."""
 
     WITHDRAW = "withdraw"
     UNDO = "undo"
@@ -39,7 +39,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedOn:
-    """Who works at a desk: the account, how they are shown, since when. `before`: from whom they took it over."""
+    """Who is signed on at a desk: account, display name, since when. `before`: the account they took it over from."""
 
     account: str
     name: str
@@ -49,9 +49,9 @@ class SignedOn:
 
 @dataclass(frozen=True, slots=True)
 class HeldTicket:
-    """`timer_ms`: from where its timer counts. `play_ms`: when its announcement starts.
+    """The ticket that a desk holds. `timer_ms`: when its timer starts. `play_ms`: when its announcement starts.
 
-    `absent_at_ms`: when it becomes absent by itself, if it does.
+    `absent_at_ms`: when the absence job marks it absent, None if it does not.
     """
 
     id: int
@@ -79,7 +79,7 @@ class NextTicket:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One waiting ticket in the list. `bound_to`: number of the desk it waits for, where it is another one.
+    """One waiting ticket in the list. `bound_to`: the number of the other desk it waits for, if it does.
 
     `missed`: it came too late for its appointment, and waits like one without.
     """
@@ -99,7 +99,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ServiceQueue:
-    """`waiting`: all who wait; `rows`: the first of them. `helping_ms`: the delay where the desk only helps out."""
+    """`waiting`: how many wait. `rows`: the first of them. `helping_ms`: the delay if the desk only helps out."""
 
     service: str
     letter: str
@@ -118,13 +118,13 @@ class OtherService:
 
     @property
     def is_left_waiting(self) -> bool:
-        """Somebody waits, and nobody would call."""
+        """Whether somebody waits and no desk is open to call them."""
         return self.waiting > 0 and not self.has_open_desk
 
 
 @dataclass(frozen=True, slots=True)
 class AsideTicket:
-    """Set aside or absent: `since_ms` says when. `of_desk`: number of the other desk that set it aside."""
+    """A ticket set aside or absent since `since_ms`. `of_desk`: the number of its desk, if that is another one."""
 
     id: int
     number: str
@@ -134,7 +134,7 @@ class AsideTicket:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Somebody expected. `code`: of the confirmation. `missed`: did not come within the service's delay."""
+    """An expected visitor. `code`: that of the confirmation. `missed`: they did not come within the service's delay."""
 
     id: int
     code: str
@@ -148,10 +148,10 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class LastAction:
-    """`event`: of the ticket's life, or `desk_open` and the like with an empty number.
+    """The last action at a desk. `event`: a ticket's event, or one such as `desk_open`, with an empty number.
 
-    `appointment_ms`: of the ticket it was done to; names one that has no number. `who`: how the person is shown who
-    did it, None where it was no person, or is not known.
+    `appointment_ms`: that of the ticket; it names a ticket without number. `who`: the display name of the person who
+    did it, None if it was no person, or is not known.
     """
 
     at_ms: int
@@ -174,9 +174,9 @@ class UndoOffer:
 class DeskPicture:
     """Everything the page of a desk shows. Times in ms since 1970 UTC.
 
-    `next_off_until_ms`: Suivant is off until then, right after a call. `redraw_ms`: when the picture changes by time
-    alone. `agent`: who is signed on. `list_state`: how old the list of bookings is.
-    `failed_reports`: what its source could not be told.
+    `next_off_until_ms`: right after a call, the button Suivant is off until then. `redraw_ms`: when the picture changes
+    by time alone. `agent`: who is signed on. `list_state`: how old the list of bookings is. `failed_reports`: how many
+    reports its source refused.
     """
 
     revision: tuple[int, int]
@@ -212,7 +212,7 @@ class DeskPicture:
 
     @property
     def undoes_last(self) -> bool:
-        """Whether what was done last is the call that `undo` takes back, with all that it takes back beside it."""
+        """Whether `undo` undoes exactly the last action: the call, and the finish if one was in the same command."""
         if self.last is None or self.undo is None or self.last.number != self.undo.number:
             return False
         if self.last.event not in {Event.CALL, Event.RESUME}:
@@ -221,7 +221,7 @@ class DeskPicture:
 
     @property
     def has_bookings(self) -> bool:
-        """Whether appointments are a matter here at all."""
+        """Whether there is anything to show about appointments."""
         return bool(self.expected or self.list_state.source or self.failed_reports)
 
     @property
@@ -230,22 +230,22 @@ class DeskPicture:
 
     @property
     def may_take(self) -> bool:
-        """Open and holding nobody: resume, pick, start of an absent one and reopen are possible."""
+        """Whether the desk is open and holds nobody, so that it may pick, resume, reopen, or start an absent ticket."""
         return self.is_open and self.held is None
 
     @property
     def is_called(self) -> bool:
-        """Still `called` by the rules, whatever is drawn."""
+        """Whether the held ticket's state is `called`, whatever is drawn."""
         return self.held is not None and self.held.state is State.CALLED
 
     @property
     def may_recall(self) -> bool:
-        """Not while the announcement is still to come: there is nothing to say again."""
+        """Whether the held ticket may be called again. Before its announcement there is nothing to say again."""
         return self.held is not None and self.is_called and self.held.play_ms - SOON_MS <= self.now_ms
 
     @property
     def may_next(self) -> bool:
-        """Whether Suivant would do anything now."""
+        """Whether the button Suivant would do anything now."""
         if not self.is_open or self.next_off_until_ms > self.now_ms:
             return False
         return self.held is not None or self.next is not None

@@ -1,4 +1,4 @@
-"""What a desk's page is drawn from, read in one short transaction: rows in, nothing kept."""
+"""Reads what a desk's page is drawn from, in one short transaction. Nothing is cached."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from hub.web.desk.booking_reading import SHOWN, read_bookings, read_failed_count
 from hub.web.desk.picture import SignedOn
 from protocol.messages import DeskMode
 
-# Bookings that never came are shown until so many later ones did not come either.
+# How many bookings whose visitor did not come are shown: the latest ones.
 SHOWN_MISSED = 10
-# The last commands of a desk: enough to tell a finish and call from a call.
+# How many of a desk's last journal rows are read: enough to tell a finish and call from a call.
 LAST_EVENTS = 8
 
 _ticket: Any = TicketRow.__table__
@@ -34,11 +34,11 @@ _agent: Any = AgentRow.__table__
 _desk_service: Any = DeskServiceRow.__table__
 _COLUMNS = [_ticket.c[name] for name in FIELDS]
 
-# Literals: a bound state misses the partial indexes.
+# Literals: with bound parameters, the partial indexes are not used.
 _PARKED: Any = literal_column("ticket.state = 'parked'")
 _ABSENT: Any = literal_column("ticket.state = 'absent'")
 _EXPECTED: Any = literal_column("ticket.state = 'expected'")
-# Its source cancelled its booking; of one that it moved, another ticket has the booking.
+# The source cancelled the ticket's booking. If the source moved it, another ticket has the booking.
 _GONE: Any = (
     select(literal_column("1"))
     .where(_booking.c.site == _ticket.c.site, _booking.c.id == _ticket.c.booking, _booking.c.gone)
@@ -53,13 +53,16 @@ _PARKED_MS: Any = (
 )
 _FINISH: Any = literal_column("ticket_event.event = 'finish'")
 _SIGN_ON: Any = literal_column("ticket_event.event = 'sign_on'")
-# Who comes and goes did nothing to a ticket, and must not push out of sight what was done to one.
+# Not sign-ons and sign-offs: they must not push the actions on tickets out of sight.
 _DONE: Any = literal_column("ticket_event.event not in ('sign_on', 'sign_off')")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A waiting ticket and how this desk looks at it: `handicap_ms` is added to its due time, `early_ms` before it."""
+    """A waiting ticket as this desk sees it.
+
+    `handicap_ms`: added to its due time. `early_ms`: how long before its due time the desk may take it.
+    """
 
     ticket: Ticket
     handicap_ms: int
@@ -79,9 +82,9 @@ class DeskNow:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """`label`: the ticket's number, empty where it has none: its appointment names it then.
+    """`label`: the ticket's number; empty if it has none, then `appointment_ms` names it.
 
-    `who`: how the person is shown who did it; None for a node or a job.
+    `who`: the display name of the person who did it; None for a node or a job.
     """
 
     id: int
@@ -97,12 +100,17 @@ class JournalRow:
 
 @dataclass(frozen=True, slots=True)
 class DeskRows:
-    """`waiting`: the first of each service and kind, and those bound to a desk. `counts`: all that wait, by service.
+    """The rows of one desk's page.
 
-    `agent`: who is signed on. `parked_ms`: when each was set aside. `expected`: the bookings of today that are not
-    here; there may be more. `bookings`, `names`: of the expected ones and the held, by ticket. `events`: the desk's
-    last journal rows, newest first; `holds`: those by which it took a ticket, let one go or ended one.
-    `failed_reports`: what the source of bookings could not be told.
+    - `agent`: who is signed on.
+    - `waiting`: the first tickets of each service and kind, and those bound to a desk.
+    - `counts`: how many wait, by service.
+    - `parked_ms`: when each ticket was set aside.
+    - `expected`: today's bookings whose visitors are not here; `more_expected`: there are more.
+    - `bookings`, `names`: those of the expected tickets and of the held one, by ticket.
+    - `events`: the desk's last journal rows, newest first.
+    - `holds`: its last rows that took a ticket, let one go or finished one.
+    - `failed_reports`: how many reports the source of bookings refused.
     """
 
     revision: tuple[int, int]
@@ -127,7 +135,7 @@ class DeskRows:
 
 
 def read_revision(connection: Connection, site: str) -> tuple[int, int]:
-    """The pair [generation, n] that every state carries: n is the last journal row."""
+    """Return the pair [generation, n] that every state carries: n is the id of the last journal row."""
     generation = connection.scalar(select(SiteRow.generation_ms).where(SiteRow.site == site))
     last = connection.scalar(select(_event.c.id).where(_event.c.site == site).order_by(_event.c.id.desc()).limit(1))
     return int(generation or 0), int(last or 0)
@@ -144,7 +152,7 @@ def read_desks(connection: Connection, index: SiteIndex) -> dict[str, DeskNow]:
 
 
 def read_counts(connection: Connection, site: str) -> dict[str, int]:
-    """How many tickets wait, by service; bound ones count in theirs."""
+    """Count the tickets that wait by service, those bound to a desk included."""
     counts: Counter[str] = Counter()
     for statement in WAITING_BY_SERVICE:
         for service, count in connection.execute(statement, {"site": site}):
@@ -161,7 +169,7 @@ def read_held(connection: Connection, site: str) -> dict[str, Ticket]:
 
 
 def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int) -> DeskRows:
-    """All that the page of one desk shows. The caller's transaction makes it one moment."""
+    """Read all that the page of one desk shows. The caller's transaction makes it consistent."""
     site = index.site.name
     desks = read_desks(connection, index)
     mine = sorted(served_by(desk))
@@ -215,7 +223,7 @@ def read_desk(connection: Connection, index: SiteIndex, desk: Desk, now_ms: int)
 
 
 def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket]:
-    """The first waiting tickets of a service by due time, bound ones too."""
+    """Return the first waiting tickets of a service by due time, bound ones too."""
     first = (
         select(*_COLUMNS)
         .where(_ticket.c.site == site, _ticket.c.service == service, IS_WAITING, _ticket.c.kind == kind, IS_FREE)
@@ -234,7 +242,7 @@ def read_waiting(connection: Connection, site: str, service: str) -> list[Ticket
 
 
 def read_agent_name(connection: Connection, site: str, account: str) -> str | None:
-    """How somebody is shown; None for who never logged in: a node, a job."""
+    """Return the display name of an account; None if it never logged in, such as a node or a job."""
     name: str | None = connection.scalar(
         select(_agent.c.name).where(_agent.c.site == site, _agent.c.account == account)
     )
@@ -249,7 +257,7 @@ def read_agent(connection: Connection, index: SiteIndex, desk: Desk) -> SignedOn
 
 
 def read_signed_on(connection: Connection, site: str, desk: str, account: str | None) -> SignedOn | None:
-    """`account`: of who is signed on at the desk, as its row says."""
+    """Return who is signed on at a desk. `account`: theirs, from the desk's row."""
     if account is None:
         return None
     last = select(_event.c.at_ms, _event.c.data).where(_event.c.site == site, _event.c.desk == desk, _SIGN_ON)
@@ -286,7 +294,7 @@ def _read_free(connection: Connection, site: str, desk: str) -> Iterable[Place]:
 
 
 def _read_bound(connection: Connection, site: str, desk: str, away: list[str], services: list[str]) -> Iterable[Place]:
-    """Those that wait for this desk; and those that wait for one that is away, which others may pick."""
+    """Yield the tickets bound to this desk, and those bound to a desk that is away, which others may pick."""
     for_me = (_ticket.c.bound_desk == desk) | (_ticket.c.bound_desk.in_(away) & _ticket.c.service.in_(services))
     query = select(*_COLUMNS).where(_ticket.c.site == site, IS_WAITING, IS_BOUND, for_me)
     for ticket in _tickets(connection, query.order_by(_ticket.c.due_ms, _ticket.c.id).limit(SHOWN)):
@@ -294,7 +302,7 @@ def _read_bound(connection: Connection, site: str, desk: str, away: list[str], s
 
 
 def _read_lost(connection: Connection, site: str, services: list[str]) -> Iterable[Place]:
-    """Who waits for a service that the site has no more: nobody calls them, and every desk can send them elsewhere."""
+    """Yield the tickets of services that the site no longer has: no desk calls them, any desk can transfer them."""
     for service in services:
         for ticket in read_waiting(connection, site, service):
             if ticket.bound_desk is None:
@@ -304,10 +312,10 @@ def _read_lost(connection: Connection, site: str, services: list[str]) -> Iterab
 def _read_parked(
     connection: Connection, site: str, desk: str, at_work: list[str], services: list[str], known: list[str]
 ) -> list[tuple[Ticket, int]]:
-    """Set aside here, or by a desk that is not at work: paused, closed, or no longer of the site; and when.
+    """Return the tickets set aside here, or by a desk not at work (paused, closed, or no longer of the site), and when.
 
-    Of such a desk also those whose service is none of the `known` ones: else no page would show them. The first is whom
-    the agent takes up again by one key: the latest of their own desk.
+    From a desk not at work, tickets of a service not in `known` are included: no page would show them otherwise. The
+    first ticket is the one that the agent resumes with one key: the latest of their own desk.
     """
     for_me = _ticket.c.service.in_(services) | _ticket.c.service.not_in(known)
     mine = (_ticket.c.desk == desk) | (_ticket.c.desk.not_in(at_work) & for_me)
@@ -319,9 +327,12 @@ def _read_parked(
 def _read_expected(
     connection: Connection, site: str, services: list[str], today: str, tomorrow_ms: int
 ) -> tuple[list[Ticket], bool]:
-    """Bookings of today that are not here, by time: the latest that never came, the next to come; and whether more."""
+    """Return today's bookings whose visitors are not here, by time, and whether there are more.
+
+    They are the latest that did not come, and the next to come.
+    """
     mine = (_ticket.c.site == site) & _ticket.c.service.in_(services) & (_ticket.c.day == today)
-    # Else every booking of later days would be read to find that no more is of today.
+    # Without this bound, the query would read every booking of later days to find that no more is of today.
     to_come = _EXPECTED & (_ticket.c.appointment_ms < tomorrow_ms)
     coming = select(*_COLUMNS).where(mine, to_come).order_by(_ticket.c.appointment_ms, _ticket.c.id)
     missed = (

@@ -1,7 +1,7 @@
-"""What somebody may do on the page of a desk: by their roles, and by who is signed on there. Pure.
+"""What a person may do on a desk's page, by their roles and by who is signed on there. Pure.
 
-The picture of a desk is drawn once for all who look, as if each of them were signed on there. What is off for one of
-them is told apart here, for a page that is drawn for one person, and by the same facts in `static/desk/seat.js`.
+The picture of a desk is drawn once for all readers, as if each were signed on there. This module decides what is off
+for one person on a page drawn for them alone; `static/desk/seat.js` decides it for live pages, by the same facts.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ _AT_DESK = {
     **{word: (f"/desks/{{desk}}/{word}", action) for word, action in DESK_ACTIONS.items()},
     **{word: (f"/desks/{{desk}}/tickets/{{ticket}}/{word}", action) for word, action in TICKET_ACTIONS.items()},
 }
-# What the page offers and is done at no desk.
+# Actions of the page that are not about a desk.
 _ANYWHERE: Mapping[str, str] = {
     "search": "/desks/{desk}/search",
     "retry": "/desks/{desk}/reports/{report}/retry",
 }
 
 
-# What a word above means for one kind of ticket: done only by who is signed on here.
+# A variant of an action above for one kind of ticket, only for the person signed on here.
 _HERE: Mapping[str, str] = {"transfer-visit": _AT_DESK["transfer"][0]}
 
 
 class At(StrEnum):
-    """How somebody stands to a desk: signed on there; not, and nobody is; not, and another one is."""
+    """Who is signed on at a desk: the looker, nobody, or somebody else."""
 
     HERE = "here"
     FREE = "free"
@@ -39,7 +39,7 @@ class At(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Looker:
-    """Somebody before the page of a desk. `agent`: who is signed on there."""
+    """A person who looks at a desk's page. `agent`: who is signed on there."""
 
     person: Person
     agent: SignedOn | None
@@ -52,7 +52,7 @@ class Looker:
 
     @property
     def is_displaced(self) -> bool:
-        """The desk was theirs until who is there now came."""
+        """Whether the person signed on there now took the desk over from them."""
         return self.at is At.TAKEN and self.agent is not None and self.agent.before == self.person.account
 
     @property
@@ -66,14 +66,14 @@ class Looker:
 
     @property
     def stance(self) -> str:
-        """What the page tells them of it: `calls`, `welcomes` (checks in, puts back, transfers) or `looks`."""
+        """What they do, for the page's notes: `calls`, `welcomes` (checks in, puts back, transfers) or `looks`."""
         if self.calls:
             return "calls"
         return "welcomes" if self._is_let("check-in") else "looks"
 
     @property
     def free(self) -> frozenset[str]:
-        """The words of what they may do without being signed on here."""
+        """The words of the actions that they may do without being signed on here."""
         words = {word for word, (_, action) in _AT_DESK.items() if action.without_sign_on & self.person.roles}
         return frozenset(word for word in (*words, *_ANYWHERE) if self._is_let(word))
 
@@ -91,5 +91,5 @@ def is_let(roles: frozenset[Role], method: str, template: str) -> bool:
 
 
 def everything(_word: str) -> bool:
-    """For the picture that all are sent."""
+    """Allow every action, for the picture that is drawn for all readers."""
     return True

@@ -1,4 +1,4 @@
-"""What the desk page says in whole sentences: reasons, the last action, refusals; each one entry of the catalogue."""
+"""The sentences of the desk page: reasons, the last action, refusals. Each is one entry of the catalogue."""
 
 from collections.abc import Mapping
 
@@ -52,7 +52,7 @@ _SOURCES = {
     "job": "automatic",
 }
 
-# Who was faster, and what it did: two holes of one sentence.
+# Who was faster, and what they did: the two placeholders of one sentence.
 _WHO = {
     "button": "the button",
     "page": "another page",
@@ -106,7 +106,7 @@ _REFUSALS = {
 
 
 def reason_sentence(reason: Reason, zone: str) -> str:
-    """Why this one, in one sentence."""
+    """Say why this ticket is next, in one sentence."""
     return say(
         _REASONS[reason.why],
         appointment=clock(reason.appointment_ms or reason.due_ms, zone),
@@ -117,7 +117,7 @@ def reason_sentence(reason: Reason, zone: str) -> str:
 
 
 def then_sentence(reason: Reason, zone: str) -> str:
-    """Who comes after; empty where the reason has said that nobody does."""
+    """Say which ticket comes after it; empty if the reason already says that none does."""
     if reason.then is None:
         return "" if reason.why is Why.EARLY else say("Nobody else can be called now.")
     number, due_ms = reason.then
@@ -125,7 +125,7 @@ def then_sentence(reason: Reason, zone: str) -> str:
 
 
 def last_action_facts(last: LastAction, now_ms: int, zone: str) -> list[str]:
-    """When, what, from where: the facts of the last-action line."""
+    """Return the facts of the last-action line: when, what, and from where."""
     number = spaced(last.number)
     if not number and last.appointment_ms is not None:
         number = say("appointment at %(at)s", at=clock(last.appointment_ms, zone))
@@ -139,7 +139,7 @@ def last_action_facts(last: LastAction, now_ms: int, zone: str) -> list[str]:
 
 
 def next_line(picture: DeskPicture, zone: str) -> str:
-    """The line in Suivant: what it would do."""
+    """Say what the button Suivant would do: the line in the button."""
     held = spaced(picture.held.number) if picture.held else ""
     following = picture.next
     if picture.next_off_until_ms > picture.now_ms:
@@ -158,7 +158,7 @@ def next_line(picture: DeskPicture, zone: str) -> str:
 
 
 def headline(picture: DeskPicture, number: str) -> str:
-    """What the page announces to those who listen to it: one sentence on the state."""
+    """Say the desk's state in one sentence, for screen readers."""
     held = picture.held
     if held is not None:
         is_calling = picture.stage is Stage.CALLING
@@ -184,10 +184,10 @@ def refusal_sentence(
     who: str | None = None,
     account: str = "",
 ) -> str:
-    """Why not, for the person who asked. `asked`: the ticket it was for, where that is known.
+    """Say why a command was refused, to the person who sent it.
 
-    `desk`: the number of the desk; `who`: how the person is shown that the refusal is about, where it is about one;
-    `account`: of the person who asked.
+    `asked`: the command's ticket, if known. `desk`: the number of the desk. `who`: the display name of the person that
+    the refusal is about, if any. `account`: that of the person who sent the command.
     """
     facts = refused.facts
     ticket = spaced(str(facts.get("ticket") or ""))
@@ -206,12 +206,12 @@ def refusal_sentence(
 
 
 def closed_sentence(desk: str) -> str:
-    """Of another desk, by its number, that a ticket was to be sent to."""
+    """Say that the desk chosen for a transfer has closed. `desk`: its number."""
     return say("Desk %(desk)s is closed by now: choose another one, or a service.", desk=desk)
 
 
 def _not_signed_on(facts: Mapping[str, object], zone: str, desk: str, who: str | None, account: str) -> str:
-    """Only who was there reads that the desk was taken over."""
+    """Only the person who was signed on before reads that the desk was taken over."""
     at_ms = facts.get("at_ms")
     if who is None or not isinstance(at_ms, int):
         return say("You are not signed on at desk %(desk)s.", desk=desk)
@@ -228,7 +228,7 @@ def _is_there(facts: Mapping[str, object], zone: str, desk: str, who: str | None
 
 
 def already_done(last: LastAction, zone: str) -> str:
-    """What was done at the desk instead, by somebody who was faster."""
+    """Say what somebody who was faster did at the desk."""
     return _already_done(last.event, last.source, last.at_ms, spaced(last.number), last.who, zone)
 
 
@@ -241,7 +241,7 @@ def _already_done(event: str, source: str, at_ms: object, ticket: str, who: str 
     did, by = _DID.get(event), _WHO.get(source)
     if did is None or by is None or not isinstance(at_ms, int):
         return say("The desk has moved on. This page is up to date.")
-    # Of the button it is known at the desk who pressed it.
+    # No name for the button: people at the desk know who pressed it.
     is_named = who is not None and source in {"page", "api"}
     return say(
         "Already done: %(who)s %(did)s at %(time)s. This page is up to date.",

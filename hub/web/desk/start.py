@@ -1,4 +1,4 @@
-"""The start page: the desks in order, who is signed on at each; who waits where none is open; local accounts used."""
+"""Reads the start page: the desks and who is signed on at each, services without an open desk, local logins."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from hub.web.desk.picture import OtherService
 from hub.web.desk.reading import read_counts, read_desks
 from protocol.messages import DeskMode
 
-# A local account is for when the directory is away: who watches over the hall sees each use for a week.
+# Local accounts are for when the directory is away, so supervisors and administrators see each use for a week.
 SHOWN_MS = 7 * 24 * 3600 * 1000
 WATCHERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 
@@ -25,7 +25,7 @@ _LOCAL: Any = literal_column("ticket_event.event = 'login_local'")
 
 @dataclass(frozen=True, slots=True)
 class StartDesk:
-    """`who`: how the person is shown who is signed on. `is_mine`: that is who looks."""
+    """`who`: the display name of the person signed on. `is_mine`: it is the person who looks."""
 
     name: str
     number: str
@@ -69,14 +69,14 @@ def read_start_desks(connection: Connection, index: SiteIndex, person: Person) -
 
 
 def read_left_waiting(connection: Connection, index: SiteIndex) -> list[OtherService]:
-    """The services that somebody waits for and no desk is open for."""
+    """Return the services that somebody waits for and that no open desk serves."""
     counts, desks = read_counts(connection, index.site.name), read_desks(connection, index)
     services = (other_service(service, index, counts, desks) for service in index.site.services)
     return [service for service in services if service.is_left_waiting]
 
 
 def read_local_uses(connection: Connection, site: str, now_ms: int) -> list[LocalUse]:
-    """The latest first."""
+    """Return the local accounts used in the last week, the latest first."""
     last = func.max(_event.c.at_ms)
     used = (
         select(func.coalesce(_agent.c.name, _event.c.actor), last, func.count())

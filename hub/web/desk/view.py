@@ -1,4 +1,4 @@
-"""A desk's picture and its panels as HTML."""
+"""Renders a desk's picture and its panels as HTML."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from hub.web.words import clock, environment, say, spaced
 
 @dataclass(frozen=True, slots=True)
 class AsidePanel:
-    """Tickets set aside, or absent ones, in full."""
+    """The full list of the tickets set aside, or of the absent ones."""
 
     parked: bool
     tickets: Sequence[AsideTicket]
@@ -60,7 +60,7 @@ class DeskView:
             },
             base,
         )
-        # Before anybody looks: each thread that draws would compile them for itself, and 40 at once took half a minute.
+        # Compiled at start: otherwise each thread would compile them for itself, and 40 at once took half a minute.
         for name in self._templates.list_templates():
             self._templates.get_template(name)
 
@@ -77,9 +77,10 @@ class DeskView:
         confirm: ServiceChoice | None = None,
         screens: bool,
     ) -> str:
-        """The whole page. `request_id`: of the one command that this rendering may send without script.
+        """Render the whole page. `request_id`: the id of the one command that this page may send without script.
 
-        `panel_query`: what asks for its panel again, in an address. `screens`: whether screens and buttons are reached.
+        `panel_query`: the query that asks for the page's panel again. `screens`: whether the hub reaches screens and
+        buttons.
         """
         return self._templates.get_template("desk.html").render(
             **self._live_facts(picture),
@@ -97,7 +98,7 @@ class DeskView:
         )
 
     def live(self, picture: DeskPicture) -> str:
-        """What changes on the page; the same for all who look at this desk."""
+        """Render the part of the page that changes; it is the same for all readers of this desk."""
         return self._templates.get_template("desk_live.html").render(
             **self._live_facts(picture),
             answer="",
@@ -110,7 +111,7 @@ class DeskView:
         )
 
     def frame(self, picture: DeskPicture, *, screens: bool) -> str:
-        """One live message: HTML to be morphed into the page, the hub's clock, who is signed on, and `screens`."""
+        """Render one live message: HTML to morph into the page, the hub's time, who is signed on, and `screens`."""
         message = {
             "content": self.live(picture),
             "revision": picture.revision,
@@ -129,17 +130,17 @@ class DeskView:
         may: Callable[[str], bool],
         confirm: ServiceChoice | None = None,
     ) -> str:
-        """One panel alone. `picture_of`: name and number of the desk. `may`: what who asks may do there."""
+        """Render one panel alone. `picture_of`: name and number of the desk. `may`: whether an action is allowed."""
         desk, number = picture_of
         template = self._templates.get_template(f"panels/{_template_of(panel)}.html")
         return template.render(panel=content, p_desk=desk, p_number=number, confirm=confirm, whole=False, may=may)
 
     def said(self, sentence: str) -> str:
-        """A refusal as it stands in the place of the last action; nothing where nothing is to be said."""
+        """Render a refusal, shown in place of the last action; empty for an empty sentence."""
         return self._templates.get_template("said.html").render(sentence=sentence) if sentence else ""
 
     def told(self, sentence: str) -> str:
-        """What was done, where the picture alone does not say it."""
+        """Render what a command did, for what the picture alone does not show; empty for an empty sentence."""
         return self._templates.get_template("told.html").render(sentence=sentence) if sentence else ""
 
     def start(
@@ -158,7 +159,7 @@ class DeskView:
         return self._templates.get_template("forbidden.html").render(site=self._site, sentence=sentence)
 
     def refused(self, sentence: str, detail: str, *, leads_back: bool) -> str:
-        """What somebody reads who asked for a page and gets none. `detail`: for who looks after the hub."""
+        """Render the answer to a person whose request for a page was refused. `detail`: for the administrator."""
         return self._templates.get_template("refused.html").render(
             site=self._site, sentence=sentence, detail=detail, leads_back=leads_back
         )
@@ -189,7 +190,7 @@ def _template_of(panel: Panel) -> str:
 
 
 def title(picture: DeskPicture) -> str:
-    """Of the browser's tab: the ticket held, or who may be called."""
+    """The title of the browser's tab: the ticket held, or the next one."""
     desk = say("Desk %(number)s", number=picture.number)
     if picture.held is not None:
         return f"{spaced(picture.held.number)} · {desk}"
