@@ -140,7 +140,7 @@ class TicketPanel:
 
 @dataclass(frozen=True, slots=True)
 class SearchRow:
-    """A booking found. `letter`, `service`, `desk`: of its ticket, the desk by its number. `hall`: as in TicketPanel."""
+    """A booking found. `letter`, `service`, `desk` (its number): of its ticket. `hall`: as in TicketPanel."""
 
     found: Found
     letter: str

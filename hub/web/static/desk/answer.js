@@ -1,9 +1,10 @@
-/* What was answered to a command. */
+/* The answers to commands. */
 
 import { keepsNew } from "./page.js";
 import { isWaitedFor } from "./panels.js";
 
-/* A refusal is said until something else happened at the desk; what happened just before may be shown just after. */
+/* An answer stays until something else happens at the desk. What happened just before it may be shown within this time
+   after it. */
 const ANSWERED_MS = 2000;
 const answer = document.getElementById("answer");
 const lastLine = () => document.querySelector(".last")?.textContent;
@@ -22,7 +23,7 @@ export const forgetAnswer = () => {
   else if (lastLine() !== answeredTo) clearAnswer();
 };
 
-/* What was done last, for those who hear the page, where its headline stays the same: a recall, a pause to come. */
+/* The last action is announced to screen readers if the headline stays the same: a recall, a pause to come. */
 const headline = () => document.getElementById("headline").textContent;
 const done = () => {
   const line = document.querySelector(".last");
@@ -37,7 +38,7 @@ export const newlyDone = () => {
   return isNew && heard.headline === before.headline ? heard.text : "";
 };
 
-/* What the server answers where it fails is for programs; whoever looks at the page reads a sentence, if they asked. */
+/* A failing server's answer is for programs: the page shows a sentence instead, unless a panel refreshed itself. */
 export const sayFailed = (event) => {
   const { ctx } = event.detail;
   const kind = ctx.response?.headers.get("content-type") ?? "text/html";
@@ -46,7 +47,7 @@ export const sayFailed = (event) => {
   if (!keepsNew(ctx)) answer.innerHTML = document.getElementById("failed").innerHTML;
 };
 
-/* A command, or the panel that is waited for. */
+/* For a command, and for the panel that is waited for. */
 export const sayUnanswered = (event) => {
   const { ctx } = event.detail;
   if (ctx?.request?.method !== "POST" && !isWaitedFor(ctx)) return;

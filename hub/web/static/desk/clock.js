@@ -1,4 +1,4 @@
-/* The hub's clock, and the times that it moves. */
+/* The hub's clock, and the times on the page that run by it. */
 
 import { root, setText } from "./page.js";
 
@@ -11,7 +11,7 @@ const two = (number) => String(number).padStart(2, "0");
 export const setClock = (message) => {
   if (!message.now_ms) return;
   const said = message.now_ms - Date.now();
-  /* A picture may have been drawn a while ago; a beat tells the time as it is. */
+  /* A picture may have been drawn a while ago; a beat has the current time. */
   ahead = message.content === undefined ? said : Math.max(ahead, said);
 };
 
@@ -27,7 +27,7 @@ export const minutesText = (span) => {
   return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
 };
 
-/* Each sign has a slot of its own: the type has no tabular digits. */
+/* Each character has a slot of its own: the font has no tabular digits. */
 const fillSlots = (element, text) => {
   while (element.children.length > text.length) element.lastChild.remove();
   while (element.children.length < text.length) element.append(document.createElement("span"));
@@ -37,12 +37,12 @@ const fillSlots = (element, text) => {
   });
 };
 
-/* An announcement starts so soon after its call where nothing else is said. As in `SOON_MS`. */
+/* If no other announcement is running, one starts within this time after its call. Same as `SOON_MS`. */
 const UNSAID_MS = 1000;
 
 export const showTimes = (moment) => {
   document.querySelectorAll(".slots").forEach((each) => {
-    /* A call may stand in the hall's queue for a while before it is said. */
+    /* A call may wait in the hall's queue before it is announced. */
     const time = each.closest(".time");
     const untilSaid = (time?.dataset.play ?? 0) - moment;
     const unsaid = untilSaid > UNSAID_MS;

@@ -1,12 +1,13 @@
-/* What is taken away loses focus without a word. Its heir is in the same place, and does nothing by itself: not Suivant,
-   unless Suivant had it; who takes the desk has not called. */
+/* An element that is removed loses the focus silently. The focus then moves to an element in the same place that is
+   safe to press: never to the button Suivant, unless Suivant had it. The button that takes the desk does not count as
+   Suivant: who takes a desk did not ask to call. */
 
 import { page, queue } from "./page.js";
 
 const rowLinks = (within) => [...within.querySelectorAll(".row-link")];
 export const placeIn = (within, element) => ({ element, id: element.id, row: rowLinks(within).indexOf(element) });
 
-/* What was hidden keeps the focus until the browser draws anew. */
+/* A hidden element keeps the focus until the browser draws anew. */
 const focusOneOf = (heirs) => heirs.some((heir) => {
   heir?.focus();
   return heir?.offsetParent && document.activeElement === heir;
@@ -26,7 +27,7 @@ export const focusIn = (within, list = within) => {
 let focused = null;
 export const keepFocus = () => { focused = focusIn(page, queue()); };
 
-/* Suivant, or the way to be signed on in its place: the one of them that is shown. */
+/* Suivant, or a button to sign on in its place: the one that is shown. */
 const first = () => [...document.querySelectorAll(".next")].find((each) => each.offsetParent);
 
 export const refocus = () => {

@@ -1,4 +1,4 @@
-/* One gesture, one id; and what is off does nothing. */
+/* Gives each gesture one id, and keeps controls that are off from doing anything. */
 
 import { now } from "./clock.js";
 import { ticketSeen } from "./hand.js";
@@ -6,7 +6,7 @@ import { isHurried } from "./hurry.js";
 import { isOffline } from "./link.js";
 import { leave } from "./panels.js";
 
-/* A hand that clicks twice, or a key that bounces, asks once. */
+/* A double click, or a key that bounces, is one gesture. */
 const SAME_GESTURE_MS = 1000;
 const gestures = new Map();
 
@@ -30,11 +30,11 @@ export const giveId = (event) => {
   gestures.clear();
   gestures.set(gesture, { id, at: performance.now() });
   request.body.set("id", id);
-  /* The hub does not do it any more when this page has given up to wait. */
+  /* By this time, the hub refuses a click that comes after the page has given up waiting. */
   request.headers["Suivant-Clicked-At"] = String(Math.floor(now()));
 };
 
-/* What is off stays where it is and does nothing; offline, everything is off but what only this page does. */
+/* A control that is off stays in place and does nothing. Offline, all are off but those that act on this page only. */
 export const allowClick = (event) => {
   const control = event.target.closest("button, a");
   if (!control) return;

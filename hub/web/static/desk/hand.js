@@ -1,19 +1,19 @@
-/* What the page showed as the hand came down: a key waits until it is sure that no scanner struck it, a mouse and the
-   space bar until they are let go, and meanwhile somebody else may call. */
+/* The held ticket that the page showed when a key or button went down. A key acts only once it is sure that no scanner
+   struck it, a mouse button and the space bar when they are let go. Meanwhile somebody else may call. */
 
 import { page } from "./page.js";
 
-/* What is clicked without a hand, as by a reader of the screen, means what is shown by then. */
+/* A click without a press just before it, as by a screen reader, means the ticket that is shown at the click. */
 const SAME_HAND_MS = 1000;
 const shown = () => page.querySelector("[name=shown]").value;
 let seen = { ticket: "", key: "", at: -Infinity };
 
-/* A mouse has no key. */
+/* A mouse event has no `code`. */
 export const noteSeen = ({ repeat, code }) => {
   if (!repeat) seen = { ticket: shown(), key: code, at: performance.now() };
 };
 
-/* However long it was held. */
+/* The time counts from the release, however long the key was held. */
 export const noteLetGo = ({ code }) => {
   if (code === seen.key) seen.at = performance.now();
 };

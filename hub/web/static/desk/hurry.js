@@ -1,24 +1,25 @@
-/* A key struck twice by a hurried hand must not do what came to stand in its place meanwhile: Enter reopens the desk, and
-   would call; F opens a panel, and may be a service in it; N goes back to a visit, and would take its call back. */
+/* A key struck twice in a hurry must not press a control that replaced the first one meanwhile. Enter reopens the desk,
+   and would then call. F opens a panel, and may be a service in it. N reopens a visit, and would then withdraw its
+   call. */
 
 import { controlOf } from "./keyboard.js";
 
 const DEAF_MS = 700;
-/* A switch: struck again, it takes back what it did. */
+/* A switch: struck again, it undoes what it did. */
 const SWITCH = "U";
 let struck = "";
 let does = null;
 let changedAt = -Infinity;
 
-/* Nothing, while it is off: what was off for a moment still means the same. */
+/* What the last key would do now. Null while its control is off: one that was off for a moment still means the same. */
 const meaning = () => {
   const control = controlOf(struck);
   const address = control?.getAttribute("formaction") ?? control?.getAttribute("href") ?? null;
-  /* N: at one address it takes back one call, then the one before. */
+  /* The ticket too: N withdraws one call, then the one before, at the same address. */
   return address && `${address} ${control.dataset.ticket ?? ""}`;
 };
 
-/* After each picture and each panel. */
+/* Called after each picture and each panel. */
 export const noteMeaning = () => {
   const now = meaning();
   if (now === null || now === does) return;
@@ -35,11 +36,11 @@ const noteKey = (key) => {
   does = meaning() ?? does;
 };
 
-/* Whether this click is of the key that was struck last, by which no hand can have meant what it does by now. */
+/* Whether a click comes from a key whose meaning changed so recently that nobody can have meant the new one. */
 export const isHurried = (event) => event.detail === 0 && performance.now() - changedAt < DEAF_MS;
 
-/* Enter and the space bar repeat while they are held; a button must not. Nor is a field in a panel a gesture of the desk,
-   whose form it stands in. */
+/* Enter and the space bar repeat while they are held; a button must not. Enter on a checkbox in a panel must not submit
+   the desk's form around it. */
 export const allowEnter = (event) => {
   const isEnter = event.key === "Enter" || event.key === " ";
   const isSwitched = event.key === "Enter" && event.target.matches("[type=checkbox]");

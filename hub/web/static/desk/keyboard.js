@@ -1,8 +1,8 @@
-/* Which strokes are for the page: none with a modifier, none into a field, and no letter where they are switched off. */
+/* Which keys are for the page: none with a modifier, none typed into a field, and no letter while keys are off. */
 
 import { page, panel, root } from "./page.js";
 
-/* What a key presses as the page stands: of those that take turns in one place, the one that is shown. */
+/* Returns the control that a key presses now: of those that take turns in one place, the one that is shown. */
 export const controlOf = (key) => {
   if (key === "Enter" || key === " ") return document.activeElement;
   const meant = (panel() ?? page).querySelectorAll(`[aria-keyshortcuts="${CSS.escape(key.toUpperCase())}"]`);

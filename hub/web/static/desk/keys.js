@@ -1,4 +1,4 @@
-/* What a key of the page does: its letters press what names them, its arrows move, Escape leaves. */
+/* The page's keys: a letter presses the control that names it, arrows move the focus, Escape closes the panel. */
 
 import { controlOf, inField, keysOff, withModifier } from "./keyboard.js";
 import { endNumber, isTyping, typeDigit } from "./number.js";
@@ -12,7 +12,7 @@ export const readKey = (event) => {
   if (inField(event) && event.key !== "Escape" && !inSearch) return;
   if (event.key === "Escape" && panel()) { event.preventDefault(); leave(); return; }
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    /* With the keys off, the arrows are the browser's where nothing is to be chosen. */
+    /* With the keys off, the arrows belong to the browser unless a panel is open. */
     if (keysOff() && !panel()) return;
     event.preventDefault();
     move(event.key === "ArrowDown" ? 1 : -1);
@@ -26,7 +26,7 @@ export const readKey = (event) => {
   strikeSoon(() => (digit ? typeDigit(digit) : press(event.key)));
 };
 
-/* On a French keyboard a digit is its key without Shift as well. */
+/* On a French keyboard, a digit's key counts as the digit without Shift too. */
 const digitOf = ({ key, code, shiftKey }) => (/^[0-9]$/.test(key) ? key : !shiftKey && /^Digit([0-9])$/.exec(code)?.[1]);
 
 const press = (key) => {
@@ -42,14 +42,14 @@ const move = (step) => {
   stops[place < 0 ? (step > 0 ? 0 : stops.length - 1) : Math.min(Math.max(place + step, 0), stops.length - 1)]?.focus();
 };
 
-/* As by Tab: what is typed next takes the place of what stands in it. */
+/* Selects the field's text, as Tab does: what is typed next replaces it. */
 const goTo = (field) => {
   if (field === document.activeElement) return;
   field.focus();
   field.select();
 };
 
-/* A link that is called a button is pressed by the space bar too. */
+/* The space bar presses a link with the role of a button too. */
 export const pressLink = (event) => {
   if (event.key !== " " || event.repeat || !event.target.matches("a[role=button]")) return;
   event.preventDefault();

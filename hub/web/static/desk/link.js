@@ -1,12 +1,12 @@
-/* Online, offline: the hub is heard, or nothing can be done from here. */
+/* Online and offline: while the hub is not heard, nothing can be done from this page. */
 
 import { clockText, minutesText, now, setClock, showTimes } from "./clock.js";
 import { own, page, root, say, setText } from "./page.js";
 
-/* The hub speaks every 5 s; a page that missed two may be showing the past. */
+/* The hub sends something every 5 s; a page that missed two messages may be out of date. */
 const SILENT_MS = 12000;
 let heard = now();
-/* When the last link was begun: it may fall silent before it says a word. */
+/* When the last connection was begun: it may fall silent before its first message. */
 let begun = heard;
 let lostSince = 0;
 let connection = null;
@@ -32,7 +32,7 @@ export const pale = () => {
   });
 };
 
-/* What is drawn anew comes as it is; an open panel stays as it stands. */
+/* Only an open panel: the picture that comes draws everything else anew. */
 const unpale = () => {
   document.querySelectorAll("#panel [data-paled]").forEach((each) => {
     each.removeAttribute("aria-disabled");
@@ -50,8 +50,8 @@ export const lose = (since) => {
   tick();
 };
 
-/* A link that only went silent counts as closed, so that a new one is tried at once: its own end comes when the other
-   side says something, or a minute later, and is news to nobody. */
+/* Treats a silent connection as closed, so that a new one is tried at once. Its own close event comes when the other
+   side sends something, or a minute later, and is ignored. */
 const abandon = () => {
   const socket = connection?.socket;
   begun = now();
@@ -63,11 +63,11 @@ const abandon = () => {
 export const hear = (message) => {
   setClock(message);
   heard = now();
-  /* Where the computer's clock was set forward, the link was begun in what is the future by now. */
+  /* If the computer's clock was set forward, the connection's beginning is in the future of the hub's clock. */
   begun = Math.min(begun, heard);
 };
 
-/* By a picture: a beat alone shows nothing new. Gives what is to be said of it. */
+/* Called with a picture: a beat alone shows nothing new. Returns what to announce. */
 export const regain = () => {
   if (!lostSince) return "";
   lostSince = 0;
@@ -81,13 +81,13 @@ export const begin = (event) => {
   begun = now();
 };
 
-/* The session ended, or may do other things than when the page was drawn, or the site has no such desk any more: the hub
-   says so by the socket's code. */
+/* The hub's close codes: the session ended; its rights changed since the page was drawn; the site no longer has this
+   desk. */
 const SESSION_OVER = 4401;
 const RIGHTS_CHANGED = 4403;
 const DESK_GONE = 4404;
 
-/* Who logs out is led on by the answer to it, and the end of their session is no news. */
+/* The answer to a logout leads on by itself, so the end of the session must not lead to the login as well. */
 const isLogout = ({ request }) => request?.action.endsWith("/logout");
 export const noteLogout = (event) => { isLoggingOut ||= isLogout(event.detail.ctx); };
 export const noteStaying = (event) => {

@@ -1,5 +1,6 @@
-/* What a page cannot do by forms alone: keys, timers, ids of gestures, and saying that it is offline. No words here.
-   All listeners stand in this file; being a module, it runs before htmx starts, which waits for the whole document. */
+/* What a page cannot do with forms alone: keys, timers, ids of gestures, and showing that it is offline. The scripts
+   hold no text for people. All listeners are in this file. It is a module, so it runs before htmx starts, which waits
+   for the whole document. */
 
 import { sayFailed, sayUnanswered } from "./answer.js";
 import { allowClick, giveId } from "./gestures.js";
@@ -14,11 +15,11 @@ import { afterRequest, allowSwap, chooseSought, noteAsked, noteFrom } from "./pa
 import { readScanner } from "./scanner.js";
 
 root.dataset.script = "";
-/* What answers a form is a page too, at an address that nobody can ask for again. */
+/* The answer to a form may be a page too, at an address that a browser cannot ask for again. */
 if (location.pathname !== root.dataset.base + own) history.replaceState(null, "", root.dataset.base + own);
 
 const on = (name, handle) => document.addEventListener(name, handle);
-/* Before what was clicked or struck hears of it. */
+/* In the capture phase: before the control that was clicked or struck gets the event. */
 const before = (name, handle) => document.addEventListener(name, handle, true);
 
 before("pointerdown", noteSeen);
@@ -26,7 +27,7 @@ before("keydown", noteSeen);
 before("pointerup", noteLetGo);
 before("keyup", noteLetGo);
 before("click", allowClick);
-/* The scanner first: what it takes is no key for the others. */
+/* The scanner first: the other listeners must not get the keys that it takes. */
 before("keydown", readScanner);
 before("keydown", allowEnter);
 on("keydown", readKey);
@@ -38,7 +39,7 @@ on("htmx:config:request", giveId);
 on("htmx:config:request", noteFrom);
 on("htmx:before:request", noteAsked);
 on("htmx:before:request", noteLogout);
-/* What failed first: no panel changes then. */
+/* Failures first: no panel changes after one. */
 on("htmx:before:swap", sayFailed);
 on("htmx:before:swap", allowSwap);
 on("htmx:after:swap", showSwitch);

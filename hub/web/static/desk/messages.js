@@ -1,4 +1,4 @@
-/* What the hub says by the socket: beats, and pictures that are laid over the page. */
+/* The hub's messages on the socket: beats, and pictures that are morphed into the page. */
 
 import { forgetAnswer, newlyDone } from "./answer.js";
 import { keepFocus, refocus } from "./focus.js";
@@ -14,7 +14,7 @@ const showScreens = (areReached) => {
   return areReached ? screensBack : screensLost;
 };
 
-/* Of what was received and is not shown yet. */
+/* What to announce once the received picture is shown. */
 let unsaid = [];
 const receive = (message) => {
   hear(message);

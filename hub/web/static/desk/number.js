@@ -1,5 +1,4 @@
-/* The number of a desk, typed into a panel. With desks above 9 it is ended by Enter, or as soon as no longer one begins
-   like it. */
+/* The number of a desk, typed into a panel. It ends as soon as no longer number begins with it, else with Enter. */
 
 import { panel, setText } from "./page.js";
 

@@ -1,23 +1,23 @@
-/* What of the page all parts look at. */
+/* The parts of the page that all modules use. */
 
 export const root = document.documentElement;
 export const page = document.getElementById("page");
 export const panel = () => document.querySelector("#panel .panel");
 export const queue = () => document.querySelector(".queue");
 
-/* Its address below the public one. */
+/* The page's path below the public address. */
 export const own = page.getAttribute("action").slice(root.dataset.base.length).replace(/\/next$/, "");
 
 export const setText = (element, text) => {
   if (element && element.textContent !== text) element.textContent = text;
 };
 
-/* To those who hear the page, the same once more as well. All that comes together is said in one go: of two sentences
-   they would hear the last alone. */
+/* Announces sentences to screen readers, also one that was just announced. They are said together: of two separate
+   ones, only the last would be heard. */
 export const say = (...sentences) => {
   const said = sentences.filter(Boolean);
   if (said.length) document.getElementById("connection").replaceChildren(said.join(" "));
 };
 
-/* A panel asks for itself anew. */
+/* Whether a request is a panel's that refreshes itself. */
 export const keepsNew = ({ sourceElement }) => sourceElement.matches(".panel");

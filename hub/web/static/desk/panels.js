@@ -1,4 +1,4 @@
-/* Panels: opened by a request, kept new by themselves, left by the page alone. */
+/* Panels: a request opens them, they refresh themselves, and the page closes them without a request. */
 
 import { focusIn, inherit, isLost, placeIn } from "./focus.js";
 import { noteMeaning } from "./hurry.js";
@@ -6,10 +6,10 @@ import { forgetNumber } from "./number.js";
 import { keepsNew, panel, queue } from "./page.js";
 import { dropStrike, forgetSought, seek } from "./scanner.js";
 
-/* The link or button that opened the panel, and where it stood: by now it may be gone. */
+/* The link or button that opened the panel, and its place: it may be gone when the panel closes. */
 let opener = { element: null, id: "", row: -1 };
 const focusBack = () => inherit(queue(), opener, document.getElementById("ticket"));
-/* The request whose panel is waited for: until it stands, no key may mean something else. */
+/* The request whose panel is waited for: until the panel is there, the page's keys do nothing. */
 let opening = null;
 
 export const isOpening = () => opening !== null;
@@ -31,10 +31,10 @@ export const noteFrom = (event) => {
 
 export const noteAsked = (event) => {
   const { ctx } = event.detail;
-  /* A panel that keeps itself new disturbs nobody. */
+  /* A panel that refreshes itself is not waited for. */
   if (ctx.request.method !== "GET" || keepsNew(ctx)) return;
   opening = ctx;
-  /* What was scanned is for the search that it opened, not for one that somebody opens later. */
+  /* A scanned code is for the search that it opened, not for one that somebody opens later. */
   if (!ctx.sourceElement.matches('[aria-keyshortcuts="V"]')) forgetSought();
   if (!panel()) opener = placeIn(queue(), ctx.sourceElement);
 };
@@ -42,9 +42,9 @@ export const noteAsked = (event) => {
 const asksAnew = (ctx, tasks) => !ctx.from && !panel() && !opening
   && tasks.some(({ type, fragment }) => type === "oob" && fragment.querySelector(".panel"));
 
-/* What was asked before is answered while something else is done. So a command's answer closes, or turns into its
-   question, only the panel it was given from; and of panels asked for only the last one opens, where none was left. Given
-   from no panel, it may ask while none stands or is waited for. */
+/* An answer may come while something else is being done. So a command's answer closes only the panel that it was sent
+   from, or replaces that panel with a question. The answer to a command sent from no panel may ask a question while no
+   panel is open or waited for. Of the panels asked for, only the last one opens, and only if it was not left before. */
 export const allowSwap = (event) => {
   const { ctx, tasks } = event.detail;
   if (!ctx.request) return;
@@ -58,8 +58,8 @@ export const allowSwap = (event) => {
   ctx.changesPanel = !event.defaultPrevented && tasks.some(({ target }) => target?.closest("#panel"));
 };
 
-/* What is typed or scanned next takes the place of what is sought. Not with the answer: by then, it may stand there
-   already. */
+/* Selects the query when it is sent, so that what is typed or scanned next replaces it. When the answer comes, the next
+   text may already be there. */
 export const chooseSought = (event) => {
   if (event.target.id === "search") document.getElementById("query").select();
 };

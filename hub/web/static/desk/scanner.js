@@ -1,5 +1,5 @@
-/* A scanner is a keyboard faster than any hand, and ends with Enter. What it reads where no field has focus is looked
-   up: no letter of it is a key of this page, and its Enter presses nothing. */
+/* A scanner is a keyboard faster than any hand, and ends with Enter. If no field has the focus, what it reads is looked
+   up: its letters are not keys of this page, and its Enter presses nothing. */
 
 import { inField, keysOff, withModifier } from "./keyboard.js";
 import { page } from "./page.js";
@@ -9,7 +9,7 @@ let scanned = "";
 let scannedAt = -Infinity;
 let sought = "";
 
-/* A key waits until it is sure that no scanner struck it. */
+/* A key acts only once it is sure that no scanner struck it. */
 let strike = 0;
 export const strikeSoon = (act) => { strike = setTimeout(act, SCANNED_MS); };
 export const dropStrike = () => clearTimeout(strike);
@@ -20,7 +20,7 @@ export const readScanner = (event) => {
   const isEnter = event.key === "Enter" && scanned.length > 1;
   if (!isSign && !isEnter) return;
   const isNext = event.timeStamp - scannedAt < SCANNED_MS;
-  /* A key that bounces is struck anew, until another sign follows: some codes begin like that. */
+  /* A repeated character counts as a bouncing key until another one follows: some codes begin with a repeated one. */
   const isBounce = scanned !== "" && scanned === event.key.repeat(scanned.length);
   if (isNext) dropStrike();
   if (isNext && !isBounce) {
@@ -41,7 +41,7 @@ const lookUp = (code) => {
 
 export const forgetSought = () => { sought = ""; };
 
-/* In the panel that was opened for it. */
+/* Searches for the scanned code in the panel that was opened for it. */
 export const seek = () => {
   const query = document.getElementById("query");
   if (!sought || !query) return;

@@ -1,10 +1,10 @@
-/* Who is signed on here, and what that leaves them to do. */
+/* Who is signed on here, and which controls that turns off for the person at this page. */
 
 import { clearAnswer } from "./answer.js";
 import { page, panel, root } from "./page.js";
 import { leave } from "./panels.js";
 
-/* A picture is drawn once for all who look, as if each were signed on: what is off for this page is told apart here. */
+/* A picture is drawn once for all readers, as if each were signed on. What is off on this page is decided here. */
 const free = new Set(root.dataset.free.split(" "));
 
 export const bar = () => {
@@ -19,7 +19,7 @@ export const bar = () => {
   });
 };
 
-/* Before its picture is laid over the page, so that nothing looks as if it could be pressed. */
+/* Called before a picture is morphed into the page, so that no control that is off looks on for a moment. */
 let moved = false;
 export const stand = ({ agent, before }) => {
   const was = root.dataset.at;
@@ -31,7 +31,7 @@ export const stand = ({ agent, before }) => {
   if (root.dataset.at === "here" && panel()?.dataset.of === "take") leave();
 };
 
-/* What is to be said of it, once. */
+/* Returns what to announce about a change, once. */
 export const newSeat = () => {
   if (!moved) return "";
   moved = false;
