@@ -38,7 +38,7 @@ class ReportDocument(Document):
 
 
 class ReportsDocument(Document):
-    """The oldest 50 reports that failed for good, oldest first, and how many there are in all."""
+    """The first 50 reports that failed for good, oldest first, and how many there are in all."""
 
     model_config = example(
         total=1,

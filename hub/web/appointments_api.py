@@ -99,7 +99,7 @@ class AppointmentsApi:
         report: ReportId,
         asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked(),  # noqa: B008
     ) -> Response:
-        """Sends a report that the source refused once more."""
+        """Sends again a report that the source refused."""
         origin = origin_of(request, Source.API, asked.id or self._parts.new_id())
         return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)), DoneAnswer)
 

@@ -1,4 +1,4 @@
-"""Live pages: sends the whole picture of a desk at once, then each newer one.
+"""Sends live pages: the whole picture of a desk at once, then each newer one.
 
 A desk that somebody looks at has one room. The room draws once for all its readers: when the desk changes, when time
 alone changes its picture, and when somebody joins. A reader keeps only the latest frame that was not sent yet. A

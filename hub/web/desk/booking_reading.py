@@ -106,8 +106,8 @@ def read_names(connection: Connection, site: str, tickets: Sequence[int], now_ms
 def search(connection: Connection, site: str, zone: str, query: str, now_ms: int) -> FoundBookings:
     """Find bookings by confirmation code, else by name: those of today or, if there are none, those of other days.
 
-    Bookings that are checked in or over are found too, so that staff can tell it to a visitor who comes again. A
-    booking that was moved is not found: it would look cancelled beside the one that replaced it.
+    Bookings that are checked in or over are found too, so that staff can tell a visitor who comes twice. A booking
+    that was moved is not found: it would look cancelled beside the one that replaced it.
     """
     today = local_day(now_ms, zone)
     code = confirmation_code(query)

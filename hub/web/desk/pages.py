@@ -288,7 +288,7 @@ class Pages:
     async def retry_report(
         self, request: Request, desk: DeskName, report: TicketId, gesture: Annotated[Gesture, Form()]
     ) -> Response:
-        """Send a report that the source of bookings refused once more."""
+        """Send again a report that the source of bookings refused."""
         configured = desk_named(self._index, desk)
         answer = await self._do(RetryReport(origin=self._origin(request, gesture), report=report), desk)
         if answer is None:
