@@ -87,7 +87,7 @@ const SESSION_OVER = 4401;
 const RIGHTS_CHANGED = 4403;
 const DESK_GONE = 4404;
 
-/* The answer to a logout leads on by itself, so the end of the session must not lead to the login as well. */
+/* The answer to a logout leads on to another page, so the end of the session must not lead to the login as well. */
 const isLogout = ({ request }) => request?.action.endsWith("/logout");
 export const noteLogout = (event) => { isLoggingOut ||= isLogout(event.detail.ctx); };
 export const noteStaying = (event) => {
