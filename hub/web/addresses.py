@@ -10,8 +10,8 @@ from hub.web.documents import NAME
 from hub.web.problems import NoSuch
 
 DeskName = Annotated[str, Path(pattern=NAME, examples=["guichet-3"])]
-# Also used for the ids of other database rows.
 TicketId = Annotated[int, Path(ge=1, le=2**53, examples=[17])]
+ReportId = Annotated[int, Path(ge=1, le=2**53, examples=[12])]
 
 
 def desk_named(index: SiteIndex, name: str) -> Desk:

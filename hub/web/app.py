@@ -23,8 +23,8 @@ from hub.web.api import create_api, create_watch
 from hub.web.appointments_api import create_appointments_api
 from hub.web.desk.document import desk_document
 from hub.web.desk.drawing import draw
-from hub.web.desk.pages import create_pages
 from hub.web.desk.reading import read_desk
+from hub.web.desk.routes import create_pages
 from hub.web.desk.view import DeskView
 from hub.web.documents import ProblemDocument
 from hub.web.door import Door, Rules

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Body, Request
 from starlette.responses import JSONResponse, Response
 
 from hub.queue.answers import DoneAnswer
 from hub.queue.requests import RetryReport, Source
 from hub.web import appointment_documents as d
+from hub.web.addresses import ReportId
 from hub.web.api import PROBLEMS, PROBLEMS_OF_COMMANDS, answered
 from hub.web.asking import origin_of
 from hub.web.desk.booking_reading import FailedReport, read_failed_count, read_failed_reports
@@ -16,7 +17,6 @@ from hub.web.guard import PUSH_PATH
 from hub.web.parts import WebParts
 from protocol.instants import to_wire
 
-ReportId = Annotated[int, Path(ge=1, le=2**53, examples=[12])]
 T = TypeVar("T")
 
 _PUSH_ANSWERS: dict[int | str, dict[str, Any]] = {

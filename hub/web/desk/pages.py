@@ -3,118 +3,49 @@
 They work with plain forms; htmx only saves the reload.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
-import structlog
-from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import Form, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.database.faults import DatabaseFault
-from hub.queue.answers import Answer, DoneAnswer, RefusedAnswer
-from hub.queue.requests import Command, Origin, RetryReport, Source
 from hub.site import Desk
 from hub.site_index import SiteIndex
-from hub.tasks import Busy
-from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS, Action, Asked
-from hub.web.addresses import DeskName, TicketId, desk_named
-from hub.web.asking import origin_of, person_of
-from hub.web.desk.booking_sentences import arrival_of_panel, checked_in_sentence
+from hub.web.addresses import DeskName, desk_named
+from hub.web.asking import person_of
 from hub.web.desk.drawing import draw
 from hub.web.desk.panels import (
     Panel,
     SearchPanel,
     ServiceChoice,
-    TicketPanel,
-    TransferPanel,
     read_reports,
     read_search,
     read_take,
     read_ticket_panel,
     read_transfer,
 )
-from hub.web.desk.picture import DeskPicture, LastAction, OtherService
-from hub.web.desk.reading import read_agent, read_agent_name, read_desk
+from hub.web.desk.picture import DeskPicture, OtherService
+from hub.web.desk.reading import read_agent, read_desk
 from hub.web.desk.rights import At, Looker, everything
-from hub.web.desk.sentences import already_done, closed_sentence, refusal_sentence
 from hub.web.desk.start import WATCHERS, LocalUse, StartDesk, read_left_waiting, read_local_uses, read_start_desks
 from hub.web.desk.view import AsidePanel, DeskView
-from hub.web.documents import UUID7, SiteName
-from hub.web.live import Live
 from hub.web.parts import WebParts
-from hub.web.problems import NoSuch, status_of
-from hub.web.words import say
+from hub.web.problems import NoSuch
 
-log = structlog.get_logger()
-# Refusals that are better explained by what has become of the appointment meanwhile.
-_SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over", "wrong_day"})
 T = TypeVar("T")
-Handler = Callable[..., Awaitable[Response]]
 # Finds the choice in a panel's content that the panel asks to confirm.
 Confirm = Callable[[object], ServiceChoice | None]
 
-# Empty on a page that is drawn for all readers: its script makes an id for each gesture.
-GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
 # Longer than any name or code; the page's field has the same limit.
 SearchText = Annotated[str, Form(max_length=200)]
 
 
-# Models instead of single parameters: FastAPI analyses every parameter of every route anew.
-class Gesture(BaseModel):
-    """The form that a button sends."""
-
-    id: GivenId = ""
-
-
-class DeskGesture(Gesture):
-    """`shown`: the id of the ticket that the page showed as held, empty if it showed none."""
-
-    shown: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,16}$")] = ""
-
-
-class DeskWords(BaseModel):
-    """The query parameters of a command at a desk: see `Asked`."""
-
-    only_free: Annotated[bool, Field(alias="free")] = False
-    only_own: Annotated[bool, Field(alias="own")] = False
-    only_idle: Annotated[bool, Field(alias="idle")] = False
-
-
-class TicketWords(BaseModel):
-    """The query parameters of a command to a ticket: see `Asked`."""
-
-    service: SiteName | None = None
-    to_desk: SiteName | None = None
-    priority: bool = False
-    confirmed: bool = False
-
-
-def create_pages(parts: WebParts, view: DeskView, live: Live) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-    pages = Pages(parts, view, live)
-    router.add_api_route("/", pages.start, response_class=HTMLResponse)
-    router.add_api_route("/desks/{desk}", pages.desk, response_class=HTMLResponse)
-    router.add_api_route("/desks/{desk}/search", pages.search, methods=["POST"], response_class=HTMLResponse)
-    router.add_api_route("/desks/{desk}/search", pages.search_again, methods=["GET"])
-    router.add_api_route("/desks/{desk}/reports/{report}/retry", pages.retry_report, methods=["POST"])
-    # One route for each action, so that the access table has a row for each.
-    for word, action in DESK_ACTIONS.items():
-        router.add_api_route(f"/desks/{{desk}}/{word}", pages.desk_command(action), methods=["POST"])
-    for word, action in TICKET_ACTIONS.items():
-        path = f"/desks/{{desk}}/tickets/{{ticket}}/{word}"
-        router.add_api_route(path, pages.ticket_command(action), methods=["POST"])
-    return router
-
-
 class Pages:
-    def __init__(self, parts: WebParts, view: DeskView, live: Live) -> None:
-        self._parts, self._view, self._live = parts, view, live
+    def __init__(self, parts: WebParts, view: DeskView) -> None:
+        self._parts, self._view = parts, view
         self._index = SiteIndex(parts.site)
-
-    # --- pages ----------------------------------------------------------------------------------------------------
 
     async def start(self, request: Request) -> HTMLResponse:
         """The site's desks, who works at each, and the way to a free one."""
@@ -138,9 +69,9 @@ class Pages:
     ) -> HTMLResponse:
         """The page of one desk; if htmx asks for a panel, that panel alone."""
         configured = desk_named(self._index, desk)
-        if panel is not None and _by_script(request):
-            return HTMLResponse(await self._panel_alone(request, configured, panel, ticket))
-        return await self._page(request, configured, panel=panel, ticket=ticket)
+        if panel is not None and by_script(request):
+            return HTMLResponse(await self.panel_alone(request, configured, panel, ticket))
+        return await self.page(request, configured, panel=panel, ticket=ticket)
 
     async def search(self, request: Request, desk: DeskName, query: SearchText = "") -> HTMLResponse:
         """The bookings that a name or a code finds.
@@ -150,15 +81,15 @@ class Pages:
         configured = desk_named(self._index, desk)
         asked = SearchPanel(query.strip(), self._parts.now_ms(), self._parts.list_state())
         found = await self._parts.read(lambda connection: read_search(connection, self._index, configured, asked))
-        if _by_script(request):
+        if by_script(request):
             return HTMLResponse(self._view.panel(Panel.SEARCH, found, (desk, configured.number), everything))
-        return await self._page(request, configured, panel=Panel.SEARCH, content=found)
+        return await self.page(request, configured, panel=Panel.SEARCH, content=found)
 
     async def search_again(self, desk: DeskName) -> Response:
         """Show an empty search if a browser asks for the address of a search again: it does not contain the query."""
-        return self._see(f"/desks/{desk_named(self._index, desk).name}?panel=search")
+        return self.see(f"/desks/{desk_named(self._index, desk).name}?panel=search")
 
-    async def _page(
+    async def page(
         self,
         request: Request,
         desk: Desk,
@@ -194,7 +125,7 @@ class Pages:
         )
         return HTMLResponse(html, status)
 
-    async def _panel_alone(
+    async def panel_alone(
         self,
         request: Request,
         desk: Desk,
@@ -252,188 +183,9 @@ class Pages:
             raise NoSuch("ticket", str(ticket or ""))
         return content
 
-    # --- commands -------------------------------------------------------------------------------------------------
-
-    def desk_command(self, action: Action) -> Handler:
-        """Create the handler of a command of the desk itself."""
-
-        async def handle(
-            request: Request,
-            desk: DeskName,
-            words: Annotated[DeskWords, Query()],
-            gesture: Annotated[DeskGesture, Form()],
-        ) -> Response:
-            origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
-            asked = Asked(origin, desk_named(self._index, desk).name, shown=held, **words.model_dump())
-            return await self._done(request, asked, action)
-
-        return handle
-
-    def ticket_command(self, action: Action) -> Handler:
-        """Create the handler of a command to one ticket of a list or a panel."""
-
-        async def handle(
-            request: Request,
-            desk: DeskName,
-            ticket: TicketId,
-            words: Annotated[TicketWords, Query()],
-            gesture: Annotated[Gesture, Form()],
-        ) -> Response:
-            origin = self._origin(request, gesture, action)
-            asked = Asked(origin, desk_named(self._index, desk).name, ticket, **words.model_dump())
-            return await self._done(request, asked, action)
-
-        return handle
-
-    async def retry_report(
-        self, request: Request, desk: DeskName, report: TicketId, gesture: Annotated[Gesture, Form()]
-    ) -> Response:
-        """Send again a report that the source of bookings refused."""
-        configured = desk_named(self._index, desk)
-        answer = await self._do(RetryReport(origin=self._origin(request, gesture), report=report), desk)
-        if answer is None:
-            return await self._failed(request, configured)
-        self._live.nudge(desk)
-        if not (isinstance(answer, DoneAnswer) and answer.count):
-            late = self._view.said(say("This was told already, or is being told again."))
-            return await self._says(request, configured, answer=late, status=409)
-        if not _by_script(request):
-            return self._see(f"/desks/{desk}?panel=reports")
-        panel = await self._panel_alone(request, configured, Panel.REPORTS)
-        return HTMLResponse(_fragment(self._view.told(say("It is being told again.")), panel))
-
-    async def _done(self, request: Request, asked: Asked, action: Action) -> Response:
-        """Run a command. htmx gets the line under the actions, and closes the panel; others get the page anew."""
-        desk = desk_named(self._index, asked.desk)
-        before = await self._booked(asked, desk)
-        answer = await self._do(action.command(asked), desk.name)
-        if answer is None:
-            return await self._failed(request, desk)
-        self._live.nudge(asked.desk)
-        match answer:
-            case RefusedAnswer(code="no_open_desk"):
-                return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, confirm=_chosen(asked.service))
-            case RefusedAnswer(code="leaves_visitor"):
-                return await self._ask(request, desk, Panel.TAKE)
-            case RefusedAnswer(code="desk_not_open") if asked.to_desk is not None:
-                # The desk closed after it was chosen for the transfer.
-                closed = self._view.said(closed_sentence(self._index.number_of(asked.to_desk)))
-                return await self._ask(request, desk, Panel.TRANSFER, asked.ticket, said=closed)
-            case RefusedAnswer():
-                said = self._view.said(await self._refusal(asked, desk, answer, before))
-                return await self._says(request, desk, answer=said, status=status_of(answer))
-        told = checked_in_sentence(before, answer, self._parts.site.zone) if before else ""
-        return await self._says(request, desk, answer=self._view.told(told))
-
-    async def _do(self, command: Command, desk: str) -> Answer | None:
-        """Run a command; None if the hub failed: the page must then say that nothing happened.
-
-        Raises Busy, DatabaseFault.
-        """
-        try:
-            return await self._parts.do(command)
-        except (Busy, DatabaseFault):
-            raise
-        except Exception:
-            log.exception("page.command_failed", desk=desk)
-            return None
-
-    async def _failed(self, request: Request, desk: Desk) -> Response:
-        failed = self._view.said(say("The hub could not do that. Nothing was changed; try again."))
-        return await self._says(request, desk, answer=failed, status=500)
-
-    async def _says(self, request: Request, desk: Desk, *, answer: str, status: int = 200) -> Response:
-        """Answer a command. `answer`: the line under the actions, as HTML; empty if the page itself says it all."""
-        if _by_script(request):
-            return HTMLResponse(_fragment(answer), status)
-        if answer:
-            return await self._page(request, desk, answer=answer, status=status)
-        return self._see(f"/desks/{desk.name}")
-
-    async def _booked(self, asked: Asked, desk: Desk) -> TicketPanel | None:
-        """Return the current state of a command's ticket, None if it has no appointment."""
-        if not asked.ticket:
-            return None
-        now_ms = self._parts.now_ms()
-        found = await self._parts.read(
-            lambda connection: read_ticket_panel(connection, self._index, desk, asked.ticket, now_ms)
-        )
-        return found if found and found.booking else None
-
-    async def _refusal(self, asked: Asked, desk: Desk, answer: RefusedAnswer, before: TicketPanel | None) -> str:
-        """Say why a command was refused. For an appointment, say what has become of it.
-
-        Somebody else may have checked it in just now.
-        """
-        zone = self._parts.site.zone
-        if answer.code == "desk_not_open" or (answer.code == "transition_refused" and asked.shown is not None):
-            last = (await self._parts.read(lambda connection: self.picture(connection, desk))).last
-            if last is not None and _is_reason(last, answer):
-                return already_done(last, zone)
-        if before is None or answer.code not in _SAID_BY_ARRIVAL:
-            who, ticket = await self._who(answer), before.ticket if before else None
-            account = asked.origin.actor
-            return refusal_sentence(answer, zone, ticket, desk=desk.number, who=who, account=account)
-        now = await self._booked(asked, desk) or before
-        is_said = now.arrival is not None and not now.may_check_in
-        return arrival_of_panel(now, zone) if is_said else refusal_sentence(answer, zone, now.ticket)
-
-    async def _who(self, answer: RefusedAnswer) -> str | None:
-        """Return the display name of the account in a refusal: refusals hold no names."""
-        account = answer.facts.get("agent") or answer.facts.get("actor")
-        if not account:
-            return None
-        return await self._parts.read(
-            lambda connection: read_agent_name(connection, self._parts.site.name, str(account))
-        )
-
-    async def _ask(
-        self,
-        request: Request,
-        desk: Desk,
-        panel: Panel,
-        ticket: int | None = None,
-        *,
-        said: str = "",
-        confirm: Confirm = lambda _content: None,
-    ) -> Response:
-        """After a command that did nothing, show the panel where the agent decides.
-
-        `said`: why, as HTML; empty if the panel itself says it.
-        """
-        if _by_script(request):
-            alone = await self._panel_alone(request, desk, panel, ticket, confirm)
-            return HTMLResponse(_fragment(said, alone), 409 if said else 200)
-        return await self._page(request, desk, answer=said, panel=panel, ticket=ticket, confirm=confirm, status=409)
-
-    def _origin(self, request: Request, gesture: Gesture, action: Action | None = None) -> Origin:
-        return origin_of(request, Source.PAGE, gesture.id or self._parts.new_id(), action)
-
-    def _see(self, path: str) -> RedirectResponse:
+    def see(self, path: str) -> RedirectResponse:
         return RedirectResponse(f"{self._parts.reached.path}{path}", 303)
 
 
-def _by_script(request: Request) -> bool:
+def by_script(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
-
-
-def _chosen(service: str | None) -> Confirm:
-    """Make the transfer panel ask to confirm this service, which has no open desk."""
-
-    def confirm(panel: object) -> ServiceChoice | None:
-        services = panel.services if isinstance(panel, TransferPanel) else ()
-        return next((choice for choice in services if choice.name == service), None)
-
-    return confirm
-
-
-def _is_reason(last: LastAction, refused: RefusedAnswer) -> bool:
-    """Whether the last action at the desk explains the refusal. An action on another ticket does not."""
-    if refused.code == "desk_not_open":
-        return last.event in {"desk_paused", "desk_closed"}
-    return last.number == refused.facts.get("ticket")
-
-
-def _fragment(said: str, panel: str = "") -> str:
-    """The HTML of the line under the actions and, out of band, of the panel in place of the list."""
-    return f'{said}<div id="panel" hx-swap-oob="innerHTML">{panel}</div>'
