@@ -1,9 +1,12 @@
-"""What is due by a ticket's own time: asks the database each second, on the monotonic clock.
+"""Absences and admissions, which are due at a ticket's own time.
 
-Who did not come becomes absent; who need not check in is admitted to those who wait. A timer a ticket would be lost
-with the program and stand still when the clock is set back (measured with APScheduler: docs/decisions). The database is
-the only truth: a restart, a pause of the machine or a step of the clock only makes a mark late, never lost and never
-twice. Who is called then has the whole delay once more: nobody could say meanwhile that they are here.
+A thread asks the database each second, on the monotonic clock. Tickets whose visitor did not come become absent;
+expected tickets of a service without check-in are admitted to the queue.
+
+There is no timer per ticket: it would be lost with the program, and would stand still when the clock is set back
+(measured with APScheduler: docs/decisions). With the database as the only truth, a restart, a pause of the machine or
+a clock step can delay an absence or admission, but never lose or double it. After such a break, called visitors get
+their whole delay again, because nobody could record meanwhile that they are here.
 """
 
 import threading
@@ -25,15 +28,15 @@ from hub.tasks import Busy, Task
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-# After a longer silence, of the hub or of its database, who is called gets the time that nobody could use.
+# After a longer break, of the hub or of its database, called visitors get their whole delay again.
 AWAY_MS = 10_000
-# So many of each kind at a time: what is left is asked for as soon as these are done.
+# At most this many of each kind at a time; the rest is read as soon as these are done.
 AT_ONCE_MOST = 64
 _JOB = Origin(Source.JOB, "absence")
 
 
 class Absence:
-    """One thread. `put_later` is the writer's queue for jobs."""
+    """Runs the loop on one thread. `put_later` queues a task as a job for the writer."""
 
     def __init__(
         self, engine: Engine, site: Site, now_ms: Callable[[], int], put_later: Callable[[Task], None]
@@ -42,11 +45,11 @@ class Absence:
         self._site = site
         self._now_ms = now_ms
         self._put_later = put_later
-        # When it was last known what is due; None before that, and once something was not done.
+        # When what is due was last read; None before the first time and after a command failed.
         self._looked_ms: int | None = None
         self._lock = threading.Lock()
         self._under_way = 0
-        # Whether any of those put last did something.
+        # Whether any command of the last round changed something.
         self._got_on = False
         self._all_done = threading.Event()
         self._all_done.set()
@@ -68,13 +71,13 @@ class Absence:
         wait_s = EVERY_S
         while not self._stopping.wait(wait_s):
             wait_s = EVERY_S
-            # Asked again while the writer still has them, each would be done twice.
+            # While the writer still has the last commands, reading again would queue each of them twice.
             if not self._all_done.is_set():
                 continue
             try:
                 if self._put(self._look(reading.connection())) >= AT_ONCE_MOST:
                     self._all_done.wait(EVERY_S)
-                    # Where nothing can be done, as when a letter has no numbers left, the next second is soon enough.
+                    # If none could be done (a letter has no numbers left, for example), a second later is soon enough.
                     wait_s = 0 if self._got_on else EVERY_S
             except Busy:
                 self._looked_ms = None
@@ -86,7 +89,7 @@ class Absence:
     def _look(self, connection: Connection) -> list[Command]:
         now_ms = self._now_ms()
         was_away = self._looked_ms is None or now_ms - self._looked_ms > AWAY_MS
-        # Before what is due: whether a mark still is, is looked at once more when it is made.
+        # Runs before the commands that are due: each of them checks again whether it still is.
         put_off = put_off_after_absence(connection, self._site) if was_away else []
         commands = [*put_off, *due(connection, self._site, now_ms)]
         self._looked_ms = now_ms
@@ -118,12 +121,15 @@ class Absence:
 
 
 def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
-    """The commands that are due now, 64 at most of each kind and service; those left are due the next time too."""
+    """The commands that are due now: at most 64 absences, and 64 admissions of each service. The rest stays due."""
     return [*_absences(connection, site, now_ms), *_admissions(connection, site, now_ms)]
 
 
 def put_off_after_absence(connection: Connection, site: Site) -> list[Command]:
-    """What is due first after the hub or its database was away: nobody could say then that a called visitor is here."""
+    """The command to run first after the hub or its database was away, if any desk holds a ticket.
+
+    Meanwhile nobody could record that a called visitor is here.
+    """
     held = connection.rows(store.HELD, {"site": site.name})
     return [PutOffAbsences(origin=_JOB)] if held else []
 
@@ -140,7 +146,7 @@ def _absences(connection: Connection, site: Site, now_ms: int) -> list[Command]:
 
 
 def _admissions(connection: Connection, site: Site, now_ms: int) -> list[Command]:
-    """Of what the end of a day has not passed: what is left of others is ended with their day."""
+    """Admissions of appointments that the end of a day has not passed; older ones are ended with their day."""
     after_ms = outlives_from_ms(site, last_ended_day(site, now_ms), now_ms)
     commands: list[Command] = []
     for service in site.services:

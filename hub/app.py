@@ -44,17 +44,17 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 LOCK_CHECK_S, LOCK_STOP_S = 1.0, 2.0
-# Far more than a batch takes on a slow disk, and less than one waits for another program before it is given up.
+# Far longer than a batch takes on a slow disk, and shorter than the time-out for another program's lock.
 SLOW_S = 2.0
-# More than a clock that is set right now and then ever differs.
+# A clock that is corrected now and then never differs by this much.
 AHEAD_MS = 60_000
 
 
 class Hub:
-    """All that runs but the pages. `give_up` is called, from any thread, when only a new start can help.
+    """All of the hub except the pages. `give_up` is called, from any thread, when only a restart can help.
 
-    `source`: where bookings come from, none unless named. `secrets`: by which Publik's calls are known.
-    `directory`: who knows the staff; nobody does unless it is given, but local accounts.
+    `source`: where bookings come from; without it there are none. `secrets`: authenticate Publik's calls.
+    `directory`: knows the staff; without it only local accounts can log in.
     """
 
     def __init__(
@@ -138,24 +138,24 @@ class Hub:
         self._give_up = give_up
         self.file_replaced = False
         self._lock: SiteLock | None = None
-        # Why the site is no longer this hub's.
+        # Why this hub no longer holds its site.
         self._lost: str | None = None
         self._trying = threading.Lock()
         self._stopping = threading.Event()
         self._guard = threading.Thread(target=self._keep_lock, name="lock", daemon=True)
 
     def start(self) -> None:
-        """Raises a DatabaseFault: the site is taken, the database is newer, locked, not there …"""
+        """Starts all parts. Raises a DatabaseFault: the site is taken, the database is newer, locked, missing …"""
         with faults_of(self.engine):
             self._start()
         log.info("hub.started", site=self.site.name, version=self.version)
 
     def _start(self) -> None:
         require_folder(self.engine)
-        # Before the upgrade: a later hub that starts by mistake must not change the tables under the one that serves.
+        # Before the upgrade: a hub of a later version, started by mistake, must not change the tables of a running hub.
         self._lock = hold_site(self.engine, self.site.name)
         upgrade(self.engine, held=self.site.name)
-        # From here on the file is there, and no other.
+        # The database file exists now: from here on the lock notices if another file takes its place.
         self._lock.check()
         self.clock.not_before(last_moment_ms(self.engine, self.site.name))
         if self.clock.ahead_ms() > AHEAD_MS:
@@ -165,7 +165,7 @@ class Hub:
         adopt(self.engine, self.site, now_ms)
         self.writer.start()
         self.outbox.start(generation)
-        # Days that have ended are, before anybody can press: else a visitor of yesterday would be called.
+        # Ends the days that are over before anybody can press: otherwise a press could call a visitor of yesterday.
         self._start_chores()
         self.broker.start(generation)
         self.absence.start()
@@ -190,23 +190,26 @@ class Hub:
         self.outbox.stop()
         self.broker.stop()
         if self._lock is not None:
-            # Released while it is looked at, it would be taken anew.
+            # A check that is still running would take the released lock again.
             if self._guard.is_alive():
                 self._guard.join(LOCK_STOP_S)
-            # Where the database stands still, it falls with the process.
+            # If the database does not answer, the check still runs: then the lock ends with the process.
             if not self._guard.is_alive():
                 self._lock.release()
         self.engine.dispose()
         log.info("hub.stopped", site=self.site.name)
 
     def do_later(self, command: Command) -> "Future[Answer]":
-        """A job's command: people's go first."""
+        """Queues a job's command; people's commands go first."""
         future: Future[Answer] = Future()
         self.writer.put_later(Task(command, answered=future.set_result, failed=future.set_exception))
         return future
 
     def push(self, query: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
-        """A call that says a booking changed: the status and the document to answer. For one thread at a time."""
+        """Takes a call that says a booking changed; returns the HTTP status and the document to answer with.
+
+        Must be called by one thread at a time.
+        """
         if self._door is None:
             return 404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}
         return self._door.take(query, body, system_ms())
@@ -231,13 +234,13 @@ class Hub:
         return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"
 
     def _try_to_store(self) -> None:
-        """Only after something was not stored: nobody may press for hours, and it is to be known when all is well."""
+        """Tests a write if the last one failed: nobody may press for hours, and recovery must show before that."""
         fault = self.writer.fault
         if fault is None:
             return
-        # One at a time: where another program holds the database, each waits as long as a press.
+        # One test at a time: while another program holds the database, each waits as long as a press.
         if not self._trying.acquire(blocking=False):
-            # It is the writer's, and would keep all that each asking held.
+            # The writer keeps this exception: with a traceback it would keep the frames of every caller alive.
             raise fault.with_traceback(None)
         try:
             try_to_store(self.engine, self.site.name)
@@ -247,7 +250,7 @@ class Hub:
             self.writer.fault = None
 
     def _keep_lock(self) -> None:
-        """A site that another hub took over meanwhile is left to it, a file that was moved to who moved it."""
+        """Gives up when another hub has taken the site over, or when the database file was replaced or moved away."""
         while not self._stopping.wait(LOCK_CHECK_S):
             try:
                 if self._lock is not None and not self._lock.check():
@@ -257,7 +260,7 @@ class Hub:
                 self._lost = str(lost)
                 self._give_up(self._lost)
                 return
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next second looks again
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next check is a second later
                 log.warning("site.lock_not_checked", error=str(failure_of(error, self.engine)))
 
 
@@ -267,5 +270,5 @@ def _door(site: Site, secrets: Secrets, appointments: Worker) -> PushDoor | None
 
 
 def system_ms() -> int:
-    """What others' clocks and files go by; the hub's own may be ahead of it for a while."""
+    """The system's time in ms since 1970, to compare with other machines and files; the hub's clock may be ahead."""
     return time.time_ns() // 1_000_000

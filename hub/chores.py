@@ -1,6 +1,7 @@
-"""Coarse chores by APScheduler, rebuilt at each start: the end of the day, measured means, bookings, what is old.
+"""Coarse chores, run by APScheduler: the end of the day, measured means, bookings, deletion of old rows.
 
-The body of each may run twice and come late; nothing that a stop or a step of the clock may lose is kept here.
+Each chore may run late or twice. The schedule is rebuilt at each start and holds no state that a stop or a clock step
+could lose.
 """
 
 import threading
@@ -32,24 +33,24 @@ log = structlog.get_logger(__name__)
 
 # The contract promises 7 days; one more, so that a request is never forgotten while it may still be repeated.
 ANSWERS_KEPT_MS = 8 * DAY_MS
-# As long: a complaint of last week can still be looked into.
+# As long, so that a complaint about last week can still be looked into.
 SESSIONS_KEPT_MS = 8 * DAY_MS
-# A time that is there once on every night.
+# A local time that occurs exactly once every night, clock changes included.
 FULL_PASS_AT = (3, 40)
 FULL_PASS_SPREAD_S = 1200
-# From one night's full pass to the next: a day, an hour more as summer ends, and the spread.
+# The longest time from one nightly full pass to the next: a day, one hour more when summer time ends, and the spread.
 A_NIGHT_MOST = timedelta(hours=25, seconds=FULL_PASS_SPREAD_S)
 # How soon a clock that was set back is noticed.
 CLOCK_LOOK_S = 5.0
-# Nothing the writer does takes so long, unless what keeps the database stands still.
+# No command takes the writer this long unless the database does not answer.
 ANSWER_LIMIT_S = 60
 _JOB = Origin(Source.JOB, "chores")
 
 
 class Chores:
-    """`do` hands a command to the writer's queue for jobs and gives its answer in time.
+    """Schedules and runs the chores. `do` queues a command as a job for the writer and returns its answer's future.
 
-    `ask_pass` says that the source of bookings is to be asked, `all_of_it=True` for all it has.
+    `ask_pass` requests a pass over the bookings that changed in their source, `all_of_it=True` over all of them.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Chores:
         self._visits = visits
         self._now_ms = now_ms
         self._do = do
-        # The last day that was ended, and on which day.
+        # The last day that was ended, and the local day on which that was done.
         self._ended = "", ""
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._watch_clock, name="chores' clock", daemon=True)
@@ -78,14 +79,14 @@ class Chores:
         self._scheduler.add_job(self.forget_bookings, "interval", hours=1, name="old bookings")
         every_s = site.appointments.sync_every_s
         self._scheduler.add_job(ask_pass, "interval", seconds=every_s, name="bookings that changed")
-        # Each night and not at once: one Publik has many towns.
+        # Each night, with a random delay: many towns share one Publik.
         night = {"hour": FULL_PASS_AT[0], "minute": FULL_PASS_AT[1], "jitter": FULL_PASS_SPREAD_S}
         self._scheduler.add_job(ask_pass, "cron", kwargs={"all_of_it": True}, name="all bookings", **night)
 
     def start(self) -> None:
-        """What was missed while the hub was off is done now, and what the site file changed meanwhile.
+        """Catches up on what the hub missed while it was off, applies changes of the site file, starts the schedule.
 
-        Raises TimeoutError where the writer does not answer.
+        Raises TimeoutError if the writer does not answer.
         """
         self._count(CloseLostDesks(origin=_JOB))
         self.end_days()
@@ -98,14 +99,14 @@ class Chores:
     def stop(self) -> None:
         self._stopping.set()
         if self._scheduler.running:
-            # First who would put off jobs of a scheduler that is no more.
+            # The clock's thread ends first: it must not reschedule jobs after the scheduler has shut down.
             self._clock.join()
             self._scheduler.shutdown(wait=False)
 
     def catch_up(self) -> None:
-        """What waits for longer than its interval, or beyond the next night, is due anew: the clock was set back.
+        """Reschedules jobs that are due later than their interval, or than the next night: the clock was set back.
 
-        APScheduler goes by the system's clock alone; a booking made meanwhile would be seen only once it has caught up.
+        APScheduler goes by the system's clock alone; it would not look for new bookings until the clock has caught up.
         """
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
@@ -118,9 +119,10 @@ class Chores:
             self.catch_up()
 
     def end_days(self) -> None:
-        """Ends every day whose end has come, slice by slice. A day that is ended already changes nothing.
+        """Ends every day whose end has come, slice by slice. Ending a day again changes nothing.
 
-        Once more as the next day begins: who came for an appointment of the evening must not wait all night.
+        A day is ended once more when the next one begins: visitors of late appointments, whom the first run spares,
+        must not stay in the queue all night.
         """
         now_ms = self._now_ms()
         ended = last_ended_day(self._site, now_ms), local_day(now_ms, self._site.zone)
@@ -129,7 +131,7 @@ class Chores:
         day, _ = ended
         tickets = self._slices(EndDay(origin=_JOB, day=day))
         self._ended = ended
-        # At each start it is asked anew, and most days have ended by then.
+        # Each start ends the last day again, mostly for nothing.
         if tickets:
             log.info("day.ended", day=day, tickets=tickets)
 
@@ -143,12 +145,12 @@ class Chores:
         self._slices(ForgetSessions(origin=_JOB, before_ms=self._now_ms() - SESSIONS_KEPT_MS))
 
     def forget_bookings(self) -> None:
-        """Who once had an appointment is nobody's business any more."""
+        """Deletes old bookings: who once had an appointment is nobody's business any more."""
         first_kept = local_day(self._now_ms() - self._site.appointments.kept_days * DAY_MS, self._site.zone)
         self._slices(ForgetBookings(origin=_JOB, day=first_kept))
 
     def _slices(self, command: AlignExpected | EndDay | ForgetRequests | ForgetSessions | ForgetBookings) -> int:
-        """Again and again while a whole slice was done; people's commands go between. How much was done in all."""
+        """Repeats the command until a slice is not full; people's commands run in between. Returns the total count."""
         done = last = self._count(command)
         while last == command.limit:
             last = self._count(command)

@@ -1,4 +1,4 @@
-"""What stands before the writer, in two queues: what somebody waits for, and behind it what nobody waits for."""
+"""The writer's two queues: commands that somebody waits for, and behind them commands that nobody waits for."""
 
 import queue
 import threading
@@ -17,26 +17,26 @@ from protocol.messages import PRESS_LIFE_MS
 log = structlog.get_logger(__name__)
 
 BATCH_MOST = 64
-# 200 desks and 300 nodes at once fill a twentieth of it; more means that the writer does not keep up.
+# 200 desks and 300 nodes at once fill a twentieth of it. If it is full, the writer does not keep up.
 QUEUE_MOST = 10_000
-# A chore's command may wait behind people's for so long, then one goes through all the same.
+# A command of the second queue lets people's commands go first for this long, then it is run anyway.
 LATER_WAITS_S = 1.0
-# Whoever asked has given up soon after: a page at 8 s, a dispenser before, a button at the end of its press.
+# The sender gives up soon after: a page at 8 s, a dispenser earlier, a button when its press has expired.
 WANTED_S, PRESS_WANTED_S = CLICK_LIFE_MS / 1000, PRESS_LIFE_MS / 1000
 _NOBODY_WAITS = frozenset({Source.SYNC, Source.JOB})
-# What is due by one ticket's own time. Many are due at once, after a pause of the machine or at the full hour: so many
-# share a commit, and still take no longer than a slice may.
+# Commands that are due at a ticket's own time. Many are due at once after a pause of the machine or on the hour, so a
+# few share a commit; MARKS_TOGETHER of them still take no longer than a slice may.
 _MARKS = (ExpireExpected, ExpireCalled, Admit)
 MARKS_TOGETHER = 8
 
 
 class Busy(RuntimeError):
-    """The writer's queue is full, or the hub is stopping: nothing was done, ask again."""
+    """The writer's queue is full, or the hub is stopping. Nothing was done; ask again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A command and who waits for it. `answered` and `failed` are called on the writer's thread and must not block."""
+    """A command and its callbacks. `answered` and `failed` are called on the writer's thread and must not block."""
 
     command: Command
     answered: Callable[[Answer], None]
@@ -49,28 +49,28 @@ class Task:
 
     @property
     def waited_s(self) -> float | None:
-        """How long somebody, or a node, has waited for the answer; None where nobody does."""
+        """Seconds that a person or node has waited for the answer; None if nobody waits."""
         return None if self.command.origin.source in _NOBODY_WAITS else time.monotonic() - self.since_s
 
     @property
     def is_late(self) -> bool:
-        """Whether it stood for so long that nobody waits for it any more."""
+        """Whether its sender has stopped waiting."""
         waited_s = self.waited_s
         is_press = self.command.origin.source is Source.BUTTON
         return waited_s is not None and waited_s > (PRESS_WANTED_S if is_press else WANTED_S)
 
     @property
     def may_wait(self) -> bool:
-        """Whether it lets people's commands go first: one that nobody waits for."""
+        """Whether it still lets people's commands go first; for tasks of the second queue."""
         return time.monotonic() - self.since_s < LATER_WAITS_S
 
 
-# A message is parsed by the writer's thread, not by the one that received it.
+# A message is queued as a function, so that the writer's thread parses it, not the thread that received it.
 Entry = Task | Callable[[], Task | None]
 
 
 class Tasks:
-    """Anybody puts, the writer's thread takes."""
+    """Any thread puts, the writer's thread takes."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
@@ -80,34 +80,35 @@ class Tasks:
         self._ended = threading.Event()
 
     def put(self, entry: Entry) -> None:
-        """A person's or a node's. Raises Busy where the queue is full or the hub is stopping."""
+        """Queues a command of a person or node. Raises Busy if the queue is full or the hub is stopping."""
         if self._ended.is_set() or self._queue.qsize() >= QUEUE_MOST:
             raise Busy("the hub has too much to do: ask again")
         self._asked_s = time.monotonic()
         self._queue.put(entry)
 
     def put_later(self, task: Task) -> None:
-        """A command of sync, jobs or retention. Raises Busy as `put` does."""
+        """Queues a command of sync, jobs or retention. Raises Busy as `put` does."""
         if self._ended.is_set() or len(self._later) >= QUEUE_MOST:
             raise Busy("the hub has too much to do: ask again")
         self._later.append(task)
-        # Not where the writer is at work: it looks by itself, and a slice that it does would give way as to a person.
+        # Wakes an idle writer only: a busy one looks here anyway, and its slice would give way to this None as if a
+        # person waited.
         if self._idle:
             self._queue.put(None)
 
     def end(self) -> None:
-        """Nothing more is put."""
+        """Refuses further entries."""
         self._ended.set()
         self._queue.put(None)
 
     @property
     def is_over(self) -> bool:
-        """It was ended, and nothing is left."""
+        """Whether `end` was called and both queues are empty."""
         return self._ended.is_set() and self._queue.empty() and not self._later
 
     @property
     def quiet_s(self) -> float:
-        """How long no person's command has come."""
+        """Seconds since `put` was last called."""
         return time.monotonic() - self._asked_s
 
     def of_people(self) -> int:
@@ -122,14 +123,13 @@ class Tasks:
     # --- the writer's thread --------------------------------------------------------------------------------------
 
     def take(self) -> list[Task]:
-        """Waits for the first entry, then takes what stands behind it, 64 at most.
+        """Takes up to 64 entries of people's queue; waits for the first one unless the second queue has a task.
 
-        Messages that ask for nothing count too: a node that floods the hub with nonsense must not keep it from those
-        that ask for something.
+        Messages that ask for nothing count as well: a node that floods the hub with nonsense must not delay the rest.
         """
         tasks: list[Task] = []
         taken = 0
-        # Said before the look at the other queue: who puts something there after that look knows to wake it.
+        # Set before the look at the second queue: whoever puts a task there after that look then wakes the writer.
         self._idle = True
         entry = None if self._later and self._queue.empty() else self._queue.get()
         self._idle = False
@@ -146,12 +146,15 @@ class Tasks:
                 return tasks
 
     def take_standing(self) -> list[Task]:
-        """All that stands in people's queue now: a page gives up before two that wait for a lock have done so."""
+        """Takes all of people's queue. For a locked database: a page gives up before two waits for a lock are over."""
         read = [_read(self._queue.get_nowait()) for _ in range(self._queue.qsize())]
         return [task for task in read if task is not None]
 
     def take_later(self) -> list[Task]:
-        """The first of the second queue; with it those behind it that are as small."""
+        """Takes the first task of the second queue; if it is one of `_MARKS`, with those that follow it, 8 at most.
+
+        Takes nothing while people wait and the first task may wait.
+        """
         if not self._later:
             return []
         first = self._later[0]
@@ -164,12 +167,12 @@ class Tasks:
         return taken
 
     def give_back(self, task: Task) -> None:
-        """It gave way to people, and is the next of the second queue again."""
+        """Puts a task that gave way to people back at the front of the second queue."""
         self._later.appendleft(task)
 
 
 def _read(entry: Entry | None) -> Task | None:
-    """Whatever a message holds, the writer goes on."""
+    """Parses an entry; None if it asks for nothing or fails, so that no message stops the writer."""
     if entry is None or isinstance(entry, Task):
         return entry
     try:

@@ -1,12 +1,16 @@
-"""One queue, one thread, one transaction: all that changes state goes through here.
+"""One queue, one thread, one transaction: every command that changes state goes through the writer.
 
-The writer takes what stands in the queue (64 at most), runs it in one transaction, commits once, then hands on what
-follows (what sounds goes out first), then answers. A commit that fails answers nobody with yes. One command that meets
-a database error takes its batch back, and the batch is run again one by one, so that its failure is its own; but not
-where another program holds what it needs: each would only wait as long again, and who stands behind them too. One that
-stood alone and lost its connection is run once more too: its commit may have become durable, then its id gives the
-first answer, and nobody is told that nothing changed. What stood for so long that nobody waits for it any more, in the
-queue or in a database that answers nothing, is not done: a press must call nobody long after.
+The writer takes up to 64 commands from the queue, runs them in one transaction, commits once, hands on their effects
+(announcements go out first), then answers.
+
+- If the commit fails, no command of the batch is answered as done.
+- If a command meets a database error, the batch is rolled back and its commands are run again one by one, so that only
+  the faulty one fails. This is not done while another program holds a lock: each command would wait for it again, and
+  so would everything queued behind.
+- If a single command with a request id loses the connection, it is run once more. Its commit may have become durable;
+  then the id finds the first answer, and nobody is told that nothing changed.
+- A command whose sender has stopped waiting, in the queue or for a database that does not answer, is dropped: a press
+  must not call anybody long after it was made.
 """
 
 import sys
@@ -34,10 +38,10 @@ log = structlog.get_logger(__name__)
 
 A = TypeVar("A")
 
-# Every statement and every message lets go of the interpreter and waits for it again: not for the 5 ms that a thread
-# which draws pictures or pages may keep it by default.
+# The writer gives up the interpreter lock at every statement and message, then waits for it again. By default a thread
+# that draws pictures or pages may keep it for 5 ms, which is too long.
 SWITCH_S = 0.0002
-# At the end of the hub: so long at one batch, and the database is not slow but does not answer.
+# When the hub stops: if a batch has taken this long, the database does not answer at all.
 STANDS_STILL_S, STOP_LOOK_S = 10.0, 0.5
 
 
@@ -51,14 +55,14 @@ class Committed:
 
 
 class _TooLate(Exception):
-    """By the time it was run, nobody waits any more for some of a batch: all of it is taken back."""
+    """Nobody waits any more for some command of the batch that was just run: the whole batch is rolled back."""
 
 
 class Writer:
     """Runs commands. `after_commit` gets each batch's effects, in commit order, on the writer's thread.
 
-    `after_loss` gets the new connection after one was lost, before anything is done on it: a commit whose answer was
-    lost with it may have become durable, and its effects told nobody.
+    `after_loss` gets the new connection after one was lost, before it is used for commands: the last commit may have
+    become durable although its confirmation was lost, and then nobody has been told of its effects.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Writer:
         self._tasks = Tasks()
         self._connection: Connection | None = None
         self._lost = False
-        # Why something was not stored, until somebody finds that it can be.
+        # Why a command was not stored. `Hub` clears it once it finds that storing works again.
         self.fault: DatabaseFault | None = None
         self._at_work_since_s: float | None = None
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
@@ -90,13 +94,13 @@ class Writer:
         metrics.watch_queue("jobs", self._tasks.of_jobs)
 
     def start(self) -> None:
-        """Raises a DatabaseFault where the database can't be opened."""
+        """Connects and starts the thread. Raises a DatabaseFault if the database can't be opened."""
         self._connect().compile(STATEMENTS)
         sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 
     def stop(self) -> None:
-        """Does what stands in the queue, then ends. It is left to itself where the database stands still."""
+        """Finishes what is queued, then ends the thread. If the database does not answer, leaves the thread behind."""
         self._tasks.end()
         while self._thread.is_alive():
             self._thread.join(STOP_LOOK_S)
@@ -107,21 +111,21 @@ class Writer:
         self._disconnect()
 
     def put(self, entry: Entry) -> None:
-        """Queues a person's command. Raises Busy where the queue is full or the hub is stopping."""
+        """Queues a command of a person or node. Raises Busy if the queue is full or the hub is stopping."""
         self._tasks.put(entry)
 
     def put_later(self, task: Task) -> None:
-        """Queues a command of sync, jobs or retention, which lets people's commands go first."""
+        """Queues a command of sync, jobs or retention, which lets people's commands go first. Raises Busy too."""
         self._tasks.put_later(task)
 
     @property
     def quiet_s(self) -> float:
-        """How long no person's command has come."""
+        """Seconds since `put` was last called."""
         return self._tasks.quiet_s
 
     @property
     def at_work_s(self) -> float:
-        """How long it has been at what it took last; 0 where it waits for more."""
+        """Seconds spent so far on what was last taken from the queues; 0 while waiting for more."""
         since_s = self._at_work_since_s
         return 0.0 if since_s is None else time.monotonic() - since_s
 
@@ -141,13 +145,13 @@ class Writer:
 
     def _do(self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False) -> None:
         started = time.perf_counter()
-        # What may be durable is looked for however late it is.
+        # A command that is run again may be durable already: its first answer is looked up however late it is.
         tasks = tasks if again else self._still_wanted(tasks)
         if not tasks:
             return
         try:
             connection = self._begin()
-        except Exception as error:  # noqa: BLE001 - no command's fault: each would only wait for the same again
+        except Exception as error:  # noqa: BLE001 - no command's fault: one by one, each would wait for it again
             self._recover(error)
             self._fail_all(tasks, error)
             if isinstance(failure_of(error, self._engine), DatabaseLocked):
@@ -159,11 +163,11 @@ class Writer:
             self._tasks.give_back(tasks[0])
             return
         except _TooLate as error:
-            # At once, not singly: where the database is slow, all that stands behind them would be late as well.
+            # As one batch, not one by one: with a slow database, everything queued behind would become late too.
             self._recover(error)
             self._do(tasks)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken back and done singly
+        except Exception as error:  # noqa: BLE001 - whatever it is, the batch is rolled back and run one by one
             self._take_back(tasks, error, again=again)
             return
         _call(self._after_commit, committed)
@@ -186,18 +190,18 @@ class Writer:
             try:
                 answer = run(work, task.command)
             except GivesWay:
-                # There is nothing to roll back, and psycopg's prepared statements would go with it.
+                # Nothing was written, and a rollback would make psycopg drop its prepared statements.
                 connection.commit()
                 raise
             committed.append(Committed(answer, work.effects, _outcome(work, answer)))
-        # An answer that was durable before is told all the same.
+        # A command that changed nothing now (a repeat of a durable one, a refusal) is answered however late it is.
         if any(task.is_late and done.outcome is Outcome.DONE for task, done in zip(tasks, committed, strict=True)):
             raise _TooLate
         connection.commit()
         return committed
 
     def _still_wanted(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those that are not late; the others fail."""
+        """Returns the tasks that are not late; fails the others."""
         wanted = []
         for task in tasks:
             if task.is_late:
@@ -225,14 +229,14 @@ class Writer:
         try:
             if self._connection is None:
                 self._connect()
-        except Exception as fault:  # noqa: BLE001 - no command's fault: each would only wait for the same again
+        except Exception as fault:  # noqa: BLE001 - no command's fault: one by one, each would wait for it again
             self._fail_all(tasks, fault)
             return
         for task in tasks:
             self._do([task], again=True)
 
     def _may_stand_unanswered(self, task: Task) -> bool:
-        """Whether the commit may have become durable and its answer lost, and a second run would give that answer."""
+        """Whether its commit may be durable although the confirmation was lost, and a second run would return its answer."""
         return self._connection is None and task.command.origin.request is not None
 
     def _fail_all(self, tasks: Sequence[Task], error: Exception) -> None:
@@ -254,7 +258,7 @@ class Writer:
         _call(task.failed, fault)
 
     def _recover(self, error: Exception) -> None:
-        """Rolls back; a connection that can't even do that is thrown away and opened anew by the next batch."""
+        """Rolls back. A connection that can't is closed; the next use opens a new one."""
         if self._connection is None:
             return
         try:
@@ -294,7 +298,7 @@ def _nobody_waits() -> bool:
 
 
 def _call(callback: Callable[[A], None], value: A) -> None:
-    """Whoever is told may be gone (a loop that ended, a page that left): what is committed stays so."""
+    """Calls back. The receiver may be gone (an ended event loop, a closed page): its error is only logged."""
     try:
         callback(value)
     except Exception:
