@@ -69,7 +69,7 @@ Prints the token, this once: only its SHA-256 is kept. The program sends it as A
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, 1 where something failed, 2 for wrong settings, a wrong site file or a wrong command line."""
+    """Returns the exit status: 0, 1 if something failed, 2 for wrong settings, site file or command line."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + 2
     except BrokenPipeError:
-        # Whoever read has enough, as `head` has. The interpreter flushes once more at its end: that goes nowhere.
+        # The reader, `head` for example, has closed the pipe. The interpreter flushes again at exit, to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except Exception as error:
@@ -113,7 +113,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
 
 
 def _other_place(environ: Mapping[str, str]) -> str:
-    """What to do where the database is there, but elsewhere: often a shell lacks what the hub's unit sets."""
+    """What to do if the database is in another place: often a shell lacks the variables that the hub's unit sets."""
     for variable in ("SUIVANT_DATABASE_URL", "SUIVANT_STATE_DIR"):
         if environ.get(variable):
             return f"correct {variable}"
@@ -129,7 +129,8 @@ def _say(sentence: str, status: int) -> int:
 
 
 def run_hub(_options: argparse.Namespace) -> int:
-    # While the program loads nothing is garbage: looking for it takes a fifth of the start. `keep_what_stands` ends it.
+    # Nothing is garbage while the program loads, and looking for it takes a fifth of the start. `keep_what_stands`
+    # turns the collector on again.
     gc.disable()
     from hub.logs import configure
     from hub.serve import run
@@ -302,7 +303,7 @@ def print_openapi(_options: argparse.Namespace) -> int:
     return 0
 
 
-# --- what may be said ---------------------------------------------------------------------------------------------
+# --- the command line ---------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -316,7 +317,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = _add_commands(parser)
 
     hub = _add(commands, "hub", "run the hub of a site", run_hub, HUB_TEXT)
-    # Asked for with --help alone: the settings need the hub's own dependencies.
+    # Read for --help only: the settings' module imports the hub's own dependencies.
     plain = hub.format_help
     hub.format_help = lambda: plain() + _settings_text()  # type: ignore[method-assign]
 
@@ -407,7 +408,7 @@ def _add_group(
 
 
 def _add_commands(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
-    """Whoever names none of them reads the help."""
+    """Adds subcommands; without one of them, the command prints its help."""
 
     def show_help(_options: argparse.Namespace) -> int:
         parser.print_help(sys.stderr)

@@ -1,4 +1,4 @@
-"""The hub's one clock: never backwards, never standing still."""
+"""The hub's only clock: it never goes back and never stands still."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ class Clock:
         self._lock = threading.Lock()
 
     def not_before(self, moment_ms: int) -> None:
-        """Holds for what an earlier run has written: a machine may start with its clock far back."""
+        """Moves the clock up to `moment_ms`, the last time an earlier run wrote: a machine's clock may start far back."""
         with self._lock:
             self._last_ns = max(self._last_ns, moment_ms * 1_000_000)
 
     def ahead_ms(self) -> int:
-        """How far it is ahead of the system's clock: that was set back, or an earlier run had it in the future."""
+        """How far it is ahead of the system's clock: that one was set back, or was too far ahead in an earlier run."""
         return max(0, self.now_ms() - self._wall_ns() // 1_000_000)
 
     def now_ms(self) -> int:

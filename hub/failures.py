@@ -1,4 +1,4 @@
-"""What went wrong where anything may: the database, or the hub itself by an error that nobody foresaw."""
+"""The two kinds of failure: of the database, or of the hub's own code by an error that nobody foresaw."""
 
 import traceback
 from pathlib import Path
@@ -10,7 +10,7 @@ from hub.database.faults import ERRORS, DatabaseFault, fault_of, place_of
 
 
 class HubFault(Exception):
-    """An error in the hub's own code. Its text may quote what somebody typed: only its kind and its place are told."""
+    """An error in the hub's own code. Its text may quote what somebody typed, so only its type and place are told."""
 
     def __init__(self, error: BaseException) -> None:
         at = traceback.extract_tb(error.__traceback__)[-1:]
@@ -22,7 +22,7 @@ Failure: TypeAlias = DatabaseFault | HubFault
 
 
 def failure_of(error: BaseException, engine: Engine) -> Failure:
-    """Of the database where it, its driver or its pool raised the error."""
+    """A DatabaseFault if the database, its driver or its pool raised the error, otherwise a HubFault."""
     if isinstance(error, (DatabaseFault, *ERRORS)):
         return fault_of(error, place_of(engine.url))
     return error if isinstance(error, HubFault) else HubFault(error)

@@ -1,4 +1,4 @@
-"""What a check of something outside found, one sentence each."""
+"""What a check of an outside system found, one sentence each."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -32,7 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(1024)
     except OSError as error:
         listening.close()
-        # Of a resolver that is away another start may know more.
+        # If the resolver did not answer (EAI_AGAIN), the name may be right: a later start may find it.
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
             wanted = "an address of this machine such as 127.0.0.1, but no machine has this name"
             raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted) from error

@@ -16,17 +16,17 @@ import structlog
 Format = Literal["auto", "json", "console"]
 Level = Literal["debug", "info", "warning", "error"]
 
-# Where a name, a secret or what a person said could slip in; whoever logs one of these by mistake logs this.
+# Fields that could hold a name, a secret or what a person said; one that is logged by mistake shows HIDDEN instead.
 HIDDEN = "(not logged)"
 NEVER_LOGGED = frozenset({"name", "visitor", "visitor_name", "first_name", "last_name", "password", "token", "secret"})
 
 ERRORS_SHOWN = 20
-# What these say at `info` is each request, each job and each start once more.
+# At `info`, these only repeat each request, each job and each start.
 _QUIET = ("alembic", "apscheduler", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
 
 
 def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
-    """Sets up structlog and the standard library's logging alike; done once, at start."""
+    """Sets up structlog and the standard library's logging in the same way. Called once, at the start."""
     stream = stream or sys.stderr
     console = form == "console" or (form == "auto" and stream.isatty())
     shared: list[structlog.types.Processor] = [
@@ -57,19 +57,19 @@ def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
 
 
 def hide_persons(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """A field that may name a person or hold a secret is replaced, wherever it came from."""
+    """Replaces each field that may name a person or hold a secret, wherever the event came from."""
     for key in NEVER_LOGGED.intersection(event):
         event[key] = HIDDEN
     return event
 
 
 def where_it_failed(exc_info: structlog.typing.ExcInfo) -> str:
-    """The way to an error and its kind, without its text: that quotes a row, or what somebody typed."""
+    """An error's traceback and type, without its text: that may quote a row, or what somebody typed."""
     return "".join(_way_to(exc_info[1], ERRORS_SHOWN)).rstrip()
 
 
 def _way_to(error: BaseException, most: int) -> Iterator[str]:
-    """`most`: so many that led to it, one by the other; a chain may have no end."""
+    """Lines for an error, after those for its causes and group members; `most` limits the depth of an endless chain."""
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None and most > 1:
         yield from _way_to(before, most - 1)

@@ -1,6 +1,6 @@
-"""What the hub counts, for `/metrics`; docs/metrics.md says what each is good for.
+"""What the hub measures, for `/metrics`; docs/metrics.md says what each metric is good for.
 
-Every method may be called from any thread and returns at once. Labels take few values, all known beforehand: never a
+Every method may be called from any thread and returns at once. Labels have few values, all known in advance: never a
 ticket, a request or an address.
 """
 
@@ -25,7 +25,7 @@ from prometheus_client.process_collector import ProcessCollector
 from hub.auth.people import Reason
 from hub.database.faults import kinds
 
-# One more line a series, that nobody asks for.
+# It would add one line per series that nobody reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -111,7 +111,7 @@ class Metrics:
         self._lookups = counter(
             "suivant_directory_lookups", "times the directory was asked anew for somebody", ["outcome"]
         )
-        # A counter that is there from the start shows the first error too as a rise.
+        # Counters that exist from the start show even the first error as an increase.
         for reason in BadReason:
             self._bad.labels(reason)
         for result in ("directory", "local", *Reason):
@@ -120,29 +120,29 @@ class Metrics:
             self._database.labels(fault.__name__)
 
     def text(self) -> bytes:
-        """All of it as Prometheus reads it, of CONTENT_TYPE."""
+        """All metrics in Prometheus's text format, of CONTENT_TYPE."""
         return generate_latest(self.registry)
 
     def command(self, kind: str, outcome: Outcome, waited_s: float | None) -> None:
-        """A command was answered, so long after it was put into the queue; None where nobody in person waited."""
+        """Counts a command that ended. `waited_s`: from the queue to the answer; None if nobody waited for it."""
         self._commands.labels(kind, outcome).inc()
         if waited_s is not None:
             self._answer.observe(waited_s)
 
     def refused(self, code: str) -> None:
-        """`code`: of a `hub.queue.refusals.Refusal`."""
+        """`code`: that of a `hub.queue.refusals.Refusal`."""
         self._refused.labels(code).inc()
 
     def bad_message(self, reason: BadReason) -> None:
         self._bad.labels(reason).inc()
 
     def batch(self, commands: int, seconds: float) -> None:
-        """A transaction was committed."""
+        """Counts a committed transaction."""
         self._batch.observe(commands)
         self._commit.observe(seconds)
 
     def watch_queue(self, queue: str, length: Callable[[], int]) -> None:
-        """`queue`: `people` or `jobs`; `length` is asked whenever somebody reads the metrics."""
+        """`queue`: `people` or `jobs`; `length` is called whenever the metrics are read."""
         self._queue.labels(queue).set_function(length)
 
     def watch_outbox(self, length: Callable[[], int]) -> None:
@@ -152,11 +152,11 @@ class Metrics:
         self._readers.set_function(count)
 
     def watch_clock(self, ahead_s: Callable[[], float]) -> None:
-        """By how much the hub's clock is ahead of the system's."""
+        """`ahead_s`: by how much the hub's clock is ahead of the system's."""
         self._ahead.set_function(ahead_s)
 
     def published(self, seconds: float) -> None:
-        """A picture or announcement was handed to the broker, so long after its commit."""
+        """Pictures were handed to the broker, `seconds` after the commit of what they show."""
         self._lag.observe(seconds)
 
     def waiting(self, counts: Mapping[str, int]) -> None:
@@ -170,7 +170,7 @@ class Metrics:
             self._nodes.labels(role).set(count)
 
     def node_warnings(self, counts: Mapping[str, int]) -> None:
-        """How many nodes online say each warning: of `protocol.messages.NodeWarning`, `stuck` or `other`."""
+        """How many nodes online give each warning: one of `protocol.messages.NodeWarning`, `stuck` or `other`."""
         for warning, count in counts.items():
             self._warnings.labels(warning).set(count)
 
@@ -185,7 +185,7 @@ class Metrics:
         self._drops.inc()
 
     def database_error(self, fault: BaseException) -> None:
-        """`fault`: of `hub.database.faults.fault_of`; it is counted by its kind."""
+        """`fault`: from `hub.database.faults.fault_of`; counted by its class."""
         self._database.labels(type(fault).__name__).inc()
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -194,7 +194,7 @@ class Metrics:
         self._request.observe(seconds)
 
     def listed(self, asked: str, outcome: str, seconds: float) -> None:
-        """`asked`: of `hub.appointments.pace.Ask`; `outcome`: `done`, `away`, `refused` or `failed`."""
+        """`asked`: one of `hub.appointments.pace.Ask`; `outcome`: `done`, `away`, `refused` or `failed`."""
         self._listings.labels(asked, outcome).inc()
         self._listing.labels(asked).observe(seconds)
 
@@ -202,7 +202,7 @@ class Metrics:
         self._changes.inc(count)
 
     def watch_bookings(self, age_s: Callable[[], float]) -> None:
-        """`age_s` is asked whenever somebody reads the metrics."""
+        """`age_s` is called whenever the metrics are read."""
         self._bookings_age.set_function(age_s)
 
     def bookings(self, *, flaws: int, failed: int) -> None:
@@ -210,11 +210,11 @@ class Metrics:
         self._failed.set(failed)
 
     def told(self, kind: str, outcome: str) -> None:
-        """`kind`: of `hub.queue.reports.ReportKind`; `outcome`: `done`, `away`, `refused` or `failed`."""
+        """`kind`: one of `hub.queue.reports.ReportKind`; `outcome`: `done`, `away`, `refused` or `failed`."""
         self._told.labels(kind, outcome).inc()
 
     def login(self, result: str) -> None:
-        """`result`: `directory` or `local` for who came in, else of `hub.auth.people.Reason`."""
+        """`result`: `directory` or `local` for a success, otherwise one of `hub.auth.people.Reason`."""
         self._logins.labels(result).inc()
 
     def watch_sessions(self, count: Callable[[], int]) -> None:

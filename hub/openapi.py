@@ -15,7 +15,7 @@ EXAMPLE_SITE = Path(__file__).with_name("example-site.yaml")
 
 
 def openapi() -> str:
-    """As the hub serves it; it does not depend on the site."""
+    """The document as the hub serves it, as JSON; it does not depend on the site."""
 
     def nothing(*_asked: object) -> NoReturn:
         raise AssertionError("a description asks for nothing")

@@ -40,7 +40,7 @@ from protocol.environment import WrongSetting, unread
 from protocol.messages import Name
 
 MAX_NAME = 100
-# The hub forgets them after 8 days anyway; a house full of agents fills a terminal sooner.
+# The hub forgets them after 8 days anyway; with many agents they would fill a terminal long before.
 ENDED_SHOWN_MOST = 200
 WHY_ENDED = {
     EndReason.LOGOUT: "logged out",
@@ -52,12 +52,12 @@ WHY_ENDED = {
 
 
 class NotDone(Exception):
-    """What was asked is not possible; nothing was changed. One sentence says why, and what to do."""
+    """The command is not possible and changed nothing. Its sentence says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a command works on; `options`: what was typed."""
+    """What a command works on. `options`: the parsed command line."""
 
     engine: Engine
     site: Site
@@ -66,12 +66,12 @@ class Asked:
     options: argparse.Namespace
 
 
-# Gives the lines to be said.
+# Returns the lines to print.
 Command = Callable[[Asked], Iterable[str]]
 
 
 def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: argparse.Namespace) -> Iterable[str]:
-    """Does the command of `COMMANDS`; gives what it says, line by line.
+    """Runs the command `name` of `COMMANDS`; returns the lines to print.
 
     Raises NotDone, WrongSiteFile or a DatabaseFault.
     """
@@ -108,7 +108,7 @@ def create_admin(asked: Asked) -> Iterator[str]:
 
 
 def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
-    """A local account decides alone: whoever of the directory has the same name can't come in any more."""
+    """Warns of, or refuses, an account name that the directory knows: the local account would lock that person out."""
     described = asked.site.login.directory
     if described is None:
         return
@@ -139,7 +139,7 @@ def _is_known(described: LdapDirectory, asked: Asked, account: str) -> bool:
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """For what a command says in its own words."""
+    """Silences the log, because the command reports what happens in its own words."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
@@ -219,7 +219,7 @@ def end_sessions_of(asked: Asked) -> Iterator[str]:
 
 
 def create_machine_token(asked: Asked) -> Iterator[str]:
-    """The token alone, so that it can go to a file unread."""
+    """Returns nothing but the token, so that it can be redirected into a file."""
     new, token = MachineToken(name=_token_name(asked.options.name), role=Role(asked.options.role)), PREFIX + new_token()
     with _writing(asked.engine) as connection:
         if not create_token(connection, asked.site.name, new, hash_token(token), asked.now_ms):
@@ -281,11 +281,11 @@ def _password(file: Path | None) -> str:
 
 
 def ask_password(prompt: str) -> str:
-    """What is typed on the terminal, unseen. Raises NotDone at its end, which Ctrl-D is."""
+    """Reads a password from the terminal without showing it. Raises NotDone at the end of input (Ctrl-D)."""
     try:
         return getpass.getpass(prompt)
     except EOFError:
-        sys.stderr.write("\n")  # the prompt's line stands open
+        sys.stderr.write("\n")  # ends the prompt's line
         raise NotDone("no password was typed: nothing was changed") from None
 
 
@@ -300,7 +300,7 @@ def _password_in(file: Path) -> str:
 def _hashed(password: str) -> str:
     if len(password) > MAX_PASSWORD:
         raise NotDone(f"the password has more than {MAX_PASSWORD} characters: nobody could log in with it")
-    # An empty one is too short.
+    # An empty password is refused below, as too short.
     if password and not may_be_password(password):
         raise NotDone("the password holds a character that no login takes: a zero byte, or half of one")
     try:

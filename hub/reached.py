@@ -1,4 +1,4 @@
-"""Where browsers reach the hub: on this machine alone, or at a public address behind proxies that are named."""
+"""Where browsers reach the hub: on this machine only, or at a public address behind named proxies."""
 
 import re
 import unicodedata
@@ -13,8 +13,10 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
 class Reached(Struct, frozen=True, kw_only=True):
-    """`origin`: the public one, `https://accueil.ville.example`, empty for this machine alone. `path`: what each
-    address begins with there, `/suivant`. `proxies`: whose word counts for who is behind them.
+    """Where browsers reach the hub.
+
+    `origin`: the public origin, such as `https://accueil.ville.example`; empty for this machine only. `path`: the
+    prefix of each public address, such as `/suivant`. `proxies`: those that are trusted to name their clients.
     """
 
     origin: str = ""
@@ -38,7 +40,7 @@ ON_THIS_MACHINE = Reached()
 
 
 def parse_public_url(text: str) -> tuple[str, str]:
-    """Origin and path. Raises ValueError, whose text is what would be right."""
+    """Returns origin and path. Raises ValueError, whose text says what would be right."""
     wanted = "an address such as https://accueil.ville.example or https://www.ville.example/suivant"
     try:
         parts = urlsplit(text)
@@ -59,7 +61,7 @@ def parse_public_url(text: str) -> tuple[str, str]:
 
 
 def _sent_host(host: str) -> str:
-    """As browsers send it, an accent in ASCII; empty where it can be no host's. Raises ValueError, as above."""
+    """The host as browsers send it, accents encoded in ASCII; empty if it can't be a host. Raises ValueError, too."""
     if ":" in host:
         address = address_of(host)
         return str(address) if address and "%" not in host else ""
@@ -67,14 +69,14 @@ def _sent_host(host: str) -> str:
         sent = host.encode("idna").decode()
     except UnicodeError:
         return ""
-    # The codec is of 2003: browsers send other letters for a few signs, none of them French.
+    # Python's codec follows IDNA 2003; browsers encode a few characters differently, none of them French.
     if not host.isascii() and sent.encode().decode("idna") != unicodedata.normalize("NFC", host):
         raise ValueError("its name as browsers send it, beginning with xn--")
     return sent if _HOST.fullmatch(sent) else ""
 
 
 def parse_proxies(text: str) -> tuple[Network, ...]:
-    """Addresses and networks with commas between them. Raises ValueError, whose text is what would be right."""
+    """Parses addresses and networks separated by commas. Raises ValueError, whose text says what would be right."""
     try:
         networks = tuple(_network(each.strip()) for each in text.split(","))
     except ValueError as error:
@@ -85,14 +87,14 @@ def parse_proxies(text: str) -> tuple[Network, ...]:
 
 
 def _network(text: str) -> Network:
-    """As `address_of`: one of IPv4 in the clothes of IPv6 is what it is."""
+    """Parses a network; an IPv4 network mapped into IPv6 is returned as IPv4, as in `address_of`."""
     network = ip_network(text)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else ip_network((mapped, network.prefixlen - 96))  # noqa: PLR2004
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
-    """An IP address as text; one of IPv4 in the clothes of IPv6 is what it is."""
+    """Parses an IP address; an IPv4 address mapped into IPv6 is returned as IPv4. None if it is not an address."""
     try:
         found = ip_address(text)
     except ValueError:
@@ -101,6 +103,6 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address means this machine."""
+    """Whether a host name or address means this machine."""
     found = address_of(host)
     return host == "localhost" or (found is not None and found.is_loopback)

@@ -1,4 +1,7 @@
-"""After a backup was put back: nodes are told anew, and what the backup opened again is ended or named."""
+"""What to do after a backup was put back.
+
+Nodes are told everything anew; sessions that the backup opened again are ended, accounts and tokens are listed.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +18,10 @@ from hub.database.lock import hold_all_sites
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Of all sites of the database. `sessions`: how many were ended. `accounts`, `tokens`: the names of those that are
-    open, some of which may have been ended since the backup.
+    """The result for all sites of the database.
+
+    `sessions`: how many were ended. `accounts`, `tokens`: the names of those that are open; some of them may have been
+    ended after the backup was made.
     """
 
     sites: int
@@ -26,9 +31,9 @@ class Restored:
 
 
 def note_restore(engine: Engine, now_ms: int) -> Restored:
-    """Nodes will believe the older pictures. Nobody can tell which sessions had ended since the backup, so all end.
+    """Makes nodes accept the older pictures, and ends all sessions: nobody can tell which had ended since the backup.
 
-    Raises SiteTaken while a hub is at work on it, which would go on as before.
+    Raises SiteTaken while a hub uses the database: it would go on as before.
     """
     with hold_all_sites(engine):
         with faults_of(engine), engine.execution_options(write=True).begin() as connection:
@@ -38,7 +43,7 @@ def note_restore(engine: Engine, now_ms: int) -> Restored:
 
 
 def opened_again(restored: Restored) -> Iterator[str]:
-    """Lines for who put the backup back: who must log in anew, and what is theirs to end again."""
+    """Lines for the person who put the backup back: who must log in again, and what they may have to end again."""
     count = restored.sessions
     if count:
         which = "session that was open at the backup is" if count == 1 else "sessions that were open at the backup are"

@@ -1,4 +1,4 @@
-"""The hub as a program: its settings read, its source opened, its pages served until a signal ends it."""
+"""The hub as a program: opens the database and the source of bookings, then serves pages until a signal ends it."""
 
 import asyncio
 import gc
@@ -42,13 +42,13 @@ from protocol.ids import uuid7
 
 log = structlog.get_logger(__name__)
 
-# As of a wrong setting: started again by itself, a hub would serve an empty file, or lay the log of the old one over
-# the new one.
+# The same as for a wrong setting, so that systemd does not restart the hub: it would serve an empty file, or apply the
+# old file's write-ahead log to the new file.
 FILE_REPLACED_STATUS = 2
 
 
 class Ending:
-    """A signal ends the server, also one that comes while the hub is still starting."""
+    """Ends the server at a signal, even at one that comes while the hub is still starting."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -65,7 +65,7 @@ class Ending:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to Ending: uvicorn's own would raise them once more, before the rest of the hub is ended."""
+    """Leaves signals to Ending: uvicorn's own handler would raise them again before the rest of the hub has ended."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,7 +73,7 @@ class _Server(uvicorn.Server):
 
 
 def run(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT; the exit status: 1 where only a new start can help, 2 where none may."""
+    """Serves until SIGTERM or SIGINT. Returns the exit status: 0, 1 if only a restart helps, 2 if none may follow."""
     site_file = read_site(settings.hub.site_file)
     for warning in site_file.warning_lines():
         log.warning("site_file.warning", warning=warning)
@@ -116,7 +116,7 @@ def run(settings: Settings) -> int:
 
 
 def open_source(site: Site, settings: Settings, engine: Engine) -> Source:
-    """Where the site's bookings come from; nothing is reached yet. Raises WrongSetting without Publik's secret."""
+    """Makes the source of the site's bookings; connects to nothing yet. Raises WrongSetting without Publik's secret."""
     appointments = site.appointments
     if appointments.publik is None:
         file = settings.hub.state_dir / appointments.file
@@ -144,10 +144,10 @@ async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached) 
 
 
 def keep_what_stands() -> None:
-    """Takes all that was made so far out of the garbage collector's sight.
+    """Hides all objects made so far from the garbage collector, and turns it on.
 
-    It stays until the end, and a full collection that looks at it stops every thread for 70 to 110 ms (measured amid a
-    sync of 10,000 bookings, which is what brings one about).
+    They live until the end, and a full collection that visits them stops every thread for 70 to 110 ms (measured
+    during a sync of 10,000 bookings, which is what triggers one).
     """
     gc.collect()
     gc.freeze()
@@ -155,7 +155,7 @@ def keep_what_stands() -> None:
 
 
 def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
-    """What the pages are given."""
+    """What the pages get of the hub."""
     return WebParts(
         site=hub.site,
         reads=hub.engine,
@@ -176,7 +176,7 @@ def web_parts(hub: Hub, reached: Reached = ON_THIS_MACHINE) -> WebParts:
 
 
 def _do(writer: Writer, command: Command) -> Awaitable[Answer]:
-    """Hands a command to the writer; the answer comes back into the loop that asked."""
+    """Queues a command for the writer; the answer arrives in the caller's event loop."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Answer] = loop.create_future()
 
@@ -201,5 +201,5 @@ def _reject(future: "asyncio.Future[Answer]", error: Exception) -> None:
 
 
 def new_id() -> str:
-    """A request's identity, for one that came without."""
+    """A request id, for a request that came without one."""
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))

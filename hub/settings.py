@@ -1,4 +1,4 @@
-"""Every setting of the hub: its variable, its default, its meaning. What a site is, its site file says."""
+"""Every setting of the hub: its variable, its default, its meaning. The site is described in the site file."""
 
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class HubSettings(Struct, frozen=True, kw_only=True):
-    """What the hub reads from the environment, but for the broker's part."""
+    """What the hub reads from the environment, except the broker's part."""
 
     site_file: Annotated[Path, Meta(description="the site file: halls, services, desks, nodes")] = Path("site.yaml")
     state_dir: Annotated[Path, Meta(description="folder of the SQLite database, where no database is named")] = Path()
@@ -46,7 +46,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}\Z")] | None,
         Meta(
             description="HTTP proxy on the way to Publik, where there is one",
-            # Somebody may try with a password in it.
+            # Secret, because somebody may try an address with a password in it.
             extra={"secret": True, "wanted": "one without a password: http://proxy.example:3128"},
         ),
     ] = None
@@ -79,7 +79,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All the hub is told at its start. `database_url` is whole: it carries the password where there is one."""
+    """All settings of the hub. `database_url` is complete: it contains the password if there is one."""
 
     hub: HubSettings
     broker: BrokerSettings
@@ -90,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Raises WrongSetting, which names the variable, its value and what would be right."""
+    """Reads all settings. Raises WrongSetting, which names the variable, its value and what would be right."""
     hub = read_hub_settings(environ)
     return Settings(
         hub=hub,
@@ -125,7 +125,7 @@ def database_url(settings: HubSettings) -> str:
 
 
 def publik_secrets(settings: HubSettings) -> Secrets:
-    """Key and password out of their files. Raises WrongSetting."""
+    """Reads Publik's key and password from their files. Raises WrongSetting."""
     key_file, password_file = settings.publik_key_file, settings.publik_password_file
     return Secrets(
         key=_secret_in("PUBLIK_KEY_FILE", key_file).encode() if key_file else b"",
@@ -136,29 +136,29 @@ def publik_secrets(settings: HubSettings) -> Secrets:
 
 
 def ldap_secrets(settings: HubSettings) -> LdapSecrets:
-    """The service account's password out of its file. Raises WrongSetting."""
+    """Reads the service account's password from its file. Raises WrongSetting."""
     file = settings.ldap_password_file
     return LdapSecrets(password=_secret_in("LDAP_PASSWORD_FILE", file) if file else "", ca_file=settings.ldap_ca_file)
 
 
 def secret_files(settings: Settings) -> list[Path]:
-    """Those that hold a password or a key, as far as they are named."""
+    """The files that hold a password or a key, of those that are set."""
     hub = settings.hub
     passwords = (hub.database_password_file, hub.publik_key_file, hub.publik_password_file, hub.ldap_password_file)
     return [each for each in (*passwords, settings.broker.key_file) if each is not None]
 
 
 def may_be_read_by_others(file: Path) -> bool:
-    """By anybody on this machine; what its group may is its owner's choice."""
+    """Whether anybody on this machine may read the file; its group's rights are its owner's choice."""
     try:
         return bool(file.stat().st_mode & stat.S_IROTH)
     except OSError:
-        return False  # whoever needs it says why
+        return False  # whoever reads it reports why
 
 
 def first_line(file: Path) -> str:
-    """Of a text file, where a secret stands. Raises OSError or UnicodeDecodeError."""
-    # Not splitlines(), for which a password may end before its line does.
+    """The first line of a text file, which holds a secret. Raises OSError or UnicodeDecodeError."""
+    # Not splitlines(), which also splits at characters that a password may contain.
     return file.read_text(encoding="utf-8-sig").partition("\n")[0]
 
 

@@ -1,4 +1,4 @@
-"""The site as it is configured: halls, services, desks and nodes. Plain data; `hub.config` reads it from a file."""
+"""The configured site: halls, services, desks and nodes. Plain data; `hub.config` reads it from the site file."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -11,9 +11,9 @@ from protocol.messages import Name, Role
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
-# Never I, O or Q: from afar they read as 1 and 0 (the look's own rule for letters).
+# Never I, O or Q: from a distance they look like 1 and 0 (a rule of the displays' design).
 Letter = Annotated[str, like(r"^[A-HJ-NPR-Z]$", "one capital letter, but not I, O or Q, which read as 1 and 0")]
-# Local time of a day, 8:30; 24:00 is its end.
+# A local time of day, such as 8:30; 24:00 is the end of the day.
 ClockTime = Annotated[
     str, like(r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "a time of day, such as 8:30, up to 24:00")
 ]
@@ -66,16 +66,16 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Help(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A service a desk only helps out with: its tickets count as due that much later there."""
+    """A service that a desk only helps out with: there its tickets count as due `delay_min` later."""
 
     service: Name
     delay_min: Minutes = 20
 
 
 class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A numbered counter. `number` is on its plaque; `place` is said where it is announced in another hall.
+    """A numbered counter. `number` is on its plaque; `place` is added when it is announced in another hall.
 
-    `place` has at most 24 characters: one line of a call, which shrinks to half its size for them.
+    `place` has at most 24 characters: with so many, its line of a call shrinks to half its size.
     """
 
     name: Name
@@ -90,7 +90,7 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One Raspberry Pi and what it is for. `pins`: service name to BCM pin of its button, on a dispenser.
 
-    `hall`: where it stands, for a dispenser too: who checks in there for another hall is told where to go.
+    `hall`: where it stands. A dispenser has one too: it tells visitors who check in for another hall where to go.
     """
 
     name: Name
@@ -104,11 +104,11 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pins: dict[Name, int] = {}
 
 
-# A slug of w.c.s. or Chrono: a form, an agenda, a trigger, a status.
+# A slug of w.c.s. or Chrono: of a form, an agenda, a trigger or a status.
 Slug = Annotated[
     str, like(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", "a slug as Publik's addresses show it, such as rendez-vous-mairie")
 ]
-# Where a value stands in a form's JSON, keys joined by dots: `workflow.data.rdv_response.booking_id`.
+# The path of a value in a form's JSON, keys joined by dots: `workflow.data.rdv_response.booking_id`.
 JsonPath = Annotated[
     str,
     like(
@@ -125,10 +125,10 @@ Day = Annotated[str, like(r"^\d{4}-\d{2}-\d{2}$", "a day, such as 2026-12-25")]
 class BookingForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One appointment form of w.c.s., or a part of it, and the service its bookings are for.
 
-    `start` leads to a time, or to the id of a meeting slot, which carries the time. `code` leads to what stands on the
-    visitor's confirmation; without it that is the booking's id. `agenda` leads to the agenda's slug, for `agendas`.
-    Only bookings of `agendas`, `meeting_types` and form `statuses` count, where any are named; a form in one of
-    `cancelled_statuses` is a booking that was cancelled.
+    `start` is the path of a time, or of the id of a meeting slot, which contains the time. `code` is the path of the
+    code on the visitor's confirmation; without it, that code is the booking's id. `agenda` is the path of the agenda's
+    slug, for `agendas`. If `agendas`, `meeting_types` or form `statuses` are named, only their bookings count. A form
+    in one of `cancelled_statuses` is a cancelled booking.
     """
 
     service: Name
@@ -145,9 +145,9 @@ class BookingForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Triggers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What w.c.s. is told: the name of a trigger for each, none where it is not told.
+    """What w.c.s. is told: the name of a trigger for each event, None if it is not told.
 
-    `how`: jumps of the form's current status, or global actions, which any status knows.
+    `how`: jumps, which belong to the form's current status, or global actions, which work in any status.
     """
 
     how: Literal["jump", "action"] = "jump"
@@ -158,16 +158,16 @@ class Triggers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Chrono(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Chrono asked directly, where its host allows it. `presence`: arrived, served and absent are marked there."""
+    """Direct access to Chrono, if its host allows it. `presence`: arrived, served and absent are marked there."""
 
     address: WebAddress
     presence: bool = False
 
 
 class Publik(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Publik that keeps the appointments. Its key or password is no part of this: `hub.settings`.
+    """The Publik that holds the appointments. Its key or password is a setting, see `hub.settings`.
 
-    `client`: the API client's identifier. `zone`: of the naive times in its answers; the site's unless named.
+    `client`: the API client's identifier. `zone`: the time zone of naive times in its answers; by default the site's.
     """
 
     address: WebAddress
@@ -180,10 +180,10 @@ class Publik(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where bookings come from: Publik, or else a CSV file, looked for in the state folder.
+    """Where bookings come from: Publik, or otherwise a CSV file in the state folder.
 
-    Bookings count from today to `days_ahead` later, but not on `days_off`. `absence_final_after_min`: so long after
-    somebody was found absent, the source is told. Codes and bookings are forgotten `kept_days` after their day.
+    Bookings count from today to `days_ahead` days later, except on `days_off`. `absence_final_after_min`: the minutes
+    from an absence to the report that tells the source. Codes and bookings are forgotten `kept_days` after their day.
     """
 
     file: str = "appointments.csv"
@@ -195,12 +195,12 @@ class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kept_days: Annotated[int, Meta(ge=0, le=90)] = 1
 
 
-# A server of the directory. Whether its way is TLS from the start or becomes so, it is never plain.
+# A server of the directory. The connection is always encrypted: ldaps:// from the start, ldap:// by StartTLS.
 LdapAddress = Annotated[
     str,
     like(r"^ldaps?://[^\s/?#@]+$", "a server's address and no more, such as ldaps://ldap.example.fr", max_length=300),
 ]
-# Where something stands in a directory: its parts from the inside out.
+# The name of an entry in a directory, from its innermost part to its outermost.
 DistinguishedName = Annotated[
     str, like(r"^[^=,+]+=.+$", "a distinguished name, such as ou=people,dc=example,dc=fr", max_length=500)
 ]
@@ -208,7 +208,7 @@ LdapAttribute = Annotated[str, like(r"^[A-Za-z][A-Za-z0-9-]{0,63}$", "an attribu
 
 
 class RoleGroups(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For each role the groups of the directory whose members have it, of groups in them too."""
+    """For each role, the directory's groups whose members have it; members of nested groups have it too."""
 
     agent: tuple[DistinguishedName, ...] = ()
     reception: tuple[DistinguishedName, ...] = ()
@@ -217,12 +217,12 @@ class RoleGroups(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LdapDirectory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The municipal directory. The service account's password is no part of this: `hub.settings`.
+    """The municipal directory. The service account's password is a setting, see `hub.settings`.
 
-    `servers` hold the same and are tried in this order. Who logs in is searched under `base` by `account_attribute`,
-    among those that match `filter`; groups under `group_base`, unless that is the same. `service_account` is who
-    searches; without it, `bind_as` says what a person binds as, `{account}` standing for what they typed. Attributes
-    that are not named are those that `kind` uses by custom.
+    `servers` hold the same data and are tried in this order. A person who logs in is searched under `base` by
+    `account_attribute`, among the entries that match `filter`. Groups are searched under `group_base`, by default
+    `base`. `service_account` does the searches; without it, people bind as themselves under the name `bind_as`, in
+    which `{account}` stands for what they typed. Attributes that are not named default to those usual for `kind`.
     """
 
     servers: tuple[LdapAddress, ...]
@@ -241,9 +241,9 @@ class LdapDirectory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How staff come in. Without a directory only by local accounts.
+    """How staff log in. Without a directory, only by local accounts.
 
-    `button_acts_for`: whom the journal names for a desk's button: who is signed on there, or the desk alone.
+    `button_acts_for`: whom the journal names for a desk's button: the agent signed on there, or only the desk.
     A session ends after `idle_min` without use and after `absolute_h` in any case; `recheck_min`: how often the
     directory is asked whether somebody still has their roles.
     """
@@ -271,6 +271,6 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     login: Login = Login()
 
     def hall_of_node(self, node: Node) -> str | None:
-        """Where it stands: one that names no hall, where all wait, if that is one hall."""
+        """The node's hall; if it names none, the hall where everybody waits, provided there is only one such hall."""
         waiting = {service.hall for service in self.services}
         return next(iter(waiting)) if node.hall is None and len(waiting) == 1 else node.hall

@@ -1,4 +1,4 @@
-"""The site's parts by name, for whoever is handed only the name."""
+"""Finds the site's desks, services and halls by name."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hub.site import Desk, Hall, Service, Site
 
 
 class SiteIndex:
-    """The site's parts by name. Raises Unknown where there is none of that name."""
+    """The site's parts by name. `desk`, `service` and `hall` raise Unknown if there is none of that name."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -28,11 +28,11 @@ class SiteIndex:
         return self._desks[name]
 
     def find_desk(self, name: str | None) -> Desk | None:
-        """For a ticket of an earlier configuration: its desk may be gone."""
+        """The desk, or None: a ticket may name a desk of an earlier configuration."""
         return self._desks.get(name) if name is not None else None
 
     def number_of(self, desk: str | None) -> str:
-        """A desk's number; one that the site no longer has is called by its name."""
+        """A desk's number, or the desk's name if the site no longer has it."""
         found = self.find_desk(desk)
         return found.number if found else desk or ""
 
@@ -42,7 +42,7 @@ class SiteIndex:
         return self._services[name]
 
     def find_service(self, name: str) -> Service | None:
-        """For a ticket of an earlier configuration: its service may be gone."""
+        """The service, or None: a ticket may name a service of an earlier configuration."""
         return self._services.get(name)
 
     def hall_of(self, service: str) -> str | None:

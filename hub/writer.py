@@ -236,7 +236,7 @@ class Writer:
             self._do([task], again=True)
 
     def _may_stand_unanswered(self, task: Task) -> bool:
-        """Whether its commit may be durable although the confirmation was lost, and a second run would return its answer."""
+        """Whether its commit may be durable although the confirmation was lost: a second run finds its answer."""
         return self._connection is None and task.command.origin.request is not None
 
     def _fail_all(self, tasks: Sequence[Task], error: Exception) -> None:
