@@ -22,7 +22,7 @@ class Clock:
         self._lock = threading.Lock()
 
     def not_before(self, moment_ms: int) -> None:
-        """Moves the clock up to `moment_ms`, the last time an earlier run wrote: a machine's clock may start far back."""
+        """Moves the clock up to the last time that an earlier run wrote: a machine's clock may start far back."""
         with self._lock:
             self._last_ns = max(self._last_ns, moment_ms * 1_000_000)
 

@@ -12,12 +12,12 @@ from hub.site import DAY_MS
 
 _ticket: Any = TicketRow.__table__
 
-# Where arrivals are not confirmed, a visit runs from its last announcement to its end.
+# If arrivals are not confirmed, a visit runs from its last announcement to its end.
 _BEGAN = func.coalesce(_ticket.c.serving_ms, _ticket.c.said_ms - FULL_MS)
 
 
 class Visits:
-    """Means in memory, read anew now and then: a promise on paper needs no newer one."""
+    """Keeps the means in memory and reads them anew now and then: the wait printed on a ticket needs nothing newer."""
 
     def __init__(self, engine: Engine, site: str) -> None:
         self._engine = engine
@@ -31,7 +31,7 @@ class Visits:
             return self._means.get(service)
 
     def read(self, now_ms: int) -> None:
-        """Measures anew. Ends set by the end of the day are not known, so they are left out."""
+        """Measures anew. Leaves out visits that the end of the day ended: their real end is unknown."""
         statement = (
             select(_ticket.c.service, func.count(), func.avg(_ticket.c.ended_ms - _BEGAN))
             .where(

@@ -1,4 +1,4 @@
-"""The hub at the broker: its link, its status, its beat; what each node is for, and which of them are there."""
+"""The hub's side of the broker: its link, status and beat, the nodes' configurations, and which nodes are online."""
 
 import os
 import queue
@@ -38,18 +38,18 @@ from protocol.topics import NodeTopic, Topics
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-# An answer that comes later than this answers nobody.
+# Nobody waits for a reply for longer than this.
 REPLY_EXPIRY_S = 30
 INBOX_MOST = 5_000
-# Telemetry comes each minute and with each change. A topic that says more floods, and loses its own messages alone.
+# A node sends telemetry each minute and at each change. If a topic floods the hub, only its own messages are dropped.
 SAID_MOST, SAID_WITHIN_MS = 20, 10_000
-# Broker, hub and nodes got theirs in one run: with the broker's certificate all of them end.
+# The certificates of broker, hub and nodes are made in one run, so all of them end with the broker's.
 CERTIFICATE_NOTICE_DAYS, CERTIFICATE_LOOK_MS = 30, 24 * 3_600_000
-# What the hub hears of every node, its own echo, and nothing of other sites.
+# What the hub subscribes to for every node of its own site.
 HEARD = (NodeTopic.REQUEST, NodeTopic.STATUS, NodeTopic.TELEMETRY)
 
 
-# A node of another version may warn of what is not known here.
+# The label of a warning that this version does not know: a node of another version may send one.
 _OTHER_WARNING = "other"
 _STUCK = "stuck"
 _WARNING_LABELS = frozenset({*wire.NodeWarning, _STUCK, _OTHER_WARNING})
@@ -61,7 +61,7 @@ _echoes: Parser[wire.Echo] = Parser(wire.Echo)
 
 
 class Broker:
-    """The hub's link and what goes over it, but for pictures. One thread owns all but requests."""
+    """The hub's link and all messages except pictures. One thread handles everything but the nodes' requests."""
 
     def __init__(
         self,
@@ -92,19 +92,19 @@ class Broker:
         self._generation = 0
         self._online: dict[str, Role] = {}
         self._warnings: dict[str, frozenset[str]] = {}
-        # When each topic of a node said something; all that is no node's here shares one.
+        # When messages came on each node's topics; all topics of unknown nodes share one entry.
         told = (NodeTopic.STATUS, NodeTopic.TELEMETRY)
         topics = [self._topics.node(node.name, topic) for node in index.site.nodes for topic in told]
         self._said_ms: dict[str, deque[int]] = {topic: deque(maxlen=SAID_MOST) for topic in topics}
         self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
-        # Where the broker refuses the hub, which may write all of its own site.
+        # What to do if the broker refuses a message: with the right certificate, the hub may write all of its site.
         self._remedy = (
             f"see that the broker was set up for the site {index.site.name}, and the certificate here is the hub's "
             "(docs/installing.md, 4)"
         )
-        # Whether it was said once who speaks.
+        # Whether this run's `hub/status` was published once.
         self._is_known = False
         self._arrived_ms: int | None = None
         self._outages = Outages()
@@ -126,7 +126,7 @@ class Broker:
 
     @property
     def fault(self) -> str | None:
-        """Why nodes do not hear the hub, in one sentence; None where the broker takes what it says."""
+        """Why nodes do not hear the hub, in one sentence; None if the broker accepts what it publishes."""
         if not self.link.connected:
             return "the broker is not reached"
         if self._heartbeat.is_refused:
@@ -135,7 +135,7 @@ class Broker:
 
     @property
     def silence(self) -> str | None:
-        """What is wrong with the beat, in one sentence; None where it goes out."""
+        """What is wrong with the beat, in one sentence; None if it is being sent."""
         silent_ms = monotonic_ms() - self._beaten_ms
         if silent_ms < BEAT_LOST_MS:
             return None
@@ -148,9 +148,9 @@ class Broker:
             self._thread.join()
 
     def _deliver(self, event: LinkEvent) -> None:
-        """On paho's thread: only puts into a queue."""
+        """Runs on paho's thread: only puts the event into a queue."""
         if not isinstance(event, Incoming):
-            # That the link is up or down comes in however many messages stand before it.
+            # A change of the link is queued however many messages are waiting.
             self._inbox.put(event)
             return
         self._arrived_ms = event.arrived_ms
@@ -160,7 +160,7 @@ class Broker:
             except Busy:
                 self._metrics.bad_message(BadReason.TOO_MANY)
         elif self._leftovers.retains(event.topic):
-            # Else it is the site's own, which comes back to who published it, or is taken back already.
+            # Anything else is the hub's own message coming back, or was cleared already.
             if self._leftovers.is_left(event) and self._inbox.qsize() < INBOX_MOST:
                 self._inbox.put(event)
         elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
@@ -197,13 +197,13 @@ class Broker:
             try:
                 self._tick()
             except Exception:
-                # Without this thread no node would hear a beat any more.
+                # The thread must survive: without it, nodes would get no more beats.
                 log.exception("broker.tick_failed")
 
     def _handle(self, event: LinkEvent) -> None:
         match event:
             case LinkUp(certificate_ends_s):
-                # A line that breaks each time says no more of it than one that lasts.
+                # Checked only when it changed, so that a link that keeps breaking does not repeat the warning.
                 if certificate_ends_s != self._certificate_ends_s:
                     self._certificate_ends_s, self._certificate_look_ms = certificate_ends_s, 0
                 self._heartbeat.connected(monotonic_ms())
@@ -212,15 +212,15 @@ class Broker:
                 self._greet()
             case LinkDown(reason):
                 self._heartbeat.disconnected(monotonic_ms())
-                # The next connection asks for them itself, once it has greeted.
+                # Subscribed again by `_greet` on the next connection.
                 self.link.unsubscribe(self._leftovers.filters)
-                # Who leaves meanwhile tells nobody; who is still there is told of by the next connection.
+                # The hub can't see who leaves meanwhile; on the next connection the broker tells it who is online.
                 self._online.clear()
                 self._count_nodes()
                 if self._outages.begins(event):
                     log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
-                # All of a greeting is, and at each connection again.
+                # Logged once: every message of a greeting is refused, at each connection again.
                 if not self._heartbeat.is_refused:
                     log.error("broker.refused_publication", reason=reason, do=self._remedy)
                 self._heartbeat.refused()
@@ -231,7 +231,7 @@ class Broker:
         try:
             if event.topic == self._topics.hub_echo:
                 takes_again = self._heartbeat.echoed(_echoes.parse(event.payload).count)
-                # Sent after the greeting: all that was retained has come before it.
+                # This echo was sent after the greeting, so all retained messages have arrived before it.
                 self.link.unsubscribe(self._leftovers.filters)
                 if takes_again:
                     self._greet()
@@ -297,7 +297,7 @@ class Broker:
             self._look_at_certificate()
 
     def _look_at_certificate(self) -> None:
-        """The link alone would say so only when it is too late."""
+        """Warns before the broker's certificate ends; the link itself would only fail when it is too late."""
         if self._certificate_ends_s is None:
             return
         self._metrics.certificate_ends(self._certificate_ends_s)
@@ -306,7 +306,10 @@ class Broker:
             log.warning("broker.certificate_ends", days_left=days_left, do="make new ones for broker, hub and nodes")
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
-        """Whether it is on its way. Nothing is before nodes know of this run: they forget what another one said."""
+        """Publishes; returns whether the message is on its way.
+
+        Nothing is sent before the nodes know of this run, since they then forget what an earlier one said.
+        """
         return self._is_known and self.link.publish(topic, payload, retain=retain, expiry_s=expiry_s)
 
     def _beat(self) -> None:
@@ -315,7 +318,7 @@ class Broker:
         self._beaten_ms = monotonic_ms()
 
     def _greet(self) -> None:
-        """All that is retained of the hub: who it is, what each node is for, the pictures; then a look at the rest."""
+        """Publishes all retained messages (status, configurations, pictures), then subscribes to find leftovers."""
         said = self.link.publish(self._topics.hub_status, encode(self._status(online=True)), retain=True)
         self._is_known = self._is_known or said
         self._beat()
@@ -326,7 +329,7 @@ class Broker:
         self.link.subscribe(self._leftovers.filters, qos=0)
 
     def _take_back(self, topic: str) -> None:
-        """A node that connects anew would take it for what this run says."""
+        """Clears a leftover topic: a node that connects would take its message for one of this run."""
         log.info("broker.took_back", topic=topic[:200])
         self.link.publish(topic, b"", retain=True)
 
@@ -340,5 +343,5 @@ def _label(warning: str) -> str:
 
 
 def new_boot() -> str:
-    """Names one run of the program."""
+    """A random id for one run of the program."""
     return os.urandom(6).hex()

@@ -1,4 +1,4 @@
-"""What earlier runs of the hub left at the broker of desks, halls and nodes that the site file has no more."""
+"""Retained messages of earlier runs of the hub, about desks, halls and nodes that the site no longer has."""
 
 from hub.site import Site
 from protocol.link import Incoming
@@ -6,7 +6,7 @@ from protocol.topics import NodeTopic, Topics
 
 
 class Leftovers:
-    """Tells them from what this site has. `filters` take from the broker all that a hub of this site retains."""
+    """Recognises leftovers. `filters`: subscriptions that cover every topic on which a hub of this site retains."""
 
     def __init__(self, site: Site, topics: Topics) -> None:
         self.filters = (topics.every_desk_state, topics.every_hall_state, topics.every_node(NodeTopic.CONFIG))
@@ -20,9 +20,12 @@ class Leftovers:
         )
 
     def retains(self, topic: str) -> bool:
-        """Whether it is a topic on which a hub of this site, whatever its site file, retains something."""
+        """Whether a hub of this site, whatever its site file, retains something on the topic."""
         return any(topic.startswith(before) and topic.endswith(after) for before, after in self._around)
 
     def is_left(self, event: Incoming) -> bool:
-        """Of one on such a topic. Not where it was said just now, or is taken back already."""
+        """Whether a message on such a topic is a leftover: retained, not cleared, and of no part of this site.
+
+        A message published just now comes without the retain flag.
+        """
         return event.retained and bool(event.payload) and event.topic not in self._ours

@@ -1,4 +1,4 @@
-"""What a node is told of its job."""
+"""The configuration message of a node."""
 
 from hub.site import Node
 from hub.site_index import SiteIndex
@@ -7,7 +7,7 @@ from protocol.messages import Role
 
 
 def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.NodeConfig:
-    """By its role; `revision` must be greater than that of the last one it was told."""
+    """A node's configuration, by its role. `revision` must be greater than that of the last one it was sent."""
     site = index.site
     match node.role:
         case Role.DESK_BUTTON:
@@ -21,7 +21,7 @@ def node_config(index: SiteIndex, node: Node, revision: wire.Revision) -> wire.N
                 town=site.town,
                 diagonal_in=node.diagonal_in,
                 farthest_m=node.farthest_m,
-                # A transfer brings a number from any hall, and it keeps its letter.
+                # The letters of all halls: a transferred ticket keeps its letter.
                 letters="".join(service.letter for service in site.services),
             )
         case Role.TICKET_PRINTER:

@@ -1,4 +1,4 @@
-"""What nodes ask: which may ask for what, the command that it is, and the answer."""
+"""Requests from nodes: which node may send which, the command it becomes, and the reply."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ from protocol.messages import BadMessage, Parser, Role
 
 
 class _OnlyId(msgspec.Struct):
-    """As much of a message that was refused as it takes to answer it."""
+    """The part of a malformed message that is needed to answer it."""
 
     id: wire.RequestId
 
@@ -55,7 +55,7 @@ _SOURCE_OF_ROLE = {Role.DESK_BUTTON: Source.BUTTON, Role.TICKET_PRINTER: Source.
 
 
 class NodeRequests:
-    """Makes a task of each request. On the writer's thread. `reply` is handed a node's name and what it is told."""
+    """Turns requests into tasks, on the writer's thread. `reply` gets a node's name and the reply to send."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class NodeRequests:
         self._guesses = Guesses()
 
     def task(self, event: Incoming) -> Task | None:
-        """The command a message asks for, or None where it is answered or logged here."""
+        """The task for a message; None if the message was answered or logged here."""
         node = self._senders.sender_of(event)
         if node is None:
             return None
@@ -98,7 +98,7 @@ class NodeRequests:
         return Task(
             command,
             answered=partial(self._answer, node, request.id),
-            # No answer: the node asks again, and then either nothing was done or the first answer is repeated.
+            # No reply: the node repeats its request, which is then either done or answered with the first answer.
             failed=lambda _: self._guesses.clear(node.name, request.id),
             since_s=event.arrived_ms / 1000,
         )
@@ -130,7 +130,7 @@ class NodeRequests:
                 )
 
     def _answer(self, node: Node, request: str, answer: Answer) -> None:
-        # A refusal too is about somebody who was found.
+        # Any other answer, even a refusal, means that the code belongs to somebody.
         if not (isinstance(answer, CheckInAnswer) and answer.arrival is wire.Arrival.UNKNOWN):
             self._guesses.clear(node.name, request)
         self._reply(node.name, reply_of(self._index, self._index.site.hall_of_node(node), request, answer))

@@ -1,7 +1,7 @@
-"""State out, in commit order: announcements at once or in their turn, then the pictures of desks and halls.
+"""Publishes state in commit order: announcements at once or in their turn, then the pictures of desks and halls.
 
-The outbox names what changed; the picture is made when it is published, so that many changes become one message. The
-acting desk and its hall go out at once, what follows from them for other desks at most every 500 ms.
+The outbox notes which pictures changed and makes them when it publishes, so that many changes become one message. The
+pictures of the acting desk and its hall go out at once, those of other affected desks at most every 500 ms.
 """
 
 import threading
@@ -35,29 +35,29 @@ from protocol.topics import Topics
 log = structlog.get_logger(__name__)
 
 OTHERS_EVERY_S = 0.5
-# When a picture is asked for, announcements and answers are on their way out, and more presses may stand behind them:
-# the interpreter is theirs first, for so long a command of the batch, and a picture is at most so late.
+# After a commit, announcements and answers are on their way out and more presses may be queued. They get the
+# interpreter first: pictures wait ANSWER_S for each command of the batch, at most LATE_MOST_S.
 ANSWER_S = 0.002
 LATE_MOST_S = 0.3
-# Announcements in their turn go out one second before they start; looking each 0.2 s keeps that within their lead.
+# An announcement that waits for its turn goes out 1 s before it starts; a look every 0.2 s is soon enough for that.
 LOOK_EVERY_S = 0.2
-# Opening hours and deferred tickets change what is shown without any command.
+# Opening hours and deferred tickets change pictures without any command.
 REVIEW_EVERY_S = 20.0
-# At the end of the hub: a read is given up before that. Only statistics are waited for however long they take.
+# When the hub stops: every read times out before this. Only `analyze` has no time-out.
 STOP_LIMIT_S = ANSWER_LIMIT_S + 2.0
 SENT_REMEMBERED = 2_000
 _JOB = Origin(Source.JOB, "outbox")
 
 
 class Publish(Protocol):
-    """The way to the broker, at QoS 1; False where there is none just now."""
+    """Publishes at QoS 1; returns False if the broker is not reached just now."""
 
     def __call__(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What pages are told: these desks and halls have a new picture, these services other tickets waiting."""
+    """What pages are told: which desks and halls have a new picture, and which services' waiting tickets changed."""
 
     desks: frozenset[str]
     halls: frozenset[str]
@@ -67,18 +67,18 @@ class Changed:
 
 @dataclass(slots=True)
 class _Pending:
-    """What the writer has committed and the publisher has not taken yet."""
+    """What the writer has committed and the outbox's thread has not taken yet."""
 
     desks: set[str] = field(default_factory=set)
     halls: set[str] = field(default_factory=set)
     services: set[str] = field(default_factory=set)
     since_s: float | None = None
-    # Whether what is shown already is to be shown again: the outbox's own thread forgets it, between two pictures.
+    # Whether unchanged pictures are published again too: if so, the outbox's thread clears `_shown`.
     anew: bool = False
 
 
 class Outbox:
-    """Publishes; one thread. `committed` is called by the writer, `republish` when the broker is there again."""
+    """Publishes on one thread. The writer calls `committed`; `republish` is called when the broker is back."""
 
     def __init__(
         self,
@@ -105,12 +105,12 @@ class Outbox:
         self._waiting: dict[str, int] = {}
         self._last_event = 0
         self._statistics = Statistics()
-        # The services whose other desks follow, and from when on; when to look at what time alone has changed.
+        # Services whose other desks are still to be published, and the earliest time for that; the next review.
         self._others: set[str] = set()
         self._others_at_s = self._review_at_s = 0.0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
         self._shown: dict[str, DeskState | HallState] = {}
-        # The pictures that the broker did not take: they come again when it is back.
+        # The topics of pictures that could not be sent; `republish` sends them when the broker is back.
         self._untaken: set[str] = set()
         self._reading = Reading(engine)
         self._answered_at_s = 0.0
@@ -120,13 +120,13 @@ class Outbox:
         metrics.watch_outbox(lambda: len(self._pending.desks) + len(self._pending.halls) + len(self._untaken))
 
     def start(self, generation: int) -> None:
-        """Counts once who waits; from here on the counts are kept."""
+        """Counts the waiting tickets once and starts the thread; from here on each commit updates the counts."""
         self._generation = generation
         self._count(self._reading.connection())
         self._thread.start()
 
     def stop(self) -> None:
-        """It is left to itself where the database stands still."""
+        """Ends the thread, or leaves it behind if the database does not answer."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -150,7 +150,7 @@ class Outbox:
             return dict(self._waiting)
 
     def committed(self, batch: Sequence[Committed]) -> None:
-        """On the writer's thread, after the commit: what sounds now goes out first, the rest is noted."""
+        """Called on the writer's thread after a commit: sends announcements that are due, then notes the rest."""
         try:
             self._announce_what_is_due(batch)
         except Exception:
@@ -171,14 +171,14 @@ class Outbox:
                     self._announce(announcement, done.effects.last_event)
 
     def _say_again(self, announcement: Announcement) -> None:
-        """It came so late that no display says it any more: where the call still stands, it is as if called now."""
+        """Recalls a call whose announcement is too late for displays to play, if the call still stands."""
         log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
-        # An agent who saw that nobody came may have had it said meanwhile.
+        # With `said_ms`, the recall does nothing if an agent recalled meanwhile because nobody came.
         said_ms = announcement.play_ms + announcement.length_ms
         self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms))
 
     def recount(self, connection: Connection) -> None:
-        """On the writer's thread, before it goes on after a loss: what it had committed last may have told nobody."""
+        """Called on the writer's thread after it lost its connection: nobody may know of what it committed last."""
         unheard = outbox_reading.unheard(connection, self._index.site.name, self._last_event, self._now_ms())
         self._count(connection)
         for announcement in unheard:
@@ -186,10 +186,10 @@ class Outbox:
         self.republish()
 
     def republish(self) -> None:
-        """Everything retained, anew: when the broker is there, at the hub's start or again.
+        """Publishes all retained pictures anew when the broker is reached, at the hub's start or later.
 
-        Under a new revision, since time alone may have changed a picture meanwhile, and a receiver takes greater ones
-        only; where none can be had, under the present one.
+        They get a new revision, because time alone may have changed a picture meanwhile and receivers accept only
+        greater revisions. If no new revision can be stored, they go out under the present one.
         """
         desks = tuple(desk.name for desk in self._index.site.desks)
         halls = tuple(hall.name for hall in self._index.site.halls)
@@ -230,7 +230,7 @@ class Outbox:
             self._wake.clear()
             try:
                 self._go_round(time.monotonic())
-            except Exception as error:  # noqa: BLE001 - pictures come again, whatever was wrong with this one
+            except Exception as error:  # noqa: BLE001 - the next round tries again, whatever was wrong
                 self._fail(error)
 
     def _let_answers_out(self, until_s: float) -> None:
@@ -239,7 +239,7 @@ class Outbox:
                 return
 
     def _go_round(self, now_s: float) -> None:
-        """All that is due now. `now_s`: of a clock that never goes back."""
+        """Does all that is due now. `now_s`: monotonic time."""
         self._others |= self._publish_pending()
         if self._others and now_s >= self._others_at_s:
             self._publish_others(self._others)
@@ -251,7 +251,7 @@ class Outbox:
         self._statistics.keep(self._reading.connection(), self._last_event)
 
     def _publish_pending(self) -> set[str]:
-        """The acting desks and halls; gives the services whose other desks follow."""
+        """Publishes the acting desks and halls; returns the services whose other desks follow."""
         with self._lock:
             pending, self._pending = self._pending, _Pending()
             revision, waiting = self.revision, dict(self._waiting)
@@ -279,7 +279,7 @@ class Outbox:
             self._pending.anew |= pending.anew
 
     def _publish_others(self, services: Iterable[str]) -> None:
-        """What tickets that came or went mean for every other desk of their services."""
+        """Publishes all desks of services whose waiting tickets changed."""
         desks = {desk.name for service in services for desk in self._index.desks_of(service)}
         with self._lock:
             revision, waiting = self.revision, dict(self._waiting)
@@ -296,7 +296,7 @@ class Outbox:
             self._show(self._topics.hall_state(name), pictures.hall(name, revision, waiting))
 
     def _show(self, topic: str, picture: DeskState | HallState) -> bool:
-        """Publishes a picture that says something new. False where its revision is shown already, saying otherwise."""
+        """Publishes a picture if it changed. Returns False if it changed but its revision was published already."""
         shown = self._shown.get(topic)
         if shown is not None and _bare(shown) == _bare(picture):
             self._untaken.discard(topic)
@@ -311,7 +311,7 @@ class Outbox:
         return True
 
     def _review(self) -> None:
-        """Finds pictures that time alone has changed. One whose revision is shown already gets a new one."""
+        """Publishes pictures that time alone has changed; requests a new revision where the present one is used up."""
         with self._lock:
             revision, waiting = self.revision, dict(self._waiting)
         pictures, topics, site = self._pictures(), self._topics, self._index.site
@@ -325,16 +325,16 @@ class Outbox:
 
     def _say_what_is_due(self) -> None:
         for announcement in outbox_reading.to_say(self._reading.connection(), self._index.site.name, self._now_ms()):
-            # One that is not noted yet is the writer's to send.
+            # An announcement that is not noted yet is sent by the writer's thread.
             if announcement.id <= self._last_event and announcement.id not in self._sent:
                 self._announce(announcement, announcement.id)
 
     def _announce(self, announcement: Announcement, last_event: int) -> None:
-        """Sent once by this run; what is not taken by the broker is tried again while it is worth saying."""
+        """Sends an announcement, and notes it if it is on its way; otherwise the next round tries again."""
         desk, place = shown_desk(self._index, announcement.desk, announcement.hall)
         message = Announce(
             revision=(self._generation, last_event),
-            # A restored database counts on from its backup: a display must not take a new call for one it has said.
+            # A restored database gives the same ids again; the generation keeps a new call apart from a played one.
             id=f"{self._generation}-{announcement.id}",
             call=str(announcement.call),
             number=announcement.number,
@@ -348,7 +348,7 @@ class Outbox:
             self._sent.append(announcement.id)
 
     def _later(self, command: Command, then: Callable[[], None] = lambda: None) -> None:
-        """`then` follows whatever becomes of it."""
+        """Queues a job's command; `then` is called whether it succeeds or not."""
         try:
             self._put_later(Task(command, answered=lambda _: then(), failed=lambda _: then()))
         except Busy:
@@ -375,7 +375,7 @@ class Outbox:
 
 
 def _bare(picture: DeskState | HallState) -> DeskState | HallState:
-    """What a picture says, its revision and moment left aside."""
+    """A picture without its revision and time, to compare what it shows."""
     if isinstance(picture, DeskState):
         return msgspec.structs.replace(picture, revision=(0, 0))
     return msgspec.structs.replace(picture, revision=(0, 0), at=Instant(0))

@@ -1,4 +1,4 @@
-"""What the database holds for the outbox: what is to be said, who waits, how far the journal has come."""
+"""The outbox's reads: announcements that are due, counts of waiting tickets, the last journal row."""
 
 from collections import Counter
 from typing import Any
@@ -28,12 +28,12 @@ _TO_SAY: Executable = (
 
 
 def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
-    """What goes out now or should have and is still worth saying, in the order in which it is said."""
+    """The announcements that are due or overdue and not too late to play, in the order in which they are played."""
     return _between(connection, site, now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS)
 
 
 def unheard(connection: Connection, site: str, told: int, now_ms: int) -> list[Announcement]:
-    """What should have gone out and is no longer worth saying, of all that came after the journal row `told`."""
+    """The announcements that are too late to play, of all that came after the journal row `told`."""
     return [each for each in _between(connection, site, 0, now_ms - ANNOUNCEMENT_LATE_MS) if each.id > told]
 
 
@@ -43,7 +43,7 @@ def _between(connection: Connection, site: str, after_ms: int, before_ms: int) -
 
 
 def waiting(connection: Connection, site: str) -> dict[str, int]:
-    """How many tickets wait for each service that anybody waits for."""
+    """The number of waiting tickets of each service that has any."""
     counts: Counter[str] = Counter()
     for statement in store.WAITING_BY_SERVICE:
         counts.update(dict(connection.rows(statement, {"site": site})))

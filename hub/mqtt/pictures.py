@@ -1,4 +1,4 @@
-"""What the hub says of a desk and of a hall: the whole picture, made from committed rows."""
+"""Makes the pictures of desks and halls: their whole published state, from committed rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Wa
 
 # About the five minutes in which a visitor may still come, at nine desks.
 CALLS_SHOWN = 4
-# A call may stand several times among the latest sayings: each recall is one.
+# The latest announcements may hold a call several times: each recall adds one.
 _SAYINGS_READ = 24
-# With so many a hall's picture fits a message, whatever its texts are. More at once would take four minutes to say.
+# With so many, a hall's picture fits into a message whatever its texts are. Announcing more takes four minutes.
 _CALLS_MOST = 60
-# Up to here a statement or two a desk is less work than reading the whole site.
+# Up to so many desks, one or two statements for each are less work than reading the whole site.
 _FEW_DESKS = 4
 
 _ticket: Any = TicketRow.__table__
@@ -40,7 +40,7 @@ _DESK: Executable = (
     )
     .where(_desk.c.site == store.SITE, _desk.c.name == store.DESK)
 )
-# The same for every desk of the site at once, in a few statements: what others see of a call, with 200 desks.
+# The same for every desk of the site at once, in a few statements: with 200 desks, a call may change many pictures.
 _DESKS: Executable = select(*(_desk.c[name] for name in ("name", "mode", "pausing", "closing"))).where(
     _desk.c.site == store.SITE
 )
@@ -72,7 +72,7 @@ _first: Any = (
 _HEADS: Executable = select(_ticket.c.id, _ticket.c.service, _ticket.c.kind, _ticket.c.due_ms).where(
     _ticket.c.site == store.SITE, _ticket.c.id.in_(select(_first).select_from(_looked_at))
 )
-# … and one of those that are bound to a desk, which may always be taken.
+# … and for each desk one ticket bound to it, which may always be taken.
 _BOUND: Executable = (
     select(_ticket.c.bound_desk, *(func.min(_ticket.c[name]) for name in ("id", "service", "due_ms")))
     .where(_ticket.c.site == store.SITE, store.IS_WAITING, store.IS_BOUND)
@@ -90,10 +90,9 @@ Heads = Mapping[tuple[str, str], tuple[int, str, Kind, int]]
 
 
 class Pictures:
-    """Makes pictures. `waiting`: how many wait, by service, as of `revision`.
+    """Makes pictures. `waiting`: the number of waiting tickets by service, as of `revision`.
 
-    Reads on a connection of its own, each statement by itself: what it reads may be newer than `revision`, and then a
-    later revision follows.
+    Each statement reads outside a transaction, so a picture may be newer than its `revision`; a later one then follows.
     """
 
     def __init__(self, connection: Connection, index: SiteIndex, now_ms: Callable[[], int]) -> None:
@@ -109,7 +108,7 @@ class Pictures:
         return self._desk_state(desk, revision, waiting, (mode, pausing, closing), number, found)
 
     def desks(self, names: Sequence[str], revision: Revision, waiting: Mapping[str, int]) -> list[DeskState]:
-        """The same of several desks, by statements whose number does not grow with them."""
+        """The pictures of several desks; beyond a few, the number of statements does not grow with the desks."""
         if len(names) <= _FEW_DESKS:
             return [self.desk(name, revision, waiting) for name in names]
         modes = {name: settings for name, *settings in self._rows(_DESKS)}
@@ -146,7 +145,7 @@ class Pictures:
         )
 
     def _seen_by(self, desk: Desk, heads: Heads, bound: Mapping[str, Candidate]) -> list[Candidate]:
-        """What `candidates` reads, from heads that were read for all desks at once."""
+        """The same as `candidates`, from heads that were read for all desks at once."""
         found = [
             Candidate(*heads[service, kind], handicap_ms=look["handicap_ms"], early_ms=look["early_ms"])
             for look in self._index.look_ups(desk.name)
@@ -193,7 +192,7 @@ class Pictures:
         )
 
     def _calls(self, hall: str, now_ms: int) -> tuple[Call, ...]:
-        """The latest, and each one that is not said to its end: a call that is not listed counts as withdrawn."""
+        """The latest calls, and all whose announcement has not ended: a call that is not listed counts as withdrawn."""
         calls: dict[int, Call] = {}
         for call, number, desk_name, at_ms, length_ms, play_ms in self._sayings(hall, now_ms):
             if call in calls or (len(calls) >= CALLS_SHOWN and play_ms + length_ms <= now_ms):
@@ -201,13 +200,13 @@ class Pictures:
             desk, place = shown_desk(self._index, desk_name, hall)
             calls[call] = Call(id=str(call), number=number, desk=desk, at=Instant(at_ms), place=place)
         listed = tuple(calls.values())
-        # Those that are said next stay: they wait longest.
+        # Keeps the newest few and those that are announced next, which have waited longest.
         return listed if len(listed) <= _CALLS_MOST else listed[:CALLS_SHOWN] + listed[CALLS_SHOWN - _CALLS_MOST :]
 
     def _sayings(self, hall: str, now_ms: int) -> Sequence[tuple[Any, ...]]:
-        """The latest of the hall, and where many desks called at once, on to the one that is being said."""
+        """The hall's latest announcements; if many desks called at once, back to the one that is being played."""
         read, limit = self._rows(_SAYINGS, hall=hall, limit=_SAYINGS_READ), _SAYINGS_READ
-        # One that is said no more has no length, but the one before it may still be said.
+        # A withdrawn announcement has length 0, so FULL_MS is used: the one before it may still be playing.
         while len(read) == limit and read[-1][-1] + FULL_MS > now_ms:
             limit *= 4
             read = self._rows(_SAYINGS, hall=hall, limit=limit)
@@ -218,7 +217,7 @@ class Pictures:
 
 
 def shown_desk(index: SiteIndex, name: str, hall: str) -> tuple[str, str | None]:
-    """A desk's number as displays show it, and its place where it stands in another hall than the one that waits."""
+    """A desk's number as displays show it, and its place if the desk is in another hall than `hall`."""
     desk = index.find_desk(name)
     if desk is None:
         return name, None

@@ -1,4 +1,4 @@
-"""What a node is answered: from what a command did to the message that says it. Pure."""
+"""Turns a command's answer into the reply to a node. Pure."""
 
 from hub.queue.answers import Answer, CheckInAnswer, DeskAnswer, DoneAnswer, RefusedAnswer, SessionAnswer, TicketAnswer
 from hub.site import Desk
@@ -8,7 +8,7 @@ from protocol.instants import Instant
 
 
 def reply_of(index: SiteIndex, hall: str | None, request: str, answer: Answer) -> wire.Reply:
-    """`hall`: where the node stands, None where that is not known."""
+    """The reply to a node. `hall`: where the node stands, None if that is not known."""
     match answer:
         case DeskAnswer():
             return wire.DeskReply(id=request, outcome=answer.outcome, number=answer.number)
@@ -52,11 +52,11 @@ def _check_in_reply(index: SiteIndex, hall: str | None, request: str, answer: Ch
 
 
 def _way_to(index: SiteIndex, hall: str | None, desk: Desk) -> str | None:
-    """Where the desk is that calls, for who does not see it from here."""
+    """Where the calling desk is; None if it is in the node's own hall."""
     return None if desk.hall == hall else desk.place or _where(index, desk.hall)
 
 
-# The site file may have lost what a first answer of days ago names.
+# A repeated answer may be days old and name what the site file no longer has.
 
 
 def _title(index: SiteIndex, service: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose message it is. One that can't be taken is counted, and said in a line while there are not too many."""
+"""Finds the sender of a message. Refused messages are counted, and logged unless there are too many."""
 
 from collections import deque
 
@@ -12,12 +12,12 @@ from protocol.topics import Topics
 
 log = structlog.get_logger(__name__)
 
-# A node that sends nothing but nonsense fills a counter, and no disk.
+# A node that sends only nonsense raises a counter, but does not fill the disk with log lines.
 BAD_LINES_MOST, BAD_LINES_WITHIN_MS = 50, 10_000
 
 
 class Senders:
-    """The site's nodes, by their topics. Asked by several threads."""
+    """The site's nodes, by their topics. Used by several threads."""
 
     def __init__(self, site: Site, topics: Topics, metrics: Metrics) -> None:
         self._topics = topics
@@ -26,7 +26,7 @@ class Senders:
         self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
 
     def sender_of(self, event: Incoming) -> Node | None:
-        """None where it is no node of this site, which is said here."""
+        """The node that sent the message; None, after refusing it, if it is no node of this site."""
         parsed = self._topics.parse_node(event.topic)
         if parsed is None:
             wrong = BadReason.WRONG_TOPIC if event.topic.startswith(self._topics.root) else BadReason.WRONG_SITE
