@@ -1,4 +1,4 @@
-"""A copy of an SQLite database while the hub works on it."""
+"""Copies an SQLite database while the hub works on it."""
 
 import os
 import sqlite3
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from hub.database.engine import require_folder, sqlite_file
 from hub.database.faults import DatabaseFault, FileMissing, faults_of, place_of
 
-# While the database is only read, these are of the copy.
+# The database is only read, so these errors come from writing the copy.
 _OF_WRITING = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
 
@@ -19,10 +19,10 @@ class NoBackup(DatabaseFault):
 
 
 def back_up(engine: Engine, copy: Path) -> int:
-    """Copies all that is committed at one moment; people's commands go on. Gives the copy's bytes.
+    """Copies what is committed at one moment, while commands go on. Returns the copy's size in bytes.
 
-    Names and hashes of passwords are in it: its owner alone may read it. Raises a DatabaseFault where there is no
-    SQLite file, or where the copy can't be made or is there already.
+    The copy holds names and password hashes, so only its owner may read it. Raises a DatabaseFault if there is no
+    SQLite file, or if the copy exists already or can't be made.
     """
     file, place = sqlite_file(engine), place_of(engine.url)
     if engine.dialect.name == "postgresql":
@@ -35,7 +35,7 @@ def back_up(engine: Engine, copy: Path) -> int:
     taken = f"{copy} is there already, and nothing is overwritten"
     if os.path.lexists(copy):
         raise NoBackup(place, taken)
-    # Half of a copy must not pass for one, whatever ends this.
+    # Written under another name first: whatever interrupts this, half a copy must not pass for a whole one.
     part = copy.with_name(f"{copy.name}.part")
     left = f"{part} is left of one that was broken off, or another one is at it: delete it if none is"
     _make(part, place, copy, taken=left)
@@ -49,7 +49,7 @@ def back_up(engine: Engine, copy: Path) -> int:
 
 
 def _make(file: Path, place: str, copy: Path, *, taken: str) -> None:
-    """An empty one, for its owner alone. `taken`: what to say where it is there."""
+    """Makes an empty file that only its owner may read. `taken`: the cause to give if the file exists."""
     try:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
@@ -59,13 +59,13 @@ def _make(file: Path, place: str, copy: Path, *, taken: str) -> None:
 
 
 def _name(part: Path, place: str, copy: Path, *, taken: str) -> None:
-    """Gives what is whole its name in one step, where nobody has it."""
+    """Gives the complete copy its name in one step, without overwriting anything."""
     try:
         os.link(part, copy)
     except FileExistsError:
         raise NoBackup(place, taken) from None
     except OSError:
-        # A FAT stick and some shares know no second name; only there a kill between these two leaves an empty copy.
+        # FAT and some network shares have no hard links; only there, a kill between these steps leaves an empty copy.
         _make(copy, place, copy, taken=taken)
         part.rename(copy)
 

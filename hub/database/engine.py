@@ -2,8 +2,8 @@
 
 An error never shows a statement's parameters: one may be a name.
 
-Reads go through `engine.connect()`, rare writes through `engine.execution_options(write=True).begin()`. What the
-writer does runs on a driver connection of its own, see `open_driver_connection`.
+Reads go through `engine.connect()`, rare writes through `engine.execution_options(write=True).begin()`. The writer
+uses a driver connection of its own, see `open_driver_connection`.
 """
 
 import contextlib
@@ -37,30 +37,30 @@ from hub.database.tables import CounterRow, SiteRow
 
 T = TypeVar("T")
 
-# Nobody but the writer writes; who waits longer than this waits for a program that hangs.
+# Hardly anything but the writer writes, so a longer wait for a lock means that a program hangs.
 BUSY_TIMEOUT_S = 5
-# A server that says neither yes nor no is given up then, later than it would itself say that somebody else has a lock.
+# The time-out for a server that does not answer: longer than the server's own time-out for a lock.
 ANSWER_LIMIT_S = BUSY_TIMEOUT_S + 1
-# A page of some seconds at most holds one; the writer's own connection does not count.
+# A page holds a connection for a few seconds at most; the writer's own connection is not counted.
 POOL_SIZE = 8
 
-# Of a new SQLite file. A press changes a few bytes on each of some 25 pages: with pages of 4 KB, SQLite's own default,
-# its commit takes a fifth longer.
+# For a new SQLite file. A press changes a few bytes on each of some 25 pages; with SQLite's default of 4 KB a page, its
+# commit takes a fifth longer.
 PAGE_BYTES = 1024
 
-# Where an address comes from.
+# The setting that holds the address.
 _SETTING = "SUIVANT_DATABASE_URL"
 
-# Of libpq: they would be shown where the address is.
+# Parameters of libpq that hold secrets: they would be shown wherever the address is.
 _SECRET_KEYS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 
-# What SQLite keeps in no file.
+# Names of an SQLite database that is kept in memory.
 _IN_MEMORY = frozenset({None, "", ":memory:"})
 
 DriverConnection: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
-# A peer that vanished is noticed after about 20 s, on both sides, so that its site lock is let go: by keepalives where
-# all is quiet, by the user timeout where something sent is not acknowledged (Linux would try for a quarter of an hour).
+# Both sides notice a vanished peer after about 20 s, so that its site lock is released: by keepalives on an idle
+# connection, by the user time-out if sent data is not acknowledged (Linux would retry for a quarter of an hour).
 _POSTGRESQL = {
     "prepare_threshold": 0,
     "connect_timeout": BUSY_TIMEOUT_S,
@@ -74,8 +74,9 @@ _POSTGRESQL_OPTIONS = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 -c tcp_user_timeout=20000"
 )
 
-# A file of its own, of as much as a press may need at most: what is free within the others is no room for each table.
-# To sort what its memory does not hold takes one, and no right: a table, even a temporary one, would.
+# Checks for free disk space by a sort that exceeds its memory: it writes a temporary file as large as what a press may
+# need at most. Space that is free inside the tables' own files would prove nothing: it is not there for every table.
+# Unlike a table, even a temporary one, a sort needs no privilege.
 _LITTLE_MEMORY = "set local work_mem = '64kB'"
 _TAKE_ROOM = (
     "select count(*) from (select lpad(n::text, 1000) as row from generate_series(1, 100) n order by row) as sorted"
@@ -85,8 +86,8 @@ _TAKE_ROOM = (
 def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """The engine for `sqlite:///path` or `postgresql://…`. It connects at its first use, not here.
 
-    `busy_timeout_s`: nobody waits longer for a lock, nor for a connection of the pool. Raises WrongAddress where the
-    address names neither.
+    `busy_timeout_s`: the longest wait for a lock or for a connection of the pool. Raises WrongAddress if the address
+    is neither.
     """
     url = _parsed(address)
     if url.get_backend_name() == "sqlite":
@@ -97,8 +98,8 @@ def open_engine(address: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engi
 def open_driver_connection(engine: Engine) -> DriverConnection:
     """A driver connection outside the pool, for one thread at a time. Whoever opens it closes it.
 
-    sqlite3: no transaction is begun but by an explicit BEGIN (IMMEDIATE). psycopg: the first statement begins one,
-    every statement is prepared, each is waited for. On `sqlite://` (in memory) it is the engine's one connection.
+    sqlite3: only an explicit BEGIN (IMMEDIATE) starts a transaction. psycopg: the first statement starts one, every
+    statement is prepared, and none has a time-out. On `sqlite://` (in memory) it is the engine's only connection.
     """
     with faults_of(engine):
         pooled = engine.raw_connection()
@@ -112,16 +113,16 @@ def open_driver_connection(engine: Engine) -> DriverConnection:
                 connection.close()
                 raise
         if isinstance(connection, BoundedConnection):
-            # Given up, a commit may still be done when nobody looks, a site's lock be held by nobody.
+            # With a time-out, an abandoned commit could still happen later, or no hub hold a site's lock any more.
             connection.answer_limit_s = None
         return connection
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """Gives up on a server that stands still: its machine goes on to acknowledge what comes, so that no keepalive and
-    no limit of its own ends a wait. What was given up is lost, and the connection with it.
+    """A connection that gives up on a server which does not answer, and is lost then.
 
-    `answer_limit_s`: None waits for as long as it takes.
+    Such a server's machine still acknowledges what it gets, so neither keepalives nor the server's own time-outs end
+    the wait. `answer_limit_s`: the time-out in seconds, None for none.
     """
 
     answer_limit_s: float | None = None
@@ -129,7 +130,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         try:
             return super().wait(gen, interval, self.answer_limit_s if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - it has no other name
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - it has no public name
             if timeout is not None:
                 raise
             self.pgconn.finish()
@@ -137,12 +138,12 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server stands still, or it is at something for longer than anybody waits."""
+    """The server does not answer, or a statement takes longer than anybody waits."""
 
 
 @contextlib.contextmanager
 def however_long(connection: object) -> Iterator[None]:
-    """Within, a statement on this driver connection takes as long as it takes."""
+    """Within this context, statements on the driver connection have no time-out."""
     if not isinstance(connection, BoundedConnection):
         yield
         return
@@ -154,10 +155,10 @@ def however_long(connection: object) -> Iterator[None]:
 
 
 def _plan_once(connection: "psycopg.Connection[Any]") -> None:
-    """Planning a press anew each time costs more than running it (0.45 of 0.7 ms, see docs/benchmarks.md).
+    """Makes PostgreSQL plan each prepared statement once: planning a press costs more than running it.
 
-    Each of the writer's statements has one right plan, by its index, so a plan made while a table is empty must not
-    be a scan of it; the outbox sees to it that PostgreSQL soon knows better.
+    Planning took 0.45 ms and running 0.15 ms (docs/decisions/0002). Each of the writer's statements has one right plan,
+    by its index, so a plan made while a table is empty must not scan it; the outbox soon renews the statistics.
     """
     for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off"):
         connection.execute(f"set {setting}".encode())
@@ -165,17 +166,17 @@ def _plan_once(connection: "psycopg.Connection[Any]") -> None:
 
 
 def of_one_moment(engine: Engine) -> Engine:
-    """The same database for reads of several statements: all of a transaction see what was committed at its start.
+    """The engine for reads of several statements: all statements of a transaction see what was committed at its start.
 
-    On PostgreSQL each statement would see a moment of its own, and a page would call an old picture by a new revision.
+    By default, on PostgreSQL each statement sees a later moment, and a page could give an old picture a new revision.
     """
     if engine.dialect.name == "sqlite":
-        return engine  # a transaction that reads is one moment there
+        return engine  # its read transactions see one moment anyway
     return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def first_generation(engine: Engine, site: str, now_ms: int) -> int:
-    """The site's generation in ms since 1970: that of its first start on this database, which may be this one."""
+    """The site's generation in ms since 1970; the site's first start on this database sets it to `now_ms`."""
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
         found = connection.scalar(select(SiteRow.generation_ms).where(SiteRow.site == site))
         if found is not None:
@@ -185,9 +186,9 @@ def first_generation(engine: Engine, site: str, now_ms: int) -> int:
 
 
 def try_to_store(engine: Engine, site: str) -> None:
-    """Stores a row and takes it away again. Raises a DatabaseFault: reading alone shows no full disk, no standby.
+    """Stores a row and deletes it again. Raises a DatabaseFault: reading alone reveals no full disk and no standby.
 
-    A row may find room on a full disk in what a file holds already, where a press needs more of it.
+    Also checks for free disk space, since on a full disk a row may still fit into an existing file, but not a press.
     """
     row = {"site": site, "day": "", "series": "try"}
     file = sqlite_file(engine)
@@ -202,9 +203,9 @@ def try_to_store(engine: Engine, site: str) -> None:
 
 
 def renew_generation(engine: Engine, now_ms: int) -> int:
-    """After a backup was put back: every site starts a generation, so that nodes take its older pictures.
+    """Starts a new generation of every site after a backup was put back, so that nodes accept its older pictures.
 
-    Returns how many sites there are. A clock that is behind makes no generation older than the one before.
+    Returns how many sites there are. The new generation is greater than the old one even if the clock is behind.
     """
     next_ms = case((SiteRow.generation_ms >= now_ms, SiteRow.generation_ms + 1), else_=now_ms)
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
@@ -212,13 +213,13 @@ def renew_generation(engine: Engine, now_ms: int) -> int:
 
 
 def sqlite_file(engine: Engine) -> Path | None:
-    """The file behind an SQLite engine; None for PostgreSQL and in memory."""
+    """The file of an SQLite engine; None for PostgreSQL and for a database in memory."""
     name = engine.url.database if engine.dialect.name == "sqlite" else None
     return None if name in _IN_MEMORY else Path(str(name)).resolve()
 
 
 def sqlite_files(engine: Engine) -> list[Path]:
-    """The same with the two that SQLite makes beside it while it is open; there or not."""
+    """That file and the two that SQLite makes beside it while it is open, whether they exist or not."""
     file = sqlite_file(engine)
     return [Path(f"{file}{end}") for end in ("", "-wal", "-shm")] if file else []
 
@@ -226,7 +227,7 @@ def sqlite_files(engine: Engine) -> list[Path]:
 def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
-    except (ArgumentError, ValueError):  # the latter of a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: its port is not a number
         raise WrongAddress(_SETTING, "it cannot be read") from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         _refuse_all_but_a_file(url)
@@ -271,7 +272,7 @@ def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
             pool_pre_ping=True,
             hide_parameters=True,
         )
-    except ArgumentError:  # of a host or port in its query
+    except ArgumentError:  # a wrong host or port in its query
         raise WrongAddress(_SETTING, "it cannot be read") from None
     event.listen(engine, "do_connect", connect)
     return engine
@@ -282,7 +283,7 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
     if url.database in _IN_MEMORY:
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, poolclass=StaticPool)
     else:
-        # Once for all: a link that is turned elsewhere must not lead one connection to another file.
+        # Resolved once: if a symbolic link is changed later, no connection may open another file.
         url = url.set(database=str(Path(str(url.database)).resolve()))
         engine = create_engine(
             url, connect_args=arguments, hide_parameters=True, pool_size=POOL_SIZE, pool_timeout=busy_timeout_s
@@ -294,9 +295,10 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
 
 
 class _FileOfEngine:
-    """Makes a file that is not there at the first connection, for this user alone: names of visitors and hashes of
-    passwords will be in it. SQLite itself would go by the umask. The two files that it makes beside it get the mode of
-    this one. One that goes away later is made anew by nobody: an empty one would hide that.
+    """Creates a missing database file at the first connection, and never again: an empty one would hide a loss.
+
+    Only this user may read the file, since it will hold visitors' names and password hashes; SQLite itself would go by
+    the umask. The two files that SQLite makes beside it get the same mode.
     """
 
     def __init__(self) -> None:
@@ -305,10 +307,10 @@ class _FileOfEngine:
     def __call__(self, _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
         file = Path(arguments[0])
         if not self._was_there:
-            # What can't be made, SQLite says itself in a moment.
+            # If it can't be created, SQLite itself reports that in a moment.
             with contextlib.suppress(OSError):
                 os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._was_there = os.path.exists(file)  # noqa: PTH110 - the other one raises where it may not look
+            self._was_there = os.path.exists(file)  # noqa: PTH110 - Path.exists raises where it may not look
         arguments[0], options["uri"] = f"{file.as_uri()}?mode=rw", True
 
 
@@ -318,17 +320,17 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A deferred transaction that writes after another one did fails at once, whatever the busy timeout says.
+    # A deferred transaction that writes after another one has written fails at once, whatever the busy time-out is.
     writes = connection.get_execution_options().get("write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def require_folder(engine: Engine) -> None:
-    """Raises a DatabaseFault where an SQLite file cannot be had, or not made: SQLite itself does not say why."""
+    """Raises a DatabaseFault if an SQLite file cannot be opened or created; SQLite itself does not say why."""
     file = sqlite_file(engine)
     if file is None:
         return
-    # From the root down, for what is below a closed one can't even be looked at.
+    # From the root down, because nothing below a closed folder can be examined.
     closed = next((each for each in reversed(file.parents) if each.is_dir() and not _may(each, os.X_OK)), None)
     if closed is not None:
         raise DatabaseOfAnotherUser(str(file), f"the folder {closed} belongs to {_owner(closed)}")

@@ -1,4 +1,4 @@
-"""What can be wrong with a database: one error a fault, each one sentence that says what, where and what to do."""
+"""What can be wrong with a database: one exception per fault, whose sentence says what, where and what to do."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 
 class DatabaseFault(Exception):
-    """The database cannot be used as it is. `place` is its file or its address, the password hidden."""
+    """The database cannot be used. `place` is its file, or its address with the password hidden."""
 
     sentence = "the database {place} answered: {cause}"
 
@@ -25,7 +25,7 @@ class DatabaseFault(Exception):
 
 
 class WrongAddress(DatabaseFault):
-    """`place` is the setting: in an address that can't be read a password may stand anywhere."""
+    """The address is wrong. `place` is the setting's name: an unreadable address may have a password anywhere."""
 
     sentence = "{place} is no database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
 
@@ -120,16 +120,16 @@ class UpgradeWaits(SiteTaken):
 
 
 def kinds(of: type[DatabaseFault] = DatabaseFault) -> Iterator[type[DatabaseFault]]:
-    """This one and all that are more exact."""
+    """This class and all its subclasses."""
     yield of
     for each in of.__subclasses__():
         yield from kinds(each)
 
 
-# The shared memory beside a database in WAL mode takes 32 KiB at once, a press as much.
+# In WAL mode, SQLite's shared-memory file takes 32 KiB at once, and a press takes as much.
 LEAST_FREE_BYTES = 64 * 1024
 
-# The primary result code's name is the start of the extended one's: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
+# An extended result code's name starts with the primary one's: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
 _SQLITE: tuple[tuple[str, type[DatabaseFault]], ...] = (
     ("SQLITE_BUSY", DatabaseLocked),
     ("SQLITE_LOCKED", DatabaseLocked),
@@ -142,7 +142,7 @@ _SQLITE: tuple[tuple[str, type[DatabaseFault]], ...] = (
     ("SQLITE_NOTADB", DatabaseDamaged),
 )
 
-# PostgreSQL's SQLSTATE, or the class that its first two signs name.
+# By PostgreSQL's SQLSTATE, or by its first two characters, which name its class.
 _SQLSTATE: dict[str, type[DatabaseFault]] = {
     "3D000": DatabaseMissing,
     "28": DatabaseRefusesLogin,
@@ -157,7 +157,7 @@ _SQLSTATE: dict[str, type[DatabaseFault]] = {
     "57": DatabaseUnreachable,
 }
 
-# A failed login carries no SQLSTATE (libpq does not hand it on), so its English text is all there is.
+# A failed login has no SQLSTATE (libpq does not pass it on), so only its English text can be matched.
 _LOGIN_TEXT: tuple[tuple[str, type[DatabaseFault]], ...] = (
     ("does not exist", DatabaseMissing),
     ("authentication failed", DatabaseRefusesLogin),
@@ -167,21 +167,21 @@ _LOGIN_TEXT: tuple[tuple[str, type[DatabaseFault]], ...] = (
 
 
 def place_of(url: URL) -> str:
-    """The database as an error names it: its file, or its address without the password and all that is beside it."""
+    """The database as an error names it: its file, or its address without password and other parameters."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    # As a setting has it: SQLAlchemy itself adds its driver and turns each slash of a socket's folder into %2F.
+    # Written as in the setting: SQLAlchemy would add its driver and turn each slash of a socket's folder into %2F.
     server = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     where = [(key, url.query[key]) for key in ("host", "port") if key in url.query]
     return f"{server}?{urlencode(where, doseq=True, safe='/:,')}" if where else server
 
 
-# What a driver raises, SQLAlchemy around it, and its pool.
+# What the drivers, SQLAlchemy and its pool raise.
 ERRORS = (DBAPIError, NoConnectionFree, sqlite3.Error, psycopg.Error)
 
 
 def fault_of(error: BaseException, place: str) -> DatabaseFault:
-    """The fault behind one of ERRORS; of other errors see `hub.failures`."""
+    """The fault behind one of ERRORS; for other errors see `hub.failures`."""
     if isinstance(error, DatabaseFault):
         return error
     if isinstance(error, NoConnectionFree):
@@ -199,7 +199,7 @@ def fault_of(error: BaseException, place: str) -> DatabaseFault:
 
 @contextmanager
 def faults_of(engine: Engine) -> Iterator[None]:
-    """Turns every one of ERRORS within into a DatabaseFault."""
+    """Turns each of ERRORS that is raised within into a DatabaseFault."""
     try:
         yield
     except ERRORS as error:
@@ -209,13 +209,13 @@ def faults_of(engine: Engine) -> Iterator[None]:
 def _sqlite_kind(error: sqlite3.Error, place: str) -> type[DatabaseFault]:
     name = getattr(error, "sqlite_errorname", "") or ""
     kind = next((kind for start, kind in _SQLITE if name.startswith(start)), DatabaseFault)
-    # It says so of the database's own file only, not of the two that it makes beside it.
+    # SQLite reports a full disk for the database's own file only, not for the two files that it makes beside it.
     unclear = kind in {DiskFails, DatabaseMissing}
     return DiskFull if unclear and is_full(Path(place).parent) else kind
 
 
 def is_full(folder: Path) -> bool:
-    """Whether an SQLite database there has no room for what it takes at once."""
+    """Whether the disk has too little room for what an SQLite database in the folder takes at once."""
     try:
         free = os.statvfs(folder)
     except OSError:
@@ -236,6 +236,6 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary  # without the detail, which quotes the row
     text = str(error).strip() or type(error).__name__
-    # psycopg writes one line an address it tried; the last one holds the reason.
+    # psycopg writes one line for each address it tried; the last line holds the reason.
     last = text.splitlines()[-1].strip().lstrip("- ")
     return last.removeprefix("connection failed: ")

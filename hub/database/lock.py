@@ -1,7 +1,7 @@
 """One hub serves a site: a second one refuses to start.
 
-On PostgreSQL a session's advisory lock, which falls with its connection; on SQLite a locked file beside the
-database's, which falls with the process. Neither is left behind by a crash.
+On PostgreSQL the hub holds a session-level advisory lock, which ends with its connection. On SQLite it locks a file
+beside the database; that lock ends with the process. So a crash leaves no lock behind.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ class SiteLock(Protocol):
     """Held from `hold_site` until `release`, or until the database drops it."""
 
     def check(self) -> bool:
-        """Whether it was held without a break since the last check; call it about once a second.
+        """Whether the lock was held without a break since the last check; call it about once a second.
 
-        False: the database had dropped it and it is held anew. Raises SiteTaken where another hub was faster,
-        DatabaseReplaced where the file is no longer the one that was there at the first check, another DatabaseFault
-        where the database is away.
+        False: the database had dropped the lock, and it was taken again. Raises SiteTaken if another hub was faster,
+        DatabaseReplaced if the file is no longer the one of the first check, another DatabaseFault if the database is
+        away.
         """
         ...
 
@@ -44,9 +44,9 @@ class SiteLock(Protocol):
 
 
 def hold_site(engine: Engine, site: str) -> SiteLock:
-    """Takes the site for this hub; to be done before anything is written, an upgrade too.
+    """Takes the site for this hub. Call it before anything is written, even by an upgrade.
 
-    Raises SiteTaken where another hub has it, or another DatabaseFault.
+    Raises SiteTaken if another hub holds the site, or another DatabaseFault.
     """
     if engine.dialect.name == "postgresql":
         return _PostgresqlLock(engine, site)
@@ -57,9 +57,9 @@ def hold_site(engine: Engine, site: str) -> SiteLock:
 
 @contextlib.contextmanager
 def hold_all_sites(engine: Engine, *, but: str = "") -> Iterator[None]:
-    """No hub is at work on this database meanwhile. `but`: a site that the caller holds already.
+    """Holds all sites of the database, so that no hub uses it meanwhile. `but`: a site that the caller holds already.
 
-    Raises SiteTaken where one is, or another DatabaseFault.
+    Raises SiteTaken if a hub holds one of them, or another DatabaseFault.
     """
     with faults_of(engine), engine.connect() as connection:
         is_empty = not inspect(connection).has_table(SiteRow.__tablename__)
@@ -94,7 +94,7 @@ class _PostgresqlLock:
         return False
 
     def release(self) -> None:
-        # Said and answered: a server sees the end of a connection only some time after its client.
+        # Unlocks and waits for the answer: the server notices a closed connection only some time later.
         with contextlib.suppress(psycopg.Error):
             self._connection.execute("select pg_advisory_unlock_all()")
         self._connection.close()
@@ -115,14 +115,12 @@ class _PostgresqlLock:
 
 
 class _FileLock:
-    """Watches the database's file too: one that was moved away is written on, by whoever has it open, and read by
-    nobody else.
-    """
+    """Also watches the database file: after it is moved, whoever has it open writes on, and nobody else sees that."""
 
     def __init__(self, path: str, site: str, database: Path) -> None:
         place = str(database)
         self._database = database
-        # A first start makes it after this.
+        # None at a first start, which makes the file later.
         self._identity = _identity(database)
         self._file = _open(path, place)
         try:
@@ -132,7 +130,8 @@ class _FileLock:
             holder = self._file.read(20).strip()
             self._file.close()
             raise SiteTaken(place, f"site {site} (process {holder or 'unknown'})") from None
-        # For people alone: the lock is on the open file, not in what it says. Of a full disk the database says more.
+        # The process id is only for people: the lock is on the open file, whatever it contains. The error of a full
+        # disk is left to the database, which says more.
         with contextlib.suppress(OSError):
             self._file.truncate(0)
             os.write(self._file.fileno(), f"{os.getpid()}\n".encode())
@@ -145,12 +144,12 @@ class _FileLock:
         return True
 
     def release(self) -> None:
-        # The file stays: taking it away would let two hubs lock two files of the same name.
+        # The file stays: deleting it would let two hubs lock two files of the same name.
         self._file.close()
 
 
 class _NoLock:
-    """A database in memory is nobody else's."""
+    """For a database in memory, which no other process can open."""
 
     def check(self) -> bool:
         return True
@@ -159,7 +158,7 @@ class _NoLock:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """None where there is no such file. Raises a DatabaseFault where that can't be said."""
+    """The file's device and inode; None if it does not exist. Raises a DatabaseFault if that can't be determined."""
     try:
         found = file.stat()
     except FileNotFoundError:
@@ -177,5 +176,5 @@ def _open(path: str, place: str) -> IO[str]:
 
 
 def _private(path: str, flags: int) -> int:
-    # Of another user's run a lock file may be read, so that it can be named.
+    # Other users may read the lock file, to learn which process holds it.
     return os.open(path, flags, 0o644)

@@ -1,4 +1,4 @@
-"""Brings the tables to this version's, by Alembic; refuses a database that a later version made."""
+"""Upgrades the tables to this version's, by Alembic; refuses a database that a later version made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,20 +9,20 @@ from hub.database.engine import however_long, require_folder, sqlite_file
 from hub.database.faults import DatabaseNewer, DatabaseOlder, FileMissing, SiteTaken, UpgradeWaits, faults_of, place_of
 from hub.database.lock import hold_all_sites
 
-# Alembic takes a third of a command's start, and nearly every start finds the tables as they should be.
+# Imported only when needed: Alembic takes a third of a command's start, and the tables are nearly always up to date.
 if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).with_name("migrations")
 
-# Any number that no site's lock has: two hubs that start at once upgrade one after the other.
+# Makes two hubs that start at once upgrade one after the other. Any number that is no site's lock key will do.
 UPGRADE_LOCK = 0x5355495641
 
 
 def migrate(engine: Engine) -> str:
     """Upgrades the database to this version's tables, in one transaction; returns the revision it stands at.
 
-    An SQLite file that is not there is made. Raises a DatabaseFault: newer, locked, missing, not writable, full …
+    Creates a missing SQLite file. Raises a DatabaseFault: newer, locked, missing, not writable, full …
     """
     require_folder(engine)
     with (
@@ -39,10 +39,10 @@ def migrate(engine: Engine) -> str:
 
 
 def upgrade(engine: Engine, *, held: str = "") -> str:
-    """As `migrate`, and where there is anything to upgrade, while no hub is at work: the tables must not change under
-    one of the version before. `held`: the site that the caller holds.
+    """Like `migrate`, but upgrades older tables only while no hub uses them. Returns the revision.
 
-    Raises UpgradeWaits too.
+    The tables must not change under a hub of an earlier version. `held`: the site that the caller holds. Raises
+    UpgradeWaits too.
     """
     try:
         return check(engine)
@@ -53,7 +53,7 @@ def upgrade(engine: Engine, *, held: str = "") -> str:
 
 
 def check(engine: Engine) -> str:
-    """The revision the database stands at, which is this version's; changes nothing.
+    """Returns the database's revision if it is this version's; changes nothing.
 
     Raises DatabaseOlder, DatabaseNewer, DatabaseMissing or another DatabaseFault.
     """
@@ -74,7 +74,7 @@ def head() -> str:
 
 
 def revisions() -> list[str]:
-    """All that this version knows, the first one first: a migration's file begins with its own."""
+    """All revisions that this version knows, the first one first. A migration's file name begins with its revision."""
     return sorted(file.name.partition("_")[0] for file in FOLDER.glob("versions/[0-9]*.py"))
 
 
@@ -88,7 +88,7 @@ def config(connection: Connection) -> "Config":
 
 
 def _wait_for_other_upgrades(connection: Connection) -> None:
-    """However long: no other program has this lock, and an upgrade takes as long as its tables are large."""
+    """Waits without a time-out: only upgrades take this lock, and one may take long on large tables."""
     connection.execute(text("set local lock_timeout = 0"))
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
     connection.execute(text("set local lock_timeout to default"))
@@ -109,7 +109,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _known_revision(engine: Engine, connection: Connection) -> str | None:
-    """Where the database stands; None where it is empty. Raises DatabaseNewer."""
+    """The database's revision; None if it is empty. Raises DatabaseNewer."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(text("select version_num from alembic_version")).scalar_one_or_none()

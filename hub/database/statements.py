@@ -2,7 +2,7 @@
 
 The unit of work of an ORM session costs more than the durable commit itself, and even Core's execution costs as much
 as the statements do (measured: docs/benchmarks.md). So the writer's statements are composed in Core, where tables and
-columns are checked, and executed as text. On PostgreSQL several writes whose rows nobody reads go in one round trip.
+columns are checked, and executed as text. On PostgreSQL, several writes are sent in one round trip.
 """
 
 import json
@@ -20,14 +20,18 @@ from sqlalchemy.ext.compiler import compiles
 from hub.database.engine import ANSWER_LIMIT_S, BoundedConnection, open_driver_connection
 
 Params = Mapping[str, Any]
-# A press is one statement; the end of a day in one was planned for half a second, and each of its shapes kept for ever.
+# The writes of a press fit into one statement. For the end of a day, one statement took half a second to plan, and each
+# of its shapes was cached for ever.
 TOGETHER_MOST = 16
 SHAPES_MOST = 500
 _PYFORMAT = re.compile(r"%\((\w+)\)s")
 
 
 class LostUpdate(RuntimeError):
-    """A guarded write changed no row: the row is not as the command read it, which one writer rules out."""
+    """A guarded write did not change exactly one row: its row is not as the command read it.
+
+    With a single writer this can't happen.
+    """
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -39,7 +43,7 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class one_of(ColumnElement[bool]):  # noqa: N801 - read like SQLAlchemy's own `and_` and `not_`
-    """Whether the column is one of the values given as the parameter `name`, which is made by `Connection.many`."""
+    """Whether the column is one of the values in the parameter `name`, which `Connection.many` makes."""
 
     inherit_cache = True
     type = Boolean()
@@ -49,7 +53,7 @@ class one_of(ColumnElement[bool]):  # noqa: N801 - read like SQLAlchemy's own `a
         self.values: Any = bindparam(name)
 
     def self_group(self, against: Any = None) -> "one_of":  # noqa: ARG002 - SQLAlchemy's own signature
-        """As it is: SQLAlchemy would write `= 1` behind it for SQLite, which then sees no index and reads it all."""
+        """Returns itself: SQLAlchemy would append `= 1` for SQLite, which would then scan the table, not use an index."""
         return self
 
 
@@ -67,13 +71,13 @@ def _one_of_array(element: one_of, compiler: Any, **options: Any) -> str:
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     sql: str
-    keys: tuple[str, ...]  # of the positional parameters, where the driver takes positions
+    keys: tuple[str, ...]  # names of the positional parameters, if the driver uses positions
     defaults: Params
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one round trip carries of several: a write, or with `of_rows` all inserts of one statement."""
+    """One of several parts of a round trip: a write, or with `of_rows` all inserts of one statement."""
 
     statement: Executable
     guarded: bool
@@ -83,7 +87,7 @@ class _Part:
 
 _Shape = tuple[tuple[Executable, bool, bool], ...]
 
-# By dialect and statement, for all connections: a statement is made once, where its module is loaded.
+# By dialect and statement, shared by all connections. It stays small: statements are made once, at import.
 _compiled: dict[tuple[str, Executable], _Compiled] = {}
 
 
@@ -98,12 +102,12 @@ class Connection:
         self._together: dict[_Shape, str] = {}
 
     def compile(self, statements: Iterable[Executable]) -> None:
-        """Ahead of their first use, which would take milliseconds more."""
+        """Compiles statements ahead of their first use, which would take milliseconds longer."""
         for statement in statements:
             self._compile(statement)
 
     def begin(self) -> None:
-        """Starts a writing transaction. psycopg begins one by itself with the first statement."""
+        """Starts a write transaction. psycopg starts one itself at the first statement."""
         if not self.on_postgresql:
             self._cursor.execute("BEGIN IMMEDIATE")
 
@@ -114,7 +118,7 @@ class Connection:
         self.raw.rollback()
 
     def close(self) -> None:
-        with suppress(Exception):  # a connection that is broken can't be closed in order, and need not be
+        with suppress(Exception):  # a broken connection can't be closed properly, and need not be
             self.raw.close()
 
     def rows(self, statement: Executable, params: Params) -> list[tuple[Any, ...]]:
@@ -124,9 +128,10 @@ class Connection:
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Does the writes; those of one statement together, in no promised order: no two may touch the same row or key.
+        """Executes the writes; those of one statement together, in no guaranteed order.
 
-        What refers to a new row stands behind it. Raises LostUpdate where a guarded one did not change exactly one row.
+        No two of one statement may touch the same row or key. A write that refers to a new row must come after the
+        write of that row. Raises LostUpdate if a guarded write did not change exactly one row.
         """
         alike: dict[tuple[Executable, bool], list[Params]] = {}
         for write in writes:
@@ -141,7 +146,7 @@ class Connection:
             self._write_each(statement, guarded, each)
 
     def many(self, values: Sequence[str] | Sequence[int]) -> Any:
-        """The parameter of a `one_of`: as many values as there are, in one statement that is compiled once."""
+        """The parameter of a `one_of`: it takes any number of values, so the statement is compiled only once."""
         return list(values) if self.on_postgresql else json.dumps(list(values))
 
     def _write_each(self, statement: Executable, guarded: bool, each: Sequence[Params]) -> None:
@@ -197,19 +202,25 @@ class Connection:
 
 
 def _parts(statement: Executable, guarded: bool, each: Sequence[Params]) -> list[_Part]:
-    """What goes in one round trip with others: rows as one, a few updates each by itself, many of them not at all."""
+    """The parts for one statement's writes in a shared round trip.
+
+    Inserts become one part, a few updates one part each; many updates get none and are executed separately.
+    """
     if len(each) > 1 and _is_of_rows(statement):
         return [_Part(statement, guarded, {"rows": msgspec.json.encode(each).decode()}, of_rows=True)]
     return [_Part(statement, guarded, params) for params in each] if len(each) <= TOGETHER_MOST else []
 
 
 def _is_of_rows(statement: Executable) -> bool:
-    """An insert of values, each the parameter that is named as its column. It is never guarded: it fails by itself."""
+    """Whether it inserts plain values, each from the parameter named like its column.
+
+    Such an insert is never guarded, because it raises an error itself.
+    """
     return isinstance(statement, Insert) and statement.select is None
 
 
 def _sql_of_rows(statement: Any) -> str:
-    """The same insert for many rows, given as one JSON text: read in a tenth of the time of as many parameters."""
+    """The same insert for many rows in one JSON text, which takes a tenth of the time of as many parameters."""
     table, columns = statement.table.name, ", ".join(sorted(statement.compile().params))
     return (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)"  # noqa: S608 - names of our own tables
@@ -217,9 +228,9 @@ def _sql_of_rows(statement: Any) -> str:
 
 
 def open_reading_connection(engine: Engine) -> Connection:
-    """A connection of its own for a thread that only reads, each statement by itself. Whoever opens it closes it.
+    """A connection outside the pool for a thread that only reads, without transactions. Whoever opens it closes it.
 
-    It is lost where the server stands still: who reads asks anew.
+    On PostgreSQL it is lost when the server does not answer in time; the reader then opens a new one.
     """
     raw = open_driver_connection(engine)
     if isinstance(raw, BoundedConnection):
@@ -229,7 +240,7 @@ def open_reading_connection(engine: Engine) -> Connection:
 
 
 class Reading:
-    """A reading connection for one thread: opened when it is first asked for, and anew after it was lost."""
+    """A reading connection for one thread, opened at its first use and again after it was lost."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

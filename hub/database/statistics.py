@@ -1,31 +1,34 @@
-"""What PostgreSQL knows of its tables, kept up in a first morning."""
+"""Keeps PostgreSQL's planner statistics up to date while the tables grow, above all on the first morning."""
 
 from hub.database.engine import however_long
 from hub.database.statements import Connection
 from hub.database.tables import Base
 
-# By this event there is something for a planner to count.
+# At this journal row the tables hold enough to count.
 FIRST_AT = 64
-# What a new count finds is worth its price only where the tables have become others: the whole of them is read and
-# sorted on the core that a writer shares with its database, and the writer's statements are planned anew. How large
-# the tables are PostgreSQL sees by itself.
+# ANALYZE is worth its cost only after the tables have changed much: it reads and sorts all of them, on a core that the
+# writer may share with the database, and the writer's statements are planned anew. PostgreSQL itself notices how large
+# the tables are.
 TIMES = 16
 
 
 class Statistics:
-    """Renewed each time the journal is so many times as long: PostgreSQL's own daemon comes minutes later.
+    """Renews the statistics each time the journal is TIMES as long: PostgreSQL's own daemon comes minutes later.
 
-    Until then every press of a first morning would be planned as for empty tables, and read all of them.
+    Until then, every press of a first morning would be planned for empty tables, and would read all of them.
     """
 
     def __init__(self) -> None:
         self._next_at = FIRST_AT
 
     def keep(self, connection: Connection, last_event: int) -> None:
-        """`connection`: not the writer's, which people wait for. `last_event`: the journal's last row."""
+        """Renews the statistics if it is time. `connection`: not the writer's, for which people wait.
+
+        `last_event`: the id of the journal's last row.
+        """
         if last_event < self._next_at or not connection.on_postgresql:
             return
-        # In one transaction: else the writer would plan anew after each table.
+        # In one transaction: otherwise the writer's statements would be planned anew after each table.
         with however_long(connection.raw), connection.raw.transaction():
             connection.raw.execute(f"analyze {', '.join(Base.metadata.tables)}", prepare=False)
         self._next_at = TIMES * last_event

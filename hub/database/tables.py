@@ -1,7 +1,7 @@
 """The tables. Times are whole milliseconds since 1970 UTC, days are local dates written `2026-11-24`.
 
-Statements of the writer run on the driver itself (see `hub.database.statements`), so a column holds only what both
-drivers give back alike: text, whole numbers, and booleans read by their truth.
+The writer's statements run on the driver itself (see `hub.database.statements`), so columns hold only what both drivers
+return alike: text, integers, and booleans, which are only tested for truth.
 """
 
 from typing import ClassVar
@@ -15,7 +15,7 @@ class Base(DeclarativeBase):
 
 
 class SiteRow(Base):
-    """One row a site. `generation_ms`: when this database was created or restored; half of every revision."""
+    """One row per site. `generation_ms`: when this database was created or restored; half of every revision."""
 
     __tablename__ = "site"
 
@@ -37,7 +37,7 @@ class DeskRow(Base):
     since_ms: Mapped[int]
     # Of the last next, pick or resume: a press within 3 s of it is a bounce.
     last_call_ms: Mapped[int] = mapped_column(server_default=text("0"))
-    # The account of who is signed on there.
+    # The account of the agent who is signed on there.
     agent: Mapped[str | None]
 
     __table_args__ = (
@@ -52,9 +52,9 @@ class DeskRow(Base):
 
 
 class DeskServiceRow(Base):
-    """Where a desk looks for its next ticket: one row a service and kind, written from the site file at start.
+    """Where a desk looks for its next ticket: one row per service and kind, written from the site file at the start.
 
-    `handicap_ms` is added to a ticket's due time at the choice; `early_ms` is how long before it may be called.
+    `handicap_ms` is added to a ticket's due time at the choice; `early_ms` is how long before that time it may be called.
     """
 
     __tablename__ = "desk_service"
@@ -144,14 +144,14 @@ class TicketRow(Base):
             sqlite_where=text("state = 'expected'"),
             postgresql_where=text("state = 'expected'"),
         ),
-        # A service without check-in: nobody becomes absent before the ticket was admitted.
+        # For services without check-in: their tickets have no `absent_at_ms` before they are admitted.
         Index(
             "admission_due",
             *("site", "service", "appointment_ms", "id"),
             sqlite_where=text("state = 'expected' and absent_at_ms is null"),
             postgresql_where=text("state = 'expected' and absent_at_ms is null"),
         ),
-        # A booking that its source lost and found again gets another ticket.
+        # Ignores cancelled tickets: a booking that its source lost and found again gets another ticket.
         Index(
             "ticket_of_booking",
             *("site", "booking"),
@@ -161,7 +161,7 @@ class TicketRow(Base):
         ),
         Index("ticket_of_request", "site", "request", unique=True),
         Index("ticket_by_code", "site", "code", unique=True),
-        # Partial, so that a press touches few of them: each more is a page of its commit, or two.
+        # Partial, so that a press changes few of them: each index that it changes adds one or two pages to its commit.
         Index(
             "parked_at_desk",
             *("site", "desk"),
@@ -184,10 +184,10 @@ class TicketRow(Base):
 
 
 class TicketEventRow(Base):
-    """The journal: one row a transition, and one for each change of a desk, a hall or the site (`ticket` is null).
+    """The journal: one row per transition, and one per change of a desk, a hall or the site (`ticket` is null).
 
-    `data`: the ticket's columns that changed, as a JSON object; folded over a ticket's rows they give its row in
-    `ticket`. A `call` says `picked` besides, where an agent chose the ticket by hand. Of `sign_on` and `sign_off`:
+    `data`: the ticket's columns that changed, as a JSON object; the objects of all its rows, merged in order, give its
+    row in `ticket`. `call` also has `picked` if an agent chose the ticket by hand. `sign_on` and `sign_off` have
     `agent`, who is at the desk now, and `before`, who was. The id of the last row is the second half of every revision.
     """
 
@@ -228,7 +228,7 @@ class TicketEventRow(Base):
 
 
 class RequestRow(Base):
-    """The first answer to each request, kept 7 days at least: a repeat is answered with it and does nothing."""
+    """The first answer to each request, kept at least 7 days: a repeated request gets it and does nothing."""
 
     __tablename__ = "request"
 
@@ -241,7 +241,7 @@ class RequestRow(Base):
 
 
 class AnnouncementRow(Base):
-    """One saying of one call: `id` is the journal row of the call or recall, `call` that of the call."""
+    """One announcement of a call: `id` is the journal row of the call or recall, `call` that of the call."""
 
     __tablename__ = "announcement"
 
@@ -266,8 +266,8 @@ class AnnouncementRow(Base):
 class CounterRow(Base):
     """The last number given in a series on a day.
 
-    Without a day: `ticket` numbers the tickets themselves, `report` the reports, `session` the sessions, and `reported`
-    is the last journal row that was looked at for what the source of the bookings must be told.
+    Rows with an empty `day` are other counters: `ticket`, `report` and `session` hold the last id of tickets, reports
+    and sessions; `reported` is the last journal row that was searched for reports to the source of the bookings.
     """
 
     __tablename__ = "counter"
@@ -279,7 +279,7 @@ class CounterRow(Base):
 
 
 class VisitorNameRow(Base):
-    """The only place of a name. Gone by `delete_after_ms`."""
+    """The only place where a visitor's name is kept. From `delete_after_ms` on it is not shown, and soon deleted."""
 
     __tablename__ = "visitor_name"
 
@@ -292,11 +292,11 @@ class VisitorNameRow(Base):
 
 
 class BookingRow(Base):
-    """A booking as its source told it last, whatever has become of its ticket since.
+    """A booking as its source last gave it, whatever has happened to its ticket since.
 
-    `id`: the source's own. `reference`: what the source calls the request it belongs to (a form), for telling it
-    back. `code`: what the visitor's confirmation says, capitals without spaces; not unique, a moved booking keeps it.
-    `gone`: cancelled there, or no longer there.
+    `id`: the source's own. `reference`: the source's id of the request (a form) that it belongs to, needed for reports.
+    `code`: the code on the visitor's confirmation, capitals without spaces; not unique, since a moved booking keeps it.
+    `gone`: cancelled in the source, or no longer there.
     """
 
     __tablename__ = "booking"
@@ -320,12 +320,12 @@ class BookingRow(Base):
 
 
 class ReportRow(Base):
-    """What the source of a booking is to be told, in the order of `id`; one at a time for each booking.
+    """A report to the source of a booking. They are sent in the order of `id`, one at a time for each booking.
 
-    `kind`: arrived, served, absent or cancelled. `event`: the journal row it tells of. `due_ms`: not before; an absence
-    may still turn out otherwise. `state`: waiting, trying (sent perhaps: a crash or a time-out leaves it open), done,
-    dropped (no longer true before it was sent) or failed (an agent must look). `status_before`: the form's status when
-    it was first tried. `error`: why it failed, or was not done yet.
+    `kind`: arrived, served, absent or cancelled. `event`: the journal row it reports. `due_ms`: not sent before this,
+    since an absence may still be reversed. `state`: waiting, trying (perhaps sent: a crash or a time-out leaves that
+    open), done, dropped (no longer true before it was sent) or failed (an agent must look at it). `status_before`: the
+    form's status at the first attempt. `error`: why it failed, or is not done yet.
     """
 
     __tablename__ = "report"
@@ -362,9 +362,9 @@ class ReportRow(Base):
 
 
 class AccountRow(Base):
-    """A local account, for where there is no directory or it is away. `password`: hashed, see `hub.auth.passwords`.
+    """A local account, for use without a directory or while it is away. `password`: hashed, see `hub.auth.passwords`.
 
-    `roles`: names of roles with a space between. Ended ones stay listed, until their name is given anew.
+    `roles`: names of roles separated by spaces. An ended account stays listed until its name is given again.
     """
 
     __tablename__ = "account"
@@ -381,7 +381,7 @@ class AccountRow(Base):
 class LoginSessionRow(Base):
     """Somebody who logged in. `token_hash`: SHA-256 of the cookie's token, which is kept nowhere.
 
-    `name`, `roles`: as the directory or the local account told them last, at `checked_ms`. `end_reason`: logout, idle,
+    `name`, `roles`: as the directory or the local account last gave them, at `checked_ms`. `end_reason`: logout, idle,
     absolute, right_taken or ended.
     """
 
@@ -412,7 +412,10 @@ class LoginSessionRow(Base):
 
 
 class MachineTokenRow(Base):
-    """A program that may ask. `token_hash`: SHA-256 of its token, which was shown once. Ended ones stay listed."""
+    """A program that may use the API. `token_hash`: SHA-256 of its token, which was shown once.
+
+    Ended tokens stay listed.
+    """
 
     __tablename__ = "machine_token"
 
@@ -427,7 +430,7 @@ class MachineTokenRow(Base):
 
 
 class AgentRow(Base):
-    """How each who ever logged in is shown: desks and the journal name the account alone."""
+    """The name to show for each person who ever logged in: desks and the journal store only the account."""
 
     __tablename__ = "agent"
 

@@ -7,7 +7,7 @@ from hub.database.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    # Alembic takes SQLite for a database whose DDL cannot be rolled back; with a real BEGIN it can.
+    # Alembic assumes that SQLite cannot roll back DDL; with an explicit BEGIN it can.
     transactional_ddl=True,
 )
 with context.begin_transaction():

@@ -1,4 +1,4 @@
-"""Bookings and what their source is told; fewer indexes that every press touches."""
+"""Bookings and the reports to their source; fewer indexes that every press changes."""
 
 import sqlalchemy as sa
 from alembic import op

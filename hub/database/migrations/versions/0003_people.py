@@ -1,4 +1,4 @@
-"""Who may come in: local accounts, sessions, tokens of programs; and who is signed on at a desk."""
+"""Access: local accounts, sessions and tokens of programs; and the agent signed on at each desk."""
 
 import sqlalchemy as sa
 from alembic import op

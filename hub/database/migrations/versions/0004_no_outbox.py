@@ -1,4 +1,4 @@
-"""The outbox's rows go: nobody played them again, for a start says all state anew."""
+"""Drops the outbox table: its rows were never replayed, because each start publishes all state anew."""
 
 from alembic import op
 

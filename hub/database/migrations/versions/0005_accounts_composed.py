@@ -1,4 +1,4 @@
-"""An accent in a local account's name is one character, as in what is typed: one kept as two would be found no more."""
+"""Stores local accounts in Unicode's composed form (NFC), as logins are typed; others would no longer be found."""
 
 from unicodedata import normalize
 
@@ -16,8 +16,8 @@ def upgrade() -> None:
     in_use = {(row.site, row.account): row.ended_ms is None for row in connection.execute(select(_account))}
     for site, account in sorted(in_use, key=lambda name: (not in_use[name], name)):
         composed = normalize("NFC", account)
-        # Where several were made, one in use takes the name that is typed, from an ended one too, as a new one would;
-        # the others are listed as they were.
+        # Of several accounts with the same composed name, one gets it, an account in use before an ended one, as a new
+        # account would take an ended one's name; the others stay listed unchanged.
         if (site, composed) not in in_use or in_use[site, account] > in_use[site, composed]:
             connection.execute(delete(_account).where(*_is(site, composed)))
             connection.execute(update(_account).where(*_is(site, account)).values(account=composed))
