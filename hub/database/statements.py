@@ -53,7 +53,7 @@ class one_of(ColumnElement[bool]):  # noqa: N801 - read like SQLAlchemy's own `a
         self.values: Any = bindparam(name)
 
     def self_group(self, against: Any = None) -> "one_of":  # noqa: ARG002 - SQLAlchemy's own signature
-        """Returns itself: SQLAlchemy would append `= 1` for SQLite, which would then scan the table, not use an index."""
+        """Returns itself: SQLAlchemy would append `= 1` for SQLite, which would then scan the whole table."""
         return self
 
 

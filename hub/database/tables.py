@@ -54,7 +54,7 @@ class DeskRow(Base):
 class DeskServiceRow(Base):
     """Where a desk looks for its next ticket: one row per service and kind, written from the site file at the start.
 
-    `handicap_ms` is added to a ticket's due time at the choice; `early_ms` is how long before that time it may be called.
+    `handicap_ms` is added to a ticket's due time at the choice; `early_ms` how long before that time it may be called.
     """
 
     __tablename__ = "desk_service"
