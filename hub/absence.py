@@ -62,7 +62,7 @@ class Absence:
     def stop(self) -> None:
         self._stopping.set()
         with self._lock:
-            self._all_done.set()  # nobody waits for the writer any more
+            self._all_done.set()  # the thread no longer waits for the writer
         if self._thread.is_alive():
             self._thread.join()
 
@@ -128,7 +128,7 @@ def due(connection: Connection, site: Site, now_ms: int) -> list[Command]:
 def put_off_after_absence(connection: Connection, site: Site) -> list[Command]:
     """The command to run first after the hub or its database was away, if any desk holds a ticket.
 
-    Meanwhile nobody could record that a called visitor is here.
+    While it was away, nobody could record that a called visitor is here.
     """
     held = connection.rows(store.HELD, {"site": site.name})
     return [PutOffAbsences(origin=_JOB)] if held else []

@@ -228,7 +228,7 @@ class Hub:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("select 1")
             self._try_to_store()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             return str(failure_of(error, self.engine))
         at_work_s = self.writer.at_work_s
         return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"

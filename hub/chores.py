@@ -131,7 +131,7 @@ class Chores:
         day, _ = ended
         tickets = self._slices(EndDay(origin=_JOB, day=day))
         self._ended = ended
-        # Each start ends the last day again, mostly for nothing.
+        # Each start ends the last day again, usually without any effect.
         if tickets:
             log.info("day.ended", day=day, tickets=tickets)
 

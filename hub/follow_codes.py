@@ -4,7 +4,7 @@ import secrets
 
 # No vowels, so that it spells nothing; no 0, 1, l, so that it can be read aloud.
 ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
-# 27^12 codes: nobody guesses that of one of a day's tickets.
+# 27^12 codes: nobody can guess the code of one of a day's tickets.
 LENGTH = 12
 
 

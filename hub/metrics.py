@@ -25,7 +25,7 @@ from prometheus_client.process_collector import ProcessCollector
 from hub.auth.people import Reason
 from hub.database.faults import kinds
 
-# It would add one line per series that nobody reads.
+# Creation times would add one line per series, and nobody reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

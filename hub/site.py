@@ -127,8 +127,8 @@ class BookingForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     `start` is the path of a time, or of the id of a meeting slot, which contains the time. `code` is the path of the
     code on the visitor's confirmation; without it, that code is the booking's id. `agenda` is the path of the agenda's
-    slug, for `agendas`. If `agendas`, `meeting_types` or form `statuses` are named, only their bookings count. A form
-    in one of `cancelled_statuses` is a cancelled booking.
+    slug, for `agendas`. If any `agendas`, `meeting_types` or form `statuses` are named, only bookings with one of them
+    count. A form in one of `cancelled_statuses` is a cancelled booking.
     """
 
     service: Name

@@ -75,8 +75,8 @@ _POSTGRESQL_OPTIONS = (
 )
 
 # Checks for free disk space by a sort that exceeds its memory: it writes a temporary file as large as what a press may
-# need at most. Space that is free inside the tables' own files would prove nothing: it is not there for every table.
-# Unlike a table, even a temporary one, a sort needs no privilege.
+# need at most. Free space inside one table's file would prove nothing, since other tables can't use it. Unlike a table,
+# even a temporary one, a sort needs no privilege.
 _LITTLE_MEMORY = "set local work_mem = '64kB'"
 _TAKE_ROOM = (
     "select count(*) from (select lpad(n::text, 1000) as row from generate_series(1, 100) n order by row) as sorted"
@@ -113,13 +113,13 @@ def open_driver_connection(engine: Engine) -> DriverConnection:
                 connection.close()
                 raise
         if isinstance(connection, BoundedConnection):
-            # With a time-out, an abandoned commit could still happen later, or no hub hold a site's lock any more.
+            # After a time-out, an abandoned commit could still happen, or the server hold a site's lock for no hub.
             connection.answer_limit_s = None
         return connection
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that gives up on a server which does not answer, and is lost then.
+    """A connection that gives up on a server which does not answer, and is then closed.
 
     Such a server's machine still acknowledges what it gets, so neither keepalives nor the server's own time-outs end
     the wait. `answer_limit_s`: the time-out in seconds, None for none.

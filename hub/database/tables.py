@@ -35,7 +35,7 @@ class DeskRow(Base):
     closing: Mapped[bool] = mapped_column(server_default=text("false"))
     # When `mode` was last set.
     since_ms: Mapped[int]
-    # Of the last next, pick or resume: a press within 3 s of it is a bounce.
+    # When the desk last called by next, pick or resume: a press within 3 s of it is a bounce.
     last_call_ms: Mapped[int] = mapped_column(server_default=text("0"))
     # The account of the agent who is signed on there.
     agent: Mapped[str | None]
@@ -379,7 +379,7 @@ class AccountRow(Base):
 
 
 class LoginSessionRow(Base):
-    """Somebody who logged in. `token_hash`: SHA-256 of the cookie's token, which is kept nowhere.
+    """Somebody who logged in. `token_hash`: SHA-256 of the cookie's token, which is not stored.
 
     `name`, `roles`: as the directory or the local account last gave them, at `checked_ms`. `end_reason`: logout, idle,
     absolute, right_taken or ended.

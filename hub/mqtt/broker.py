@@ -308,7 +308,7 @@ class Broker:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
         """Publishes; returns whether the message is on its way.
 
-        Nothing is sent before the nodes know of this run, since they then forget what an earlier one said.
+        Nothing is sent before the nodes know of this run: when they learn of it, they forget what an earlier one said.
         """
         return self._is_known and self.link.publish(topic, payload, retain=retain, expiry_s=expiry_s)
 

@@ -1,7 +1,7 @@
 """Limits how many unknown confirmation codes a dispenser may ask about. Pure.
 
 Whoever guesses a code checks somebody else in and learns the ticket's number. Visitors mistype a code once or twice,
-and seldom reach the limit together. At 2 guesses a minute, six random letters and digits are out of reach.
+and together they seldom reach the limit. At 2 guesses a minute, nobody finds six random letters and digits.
 """
 
 from collections import defaultdict

@@ -103,7 +103,7 @@ class NodeRequests:
             since_s=event.arrived_ms / 1000,
         )
 
-    def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one a kind of request
+    def _command(self, node: Node, request: wire.NodeRequest) -> Command:  # noqa: PLR0911 - one for each kind of request
         origin = Origin(_SOURCE_OF_ROLE[node.role], node.name, request.id)
         desk = node.desk or ""
         match request:

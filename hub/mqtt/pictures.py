@@ -17,11 +17,11 @@ from hub.site_index import SiteIndex, served_by
 from protocol.instants import Instant
 from protocol.messages import Call, DeskMode, DeskState, HallState, Revision, Waiting
 
-# About the five minutes in which a visitor may still come, at nine desks.
+# With nine desks, these cover about the five minutes in which a visitor may still come.
 CALLS_SHOWN = 4
 # The latest announcements may hold a call several times: each recall adds one.
 _SAYINGS_READ = 24
-# With so many, a hall's picture fits into a message whatever its texts are. Announcing more takes four minutes.
+# With so many, a hall's picture fits into a message whatever its texts are. Announcing more would take four minutes.
 _CALLS_MOST = 60
 # Up to so many desks, one or two statements for each are less work than reading the whole site.
 _FEW_DESKS = 4
