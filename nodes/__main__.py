@@ -22,9 +22,11 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class RoleCommand:
-    """A role as the command line shows it; its extra has the same name. `module` has `run(environ, simulated) -> exit
-    status`, is imported only when the role is run, and may have `described_settings()` for those of its settings that
-    the others do not have."""
+    """A role as the command line shows it; the package's extra for it has the same name.
+
+    `module` is imported only when needed. It has `run(environ, simulated) -> exit status`, and may have
+    `described_settings()` for settings that only this role has.
+    """
 
     name: str
     module: str
@@ -40,11 +42,11 @@ ROLES = {role.name: role for role in _ROLES}
 
 
 class NotLoaded(OSError):
-    """A role cannot be read from the disk now, or finds no room for what it writes when it is loaded."""
+    """A role's module cannot be read from the disk now, or has no disk space for what its import writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 after a signal, 1 where a part is missing, 2 for a wrong setting, 75 to be started again."""
+    """Run a role. Exit status: 0 after a signal, 1 for a missing package, 2 for a wrong setting, 75 to be restarted."""
     try:
         return _obey(_parser().parse_args(arguments))
     except NotLoaded as error:
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             description=f"Runs {role.summary}.",
         )
-        # Asked for with --help alone: reading a role's settings imports the role.
+        # Only --help lists the settings, since reading them imports the role.
         command.format_help = _with_settings(command.format_help, role)  # type: ignore[method-assign]
         command.add_argument(
             "--simulated",

@@ -1,17 +1,17 @@
-"""From edges at a pin to a level one can trust. Pure.
+"""Debounces a pin: edges in, a stable level out. Pure.
 
-Bounce is ours to remove: gpiozero's own filter drops edges and then misses the next press, and its mock ignores it.
+gpiozero's own filter is not used: it drops edges and then misses the next press, and gpiozero's mock pins ignore it.
 """
 
 from dataclasses import dataclass
 
-# Contacts bounce for 5 to 15 ms; a hand cannot press for less than this.
+# Contacts bounce for 5 to 15 ms; no hand presses for less than 25 ms.
 STABLE_MS = 25
 
 
 @dataclass(slots=True)
 class Debouncer:
-    """A level counts once it was stable for 25 ms, and then from its first instant on."""
+    """Accepts a level once it has been stable for 25 ms, and dates it from its first instant."""
 
     pressed: bool = False
     since_ms: int = 0
@@ -19,7 +19,7 @@ class Debouncer:
     _raw_since_ms: int = 0
 
     def edge(self, pressed: bool, at_ms: int) -> bool:
-        """A level at the pin, in the order of time; True where the level before it had become stable by then."""
+        """Take an edge, in order of time. True if the level before it had become stable and changed `pressed`."""
         changed = self.advance(at_ms)
         if pressed != self._raw:
             self._raw = pressed
@@ -27,7 +27,7 @@ class Debouncer:
         return changed
 
     def advance(self, now_ms: int) -> bool:
-        """True where `pressed` changed: at `since_ms`."""
+        """True if `pressed` changed; `since_ms` says when."""
         if self._raw == self.pressed or now_ms - self._raw_since_ms < STABLE_MS:
             return False
         self.pressed = self._raw
@@ -35,10 +35,10 @@ class Debouncer:
         return True
 
     def settle(self) -> None:
-        """The level at the pin is no news: it was so before anybody looked."""
+        """Take the level at the pin as the initial one, not as a change."""
         self.pressed = self._raw
         self.since_ms = self._raw_since_ms
 
     def due_ms(self) -> int | None:
-        """When the level at the pin will have been stable, or None where nothing is open."""
+        """When the new level at the pin becomes stable, or None if it has not changed."""
         return None if self._raw == self.pressed else self._raw_since_ms + STABLE_MS

@@ -1,11 +1,11 @@
-"""What is to be on the disk after a power cut, not only with the system."""
+"""Flushes to the disk what must survive a power cut."""
 
 import os
 from pathlib import Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Its names: a file that was made or renamed there is there. Raises OSError."""
+    """Flush the folder's entries, so that a file just created or renamed there survives. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

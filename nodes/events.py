@@ -1,6 +1,6 @@
-"""What happens to a node's core, and what it asks for. Plain data: cores import this, and nothing that does anything.
+"""Events that a node's core receives, and effects that it asks for. Plain data, so that cores import no I/O.
 
-Times end in `_ms` and are of this machine's monotonic clock unless they say otherwise.
+Times end in `_ms` and are on this machine's monotonic clock unless stated otherwise.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from protocol.messages import CommandKind, NodeConfig
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker is reached; what was published before may be lost."""
+    """Connected to the broker; what was published before may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the hub says this node is for: at start the one kept on disk, then each newer one."""
+    """The node's configuration: at start the one kept on disk, then each newer one from the hub."""
 
     config: NodeConfig
 
 
 @dataclass(frozen=True, slots=True)
 class HubAnew:
-    """Another run of the hub: what it says first holds, whatever was heard before. Its database may be a new one."""
+    """The hub was restarted. Its first messages hold whatever their revision, since its database may be a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message on a topic the role follows, or on this node's `reply`. The payload is not checked yet."""
+    """A message on a topic that the role follows, or on this node's `reply`. The payload is not validated yet."""
 
     topic: str
     payload: bytes
@@ -46,12 +46,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """At least each second, and at the core's `due_ms`."""
+    """Comes at least each second, and at the core's `due_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Show which device this is, until then."""
+    """Show which device this is, until `until_ms`."""
 
     until_ms: int
 
@@ -74,14 +74,14 @@ class PinChanged:
 
 @dataclass(frozen=True, slots=True)
 class PinsUnusable:
-    """The pins that the configuration names cannot be used here."""
+    """The configured pins cannot be used here."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PinsUsable:
-    """All of them are in use."""
+    """All configured pins are in use."""
 
 
 # --- what a core asks for -----------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class PinsUsable:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """At QoS 1, not retained. Lost where there is no connection: who needs an answer sends it again."""
+    """Publish at QoS 1, not retained. Lost without a connection: a core that needs an answer sends it again."""
 
     topic: str
     payload: bytes
@@ -98,14 +98,14 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """The role's topics from now on, all of them; what was followed before and is not named is left."""
+    """Subscribe to exactly these topics for the role; drop any others that it followed before."""
 
     topics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UsePins:
-    """For the shell of a role that has pins. Answered by PinsUsable or PinsUnusable."""
+    """Open these pins. For the shell of a role that has pins; answered by PinsUsable or PinsUnusable."""
 
     buttons: tuple[int, ...]
     led: int
@@ -113,30 +113,31 @@ class UsePins:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """The lamp of those pins."""
+    """Switch the lamp at the `led` pin of UsePins."""
 
     lit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What telemetry says. `stuck`: pins held for 10 s or more. `warnings`: each begins as NodeWarning says."""
+    """A role's part of telemetry. `stuck`: pins held for 10 s or more. `warnings`: each begins with a NodeWarning."""
 
     stuck: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 class Core(Protocol):
-    """A role's logic: what happened and the time go in, what to do comes out.
+    """A role's logic: events and the time go in, effects come out.
 
-    An event is one of the above or one of the role's own, put into the inbox by its shell. An effect that is none of
-    the above goes to the role's shell. BadMessage may be raised: it is logged and counted, and the event is ignored.
+    Events are those above and the role's own, which its shell puts into the inbox. Effects other than Publish and
+    Follow go to the role's shell. `handle` may raise BadMessage for a Message, which is then logged, counted and
+    ignored.
     """
 
     def handle(self, event: object, now_ms: int) -> Iterable[object]: ...
 
     def due_ms(self) -> int | None:
-        """When it wants a Tick at the latest, or None."""
+        """When it wants its next Tick at the latest, or None."""
         ...
 
     def condition(self) -> Condition: ...

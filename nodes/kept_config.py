@@ -1,4 +1,4 @@
-"""The last configuration on disk, so that a node that starts before its hub knows what it is for."""
+"""Keeps the last configuration on disk, so that a node that starts without its hub knows what it is for."""
 
 import os
 from pathlib import Path
@@ -12,20 +12,20 @@ from protocol.environment import WrongSetting
 
 
 class KeptConfig:
-    """One file, replaced as a whole: after a power cut it holds the old text or the new one, never half of one."""
+    """One file, replaced atomically: after a power cut it holds the old text or the new one, never a part."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "config.json"
 
     def load(self) -> bytes | None:
-        """The payload last kept, or None where there is none. Raises OSError where it cannot be read."""
+        """The payload last kept, or None if there is none. Raises OSError if it cannot be read."""
         try:
             return self._path.read_bytes()
         except FileNotFoundError:
             return None
 
     def keep(self, payload: bytes) -> None:
-        """Raises OSError where the disk does not take it; the old one then stays."""
+        """Replace the kept payload. Raises OSError if the disk does not take it; the old one then stays."""
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
             file.write(payload)
@@ -36,9 +36,9 @@ class KeptConfig:
 
 
 def usable_folder(node: NodeSettings) -> Path:
-    """Its `kept_dir`, made where it is not there. Raises WrongSetting where this program may not write to it.
+    """The node's `kept_dir`, created if missing. Raises WrongSetting if this program may not write to it.
 
-    A card that is full, or that the system has set read-only, is no wrong setting: a node works without.
+    A full or read-only card is only logged: a node works without the folder.
     """
     folder = node.kept_dir
     try:

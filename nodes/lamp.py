@@ -1,7 +1,7 @@
-"""What a lamp shows over time, and how fast at most. Pure.
+"""What a lamp shows over time, and the limit on its flashes. Pure.
 
-At most three flashes begin in any second, since more can bring on a seizure (WCAG 2.3.1). What may follow a flash of
-another pattern begins dark, so that the limit does not eat a flash that means something.
+At most three flashes begin in any second, since more can bring on a seizure (WCAG 2.3.1). A pattern that may follow
+a flash of another one begins dark, so that the limit does not suppress a flash that means something.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ FLASHES_WITHIN_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Lit and dark in turn, in ms, beginning lit. One that does not repeat ends its moment; no steps: always so."""
+    """Lit and dark in turn; `steps_ms` are their lengths. Without `repeats` it ends; without steps it never changes."""
 
     steps_ms: tuple[int, ...]
     repeats: bool = True
@@ -30,14 +30,14 @@ DARK = Pattern((), begins_lit=False)
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """Lit or not, and when that changes by itself."""
+    """Lit or not, and until when; None: until something happens."""
 
     lit: bool
     until_ms: int | None
 
 
 def shown(pattern: Pattern, since_ms: int, now_ms: int) -> Lamp | None:
-    """What the lamp shows of a pattern that began at `since_ms`, or None where that is over."""
+    """What the lamp shows of a pattern that began at `since_ms`, or None once the pattern has ended."""
     if not pattern.steps_ms:
         return Lamp(pattern.begins_lit, None)
     elapsed_ms = now_ms - since_ms
@@ -54,7 +54,7 @@ def shown(pattern: Pattern, since_ms: int, now_ms: int) -> Lamp | None:
 
 
 class FlashLimit:
-    """Keeps the lamp dark rather than let a fourth flash begin within a second, whatever comes together."""
+    """Keeps the lamp dark rather than let a fourth flash begin within a second, whatever patterns follow each other."""
 
     def __init__(self) -> None:
         self._lit = False

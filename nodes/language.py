@@ -1,4 +1,4 @@
-"""The catalogue of a program's words in the language of SUIVANT_LANGUAGE."""
+"""The gettext catalogue for the language of SUIVANT_LANGUAGE."""
 
 import gettext
 from pathlib import Path
@@ -9,7 +9,7 @@ LOCALE = Path(__file__).parent / "locale"
 
 
 def catalogue_in(domain: str, language: str) -> gettext.NullTranslations:
-    """Raises WrongSetting where there is no built catalogue of that language; English needs none."""
+    """Load a catalogue; English needs none. Raises WrongSetting if that language has no built catalogue."""
     if language == "en":
         return gettext.NullTranslations()
     try:

@@ -1,11 +1,11 @@
-"""When the pins that the configuration names are to be used, and tried again. Pure."""
+"""When to open the configured pins, and when to retry. Pure."""
 
-# One that is busy may be let go: by an earlier run of this program, or by somebody at a shell.
+# A busy pin may be released, by an earlier run of this program or by somebody at a shell.
 AGAIN_MS = 30_000
 
 
 class NamedPins:
-    """Used once, and tried again while they cannot be used. Each answer of True asks to use them now."""
+    """Opens the pins once, and retries while they are unusable. A method that returns True asks to open them now."""
 
     def __init__(self) -> None:
         self._named: object = None
@@ -16,14 +16,14 @@ class NamedPins:
         return self._again_at_ms is not None
 
     def configured(self, named: object) -> bool:
-        """`named` says which pins, and what each is for: equal where nothing has changed."""
+        """Take a configuration. `named` says which pins there are and what each is for; it is compared by equality."""
         if named != self._named:
             self._named, self._again_at_ms = named, None
             return True
         return self.unusable
 
     def tried(self, now_ms: int, *, usable: bool) -> None:
-        """Those that were unusable count as such until this says otherwise: telemetry does not waver at each trial."""
+        """Record a try. Unusable pins stay so until a try succeeds, so that telemetry does not flap at each retry."""
         self._again_at_ms = None if usable else now_ms + AGAIN_MS
 
     def again(self, now_ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""The pins of a Raspberry Pi, where there are some."""
+"""The GPIO pins of a Raspberry Pi."""
 
 import os
 import tempfile
@@ -16,8 +16,8 @@ _log = structlog.get_logger()
 
 
 def require_pins() -> None:
-    """Raises WrongSetting where the pin factory that is named is none, NotNow where no pin is reached from here."""
-    # lgpio makes a pipe where a program stands, which for a service may be a folder that it must not write to.
+    """Load the pin factory. Raises WrongSetting if GPIOZERO_PIN_FACTORY names none, NotNow if pins are out of reach."""
+    # lgpio creates a pipe in the working directory, which a service may not be allowed to write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
     try:
         Device.ensure_pin_factory()
@@ -26,13 +26,13 @@ def require_pins() -> None:
         if named and isinstance(error, BadPinFactory):
             wanted = f"a pin factory of gpiozero, such as lgpio ({error}), or run with --simulated"
             raise WrongSetting("GPIOZERO_PIN_FACTORY", named, wanted) from error
-        # At a start the system may not have made the pins yet, or not have opened them to this user.
+        # During boot the system may not have created the pins yet, or not have given this user access.
         way = "run it on a Raspberry Pi by a user of the group gpio, or with --simulated"
         raise NotNow(f"no pin can be reached ({error}): {way}") from error
 
 
 class Pins:
-    """A node's contacts to ground and its lamp. Callbacks only put into the inbox."""
+    """A node's buttons, wired to ground, and its lamp. Callbacks only put events into the inbox."""
 
     def __init__(self, put: Callable[[object], None], shown: Callable[[int, bool], None]) -> None:
         self._put = put
@@ -43,7 +43,7 @@ class Pins:
         self._failed = ""
 
     def use(self, buttons: tuple[int, ...], led: int) -> None:
-        """Puts PinsUsable, with each contact's level before it, or PinsUnusable."""
+        """Open the pins. Puts each button's level and then PinsUsable, or PinsUnusable on failure."""
         self.close()
         try:
             self._led, self._led_pin = LED(led), led
@@ -51,7 +51,7 @@ class Pins:
             for pin in buttons:
                 self._devices.append(self._button(pin))
         except Exception as error:  # noqa: BLE001 - lgpio's own errors are neither gpiozero's nor the system's
-            # They may be free later, or the hub may send better ones; until then the node is there and says so.
+            # The pins may be free later, or the hub may configure others. Until then the node runs and reports this.
             if str(error) != self._failed:
                 _log.exception("pins.unusable", buttons=buttons, led=led, reason=str(error))
             self._failed = str(error)
@@ -72,7 +72,7 @@ class Pins:
         self._devices, self._led = [], None
 
     def _button(self, pin: int) -> Button:
-        # No bounce time: gpiozero's filter drops edges; ours is in nodes/debounce.py.
+        # No bounce time: gpiozero's filter drops edges. nodes/debounce.py debounces.
         button = Button(pin, pull_up=True, bounce_time=None)
         button.when_pressed = lambda: self._put(PinChanged(pin, True, monotonic_ms()))
         button.when_released = lambda: self._put(PinChanged(pin, False, monotonic_ms()))

@@ -1,7 +1,7 @@
 """What every node does around its role's core: link, status, echo, telemetry, configuration, commands, watchdog.
 
-Threads and callbacks put events into the inbox; one worker takes them out, calls the core and does what comes out. A
-role with a main loop of its own (a screen's frames) calls `step` from there; the others call `run`.
+Threads and callbacks put events into the inbox; one worker takes them out, calls the core and performs its effects. A
+role with its own main loop (a screen's frames) calls `step` from there; the others call `run`.
 """
 
 import os
@@ -55,9 +55,9 @@ from protocol.topics import NodeTopic
 
 TICK_MS = 1_000
 IDENTIFY_MS = 30_000
-# A worker that is so far behind is fed no more messages: states come again, requests are sent again.
+# Above this length the inbox drops MQTT messages: states are published again, and requests are resent.
 INBOX_MOST = 2_000
-# One step of a screen's frame loop does not draw late for messages that can wait a frame.
+# Events in one step. Further ones wait for the next step, so that a screen does not draw its frame late.
 STEP_MOST = 200
 COMMANDS_REMEMBERED = 32
 BOOT_BYTES = 8
@@ -77,7 +77,7 @@ class _Stop:
 
 
 class Inbox:
-    """The one queue in which a node's threads meet. `put` may be called from any thread and from a signal handler."""
+    """The one queue between a node's threads. `put` may be called from any thread and from a signal handler."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
@@ -88,7 +88,7 @@ class Inbox:
         self._queue.put(event)
 
     def take(self, timeout_s: float) -> object | None:
-        """The next event, or None where none came within the time."""
+        """The next event, or None if none came within the time."""
         try:
             return self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
         except queue.Empty:
@@ -98,8 +98,8 @@ class Inbox:
 class Runtime:
     """One node's program around one core.
 
-    `perform` does the role's own effects on the worker's thread. `session_s`: for how long what
-    is said while the link is lost still counts. Raises WrongSetting where the state folder cannot be used.
+    `perform` does the role's own effects on the worker's thread. `session_s`: for how long the broker keeps messages
+    for this node while the link is lost. Raises WrongSetting if the state folder cannot be used.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Runtime:
         self._inbox = inbox
         self._hub_time = hub_time
         self._version = version("suivant")
-        # Names this run.
+        # Identifies this run.
         self._boot = os.urandom(BOOT_BYTES).hex()
         self._clock_ms = clock_ms
         self._log = structlog.get_logger().bind(role=str(role))
@@ -141,19 +141,20 @@ class Runtime:
             clock_ms=clock_ms,
         )
         self._followed: tuple[str, ...] = ()
-        # Of what the broker said in this run: what was on disk may be of another hub, and is older than its first word.
+        # Of the last configuration received in this run. The kept one does not count: it may be another hub's, and the
+        # first one received is newer.
         self._config_revision: Revision | None = None
         self._hub_boot: str | None = None
         self._commands_done: deque[str] = deque(maxlen=COMMANDS_REMEMBERED)
         self._bad_messages = 0
-        # What telemetry says of it: a start without the hub would have nothing, or what the node was for before.
+        # Telemetry's warning about it: a restart without the hub would find no configuration, or an outdated one.
         self._not_kept: tuple[str, ...] = ()
         self._outages = Outages()
         self._hub_away = True
         self._exit_status: int | None = None
         self._signals_before: dict[int, Any] = {}
         self._tick_at_ms = self._alive_at_ms = started_ms
-        # mosquitto sends what it retained in this order: which run of the hub speaks is known before what it says.
+        # mosquitto sends retained messages in this order: hub_status, which identifies the hub's run, comes first.
         self._on_topic: dict[str, Callable[[Incoming, int], None]] = {
             self._topics.hub_status: self._hub_said,
             self._own(NodeTopic.CONFIG): self._configured,
@@ -163,7 +164,7 @@ class Runtime:
         }
 
     def run(self) -> int:
-        """Until a signal or the watchdog ends it: the program's exit status."""
+        """Run until a signal, a restart command or a dead link ends it; returns the program's exit status."""
         self.start()
         try:
             while True:
@@ -174,7 +175,7 @@ class Runtime:
             self.close()
 
     def start(self) -> None:
-        """Signals are taken, the kept configuration is handed to the core, and the link starts to try."""
+        """Install the signal handlers, hand the kept configuration to the core, and start the link."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._signals_before[number] = signal.signal(number, self._on_signal)
         self._log.info("node.started", version=self._version, boot=self._boot, site=self._node.site)
@@ -184,7 +185,7 @@ class Runtime:
         self._notifier.ready()
 
     def step(self, timeout_s: float = 0.0) -> int | None:
-        """Does what is due and what came in, waiting `timeout_s` for it at most; the exit status once there is one."""
+        """Do what came in, waiting at most `timeout_s` for it, and what is due; returns the exit status or None."""
         event = self._inbox.take(timeout_s)
         taken = 0
         while event is not None and self._exit_status is None:
@@ -229,7 +230,7 @@ class Runtime:
             case LinkDown():
                 self._unlinked(event, now_ms)
             case PublishRefused(reason):
-                # It writes its own topics alone, so the broker is another site's, or takes it for another node.
+                # A node publishes only to its own topics: the broker is another site's, or takes it for another node.
                 self._log.error(
                     "publish.refused",
                     reason=reason,
@@ -242,7 +243,7 @@ class Runtime:
                 self._hand(event, now_ms)
 
     def _arrived(self, incoming: Incoming, now_ms: int) -> None:
-        """A payload may be anything: nothing in it may stop a node."""
+        """Handle a message. Its payload may be anything, and nothing in it may stop the node."""
         try:
             known = self._on_topic.get(incoming.topic)
             if known is not None:
@@ -276,7 +277,7 @@ class Runtime:
         self._heartbeat.echoed(_ECHO.parse(incoming.payload).count)
 
     def _beat(self, incoming: Incoming, now_ms: int) -> None:
-        # A retained beat would be an old one.
+        # A retained beat may be old.
         if not incoming.retained:
             self._hub_time.beat(_BEAT.parse(incoming.payload).at, incoming.arrived_ms)
             self._note_hub(now_ms)
@@ -298,7 +299,7 @@ class Runtime:
 
     def _configured(self, incoming: Incoming, now_ms: int) -> None:
         if not incoming.payload:
-            # Taken back, since the site file has this node no more; nothing says what else it is for.
+            # Cleared: the site file no longer has this node. The node goes on with its last configuration.
             return
         config = self._parse_config(incoming.payload)
         if self._config_revision is not None and config.revision <= self._config_revision:

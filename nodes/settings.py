@@ -1,4 +1,4 @@
-"""What a node must be told at its start; all else the hub tells it."""
+"""The settings that a node reads at start; the hub sends everything else."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ _WANTED = "at most 32 lower-case letters, digits and hyphens, such as "
 
 
 class NotNow(Exception):
-    """What a program needs is not there now and may be later: it says so and ends, to be started again."""
+    """Something the program needs is missing now but may be there later: it says so and exits, to be restarted."""
 
 
 class NodeSettings(Struct, frozen=True, kw_only=True):
@@ -51,30 +51,30 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def kept_dir(self) -> Path:
-        """Where it keeps what the hub said: under another name, or at another site, a node finds nothing of it."""
+        """Folder for what the hub said, per site and node, so that a renamed or moved node finds nothing old."""
         return self.state_dir / self.site / self.node
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All that every node reads from the environment."""
+    """The settings that every node reads from the environment."""
 
     node: NodeSettings
     broker: BrokerSettings
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Raises WrongSetting, which names the variable and what would be right."""
+    """Read the environment. Raises WrongSetting, which names the variable and what would be right."""
     return Settings(node=read(NodeSettings, environ), broker=read_broker_settings(environ))
 
 
 def described_settings() -> Iterator[Described]:
-    """What every node reads, for the help and the documents."""
+    """The settings that every node reads, for the help and the docs."""
     yield from describe(NodeSettings)
     yield from describe(BrokerSettings, prefix=BROKER_PREFIX)
 
 
 def configure_logging(settings: NodeSettings) -> None:
-    """Structured lines on standard error; each carries the node."""
+    """Log structured lines to standard error; each carries the node's name."""
     shape: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.log == "json"

@@ -1,12 +1,12 @@
-"""What is shown of a text that people wrote: in signs that a font or a printer has. Pure."""
+"""Reduces text that people wrote to the characters of a font or a printer. Pure."""
 
 import unicodedata
 from collections.abc import Callable
 
 NO_BREAK_SPACE = "\u00a0"
-# Signs that look like one that everything has.
+# Characters with a look-alike that every font and printer has.
 _ALIKE = str.maketrans({"\u202f": NO_BREAK_SPACE, "\u2010": "-", "\u2011": "-", "\u02bc": "’"})
-# Lexend, as `make assets` builds it, has these beside the letters of Western and Central Europe.
+# Lexend, as `make assets` builds it, has these besides the letters of Western and Central Europe.
 _MORE = frozenset("ƒȘșȚțẞˆ˜–—‘’‚“”„†•…″‹›€™−")
 
 
@@ -15,11 +15,12 @@ def in_lexend(sign: str) -> bool:
 
 
 def shown(text: str, has: Callable[[str], bool]) -> str:
-    """The text on one line, its letters composed, in signs for which `has` holds.
+    """The text on one line, in NFC, with only characters for which `has` is true.
 
-    What is lacking loses its accent, else becomes `?`: a name with a hole is still read, a wrong sign is not.
+    A missing character loses its accent or else becomes `?`: a name with a gap is still readable, unlike one with a
+    wrong character.
     """
-    # Copied from a PDF or typed on a Mac, an accent may be a sign of its own.
+    # In text copied from a PDF or typed on a Mac, an accent may be a character of its own.
     composed = unicodedata.normalize("NFC", text).translate(_ALIKE)
     return "".join(_shown(sign, has) for sign in composed)
 

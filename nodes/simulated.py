@@ -1,9 +1,9 @@
 """The control socket of a node without hardware: `DIR/control.sock`, JSON lines, for a demo page and for tests.
 
-It exists with `--simulated DIR` alone. In: `{"pin": 17, "pressed": true}` drives a mock pin, `{"fault": "paper_out"}` a
-virtual printer, `{"type": "code", "code": "K7M2Q9"}` is what a scanner reads. Out, to each client: the whole present
-state when it connects, then what changes, such as `{"led": 27, "on": true}`; `{"error": "…"}` to who sent a line that
-was not understood or failed.
+It exists only with `--simulated DIR`. In: `{"pin": 17, "pressed": true}` drives a mock pin, `{"fault": "paper_out"}` a
+virtual printer, `{"type": "code", "code": "K7M2Q9"}` is what a scanner reads. Out, to each client: the whole current
+state when it connects, then changes such as `{"led": 27, "on": true}`. A client that sent a line that was not
+understood or failed gets `{"error": "…"}`.
 """
 
 import contextlib
@@ -23,35 +23,35 @@ from protocol.environment import WrongSetting
 
 LINE_MOST = 1_024
 CLIENTS_MOST = 8
-# A client that reads so slowly is dropped; it connects again and is shown the whole.
+# A client with more unread bytes is dropped; it reconnects and gets the whole state.
 OUTGOING_MOST = 65_536
 
 
 class BadLine(ValueError):
-    """A line on the control socket that cannot be carried out; its text goes to who sent it."""
+    """A line on the control socket that cannot be carried out; the error's text goes to the client that sent it."""
 
 
 class PinInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """A hand on a button: `pin` in Broadcom numbering."""
+    """A press or release of a button; `pin` is in Broadcom numbering."""
 
     pin: int
     pressed: bool
 
 
 class FaultInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a virtual printer should suffer from; `none` ends it."""
+    """The fault that a virtual printer should have; `none` ends it."""
 
     fault: str
 
 
 class CodeInput(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="code"):
-    """What a visitor's confirmation says, as a scanner or a keypad would give it."""
+    """A code from a visitor's confirmation, as a scanner or a keypad would give it."""
 
     code: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 Input = PinInput | FaultInput | CodeInput
-# A line of none of these is a hand on a button.
+# A line with none of these keys is a PinInput.
 _KINDS: dict[bytes, type[Input]] = {b'"fault"': FaultInput, b'"code"': CodeInput}
 
 
@@ -65,8 +65,8 @@ class _Client:
 class ControlSocket:
     """A Unix socket that only its owner can open.
 
-    `obey` is called on the socket's own thread with each Input; BadLine says what is wrong with that. `show` may be
-    called from any thread. Raises OSError where the socket cannot be made.
+    `obey` is called on the socket's own thread with each Input, and raises BadLine if the input is wrong. `show` may
+    be called from any thread. Raises OSError if the socket cannot be created.
     """
 
     def __init__(self, folder: Path, obey: Callable[[Input], None]) -> None:
@@ -84,7 +84,7 @@ class ControlSocket:
         self._thread.start()
 
     def show(self, key: str, state: Mapping[str, object]) -> None:
-        """The present state of one thing, `key`; clients hear of it where it changed."""
+        """Set the current state of one thing, `key`; clients are sent it if it changed."""
         line = msgspec.json.encode(state) + b"\n"
         with self._lock:
             if self._state.get(key) == line:
@@ -102,7 +102,7 @@ class ControlSocket:
         self._wake_out.close()
 
     def _wake(self) -> None:
-        # A full pipe has woken it already; a closed one has nobody left to wake.
+        # If the buffer is full, the thread has been woken already; if it is closed, the thread has ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"!")
 
@@ -170,7 +170,7 @@ class ControlSocket:
             del client.outgoing[:sent]
 
     def _read(self, client: _Client) -> bool:
-        """False where the client went away or sends a line without an end."""
+        """False if the client went away or its line is too long."""
         received = client.connection.recv(4096)
         client.received += received
         *lines, rest = bytes(client.received).split(b"\n")
@@ -195,7 +195,7 @@ class ControlSocket:
 
 
 def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:
-    """Raises WrongSetting where there can be no socket."""
+    """Open `folder`'s control socket. Raises WrongSetting if it cannot be created."""
     try:
         return ControlSocket(folder, obey)
     except OSError as error:
@@ -203,7 +203,7 @@ def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:
 
 
 def _parse(line: bytes) -> Input:
-    # msgspec tells classes of a union apart by a tag alone; lines that share no key need none.
+    # msgspec distinguishes the classes of a union only by a tag. These lines have no common key and need none.
     kind = next((kind for key, kind in _KINDS.items() if key in line), PinInput)
     try:
         return msgspec.json.decode(line, type=kind)
@@ -216,7 +216,7 @@ def _listen(folder: Path, path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
-    # The path of a Unix socket holds 107 bytes; by way of an open folder it may lie as deep as it likes.
+    # A Unix socket's path is limited to 107 bytes; binding by way of an open folder avoids the limit.
     opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         listener.bind(f"/proc/self/fd/{opened}/{path.name}")
@@ -228,7 +228,7 @@ def _listen(folder: Path, path: Path) -> socket.socket:
 
 
 def use_mock_pins() -> Callable[[PinInput], None]:
-    """Makes every gpiozero device of this program a mock one; what is returned presses and releases its buttons."""
+    """Make every gpiozero device of this program a mock; returns what presses and releases its buttons."""
     from gpiozero import Device, PinInvalidPin  # type: ignore[import-untyped]
     from gpiozero.pins.mock import MockFactory  # type: ignore[import-untyped]
 

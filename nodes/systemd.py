@@ -1,4 +1,4 @@
-"""What systemd wants to hear (sd_notify(3)): one datagram on the socket it names."""
+"""Notifies systemd, as sd_notify(3) says: one datagram on the socket that systemd names."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class Notifier:
-    """Says nothing where the program was not started by systemd."""
+    """Does nothing if the program was not started by systemd."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
@@ -27,6 +27,6 @@ class Notifier:
     def _say(self, word: str) -> None:
         if not self._address:
             return
-        # A supervisor that does not listen is no reason to stop.
+        # The node runs on even if the supervisor does not listen.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
             to_systemd.sendto(word.encode(), self._address)

@@ -1,4 +1,4 @@
-"""When a node tells how it is, and what it tells. Pure but for the one number it reads of itself."""
+"""When a node sends telemetry, and what it contains. Pure, except that it reads its own memory use."""
 
 import resource
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from nodes.events import Condition
 from protocol.messages import NodeWarning, Telemetry
 
 PERIOD_MS = 60_000
-# What changed for a role is told at once, but not each time a loose contact changes its mind.
+# A changed condition is reported at once, but at most every 5 s, in case a loose contact flaps.
 LEAST_MS = 5_000
 
 
 @dataclass(slots=True)
 class Reports:
-    """`started_ms`: of the program, on the monotonic clock."""
+    """A node's reports. `started_ms`: start of the program on the monotonic clock."""
 
     started_ms: int
     _sent_ms: int | None = None
     _condition: Condition = Condition()  # noqa: RUF009 - it is frozen
 
     def now(self) -> None:
-        """There is a new connection: whoever listens has heard nothing yet."""
+        """Make a report due at once: on a new connection nothing has been reported yet."""
         self._sent_ms = None
 
     def due(self, condition: Condition, now_ms: int) -> bool:
-        """True once each minute, and soon after the condition changed; the report is then taken as sent."""
+        """True once a minute, and within 5 s of a change of the condition; the report then counts as sent."""
         wait_ms = PERIOD_MS if condition == self._condition else LEAST_MS
         if self._sent_ms is not None and now_ms - self._sent_ms < wait_ms:
             return False

@@ -16,7 +16,7 @@ from protocol.messages import Role
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where no pin can be reached."""
+    """Run until stopped; returns the exit status. Raises WrongSetting, or NotNow if no pin can be reached."""
     settings = read_settings(environ)
     configure_logging(settings.node)
     inbox, hub_time = Inbox(), HubTime()

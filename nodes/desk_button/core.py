@@ -46,7 +46,7 @@ class DeskButton:
         self._presses = Presses(hub_time, entropy)
         self._config: DeskButtonConfig | None = None
         self._desk: DeskState | None = None
-        # As it was when the contact closed: what a very long press means was decided by who saw it so.
+        # The desk's state when the contact closed: the agent decided on a very long press by that state.
         self._desk_pressed: DeskState | None = None
         self._desk_heard = False
         self._anew_ms = now_ms
@@ -109,7 +109,7 @@ class DeskButton:
         return made
 
     def _time_passed(self, now_ms: int) -> list[object]:
-        # At a tick alone, when no edge is waiting: a level is not stable while its next edge stands in the inbox.
+        # Only at a tick, when the inbox holds no edge: a level is not stable if its next edge is already there.
         made = self._gesture(self._gestures.advance(now_ms), now_ms)
         return made or self._publish(self._presses.advance(now_ms))
 
@@ -128,7 +128,7 @@ class DeskButton:
         if self._config is None or topic != self._topics.desk_state(self._config.desk):
             return
         if not payload:
-            # Taken back: what the broker had was of a run of the hub whose site file had this desk.
+            # Cleared: the retained state was from a hub run whose site file still had this desk.
             self._desk_heard = False
             return
         desk = _DESK_STATE.parse(payload)
@@ -159,7 +159,7 @@ class DeskButton:
 
     def _rest_at(self, now_ms: int) -> None:
         lost = not self._connected or self._hub_time.away(now_ms)
-        # A run of the hub that says nothing of this desk knows it no more: what the last one said holds no longer.
+        # A restarted hub that sends no state for this desk no longer knows it; the old state then counts no more.
         left_out = not self._desk_heard and now_ms - self._anew_ms >= BEAT_LOST_MS
         moment = at_rest(lost=lost or left_out, desk=self._desk)
         if moment is not self._rest[0]:

@@ -1,11 +1,11 @@
-"""From edges at a pin to gestures. Pure: level and time in, gesture out."""
+"""Turns edges at a pin into gestures. Pure: level and time in, gesture out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from nodes.debounce import Debouncer
 
-# A button that chatters while it is let go is still one press.
+# A contact that closes again within this time of its release is chattering: still one press.
 GAP_MS = 300
 LONG_MS = 1_200
 VERY_LONG_MS = 4_000
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """Decided at release; `at_ms` is the moment of the release."""
+    """One gesture, decided at release; `at_ms` is the time of the release."""
 
     kind: Kind
     at_ms: int
@@ -50,7 +50,7 @@ class Gestures:
         return self._decide(held_since_ms) if self._level.advance(now_ms) else None
 
     def settle(self) -> None:
-        """The contact's level is known: one that is closed was so before, and counts as stuck until it was open."""
+        """Take the current level as the initial one: a contact that is closed counts as stuck until it opens."""
         self._level.settle()
         if self._level.pressed:
             self._level.since_ms -= STUCK_MS
@@ -69,7 +69,7 @@ class Gestures:
 
 
 def kind_of(held_ms: int) -> Kind | None:
-    """What a press of this length means, or None for one that was held for 10 s: a bag on the desk."""
+    """The gesture for a press of this length, or None from 10 s on (a bag on the button)."""
     if held_ms >= STUCK_MS:
         return None
     if held_ms >= VERY_LONG_MS:

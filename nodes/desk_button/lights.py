@@ -1,4 +1,4 @@
-"""What the lamp in the button says: a table of moments. Pure."""
+"""What the lamp in the button shows: a table of moments. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,9 +54,10 @@ PATTERNS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that the lamp depends on; a moment stands with the time since when it has been so.
+    """All that the lamp depends on. A moment is paired with the time at which it began.
 
-    `answer`: the last answer, or that there was none. `rest`: what `at_rest` gave, and since when.
+    `answer`: the outcome of the last request, also when no answer came. `rest`: the result of `at_rest`. `identify`:
+    from when until when.
     """
 
     started_ms: int
@@ -68,7 +69,7 @@ class View:
 
 
 def at_rest(*, lost: bool, desk: DeskState | None) -> Moment:
-    """Without a word from the hub about its desk, a button knows as little as without a broker."""
+    """The moment at rest. Without a desk state from the hub it is LOST, as without a broker."""
     if lost or desk is None:
         return Moment.LOST
     if desk.mode is DeskMode.PAUSED:
@@ -81,7 +82,7 @@ def at_rest(*, lost: bool, desk: DeskState | None) -> Moment:
 
 
 def lamp(view: View, now_ms: int) -> Lamp:
-    """The highest row that applies wins."""
+    """What the lamp shows: the highest row that applies wins."""
     for moment, since_ms, until_ms in _rows(view, now_ms):
         row = shown(PATTERNS[moment], since_ms, now_ms)
         if row is not None:
@@ -91,7 +92,7 @@ def lamp(view: View, now_ms: int) -> Lamp:
 
 
 def _rows(view: View, now_ms: int) -> Iterator[tuple[Moment, int, int | None]]:
-    """The rows that may apply, highest first: the moment, since when, and until when where another takes its place."""
+    """The rows that may apply, highest first: the moment, its start, and its end if another moment replaces it."""
     yield Moment.STARTING, view.started_ms, None
     if view.identify is not None and now_ms < view.identify[1]:
         yield Moment.IDENTIFY, *view.identify

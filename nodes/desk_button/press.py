@@ -1,4 +1,4 @@
-"""One gesture, one request, one id: sent until it is answered, for 10 s. Pure."""
+"""One gesture makes one request with one id, resent until it is answered, for at most 10 s. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ ANSWERS = {
 
 @dataclass(slots=True)
 class _Open:
-    """The request under way. `gesture_ms`: its age counts from there."""
+    """The request under way. `gesture_ms`: the time of its gesture, from which its age counts."""
 
     id: str
     payload: bytes
@@ -46,29 +46,29 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """To the hub, and of no use after `expiry_s`."""
+    """A message to the hub that is of no use after `expiry_s`."""
 
     payload: bytes
     expiry_s: int
 
 
 class Presses:
-    """A desk button's requests, one at a time. `entropy` gives that many random bytes."""
+    """A desk button's requests, one at a time. `entropy(n)` returns n random bytes."""
 
     def __init__(self, hub_time: HubTime, entropy: Callable[[int], bytes]) -> None:
         self._hub_time = hub_time
         self._entropy = entropy
         self._open: _Open | None = None
-        # What the lamp says of the last request, and since when.
+        # What the lamp shows about the last request, and since when.
         self.answer: tuple[Moment, int] | None = None
 
     @property
     def since_ms(self) -> int | None:
-        """When the request under way was made, or None."""
+        """When the gesture of the request under way was made, or None."""
         return None if self._open is None else self._open.gesture_ms
 
     def gesture(self, gesture: Gesture, desk: DeskState | None, now_ms: int) -> Send | None:
-        """The request for a gesture; `desk`: when it began. Further gestures while one is under way are dropped."""
+        """The request for a gesture, or None while one is under way. `desk`: its state when the gesture began."""
         if self._open is not None:
             return None
         stamp = self._hub_time.stamp(gesture.at_ms)
@@ -84,11 +84,11 @@ class Presses:
         return self._send(self._open, now_ms)
 
     def again(self, now_ms: int) -> Send | None:
-        """The request under way once more: there is a new connection."""
+        """The request under way once more, for a new connection."""
         return None if self._open is None else self._send(self._open, now_ms)
 
     def replied(self, reply: Reply, now_ms: int) -> None:
-        """A second delivery, or an answer that came too late, changes nothing: the lamp follows the desk's state."""
+        """Take an answer. A duplicate or late one changes nothing; the lamp then follows the desk's state."""
         if self._open is None or reply.id != self._open.id:
             return
         match reply:
@@ -106,7 +106,7 @@ class Presses:
         return self._send(self._open, now_ms) if now_ms - self._open.sent_ms >= RESEND_MS else None
 
     def drop(self) -> None:
-        """The button belongs to another desk now."""
+        """Drop the request under way and the last answer: the button belongs to another desk now."""
         self._open = None
         self.answer = None
 
@@ -126,7 +126,7 @@ class Presses:
 
 
 def _request_kind(kind: Kind, desk: DeskState | None) -> type[DeskRequest] | None:
-    """None where a very long press could mean either, since the hub had not said how the desk is."""
+    """The request for a gesture. None for a very long press while the desk's state is unknown: pause or open?"""
     match kind:
         case Kind.SHORT:
             return Press
