@@ -29,7 +29,7 @@ from protocol.link import monotonic_ms
 from protocol.messages import Role
 
 KEYBOARDS_MOST = 4
-# A paper that is being printed when the program is stopped may still come out whole.
+# How long a program that is stopped waits for the paper under way, which may still come out whole.
 LAST_PAPER_S = 3.0
 PAPER_UNDER_WAY = "paper-under-way"
 
@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 
 class PrinterSettings(Struct, frozen=True, kw_only=True):
-    """What only the ticket printer reads."""
+    """The settings of the ticket printer alone."""
 
     printer: Annotated[
         str,
@@ -105,12 +105,12 @@ class Shell:
         try:
             self.spool.forget(request_id)
         except SpoolBroken as error:
-            # The next start tells the hub once more, which answers a repeat with the first answer.
+            # The next start tells the hub again; the hub answers a repeat with the first answer.
             _log.exception("spool.failed", id=request_id, reason=str(error))
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where spool or pins are out of reach."""
+    """Run until stopped; returns the exit status. Raises WrongSetting, or NotNow if spool or pins are out of reach."""
     settings = read_settings(environ)
     own = _own_settings(environ, simulated)
     configure_logging(settings.node)
@@ -148,7 +148,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
 
 
 def _note_last_paper(inbox: Inbox, core: TicketPrinter, shell: Shell) -> None:
-    """A paper that came out after the program was told to stop, or was not begun by then, is known to the next one."""
+    """Keep for the next run what became of a paper after the program was told to stop, or that it was not begun."""
     while (event := inbox.take(0)) is not None:
         match event:
             case PrintEnded(request_id):
@@ -156,7 +156,7 @@ def _note_last_paper(inbox: Inbox, core: TicketPrinter, shell: Shell) -> None:
                     if isinstance(effect, Keep) and effect.entry.id == request_id:
                         shell.perform(effect)
             case Kept(entry) if entry.step is Step.PRINTING:
-                # Only after this word it would have gone to the printer.
+                # The core would have sent it to the printer only on this event.
                 shell.perform(Keep(replace(entry, step=Step.ABANDONED)))
 
 
@@ -182,7 +182,7 @@ def _check_keyboards(own: PrinterSettings) -> None:
 
 
 def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:
-    """With what an earlier run left. Raises NotNow where a new start may help, else WrongSetting."""
+    """Open the spool and read what an earlier run left. Raises NotNow if a restart may help, else WrongSetting."""
     folder = settings.node.state_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)

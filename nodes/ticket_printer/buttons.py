@@ -1,11 +1,11 @@
-"""From edges at the dispenser's pins to presses. Pure."""
+"""Turns edges at the dispenser's pins into presses. Pure."""
 
 from dataclasses import dataclass, field
 
 from nodes.debounce import Debouncer
 from protocol.messages import ServiceButton
 
-# A double press, or an impatient one, is one ticket; the next visitor needs longer to step up.
+# Presses within this time give one ticket: a double or impatient press. The next visitor needs longer to step up.
 AGAIN_MS = 1_000
 STUCK_MS = 10_000
 
@@ -18,13 +18,13 @@ class _Button:
 
 
 class Buttons:
-    """One button a service. A press counts when the contact has closed: a visitor expects the ticket at once."""
+    """One button for each service. A press counts as soon as the contact closes: visitors expect the ticket at once."""
 
     def __init__(self, buttons: tuple[ServiceButton, ...]) -> None:
         self._buttons = {each.pin: _Button(each.service) for each in buttons}
 
     def edge(self, pin: int, pressed: bool, at_ms: int) -> str | None:
-        """The service whose press that edge made certain, or None."""
+        """The service whose press this edge confirms, or None."""
         button = self._buttons.get(pin)
         if button is None:
             return None
@@ -36,7 +36,7 @@ class Buttons:
         return [service for service in map(self._pressed, changed) if service is not None]
 
     def settle(self) -> None:
-        """Each contact's level is known: one that is closed was so before, and makes no press until it was open."""
+        """Take the current levels as the initial ones: a contact that is closed makes no press until it has opened."""
         for button in self._buttons.values():
             button.level.settle()
 

@@ -1,9 +1,9 @@
-"""Visitors with an appointment at the dispenser: from a code to what the hub says of it. Pure.
+"""Check-ins of appointments at the dispenser: from a code to the hub's answer. Pure.
 
-Nothing of this is on the disk, and a check-in that was not answered is not abandoned, as a ticket is. A ticket that was
-not printed is nobody's; an appointment is somebody's, and who scanned is here. If the hub did not hear, scanning again
-checks in; if it did, scanning again prints the same number, marked as a duplicate; and without a paper the reception
-finds the visitor on its page.
+Check-ins are not kept on disk, and an unanswered one is not abandoned as a ticket is: a ticket that was not printed
+belongs to nobody, but an appointment belongs to a visitor who is here. The visitor can scan again. If the hub did not
+receive the first request, this checks in; if it did, this prints the same number, marked as a duplicate. Without a
+paper, the reception finds the visitor on its page.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from protocol.messages import TICKET_ANSWER_MS, CheckInReply
 
-# A scanner that looks at a code for as long as it is held there reads it again and again.
+# A scanner reads a code again and again for as long as it is held there.
 SAME_MS = 3_000
 ASK_AGAIN_MS = 2_000
 
 
 @dataclass(slots=True)
 class Asked:
-    """One code the hub is asked about; once it has answered, it waits for the printer."""
+    """One code that the hub is asked about. Once the hub has answered, it waits for the printer."""
 
     id: str
     code: str
@@ -27,7 +27,7 @@ class Asked:
     reply: CheckInReply | None = None
 
     def due_ms(self, connected: bool) -> int | None:
-        """When it is sent again, or given up; None while it waits for the printer."""
+        """When it is resent or given up; None while it waits for the printer."""
         if self.reply is not None:
             return None
         return min(self.send_at_ms, self.given_up_ms) if connected else self.given_up_ms
@@ -44,7 +44,7 @@ class Answered(NamedTuple):
 
 
 class CheckIns:
-    """Those under way, in the order of their codes."""
+    """The check-ins under way, in the order in which their codes were read."""
 
     def __init__(self) -> None:
         self._asked: dict[str, Asked] = {}
@@ -54,7 +54,7 @@ class CheckIns:
         return len(self._asked)
 
     def seen(self, code: str, now_ms: int) -> bool:
-        """Whether it is a code that was read just now, or is still under way."""
+        """Whether the code was read just now or is still under way."""
         code_before, read_ms = self._last or ("", 0)
         again = code == code_before and now_ms - read_ms < SAME_MS
         if again or any(each.code == code for each in self._asked.values()):
@@ -67,7 +67,7 @@ class CheckIns:
         self._last = code, now_ms
 
     def connected(self, now_ms: int) -> None:
-        """What was sent before may be lost."""
+        """Make all due: what was sent before may be lost."""
         for each in self._asked.values():
             each.send_at_ms = now_ms
 
@@ -76,7 +76,7 @@ class CheckIns:
         return min((each for each in due if each is not None), default=None)
 
     def due(self, connected: bool, now_ms: int) -> list[Asked]:
-        """Those to be sent now, which are then due again later, or to be given up."""
+        """The check-ins to send, or to give up, now; each is then due again after ASK_AGAIN_MS."""
         found = []
         for each in self._asked.values():
             due_ms = each.due_ms(connected)
@@ -86,7 +86,7 @@ class CheckIns:
         return found
 
     def answered(self, reply: CheckInReply) -> bool:
-        """False where nobody waits for that answer any more."""
+        """Take an answer; False if no check-in waits for it."""
         asked = self._asked.get(reply.id)
         if asked is None or asked.reply is not None:
             return False
@@ -97,5 +97,5 @@ class CheckIns:
         return [Answered(each.id, each.asked_ms, each.reply) for each in self._asked.values() if each.reply is not None]
 
     def end(self, request_id: str) -> Asked | None:
-        """Takes it out, whatever became of it; None where there is none of that id."""
+        """Remove a check-in; None if there is none with that id."""
         return self._asked.pop(request_id, None)

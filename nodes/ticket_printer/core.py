@@ -1,9 +1,18 @@
-"""The dispenser's logic: presses, answers, the printer's word and time in; requests, paper and light out. Pure.
+"""The dispenser's logic: presses, answers, printer results and time in; requests, paper and light out. Pure.
 
-A press goes down one line: on disk, asked of the hub, on disk that it is printed, printed, on disk what became of it,
-told to the hub until it says that it knows, forgotten. Wherever it is cut off, the next start goes on from the disk:
-what may have come out is told as unsure and never printed again; what has not is abandoned. A code of somebody with an
-appointment has a shorter way: asked of the hub, and what it says printed.
+A press goes through these steps:
+
+1. keep it on disk
+2. ask the hub for a ticket
+3. keep on disk that it is being printed
+4. print it
+5. keep the outcome on disk
+6. tell the hub the outcome until it acknowledges it
+7. forget it
+
+After an interruption the next start continues from the disk: what may have come out is reported as unsure and never
+printed again; what has not come out is abandoned. An appointment's code is not kept: the hub is asked, and its answer
+is printed.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,11 +74,11 @@ from protocol.messages import (
 )
 from protocol.topics import NodeTopic, Topics
 
-# Tickets asked for and not out yet; whoever presses then waits longer than for the queue itself.
+# Tickets asked for and not out yet. With more, a visitor would wait longer at the dispenser than in the queue.
 PENDING_MOST = 8
 TELL_AGAIN_MS = 5_000
 ASKED_S, TOLD_S = TICKET_ANSWER_MS // 1000, 10
-# A drawn ticket takes 1 to 3 s. Whoever presses while one hangs would take a number that nobody holds.
+# A drawn ticket takes 1 to 3 s. While one hangs, presses are refused: they would take numbers that nobody holds.
 PAPER_HANGS_MS = 10_000
 STEP_AFTER = {Outcome.PRINTED: Step.PRINTED, Outcome.UNKNOWN: Step.UNSURE, Outcome.NOT_PRINTED: Step.ABANDONED}
 
@@ -77,7 +86,7 @@ _REPLY: Parser[Reply] = Parser(Reply)
 
 
 class TicketPrinter:
-    """One dispenser. `left_over`: the entries an earlier run left in the spool."""
+    """One dispenser. `left_over`: the entries that an earlier run left in the spool."""
 
     def __init__(
         self,
@@ -140,7 +149,7 @@ class TicketPrinter:
     # --- what happens ---
 
     def _resume(self) -> Iterator[object]:
-        """Once, before anything else: where the earlier run was cut off."""
+        """Continue, once and before anything else, where the earlier run was interrupted."""
         entries, self._to_resume = self._to_resume, ()
         for entry in entries:
             match entry.step:
@@ -161,7 +170,7 @@ class TicketPrinter:
                 self._printer = condition
                 yield from self._print_next()
             case Tick():
-                # At a tick alone, when no edge is waiting: a level is not stable while its next edge is in the inbox.
+                # Only at a tick, when the inbox holds no edge: a level is not stable if its next edge is already there.
                 for service in self._buttons.advance(self._now_ms):
                     yield from self._pressed(service)
                 if self._pins.again(self._now_ms):
@@ -183,7 +192,7 @@ class TicketPrinter:
                 yield from self._print_test()
 
     def _noted(self, event: object) -> None:
-        """What is only remembered for now."""
+        """Handle the events that only change the state."""
         match event:
             case Connected():
                 self._connected = True
@@ -214,7 +223,7 @@ class TicketPrinter:
             yield UsePins(tuple(each.pin for each in self._config.buttons), self._config.led_pin)
 
     def _pressed(self, service: str) -> Iterator[object]:
-        # Where the hub is being told something, its answer to that says when a press is worth something again.
+        # While a silent hub is being told outcomes, its answer to one of them shows that presses work again.
         in_vain = self._silence.lasts and bool(self._presses)
         if in_vain or not self._ready() or self._full():
             self._show(Moment.REFUSED)
@@ -247,7 +256,7 @@ class TicketPrinter:
         return pending >= PENDING_MOST or len(self._presses) >= ENTRIES_MOST
 
     def _new_id(self) -> str:
-        # Presses are refused without a beat, so the hub's time is known; it only sorts.
+        # Without a beat presses are refused, so the hub's time is known here. It only makes ids sort by time.
         return uuid7(self._hub_now_ms() or 0, self._entropy(ENTROPY_BYTES))
 
     # --- down the line ---
@@ -267,7 +276,7 @@ class TicketPrinter:
         press.send_at_ms = self._now_ms
         match entry.step:
             case Step.ASKED if failed:
-                # Not on disk, so not asked: as if the button had not been pressed.
+                # Not on disk, so the hub is not asked: as if the button had not been pressed.
                 del self._presses[entry.id]
                 self._show(Moment.NO_ANSWER)
             case Step.PRINTING if failed:
@@ -291,7 +300,7 @@ class TicketPrinter:
             case Refused(id=request_id) if self._check_ins.end(request_id):
                 self._show(Moment.REFUSED)
             case Refused(id=request_id) if request_id in self._presses:
-                # Nothing was issued, so nothing is to be abandoned.
+                # Nothing was issued, so there is nothing to abandon.
                 if self._presses[request_id].entry.step is Step.ASKED:
                     self._show(Moment.REFUSED)
                     yield from self._forget(request_id)
@@ -305,7 +314,7 @@ class TicketPrinter:
         yield Forget(request_id)
 
     def _print_next(self) -> Iterator[object]:
-        """The answered go to the printer one by one, who came first first, or not at all."""
+        """Print what is answered, one paper at a time, oldest first; drop all of it while the printer has a fault."""
         tickets = [press for press in self._presses.values() if press.answered]
         slips = self._check_ins.to_print()
         if self._printer.fault is not None:
@@ -328,7 +337,7 @@ class TicketPrinter:
             yield from self._print_second_paper()
 
     def _print_second_paper(self) -> Iterator[object]:
-        """Whole, and marked as a duplicate, for who got half a ticket when the paper ended."""
+        """Print a whole ticket, marked as a duplicate, for a visitor who got half of one when the paper ran out."""
         if self._config is None or not self._printer.answered:
             return
         reply = self._second_paper.take(self._now_ms)

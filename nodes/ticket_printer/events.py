@@ -1,4 +1,4 @@
-"""What happens to the dispenser's core beyond what happens to every node, and what it asks of its own shell."""
+"""The dispenser's own events, beyond those of every node, and the effects it asks of its own shell."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from protocol.messages import CheckInReply, TicketPrinterConfig, TicketReply
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The entry is on the disk; `failed` says why it is not."""
+    """The entry is on the disk, or `failed` says why it is not."""
 
     entry: Entry
     failed: str | None = None
@@ -21,7 +21,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class PrintEnded:
-    """What became of a paper; `id` None: one that is no ticket of its own."""
+    """What became of a paper. `id` is None for a test print or a second paper."""
 
     id: str | None
     outcome: Outcome
@@ -35,7 +35,7 @@ class PrinterLooked:
 
 @dataclass(frozen=True, slots=True)
 class KeyChanged:
-    """A key of a scanner or keypad, by its code in linux/input-event-codes.h. `device`: its path."""
+    """A key of a scanner or keypad. `key`: its code in linux/input-event-codes.h. `device`: the device's path."""
 
     device: str
     key: int
@@ -45,7 +45,7 @@ class KeyChanged:
 
 @dataclass(frozen=True, slots=True)
 class KeysLost:
-    """The kernel had to drop keys of that device: nobody read them in time."""
+    """The kernel dropped keys of that device because they were not read in time."""
 
     device: str
     at_ms: int
@@ -58,14 +58,14 @@ class KeyboardThere:
 
 @dataclass(frozen=True, slots=True)
 class KeyboardAway:
-    """Unplugged, or it cannot be opened."""
+    """The device was unplugged or cannot be opened."""
 
     device: str
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A whole code, of a scanner that is simulated."""
+    """A whole code from a simulated scanner."""
 
     code: str
 
@@ -75,7 +75,7 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Answered by Kept."""
+    """Keep the entry on disk. Answered by Kept."""
 
     entry: Entry
 
@@ -87,7 +87,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """Answered by PrintEnded. At most one is under way. `at_ms`: the hub's time, where it is known."""
+    """Print a paper, at most one at a time. `at_ms`: the hub's time, if known. Answered by PrintEnded."""
 
     id: str | None
     reply: TicketReply | CheckInReply
@@ -98,7 +98,7 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class PrintTest:
-    """A paper that is no ticket; `at_ms`: the hub's time, or None where it is not known. Answered by PrintEnded."""
+    """Print a test paper. `at_ms`: the hub's time, if known. Answered by PrintEnded."""
 
     config: TicketPrinterConfig
     at_ms: int | None

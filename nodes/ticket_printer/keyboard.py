@@ -1,12 +1,12 @@
-"""Scanners and keypads at a USB port: Linux input devices, read as the kernel gives them.
+"""Reads scanners and keypads at a USB port as Linux input devices.
 
-Written here and not taken from the package `evdev`, which has to be compiled on each Raspberry Pi. What is needed of it
-is one struct and one ioctl (linux/input.h):
+The package `evdev` is not used, since it has to be compiled on each Raspberry Pi. Only one struct and one ioctl of
+linux/input.h are needed:
 
     struct input_event { struct timeval time; __u16 type; __u16 code; __s32 value; };
 
-24 bytes where a long has 64 bits, 16 where it has 32, also with times of 64 bits (`__sec` and `__usec` are
-`__kernel_ulong_t` there); Python's native sizes are those of this program, which is the layout the kernel gives it.
+The struct has 24 bytes where a long has 64 bits and 16 where it has 32, also with 64-bit times (`__sec` and `__usec`
+are `__kernel_ulong_t` there). Python's native sizes are this program's own, and so the layout that the kernel uses.
 """
 
 import fcntl
@@ -27,20 +27,20 @@ EVENT = struct.Struct("llHHi")
 EV_SYN, EV_KEY = 0, 1
 SYN_REPORT, SYN_DROPPED = 0, 3
 RELEASED, PRESSED = 0, 1
-# _IOW('E', 0x90, int): from here on no console gets the keys.
+# _IOW('E', 0x90, int): takes the device for this program, so that no console gets its keys.
 EVIOCGRAB = 0x40044590
-# Who plugs a scanner in again waits for it no longer than this.
+# A scanner that is plugged in again works after at most this time.
 REOPEN_S = 2.0
-# A code of 300 signs with shift is 2,400 events.
+# A code of 300 characters with shift is 2,400 events.
 READ_EVENTS = 256
 
 _log = structlog.get_logger()
 
 
 class Keyboard:
-    """One device, on a thread of its own, which only puts into the inbox. It is opened again for as long as it is away.
+    """One device, read on its own thread. While it is away, it is tried again every REOPEN_S.
 
-    `put` hears KeyboardThere or KeyboardAway, each when it begins to be so, and KeyChanged and KeysLost.
+    `put` gets KeyboardThere and KeyboardAway when that changes, KeyChanged, and KeysLost.
     """
 
     def __init__(self, path: Path, put: Callable[[object], None], clock_ms: Callable[[], int]) -> None:
@@ -71,7 +71,7 @@ class Keyboard:
                     return
 
     def _read_device(self) -> None:
-        """Until it is closed. Raises OSError where the device is not there, or not any more."""
+        """Read until `close`. Raises OSError if the device is not there or goes away."""
         opened = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _grab(opened, self._device)
@@ -82,7 +82,7 @@ class Keyboard:
             os.close(opened)
 
     def _pieces(self, opened: int) -> Iterator[bytes]:
-        """Whole events, as many as came at once."""
+        """Whole `input_event` structs, as many as came at once."""
         rest = b""
         with selectors.DefaultSelector() as selector:
             selector.register(self._closed_out, selectors.EVENT_READ)
@@ -112,7 +112,7 @@ class Keyboard:
 
 
 def happened(events: bytes, device: str, at_ms: int) -> Iterator[KeyChanged | KeysLost]:
-    """What whole `input_event` structs say of keys. A key that repeats itself because it is held says nothing new."""
+    """The key events in whole `input_event` structs, without the repeats of a held key."""
     for _sec, _usec, kind, code, value in EVENT.iter_unpack(events):
         if (kind, code) == (EV_SYN, SYN_DROPPED):
             yield KeysLost(device, at_ms)
@@ -124,7 +124,7 @@ def _grab(opened: int, device: str) -> None:
     try:
         fcntl.ioctl(opened, EVIOCGRAB, 1)
     except OSError as error:
-        # Held by another program, it would give no key at all: as good as not there.
+        # A device that another program has grabbed gives no keys: it counts as away.
         if error.errno == EBUSY:
             raise
         _log.warning("keyboard.not_grabbed", device=device, reason=str(error))

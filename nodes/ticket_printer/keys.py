@@ -1,26 +1,26 @@
-"""From the keys of a scanner or a keypad to codes. Pure.
+"""Turns the keys of a scanner or a keypad into codes. Pure.
 
-Both are keyboards to Linux, whose key codes (linux/input-event-codes.h) say where a key is and not what stands on it:
-the sign follows from the layout, and a scanner must be set to the US one.
+To Linux both are keyboards. Its key codes (linux/input-event-codes.h) say where a key is, not which character is on it:
+that depends on the layout, and a scanner must be set to the US layout.
 """
 
 from dataclasses import dataclass, field
 
 from nodes.ticket_printer.events import KeyboardAway, KeyboardThere, KeyChanged, KeysLost, Scanned
 
-# A confirmation's address fits with room to spare, and the hub takes no more.
+# The hub takes no longer code; the address on a confirmation is well below this.
 CODE_MOST = 300
-# Half a code that somebody left on the keypad is not the beginning of the next visitor's.
+# A code that somebody began on the keypad and left is forgotten, so that it does not become part of the next one.
 FORGOTTEN_MS = 20_000
 
-# From the first key code of a row: its signs, and those with shift.
+# For each row: its first key code, its characters, and those with shift.
 _ROWS = (
     (2, "1234567890-=", "!@#$%^&*()_+"),
     (16, "qwertyuiop[]", "QWERTYUIOP{}"),
     (30, "asdfghjkl;'`", 'ASDFGHJKL:"~'),
     (43, "\\zxcvbnm,./", "|ZXCVBNM<>?"),
     (57, " ", " "),
-    # The block of digits, with NumLock or without.
+    # The numeric keypad, with or without NumLock.
     (55, "*", "*"),
     (71, "789-456+1230.", "789-456+1230."),
     (98, "/", "/"),
@@ -30,13 +30,13 @@ _SHIFTED = {first + place: sign for first, _, signs in _ROWS for place, sign in 
 _BACKSPACE = 14
 _ENTER, _KEYPAD_ENTER = 28, 96
 _SHIFTS = {42, 54}
-# Control, Alt and the logo key: what they are held with is a command to a computer, and no sign.
+# Control, Alt and the logo key: a key pressed with one of them is a command, not a character.
 _COMMANDS = {29, 97, 56, 100, 125, 126}
 
 
 @dataclass(slots=True)
 class Typing:
-    """What was typed on one keyboard since the last Enter."""
+    """The characters typed on one keyboard since the last Enter."""
 
     _signs: list[str] = field(default_factory=list)
     _held: set[int] = field(default_factory=set)
@@ -44,7 +44,7 @@ class Typing:
     _spoilt: bool = False
 
     def key(self, key: int, pressed: bool, now_ms: int) -> str | None:
-        """The code that this key ends; empty where it has lost signs or has too many, and is to be read again."""
+        """The code that this key ends, or None; empty if keys were lost or there are too many: to be read again."""
         if key in _SHIFTS or key in _COMMANDS:
             (self._held.add if pressed else self._held.discard)(key)
             return None
@@ -62,9 +62,9 @@ class Typing:
         return None
 
     def lose(self, now_ms: int) -> None:
-        """Keys were lost, so that what is typed up to the next Enter is no code."""
+        """Record that keys were lost: what is typed up to the next Enter is no code."""
         self._spoilt = True
-        # They may be the first ones of a code: what is left of it must not pass for a whole one.
+        # The lost keys may have begun a code, whose rest must not pass for a whole one after FORGOTTEN_MS.
         self._last_ms = now_ms
         self._held.clear()
 
@@ -87,14 +87,14 @@ class Typing:
 
 
 class Keyboards:
-    """All keyboards of a dispenser. `away`: the paths of those that are not there."""
+    """All keyboards of a dispenser. `away`: the paths of the missing ones."""
 
     def __init__(self) -> None:
         self._typing: dict[str, Typing] = {}
         self.away: set[str] = set()
 
     def take(self, event: object) -> str | None:
-        """The code that is whole now; empty where it was not read well. What is no keyboard's event says nothing."""
+        """The code that this event completes, or None; empty if it was misread. Ignores events of other kinds."""
         match event:
             case KeyChanged(device, key, pressed, at_ms):
                 return self._typing.setdefault(device, Typing()).key(key, pressed, at_ms)

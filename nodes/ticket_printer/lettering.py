@@ -1,6 +1,6 @@
-"""How wide words are in the ticket's letters, and where their lines break. Pure but for reading the fonts once.
+"""Measures and breaks text in the ticket's font. Pure, except that it reads the fonts.
 
-Lengths are dots: 8 a millimetre.
+Lengths are in dots, 8 to the millimetre.
 """
 
 import re
@@ -11,9 +11,9 @@ from PIL import ImageFont
 
 FONTS = Path(__file__).parents[1] / "assets" / "fonts"
 BOLD, NUMBER_WEIGHT = 600, 700
-# Capitals of 2.5 mm: what an eye without its glasses still reads.
+# Capitals of 2.5 mm, which can still be read without one's glasses.
 LEAST_SIZE = 28
-# Sizes that are tried one after the other lie so far apart.
+# The step between the sizes that are tried.
 _STEP = 2
 _PARTS = re.compile(r"[^ -]*(?:-+| +|$)")
 
@@ -25,9 +25,9 @@ def ink_width(text: str, size: int, weight: int) -> int:
 
 @lru_cache(maxsize=512)
 def ink_edges(text: str, size: int, weight: int) -> tuple[int, int]:
-    """Where the text's ink begins and ends, counted from where it is set; (0, 0) without ink.
+    """Where the text's ink begins and ends, relative to its origin; (0, 0) without ink.
 
-    Pillow's own box holds the white that a sign carries before and behind it: an F would stand 12 dots in.
+    Pillow's own box includes the side bearings of the glyphs, which would indent an F by 12 dots.
     """
     mask, (left, _) = font(weight, size).getmask2(text, mode="L", anchor="ls")
     box = mask.getbbox()
@@ -40,7 +40,7 @@ def font(weight: int, size: int) -> ImageFont.FreeTypeFont:
 
 
 def fit_size(text: str, size: int, weight: int, width: int) -> int | None:
-    """The largest size up to `size` at which the text is at most `width` wide; None where 28 dots are too wide."""
+    """The largest size up to `size` at which the text is at most `width` wide; None if size 28 is still too wide."""
     for smaller in range(size, LEAST_SIZE - 1, -1):
         if ink_width(text, smaller, weight) <= width:
             return smaller
@@ -48,9 +48,9 @@ def fit_size(text: str, size: int, weight: int, width: int) -> int | None:
 
 
 def fit_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple[int, tuple[str, ...]]:
-    """The largest size up to `size` at which the text takes at most `most` lines with its words whole, and the lines.
+    """The largest size up to `size` at which the text takes at most `most` lines of whole words, and these lines.
 
-    Where 28 dots are too large for that, it is broken as `break_lines` does.
+    If even size 28 is too large for that, the text is broken by `break_lines`.
     """
     for smaller in range(size, LEAST_SIZE, -_STEP):
         lines = break_lines(text, smaller, weight, width, most)
@@ -60,7 +60,10 @@ def fit_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple
 
 
 def break_lines(text: str, size: int, weight: int, width: int, most: int) -> tuple[str, ...]:
-    """The text in at most `most` lines of `width`, broken after spaces and hyphens, else inside a word."""
+    """The text in at most `most` lines of `width`, broken after spaces and hyphens, else inside a word.
+
+    A text that is too long ends in `…`.
+    """
     lines: list[str] = []
     rest = text
     while rest and len(lines) < most:
@@ -80,7 +83,7 @@ def _words(text: str) -> list[str]:
 def _first_line(text: str, size: int, weight: int, width: int) -> tuple[str, str]:
     if ink_width(text, size, weight) <= width:
         return text, ""
-    # After a space or a hyphen, which stay where they are.
+    # Break after a space or a hyphen, which stays on its line.
     parts = _PARTS.findall(text)
     line = parts[0]
     for part in parts[1:]:

@@ -1,4 +1,4 @@
-"""What the dispenser's lamp says: a table. Pure."""
+"""What the dispenser's lamp shows: a table. Pure."""
 
 from enum import Enum, auto
 
@@ -10,7 +10,7 @@ class Moment(Enum):
     REFUSED = auto()  # this press gives no ticket
     NO_ANSWER = auto()  # the hub was silent for 5 s, or the paper did not come out
     BUSY = auto()  # a ticket is on its way
-    AWAY = auto()  # broker or hub, or it answers nothing
+    AWAY = auto()  # broker or hub is away, or the hub does not answer
     NO_PAPER = auto()  # or another fault of the printer
     READY = auto()
 
@@ -27,7 +27,7 @@ PATTERNS = {
 
 
 def at_rest(*, identify: bool, busy: bool, paper_hangs: bool, printer_well: bool, hub_there: bool) -> Moment:
-    """What the lamp shows while nothing passes; the first that holds."""
+    """What the lamp shows at rest: the first rule that holds."""
     rules = (
         (identify, Moment.IDENTIFY),
         (paper_hangs, Moment.NO_PAPER),
@@ -39,7 +39,7 @@ def at_rest(*, identify: bool, busy: bool, paper_hangs: bool, printer_well: bool
 
 
 class Shining:
-    """The lamp over time: what it shows at rest, and for a while a moment that passes. `due_ms`: its next change."""
+    """The lamp over time: a moment at rest, interrupted by flashes. `due_ms`: its next change."""
 
     def __init__(self) -> None:
         self._flash: tuple[Moment, int] | None = None
@@ -61,7 +61,7 @@ class Shining:
             passing = shown(PATTERNS[moment], since_ms, now_ms)
             if passing is not None:
                 return passing
-        # After a flash the rest begins anew, so that its own first flash does not come too soon.
+        # After a flash the pattern at rest starts over, so that its first flash does not come too soon.
         if self._rest is None or at_rest is not self._rest[0] or self._flash is not None:
             self._rest = at_rest, now_ms
         self._flash = None

@@ -9,16 +9,16 @@ from nodes.ticket_printer.ticket import Ticket
 from nodes.ticket_printer.tidy_escpos import BaseProfile, Dummy
 
 RESET = b"\x1b@"
-# As little a printer's memory may be, one band fits: 72 bytes a row.
+# One band, at 72 bytes a row, fits into even a small printer's memory.
 BAND_ROWS = 96
-# From the last line to the cutter, where the printer does not feed by itself: dots.
+# GS V 66 0: feeds the last line to the cutter and cuts, leaving the paper attached at one point.
 FEED_AND_PART_CUT = b"\x1dVB\x00"
 CODE_PAGE = "CP1252"
 NUMBER_SCALE_MOST = 6
 QR_LEVEL_M = 1
-# Paper of 58 mm. What is narrower in python-escpos's list is a customer's display.
+# Dots on paper of 58 mm. Narrower profiles in python-escpos's list are customer displays.
 LEAST_WIDTH = 384
-# A column of the letters that it calls `a`.
+# The width of one character in the font that python-escpos calls `a`.
 _COLUMN_DOTS = 12
 
 
@@ -28,15 +28,15 @@ class Style(StrEnum):
 
 
 def paper(ticket: Ticket, style: Style, profile: str) -> bytes:
-    """What to send, from the reset to the cut. `profile` is a printer's name in python-escpos, for `text`.
+    """What to send, from the reset to the cut. `profile` is a printer's name in python-escpos, used by TEXT.
 
-    Raises TooMuchForPaper where the ticket's follow address is too long for a QR code.
+    Raises TooMuchForPaper if the ticket's follow address is too long for a QR code.
     """
     return as_picture(ticket) if style is Style.PICTURE else as_text(ticket, profile)
 
 
 def fits(profile: str, style: Style) -> str | None:
-    """None where a printer of that profile can print in that style, else what would be right."""
+    """None if a printer of that profile can print in that style, else what would be right."""
     try:
         printer = Dummy(profile=profile).profile
     except KeyError:
@@ -52,7 +52,7 @@ def fits(profile: str, style: Style) -> str | None:
 
 
 def _dots(printer: BaseProfile) -> int | None:
-    """How wide it prints; None where python-escpos does not know."""
+    """How wide the printer prints; None if python-escpos does not know."""
     width = printer.profile_data["media"]["width"].get("pixels")
     return width if isinstance(width, int) else None
 
@@ -78,7 +78,7 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
     printer = Dummy(profile=profile)
     columns = printer.profile.get_columns("a")
     printer.hw("INIT")
-    # ESC @ may have taken the printer to another page, which python-escpos does not know: say it anew.
+    # ESC @ may have reset the code page without python-escpos knowing: set it explicitly.
     printer.charcode(CODE_PAGE)
     lines = _Lines(printer, columns, _dots(printer.profile) or columns * _COLUMN_DOTS)
     lines.write(ticket.town, bold=True)
@@ -109,7 +109,7 @@ def as_text(ticket: Ticket, profile: str) -> bytes:
 
 
 class _Lines:
-    """Lines and codes that never leave the paper: lines are broken between words by the printer's own columns."""
+    """Writes lines and codes that fit on the paper; lines are broken between words at the printer's column count."""
 
     def __init__(self, printer: Dummy, columns: int, dots: int) -> None:
         self._printer = printer
@@ -136,7 +136,7 @@ class _Lines:
 
     def code(self, text: str) -> None:
         module, _ = picture.qr_code(text, self._dots)
-        # A printer sets no quiet zone around its code: ESC J by 4 modules.
+        # A printer adds no quiet zone around its code: feed 4 modules with ESC J.
         quiet = b"\x1bJ" + bytes([module * picture.QUIET])
         self._printer.set(align="center")
         self._printer._raw(quiet)  # noqa: SLF001 - it has no feed by dots
@@ -153,12 +153,12 @@ class _Lines:
 
 
 def encode(text: str) -> bytes:
-    """In Windows-1252, whose no-break space some printers draw as a sign of their own."""
+    """The text in Windows-1252, without no-break spaces, which some printers draw as another character."""
     return text.replace("\u00a0", " ").encode("cp1252", errors="replace")
 
 
 def break_columns(text: str, columns: int) -> list[str]:
-    """The text in lines of at most `columns` signs; a no-break space keeps its words together where it can."""
+    """The text in lines of at most `columns` characters; a no-break space keeps its words together if they fit."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word

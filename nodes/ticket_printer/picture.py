@@ -1,7 +1,7 @@
-"""The ticket as one picture of 576 dots, 1 bit, for printers on paper of 80 mm.
+"""Draws the ticket as one 1-bit picture, 576 dots wide, for printers on paper of 80 mm.
 
-`arrange` says what stands where, so that it can be measured; `draw` makes the dots. Lengths are dots (8 a millimetre),
-vertical positions are baselines of capitals, as the house centres and stacks text by its capitals.
+`arrange` places the pieces, so that tests can measure them; `draw` makes the dots. Lengths are in dots (8 to the
+millimetre). Vertical positions are baselines, since text is centred and stacked by its capitals.
 """
 
 from collections.abc import Iterator
@@ -25,22 +25,22 @@ from nodes.ticket_printer.ticket import Ticket
 
 WIDTH = 576
 LEFT, RIGHT = 24, 552
-# Beside the code a line may come this close to the paper's edge, which leaves it 'Suivez votre place'.
+# The right edge of lines beside the code: closer to the paper's edge, so that 'Suivez votre place' fits.
 HINT_RIGHT = 556
 NUMBER_SIZE, NUMBER_WIDTH = 196, 536
-# Between letter and digits, in em.
+# The gap between letter and digits, in em.
 NUMBER_GAP = 0.2
 LINE = 38
-# From line to line of larger text, in em.
+# The distance between baselines of larger text, in em.
 LEADING = 1.3
-# What takes one line at the second size or above takes one.
+# The largest size, and the least at which a text that fits on one line stays on one.
 HEADLINE_SIZES, NOTE_SIZES = (52, 42), (34, 29)
-# The longest title of a hall, at the least size.
+# Enough for the longest title of a hall at the least size.
 NOTE_LINES = 7
 MODULE, QUIET = 8, 4
-# Half a millimetre: below it a phone has to come closer than it can focus.
+# Half a millimetre: for smaller modules a phone must come closer than it can focus.
 LEAST_MODULE = 4
-# 'téléphone.' at 28 dots, with some room; where less is left beside the code, its words stand below it.
+# Fits 'téléphone.' at size 28. If less is left beside the code, the hints go below it.
 HINT_LEAST_WIDTH = 190
 MIDDLE_GREY = 128
 QR_GAP = 32
@@ -56,7 +56,7 @@ class TooMuchForPaper(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Drawn from `x` (left edge of the first sign's slot) on the baseline `y`; white where it stands on a band."""
+    """A text with its origin at `x` on the baseline `y`; white on a black band."""
 
     x: int
     y: int
@@ -68,7 +68,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A filled rectangle; the far edges are not part of it."""
+    """A filled rectangle; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -78,7 +78,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A QR code with its upper left module at (x, y), without its quiet zone; `rows` holds modules, 1 is dark."""
+    """A QR code with its upper left module at (x, y), without quiet zone; `rows` holds modules, where 1 is dark."""
 
     x: int
     y: int
@@ -105,9 +105,9 @@ class Arrangement:
 
 
 def arrange(ticket: Ticket) -> Arrangement:
-    """Where each piece stands. No text leaves the paper: it shrinks to 28 dots, then breaks, then ends in `…`.
+    """Place each piece. A text that does not fit shrinks down to size 28, then breaks into lines, then ends in `…`.
 
-    Raises TooMuchForPaper where the follow address is too long for a QR code of this width.
+    Raises TooMuchForPaper if the follow address is too long for a QR code of this width.
     """
     pieces: list[Piece] = [Mark()]
     y = _head(ticket, pieces)
@@ -129,15 +129,15 @@ def draw(ticket: Ticket) -> Image.Image:
     pen = ImageDraw.Draw(canvas)
     for piece in arrangement.pieces:
         _draw(canvas, pen, piece)
-    # Printers know no grey; a threshold keeps stems straighter than the font's own 1-bit hints do.
+    # Printers have no grey. A threshold keeps stems straighter than the font's own 1-bit hinting does.
     return canvas.point(_threshold()).convert("1", dither=Image.Dither.NONE)
 
 
 def qr_code(text: str, width: int) -> tuple[int, tuple[bytes, ...]]:
-    """How many dots a module has on paper of so many, quiet zone included, and the modules in rows.
+    """The dots per module on paper `width` dots wide, quiet zone included, and the modules in rows.
 
-    The code is the smallest that holds the text at error level M, or a better one of the same size. Raises
-    TooMuchForPaper where there is none, or none that a phone could read.
+    The code is the smallest that holds the text at error level M; it uses a higher level if the size stays the same.
+    Raises TooMuchForPaper if there is none, or none that a phone could read.
     """
     try:
         rows = segno.make(text, micro=False, error="m").matrix
@@ -153,7 +153,7 @@ def _too_long(text: str, width: int) -> str:
     return f"the follow address has {len(text)} signs, more than a QR code of {width} dots can hold: shorten it"
 
 
-# --- from top to foot; each takes the last position used and gives the next ---
+# --- from top to foot; each function takes the last position used and returns the next ---
 
 
 def _head(ticket: Ticket, pieces: list[Piece]) -> int:
@@ -162,7 +162,7 @@ def _head(ticket: Ticket, pieces: list[Piece]) -> int:
     if size is not None:
         pieces.append(_text_at(100, baseline, size, BOLD, ticket.town))
     else:
-        # The first two lines stand about the mark's middle.
+        # The first two lines are centred on the mark.
         lines = break_lines(ticket.town, LEAST_SIZE, BOLD, RIGHT - 100, 3)
         pieces.extend(_text_at(100, 44 + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(lines))
         baseline = 44 + (len(lines) - 1) * LINE
@@ -180,7 +180,7 @@ def _head(ticket: Ticket, pieces: list[Piece]) -> int:
 
 
 def _service(service: str, appointment: str | None, pieces: list[Piece], y: int) -> int:
-    """Service left and appointment right on one line; each on its own where both are too wide."""
+    """Service left and appointment right on one line, or on a line each if both are too wide."""
     baseline = y + 54
     if appointment is None:
         return _lines(pieces, service, baseline, 35, 3)
@@ -201,7 +201,7 @@ def _number(number: tuple[str, str], pieces: list[Piece], y: int) -> int:
     while size > LEAST_SIZE and number_width(letter, digits, size) > NUMBER_WIDTH:
         size -= 1
     width = number_width(letter, digits, size)
-    # A number wider than the other lines stands in the middle of the paper.
+    # A number wider than the other lines is centred on the paper.
     left = LEFT if width <= RIGHT - LEFT else (WIDTH - width) // 2
     baseline = y + 44 + round(size * 0.7)
     if letter:
@@ -215,7 +215,7 @@ def _number(number: tuple[str, str], pieces: list[Piece], y: int) -> int:
 
 
 def number_width(letter: str, digits: str, size: int) -> int:
-    """From the first to the last ink of a number with its gap."""
+    """The width of a number's ink, gap included."""
     if not letter:
         return ink_width(digits, size, NUMBER_WEIGHT)
     left = ink_edges(letter, size, NUMBER_WEIGHT)[0]
@@ -224,7 +224,7 @@ def number_width(letter: str, digits: str, size: int) -> int:
 
 
 def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
-    """What matters after the number, in large, then sentences, then how many are before."""
+    """The headline in large letters, then the notes, then how many people are ahead."""
     if ticket.label is not None:
         label = _lines(pieces, ticket.label, y + 47, LEAST_SIZE, 1)
         baseline = _lines(pieces, ticket.headline, label + 62, 53, 2)
@@ -238,18 +238,18 @@ def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
 
 
 def _follow(ticket: Ticket, follow: str, pieces: list[Piece], y: int) -> int:
-    """The code with its quiet zone, and what it is for: beside it, below it where the code is wide."""
+    """The code with its quiet zone, and the hints: beside it, or below it if the code is wide."""
     module, rows = qr_code(follow, WIDTH)
     side = module * len(rows)
     top = y + 57
-    # The quiet zone is 4 modules wide, whatever the other lines' edge.
+    # The quiet zone is 4 modules wide, wherever the other lines begin.
     code = Code(QUIET * module, top, module, rows)
     pieces.append(code)
     left = code.x + side + QR_GAP
     if HINT_RIGHT - left < HINT_LEAST_WIDTH:
         return _hints(ticket, pieces, LEFT, top + side + QUIET * module + 20, RIGHT - LEFT)
     beside = _hint_lines(ticket, HINT_RIGHT - left)
-    # Words and code stand on the same foot; many words begin at its head.
+    # The last hint line ends level with the code; many lines begin at the code's top.
     first = max(top + side - 1 - (len(beside) - 1) * LINE, top + 20)
     pieces.extend(_text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line)
     return max(top + side, first + (len(beside) - 1) * LINE)
@@ -278,7 +278,7 @@ def _foot(ticket: Ticket, pieces: list[Piece], y: int) -> int:
 
 
 def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) -> int:
-    """One line as large as it fits, else `most` lines of the least size; gives the last baseline."""
+    """One line at the largest size that fits, else `most` lines of the least size; returns the last baseline."""
     fitting = fit_size(text, size, BOLD, RIGHT - LEFT)
     if fitting is not None:
         pieces.append(_text_at(LEFT, baseline, fitting, BOLD, text))
@@ -290,7 +290,7 @@ def _lines(pieces: list[Piece], text: str, baseline: int, size: int, most: int) 
 
 
 def _block(pieces: list[Piece], text: str, top: int, sizes: tuple[int, int], most: int) -> int:
-    """At most so many lines below `top`, as large as their words fit; gives the last baseline."""
+    """At most `most` lines below `top`, at the largest size that fits; returns the last baseline."""
     largest, least_of_one = sizes
     alone = fit_size(text, largest, BOLD, RIGHT - LEFT) or 0
     size, lines = fit_lines(text, largest, BOLD, RIGHT - LEFT, 1 if alone >= least_of_one else most)
@@ -308,7 +308,7 @@ def _text_at(ink_left: int, baseline: int, size: int, weight: int, text: str) ->
 
 
 def _origin(ink_left: int, text: str, size: int, weight: int) -> int:
-    """Where to set the text so that its ink, not its slot, begins at `ink_left`."""
+    """The x at which to set the text so that its ink begins at `ink_left`."""
     return ink_left - ink_edges(text, size, weight)[0]
 
 
@@ -340,7 +340,7 @@ def _draw_mark(canvas: Image.Image) -> None:
     size = (90, 84)
     large = Image.new("L", (size[0] * _MARK_OVERSAMPLE, size[1] * _MARK_OVERSAMPLE), 255)
     for x, y, length, width, turn in _LEAVES:
-        # An upright pointed oval is where two discs meet; drawn alone, turned, and laid on the others.
+        # A pointed oval is the intersection of two discs: drawn upright, turned, and pasted over the others.
         leaf = Image.new("L", large.size, 255)
         ImageDraw.Draw(leaf).polygon(_pointed_oval(x, y, length, width), fill=0)
         turned = leaf.rotate(-turn, center=(x * _MARK_OVERSAMPLE, y * _MARK_OVERSAMPLE), fillcolor=255)

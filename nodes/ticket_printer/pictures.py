@@ -38,7 +38,7 @@ _REPLY = TicketReply(
     wait_min=(10, 20),
 )
 _NUMBERED = (Arrival.EARLY, Arrival.ON_TIME, Arrival.LATE, Arrival.MISSED, Arrival.AGAIN, Arrival.CALLED)
-# Papers beside each other, on the grey of a counter.
+# The papers side by side on one sheet, on the grey of a counter.
 _SHEET = ("rdv-on_time", "rdv-missed-ailleurs", "rdv-again", "rdv-called", "rdv-wrong_day")
 _GAP, _GREY = 32, 0xC0
 _LONG_SERVICE = "Cartes d’identité, passeports et attestations d’accueil"
@@ -46,7 +46,7 @@ _LONG_HALL = "Rez-de-jardin de l’annexe, aile des Grandes-Œuvres, deuxième s
 
 
 def samples(words: Words) -> dict[str, Ticket]:
-    """The paper by the name of its picture."""
+    """All sample papers by the names of their pictures."""
     return dict([*_tickets(words), *_slips(words)])
 
 
@@ -69,7 +69,7 @@ def _tickets(words: Words) -> Iterator[tuple[str, Ticket]]:
 
 
 def _slips(words: Words) -> Iterator[tuple[str, Ticket]]:
-    """Each answer to a check-in: alone, in another hall, and with the longest names there may be."""
+    """Each answer to a check-in: plain, for another hall, and with the longest possible names."""
     for arrival in Arrival:
         reply = check_in_reply(arrival)
         yield f"rdv-{arrival}", slip_of(reply, _CONFIG, words, _REPLY.issued_at)
@@ -80,7 +80,7 @@ def _slips(words: Words) -> Iterator[tuple[str, Ticket]]:
 
 
 def check_in_reply(arrival: Arrival, **changes: object) -> CheckInReply:
-    """As the hub would answer; a code that nobody has belongs to no appointment."""
+    """The hub's answer to a check-in. For an unknown code it has no appointment, and `changes` are ignored."""
     fields: dict[str, object] = {"id": _REPLY.id, "arrival": arrival}
     if arrival is not Arrival.UNKNOWN:
         day = "2026-12-01" if arrival is Arrival.WRONG_DAY else "2026-11-24"
@@ -95,7 +95,7 @@ def check_in_reply(arrival: Arrival, **changes: object) -> CheckInReply:
 
 
 def sheet(papers: Sequence[Image.Image]) -> Image.Image:
-    """The papers beside each other."""
+    """The papers side by side."""
     width = sum(paper.width for paper in papers) + _GAP * (len(papers) + 1)
     made = Image.new("L", (width, max(paper.height for paper in papers) + 2 * _GAP), _GREY)
     left = _GAP

@@ -1,4 +1,4 @@
-"""One press at a dispenser's button: how far it has come, when it is due, and what the hub hears of its end. Pure."""
+"""One press of a dispenser's button: its step, when it is due, and what the hub is told of its end. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from protocol.messages import TICKET_ANSWER_MS, Abandon, Printed, TicketReply
 
 @dataclass(slots=True)
 class Press:
-    """One press under way. `entry.step` is what is on the disk or on its way there, `kept` whether it is there."""
+    """One press under way. `entry.step` is on the disk or on its way there; `kept` says whether it is there."""
 
     entry: Entry
     pressed_ms: int
@@ -31,7 +31,7 @@ class Press:
         return self.pressed_ms + TICKET_ANSWER_MS
 
     def due_ms(self, connected: bool) -> int | None:
-        """When it is sent again, or given up; None while it waits for the disk, the printer or a connection."""
+        """When it is resent or given up; None while it waits for the disk, the printer or a connection."""
         if not self.kept or self.entry.step is Step.PRINTING:
             return None
         if self.entry.step is not Step.ASKED:
@@ -41,7 +41,7 @@ class Press:
         return min(self.send_at_ms, self.given_up_ms) if connected else self.given_up_ms
 
     def word(self) -> Printed | Abandon:
-        """What the hub is told once no more will come out."""
+        """What the hub is told once nothing more will come out."""
         if self.entry.step is Step.ABANDONED:
             return Abandon(id=self.entry.follow_id, of=self.entry.id)
         return Printed(id=self.entry.follow_id, of=self.entry.id, sure=self.entry.step is Step.PRINTED)

@@ -1,9 +1,9 @@
-"""Prints, and says what became of it: printed, not printed, or unknown. Everything has a deadline.
+"""Prints a paper and reports the outcome: printed, not printed, or unknown. Everything has a deadline.
 
-Before: DLE EOT, answered at once by a printer that answers at all. Behind the ticket: GS r as a fence, which is
-answered only when all before it was taken; one more for each that an earlier ticket may still be owed. A printer that
-is silent is unknown, never out of paper. One that takes nothing more in the middle of a ticket is refused tickets until
-it says that it is well, if it ever said anything.
+Before a paper the printer is asked with DLE EOT, which a printer that answers at all answers at once. After the paper
+comes GS r as a fence, which is answered only once everything before it has been taken, and one more fence for each
+answer that an earlier paper may still be owed. A silent printer is unknown, never out of paper. A printer that has
+answered before and then stalls in the middle of a paper gets no more of them until it answers again.
 """
 
 from collections import Counter
@@ -31,24 +31,24 @@ from nodes.ticket_printer.status import (
 from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalled
 
 ANSWER_MS = 300
-# What still stands before the fence when all was sent is what kernel and printer hold: 16 KiB at 19200 baud, or less.
+# Once all is sent, kernel and printer hold at most 16 KiB before the fence, which take less than this at 19200 baud.
 FENCE_MS = 10_000
-# A printer that answers nothing else gets so long for the fence, and one that has left out each of the first few.
+# The wait for a fence if the printer answers nothing else, or has answered none of its first FENCES_TRIED fences.
 SHORT_FENCE_MS = 700
 FENCES_TRIED = 3
-# As many as three papers leave that end one after the other without their fences.
+# What three papers in a row owe if none of their fences is answered.
 FENCES_OWED_MOST = 7
-# While the fence is awaited, whether the printer still prints is asked so often.
+# While the fence is awaited, a silent printer is asked this often whether it is still online.
 WATCH_MS = 700
-# At 9600 baud 4 KiB are taken in 4.3 s, and a wire has room again in steps of so much; on USB or Ethernet in 0.1 s.
+# A wire gets room again in steps of 4 KiB, which take 4.3 s at 9600 baud and 0.1 s on USB or Ethernet.
 STALLED_MS = 5_000
 REOPEN_LEAST_MS, REOPEN_MOST_MS = 1_000, 15_000
-# So many answers in a row that may be those of earlier questions: one of these is never answered.
+# After this many answers in a row that may belong to earlier questions, one of those will never be answered.
 UNCLEAR_MOST = 4
-# A question that so often in a row had no answer from a printer that had just given one is none that it knows.
+# A printer that ignores a question this often in a row, just after answering another one, does not know it.
 QUESTIONS_TRIED = 3
-# The rest of a picture that broke off is made up with white, so that the next ticket is not read as a part of it:
-# 96 rows of 72 bytes are the longest. Then what stands on the paper is cut off.
+# Completes a picture that broke off with white, so that the next ticket is not read as part of it: a band has at most
+# 96 rows of 72 bytes. Then cuts off what is on the paper.
 RECOVERY = bytes(96 * 72) + RESET + FEED_AND_PART_CUT
 
 
@@ -65,9 +65,9 @@ class Result:
 
 
 class Printer:
-    """One printer behind a wire that is opened anew when it breaks. `clock_ms` is monotonic. For one thread.
+    """One printer behind a wire that is reopened when it breaks. `clock_ms` is monotonic. Not thread-safe.
 
-    `mark`: a file that is there while the printer may wait for the rest of a paper, so that the next run knows too.
+    `mark`: a file that exists while the printer may be waiting for the rest of a paper, so that the next run knows.
     """
 
     def __init__(self, open_wire: Callable[[], Wire], clock_ms: Callable[[], int], mark: Path | None = None) -> None:
@@ -87,9 +87,9 @@ class Printer:
         self._fences_owed = int(self._broke_off)
 
     def look(self) -> Condition:
-        """How the printer is; `UNREACHABLE` where there is no wire to it."""
+        """The printer's condition; its fault is `UNREACHABLE` if there is no wire to it."""
         if self._unclear >= UNCLEAR_MOST:
-            # An answer was lost, not late: on a new wire none is owed.
+            # An answer was lost, not late. On a new wire no answer is owed.
             self._drop()
         try:
             return self._condition(self._opened())
@@ -98,7 +98,7 @@ class Printer:
             return Condition(False, self._fault_of(error))
 
     def print(self, data: bytes) -> Result:
-        """Sends the whole paper once and waits for what becomes of it."""
+        """Send the whole paper once and wait for its outcome."""
         try:
             before = self._condition(self._opened_afresh())
         except (WireBroken, WireRefused) as error:
@@ -108,7 +108,7 @@ class Printer:
             return Result(Outcome.NOT_PRINTED, before.fault)
         result = self._send(self._opened(), data, answers=before.answered)
         if result.outcome is not Outcome.PRINTED:
-            # Answers that are still under way are lost with a connection; a device may give them all the same.
+            # A closed connection loses the answers still under way; a device may deliver them later.
             self._drop()
         return result
 
@@ -117,8 +117,8 @@ class Printer:
 
     def _send(self, wire: Wire, data: bytes, *, answers: bool) -> Result:
         before = self._broke_off
-        # Paper that ends keeps a fence in the printer, and no new wire empties that. One that was switched off has lost
-        # it: so many new ones that this paper is proven by as many answers, whether the old ones come or not.
+        # When the paper runs out, an unanswered fence stays in the printer: a new wire does not clear it, switching off
+        # does. So send one fence more than is owed: as many answers prove this paper, whether old ones come or not.
         fences = 1 + min(self._fences_owed, FENCES_OWED_MOST)
         whole = (RECOVERY if before else b"") + data + fences * FENCE
         try:
@@ -136,7 +136,7 @@ class Printer:
         try:
             result = self._await_fence(wire, fences, self._patience_ms(answers=answers))
         except WireBroken as error:
-            # How much of it the printer took before the wire broke cannot be known.
+            # How much the printer took before the wire broke is unknown.
             return Result(Outcome.UNKNOWN, self._fault_of(error))
         self._note(broke_off=False)
         return result
@@ -145,7 +145,7 @@ class Printer:
         self._broke_off = broke_off
         if self._mark is None:
             return
-        # On a full disk only the next run does not know.
+        # If the disk is full, only the next run does not know.
         with suppress(OSError):
             if broke_off:
                 self._mark.touch()
@@ -158,7 +158,7 @@ class Printer:
         return FENCE_MS if answers and fences else SHORT_FENCE_MS
 
     def _await_fence(self, wire: Wire, fences: int, patience_ms: int) -> Result:
-        """Until fewer are owed than this paper has: then one of its own has come."""
+        """Wait until fewer answers are owed than this paper has fences: then one of its own has been answered."""
         if not wire.answers:
             self._fences_owed = 0
             return Result(Outcome.UNKNOWN)
@@ -167,11 +167,11 @@ class Printer:
         while self._fences_owed >= fences:
             left_ms = until_ms - self._clock_ms()
             if left_ms <= 0 and not heard:
-                # It answered just before the ticket, and nothing since: the questions stand behind a full buffer.
+                # It answered just before the paper and nothing since: the questions wait behind a full buffer.
                 raise WireStalled(len(FENCE), 0, patience_ms)
             if left_ms <= 0 and patience_ms == FENCE_MS:
                 self._fences_missed += 1
-                # Where it was well for so long, what has not come will not come.
+                # If the printer was online all that time, the missing answers will not come any more.
                 self._fences_owed = self._fences_owed if stood_still else 0
             if left_ms <= 0:
                 return Result(Outcome.UNKNOWN)
@@ -185,7 +185,7 @@ class Printer:
             if not answers:
                 wire.send(question(Ask.PRINTER), STALLED_MS)
                 self._owed += 1
-        # Any more of them come at once behind it.
+        # Other fence answers, if any, follow at once.
         self._fences_owed, self._fences_known = 0, True
         return Result(Outcome.PRINTED)
 
@@ -196,7 +196,8 @@ class Printer:
             return fault
 
     def _fault_of(self, error: WireBroken | WireRefused) -> Fault:
-        """A stall is remembered until the printer answers; whether one that never does is well, a ticket must show."""
+        """The fault of a broken wire. A stall is remembered until the printer answers, unless it has never answered:
+        then only a ticket can show whether it is well."""
         stalled = isinstance(error, WireStalled)
         self._stalled = self._stalled or (stalled and self._has_answered)
         return Fault.STALLED if stalled or self._stalled else Fault.UNREACHABLE
@@ -214,7 +215,7 @@ class Printer:
         return condition_of(printer, cause, self._ask_further(wire, Ask.PAPER))
 
     def _ask_further(self, wire: Wire, ask: Ask) -> int | None:
-        """Nothing that it never answers: each such question would make the answers to the next ones unclear."""
+        """Ask, unless an answer is owed or the printer never answers this: later answers would become unclear."""
         if self._owed or self._unanswered[ask] >= QUESTIONS_TRIED:
             return None
         answer = self._ask(wire, ask)
@@ -222,7 +223,7 @@ class Printer:
         return answer
 
     def _ask(self, wire: Wire, ask: Ask) -> int | None:
-        """The answer, or None where it is silent; trouble is believed only when it is said twice in a row."""
+        """The answer, or None if the printer is silent. Trouble is believed only if reported twice in a row."""
         answer = self._ask_once(wire, ask)
         if answer is None or not says_trouble(ask, answer):
             return answer
@@ -239,7 +240,7 @@ class Printer:
         while (left_ms := until_ms - self._clock_ms()) > 0:
             answers = [byte for byte in self._hear(wire, left_ms) if is_answer(byte)]
             if answers and earlier:
-                # Whether this answers the question or an earlier one cannot be known.
+                # It is unknown whether this answers the question or an earlier one.
                 self._unclear += 1
                 return None
             if answers:
@@ -252,7 +253,7 @@ class Printer:
             pass
 
     def _hear(self, wire: Wire, timeout_ms: int) -> bytes:
-        """What came; so much less is owed."""
+        """Receive bytes and subtract their answers from those owed."""
         came = wire.receive(timeout_ms)
         self._owed = max(0, self._owed - sum(map(is_answer, came)))
         self._fences_owed = max(0, self._fences_owed - sum(map(is_fence, came)))
@@ -271,7 +272,7 @@ class Printer:
         try:
             wire = self._wire = self._open_wire()
         except WireRefused:
-            # What comes back may be another printer.
+            # The printer that comes back may be another one.
             self._unanswered.clear()
             raise
         self._owed = self._unclear = 0
@@ -280,7 +281,7 @@ class Printer:
         return wire
 
     def _opened_afresh(self) -> Wire:
-        """A wire that was good until now may be dead without having said so: then a new one is tried at once."""
+        """The open wire, or a new one at once if the open one turns out to be dead."""
         try:
             wire = self._opened()
             self._drain(wire)

@@ -1,4 +1,4 @@
-"""The thread that owns the printer: a slow or silent one holds up nobody but itself."""
+"""The thread that owns the printer, so that a slow or silent printer holds up nothing else."""
 
 import contextlib
 import queue
@@ -24,11 +24,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A job that is only the look that follows every job."""
+    """An empty job: the printer is looked at after every job."""
 
 
 class Printing:
-    """Does Print and PrintTest, and looks at the printer between; `put` hears of both. `close` waits for the paper."""
+    """Does Print and PrintTest, and looks at the printer in between; `put` gets the events of both.
+
+    `close` waits for the paper under way.
+    """
 
     def __init__(
         self, printer: Printer, style: Style, profile: str, words: Words, put: Callable[[object], None]
@@ -38,7 +41,7 @@ class Printing:
         self._profile = profile
         self._words = words
         self._put = put
-        # Never long: the core has one paper under way at a time, and one look that waits is as good as many.
+        # Always short: the core has one paper under way at a time, and at most one look waits.
         self._jobs: queue.SimpleQueue[Print | PrintTest | _Look | None] = queue.SimpleQueue()
         self._condition: Condition | None = None
         self._logged: Condition | None = None
@@ -52,8 +55,8 @@ class Printing:
         self._jobs.put(job)
 
     def look_now(self) -> None:
-        """Where somebody knows that something has changed; a paper that is being printed comes first."""
-        # Behind a job that waits there is a look anyway.
+        """Look at the printer as soon as the paper under way is done: something is known to have changed."""
+        # A waiting job is followed by a look anyway.
         if self._jobs.empty():
             self._jobs.put(_Look())
 
@@ -81,14 +84,14 @@ class Printing:
         result = self._print(job)
         _log.info("ticket.ended", id=request_id, outcome=result.outcome.value, fault=result.fault)
         self._put(PrintEnded(request_id, result.outcome, result.fault))
-        # What the core knows of the printer is now this result: the next look is told whatever it finds.
+        # The core now knows the printer by this result, so the next look is reported whatever it finds.
         self._condition = None
 
     def _print(self, job: Print | PrintTest) -> Result:
         try:
             data = paper(self._ticket(job), self._style, self._profile)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next ticket may be drawn
-            # A ticket that cannot be drawn is one that did not come out: the hub takes it back.
+            # A ticket that cannot be drawn has not come out: the hub takes it back.
             _log.exception("ticket.not_drawn", reason=str(error))
             return Result(Outcome.NOT_PRINTED)
         try:
@@ -121,7 +124,7 @@ class Printing:
             return Condition(False, Fault.UNREACHABLE)
 
     def _gave_up(self, error: Exception) -> None:
-        """Drops the wire. An error that comes at each look for a whole night is one line."""
+        """Close the wire. An error that repeats at each look is logged once."""
         if repr(error) != self._error:
             self._error = repr(error)
             _log.exception("printer.failed", reason=self._error)

@@ -1,20 +1,21 @@
-"""A hub that is there and leaves this dispenser without an answer. Pure.
+"""Detects a hub that is there but does not answer this dispenser. Pure.
 
-The site file has it no more, or the hub's database is away. Its beats come, and each visitor would wait for nothing.
+The cause is a site file that no longer has this dispenser, or a hub without its database. The beats still come, so each
+visitor would wait for nothing.
 """
 
 from collections.abc import Iterable, Iterator
 
 from nodes.ticket_printer.presses import Press
 
-# In a row: one alone may be a database that is busy for a moment.
+# In a row; a single one may be a database that is busy for a moment.
 UNANSWERED_MOST = 3
-# What is told of the presses before asks again and again whether the hub answers; more of it would only be noise.
+# While it lasts, this many outcomes are resent, which shows when the hub answers again. More would be noise.
 TOLD_MOST = 3
 
 
 class Silence:
-    """From the third ask in a row that was given up until anything is answered."""
+    """Lasts from the third request in a row that was given up until the hub answers anything."""
 
     def __init__(self) -> None:
         self._unanswered = 0
@@ -30,7 +31,7 @@ class Silence:
         return self._unanswered >= UNANSWERED_MOST
 
     def to_serve(self, presses: Iterable[Press]) -> Iterator[Press]:
-        """All; while it lasts, of those that are only told to the hub the oldest few."""
+        """All presses; while the silence lasts, only the oldest few of those that are done and only told to the hub."""
         told = 0
         for press in presses:
             told += not press.pending

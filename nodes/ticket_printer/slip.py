@@ -1,4 +1,4 @@
-"""What a visitor with an appointment reads after checking in: a ticket, or what to do instead. Pure."""
+"""The paper for a visitor who checked in an appointment: a ticket, or what to do instead. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ _RANGE = "Estimated wait: {range}"
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A note with a hole is left out where nothing is known to fill it."""
+    """A headline and notes. A note with a placeholder is left out if its value is unknown."""
 
     headline: str
     notes: tuple[str, ...]
 
 
-# English for the catalogue's tools. Who waits has a number …
+# In English, for the catalogue's tools. Visitors who wait, with a number:
 _WAITS = {
     # No time is promised: a desk that finds nobody else calls whoever is early at once.
     Arrival.EARLY: _Told(
@@ -43,10 +43,10 @@ _WAITS = {
     Arrival.MISSED: _Told("Your appointment is over", ("You now wait like visitors without an appointment.", _RANGE)),
     Arrival.AGAIN: _Told("You are checked in already", ("Your number stays the same. Please wait to be called.",)),
 }
-# … who is called has one too …
+# Visitors who are called, with a number:
 _CALLED = _Told("You are called: desk {desk}", ("Go there now.",))
 _CALLED_SOMEWHERE = _Told("You are called", ("Look at the screens, or see the reception.",))
-# … and whom the dispenser cannot help reads what to do.
+# Visitors whom the dispenser cannot help:
 _HELPLESS = {
     Arrival.ABSENT: _Told("You were called", ("Nobody came to the desk.", "See the reception.")),
     Arrival.WRONG_DAY: _Told("Not today", ("Your appointment: {date}", "Come back then, or see the reception.")),
@@ -64,9 +64,9 @@ _TODAY_OVER = _Told("Your appointment is over", ("Your appointment: {date}", "Se
 def slip_of(
     reply: CheckInReply, config: TicketPrinterConfig, words: Words, at_ms: int | None, *, duplicate: bool = False
 ) -> Ticket:
-    """The paper for this answer of the hub; `at_ms`: the hub's time, where it is known.
+    """The paper for this answer of the hub. `at_ms`: the hub's time, if known.
 
-    Raises ZoneInfoNotFoundError where the zone is none.
+    Raises ZoneInfoNotFoundError if the zone does not exist.
     """
     zone = ZoneInfo(config.zone)
     told = _told(reply, zone, at_ms)
@@ -107,7 +107,7 @@ def _wrong_day(appointment: datetime, now: datetime) -> _Told:
 
 
 def _holes(reply: CheckInReply, zone: ZoneInfo, words: Words) -> dict[str, str]:
-    """What is known to fill a line with."""
+    """The known values of the placeholders."""
     found = {} if reply.desk is None else {"desk": printable(reply.desk)}
     if reply.wait_min is not None:
         found["range"] = _unbroken(range_words(reply.wait_min, words))
@@ -118,7 +118,7 @@ def _holes(reply: CheckInReply, zone: ZoneInfo, words: Words) -> dict[str, str]:
 
 
 def _unbroken(text: str) -> str:
-    """The text so that it stays on one line."""
+    """The text with no-break spaces, so that it stays on one line."""
     return text.replace(" ", "\u00a0")
 
 
@@ -127,7 +127,7 @@ def _notes(told: _Told, holes: dict[str, str], words: Words) -> list[str]:
 
 
 def _hall(reply: CheckInReply, words: Words) -> list[str]:
-    """Where to go, for who is to wait or is called in another hall than this one."""
+    """Where to go, for a visitor who waits or is called in another hall than this one."""
     if reply.hall is None or reply.arrival in _HELPLESS:
         return []
     sentence = "Hall: {hall}" if reply.arrival is Arrival.CALLED else "Wait in the hall: {hall}"

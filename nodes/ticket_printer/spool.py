@@ -1,6 +1,6 @@
-"""The queue on disk: what must still be told to the hub, or asked of it, after the power went.
+"""The queue on disk: what must still be told to the hub, or asked of it, after a power cut.
 
-A step is on the disk before what it speaks of is done. Bounded: the core refuses presses beyond `ENTRIES_MOST`.
+A step is on the disk before the action it names is done. Bounded: the core refuses presses beyond `ENTRIES_MOST`.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-# A dispenser whose hub is away refuses presses at once; so many are left over only by a run of crashes.
+# A dispenser whose hub is away refuses presses at once, so only repeated crashes leave this many entries.
 ENTRIES_MOST = 200
 
 _TABLE = """
@@ -26,18 +26,18 @@ _ENTRIES = "select id, follow_id, service, step from press"
 
 
 class Step(StrEnum):
-    """How far a press has come. Only the steps that a restart must tell apart are here."""
+    """How far a press has come: only the steps that a restart must distinguish."""
 
     ASKED = "asked"  # the hub is asked, or will be; nothing has been printed
     PRINTING = "printing"  # the paper goes to the printer
-    PRINTED = "printed"  # it came out; the hub is to hear it
-    UNSURE = "unsure"  # it may have come out; the hub is to hear it
-    ABANDONED = "abandoned"  # nothing came out, and nothing will; the hub is to hear it
+    PRINTED = "printed"  # it came out; the hub must be told
+    UNSURE = "unsure"  # it may have come out; the hub must be told
+    ABANDONED = "abandoned"  # nothing came out, and nothing will; the hub must be told
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One press. `id`: of the request for a ticket. `follow_id`: of the `printed` or `abandon` that ends it."""
+    """One press. `id`: of its request for a ticket. `follow_id`: of the `printed` or `abandon` request that ends it."""
 
     id: str
     follow_id: str
@@ -45,11 +45,11 @@ class Entry:
     step: Step
 
 
-# A step that this version does not know: a paper may have come out, and the hub keeps its ticket.
+# A step that this version does not know is read as UNSURE: a paper may have come out, so the hub keeps the ticket.
 _STEPS = {step.value: step for step in Step}
 
 
-# What no new start makes better; a lock, a full disk and one that fails may pass.
+# Errors that no restart cures, unlike a lock, a full disk or a failing one.
 _OUT_OF_REACH = (PermissionError, NotADirectoryError, IsADirectoryError)
 
 
@@ -58,13 +58,13 @@ class SpoolBroken(OSError):
 
 
 class SpoolOutOfReach(SpoolBroken):
-    """The file is none that this program may open and write."""
+    """This program may not open or write the file."""
 
 
 class Spool:
-    """One SQLite file; each call has reached the disk when it returns. Raises SpoolBroken where it has not.
+    """One SQLite file. A call returns once its change is on the disk, and raises SpoolBroken if it is not.
 
-    At its start it raises SpoolOutOfReach where only another folder, or other rights, would help.
+    The constructor raises SpoolOutOfReach if only another folder or other permissions would help.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +76,7 @@ class Spool:
                 fault = _fault(path)
                 kind = SpoolOutOfReach if isinstance(fault, _OUT_OF_REACH) else SpoolBroken
                 raise kind(f"{path} cannot be used: {fault or error}") from error
-            # A dispenser must print again after a power cut that broke its file; the file is kept for a look.
+            # A dispenser must print again after a power cut damaged its file, which is set aside for inspection.
             aside = path.replace(path.with_suffix(".broken"))
             structlog.get_logger().exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
             self._database = self._open()
@@ -84,7 +84,7 @@ class Spool:
                 self.keep(entry)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Those of an earlier run, in the order of their ids, which is that of the presses."""
+        """The entries of an earlier run in the order of their ids, which is that of the presses."""
         return tuple(map(_entry, self._run(f"{_ENTRIES} order by id")))
 
     def keep(self, entry: Entry) -> None:
@@ -100,7 +100,7 @@ class Spool:
         self._database.close()
 
     def _open(self) -> sqlite3.Connection:
-        # One statement, one transaction: none is left open between two steps.
+        # Autocommit: each statement is a transaction, and none stays open between two steps.
         database = sqlite3.connect(self._path, isolation_level=None)
         database.text_factory = _text
         try:
@@ -121,7 +121,7 @@ class Spool:
 
 
 def _fault(path: Path) -> OSError | None:
-    """Why a file cannot be opened: SQLite says the same of a full card as of missing rights."""
+    """Why a file cannot be opened: SQLite has one error for a full card and for missing permissions."""
     try:
         path.open("ab").close()
     except OSError as error:
@@ -130,14 +130,14 @@ def _fault(path: Path) -> OSError | None:
 
 
 def _check(database: sqlite3.Connection) -> None:
-    """Raises DatabaseError. A page of the index alone may be broken, which a look at the table does not meet."""
+    """Raises DatabaseError if the file is damaged. Reading the table alone would miss a damaged index page."""
     [(said,)] = database.execute("pragma integrity_check(1)").fetchall()
     if said != "ok":
         raise sqlite3.DatabaseError(said)
 
 
 def _text(data: bytes) -> str:
-    """A sign that a power cut broke makes one word wrong; it must not keep all others from being read."""
+    """Decode leniently: a byte that a power cut damaged spoils one word and must not make the other rows unreadable."""
     return data.decode(errors="replace")
 
 
@@ -146,7 +146,7 @@ def _entry(row: tuple[str, ...]) -> Entry:
 
 
 def _readable(aside: Path) -> list[Entry]:
-    """What can still be read of a broken file, without its index; the rest is lost."""
+    """The entries that can still be read from a damaged file, without its index; the rest is lost."""
     found: list[Entry] = []
     with suppress(sqlite3.Error), closing(sqlite3.connect(aside)) as database:
         database.text_factory = _text

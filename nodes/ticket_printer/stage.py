@@ -1,4 +1,4 @@
-"""What a ticket printer has around it: real pins and a real printer, or mock ones and the socket that drives them."""
+"""A ticket printer's surroundings: real pins and a real printer, or mock ones and the socket that drives them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,9 +22,9 @@ class Stage:
         place = place_named(printer)
         self._control: ControlSocket | None = None
         self._served: PairedPrinter | None = None
-        # Called when the printer is told to fail, or to be well again.
+        # Called when a fault of the virtual printer is set or ended.
         self.changed: Callable[[], None] = lambda: None
-        # Called with what somebody is said to have scanned.
+        # Called with each simulated scan.
         self.scanned: Callable[[Scanned], None] = lambda _: None
         if isinstance(place, VirtualAt):
             self._served = _serve_virtual(place.folder, self._show_paper)
@@ -48,7 +48,7 @@ class Stage:
         self._show(f"led {pin}", {"led": pin, "on": lit})
 
     def watched(self, put: Callable[[object], None]) -> Callable[[object], None]:
-        """`put`, which shows on its way how the printer is."""
+        """Wrap `put` so that the control socket shows the printer's condition."""
 
         def show_and_put(event: object) -> None:
             if isinstance(event, PrinterLooked):
@@ -92,7 +92,7 @@ class Stage:
 
 
 def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "PairedPrinter":
-    # The interpreter is loaded where it is used: a real dispenser never meets it.
+    # Imported here, since a real dispenser never needs the virtual printer.
     from nodes.ticket_printer.virtual_printer.device import VirtualPrinter
     from nodes.ticket_printer.virtual_printer.server import PairedPrinter, PaperFolder
 

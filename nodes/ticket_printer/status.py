@@ -1,6 +1,6 @@
-"""What a printer's status bytes say. Pure. A byte's family is told by its fixed bits, so that none is mistaken.
+"""Decodes a printer's status bytes. Pure. A byte's fixed bits tell which command it answers.
 
-Source: Epson's ESC/POS reference for DLE EOT and GS r, with the Citizen and Bematech manuals for the families.
+Source: Epson's ESC/POS reference for DLE EOT and GS r; the Citizen and Bematech manuals for the fixed bits.
 """
 
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ class Ask(IntEnum):
 
 
 class Fault(StrEnum):
-    """Why nothing can be printed, as telemetry warns of it."""
+    """Why nothing can be printed, as telemetry's warnings say it."""
 
     PAPER_OUT = NodeWarning.PAPER_OUT.value
     COVER_OPEN = NodeWarning.COVER_OPEN.value
     ERROR = NodeWarning.PRINTER_ERROR.value
     OFFLINE = NodeWarning.PRINTER_OFFLINE.value
-    # Most printers do so when their paper ends in the middle of a ticket and their buffer is full.
+    # Most printers stall when the paper runs out in the middle of a ticket and their buffer is full.
     STALLED = (
         f"{NodeWarning.PRINTER_OFFLINE.value}: it takes nothing and is silent: no paper, an open cover, or it hangs"
     )
@@ -46,7 +46,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`answered` False: the printer said nothing, and nothing is known; never read as 'no paper'."""
+    """The printer's condition. `answered` False: it is silent and nothing is known; never read as 'no paper'."""
 
     answered: bool = False
     fault: Fault | None = None
@@ -67,30 +67,30 @@ def question(ask: Ask) -> bytes:
 
 
 def is_answer(byte: int) -> bool:
-    """A reply to DLE EOT: 0xx1xx10."""
+    """Whether the byte answers DLE EOT: 0xx1xx10."""
     return byte & _EOT_MASK == _EOT_BITS
 
 
 def is_fence(byte: int) -> bool:
-    """A reply to GS r: 0xx0xxxx. XON and XOFF are not."""
+    """Whether the byte answers GS r: 0xx0xxxx. XON and XOFF do not match."""
     return byte & _GROUP_MASK == 0
 
 
 def says_trouble(ask: Ask, answer: int) -> bool:
-    """Whether it should be asked again: an answer that lags one question behind looks like trouble where none is."""
+    """Whether to ask again: an answer that lags one question behind may look like trouble that is not there."""
     trouble = {Ask.PRINTER: _OFFLINE, Ask.CAUSE: _COVER_OPEN | _PAPER_STOP | _ERROR, Ask.PAPER: _PAPER_END | _NEAR_END}
     return bool(answer & trouble[ask])
 
 
 def offline(answer: int) -> bool:
-    """Of an answer to `Ask.PRINTER`."""
+    """Whether this answer to `Ask.PRINTER` says offline."""
     return bool(answer & _OFFLINE)
 
 
 def condition_of(printer: int, cause: int | None, paper: int | None) -> Condition:
-    """The three answers together.
+    """Combine the three answers.
 
-    An open cover counts only where the printer says that it is offline: some clones answer 0x16 to everything.
+    An open cover counts only if the printer says that it is offline: some clones answer 0x16 to everything.
     """
     paper_end = paper is not None and paper & _PAPER_END == _PAPER_END
     near_end = paper is not None and paper & _NEAR_END == _NEAR_END

@@ -1,4 +1,4 @@
-"""What a ticket says, in words: from the hub's answer to the lines a visitor reads. Pure."""
+"""The words of a ticket: from the hub's answer to the lines that a visitor reads. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from protocol.messages import TicketPrinterConfig, TicketReply
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"([^0-9]*)([0-9]*)(.*)", re.DOTALL)
 
-# What is below this is not measured finely enough to be promised.
+# Estimates below this are too imprecise to promise.
 _LEAST_PROMISE_MIN = 5
 
-# English for the catalogue's tools; `datetime.weekday()` and `month - 1` are the indices.
+# In English, for the catalogue's tools; indexed by `datetime.weekday()` and `month - 1`.
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     "January",
@@ -35,10 +35,10 @@ _MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The words of one paper, in the order in which they stand on it; None where a line is left out.
+    """The words of one paper, roughly from top to bottom; None leaves a line out.
 
-    `number` is letter and digits apart; `headline` is what matters most after it, `label` a word before that, `notes`
-    are sentences after it. `follow` is what the QR holds; without it there are no hints beside it either.
+    `number` is the letter and the digits; `headline` is what matters most after it, `label` a word above the headline,
+    `notes` are sentences below it. `follow` is the QR code's address; without it the hints are not printed either.
     """
 
     town: str
@@ -58,7 +58,7 @@ class Ticket:
 
 
 def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, duplicate: bool = False) -> Ticket:
-    """The ticket that this answer of the hub asks for. Raises ZoneInfoNotFoundError where the zone is none."""
+    """The ticket for this answer of the hub. Raises ZoneInfoNotFoundError if the zone does not exist."""
     zone = ZoneInfo(config.zone)
     label, headline = _wait(reply.wait_min, words)
     return Ticket(
@@ -79,12 +79,12 @@ def ticket_of(reply: TicketReply, config: TicketPrinterConfig, words: Words, *, 
 
 
 def follow_address(config: TicketPrinterConfig, code: str) -> str | None:
-    """What the QR holds; None where the town has no page behind it."""
+    """The QR code's address; None if the town has no page to follow a ticket."""
     return None if config.follow_url is None else config.follow_url + code
 
 
 def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) -> Ticket:
-    """A paper that shows all a ticket shows and can be taken for none; `at_ms`: the hub's time, where it is known."""
+    """A paper with all the parts of a ticket that cannot be mistaken for one. `at_ms`: the hub's time, if known."""
     return Ticket(
         town=printable(config.town),
         service=words.one("Test of the ticket printer"),
@@ -102,7 +102,7 @@ def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) ->
 
 
 def split_number(number: str) -> tuple[str, str]:
-    """`A012` as `A` and `012`; a number without a letter, or of another shape, is all in one part."""
+    """Split `A012` into `A` and `012`. Any other number becomes an empty letter and the whole text."""
     letter, digits, rest = _NUMBER.fullmatch(number).groups()  # type: ignore[union-attr]
     if rest or not digits:
         return "", printable(number)
@@ -141,7 +141,7 @@ def people_words(people: int, words: Words) -> str:
 
 
 def range_words(wait_min: tuple[int, int], words: Words) -> str:
-    """Least and most minutes as a person would say them."""
+    """The least and most minutes in everyday words."""
     least, most = wait_min
     if least == 0:
         return words.one("less than {most} min").format(most=max(most, _LEAST_PROMISE_MIN))
@@ -151,7 +151,7 @@ def range_words(wait_min: tuple[int, int], words: Words) -> str:
 
 
 def printable(text: str) -> str:
-    """The text in signs that both the font and the printer's Western code page have, on one line."""
+    """The text on one line, in characters that both the font and the printer's Western code page have."""
     return shown(text, lambda sign: in_lexend(sign) and _in_code_page(sign))
 
 

@@ -1,9 +1,9 @@
-"""The parts of python-escpos, loaded at once and without a trace.
+"""Imports the parts of python-escpos that we use, quickly and without leaving files behind.
 
-At its import python-escpos makes a folder among the temporary files, for the list of printers that it has read, and
-never takes it away: with a memory card, or where systemd starts the program again and again, they would fill it. And
-it reads that list, which is JSON, as YAML: 150 times as long, seconds on a Pi. It takes a list that was kept before, so
-we keep one for it: its own, whatever ESCPOS_CAPABILITIES_FILE says.
+On import, python-escpos creates a temporary folder to cache its list of printers and never removes it: after many
+restarts these folders would fill a memory card. It also parses that list, which is JSON, as YAML, which takes 150 times
+as long: seconds on a Pi. It accepts a cached list, so we prepare one from its own list, whatever
+ESCPOS_CAPABILITIES_FILE says.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A printer on USB by libusb, without the kernel's usblp: for printers that have no /dev/usb/lp0."""
+"""A USB printer through libusb, without the kernel's usblp: for printers that have no /dev/usb/lp0."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalle
 
 _PIECE_BYTES = 4_096
 _READ_BYTES = 64
-# pyusb reads 0 as 'no limit'.
+# pyusb takes 0 as 'no time-out'.
 _LEAST_TIMEOUT_MS = 1
 _PRINTER_CLASS = 7
 
 
 class _Usb(Usb):  # type: ignore[misc]
-    """python-escpos's, without the reset at each opening, which makes some printers eject paper."""
+    """python-escpos's Usb without the reset at each opening, which makes some printers eject paper."""
 
     def _configure_usb(self) -> None:
         try:
@@ -26,7 +26,7 @@ class _Usb(Usb):  # type: ignore[misc]
 
 
 def open_usb(vendor: int, product: int) -> Wire:
-    """Raises WireRefused where there is no such device, or somebody else holds it."""
+    """Open a USB printer. Raises WireRefused if there is no such device or another program holds it."""
     printer = _Usb(idVendor=vendor, idProduct=product)
     try:
         printer.open()
@@ -37,7 +37,7 @@ def open_usb(vendor: int, product: int) -> Wire:
 
 
 def _endpoints(device: Any) -> tuple[int, int | None]:
-    """Where to write and read: python-escpos's defaults are wrong on many printers, so the device is asked."""
+    """The endpoints to write to and read from, as the device has them: python-escpos's defaults are often wrong."""
     configuration = device.get_active_configuration()
     interfaces = sorted(configuration, key=lambda each: each.bInterfaceClass != _PRINTER_CLASS)
     for interface in interfaces:
@@ -54,7 +54,7 @@ def _endpoints(device: Any) -> tuple[int, int | None]:
 
 
 class UsbWire:
-    """A wire over two bulk endpoints; a printer without the second one never answers."""
+    """A wire over two bulk endpoints; without the second one, `back`, the printer never answers."""
 
     def __init__(self, printer: Usb, out: int, back: int | None) -> None:
         self._printer = printer
@@ -67,7 +67,7 @@ class UsbWire:
             try:
                 sent += self._printer.device.write(self._out, data[sent : sent + _PIECE_BYTES], timeout_ms)
             except usb.core.USBTimeoutError as error:
-                # What of the last piece went out is not said.
+                # How much of the last piece went out is unknown.
                 raise WireStalled(len(data), max(sent, 1), timeout_ms) from error
             except usb.core.USBError as error:
                 raise WireBroken(f"the printer's wire broke: {error}", max(sent, 1)) from error

@@ -1,7 +1,6 @@
-"""Ways to a printer: python-escpos opens the device, and we read and write it, each time with a deadline.
+"""Wires to a printer: python-escpos opens the device, and we read and write it with deadlines.
 
-python-escpos 3.1 itself writes a device file without ever reading it, has no deadline on USB, and reads silence as
-'no paper'.
+python-escpos 3.1 itself never reads from a device file, has no deadline on USB, and takes silence for 'no paper'.
 """
 
 import errno
@@ -34,11 +33,11 @@ PORT_MOST = 65_535
 
 
 class WireRefused(OSError):
-    """There is no way to the printer now."""
+    """The printer cannot be reached now."""
 
 
 class WireBroken(OSError):
-    """The way to the printer broke; `sent` bytes had gone into it."""
+    """The wire to the printer broke after `sent` bytes."""
 
     def __init__(self, reason: str, sent: int) -> None:
         super().__init__(reason)
@@ -46,7 +45,7 @@ class WireBroken(OSError):
 
 
 class WireStalled(WireBroken):
-    """It is there, and takes nothing more."""
+    """The printer is there but takes nothing more."""
 
     def __init__(self, size: int, sent: int, timeout_ms: int) -> None:
         super().__init__(
@@ -55,19 +54,19 @@ class WireStalled(WireBroken):
 
 
 class Wire(Protocol):
-    """Both ways raise WireBroken where the other end is gone."""
+    """A wire to a printer. `send` and `receive` raise WireBroken if the other end is gone."""
 
     @property
     def answers(self) -> bool:
-        """False where nothing can come back."""
+        """False if nothing can come back."""
         ...
 
     def send(self, data: bytes, timeout_ms: int) -> None:
-        """All of it, or WireBroken with how much; it may take nothing for `timeout_ms` at most, again and again."""
+        """Send all of it. Raises WireStalled once the printer has taken nothing for `timeout_ms`."""
         ...
 
     def receive(self, timeout_ms: int) -> bytes:
-        """What came, or nothing where none came within the time; 0 takes only what is there."""
+        """The bytes that came, or b"" if none came within the time; 0 only takes what is there."""
         ...
 
     def close(self) -> None: ...
@@ -75,7 +74,7 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VirtualAt:
-    """Our own printer, which keeps its paper in `folder`."""
+    """Our own virtual printer, which keeps its paper in `folder`."""
 
     folder: Path
 
@@ -101,7 +100,7 @@ Place = VirtualAt | FileAt | NetworkAt | UsbAt
 
 
 def place_named(text: str) -> Place:
-    """Where the setting says that the printer is. Raises WrongSetting."""
+    """Parse the setting that says where the printer is. Raises WrongSetting."""
     kind, _, rest = text.partition(":")
     if kind == "virtual" and rest:
         return VirtualAt(Path(rest))
@@ -117,7 +116,7 @@ def place_named(text: str) -> Place:
 
 
 def _may_be_host(name: str) -> bool:
-    """Of an empty or too long part of a name, the resolver raises what is no OSError."""
+    """Whether the resolver takes the name: for an empty or too long label it raises UnicodeError, not OSError."""
     try:
         name.encode("idna")
     except UnicodeError:
@@ -126,7 +125,7 @@ def _may_be_host(name: str) -> bool:
 
 
 def opener(place: FileAt | NetworkAt | UsbAt) -> Callable[[], Wire]:
-    """What opens a wire there; it raises WireRefused where it cannot be opened."""
+    """A function that opens a wire to that place, or raises WireRefused."""
     match place:
         case FileAt(device):
             return lambda: open_file(device)
@@ -139,7 +138,7 @@ def opener(place: FileAt | NetworkAt | UsbAt) -> Callable[[], Wire]:
 
 
 class _ReadableFile(File):  # type: ignore[misc]
-    """python-escpos's device file, opened for reading too where it lets us, and never blocking."""
+    """python-escpos's device file, non-blocking, and opened for reading too if permitted."""
 
     def open(self, raise_not_found: bool = True) -> None:  # noqa: ARG002 - its own signature
         try:
@@ -161,7 +160,7 @@ def open_file(device: Path) -> Wire:
     try:
         printer.open()
         descriptor = printer.device.fileno()
-        # A plain file keeps what is printed and never answers; reading it would give its own bytes back.
+        # A regular file keeps what is printed and never answers; reading it would return the printed bytes.
         answers = not stat.S_ISREG(os.fstat(descriptor).st_mode)
     except OSError as error:
         raise WireRefused(f"{device} cannot be opened: {error.strerror}") from error
@@ -171,13 +170,13 @@ def open_file(device: Path) -> Wire:
 
 
 class _DirectNetwork(Network):  # type: ignore[misc]
-    """python-escpos's network printer, by IPv6 too, and without the socket it leaves behind where nobody answers."""
+    """python-escpos's network printer, with IPv6 too, and without the socket it leaks if nobody answers."""
 
     def open(self, raise_not_found: bool = True) -> None:  # noqa: ARG002 - its own signature
         self.device = socket.create_connection((self.host, self.port), timeout=self.timeout)
         self.device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # Without a bound Linux holds whole tickets that the printer does not take, and every question behind them.
+        # Without a limit Linux buffers whole tickets that the printer does not take, and every question after them.
         self.device.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
 
@@ -196,7 +195,7 @@ def socket_wire(end: socket.socket, close: Callable[[], None] | None = None) -> 
 
 
 class DescriptorWire:
-    """A file descriptor that does not block. `ends`: reading nothing means that the other end has gone."""
+    """A wire over a non-blocking file descriptor. `ends`: an empty read means that the other end has gone."""
 
     def __init__(self, descriptor: int, close: Callable[[], None], *, answers: bool = True, ends: bool = False) -> None:
         self._descriptor = descriptor
@@ -229,7 +228,7 @@ class DescriptorWire:
         except BlockingIOError:
             return b""
         except OSError as error:
-            # A file that may only be written is a printer that never answers.
+            # A descriptor that is only open for writing: the printer never answers.
             if error.errno == errno.EBADF:
                 self._answers = False
                 return b""
@@ -237,7 +236,7 @@ class DescriptorWire:
         if not data and self._ends:
             raise WireBroken("the printer closed the connection", 0)
         if not data:
-            # A device that is always ready and has nothing must not be asked in a tight loop.
+            # A device that is always ready but has no data must not be read in a tight loop.
             sleep(min(timeout_ms, NOTHING_MS) / 1000)
         return data
 

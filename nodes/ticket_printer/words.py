@@ -1,4 +1,4 @@
-"""The words of the ticket, from its own catalogue."""
+"""The ticket's words, from its own catalogue."""
 
 import gettext
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DOMAIN = "ticket_printer"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language. `one` and `many` take English and give that language; what is not translated stays English."""
+    """One language. `one` and `many` translate from English; untranslated text stays English."""
 
     catalogue: gettext.NullTranslations
 
@@ -22,5 +22,5 @@ class Words:
 
 
 def words_in(language: str) -> Words:
-    """Raises WrongSetting where there is no built catalogue of that language."""
+    """The ticket's words in a language. Raises WrongSetting if it has no built catalogue."""
     return Words(catalogue_in(DOMAIN, language))

@@ -1,1 +1,1 @@
-"""A printer that is a program: it reads ESC/POS, draws its paper as PNG files, answers and fails like a real one."""
+"""A virtual printer: it reads ESC/POS, draws its paper as PNG files, and answers and fails like a real one."""

@@ -1,4 +1,4 @@
-"""The virtual printer on a TCP port, for trying things by hand: `python -m nodes.ticket_printer.virtual_printer`."""
+"""The virtual printer on a TCP port, for manual tests: `python -m nodes.ticket_printer.virtual_printer`."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ PORT = 9100
 
 
 def main() -> int:
-    """Serves until it is interrupted; each line of its input is a fault to have from then on."""
+    """Serve until interrupted. Each line on standard input sets the fault from then on."""
     parser = argparse.ArgumentParser(
         prog="python -m nodes.ticket_printer.virtual_printer",
         description="A network printer that keeps its paper as PNG files.",

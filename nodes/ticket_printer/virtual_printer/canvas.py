@@ -1,4 +1,4 @@
-"""The paper roll of the virtual printer: rows of dots that grow downwards until they are cut."""
+"""The virtual printer's paper roll: rows of dots that grow downwards until they are cut."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,9 +8,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 _FONT = Path(__file__).parents[2] / "assets" / "fonts" / "Lexend-500.ttf"
-# Width and height in dots of one sign in fonts A and B of an 80 mm printer.
+# Width and height in dots of one character in fonts A and B of an 80 mm printer.
 CELLS = {"A": (12, 24), "B": (9, 17)}
-# A roll that is never cut stops here: 5 m of paper.
+# The longest roll without a cut: 5 m of paper.
 ROLL_DOTS_MOST = 40_000
 MIDDLE_GREY = 128
 _GLYPH_EM = 0.92
@@ -25,7 +25,7 @@ class Align(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a sign is printed; `width` and `height` are the multiples 1 to 8 of its cell."""
+    """How a character is printed; `width` and `height` are the multiples, 1 to 8, of its cell."""
 
     font: str = "A"
     width: int = 1
@@ -44,11 +44,11 @@ PLAIN = Style()
 
 
 class RollTooLong(ValueError):
-    """Something prints without ever cutting."""
+    """More was printed without a cut than is kept."""
 
 
 class Canvas:
-    """`width` dots wide; `take` gives what was printed since the last time. 0 is ink, as in the tickets' pictures."""
+    """A roll `width` dots wide; `take` returns what was printed since the last call. 0 is ink."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -64,7 +64,7 @@ class Canvas:
         self._used += dots
 
     def image(self, dots: Image.Image, align: Align) -> None:
-        """A picture in mode `L` at the current row, then below it; what is too wide is lost, as on paper."""
+        """Print a picture in mode `L` from the current row on; what is too wide is lost, as on paper."""
         self._room(dots.height)
         left = {Align.LEFT: 0, Align.CENTER: (self.width - dots.width) // 2, Align.RIGHT: self.width - dots.width}[
             align
@@ -73,7 +73,7 @@ class Canvas:
         self._used += dots.height
 
     def line(self, signs: list[tuple[str, Style]], align: Align, spacing_dots: int) -> None:
-        """One line of signs that stand on the same foot; an empty line is a feed of the spacing."""
+        """Print one line of characters, aligned at the bottom; an empty line only feeds by the spacing."""
         height = max((style.cell[1] for _, style in signs), default=0)
         if height:
             row = Image.new("L", (sum(style.cell[0] for _, style in signs), height), 255)
@@ -85,7 +85,7 @@ class Canvas:
         self.feed(max(0, spacing_dots - height))
 
     def take(self) -> Image.Image:
-        """The paper as a picture in mode `1`; the roll begins anew."""
+        """Cut: returns the paper as a picture in mode `1` and starts a new one."""
         paper = self._image.crop((0, 0, self.width, max(1, self._used))).convert("1", dither=Image.Dither.NONE)
         self._image = Image.new("L", (self.width, 1_024), 255)
         self._used = 0
@@ -104,7 +104,7 @@ class Canvas:
 
 @lru_cache(maxsize=512)
 def _glyph(sign: str, style: Style) -> Image.Image:
-    """One sign in its cell; our font is not of one width, so a wide sign is pressed together."""
+    """One character in its cell; our font is not monospaced, so a wide character is compressed."""
     width, height = style.cell
     face = ImageFont.truetype(str(_FONT), round(height * _GLYPH_EM), layout_engine=ImageFont.Layout.BASIC)
     natural = max(1, round(face.getlength(sign)))

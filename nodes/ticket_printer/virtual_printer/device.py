@@ -1,4 +1,4 @@
-"""The virtual printer itself, without a wire: bytes in, answers out, paper and faults between."""
+"""The virtual printer itself, without a wire: bytes in, answers and paper out, with faults."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from nodes.ticket_printer.virtual_printer.interpreter import Interpreter, Paper
 
 WIDTH_DOTS = 576
-# A real one has 4 to 64 KiB; ours takes a whole ticket, so that a test sees what stands behind an empty roll.
+# A real printer has 4 to 64 KiB. This one takes a whole ticket, so that a test sees what waits once the roll is empty.
 INPUT_BYTES_MOST = 256 * 1024
 _REAL_TIME = b"\x10\x04"
-# Bits that mark a reply's family: DLE EOT answers 0xx1xx10, GS r answers 0xx0xxxx.
+# The fixed bits of a reply to DLE EOT: 0xx1xx10. A reply to GS r is 0xx0xxxx.
 _EOT = 0x12
 # The n of DLE EOT n.
 _PRINTER, _CAUSE, _ERROR, _PAPER = _ASKED = (1, 2, 3, 4)
@@ -19,9 +19,10 @@ _ROLL_NEAR_END, _ROLL_END = 0x03, 0x0C
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong now. `late`: each answer comes with the next question. `joined`: answers come two at a time.
+    """The current faults. `late`: each answer comes with the next question. `joined`: answers come two at a time.
 
-    `paper_left_dots`: the roll ends after so much more paper. `link_left_bytes`: the link is cut after so many more.
+    `paper_left_dots`: the roll ends after this much more paper. `link_left_bytes`: the link is cut after this many
+    more bytes.
     """
 
     mute: bool = False
@@ -35,7 +36,7 @@ class Faults:
 
 
 class UnknownFault(ValueError):
-    """A fault's name that the virtual printer does not have; the sentence lists those it has."""
+    """The virtual printer has no fault of that name; the message lists those it has."""
 
 
 FAULTS = (
@@ -71,7 +72,7 @@ class LinkCut(Exception):
 
 
 class VirtualPrinter:
-    """Not made for threads: who serves it calls it from one at a time."""
+    """A virtual printer. Not thread-safe: its server calls it from one thread at a time."""
 
     def __init__(self, cut: Callable[[Paper], None], width_dots: int = WIDTH_DOTS) -> None:
         self.faults = Faults()
@@ -93,13 +94,13 @@ class VirtualPrinter:
         return len(self._stream) >= INPUT_BYTES_MOST
 
     def fail(self, faults: Faults) -> bytes:
-        """From now on so; gives what goes out because of it: who can print again goes on where it stopped."""
+        """Set the faults; returns the answers that this causes. A printer that can print again continues."""
         self.faults = faults
         self._print()
         return self._outgoing()
 
     def receive(self, data: bytes) -> bytes:
-        """Takes what came over the wire and gives what goes back. Raises LinkCut where the wire is cut."""
+        """Take what came over the wire; returns what goes back. Raises LinkCut if the wire is cut."""
         left = self.faults.link_left_bytes
         taken = data if left is None else data[:left]
         self._answer_real_time(taken)
@@ -134,7 +135,7 @@ class VirtualPrinter:
             self.faults.paper_out = True
 
     def _answer_real_time(self, data: bytes) -> None:
-        """DLE EOT is answered at once, wherever it stands: also inside a picture, as with a real printer."""
+        """Answer DLE EOT at once, wherever it is, even inside a picture, as a real printer does."""
         seen = self._tail + data
         at = seen.find(_REAL_TIME)
         while 0 <= at < len(seen) - 2:

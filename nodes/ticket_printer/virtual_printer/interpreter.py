@@ -1,7 +1,7 @@
-"""Reads a stream of ESC/POS, in pieces of any size, and puts it on the canvas.
+"""Reads a stream of ESC/POS, in pieces of any size, and draws it on the canvas.
 
-What it does not know it says in `complaints`, and goes on: a test that wants clean bytes looks there. The commands are
-those of Epson's reference that a ticket uses; their parameters and defaults are the reference's.
+It notes what it does not know in `complaints` and goes on; tests check that list. The commands are those that a ticket
+uses, with the parameters and defaults of Epson's reference.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from PIL import Image
 from nodes.ticket_printer.virtual_printer.canvas import PLAIN, Align, Canvas, RollTooLong, Style
 
 ESC, GS, DLE, LF, CR, HT, SPACE = 0x1B, 0x1D, 0x10, 0x0A, 0x0D, 0x09, 0x20
-# Values that switch something off.
+# Parameter values that switch something off.
 _OFF = (0, 48)
 CODE_PAGES = {0: "cp437", 2: "cp850", 3: "cp860", 4: "cp863", 5: "cp865", 16: "cp1252", 19: "cp858", 71: "cp1252"}
 DEFAULT_SPACING = 30
 COMPLAINTS_MOST = 50
 _QR_LEVELS = {48: "l", 49: "m", 50: "q", 51: "h"}
-# Parameters that follow a command which is read and then passed over.
+# Commands that are skipped, with the count of their parameters.
 _PASSED_OVER = {
     (ESC, 0x70): 3,
     (ESC, 0x7B): 1,
@@ -33,7 +33,7 @@ _ALIGNS = {0: Align.LEFT, 48: Align.LEFT, 1: Align.CENTER, 49: Align.CENTER, 2: 
 
 
 class Paper(NamedTuple):
-    """One piece of paper: its picture in mode `1`, and the signs printed as text, line by line."""
+    """One piece of paper: its picture in mode `1`, and the lines printed as text."""
 
     image: Image.Image
     text: tuple[str, ...]
@@ -41,7 +41,7 @@ class Paper(NamedTuple):
 
 @dataclass(slots=True)
 class _State:
-    """What ESC @ resets."""
+    """The state that ESC @ resets."""
 
     style: Style = PLAIN
     align: Align = Align.LEFT
@@ -53,11 +53,11 @@ class _State:
 
 
 class _Incomplete(Exception):
-    """The command goes on in bytes that have not come yet."""
+    """The rest of the command has not come yet."""
 
 
 class Interpreter:
-    """`cut` is handed each paper; `answer` each byte that a command in the stream (GS r) asks for."""
+    """Interprets a stream. `cut` gets each paper; `answer` gets the parameter of each GS r in the stream."""
 
     def __init__(self, width: int, cut: Callable[[Paper], None], answer: Callable[[int], None]) -> None:
         self.complaints: list[str] = []
@@ -103,7 +103,7 @@ class Interpreter:
         return self._canvas.used_dots
 
     def step(self, stream: bytearray) -> bool:
-        """Takes one command or sign off the front; False where it is not complete yet, or nothing is there."""
+        """Take one command or character off the front; False if there is none, or it is not complete yet."""
         if not stream:
             return False
         try:
@@ -124,7 +124,7 @@ class Interpreter:
         if first == GS:
             return self._group(stream)
         if first == DLE:
-            # Answered by the device when it came in; here it is only passed over.
+            # The device answered it when it came in; here it is only skipped.
             _need(stream, 3)
             return 3
         if first == LF:
@@ -174,7 +174,7 @@ class Interpreter:
         return 3
 
     def _set(self, change: Callable[[int], bool | None] | None, stream: bytearray) -> None:
-        """One command with one parameter; it gives False where it does not know that value."""
+        """Apply a command with one parameter; `change` returns False for a value it does not know."""
         if change is None or change(stream[2]) is False:
             self._complain(f"{'ESC' if stream[0] == ESC else 'GS'} {stream[1]:#04x} {stream[2]:#04x}")
 

@@ -1,4 +1,4 @@
-"""Wires to the virtual printer: TCP like a network printer, or a pair of sockets in the same program."""
+"""Wires to the virtual printer: TCP, like a network printer, or a socket pair in the same program."""
 
 import socket
 import threading
@@ -10,12 +10,12 @@ from nodes.ticket_printer.virtual_printer.device import Faults, LinkCut, Virtual
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 
 _PIECE_BYTES = 4_096
-# How long the printer thinks between two looks at whether it is to stop.
+# How often the printer checks whether it is to stop.
 _PATIENCE_S = 0.1
 
 
 class PaperFolder:
-    """Keeps each cut paper as `000001.png`, `000002.png`, …; the name is told once the file is whole."""
+    """Keeps each cut paper as `000001.png`, `000002.png`, …; `told` is called once the file is complete."""
 
     def __init__(self, folder: Path, told: Callable[[str, Paper], None] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ class PaperFolder:
             paper.image.save(fresh, format="PNG")
             fresh.replace(self._folder / name)
         finally:
-            # Half of one on a full disk would take the room of the next.
+            # On a full disk, a partial file would take the space of the next one.
             fresh.unlink(missing_ok=True)
         if self._told is not None:
             self._told(name, paper)
@@ -42,7 +42,7 @@ class Wire(Protocol):
     """One end of a connection to the printer."""
 
     def read(self) -> bytes | None:
-        """None where nothing came for a moment. Raises OSError or gives b"" where the other end is gone."""
+        """The bytes, or None if none came for a moment. Raises OSError or returns b"" if the other end is gone."""
         ...
 
     def write(self, data: bytes) -> None: ...
@@ -64,7 +64,7 @@ class _SocketWire:
 
 
 class Served:
-    """A virtual printer behind a wire, with the thread that serves it. `close` ends both."""
+    """A virtual printer behind a wire, with the thread that serves it. `close` stops the thread."""
 
     def __init__(self, printer: VirtualPrinter) -> None:
         self._printer = printer
@@ -93,7 +93,7 @@ class Served:
         return self._stopping.is_set()
 
     def serve(self, wire: Wire) -> None:
-        """Until the other end goes away, the link is cut, or `close`."""
+        """Serve until the other end goes away, the link is cut, or `close` is called."""
         with self._lock:
             self._wire = wire
         try:
@@ -146,7 +146,7 @@ class TcpPrinter(Served):
 
 
 class PairedPrinter(Served):
-    """In the same program: `connect` gives the other end of a pair of sockets, a new one each time."""
+    """A printer in the same program: each `connect` returns the other end of a new socket pair."""
 
     def __init__(self, printer: VirtualPrinter) -> None:
         super().__init__(printer)
