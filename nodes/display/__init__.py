@@ -1,4 +1,4 @@
 import os
 
-# pygame greets on standard output, which is no place for it.
+# Without this, pygame prints a greeting on standard output.
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

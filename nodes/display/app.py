@@ -30,11 +30,11 @@ from protocol.link import monotonic_ms
 from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DisplayConfig, NodeWarning, Role
 
 DISPLAY_PREFIX = f"{PREFIX}DISPLAY_"
-# How long a window that was closed or covered waits to be noticed; messages wake the loop at once.
+# The longest wait before window events, such as closing, are noticed; messages wake the loop at once.
 PATIENCE_S = 0.5
 ASSETS_MISSING_STATUS = 1
 
-# What every call needs is drawn before the first one comes.
+# A sample call: the shapes that every call needs are drawn before the first one comes.
 _REHEARSAL = Scene(
     now_ms=0,
     node="",
@@ -50,7 +50,7 @@ def described_settings() -> Iterator[Described]:
 
 
 class Warnings:
-    """What telemetry says of this display, by part; parts speak from their own threads."""
+    """Telemetry's warnings about this display, by part. Parts may call `say` from their own threads."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -68,7 +68,7 @@ class Warnings:
 
 @dataclass(slots=True)
 class Stage:
-    """Does what the core asks for."""
+    """Performs the core's effects."""
 
     window: Window
     sound: Sound
@@ -77,7 +77,7 @@ class Stage:
     kept: KeptFiles
     warnings: Warnings
     _config: DisplayConfig | None = None
-    # By file, why the disk did not take it.
+    # The disk's error for each file that is not kept.
     _not_kept: dict[str, str] = field(default_factory=dict)
 
     def perform(self, effect: object) -> None:
@@ -107,7 +107,7 @@ class Stage:
         try:
             write()
         except OSError as error:
-            # The screen goes on; only a restart would know less. A disk that is full for a night is one line.
+            # The display goes on; only the next start would know less. The same error is logged once.
             if str(error) != self._not_kept.get(what):
                 _log.exception("state.not_kept", what=what, reason=str(error))
             self._not_kept[what] = str(error)
@@ -117,7 +117,7 @@ class Stage:
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
-    """Until it is stopped; the exit status. Raises WrongSetting, or NotNow where there is no screen."""
+    """Run until stopped; returns the exit status. Raises WrongSetting, or NotNow if there is no screen."""
     settings = read_settings(environ)
     display = read(DisplaySettings, environ, prefix=DISPLAY_PREFIX)
     configure_logging(settings.node)
@@ -147,7 +147,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         Stage(window, sound, words, fonts, kept, warnings).perform,
         inbox=inbox,
         hub_time=hub_time,
-        # A call that is made while the link is lost for a moment is shown and said all the same.
+        # A call made while the link is lost for a moment is still announced.
         session_s=ANNOUNCEMENT_LATE_MS // 1000,
         environ=environ,
     )
@@ -163,7 +163,7 @@ def _leave_sdl(sound: Sound) -> None:
     if sound.close():
         pygame.quit()
         return
-    # SDL would wait for the device, with the last picture on the screen as if it were true.
+    # SDL would wait for the device, with the last picture on the screen as if it were current.
     failed = sys.exc_info()[0] is not None
     _log.error("sound.hangs", reason="the device takes nothing more, and does not let go", exc_info=failed)
     sys.stderr.flush()
@@ -185,20 +185,20 @@ def _loop(runtime: Runtime, core: DisplayCore, window: Window, sound: Sound) -> 
 
 
 def attend(window: Window, sound: Sound) -> bool:
-    """Does what SDL's events ask for; whether the window was closed."""
+    """Handle SDL's events; True if the window was closed."""
     for event in pygame.event.get():
         if event.type == pygame.QUIT:
             return True
         if event.type in {pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED}:
             window.expose()
-        # `which` is 0 where the device was not open.
+        # `which` is 0 if the device was not open.
         if event.type == pygame.AUDIODEVICEREMOVED and event.which and not event.iscapture:
             sound.lost()
     return False
 
 
 def _control(folder: Path) -> ControlSocket:
-    # Before SDL looks for a screen and a sound card: a simulated display has neither.
+    # Set before SDL looks for a screen and a sound card: a simulated display has neither.
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 

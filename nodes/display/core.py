@@ -1,4 +1,4 @@
-"""A display's logic: what the hub says and the time go in; what to draw, to play and to keep comes out."""
+"""A display's logic: the hub's messages and the time go in; what to draw, play and keep comes out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from protocol.topics import Topics
 _HALL: Parser[HallState] = Parser(HallState)
 _ANNOUNCE: Parser[Announce] = Parser(Announce)
 
-# Counts change several times a second at a rush; a memory card should not be written each time.
+# In a rush counts change several times a second; writing each time would wear out a memory card.
 KEEP_EVERY_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """The screen from now on; `config` is None before the hub said what this display is for."""
+    """Show this scene from now on; `config` is None until this display has a configuration."""
 
     scene: Scene
     config: DisplayConfig | None
@@ -28,26 +28,26 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Chime:
-    """The sound with which an announcement begins."""
+    """Play the sound that begins an announcement."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepHall:
-    """The last picture, as it came, for the next start."""
+    """Keep the payload of the last hall state for the next start."""
 
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class KeepPlayed:
-    """The ids of the announcements that were said, for the next start."""
+    """Keep the ids of the announcements played, for the next start."""
 
     ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """From the shell: what this display cannot do, from now on."""
+    """From the shell: the warnings that hold from now on."""
 
     warnings: tuple[str, ...]
 
@@ -62,7 +62,7 @@ class Kept:
 
 @dataclass(slots=True)
 class DisplayCore:
-    """`wall_ms` reads this machine's own wall clock, shown until a beat comes: it may be set while the program runs."""
+    """A display. `wall_ms` reads this machine's wall clock, shown until a beat comes; it may be set meanwhile."""
 
     node: str
     topics: Topics
@@ -72,9 +72,9 @@ class DisplayCore:
     kept: Kept = field(default_factory=Kept)
     _config: DisplayConfig | None = None
     _hall: HallState | None = None
-    # The picture on disk may be of another hub: it is older than any that comes, and withdraws nothing.
+    # False for the state from disk, which may be another hub's: any that comes replaces it, and it withdraws no calls.
     _hall_heard: bool = False
-    # Since when this run of the hub is heard and has not said anything of this hall.
+    # Since when this run of the hub is heard, to wait for its state of this hall.
     _awaited_ms: int | None = None
     _hall_payload: bytes = b""
     _hall_kept: bytes = b""
@@ -82,7 +82,7 @@ class DisplayCore:
     _announcements: Announcements = field(default_factory=Announcements)
     # When the last beat came; None before the first one of this run.
     _heard_ms: int | None = None
-    # What to add to the monotonic time for the hub's.
+    # The hub's time minus the monotonic time.
     _hub_ms: int | None = None
     _identify_until_ms: int = 0
     _now_ms: int = 0
@@ -100,7 +100,7 @@ class DisplayCore:
             self._hall_payload = self._hall_kept = self.kept.hall
 
     def handle(self, event: object, now_ms: int) -> Iterator[object]:
-        """Raises BadMessage for a payload that is not what its topic carries."""
+        """Handle an event. Raises BadMessage for a payload that is not valid on its topic."""
         self._now_ms = now_ms
         self._hear(now_ms)
         match event:
@@ -120,7 +120,7 @@ class DisplayCore:
         yield from self._advance(now_ms)
 
     def due_ms(self) -> int:
-        """The next moment at which the screen or the sound changes by itself."""
+        """When the screen or the sound changes next without an event."""
         wall = self._wall_at(self._now_ms)
         due = self._now_ms + PAGE_MS - wall % PAGE_MS
         change = self._announcements.next_change()
@@ -167,7 +167,7 @@ class DisplayCore:
 
     def _take_hall(self, payload: bytes, name: str) -> None:
         if not payload:
-            # Taken back: what the broker had was of a run of the hub whose site file had this hall.
+            # Cleared: the retained state was from a hub run whose site file still had this hall.
             self._hall_heard = False
             return
         hall = _parse_hall(payload)
@@ -184,7 +184,7 @@ class DisplayCore:
     def _advance(self, now_ms: int) -> Iterator[object]:
         begun = self._announcements.advance(now_ms + self._hub_ms) if self._hub_ms is not None else None
         if begun is not None:
-            # Before it sounds: a display that dies now must not say it again.
+            # Kept before it sounds: a display that crashes now must not repeat it.
             yield KeepPlayed(self._announcements.played)
         show = Show(self._scene(now_ms), self._config)
         if show != self._shown:
@@ -204,7 +204,7 @@ class DisplayCore:
         wall = self._wall_at(now_ms)
         silent_ms = 0 if self._heard_ms is None else now_ms - self._heard_ms
         return Scene(
-            # Only as fine as what is shown, so that a scene that looks the same is the same.
+            # Rounded to a page, so that scenes that look the same are equal.
             now_ms=wall - wall % PAGE_MS,
             node=self.node,
             town=self._hall.town if self._hall else self._config.town if self._config else "",
@@ -217,7 +217,7 @@ class DisplayCore:
         )
 
     def _is_left_out(self, now_ms: int) -> bool:
-        """The hub is there, and does not know the hall of this picture any more."""
+        """Whether the hub is there but no longer knows this hall."""
         if self._hall is None or self._hall_heard or self._awaited_ms is None:
             return False
         return now_ms - self._awaited_ms >= BEAT_LOST_MS

@@ -1,6 +1,6 @@
-"""What a picture is made of: a list of plain shapes in pixels, painted in order.
+"""The shapes that make up a picture, in pixels and painted in order.
 
-Nothing here knows pygame: the layout makes these, a test measures them, the painter paints them.
+They do not depend on pygame: the layout makes them, tests measure them, and the painter paints them.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Colour = tuple[int, int, int]
 
 
 class Weight(IntEnum):
-    """The weights of Lexend that displays use; the value is the font's."""
+    """The weights of Lexend that displays use; the values are font weights."""
 
     REGULAR = 400
     MEDIUM = 500
@@ -67,7 +67,7 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Rounded paper with a half round bitten from the middle of its left and right edge."""
+    """A rounded rectangle with a half-round notch in the middle of its left and right edges."""
 
     box: Box
     radius: int
@@ -77,7 +77,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """Points right; a stroke with round ends that touches all four edges of its box."""
+    """An arrow to the right: a stroke with round ends that touches all four edges of its box."""
 
     box: Box
     thickness: int
@@ -86,7 +86,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A triangle whose tip is the middle of the lower edge of its box."""
+    """A triangle that points down to the middle of its box's lower edge."""
 
     box: Box
     colour: Colour
@@ -103,7 +103,7 @@ class Stripes:
 
 @dataclass(frozen=True, slots=True)
 class Icon:
-    """One of Lucide's drawings, scaled into a square."""
+    """One of Lucide's icons, scaled into a square."""
 
     name: str
     box: Box
@@ -120,7 +120,7 @@ class Logo:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`px` is the em: capitals are 0.700 of it high and stand on `baseline`; `x` is where `align` says."""
+    """A text on `baseline`. `px` is the em; capitals are 0.700 of it high. `align` says which point of it `x` is."""
 
     text: str
     x: int

@@ -1,7 +1,7 @@
-"""What a display keeps on disk: its last picture and the announcements it has said.
+"""What a display keeps on disk: its last hall state and the announcements it has played.
 
-Written without waiting for the disk: a process that dies loses nothing, and after a power cut the start takes longer
-than the 20 s for which an announcement may be said.
+Written without fsync: a process that dies loses nothing, and after a power cut the start takes longer than the 20 s for
+which an announcement may be played.
 """
 
 from pathlib import Path
@@ -14,22 +14,22 @@ _IDS = msgspec.json.Decoder(tuple[str, ...])
 
 
 class KeptFiles:
-    """Two files, each replaced as a whole."""
+    """Two files, each replaced atomically."""
 
     def __init__(self, folder: Path) -> None:
         self._hall = folder / "hall.json"
         self._played = folder / "played.json"
 
     def load(self) -> Kept:
-        """What is there; what cannot be read counts as nothing."""
+        """What is on disk; an unreadable file counts as missing."""
         return Kept(hall=_read(self._hall), played=self._load_played())
 
     def keep_hall(self, payload: bytes) -> None:
-        """Raises OSError where the disk does not take it."""
+        """Raises OSError if the disk does not take it."""
         _replace(self._hall, payload)
 
     def keep_played(self, ids: tuple[str, ...]) -> None:
-        """Raises OSError where the disk does not take it."""
+        """Raises OSError if the disk does not take it."""
         _replace(self._played, msgspec.json.encode(ids))
 
     def _load_played(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The outline of each shape as a small SVG of exactly its size. Pure."""
+"""Turns each shape into a small SVG of exactly its size. Pure."""
 
 from math import radians, tan
 
@@ -70,7 +70,7 @@ def _arrow(box: Box, thickness: int, colour: Colour) -> str:
 
 
 def _stripes(box: Box, pitch: int) -> str:
-    """At 45 degrees; the first one is whole at the upper left corner."""
+    """Stripes at 45 degrees; the first one begins whole at the upper left corner."""
     half, lean = pitch / 2, box.height
     return "".join(
         f"M{x} 0H{x + half}L{x + half - lean} {box.height}H{x - lean}Z"

@@ -1,7 +1,7 @@
-"""Paints a picture with pygame, and only where it differs from the one before.
+"""Paints a picture with pygame, only where it differs from the previous one.
 
-Shapes with round or slanted edges are drawn once as small SVGs, which SDL_image smooths, and kept; texts are
-rendered anew each time they are painted, which costs less than keeping them.
+Shapes with round or slanted edges are rendered once from small SVGs, which SDL_image anti-aliases, and cached. Texts
+are rendered each time they are painted, which costs less than caching them.
 """
 
 from collections import OrderedDict
@@ -35,16 +35,16 @@ from nodes.display.outlines import outline
 ASSETS: Final = Path(__file__).parents[1] / "assets"
 LOGO: Final = Path(__file__).with_name("logo.svg")
 
-# What is kept may fill so many screens: a call and a rest need two, more would only grow a small computer's memory.
-# On a television of 4K one screen alone is 33 MB.
+# The cache's limit, in screens: a call and a hall at rest need two, and more would only use a small computer's memory.
+# A 4K screen alone is 33 MB, hence the second limit.
 _KEPT_SCREENS = 3
 _KEPT_BYTES = 40_000_000
-# Weights times the sizes of all surfaces.
+# The weights times the sizes in use.
 _KEPT_FONTS = 24
 
 
 class Fonts:
-    """Lexend by weight and size, and how wide it runs. Raises FileNotFoundError where the fonts have not been built."""
+    """Lexend by weight and size, and its text widths. Raises FileNotFoundError if the fonts have not been built."""
 
     def __init__(self) -> None:
         pygame.font.init()
@@ -71,7 +71,7 @@ class Fonts:
         return self.at(weight, px).size(text)[0]
 
     def origin(self, text: Text) -> tuple[int, int]:
-        """Where the upper left corner of the rendered text lies."""
+        """The upper left corner of the rendered text."""
         font = self.at(text.weight, text.px)
         width = font.size(text.text)[0] if text.align is not Align.LEFT else 0
         before = {Align.LEFT: 0, Align.CENTRE: width // 2, Align.RIGHT: width}[text.align]
@@ -79,9 +79,9 @@ class Fonts:
 
 
 class Painter:
-    """Holds the surface a display shows; `paint` brings it from the picture before to the next one.
+    """Paints pictures on a display's surface; `paint` updates it from the previous picture to the next one.
 
-    Needs pygame's display to be open, in whatever size.
+    Needs pygame's display to be open, at any size.
     """
 
     def __init__(self, surface: pygame.Surface, fonts: Fonts) -> None:
@@ -93,7 +93,7 @@ class Painter:
         self._picture: Picture = ()
 
     def paint(self, picture: Picture) -> list[pygame.Rect]:
-        """Paints what changed, and says where that is; nothing where nothing did."""
+        """Paint what changed; returns the changed areas, if any."""
         areas = _joined([self._area(shape) for shape in _changed(self._picture, picture)])
         for area in areas:
             self._repaint(picture, area)
@@ -101,7 +101,7 @@ class Painter:
         return areas
 
     def prepare(self, picture: Picture) -> None:
-        """Draws what this picture needs and keeps it, so that the first call is as quick as the next."""
+        """Render and cache this picture's shapes, so that the first call is as quick as later ones."""
         for shape in picture:
             if not isinstance(shape, Fill | Text):
                 self._drawn(shape)
@@ -116,7 +116,7 @@ class Painter:
     def _area(self, shape: Shape) -> pygame.Rect:
         if isinstance(shape, Text):
             size = self._fonts.at(shape.weight, shape.px).size(shape.text)
-            # A glyph may reach a little over the box that its advance gives it.
+            # A glyph may extend a little beyond its advance box.
             return pygame.Rect(self._fonts.origin(shape), size).inflate(8, 8)
         return _rect(shape.box)
 
@@ -133,7 +133,7 @@ class Painter:
         key = _at_origin(shape)
         kept = self._kept.get(key)
         if kept is None:
-            # In the screen's own format a full-screen ticket is put down in 0.4 ms and not in 6.
+            # In the screen's own pixel format, blitting a full-screen ticket takes 0.4 ms instead of 6 ms.
             kept = self._kept[key] = self._make(shape).convert_alpha()
             self._kept_bytes += _bytes(kept)
             while self._kept_bytes > self._most_bytes and len(self._kept) > 1:
@@ -150,7 +150,7 @@ class Painter:
 
 
 def _changed(before: Picture, after: Picture) -> list[Shape]:
-    """The shapes that are in one picture only. The order counts: what lies over what may not change unseen."""
+    """The shapes in only one of the pictures, or all of both if the others changed their order: it decides overlaps."""
     gone, new = set(before) - set(after), set(after) - set(before)
     kept_before = [shape for shape in before if shape not in gone]
     kept_after = [shape for shape in after if shape not in new]
@@ -160,7 +160,7 @@ def _changed(before: Picture, after: Picture) -> list[Shape]:
 
 
 def _joined(areas: list[pygame.Rect]) -> list[pygame.Rect]:
-    """The same areas, with those that touch made one."""
+    """The same areas, with overlapping ones merged."""
     joined: list[pygame.Rect] = []
     for area in areas:
         whole = area
@@ -171,7 +171,7 @@ def _joined(areas: list[pygame.Rect]) -> list[pygame.Rect]:
 
 
 def _at_origin(shape: Shape) -> Shape:
-    """The shape without its place: what is drawn alike is kept once."""
+    """The shape moved to the origin: the cache's key, so that equal shapes are cached once."""
     if isinstance(shape, Text):
         return shape
     return replace(shape, box=Box(0, 0, shape.box.width, shape.box.height))
@@ -186,7 +186,7 @@ def _bytes(surface: pygame.Surface) -> int:
 
 
 def _tinted(drawing: pygame.Surface, box: Box, colour: Colour) -> pygame.Surface:
-    """A white drawing in another size and colour. Only its alpha counts, so that no dark edge is mixed in."""
+    """A white drawing in another size and colour. Only its alpha is used, so that no dark edge is blended in."""
     scaled = pygame.transform.smoothscale(drawing, (box.width, box.height))
     scaled.fill((255, 255, 255, 0), special_flags=pygame.BLEND_RGBA_MAX)
     scaled.fill((*colour, 255), special_flags=pygame.BLEND_RGBA_MULT)

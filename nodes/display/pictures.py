@@ -97,7 +97,7 @@ SAMPLES = (
 
 
 def main(folder: Path) -> None:
-    # Nothing is shown: SDL needs no screen for it.
+    # Nothing is shown, so SDL needs no screen.
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     import pygame
 

@@ -1,4 +1,4 @@
-"""The chime, made at start, and the sound device, which may be away without the picture caring."""
+"""The chime, computed at start, and the sound device, whose absence does not affect the picture."""
 
 import queue
 import threading
@@ -14,20 +14,20 @@ import structlog
 from protocol.messages import CHIME_MS
 
 RATE_HZ = 48_000
-# A sound begins at a buffer's edge: 512 frames are 11 ms, which nobody hears as late.
+# A sound begins at a buffer's edge: 512 frames are 11 ms, too little to be heard as late.
 BUFFER_FRAMES = 512
 CHANNELS = 2
-# Opening a device may take long; a chime without its picture tells nobody anything.
+# Opening a device may take long. A chime later than this is not played: it no longer belongs to its picture.
 LATE_S = 2.0
-# A device is behind by a buffer or two; one that is so far behind the end of a chime has stopped.
+# A device lags by a buffer or two. One that still plays this long after the end of a chime has stopped.
 HANGS_S = 1.0
-# A program that is ended while its device is still being opened must not take that for hanging.
+# The wait for the thread at exit: a device that is still being opened must not be taken for a hanging one.
 ENDS_S = 3.0
 _LEVEL = 0.32
-# It ends in nothing, and so without a click.
+# The fade-out, so that the chime ends without a click.
 _RELEASE_S = 0.1
 _ATTACK_S = 0.012
-# Two falling tones, a major third apart: a doorbell, no alarm.
+# Two falling tones, a major third apart: like a doorbell, not an alarm.
 _TONES = ((0.0, 659.26), (0.38, 523.25))
 CHIME_S = CHIME_MS / 1000
 _DECAY_PER_S = 4.2
@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 
 def chime() -> "array[int]":
-    """Signed 16-bit frames, left and right alike, at RATE_HZ."""
+    """The chime as signed 16-bit stereo frames at RATE_HZ, the same on both channels."""
     samples = array("h")
     for frame in range(int(CHIME_S * RATE_HZ)):
         at_s = frame / RATE_HZ
@@ -48,7 +48,7 @@ def chime() -> "array[int]":
 
 
 def _tone(since_s: float, pitch_hz: float) -> float:
-    """A soft struck bar: a sine with a little of its octave, which dies away."""
+    """A softly struck bar: a sine with a little of its octave, which decays."""
     if since_s < 0:
         return 0.0
     attack = min(1.0, since_s / _ATTACK_S)
@@ -57,15 +57,15 @@ def _tone(since_s: float, pitch_hz: float) -> float:
 
 
 class Sound:
-    """Plays on a thread of its own: opening a device may take long or fail, and the picture does not wait for it.
+    """Plays on its own thread: opening a device may take long or fail, and the picture does not wait for it.
 
-    One that failed or was lost is tried again with each chime: a television that was off at start is there later.
-    `tell` is called from that thread with whether the device is mute.
+    A device that failed or was lost is tried again with each chime, since a television may be off at start. `tell` is
+    called from that thread with whether the device is mute.
     """
 
     def __init__(self, tell: Callable[[bool], None]) -> None:
         self._tell = tell
-        # What the thread is to do; None ends it.
+        # The thread's jobs; None ends it.
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._chime: pygame.mixer.Sound | None = None
         self._begun_s = float("-inf")
@@ -78,11 +78,11 @@ class Sound:
         self._jobs.put(partial(self._play, time.monotonic()))
 
     def lost(self) -> None:
-        """The device that was open went away: SDL plays into nothing from then on."""
+        """Record that the open device went away: SDL no longer plays anything on it."""
         self._jobs.put(self._lose)
 
     def close(self) -> bool:
-        """Whether it ended: a device that takes nothing more, and does not say so, holds SDL for ever."""
+        """End the thread; False if it did not end: a device that silently stopped blocks SDL for ever."""
         self._jobs.put(None)
         self._thread.join(ENDS_S)
         return not self._thread.is_alive()
@@ -106,13 +106,13 @@ class Sound:
                 _log.warning("sound.mute", reason="the sound device takes nothing more")
         if self._hung:
             return
-        # Two that came late at once must not sound over each other.
+        # Two late chimes must not sound over each other.
         self._chime.stop()
         self._chime.play()
         self._begun_s = time.monotonic()
 
     def _hangs(self) -> bool:
-        """Whether the last chime sounds still, long after its end: then the device takes nothing more."""
+        """Whether the last chime still plays long after its end: then the device takes nothing more."""
         return time.monotonic() - self._begun_s > CHIME_S + HANGS_S and pygame.mixer.get_busy()
 
     def _lose(self) -> None:
@@ -126,7 +126,7 @@ class Sound:
         try:
             pygame.mixer.init(RATE_HZ, -16, CHANNELS, BUFFER_FRAMES, allowedchanges=0)
             self._chime = pygame.mixer.Sound(buffer=chime())
-        # pygame leaves the mixer out, and says so by NotImplementedError, where a library of the system is missing.
+        # If a system library is missing, pygame has no mixer and raises NotImplementedError.
         except (pygame.error, NotImplementedError) as error:
             self._mute(str(error))
             return
@@ -134,7 +134,7 @@ class Sound:
         self._tell(False)
 
     def _mute(self, reason: str) -> None:
-        # It is tried with each chime: a display without sound is one line.
+        # The device is tried with each chime; the same reason is logged once.
         if reason != self._mute_for:
             _log.warning("sound.mute", reason=reason)
         self._mute_for = reason

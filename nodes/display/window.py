@@ -1,4 +1,4 @@
-"""The screen: a window on a desktop, the whole of it under KMSDRM, or a picture in a file when simulated."""
+"""The screen: a window on a desktop, the full screen under KMSDRM, or a picture in a file when simulated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from protocol.environment import WrongSetting
 DEFAULT_SIZE = "1920x1080"
 TITLE = "Suivant"
 QUARTER = 90
-# SDL says 'not available' of a driver whose screen is off and of one that nobody has heard of: these it has on Linux.
+# The drivers that SDL has on Linux. SDL says 'not available' both of one whose screen is off and of an unknown one.
 DRIVERS = frozenset(
     {"x11", "wayland", "kmsdrm", "kmsdrm_legacy", "directfb", "vivante", "rpi", "offscreen", "dummy", "evdev"}
 )
-# Where no other driver works SDL takes one of these by itself, and draws for nobody.
+# If no other driver works, SDL chooses one of these, which show nothing.
 UNSEEN = frozenset({"offscreen", "dummy"})
 
 
 class NoScreen(NotNow):
-    """There is no screen to draw on now; there may be one later."""
+    """There is no screen now; there may be one later."""
 
 
 class DisplaySettings(Struct, frozen=True, kw_only=True):
-    """What a display must be told of its screen."""
+    """A display's settings for its screen."""
 
     size: Annotated[
         str,
@@ -51,9 +51,9 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Window:
-    """The surface that the painter fills, and the way from it to the eye.
+    """The canvas that the painter fills, and the screen that it is copied to.
 
-    `shown` is called after each frame that changed something, with its count.
+    `shown` is called with the canvas and the frame count after each frame that changed something.
     """
 
     screen: pygame.Surface
@@ -76,11 +76,11 @@ class Window:
         self.shown(self.canvas, self.frames)
 
     def expose(self) -> None:
-        """Shows everything again, as after a window was covered or a television switched on."""
+        """Show everything again, such as after a window was covered or a television switched on."""
         pygame.display.update(self._brought(self.canvas.get_rect()))
 
     def _brought(self, area: pygame.Rect) -> pygame.Rect:
-        """Turns what changed onto the screen; KMSDRM has no way to do so itself."""
+        """Copy a changed area to the screen, rotated, since KMSDRM cannot rotate; returns its area on the screen."""
         if not self.rotate:
             return area
         area = area.clip(self.canvas.get_rect())
@@ -99,7 +99,7 @@ def open_window(
     simulated: bool,
     shown: Callable[[pygame.Surface, int], None],
 ) -> Window:
-    """Raises NoScreen where there is none to draw on, WrongSetting where SDL_VIDEODRIVER names no driver."""
+    """Open the window. Raises NoScreen if there is no screen, WrongSetting if SDL_VIDEODRIVER names no driver."""
     desktop = simulated or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
     try:
         pygame.display.init()
@@ -131,7 +131,7 @@ def _check_driver(names: str) -> None:
 
 
 def save_frame(surface: pygame.Surface, folder: Path) -> None:
-    """Who reads the file sees a whole frame, the old or the new one."""
+    """Replace `frame.png` atomically, so that readers always see a whole frame."""
     fresh = folder / "frame.new.png"
     pygame.image.save(surface, fresh)
     fresh.replace(folder / "frame.png")

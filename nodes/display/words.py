@@ -1,4 +1,4 @@
-"""The words of displays, from their own catalogue."""
+"""The displays' words, from their own catalogue."""
 
 import gettext
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _DAYS_A_WEEK = 7
 
 
 def _marked(message: str) -> str:
-    """Marks a message for the catalogue where it is translated later."""
+    """Mark a message for the catalogue; it is translated later."""
     return message
 
 
@@ -45,7 +45,7 @@ _MONTHS = (
 
 
 class WordsSettings(Struct, frozen=True, kw_only=True):
-    """What a display says its words in."""
+    """A display's language setting."""
 
     language: Annotated[
         str, Meta(pattern=r"^[a-z]{2}\Z", extra={"wanted": "fr or en"}, description="language of what the display says")
@@ -54,7 +54,7 @@ class WordsSettings(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language. What is not translated stays English."""
+    """A display's words in one language; untranslated text stays English."""
 
     catalogue: gettext.NullTranslations
 
@@ -91,7 +91,7 @@ class Words:
         return self.catalogue.gettext("What is shown may be old. Ask at reception.")
 
     def opens(self, time: str, day: date | None, today: date) -> str:
-        """A weekday alone names the six days after today; from then on it takes the date."""
+        """The opening: time only for today, with the weekday for the six days after, with the date for later days."""
         if day is None or day <= today:
             return self.catalogue.gettext("Opens at {time}").format(time=time)
         if (day - today).days < _DAYS_A_WEEK:
@@ -106,7 +106,7 @@ class Words:
         return self.catalogue.gettext("Offline for {hours} h {minutes}").format(hours=hours, minutes=f"{minutes:02d}")
 
     def made_at(self, time: str, day: date, today: date) -> str:
-        """The day alone where it is not today's: how many minutes ago it was, matters no more."""
+        """When the picture was made: the time if it was today, else the day, since the time no longer matters."""
         if day == today:
             return self.catalogue.gettext("What is shown is from {time}. Ask at reception.").format(time=time)
         return self.catalogue.gettext("What is shown is from {day}. Ask at reception.").format(day=self.day(day))
@@ -123,5 +123,5 @@ class Words:
 
 
 def words_in(language: str) -> Words:
-    """Raises WrongSetting where there is no built catalogue of that language."""
+    """The displays' words in a language. Raises WrongSetting if it has no built catalogue."""
     return Words(catalogue_in(DOMAIN, language))

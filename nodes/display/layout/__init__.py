@@ -1,4 +1,4 @@
-"""From what a display has to show to the shapes that show it. Pure: data and time in, shapes out."""
+"""Lays out what a display shows. Pure: data and time in, shapes out."""
 
 from nodes.display.draw import Align, Picture, Weight
 from nodes.display.layout.call import draw_call
@@ -15,7 +15,7 @@ __all__ = ["Scene", "lay_out"]
 
 
 def lay_out(scene: Scene, screen: Screen, words: Words, measure: Measure) -> Picture:
-    """An emergency covers everything, a call the rest; between calls, a display that is asked says its name."""
+    """Lay out a scene. An emergency covers everything, then a call; between calls, `identify` shows the node's name."""
     if scene.hall and scene.hall.emergency:
         canvas = Canvas(screen, measure)
         draw_emergency(canvas, scene.hall.emergency)

@@ -1,4 +1,4 @@
-"""A call: the ticket meets the plaque, and nothing else is on the screen."""
+"""A call: the ticket's number next to the desk's plaque; landscape screens show nothing else below the header."""
 
 from nodes.display.draw import Align, Weight
 from nodes.display.layout.calls import PORTRAIT_LIST, draw_row
@@ -22,7 +22,7 @@ _RADIUS, _NOTCH, _INSET, _KEYLINE = 36, 46, 14, 8
 _TICKET_UPRIGHT = (28, 188, 1024, 404)
 _PLAQUE_UPRIGHT = (28, 620, 1024, 838)
 _NOTCH_UPRIGHT = 40
-# The bearings of the outer letters keep them off the notches.
+# Negative, since the side bearings of the outer characters keep them off the notches.
 _ROOM_AT_NOTCH = -12
 
 
@@ -49,7 +49,7 @@ def _draw_number(
 
 
 def _draw_way(canvas: Canvas, announcement: Announce, words: Words) -> None:
-    """Arrow, 'Guichet', its number; more digits take their room from the arrow."""
+    """Arrow, 'Guichet' and the desk's number; with more than one digit the arrow is smaller."""
     _, y, _, height = _PLAQUE
     short = len(announcement.desk) == 1
     arrow, gap = (250, 96) if short else (170, 48)

@@ -1,4 +1,4 @@
-"""The latest calls as a list: the newest on paper, older ones in rows."""
+"""The latest calls as a list: the newest on a paper ticket, older ones in rows."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,19 @@ TITLE_EM = 54
 SECOND_EM = 100
 NEWEST_HEIGHT, ROW_HEIGHT, GAP = 250, 166, 12
 _PLACE_ON_PLAQUE_EM = 40
-# A row's arrow comes no nearer to its plaque.
+# The least gap between a row's arrow and its plaque.
 _ARROW_GAP = 32
 
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """Where the list stands, in units."""
+    """The list's place, in units."""
 
     left: int
     right: int
     top: int
     number_x: int
-    # The newest number ends before this.
+    # The right edge of the newest number.
     newest_end: int
     arrow_x: int
     newest_arrow: bool
@@ -57,9 +57,7 @@ def draw_list(
     height: float,
     magnify: float,
 ) -> None:
-    """Older calls fill `height` as far as they fit, one at least; `old`: the newest loses its paper and becomes an
-    outline.
-    """
+    """Draw the list. As many older calls as fit fill `height`, at least one. `old`: the newest is only an outline."""
     magnify = min(magnify, height / ROW_HEIGHT)
     canvas.text(words.latest_calls, plan.number_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER)
     canvas.text(words.desk, plan.desk_x, plan.top - 25, TITLE_EM, Weight.MEDIUM, PAPER, Align.CENTRE)
@@ -102,7 +100,7 @@ def draw_row(canvas: Canvas, plan: ListPlan, letters: str, call: Call, top: floa
 
 
 def _draw_desk(canvas: Canvas, call: Call, plaque: tuple[float, float, float, float], most: float, room: int) -> None:
-    """The desk's number, and below it where that desk is when it is not here."""
+    """The desk's number, and below it the desk's place if it is elsewhere."""
     x, y, width, height = plaque
     middle = x + width / 2
     if not call.place:
@@ -117,7 +115,7 @@ def _draw_desk(canvas: Canvas, call: Call, plaque: tuple[float, float, float, fl
 
 
 def draw_instead(canvas: Canvas, plan: ListPlan, headline: str, second: str) -> None:
-    """Two lines where the list would stand."""
+    """Two lines in place of the list."""
     em = canvas.fit(headline, Weight.SEMIBOLD, NEWEST_EM, plan.right - plan.number_x)
     canvas.text(headline, plan.number_x, plan.top + 250, em, Weight.SEMIBOLD, PAPER)
     em = canvas.fit(second, Weight.MEDIUM, SECOND_EM, plan.right - plan.number_x)

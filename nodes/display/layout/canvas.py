@@ -1,4 +1,4 @@
-"""Where a layout is written down: in units of the reference screen, kept as shapes in pixels of the real one.
+"""The layout's canvas: it takes units of the reference screen and makes shapes in pixels of the real one.
 
 The reference is a 55-inch screen of 1920 × 1080, or the same upright; a unit is one of its pixels.
 """
@@ -29,29 +29,29 @@ from nodes.display.palette import ACCENT, PAPER
 from nodes.display.sizes import CAPITAL_EM, Screen
 from nodes.signs import in_lexend, shown
 
-# The advance width in pixels of a text in a weight at an em of so many pixels.
+# The advance width of a text in pixels, by text, weight and em in pixels.
 Measure = Callable[[str, Weight, int], int]
 Area = tuple[float, float, float, float]
 
 REFERENCE_LONG = 1920
 REFERENCE_SHORT = 1080
-# Between the letter and the digits of a number, in em.
+# The gap between the letter and the digits of a number, in em.
 NUMBER_GAP_EM = 0.2
 TEXT_MOST = 200
 LETTERS_MOST = 40
-# Lexend has no tabular digits: each digit of a running time has a slot of its own, so that nothing beside it moves.
+# Lexend has no tabular digits: each digit of a running time has its own slot, so that its neighbours do not move.
 DIGIT_SLOT_EM = 0.66
 
 
-# Each text of a picture is asked for again whenever it is measured and drawn.
+# Cached, since each text is asked for several times to be measured and drawn.
 @lru_cache(maxsize=512)
 def printable(text: str) -> str:
-    """What a font can draw of a text, and no more of it than could ever be read."""
+    """The text in characters that the font has, cut to a length that can still be read."""
     return shown(text[:TEXT_MOST], in_lexend)
 
 
 def split_number(number: str) -> tuple[str, str]:
-    """`A012` as its series and its digits."""
+    """Split `A012` into its series and its digits."""
     series = number.rstrip("0123456789")
     return series, number[len(series) :]
 
@@ -61,13 +61,13 @@ def _reference(screen: Screen) -> tuple[int, int]:
 
 
 def scale_of(screen: Screen) -> float:
-    """Pixels a unit."""
+    """Pixels per unit."""
     width, height = _reference(screen)
     return min(screen.width / width, screen.height / height)
 
 
 class Canvas:
-    """Takes shapes in units, one after the other; `shift` moves all but the ground, in units."""
+    """Takes shapes in units, in painting order. `shift`, in units, moves all shapes except those of full width."""
 
     def __init__(self, screen: Screen, measure: Measure, shift: tuple[int, int] = (0, 0)) -> None:
         self.screen = screen
@@ -83,7 +83,7 @@ class Canvas:
         return tuple(self._shapes)
 
     def em_px(self, em: float) -> int:
-        """Never nothing, whatever has to fit."""
+        """An em in pixels, at least 1."""
         return max(1, self.px(em))
 
     def px(self, units: float) -> int:
@@ -100,20 +100,20 @@ class Canvas:
         left, top = self._x(x), self._y(y)
         return Box(left, top, self._x(x + width) - left, self._y(y + height) - top)
 
-    # --- whole widths, which go to the edges of a screen of another shape and are not moved ---------------------
+    # --- full width: to the edges of a screen of any shape, and not shifted ---------------------------------------
 
     def ground(self, colour: Colour) -> None:
         self._shapes.append(Fill(Box(0, 0, self.screen.width, self.screen.height), colour))
 
     def band(self, top: float, colour: Colour) -> float:
-        """From `top` to the lower edge of the screen. Gives how much lower its middle is than on the reference."""
+        """Fill from `top` to the screen's lower edge. Returns how much lower its middle is than on the reference."""
         y = self._y(top)
         self._shapes.append(Fill(Box(0, y, self.screen.width, max(0, self.screen.height - y)), colour))
         below = (self.screen.height / self.scale - self.height) / 2
         return below / 2
 
     def stripes(self, height: float, pitch: float, colour: Colour) -> None:
-        """Along the upper and the lower edge of the screen."""
+        """Stripes along the upper and the lower edge of the screen."""
         high = self.px(height)
         for y in (0, self.screen.height - high):
             self._shapes.append(Stripes(Box(0, y, self.screen.width, high), self.px(pitch), colour))
@@ -133,7 +133,7 @@ class Canvas:
         self._shapes.append(Ticket(self._box(area), self.px(radius), self.px(notch), colour))
 
     def plaque(self, area: Area, radius: float, inset: float, thickness: float) -> None:
-        """An enamel plate: the keyline's corners have the same centres as the plate's."""
+        """An enamel plate with a keyline whose corners are concentric with the plate's."""
         x, y, width, height = area
         self.row(area, radius, ACCENT)
         inner = (x + inset, y + inset, width - 2 * inset, height - 2 * inset)
@@ -157,11 +157,11 @@ class Canvas:
         return self._measure(printable(text), weight, self.em_px(em)) / self.scale
 
     def fit(self, text: str, weight: Weight, em: float, width: float) -> float:
-        """`em`, or as much less as the text needs to be no wider than `width`."""
+        """The largest size up to `em` at which the text is at most `width` wide."""
         return self.shrunk(em, lambda em: self.width_of(text, weight, em), width)
 
     def shrunk(self, em: float, wide: Callable[[float], float], room: float) -> float:
-        """`em`, or the size at which what is so `wide` has room; by pixels at the end: no half of one is drawn."""
+        """The largest size up to `em` at which `wide(size)` is at most `room`, found in whole pixels at the end."""
         room = max(room, 0)
         if wide(em) <= room:
             return em
@@ -178,7 +178,7 @@ class Canvas:
             self._shapes.append(Text(shown, self._x(x), self._y(baseline), self.em_px(em), weight, colour, align))
 
     def running(self, text: str, x: float, baseline: float, em: float, weight: Weight, colour: Colour) -> None:
-        """A text whose digits change: each stands in the middle of its own slot."""
+        """A text whose digits change: each is centred in its own slot."""
         for digits, run in groupby(text, str.isdigit):
             if digits:
                 for digit in run:
@@ -208,12 +208,12 @@ class Canvas:
         return self.width_of(series, Weight.SEMIBOLD, em) + gap + self.width_of(digits, Weight.SEMIBOLD, em)
 
     def fit_number(self, number: str, letters: str, em: float, width: float) -> float:
-        """One size for all numbers these letters can make, so that numbers never jump; this one fits in any case."""
+        """One size for all numbers with these letters, so that the size never changes; it also fits this number."""
         every = [number, *(f"{letter}000" for letter in sorted(set(letters))[:LETTERS_MOST])]
         return self.shrunk(em, lambda em: max(self.number_width(each, em) for each in every), width)
 
     def wrap(self, text: str, weight: Weight, em: float, width: float) -> list[str]:
-        """Lines no wider than `width`, broken at spaces; a single word may be wider."""
+        """Break the text at spaces into lines of at most `width`; a single word may be wider."""
         lines: list[str] = []
         for word in text.split(" "):
             longer = f"{lines[-1]} {word}" if lines else word
@@ -225,12 +225,12 @@ class Canvas:
 
 
 def halves(text: str, wide: Callable[[str], float]) -> list[str]:
-    """The text in two lines, the wider of which is as narrow as can be; in one where it has no space."""
+    """The text in two lines, the wider one as narrow as possible; in one line if it has no space."""
     spaces = [place for place, sign in enumerate(text) if sign == " "]
     splits = [[text[:place], text[place + 1 :]] for place in spaces]
     return min(splits, key=lambda lines: max(map(wide, lines)), default=[text])
 
 
 def baseline_in(top: float, height: float, em: float) -> float:
-    """The baseline that puts capitals in the middle of a height."""
+    """The baseline that centres capitals in a height."""
     return top + height / 2 + em * CAPITAL_EM / 2

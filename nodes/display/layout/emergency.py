@@ -7,11 +7,11 @@ from protocol.messages import Emergency
 
 TITLE_EM = 250
 LINE_EM = 156
-# From line to line, in em; closer than the least, letters meet those of the next line.
+# The line spacing, in em; below the least, letters touch those of the next line.
 _STEP, _LEAST_STEP = 170 / LINE_EM, 1.02
-# Of a step: a sentence is nearer to its own second line than to the next sentence.
+# The extra gap between sentences, in steps, so that a sentence's own lines are closer than the next sentence.
 _BETWEEN = 0.3
-# Sizes that are tried one after the other lie so far apart.
+# The step between the sizes that are tried.
 _SMALLER = 12
 _UPRIGHT_WIDTH, _UPRIGHT_HEIGHT = 1080 - 2 * 56, 1060
 
@@ -26,7 +26,7 @@ def draw_emergency(canvas: Canvas, emergency: Emergency) -> None:
     em = canvas.fit(emergency.title, Weight.BOLD, TITLE_EM, 1920 - 380 - 60)
     canvas.text(emergency.title, 380, 387, em, Weight.BOLD, INK)
     for place, line in enumerate(emergency.lines[:3]):
-        # The door stands beside the second and the third line.
+        # The door icon is beside the second and the third line.
         room = 1920 - 86 - 60 if place == 0 else 1480 - 86
         em = canvas.fit(line, Weight.SEMIBOLD, LINE_EM, room)
         canvas.text(line, 85, 599 + 182 * place, em, Weight.SEMIBOLD, INK)
@@ -48,7 +48,7 @@ def _draw_upright(canvas: Canvas, emergency: Emergency) -> None:
 
 
 def _fit_sentences(canvas: Canvas, sentences: tuple[str, ...]) -> tuple[int, float, list[list[str]]]:
-    """The largest em at which all their lines stand above the stripes, the step between these, and the lines."""
+    """The largest em at which all lines fit above the lower stripes, the step between lines, and the lines."""
     for em in range(LINE_EM, _SMALLER, -_SMALLER):
         wrapped = [canvas.wrap(sentence, Weight.SEMIBOLD, em, _UPRIGHT_WIDTH) for sentence in sentences]
         steps = sum(map(len, wrapped)) + _BETWEEN * (len(wrapped) - 1)

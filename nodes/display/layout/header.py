@@ -1,4 +1,4 @@
-"""The strip above a call, and above everything on an upright screen: logo, town, clock."""
+"""The header, above a call and above everything on an upright screen: logo, town, clock."""
 
 from nodes.display.draw import Align, Weight
 from nodes.display.layout.canvas import Canvas, halves

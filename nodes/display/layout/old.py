@@ -1,4 +1,4 @@
-"""The band that says that what is shown may be old."""
+"""The band that warns that what is shown may be old."""
 
 from nodes.display.draw import Weight
 from nodes.display.layout.canvas import Canvas, halves
@@ -25,7 +25,7 @@ def draw_old_band(canvas: Canvas, scene: Scene, hall: HallState, words: Words) -
 
 
 def _said(scene: Scene, hall: HallState, words: Words) -> tuple[str, str]:
-    """Since when the hub is away, or, where only the hub knows, since when the picture is."""
+    """How long the hub has been away, or, if that is not known, when the picture was made."""
     if scene.offline_s is not None:
         return words.offline_since(scene.offline_s), words.may_be_old
     made = local_in(hall, hall.at)
@@ -47,7 +47,7 @@ def _draw_upright(canvas: Canvas, since: str, ask: str) -> None:
         canvas.running(line, x, baseline, em, Weight.SEMIBOLD, INK)
         baseline += 152
     baseline -= 36
-    # How old it is and where to ask: a line each, all that the band has room for.
+    # How old the picture is and where to ask: one line each, which is all that fits.
     lines = ask.replace(". ", ".\n", 1).split("\n")
     em = min(canvas.fit(line, Weight.MEDIUM, SECOND_EM, room) for line in lines)
     for line in lines:

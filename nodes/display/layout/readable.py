@@ -1,4 +1,4 @@
-"""Whether what must be read can be read from the farthest seat, and what is done where it cannot."""
+"""Whether calls, counts and the offline band are readable from the farthest seat, and what to do if they are not."""
 
 from nodes.display.layout.call import DESK_EM, LEAST_NUMBER_EM
 from nodes.display.layout.calls import ROW_EM
@@ -8,18 +8,18 @@ from nodes.display.layout.waiting import COUNT_EM
 from nodes.display.sizes import Screen
 from protocol.messages import NodeWarning
 
-# Beyond this, rows are too few to be a list.
+# With a larger factor, too few rows would fit to make a list.
 MAGNIFY_MOST = 1.6
 
 
 def magnification(screen: Screen) -> float:
-    """How much larger older calls and counts are drawn on a screen that is small for its hall: fewer fit then."""
+    """The factor by which older calls and counts are enlarged on a screen too small for its hall; fewer fit then."""
     smallest = min(ROW_EM, COUNT_EM) * scale_of(screen)
     return min(max(screen.least_em_px / smallest, 1.0), MAGNIFY_MOST)
 
 
 def unreadable(screen: Screen) -> tuple[str, ...]:
-    """What stays below 0.7 degrees from the farthest seat, in words for telemetry."""
+    """Telemetry warnings for parts that stay below 0.7 degrees from the farthest seat."""
     scale, magnify = scale_of(screen), magnification(screen)
     must_be_read = {
         "call": min(LEAST_NUMBER_EM, DESK_EM) * scale,

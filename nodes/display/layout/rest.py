@@ -1,4 +1,4 @@
-"""A hall at rest: the latest calls, who waits, the clock, one message; and the same when it may be old."""
+"""A hall at rest: the latest calls, the waiting counts, the clock and one message, or a warning that it may be old."""
 
 from nodes.display.draw import Align, Weight
 from nodes.display.layout.calls import LANDSCAPE_LIST, PORTRAIT_LIST, draw_instead, draw_list
@@ -23,7 +23,7 @@ CLOCK_EM = 164
 DATE_EM = 54
 MESSAGE_EM = 70
 MESSAGE_UPRIGHT_EM = 55
-# Who was called may still come, or come back to ask where. The hub lists calls to the end of the day.
+# For this long a called visitor may still come, or come back to ask where. The hub lists calls to the end of the day.
 CALLED_MS = 15 * 60_000
 
 
@@ -54,7 +54,7 @@ _WAITING = {
     (True, True): PORTRAIT_WAITING_OLD,
 }
 
-# The oldest row gives way to the band; upright, where the band is higher, two do.
+# The band replaces the oldest row, or two on an upright screen, where it is higher.
 _ROWS_HEIGHT = {(False, False): 522, (False, True): 344, (True, False): 522, (True, True): 166}
 
 
@@ -80,7 +80,7 @@ def _draw_calls(canvas: Canvas, scene: Scene, hall: HallState, words: Words, hei
 
 
 def _is_over(scene: Scene, hall: HallState) -> bool:
-    """Closed, and nobody is called any more: those who wait at the last ticket still are."""
+    """Whether the hall is closed and nobody is called any more: after the last ticket, waiting visitors still are."""
     called = any(scene.now_ms - call.at < CALLED_MS for call in hall.calls)
     return not hall.open and not called and not any(service.count for service in hall.waiting)
 

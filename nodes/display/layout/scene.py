@@ -1,4 +1,4 @@
-"""What a display has to show at one moment."""
+"""What a display shows at one moment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from protocol.messages import Announce, Call, HallState, Waiting
 
 PAGE_MS = 10_000
-# LCD panels keep a trace of what stands still for days.
+# The picture is shifted regularly: LCD panels keep a trace of what stays in place for days.
 SHIFT_EVERY_MS = 600_000
 SHIFT = 4
 _SHIFTS = ((SHIFT, SHIFT), (0, SHIFT), (0, 0), (SHIFT, 0))
@@ -15,12 +15,14 @@ _SHIFTS = ((SHIFT, SHIFT), (0, SHIFT), (0, 0), (SHIFT, 0))
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`hall` is None before the first picture; `offline_s` is None while the hub is heard, and where it never was.
+    """A display's scene.
 
-    `unheard`: it was not heard since the start, so that nobody knows for how long it is away.
-
-    `now_ms` is the hub's time where a beat was heard, else the node's own; `letters` are those a number can begin
-    with here; `identify`: somebody asks which display this is.
+    - `now_ms`: the hub's time if a beat was heard, else the node's own
+    - `letters`: those that a number can begin with here
+    - `hall`: None before the first hall state
+    - `offline_s`: None while the hub is heard, and if it never was
+    - `unheard`: the hub was not heard since the start, or no longer knows this hall; `offline_s` is then None
+    - `identify`: show which display this is
     """
 
     now_ms: int
@@ -52,13 +54,13 @@ class Scene:
 
     @property
     def series(self) -> str:
-        """The letters that decide how large numbers are."""
+        """The letters that determine the size of numbers."""
         if self.letters or self.hall is None:
             return self.letters
         return "".join(sorted({service.letter for service in self.hall.waiting}))
 
     def services(self, hall: HallState, most: int) -> tuple[Waiting, ...]:
-        """Those of this moment's page; `most` fit on one."""
+        """The services on the current page; `most` fit on one."""
         pages = max(1, -(-len(hall.waiting) // most))
         first = self.now_ms // PAGE_MS % pages * most
         return hall.waiting[first : first + most]
@@ -70,7 +72,7 @@ class Scene:
 
 
 def local_in(hall: HallState | None, moment_ms: int) -> datetime:
-    """Raises OverflowError or ValueError for a moment outside the years that there are."""
+    """The hall's local time. Raises OverflowError or ValueError for a moment outside the years 1 to 9999."""
     return datetime.fromtimestamp(moment_ms // 1000, tz=ZoneInfo(hall.zone) if hall else None)
 
 

@@ -1,4 +1,4 @@
-"""How many wait for each service: letter, name, people."""
+"""The waiting counts: for each service its letter, its name and how many people wait."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from protocol.messages import Waiting
 COUNT_EM = 138
 NAME_EM = 54
 LEAST_NAME_EM = 28
-# Least room between letter and count, in em: with 0.2, as in a number, they would be read as one.
+# The least gap between letter and count, in em: at 0.2, as in a number, they would be read as one.
 LETTER_GAP_EM = 0.6
-# From the letter's left edge to its service's name, in em of the letter: past a W.
+# From the letter's left edge to the service's name, in em of the letter: enough for a W.
 _NAME_X_EM = 149 / COUNT_EM
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingPlan:
-    """Where the counts stand, in units; `top` is the first line, `step` from one to the next."""
+    """The counts' place, in units; `top` is that of the first line, `step` the distance between lines."""
 
     left: int
     right: int
@@ -53,7 +53,7 @@ def draw_waiting(
 
 
 def _fit_counts(canvas: Canvas, plan: WaitingPlan, services: tuple[Waiting, ...], em: float) -> float:
-    """One size for all letters and counts, at which each count stands clear of its letter."""
+    """One size for all letters and counts, at which each count keeps its distance from its letter."""
     wide = max(
         canvas.width_of(service.letter, Weight.SEMIBOLD, em) + canvas.width_of(str(service.count), Weight.SEMIBOLD, em)
         for service in services
@@ -70,6 +70,6 @@ def _draw_service(canvas: Canvas, plan: WaitingPlan, service: Waiting, top: floa
     name_x = plan.left + _NAME_X_EM * em
     room = plan.right - name_x - canvas.width_of(count, Weight.SEMIBOLD, em) - 20
     name_em = canvas.fit(service.name, Weight.MEDIUM, NAME_EM, room)
-    # Letter and count are what matters; a name nobody can read says nothing.
+    # Letter and count matter most; a name too small to read is left out.
     if name_em >= LEAST_NAME_EM:
         canvas.text(service.name, name_x, baseline_in(top + 2, step, NAME_EM), name_em, Weight.MEDIUM, PAPER)
