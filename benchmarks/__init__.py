@@ -1,1 +1,1 @@
-"""Measurements, each against a floor of the same run: what the same machine needs for the bare minimum of the job."""
+"""Benchmarks. Each compares with a floor in the same run: the time that the machine needs for the bare minimum."""

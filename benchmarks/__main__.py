@@ -14,9 +14,9 @@ from tests.databases import PostgresqlServer, postgresql_server, sqlite_url
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 PARTS = ("presses", "http", "growth", "appointments", "nodes", "login")
-# Of these the database is no part.
+# Parts that do not depend on the database.
 ON_SQLITE_ALONE = ("nodes", "login")
-# As many as PostgreSQL keeps for later as it ships (min_wal_size).
+# The WAL files that PostgreSQL keeps for recycling by default (min_wal_size).
 LOG_FILES = 5
 PLOT = Path(__file__).parents[1] / "docs" / "benchmarks.png"
 
@@ -25,7 +25,7 @@ NewDatabase = Callable[[Path], str]
 
 @contextmanager
 def databases(backend: str) -> Iterator[NewDatabase]:
-    """Makes fresh databases that wait for the disk at each commit, each in the folder it is given."""
+    """Yields a function that makes a fresh database in a folder; each commit waits for the disk."""
     if backend == "sqlite":
         yield _new_sqlite
         return
@@ -34,9 +34,9 @@ def databases(backend: str) -> Iterator[NewDatabase]:
 
 
 def _new_postgresql(server: PostgresqlServer) -> str:
-    """On a server with files of its log to use again, as after its first hours: making one is 16 ms of a commit."""
+    """A database on a server with WAL files to recycle, as after some hours: creating one costs a commit 16 ms."""
     for _ in range(LOG_FILES):
-        # A file in which nothing stands is not left for another one.
+        # PostgreSQL does not switch from an empty WAL file.
         server.execute("select pg_logical_emit_message(false, 'benchmark', '')")
         server.execute("select pg_switch_wal()")
     server.execute("checkpoint")
@@ -51,7 +51,7 @@ def _new_sqlite(folder: Path) -> str:
 def measure(
     backend: str, folder: Path, options: argparse.Namespace
 ) -> Iterator[tuple[list[Row], dict[str, list[Run]]]]:
-    """Part by part: its rows, and what is drawn of it."""
+    """Yields each part's rows, and its runs for the plot."""
     name = NAMES[backend]
     with databases(backend) as new_database:
         if {"presses", "http"} & options.parts:

@@ -1,4 +1,4 @@
-"""Ten thousand bookings taken in while desks call; no-shows marked in time; a look each second; a push to the page."""
+"""Ten thousand bookings synced while desks call; no-shows marked in time; the look each second; a push to the page."""
 
 import threading
 import time
@@ -50,23 +50,23 @@ _ticket: Any = TicketRow.__table__
 _booking: Any = BookingRow.__table__
 _event: Any = TicketEventRow.__table__
 
-# Seconds, and by which command.
+# How long a command held the writer, in seconds, and the command.
 Held = tuple[float, str]
 
 BOOKINGS = 10_000
 WAITING = 9_000
 RUNS = 5
-# As many calls a second as a house has in an hour: enough of them for a p99 while a sync lasts.
+# As many calls a second as a town hall has in an hour, for enough of them during a sync to take a p99.
 BETWEEN_CALLS_S = 0.01
 CALLS = 2_000
-# A sync among people takes longer than the hall has people; so many of its calls say enough.
+# A sync beside calls takes longer than the waiting tickets last; this many calls are enough.
 CALLS_DURING = 4_000
 EXPECTED = 5_000
-# So many appointments at one moment, at each of some seconds.
+# AT_ONCE appointments are due at one moment, in each of MOMENTS seconds.
 AT_ONCE, MOMENTS = 200, 3
 FEW, MANY = 100, 100_000
-# A connection to PostgreSQL keeps one of two paces, a factor of two apart, most likely by the core where its server's
-# process runs: what counts is the median over so many pairs of connections.
+# A PostgreSQL connection runs at one of two speeds, a factor of two apart, most likely depending on the core where its
+# server process runs. So the median over this many pairs of connections counts.
 PAIRS, LOOKS, WARM_UP = 15, 100, 10
 PUSHES = 10
 LIMIT_S = 120
@@ -75,7 +75,7 @@ CALL_MOST, HOLD_MOST_MS, MARK_MOST_S, LOOK_MOST, PUSH_MOST_S = 1.5, 20.0, 2.0, 1
 
 
 class InMemory(Nowhere):
-    """A source that has its list in memory: what is measured is the hub's part."""
+    """A source with its list in memory, so that only the hub's part is measured."""
 
     title = "bench"
 
@@ -87,7 +87,7 @@ class InMemory(Nowhere):
 
 
 class Holds(Metrics):
-    """Keeps how long the sync's transactions held the writer."""
+    """Records how long the sync's transactions held the writer."""
 
     def __init__(self) -> None:
         super().__init__("bench")
@@ -101,7 +101,7 @@ class Holds(Metrics):
         self._last_s = seconds
 
     def command(self, kind: str, outcome: Outcome, waited_s: float | None) -> None:
-        """Told after its batch; what is no person's command is alone in it."""
+        """Called after its batch; a background command is alone in its batch."""
         super().command(kind, outcome, waited_s)
         if kind != "Press":
             self.held.append((self._last_s, kind))
@@ -113,7 +113,7 @@ class Holds(Metrics):
 
 
 def bookings(count: int, now_ms: int) -> tuple[Booking, ...]:
-    """Over the coming days, a name each."""
+    """Bookings over the coming days, each with a name."""
     return tuple(
         Booking(
             id=f"b{place}",
@@ -139,7 +139,7 @@ class House:
         self._journal, self._statistics = 0, Statistics()
         self._outbox, self._renewals = ThreadPoolExecutor(1), list[Future[None]]()
         self._reading = self._outbox.submit(open_reading_connection, self.desk._engine).result()  # noqa: SLF001
-        self._writer = self.desk._writer  # noqa: SLF001 - the same hall, one thread more
+        self._writer = self.desk._writer  # noqa: SLF001 - the same hall, with one more thread
         self._writer._metrics = self.holds  # noqa: SLF001
         now_ms = time.time_ns() // 1_000_000
         self.worker = Worker(
@@ -161,7 +161,7 @@ class House:
         return future
 
     def _keep_statistics(self, rows: int) -> None:
-        """Beside the writer, as the hub's outbox does."""
+        """Keep the statistics on another thread than the writer's, as the hub's outbox does."""
         self._journal += rows
         self._renewals.append(self._outbox.submit(self._statistics.keep, self._reading, self._journal))
 
@@ -174,7 +174,7 @@ class House:
             renewal.result()
 
     def calls(self, more: Callable[[int], bool]) -> list[float]:
-        """At a steady pace, while `more` of so many: their ms."""
+        """Call at a steady pace while `more(count)` is true; returns each call's ms."""
         times: list[float] = []
         pause = threading.Event()
         while more(len(times)):
@@ -184,7 +184,7 @@ class House:
         return times
 
     def require_sound(self) -> None:
-        """Raises AssertionError for a sync that failed, however fast it was: each that passed is done and complete."""
+        """Raises AssertionError if a sync failed or did not bring all bookings, however fast it was."""
         assert set(self.holds.outcomes) <= {"done"}, self.holds.outcomes
         if self.holds.passed.is_set():
             with self.desk._engine.connect() as connection:  # noqa: SLF001
@@ -192,7 +192,7 @@ class House:
 
 
 def sync_alone(url: str) -> tuple[float, list[Held]]:
-    """Seconds of hub time of a full sync while nobody calls, and its holds of the writer."""
+    """The seconds that a full sync takes the hub while nobody calls, and its holds of the writer."""
     with closing(House(url)) as house:
         started_s = time.monotonic()
         house.worker.start()
@@ -203,7 +203,7 @@ def sync_alone(url: str) -> tuple[float, list[Held]]:
 
 
 def calls_during_sync(url: str) -> tuple[Run, list[Held]]:
-    """Calls without and with a full sync beside them, and its holds of the writer."""
+    """Calls without and with a concurrent full sync, and the sync's holds of the writer."""
     with closing(House(url)) as house:
         house.calls(lambda done: done < CALLS // 4)
         floor = house.calls(lambda done: done < CALLS)
@@ -213,11 +213,11 @@ def calls_during_sync(url: str) -> tuple[Run, list[Held]]:
         return Run(tuple(floor), tuple(whole)), house.holds.held
 
 
-# --- who does not come --------------------------------------------------------------------------------------------
+# --- no-shows -----------------------------------------------------------------------------------------------------
 
 
 def marks(url: str) -> list[float]:
-    """Seconds from each due moment to its mark in the journal, some at each of a few seconds of a large day."""
+    """Seconds from each due time to its mark in the journal, for AT_ONCE in each of MOMENTS seconds of a large day."""
     engine, site = open_engine(url), large_site()
     now_ms = time.time_ns() // 1_000_000
     adopt(engine, site, now_ms)
@@ -255,7 +255,7 @@ def marks(url: str) -> list[float]:
 
 
 def looks(url: Callable[[int], str]) -> list[Run]:
-    """ms of what is asked of the database each second, with few bookings and with many, in turn."""
+    """The ms of the queries that the hub makes each second, with few bookings and with many in turn."""
     few, many = _Days(url(FEW), FEW), _Days(url(MANY), MANY)
     runs = []
     with closing(few), closing(many):
@@ -268,7 +268,7 @@ def looks(url: Callable[[int], str]) -> list[Run]:
 
 
 class _Days:
-    """A database with so many bookings of coming days."""
+    """A database with `count` bookings for the coming days."""
 
     def __init__(self, url: str, count: int) -> None:
         self._engine, self._site = open_engine(url), large_site()
@@ -283,13 +283,13 @@ class _Days:
                     insert(_booking), [_booking_row(self._site, each + 1, starts[each]) for each in part]
                 )
         if self._engine.dialect.name == "postgresql":
-            # Else its own daemon would come while the looks are measured.
+            # Otherwise autovacuum would run while the looks are measured.
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("VACUUM ANALYZE")
         self._reading = open_reading_connection(self._engine)
 
     def connect(self) -> None:
-        """Anew."""
+        """Reconnect."""
         self._reading.close()
         self._reading = open_reading_connection(self._engine)
 
@@ -340,7 +340,7 @@ def _booking_row(site: Site, place: int, start_ms: int) -> dict[str, Any]:
 
 
 def pushes(url: str, folder: Path) -> list[float]:
-    """Seconds from a booking in a Publik that calls the hub until it stands on the desk's page."""
+    """Seconds from a booking in Publik, which then pushes to the hub, until it is on the desk's page."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Town()  # type: ignore[no-untyped-call]
     made.add_form(FORM)  # type: ignore[no-untyped-call]
@@ -368,7 +368,7 @@ def pushes(url: str, folder: Path) -> list[float]:
 
 
 def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Iterator[list[Row]]:
-    """Part by part."""
+    """Yields the rows of each part."""
     alone = [sync_alone(new_database(folder / f"sync-{number}")) for number in range(RUNS)]
     during = [calls_during_sync(new_database(folder / f"calls-{number}")) for number in range(RUNS)]
     yield _sync_rows(name, alone, during)
@@ -388,7 +388,7 @@ def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Ite
 
 
 def marks_row(name: str, late_s: list[float]) -> Row:
-    """`late_s`: of each mark that came."""
+    """`late_s`: how late each mark was that came."""
     what, target = f"no-show marked, {EXPECTED:,} expected, {name}", f"≤ {MARK_MOST_S:g} s"
     if not late_s:
         return Row(what, "none", target, met=False, seen=f"within {LIMIT_S} s")

@@ -1,5 +1,5 @@
-"""HTTP call-next against a route of the same server that awaits one durable row through a thread, and against itself
-without the door that asks who may do it.
+"""HTTP call-next against a route of the same server that awaits one durable row through a thread, and against the same
+call without the door, which checks permissions.
 """
 
 import json
@@ -22,7 +22,7 @@ DOOR_MOST = 1.05
 
 
 class Client:
-    """One keep-alive connection; each request comes from the browser of the agent at the desk that it is about."""
+    """One keep-alive connection; each request has the cookie of the agent at the desk that it is about."""
 
     def __init__(self, port: int) -> None:
         self._origin = f"http://127.0.0.1:{port}"
@@ -33,14 +33,14 @@ class Client:
         return self._ask("GET", path, desk, None)
 
     def timed_post(self, path: str, desk: int, body: dict[str, Any]) -> tuple[float, Any]:
-        """Milliseconds until the answer is read, and the answer."""
+        """The milliseconds until the answer is read, and the answer."""
         text = json.dumps(body)
         started_s = time.perf_counter()
         answer = self._ask("POST", path, desk, text)
         return (time.perf_counter() - started_s) * 1000, answer
 
     def timed_next(self, desk: int, before: str = "") -> float:
-        """Milliseconds of a call at this desk; `before`: what stands before the hub's own address."""
+        """The milliseconds of a call at this desk; `before`: a prefix of the path."""
         path = f"/api/v1/desks/{desk_name(desk)}"
         held = self.get(path, desk)["held"]
         spent_ms, answer = self.timed_post(f"{before}{path}/next", desk, asked(held and held["ticket"]))
@@ -62,7 +62,7 @@ def asked(shown: int | None = None) -> dict[str, Any]:
 
 
 def call_next(port: int, runs: int = RUNS, calls: int = CALLS) -> list[Run]:
-    """Interleaved request by request; a first run warms up and is thrown away."""
+    """Runs with floor and call interleaved; the first run warms up and is discarded."""
     time.sleep(BETWEEN_ROUNDS_S)
     client = Client(port)
     done, desk = [], 0
@@ -83,14 +83,14 @@ def call_next(port: int, runs: int = RUNS, calls: int = CALLS) -> list[Run]:
 
 
 def call_past_the_door(port: int, runs: int = RUNS, calls: int = CALLS) -> list[Run]:
-    """Calls without and with the door, mixed; a first run warms up and is thrown away."""
+    """Runs with calls without and with the door in random order; the first run warms up and is discarded."""
     time.sleep(BETWEEN_ROUNDS_S)
     client = Client(port)
     done, desk = [], 0
     for number in range(runs + 1):
         without: list[float] = []
         with_it: list[float] = []
-        # By chance: desks of one hall come round in fours, and each way should have all of them.
+        # Shuffled, since every fourth desk is in the same hall, and each way should get all desks.
         ways = [True, False] * (calls if number else 20)
         random.Random(number).shuffle(ways)
         for past in ways:

@@ -1,4 +1,4 @@
-"""Calls by HTTP while staff try to log in at a directory that hangs, against calls while it is left alone."""
+"""Calls by HTTP while staff try to log in with a directory that hangs, against calls while nobody logs in."""
 
 import http.client
 import threading
@@ -20,9 +20,9 @@ from tests.auth.town_directory import people
 
 CALLS = 100
 MOST = 1.2
-# More than the hub asks the directory about at once: some hang, others wait for their turn.
+# More than the hub's concurrent directory requests: some logins hang, others wait for their turn.
 TRYING = 8
-# So that all of them hang when calls begin, and none when they are over: a login ends within 5 s.
+# After HANG_S all logins hang; after OVER_S none is left, since a login ends within 5 s.
 HANG_S, OVER_S = 1.0, 6.0
 
 
@@ -45,12 +45,12 @@ def _password_file(folder: Path, slapd: Slapd) -> Path:
 
 
 def _calls(slapd: Slapd, port: int, runs: int) -> list[Run]:
-    """Each comes first every other time; a first run warms up and is thrown away."""
+    """Runs in which each way comes first every other time; the first run warms up and is discarded."""
     done, desk = [], 0
     for number in range(runs + 1):
         times: dict[bool, tuple[float, ...]] = {}
         for hanging in (number % 2 == 0, number % 2 == 1):
-            # The calls before must have been said, or the next ones have more to do.
+            # The earlier calls must have been announced, or the next ones would have more to do.
             time.sleep(BETWEEN_ROUNDS_S if number == 0 else OVER_S)
             if hanging:
                 with _logins(slapd, port):
@@ -64,7 +64,7 @@ def _calls(slapd: Slapd, port: int, runs: int) -> list[Run]:
 
 
 def _at_pace(port: int, desk: int) -> tuple[float, ...]:
-    # Its own: the hub closes a connection that was left alone between two of these.
+    # A new client each time, since the hub closes a connection that was idle in between.
     client, times = Client(port), []
     for place in range(CALLS):
         due_s = time.monotonic() + PACE_S
@@ -75,7 +75,7 @@ def _at_pace(port: int, desk: int) -> tuple[float, ...]:
 
 @contextmanager
 def _logins(slapd: Slapd, port: int) -> Iterator[None]:
-    """While inside, people whose passwords are right try again and again; each is told that the directory is away."""
+    """Within it, people with correct passwords log in again and again; each is told that the directory is away."""
     over, answers = threading.Event(), list[int]()
     accounts = [f"crowd{place:05}" for place in range(TRYING)]
     threads = [threading.Thread(target=_try, args=(each, port, over, answers)) for each in accounts]

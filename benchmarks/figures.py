@@ -1,4 +1,4 @@
-"""Percentiles, and figures as a ratio to a floor."""
+"""Percentiles, ratios to a floor, and the table of results."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `target`: what must be reached, as text; `met`: was it? None where nothing must."""
+    """One line of the table. `target`: the goal as text; `met`: whether it was reached, None without a goal."""
 
     what: str
     value: str
@@ -19,7 +19,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One interleaved run: times in ms, of the floor and of the whole."""
+    """One interleaved run: the times in ms of the floor and of the whole job."""
 
     floor: tuple[float, ...]
     whole: tuple[float, ...]
@@ -39,7 +39,7 @@ def median_ratio(runs: Sequence[Run], percent: float) -> float:
 
 
 def median_of(runs: Sequence[Run], part: str, percent: float) -> float:
-    """Of `part` (`floor` or `whole`): the median over the runs of their percentile, in ms."""
+    """The median over the runs of a percentile of `part` (`floor` or `whole`), in ms."""
     return median(percentile(getattr(run, part), percent) for run in runs)
 
 
@@ -61,7 +61,7 @@ def ratio_row(what: str, runs: Sequence[Run], percent: float, most: float) -> Ro
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A table for a terminal, which is also one of Markdown."""
+    """A table for the terminal, which is also valid Markdown."""
     verdict = {True: "yes", False: "NO", None: ""}
     lines = [("measured", "figure", "target", "reached", "seen")]
     lines += [(row.what, row.value, row.target, verdict[row.met], row.seen) for row in rows]

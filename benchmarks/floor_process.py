@@ -23,7 +23,7 @@ NAME = "floor"
 
 
 def committer(address: str, name: str) -> Callable[[bytes], None]:
-    """Commits one row durably each time it is called, on a connection of its own; `name`: of file and table."""
+    """A function that commits one row durably on its own connection; `name` is that of the file and the table."""
     url = make_url(address)
     connection: Any
     if url.get_backend_name() == "sqlite":

@@ -1,4 +1,4 @@
-"""Does a call take longer when many wait? The command at the writer, on a short queue and on a long one, in turn."""
+"""Whether a call takes longer when many wait: the writer's command on a short and on a long queue in turn."""
 
 import os
 import queue
@@ -26,12 +26,12 @@ FEW, MANY = 100, 100_000
 RUNS = 5
 CALLS = 100
 MOST = 1.2
-# By the clock that the writer is given: as far apart as calls of 20 halls are.
+# Between calls, on the writer's clock: the pace of calls in 20 halls.
 BETWEEN_CALLS_MS = 210
 
 
 class Desk:
-    """A writer on a queue that stays as long as it is: who is called is followed by another visitor."""
+    """A writer on a queue; `one_more` after each `call` keeps its length constant."""
 
     def __init__(self, engine: Engine, waiting: int) -> None:
         self._engine = engine
@@ -56,7 +56,7 @@ class Desk:
         self._engine.dispose()
 
     def call(self) -> float:
-        """Milliseconds from the writer's queue to the answer, the durable commit included."""
+        """The milliseconds from the writer's queue to the answer, including the durable commit."""
         self._now_ms += BETWEEN_CALLS_MS
         origin = Origin(Source.BUTTON, node_name(self._place), uuid7(self._now_ms, os.urandom(10)))
         press = Press(origin=origin, desk=desk_name(self._place), at_ms=self._now_ms)
@@ -70,7 +70,7 @@ class Desk:
         return spent_ms
 
     def one_more(self) -> None:
-        """Somebody takes the place of who was called, at the end."""
+        """Add a visitor at the end of the queue, in place of the one called."""
         self._number += 1
         row = more_waiting(self._site, self._number, self._now_ms)
         with self._engine.execution_options(write=True).begin() as connection:
@@ -78,7 +78,7 @@ class Desk:
 
 
 def growth(few: Desk, many: Desk, runs: int = RUNS, calls: int = CALLS) -> list[Run]:
-    """The short queue is the floor."""
+    """Runs whose floor is the short queue."""
     done = []
     for number in range(runs + 1):
         floor, whole = [], []

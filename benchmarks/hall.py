@@ -1,4 +1,4 @@
-"""A large town hall for measurements, and a morning's queue in its database."""
+"""A large town hall for the benchmarks, and a morning's queue in its database."""
 
 import random
 import time
@@ -26,7 +26,7 @@ SERVICES = 20
 SERVED_BY_DESK = 5
 LETTERS = "ABCDEFGHJKLMNPRSTUVW"
 EARLY_PERCENT = 40
-# Beyond the ids that `fill` gives.
+# Above the ids that `fill` gives.
 MORE_FROM = 1_000_000
 
 _ticket: Any = TicketRow.__table__
@@ -37,8 +37,8 @@ _session: Any = LoginSessionRow.__table__
 
 
 def large_site(desks: int = DESKS) -> Site:
-    """20 services, each waiting in a hall of its own so that calls need not wait for each other's announcement;
-    each desk serves 5 of them."""
+    """A site with 20 services, each with its own hall so that calls do not wait for each other's announcement;
+    each desk serves 5 services."""
     return Site(
         name=NAME,
         town="Ville d’essai",
@@ -82,9 +82,9 @@ def node_name(place: int) -> str:
 
 
 def fill(engine: Engine, site: Site, *, waiting: int, appointments_early: bool = False) -> None:
-    """All desks open, each holding a called ticket, and `waiting` tickets due in turn over the services.
+    """Open all desks, each holding a called ticket, and add `waiting` tickets, due in turn over the services.
 
-    40 % of them are appointments; `appointments_early`: whose time has not come, so that no desk may take them yet.
+    40 % of them are appointments. `appointments_early`: their time has not come, so that no desk may take them yet.
     """
     now_ms = time.time_ns() // 1_000_000
     migrate(engine)
@@ -104,7 +104,7 @@ def fill(engine: Engine, site: Site, *, waiting: int, appointments_early: bool =
 
 
 def sign_everybody_on(engine: Engine, site: Site) -> None:
-    """An agent at each desk, as after a login: `token` is what the cookie of theirs holds."""
+    """Sign an agent on at each desk, as after a login; `token(place)` is the value of their cookie."""
     now_ms = time.time_ns() // 1_000_000
     places = range(len(site.desks))
     agents = [{"site": site.name, "account": agent_name(place), "name": f"Exemple {place + 1}"} for place in places]
@@ -136,7 +136,7 @@ class NewRow:
 
 
 def more_waiting(site: Site, number: int, now_ms: int) -> NewRow:
-    """One walk-in more, at the end of the queue; `number` counts those that came before it."""
+    """One more walk-in at the end of the queue; `number` counts those before it."""
     ticket = _waiting(number + MORE_FROM, 1, site, now_ms, appointments_early=False)
     ticket = replace(ticket, kind=Kind.OPEN, appointment_ms=None, due_ms=now_ms, issued_ms=now_ms)
     return NewRow(_ticket, _row(site, ticket))
@@ -149,7 +149,7 @@ def _row(site: Site, ticket: Ticket) -> dict[str, Any]:
 def _waiting(place: int, of: int, site: Site, now_ms: int, appointments_early: bool) -> Ticket:
     service = site.services[place % SERVICES]
     early = random.Random(place).random() * 100 < EARLY_PERCENT
-    # Due one after the other over the last three hours: the next call is always the next service's.
+    # Due one after the other over the last three hours, so that the next call is always the next service's.
     due_ms = now_ms - 180 * MINUTE_MS + place * 175 * MINUTE_MS // max(of, 1)
     if early and appointments_early:
         due_ms += 240 * MINUTE_MS

@@ -1,8 +1,8 @@
-"""The hub of the large town hall, in a process of its own: `python -m benchmarks.hub_process`.
+"""The hub of the large town hall, in its own process: `python -m benchmarks.hub_process`.
 
-It is `suivant hub` but for two things: the site is made here, for a site file takes 99 desks and this town hall has
-200; and its pages have more addresses, which the door does not see: the floor of an HTTP command, and all those of the
-hub once more for agents whom nobody asks for their rights.
+It is `suivant hub` except for two things. The site is made here, since a site file may have at most 99 desks and this
+town hall has 200. Its pages have more addresses, which bypass the door: the floor of an HTTP command, and all of the
+hub's addresses once more without a check of the agent's permissions.
 """
 
 import os
@@ -33,7 +33,7 @@ from hub.web.parts import WebParts
 
 FLOOR = "/bench/row"
 NO_DOOR = "/bench/no-door"
-# The setting that names the municipal directory, as JSON; nobody has one unless it is there.
+# The setting with the municipal directory as JSON; without it the site has no directory.
 DIRECTORY = "BENCH_DIRECTORY"
 
 
@@ -46,7 +46,7 @@ def _made_here(path: Path) -> SiteFile:
 
 
 class PastTheDoor:
-    """Between the guard and the door. Who is who is looked up once, then known."""
+    """Middleware between the guard and the door, which it bypasses for some paths. It looks each session up once."""
 
     def __init__(self, door: ASGIApp, floor: ASGIApp, book: SessionBook, cookie: str) -> None:
         assert isinstance(door, Door)

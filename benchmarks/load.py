@@ -1,4 +1,4 @@
-"""The other side of the wire: hands that press, and a display that hears; and the processes that are measured."""
+"""The clients of the benchmarks (hands that press, a display that listens), and the processes that are measured."""
 
 import os
 import queue
@@ -36,7 +36,7 @@ announces: Parser[Announce] = Parser(Announce)
 
 @contextmanager
 def bench_broker(folder: Path) -> Iterator[Broker]:
-    """The project's own broker over TLS. One client may press for every desk, so that 200 need not connect."""
+    """The project's own broker over TLS. One client may press for every desk, so that 200 clients are not needed."""
     broker = make_broker(folder, tls=True, nodes=(HANDS, SCREEN, floor_process.NAME), site=NAME)
     more = (
         f"\nuser {HANDS}\ntopic readwrite {TOPICS.root}/#\ntopic readwrite bench/#\n"
@@ -56,7 +56,7 @@ def bench_broker(folder: Path) -> Iterator[Broker]:
 def program(
     module: str, environ: dict[str, str], log: Path, arguments: Sequence[str] = ()
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A Python program, started and ended; what it says goes to `log`."""
+    """Run a Python program within the context; its output goes to `log`."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], env=os.environ | environ, stdout=output, stderr=output
@@ -80,7 +80,7 @@ class Heard:
 
 
 class Hands:
-    """Two clients: one presses, one is the display. Times are read where a message is handed over and taken."""
+    """Two clients: one presses, one is the display. Times are taken when a message is handed to or comes from paho."""
 
     def __init__(self, broker: Broker) -> None:
         self.heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
@@ -102,7 +102,7 @@ class Hands:
         assert self._beat_came.wait(2 * ANSWER_S), "no beat came from the hub"
 
     def wait_for_floor(self) -> None:
-        """Until the floor answers."""
+        """Wait until the floor answers."""
         until = time.monotonic() + ANSWER_S
         while True:
             self.send(floor_process.ASKED, b"there?")
@@ -113,7 +113,7 @@ class Hands:
                 assert time.monotonic() < until, "the floor does not answer"
 
     def press_message(self, desk: int) -> tuple[str, bytes]:
-        """Topic and payload of a press at this desk, now."""
+        """The topic and payload of a press at this desk now."""
         assert self._beat is not None
         beat_ms, arrived_ms = self._beat
         now_ms = time.time_ns() // 1_000_000
@@ -123,17 +123,17 @@ class Hands:
         return TOPICS.node(node_name(desk), NodeTopic.REQUEST), encode(press)
 
     def send(self, topic: str, payload: bytes) -> float:
-        """When it was handed over, in s."""
+        """Publish; returns when the message was handed over, in s."""
         at_s = time.perf_counter()
         self._presser.publish(topic, payload, 1)
         return at_s
 
     def wait_for_said(self, payload: bytes) -> float:
-        """When the floor's answer was heard."""
+        """When the floor's answer came, in s."""
         return self._wait(lambda heard: heard.topic == floor_process.SAID and heard.payload == payload)
 
     def wait_for_announce(self, desk: int) -> float:
-        """When the announcement of a call to this desk was heard."""
+        """When the announcement of a call to this desk came, in s."""
         wanted = str(desk + 1)
         return self._wait(
             lambda heard: heard.topic.endswith("/announce") and announces.parse(heard.payload).desk == wanted

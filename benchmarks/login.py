@@ -1,4 +1,4 @@
-"""A whole login by the directory against ldap3's bare bind and search; and what hanging servers cost it."""
+"""A whole login with the directory against ldap3's bare bind and search, and a login with servers that hang."""
 
 import socket
 import ssl
@@ -28,7 +28,7 @@ SEED_STEP = 7919  # a prime, so that the accounts are spread over the whole dire
 
 
 class _PromptTls(Tls):  # type: ignore[misc]
-    """Without it ldap3's bare way waits 40 ms for a delayed ACK, and any ratio to it would look good."""
+    """TLS with TCP_NODELAY: without it bare ldap3 waits 40 ms for a delayed ACK, and any ratio to it looks good."""
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,7 +69,7 @@ def _logins(slapd: Slapd, runs: int) -> list[Run]:
 
 
 def _bare(slapd: Slapd, account: str) -> None:
-    """Connect, verify, bind as who that is, search one's own entry."""
+    """Connect, verify the server, bind as the account, and search its own entry."""
     tls = _PromptTls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(slapd.files.ca))
     server = Server("127.0.0.1", slapd.tls_port, use_ssl=True, tls=tls, get_info=NONE)
     connection = Connection(server, f"uid={account},ou=crowd,{PEOPLE}", PASSWORD, check_names=False)
@@ -80,7 +80,7 @@ def _bare(slapd: Slapd, account: str) -> None:
 
 
 def _hanging(folder: Path) -> Row:
-    """Both servers take connections, and answer nothing on them."""
+    """The worst login time with servers that accept connections but never answer."""
     with ExitStack() as stack:
         slapds = [make_slapd(folder / f"hanging-{number}", people()) for number in range(HANGING)]
         for each in slapds:

@@ -1,4 +1,4 @@
-"""What the three node programs need when nothing happens: resident memory, and CPU over some time."""
+"""What the three node programs use when nothing happens: resident memory, and CPU over MEASURED_S."""
 
 import os
 import time
@@ -24,7 +24,7 @@ _statuses: Parser[NodeStatus] = Parser(NodeStatus)
 
 
 def measure(folder: Path, database: str) -> list[Row]:
-    """With a real broker and a hub on nine desks, hands at rest."""
+    """Measure with a real broker and a hub with nine desks, while nobody presses anything."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         broker = stack.enter_context(start_broker(folder / "broker", site=SITE))
@@ -72,7 +72,7 @@ def _wait_for_nodes(observer: Peer) -> None:
 
 
 def _cpu_s(pid: int) -> float:
-    """User and system time of a process so far."""
+    """The user and system CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""Draws the runs: of each measurement how the times spread, and the floor below it."""
+"""Plots the runs: the distribution of each measurement's times, and of its floor."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ FLOOR, WHOLE = "#9aa5b1", "#0a5fb4"
 
 
 def draw(measured: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """One panel a measurement: the share of messages that took at most so long."""
+    """One panel for each measurement: the share of messages, by the time that they took at most."""
     figure, panels = plt.subplots(1, len(measured), figsize=(4.2 * len(measured), 3.6), squeeze=False)
     for panel, (name, runs) in zip(panels[0], measured.items(), strict=True):
         for part, colour in (("floor", FLOOR), ("whole", WHOLE)):

@@ -17,9 +17,9 @@ from tests.broker import free_port
 WAITING = 10_000
 RUNS = 5
 PRESSES = 100
-# 20 halls take turns, and each says one call in 4 s: faster, a call would rightly wait for the one before it.
+# 20 halls take turns, and each announces one call in 4 s: faster calls would rightly wait for the one before.
 PACE_S = 0.21
-# 200 calls in 20 halls are said after 40 s; a desk that ended a visit nobody was called to yet would have more to do.
+# 200 calls in 20 halls are announced after 40 s; ending a visit whose call is not announced yet takes a desk longer.
 BETWEEN_ROUNDS_S = 42.0
 # A desk's next press counts 3 s after its last call.
 BOUNCE_S = 3.6
@@ -32,8 +32,9 @@ ALL_MOST_MS = {"sqlite": 100, "postgresql": 200}
 def town(
     folder: Path, database: str, waiting: int = WAITING, more: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[Hands, int]]:
-    """Broker, hub and floor at work on a full hall, an agent signed on at each desk: the hands that press there, and
-    the port of the hub's pages. `more`: of the hub's environment.
+    """Run broker, hub and floor on a full hall with an agent signed on at each desk.
+
+    Yields the hands that press there and the port of the hub's pages. `more`: additions to the hub's environment.
     """
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database)
@@ -52,7 +53,7 @@ def town(
 
 
 def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> list[Run]:
-    """Interleaved message by message; a first run warms both up and is thrown away."""
+    """Runs with floor and press interleaved; the first run warms both up and is discarded."""
     done, desk = [], 0
     time.sleep(BOUNCE_S)
     for number in range(runs + 1):
@@ -60,7 +61,7 @@ def press_to_display(hands: Hands, runs: int = RUNS, presses: int = PRESSES) -> 
         for _ in range(presses if number else 40):
             due_s = time.monotonic() + PACE_S
             topic, payload = hands.press_message(desk)
-            # Each goes first every other time: what one leaves warm or dirty serves or costs both alike.
+            # Each goes first every other time, so that what one leaves warm or dirty affects both alike.
             if desk % 2:
                 floor.append(_floor(hands, payload))
             sent_s = hands.send(topic, payload)
@@ -80,7 +81,7 @@ def _floor(hands: Hands, payload: bytes) -> float:
 
 
 def at_once(hands: Hands, rounds: int = ROUNDS) -> list[float]:
-    """Milliseconds from the first of 200 presses until the last of their answers, a round each."""
+    """For each round, the milliseconds from the first of 200 presses to the last of their answers."""
     times = []
     for _ in range(rounds):
         time.sleep(BETWEEN_ROUNDS_S)

@@ -30,12 +30,12 @@ FAILED_STATUS = 1
 START_MOST_S = 60.0
 LOG_LINES = 8
 LOCK = "lock"
-# All that a demo makes in its folder at each start, beside its lock and the accounts that it keeps.
+# The folders that a demo makes at each start, besides its lock and the accounts that it keeps.
 OWN_FOLDERS = ("broker", "hub", "logs", "nodes", "publik")
 
 
 class DemoFailed(RuntimeError):
-    """What kept the demo from starting or going on, in one sentence."""
+    """Why the demo could not start or continue, in one sentence."""
 
 
 def main() -> int:
@@ -53,9 +53,9 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _own_folder(folder: Path) -> Iterator[None]:
-    """Emptied of an earlier demo and locked: two demos in one folder would take each other's sockets away.
+    """Empty the folder of an earlier demo and lock it: two demos in one folder would take each other's sockets.
 
-    Whatever is not of a demo is never touched: the folder is refused.
+    A folder that holds anything else is refused and not touched.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
 
 
 def _strange(folder: Path) -> set[str]:
-    """What is not of a demo, as nothing is without the lock, which a demo makes first and leaves there."""
+    """The entries that are not a demo's: all of them without the lock, which a demo makes first and leaves there."""
     names = {entry.name for entry in folder.iterdir()}
     return names - {*OWN_FOLDERS, FOLDER, LOCK} if LOCK in names else names
 
@@ -134,7 +134,7 @@ async def _play(
             for program in cast:
                 if program is not hub:
                     watcher.crew.start(program)
-            # The hub finds everybody's account at its start.
+            # The accounts are made before the hub starts.
             if not await _done(make_accounts(hub.environ), stop):
                 return 0
             watcher.crew.start(hub)
@@ -156,7 +156,7 @@ async def _play(
 
 
 async def _done(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """False where the demo was stopped before. Raises DemoFailed."""
+    """Do the work; False if the demo was stopped before its end. Raises DemoFailed."""
     task = asyncio.create_task(work)
     try:
         await _until_ended(stop, [task])
@@ -169,7 +169,7 @@ async def _done(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
 
 
 async def _until_up(board: Board, hall: Hall, stop: asyncio.Event, stage: Stage) -> bool:
-    """False where the demo was stopped before. Raises DemoFailed for a program that does not come up."""
+    """Wait for all programs to be up; False if the demo was stopped first. Raises DemoFailed if one does not start."""
     parts = ["broker", "publik", "hub", "display", "dispenser", *(node.name for node in hall.of_role("desk_button"))]
     deadline_s = asyncio.get_running_loop().time() + START_MOST_S
     while not stop.is_set():

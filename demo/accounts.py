@@ -1,6 +1,6 @@
-"""Local accounts for the demo's people, by the hub's own commands.
+"""Makes local accounts for the demo's people with the hub's own commands.
 
-Each takes some seconds: the database they are made in is kept beside the demo's and copied at the next start.
+Each account takes some seconds, so the database with them is kept beside the demo's and copied at the next start.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ MIGRATIONS = REPOSITORY / "hub/database/migrations/versions"
 
 
 class NotMade(RuntimeError):
-    """A command did not do what it should; what it said."""
+    """A command failed; the message holds its output."""
 
 
 async def make_accounts(hub: Mapping[str, str]) -> None:
-    """Puts a database with everybody's account where the hub, of these settings, will look for its own.
+    """Put a database with everybody's account where a hub with these settings looks for its own.
 
     Raises NotMade.
     """
@@ -78,7 +78,7 @@ async def _run(settings: Mapping[str, str], *words: str) -> None:
 
 
 def _print() -> str:
-    """Another one, and what is kept is of another demo: with other people, another town hall or other tables."""
+    """A fingerprint of people, town hall and tables: if it has changed, the kept accounts are another demo's."""
     files = [SITE_FILE, *sorted(MIGRATIONS.glob("*.py"))]
     parts = [repr((PASSWORD, GUESTS, AGENTS)).encode(), *(file.read_bytes() for file in files)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -1,9 +1,9 @@
-"""What the demo's page shows: one small picture per part, and who is told when one changes."""
+"""What the demo's page shows: the state of each part, and the listeners to its changes."""
 
 import asyncio
 from typing import Any
 
-# A browser that is so far behind is dropped; it connects again and is shown the whole.
+# A browser with more unsent changes is dropped; it reconnects and gets every part.
 BEHIND_MOST = 500
 
 Part = dict[str, Any]
@@ -29,7 +29,7 @@ class Board:
             self._tell(listener, after)
 
     def listen(self) -> "asyncio.Queue[Part | None]":
-        """Changed parts; None at the end, where the listener was too slow."""
+        """A queue of changed parts; None ends it if the listener is too slow."""
         listener: asyncio.Queue[Part | None] = asyncio.Queue()
         for part in self._parts.values():
             listener.put_nowait(part)

@@ -1,9 +1,9 @@
-"""The morning's appointments as they are written: who booked for when, and what each does. Pure but for its dice.
+"""The script of the morning's appointments: who booked for when, and what each does. Pure except for its dice.
 
-Every clock is real, whatever SPEED is: an appointment's time, how late is late, when somebody is absent. SPEED shortens
-only how soon those at the door come in, and how far apart the bookings are.
+Appointment times, lateness and absence follow the real clock, whatever SPEED is. SPEED shortens only the time until
+visitors at the door come in, and the time between bookings.
 
-Minutes and seconds count from the whole minute in which the morning begins: appointments stand on whole minutes.
+Minutes and seconds count from the whole minute in which the morning begins, since appointments are at whole minutes.
 """
 
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from enum import StrEnum
 from itertools import cycle
 from random import Random
 
-# For what there are appointments; for the rest everybody walks in.
+# The services with appointments; the others have only walk-ins.
 BOOKED_LETTERS = ("A", "C", "F")
-# A morning of a demo has no use for the bookings of the afternoon: each is made so long before its time.
+# Each booking is made this long before its time, since the demo has no use for the afternoon's bookings.
 BOOKED_BEFORE_MIN = 20
 BETWEEN_BOOKINGS_S, BETWEEN_BOOKINGS_LEAST_S = 80.0, 20.0
-# Who has an appointment soon, or had one just now, comes in with those at the door.
+# Citizens whose appointment is soon or just over come in within this time, with the visitors at the door.
 DOOR_S = 80.0
-# Nobody is at the dispenser before the hub has heard of the first bookings.
+# Nobody scans a code before this, so that the hub has heard of the first bookings.
 HEARD_S = 4.0
 EARLY_MOST_S = 12 * 60.0
-# A visitor is late until 5 min after, then found absent; 2 min later Publik is told, and nobody comes after that.
+# Up to 5 min after the time a visitor is late, then absent. Publik is told 2 min later, and nobody comes after that.
 LATE_S = (40.0, 250.0)
 MISSED_S = (310.0, 380.0)
 CHANGED_BEFORE_S = (240.0, 900.0)
 LATER_MIN = (5, 10, 15)
 A_DAY_MIN = 1440
-# Without the letters and digits that are taken for one another.
+# Without letters and digits that are easily confused.
 CODE_SIGNS, CODE_LENGTH = "ABCDEFGHJKLMNPRSTUVWXYZ23456789", 6
 STRAY_CODE, STRAY_S = "PAGE2", 90.0
 
-# Eleven and seven, so that 77 in a row are all different.
+# Eleven and seven, so that 77 names in a row are different.
 FIRST_NAMES = ("Zoé", "Amadou", "Léa", "Nguyên", "Inès", "Bartłomiej", "Chloé", "Youssef", "Maëlle", "Tomáš", "Björn")
 LAST_NAMES = ("Exemple-Inventée", "de l’Exemple", "Fictif", "D’Imaginaire", "Personne", "Inventé", "Modèle-Exemple")
 
@@ -43,7 +43,7 @@ class Fate(StrEnum):
     COMES = "comes"
     TWICE = "twice"  # scans once more, to be sure
     LATE = "late"
-    MISSED = "missed"  # so late that the time is lost: waits like a walk-in
+    MISSED = "missed"  # so late that the appointment is lost: waits like a walk-in
     NEVER = "never"
     MOVES = "moves"
     CANCELS = "cancels"
@@ -71,7 +71,7 @@ class Doing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`to_min`: of a move, the new time."""
+    """One step of a citizen. `to_min`: the new time of a move."""
 
     at_s: float
     doing: Doing
@@ -80,7 +80,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """One who booked. `booked_s`: when, `start_min`: for when. `code`: on the confirmation. All of it is made up."""
+    """A citizen who booked at `booked_s` for `start_min`. `code` is on the confirmation. All of it is made up."""
 
     first_name: str
     last_name: str
@@ -92,8 +92,8 @@ class Citizen:
     steps: tuple[Step, ...]
 
 
-# What a newcomer should see in the first minutes: the time in minutes from the one in which the hub hears of it, for
-# what, what becomes of it, and after how many of the script's seconds.
+# What a newcomer should see in the first minutes: the time, in minutes from the one in which the hub hears of it; the
+# service's letter; the fate; and the script's seconds until it shows.
 _OPENING = (
     (-5, "C", Fate.MISSED, 24.0),
     (-4, "A", Fate.NEVER, 0.0),
@@ -110,7 +110,7 @@ _FIRST_OF_DICE_MIN = 7
 
 
 def citizens(dice: Random, speed: int, begins_s: float) -> Iterator[Citizen]:
-    """In the order in which they book, for ever. The morning begins `begins_s` after its whole minute."""
+    """Citizens in the order in which they book, endlessly. The morning begins `begins_s` after its whole minute."""
     names = zip(cycle(FIRST_NAMES), cycle(LAST_NAMES), strict=True)
     heard_s = begins_s + HEARD_S
     heard_min = int(heard_s // 60)
@@ -149,7 +149,7 @@ def _opening_steps(fate: Fate, at_s: float, start_min: int) -> tuple[Step, ...]:
 
 
 def _steps(dice: Random, fate: Fate, start_s: float, not_before_s: float) -> tuple[Step, ...]:
-    """`not_before_s`: the first moment at which anything can happen."""
+    """A citizen's steps; none is before `not_before_s`."""
     comes_s = max(not_before_s, start_s - dice.uniform(0.0, EARLY_MOST_S))
     changes_s = max(not_before_s, start_s - dice.uniform(*CHANGED_BEFORE_S))
     match fate:

@@ -16,7 +16,7 @@ Scan = Callable[[str], None]
 
 
 async def play_bookings(dice: Random, speed: int, hall: Hall, publik: Publik, scan: Scan) -> None:
-    """Until cancelled."""
+    """Play the script until cancelled."""
     began = datetime.now(ZoneInfo(hall.zone))
     minute = began.replace(second=0, microsecond=0)
     begins_s = (began - minute).total_seconds()
@@ -29,7 +29,7 @@ async def play_bookings(dice: Random, speed: int, hall: Hall, publik: Publik, sc
 
 
 class Appointments:
-    """`minute`: the whole minute from which the script counts, `zero_s` the same on the monotonic clock."""
+    """Plays citizens. `minute`: the whole minute from which the script counts; `zero_s`: the same, monotonic."""
 
     def __init__(self, hall: Hall, minute: datetime, zero_s: float, publik: Publik, scan: Scan) -> None:
         self._minute = minute
@@ -58,7 +58,7 @@ class Appointments:
                     await self._publik.cancel(booked)
 
     async def stray(self, at_s: float) -> None:
-        """Somebody scans what is no confirmation."""
+        """Somebody scans something that is not a confirmation."""
         await self.until(at_s)
         self._scan(STRAY_CODE)
 
@@ -66,6 +66,6 @@ class Appointments:
         await asyncio.sleep(self._zero_s + at_s - time.monotonic())
 
     def _at(self, start_min: int) -> str:
-        # Real minutes: on the night on which the clocks change, local ones are not.
+        # Added in UTC: in the night of a clock change, local minutes would be wrong.
         moment = (self._minute.astimezone(UTC) + timedelta(minutes=start_min)).astimezone(self._minute.tzinfo)
         return moment.strftime("%Y-%m-%d %H:%M")

@@ -1,4 +1,4 @@
-"""An agent's screen: the login, the forms of the desk's page, and a look at what the desk holds."""
+"""An agent's screen: the login, the forms of the desk's page, and what the desk holds."""
 
 import asyncio
 import contextlib
@@ -13,30 +13,31 @@ from demo.people import PASSWORD
 from protocol.ids import uuid7
 
 TIMEOUT_S = 5.0
-# Who was not let in tries again later: the hub counts what fails.
+# The wait after a login before the next attempt: the hub counts failed ones.
 LOGIN_AGAIN_S = 10.0
 LOGIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class DeskNow:
-    """`held`: the number of the ticket at the desk; None where nobody is."""
+    """A desk's state. `held`: the number of the ticket at the desk; None if there is none."""
 
     mode: str
     held: str | None
 
 
 class Screen:
-    """One account's. All of it answers None where the hub is away: an agent then goes on with the button.
+    """The screen of one account. Queries return None while the hub is away: an agent then goes on with the button.
 
-    `one_login`: shared by all, who have one address here: the hub takes few tries at once from one.
+    `one_login`: a lock shared by all screens. They have one address here, and the hub accepts only few concurrent login
+    attempts from one address.
     """
 
     def __init__(self, hub_url: str, account: str, one_login: asyncio.Lock) -> None:
         self._account = account
         self._one_login = one_login
         self._next_login_s = 0.0
-        # A program that is no browser says where it comes from, like one.
+        # Sends the Origin header that a browser would send.
         self._client = httpx.AsyncClient(
             base_url=hub_url, timeout=TIMEOUT_S, headers={"origin": hub_url}, trust_env=False
         )
@@ -53,7 +54,7 @@ class Screen:
         return sum(queue["waiting"] for hall in found["halls"] for queue in hall["waiting"]) if found else None
 
     async def agent_at(self, desk: str) -> str | None:
-        """The account of who is signed on there; empty where nobody is."""
+        """The account that is signed on at the desk; empty if there is none."""
         found = await self._get(f"/api/v1/desks/{desk}")
         return found["agent"] or "" if found else None
 
@@ -61,7 +62,7 @@ class Screen:
         await self._submit(f"/desks/{desk}/sign-on")
 
     async def click(self, desk: str, word: str) -> None:
-        """A button of the desk's page, with the ticket that the page shows as held."""
+        """Click a button of the desk's page, with the ticket that the page shows as held."""
         shown = await self._held(desk)
         await self._submit(f"/desks/{desk}/{word}", shown="" if shown is None else str(shown))
 
@@ -71,7 +72,7 @@ class Screen:
             await self._submit(f"/desks/{desk}/tickets/{held}/transfer?service={service}")
 
     async def resume(self, desk: str) -> None:
-        """The first ticket that the desk set aside."""
+        """Resume the first ticket that the desk parked."""
         found = await self._get(f"/api/v1/desks/{desk}")
         if found and found["parked"]:
             await self._submit(f"/desks/{desk}/tickets/{found['parked'][0]['ticket']}/resume")
@@ -85,13 +86,13 @@ class Screen:
         return answer.json() if answer is not None and answer.is_success else None
 
     async def _submit(self, path: str, **form: str) -> None:
-        """One of the page's forms, as a browser sends it."""
+        """Submit one of the page's forms, as a browser does."""
         identity = uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-        # A refusal is an answer: somebody was faster, or a visitor of the demo's page did it.
+        # A refusal is fine: somebody was faster, or a viewer of the demo's page did it.
         await self._ask("POST", path, {"id": identity, **form})
 
     async def _ask(self, method: str, path: str, form: dict[str, str] | None = None) -> httpx.Response | None:
-        """As somebody who is in: logs in first, and anew where the session has ended."""
+        """Send a request, after a login if there is no session; a session that has ended is dropped."""
         with contextlib.suppress(httpx.HTTPError):
             if not self._client.cookies:
                 await self._log_in()

@@ -1,4 +1,4 @@
-"""The way to one simulated node: JSON lines over the Unix socket in its folder."""
+"""The connection to one simulated node: JSON lines over the Unix socket in its folder."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ LINE_MOST = 65_536
 
 
 class Control:
-    """Keeps a connection to a node. `on_line` hears what the node shows, `on_up` whether the socket is there."""
+    """Keeps a connection to a node. `on_line` gets what the node shows; `on_up` gets whether the socket is there."""
 
     def __init__(self, folder: Path, on_line: Callable[[dict[str, Any]], None], on_up: Callable[[bool], None]) -> None:
         self._folder = folder
@@ -26,7 +26,7 @@ class Control:
         return self._writer is not None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Connect, and reconnect, until cancelled."""
         while True:
             with contextlib.suppress(OSError, ValueError):
                 reader, self._writer = await self._connect()
@@ -40,7 +40,7 @@ class Control:
             await asyncio.sleep(RETRY_S)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        # The path of a Unix socket holds 107 bytes; by way of an open folder a checkout may lie as deep as it likes.
+        # A Unix socket's path is limited to 107 bytes; connecting by way of an open folder avoids the limit.
         opened = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
         try:
             return await asyncio.open_unix_connection(f"/proc/self/fd/{opened}/control.sock", limit=LINE_MOST)
@@ -48,7 +48,7 @@ class Control:
             os.close(opened)
 
     def drive(self, pin: int, *, pressed: bool) -> bool:
-        """A hand on a pin; False where there is no node to feel it."""
+        """Press or release a pin; False if the node is not connected."""
         return self.send({"pin": pin, "pressed": pressed})
 
     def send(self, line: dict[str, Any]) -> bool:

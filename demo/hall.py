@@ -1,4 +1,4 @@
-"""The cast of the demo, read from the same file as the hub reads: desks, services and the pins under the buttons."""
+"""The demo's desks, services and button pins, read from the site file that the hub reads too."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """`pins`: of a dispenser, the pin of each service."""
+    """One node. `pins`: a dispenser's pin for each service."""
 
     name: str
     role: str
@@ -32,7 +32,7 @@ class Node(Struct, frozen=True, kw_only=True):
 
 
 class Hall(Struct, frozen=True, kw_only=True):
-    """What the demo plays with; the file says more, to the hub."""
+    """The part of the site file that the demo uses."""
 
     name: str
     town: str
@@ -63,6 +63,6 @@ def read_hall(path: Path) -> Hall:
 
 
 def read_forms(path: Path) -> dict[str, str]:
-    """The forms of Publik by which citizens book, each with the name of its service."""
+    """The Publik forms with which citizens book, each with the name of its service."""
     found = yaml.safe_load(path.read_text(encoding="utf-8"))["appointments"]["publik"]["forms"]
     return {form["form"]: form["service"] for form in found}

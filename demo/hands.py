@@ -1,18 +1,18 @@
-"""Hands on pins. A button may be held by the morning's agent and by a visitor of the page at once."""
+"""Hands on pins: the morning's agent and a viewer of the page may hold the same button at once."""
 
 import asyncio
 from collections.abc import Callable
 
 Pin = tuple[str, int]
 
-# A click may last no time at all, and nodes take what is shorter than 25 ms for a contact that bounces.
+# A click may be very short, and nodes take a press of less than 25 ms for contact bounce.
 DOWN_LEAST_S = 0.08
 
 
 class Hands:
-    """A pin goes down with the first hand and up with the last, but not at once: it was pressed, however short.
+    """Presses a pin with the first hand and releases it with the last, but not before DOWN_LEAST_S.
 
-    `drive(node, pin, pressed)` moves it.
+    `drive(node, pin, pressed)` moves the pin.
     """
 
     def __init__(self, drive: Callable[[str, int, bool], None]) -> None:
@@ -35,7 +35,7 @@ class Hands:
             self._drive(node, pin, False)
 
     def let_go(self, holder: object) -> None:
-        """A browser that went away no longer holds anything."""
+        """Release all pins of a holder, such as a browser that went away."""
         for node, pin in [pin for pin, holders in self._holders.items() if holder in holders]:
             self.release(holder, node, pin)
 

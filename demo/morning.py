@@ -1,4 +1,4 @@
-"""Plays the script: visitors press the dispenser's buttons; agents log in, sign on, and press their button or page."""
+"""Plays the script: visitors press the dispenser's buttons; agents log in, sign on, and use their button or page."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from demo.publik import Publik
 from demo.script import PAUSE_S, Ending, Visit, gaps, pick_letter, plan_visit
 from demo.stage import Stage
 
-# How long a hand holds a button: rules of the button, so SPEED does not touch them.
+# How long a hand holds a button. SPEED does not apply: these are the button's rules.
 SHORT_S, LONG_S, VERY_LONG_S = 0.25, 1.7, 4.4
 LOOK_PERIOD_S = 0.5
-# A lamp that is on for so long says that a press would call somebody: its other signs have gaps.
+# A lamp that is on for this long says that a press would call somebody: its other signs have gaps.
 STEADY_S = 1.0
 STEADY_STEP_S = 0.05
-# A gesture travels to the hub and comes back as a new state within this.
+# A gesture reaches the hub and comes back as a new state within this time.
 ANSWER_S = 3.0
 CALLS_SHOWN = 5
-# Nobody else comes in while so many wait: the hall is full.
+# Nobody comes in while more people wait: the hall is full.
 WAITING_MOST = 26
-# How often a desk that is free takes up what it set aside before it calls somebody else.
+# How likely a free desk with a parked ticket resumes it before it calls somebody else.
 RESUME_SHARE = 0.5
-# Who found somebody else signed on at the desk comes back so much later, to see whether they have left it.
+# An agent who finds somebody else signed on at the desk checks again after this time whether they have left.
 BACK_AFTER_S = 15.0
 
 Call = tuple[str, str]
@@ -44,7 +44,7 @@ async def play_morning(
     publik: Publik,
     scan: Callable[[str], None],
 ) -> None:
-    """Until cancelled. `scan(code)` holds a confirmation before the dispenser."""
+    """Play until cancelled. `scan(code)` scans a confirmation at the dispenser."""
     one_login = asyncio.Lock()
     screens = [Screen(stage.hub_url, agent.account, one_login) for agent in AGENTS]
     look = Look(screens[0], board, hall)
@@ -65,11 +65,11 @@ async def play_morning(
 
 
 class TakenOver(Exception):
-    """Somebody else is signed on at the desk now: it is theirs until they leave it."""
+    """Somebody else is signed on at the desk now; it is theirs until they leave."""
 
 
 class Look:
-    """What all agents see on their screens, asked once for all. `desks` is None while the hub is away."""
+    """What all agents see on their screens, queried once for all. `desks` is None while the hub is away."""
 
     def __init__(self, screen: Screen, board: Board, hall: Hall) -> None:
         self._screen = screen
@@ -81,7 +81,7 @@ class Look:
         self._looked = asyncio.Condition()
 
     async def run(self) -> None:
-        # As the hub last told it: who is held still once it is back was not called anew.
+        # The hub's last answer: a ticket that is still held when the hub is back was not called again.
         before: dict[str, DeskNow] = {}
         while True:
             self.desks = await self._screen.desks()
@@ -103,7 +103,7 @@ class Look:
         self._board.show("hub", calls=self._calls, desks={desk: (now.mode, now.held) for desk, now in desks.items()})
 
     async def until_known(self) -> None:
-        """Until the hub has answered and does."""
+        """Wait until the hub answers."""
         async with self._looked:
             await self._looked.wait_for(lambda: self.desks is not None)
 
@@ -131,7 +131,7 @@ async def _hold(hands: Hands, node: Node, pin: int, length_s: float) -> None:
 
 
 class Agent:
-    """One agent at one desk, with a button, its lamp, and a page."""
+    """One agent at one desk, with a button, its lamp and a page."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class Agent:
         self._parked = False
 
     async def work(self, after_s: float) -> None:
-        """All morning."""
+        """Work all morning."""
         await asyncio.sleep(after_s)
         while True:
             try:
@@ -168,7 +168,7 @@ class Agent:
                 await asyncio.sleep(BACK_AFTER_S)
 
     async def _at_the_desk(self) -> None:
-        """Whoever comes to a desk opens it. Raises TakenOver, as all does that begins with a look up."""
+        """Open the desk and work there. Raises TakenOver, as does every method that calls `_look_up`."""
         await self._look_up()
         await self._look.until_known()
         now = self._now()
@@ -186,7 +186,7 @@ class Agent:
                 await self._serve(now.held)
 
     async def _look_up(self) -> None:
-        """Before a hand moves: signs on where nobody is. Raises TakenOver; a hub that is away says nothing of that."""
+        """Before each action, sign on if nobody is. Raises TakenOver if somebody else is, unless the hub is away."""
         agent = await self._screen.agent_at(self._desk.name)
         if agent == "":
             await self._screen.sign_on(self._desk.name)
@@ -197,7 +197,7 @@ class Agent:
         return self._look.desks.get(self._desk.name) if self._look.desks else None
 
     async def _come_back(self) -> None:
-        """From a pause, by whomever it was asked."""
+        """Return from a pause, whoever asked for it."""
         await self._script(PAUSE_S)
         now = self._now()
         if now is not None and now.mode != "open":
@@ -228,7 +228,7 @@ class Agent:
             await self._end(number, visit.ending)
 
     async def _arrives(self, number: str, visit: Visit) -> bool:
-        """False where the visitor never came, or the desk holds another by now."""
+        """Wait for the visitor; False if nobody came, or the desk holds another ticket by now."""
         if not await self._script(visit.walk_s, holding=number):
             return False
         if not visit.recall:
@@ -273,7 +273,7 @@ class Agent:
         return now is not None and now.held is None and now.mode == "open"
 
     async def _script(self, length_s: float, holding: str | None = None) -> bool:
-        """Seconds of the script pass; False as soon as the desk no longer holds that ticket."""
+        """Let seconds of the script pass; False as soon as the desk no longer holds that ticket."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + length_s / self._speed
         while (rest_s := until_s - loop.time()) > 0:
@@ -284,7 +284,7 @@ class Agent:
         return True
 
     async def _change(self, before: str | None) -> None:
-        """The desk no longer holds what it held, or nothing came of it."""
+        """Wait until the desk no longer holds that ticket, for at most ANSWER_S."""
         await self._until(lambda now: now.held != before)
 
     async def _until(self, true: Callable[[DeskNow], bool]) -> None:

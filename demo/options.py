@@ -1,4 +1,4 @@
-"""What the demo is told, out of the environment: `make demo SPEED=3`."""
+"""The demo's options, read from the environment: `make demo SPEED=3`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ from protocol.environment import read
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """`seconds_limit`: 0 plays until it is stopped. A `port` of 0 takes any free one."""
+    """The demo's options. `seconds_limit` 0: no limit. `port` 0: any free port."""
 
     speed: Annotated[int, Meta(ge=1, le=10, description="how fast visitors come and visits pass")] = 1
     seconds_limit: Annotated[int, Meta(ge=0, description="ends the demo by itself after so many seconds")] = 0
-    # The two ports behind it are the hub's and Publik's, where they are free.
+    # The next two ports are the hub's and Publik's if they are free.
     port: Annotated[int, Meta(ge=0, le=65533, description="TCP port of the demo's page, on this machine alone")] = 8400
     seed: Annotated[int, Meta(description="another seed, another morning")] = 11
     demo_dir: Annotated[
@@ -23,5 +23,5 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def read_options(environ: Mapping[str, str]) -> Options:
-    """Raises protocol.environment.WrongSetting, which names the variable and what would be right."""
+    """Read the options. Raises protocol.environment.WrongSetting, which names the variable and what would be right."""
     return read(Options, environ, prefix="")

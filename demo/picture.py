@@ -1,4 +1,4 @@
-"""The demo's page as HTML. What lives in it comes over its socket."""
+"""The demo's page as HTML. Its live content comes over its WebSocket."""
 
 import gettext
 from pathlib import Path
@@ -12,20 +12,20 @@ from demo.people import GUESTS, PASSWORD
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
 LOCALE = HERE / "locale"
-# Files of the project that everybody shares: the letters and the icons.
+# The fonts and icons that the project's pages share.
 WEB_STATIC = HERE.parent / "hub/web/static"
 LOGO = HERE.parent / "nodes/display/logo.svg"
 
 
 def render(hall: Hall, *, hub: str, speed: int, language: str) -> str:
-    """`hub`: the address of its pages. A language without a catalogue is English."""
+    """Render the page. `hub`: the address of the hub's pages. A language without a catalogue gives English."""
     return _template("hall.html", language).render(
         hall=hall, hub=hub, speed=speed, guests=GUESTS, password=PASSWORD, icon=_icon
     )
 
 
 def render_unknown(language: str) -> str:
-    """What stands at every address that is no page."""
+    """Render the page for unknown addresses."""
     return _template("unknown.html", language).render()
 
 

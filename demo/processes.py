@@ -1,4 +1,4 @@
-"""The programs the demo starts, watches and stops; and the proof that none is left."""
+"""Starts, watches and stops the demo's programs, and checks that none is left."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 PATIENCE_S = 5.0
 WATCH_PERIOD_S = 0.5
 PR_SET_PDEATHSIG = 1
-# Opened once: between fork and exec there is no time to look for it.
+# Loaded in advance, since it must not be looked up between fork and exec.
 _LIBC = ctypes.CDLL(None)
 
 
@@ -26,9 +26,9 @@ class ProcessState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One to run in `folder`, with `arguments` and `environ` as for exec; its output goes to `log`.
+    """A program to run in `folder`, with `arguments` and `environ` as for exec; its output goes to `log`.
 
-    `stage`: lower ones are stopped first.
+    `stage`: programs with lower ones are stopped first.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Program:
 
 
 class Crew:
-    """Every process of the demo, each in a session of its own, so that a Ctrl-C reaches the demo alone.
+    """All processes of the demo, each in its own session, so that Ctrl-C reaches only the demo.
 
-    `on_state` hears of each program whose state changed, on the event loop.
+    `on_state` is called on the event loop for each program whose state changed.
     """
 
     def __init__(self, on_state: Callable[[str, ProcessState], None]) -> None:
@@ -53,7 +53,7 @@ class Crew:
         self._sessions: set[int] = set()
 
     def start(self, program: Program) -> None:
-        """Raises OSError where it cannot be started."""
+        """Start a program. Raises OSError if it cannot be started."""
         with program.log.open("ab") as log:
             process = subprocess.Popen(
                 program.arguments,
@@ -71,7 +71,7 @@ class Crew:
         self._note(program.name, ProcessState.RUNNING)
 
     def restart(self, name: str) -> None:
-        """Starts a program again that has ended, or lets one go on that is frozen; else nothing."""
+        """Start a program that has ended, or continue one that is frozen; otherwise do nothing."""
         state = self._states.get(name)
         if state is ProcessState.ENDED:
             self.start(self._programs[name])
@@ -80,7 +80,7 @@ class Crew:
 
     @property
     def count(self) -> int:
-        """How many were started."""
+        """How many programs were started."""
         return len(self._programs)
 
     def state(self, name: str) -> ProcessState | None:
@@ -90,7 +90,7 @@ class Crew:
         return self._running[name].pid
 
     async def watch(self) -> None:
-        """Until cancelled: tells of programs that ended, froze or went on."""
+        """Report programs that end, freeze or continue, until cancelled."""
         while True:
             self.look()
             await asyncio.sleep(WATCH_PERIOD_S)
@@ -100,7 +100,7 @@ class Crew:
             self._note(name, _state(process))
 
     async def stop(self) -> tuple[int, ...]:
-        """Stops all, stage by stage; the pids that are left in spite of it."""
+        """Stop all programs, stage by stage; returns the pids of processes that are left."""
         for stage in sorted({program.stage for program in self._programs.values()}):
             pids = [self._running[name].pid for name, program in self._programs.items() if program.stage == stage]
             for number in (signal.SIGTERM, signal.SIGCONT):
@@ -114,7 +114,7 @@ class Crew:
         return self.left()
 
     def left(self) -> tuple[int, ...]:
-        """Every live process of the sessions the demo began, whoever its parent is by now."""
+        """Every live process of the sessions that the demo began, whatever its parent is by now."""
         for process in self._running.values():
             process.poll()
         return tuple(
@@ -130,7 +130,7 @@ class Crew:
         return True
 
     def _signal(self, pid: int, number: int) -> None:
-        # Gone already, which is what was wanted.
+        # A process that is gone already needs no signal.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, number)
 
@@ -141,7 +141,7 @@ class Crew:
 
 
 def _end_with_parent() -> None:
-    # A demo that is killed itself takes its programs along.
+    # If the demo is killed, its programs end too.
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -155,7 +155,7 @@ def _state(process: subprocess.Popen[bytes]) -> ProcessState:
 
 
 def _processes() -> dict[int, tuple[int, str]]:
-    """Session and state letter of every process of this machine, by pid."""
+    """The session and state letter of every process on this machine, by pid."""
     pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
     return {pid: found for pid in pids if (found := _stat(pid)) is not None}
 
@@ -169,6 +169,6 @@ def _stat(pid: int) -> tuple[int, str] | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The name in parentheses may hold spaces and parentheses itself.
+    # The name in parentheses may itself contain spaces and parentheses.
     letter, _parent, _group, session = text.rpartition(")")[2].split()[:4]
     return int(session), letter

@@ -1,4 +1,4 @@
-"""The test Publik as citizens use it, and what it says of its bookings, for the page."""
+"""The test Publik as citizens use it, and its bookings for the page."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 TIMEOUT_S = 5.0
-# The statuses of its workflow, as the page's words for them.
+# The statuses of Publik's workflow, with the page's names for them.
 FATES = {"1": "expected", "2": "arrived", "3": "served", "4": "absent", "5": "cancelled"}
 OPEN = ("expected", "arrived")
-# Of what is over, the page shows those who did not come until so long after their time, and the last ones of the rest.
+# Of finished bookings, the page shows no-shows until this long after their time, and the last few of the others.
 ABSENT_SHOWN = timedelta(minutes=15)
 OVER_SHOWN = 3
 SHOWN_MOST = 18
-# Beyond that it is another day's.
+# Later bookings belong to another day.
 AHEAD_MOST = timedelta(hours=12)
 
 Kept = dict[str, Any]
@@ -25,14 +25,14 @@ Kept = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Which request of which form a citizen sent in."""
+    """A form that a citizen submitted: the form's name and the request's id."""
 
     form: str
     id: int
 
 
 class Publik:
-    """The test Publik's own control side."""
+    """A client of the test Publik's control interface."""
 
     def __init__(self, address: str) -> None:
         self._client = httpx.AsyncClient(base_url=f"{address}/control", timeout=TIMEOUT_S, trust_env=False)
@@ -41,14 +41,14 @@ class Publik:
         await self._client.aclose()
 
     async def forms(self) -> Sequence[Kept] | None:
-        """Every request of a form as it is now; None where Publik does not answer."""
+        """All submitted forms in their current state; None if Publik does not answer."""
         try:
             return await self._ask()
         except (httpx.HTTPError, ValueError):
             return None
 
     async def book(self, form: str, start: str, *, code: str, first_name: str, last_name: str) -> Booked:
-        """`start`: local, `2026-11-25 10:00`."""
+        """Book an appointment. `start`: local time, such as `2026-11-25 10:00`."""
         said = {"form": form, "start": start, "code": code, "first_name": first_name, "last_name": last_name}
         answer = await self._until_done("book", said)
         return Booked(answer["form"], answer["id"])
@@ -60,7 +60,7 @@ class Publik:
         await self._until_done("cancel", {"form": booked.form, "id": booked.id})
 
     async def _until_done(self, name: str, said: Kept) -> Kept:
-        """A citizen to whom Publik does not answer tries again later, but does not book twice."""
+        """Retry until Publik answers, without booking twice."""
         tried = False
         while True:
             with suppress(httpx.HTTPError, ValueError):
@@ -85,9 +85,9 @@ class Publik:
 
 
 def in_view(forms: Sequence[Kept], letters: Mapping[str, str], now: datetime) -> list[dict[str, str]]:
-    """The bookings that the page shows, by time: who did not come, what is just over, what is open, what comes next.
+    """The bookings that the page shows, by time: no-shows, those just finished, those open, and the next ones.
 
-    `letters`: of each form's service. `now`: local and naive, as the times of the bookings are.
+    `letters`: the service's letter by form. `now`: local and naive, like the bookings' times.
     """
     over, rest = [], []
     for form in sorted(forms, key=lambda form: (form["start"], form["id"])):

@@ -1,4 +1,4 @@
-"""`make screenshots`: plays a demo and takes the pictures that docs/ shows, by the browser that is installed."""
+"""`make screenshots`: plays a demo and takes the pictures in docs/ with the installed browser."""
 
 import io
 import os
@@ -23,9 +23,9 @@ WINDOW = {"width": 1366, "height": 768}
 PATIENCE_S = 400.0
 LOOK_PERIOD_MS = 150
 PAPER = (0xFF, 0xFA, 0xF0)
-# A call covers more than a third of the display with a ticket, the resting picture less than a sixth.
+# A call covers more than a third of the display with a ticket, a hall at rest less than a sixth.
 CALL_SHARE, REST_SHARE = 0.3, 0.2
-# By then all desks have called and the list is long.
+# By this many tickets all desks have called, and the list is long.
 PAPERS_BEFORE = 28
 
 
@@ -39,7 +39,7 @@ def main() -> int:
         hall = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         hall.goto(address)
         _until(hall, lambda: _printed(hall) >= PAPERS_BEFORE)
-        # The last that becomes of a booking: Publik was told that somebody did not come.
+        # The last fate to appear: Publik was told of a no-show.
         hall.locator("[data-fate=absent]").first.wait_for(timeout=PATIENCE_S * 1000)
         _take_display(hall, address)
         _until(hall, lambda: _share(address) > CALL_SHARE)
@@ -51,7 +51,7 @@ def main() -> int:
         desk.goto(f"{hub}/desks/desk-5")
         desk.screenshot(path=DOCS / "login.png")
         _log_in(desk, AGENTS[4].account)
-        # Past the first 3 s of a call, in which Suivant is off.
+        # Wait past the first 3 s of a call, in which « Suivant » is disabled.
         desk.wait_for_timeout(4_500)
         desk.screenshot(path=DOCS / "desk.png")
         _take_search(desk)
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _draw_slips() -> None:
-    """What visitors with an appointment are given."""
+    """Draw the slips for visitors with an appointment."""
     with TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "nodes.ticket_printer.pictures", folder], check=True)
         shutil.copy(Path(folder) / "slips.png", DOCS)
@@ -73,7 +73,7 @@ def _draw_slips() -> None:
 
 @contextmanager
 def _demo(folder: Path) -> Iterator[tuple[str, str]]:
-    """A demo of its own; the addresses of its page and of the hub."""
+    """Run a separate demo; yields the addresses of its page and of the hub."""
     environ = os.environ | {"PORT": "0", "DEMO_DIR": str(folder / "demo"), "SPEED": "3", "SECONDS_LIMIT": "600"}
     process = subprocess.Popen([sys.executable, "-m", "demo"], env=environ, stdout=subprocess.PIPE, text=True)
     try:
@@ -89,7 +89,7 @@ def _demo(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_addresses(said: str) -> tuple[str, str]:
-    """Of the demo's page and of the hub, out of what the terminal shows. Raises RuntimeError where there are none."""
+    """The addresses of the demo's page and of the hub in its output. Raises RuntimeError if there are none."""
     page = re.search(r"The hall, live: +(http://\S+?)/", said)
     hub = re.search(r"Desk pages: +(http://\S+?)/desks/", said)
     if page is None or hub is None:
@@ -105,7 +105,7 @@ def _log_in(page: Page, account: str) -> None:
 
 
 def _take_over(browser: Browser, hub: str) -> None:
-    """Somebody else signs on at the desk that is shown."""
+    """Sign somebody else on at the desk that is shown."""
     guest = browser.new_page()
     guest.goto(f"{hub}/desks/desk-5")
     _log_in(guest, GUESTS[0].account)
@@ -115,7 +115,7 @@ def _take_over(browser: Browser, hub: str) -> None:
 
 
 def _take_search(desk: Page) -> None:
-    """Somebody at the reception is looked for; half of the made-up names begin so."""
+    """Search for a visitor; one in seven of the made-up last names begins with `mod`."""
     desk.keyboard.press("v")
     desk.locator("#query").fill("mod")
     desk.keyboard.press("Enter")
@@ -133,7 +133,7 @@ def _take_display(hall: Page, address: str) -> None:
 
 
 def _take_paper(hall: Page, address: str) -> None:
-    """What a button of the dispenser prints."""
+    """Print a ticket with a button of the dispenser, and take it."""
     before = _printed(hall)
     hall.locator("button.service").first.click(delay=250)
     _until(hall, lambda: _printed(hall) > before)
@@ -142,7 +142,7 @@ def _take_paper(hall: Page, address: str) -> None:
 
 
 def _printed(hall: Page) -> int:
-    """How many tickets the dispenser has printed: their pictures are numbered."""
+    """How many tickets the dispenser has printed, from the number of the newest picture."""
     newest = hall.locator("[data-papers] a").first
     name = newest.get_attribute("data-name") if newest.count() else None
     return int((name or "0").removesuffix(".png"))
@@ -157,7 +157,7 @@ def _until(page: Page, true: Callable[[], bool]) -> None:
 
 
 def _share(address: str) -> float:
-    """How much of the display's frame has the colour of a ticket."""
+    """The share of the display's frame that has a ticket's colour."""
     with Image.open(io.BytesIO(_fetch(f"{address}/frame.png"))) as frame:
         small = frame.convert("RGB").resize((96, 54), Image.Resampling.NEAREST)
         return sum(pixel == PAPER for pixel in small.get_flattened_data()) / (96 * 54)

@@ -1,6 +1,6 @@
-"""The morning as it is written: who comes when, how long a visit lasts, what an agent does. Pure but for its dice.
+"""The morning's script: who comes when, how long a visit lasts, what an agent does. Pure except for its dice.
 
-Times are the script's own seconds; SPEED divides them. They are shorter than life, so that nine desks are worth
+Times are the script's own seconds, divided by SPEED. They are shorter than in real life, so that nine desks are worth
 watching.
 """
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-# Mean seconds between two who walk in, once the first ones are in, and how many stand at the door at opening. A call
-# fills the display for 8 s: with one in 15 s, appointments included, half of the time the list of calls is seen.
+# Mean seconds between two walk-ins once the first ones are in, and how many people are at the door at opening. A call
+# fills the display for 8 s: with one call in 15 s, appointments included, the list of calls is seen half of the time.
 BETWEEN_VISITORS_S = 17.5
 AT_THE_DOOR = 18
 BETWEEN_FIRST_S = 2.0
-# Share of visitors and mean length of a visit, by the letter of the service.
+# The share of visitors and the mean length of a visit, by the service's letter.
 SHARES = {"A": 0.30, "C": 0.34, "F": 0.16, "M": 0.20}
 VISIT_S = {"A": 100.0, "C": 122.0, "F": 110.0, "M": 68.0}
 SHORTEST_VISIT_S = 20.0
@@ -28,7 +28,7 @@ class Ending(StrEnum):
     """What an agent does at the end of a visit."""
 
     BUTTON = "button"  # a short press: finish and call the next
-    PAGE = "page"  # the same by its page
+    PAGE = "page"  # the same on the page
     TRANSFER = "transfer"
     PARK = "park"
     PAUSE = "pause"  # by a very long press: finish, then nobody
@@ -40,7 +40,7 @@ _RECALLED, _NEVER_CAME = 0.12, 0.35
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`walk_s`: from the call until the visitor stands there. `recall`: called again first; `comes`: came at all."""
+    """One visit. `walk_s`: from the call to the desk. `recall`: called a second time. `comes`: came at all."""
 
     walk_s: float
     length_s: float
@@ -50,7 +50,7 @@ class Visit:
 
 
 def gaps(dice: Random) -> Iterator[float]:
-    """Seconds until the next visitor, for ever: a Poisson process behind those at the door."""
+    """The seconds until each next visitor, endlessly: a Poisson process after those at the door."""
     for _ in range(AT_THE_DOOR):
         yield dice.expovariate(1 / BETWEEN_FIRST_S)
     while True:
@@ -58,12 +58,12 @@ def gaps(dice: Random) -> Iterator[float]:
 
 
 def pick_letter(dice: Random, letters: list[str]) -> str:
-    """What a visitor comes for."""
+    """Pick the service for which a visitor comes."""
     return dice.choices(letters, [SHARES.get(letter, OTHER_SHARE) for letter in letters])[0]
 
 
 def plan_visit(dice: Random, letter: str) -> Visit:
-    """One visit of a service; its length has a long tail, as real ones have."""
+    """Plan a visit to a service. Its length has a long tail, as in reality."""
     mean_s = VISIT_S.get(letter, OTHER_VISIT_S)
     recall = dice.random() < _RECALLED
     return Visit(

@@ -1,4 +1,4 @@
-"""The demo's own page, on its own port: it stands when the hub does not."""
+"""The demo's own page, on its own port, so that it works while the hub does not."""
 
 import asyncio
 import contextlib
@@ -28,9 +28,9 @@ MESSAGE_MOST = 500
 
 
 class DemoPage:
-    """`pins`: what may be pressed, by node. `scan(code)` holds a code that the page shows before the dispenser.
+    """The demo's page. `pins`: the pins that may be pressed, by node. `scan(code)` scans a code from the page.
 
-    `restart(name)` starts a part again that has stopped.
+    `restart(name)` restarts a part that has stopped.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class DemoPage:
         return _picture(self._papers / name)
 
     async def _live(self, browser: WebSocket) -> None:
-        # Any page in the same browser could open this socket; only our own may.
+        # Any page in the browser can try to open this socket; only our own may.
         if urlsplit(browser.headers.get("origin", "")).netloc != browser.headers.get("host"):
             await browser.close(1008)
             return
@@ -134,7 +134,7 @@ async def _tell(browser: WebSocket, listener: "asyncio.Queue[Part | None]") -> N
 
 
 def _picture(file: Path) -> Response:
-    # Read at once: the display puts a new frame in its place at any moment.
+    # Read as a whole at once: the display may replace the frame at any time.
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
@@ -143,7 +143,7 @@ def _picture(file: Path) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the demo, which has processes to stop."""
+    """A server that leaves signals to the demo, which has processes to stop."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -152,7 +152,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[None]:
-    """Serves on a bound socket until left."""
+    """Serve on a bound socket within the context."""
     config = uvicorn.Config(
         app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
     )

@@ -1,4 +1,4 @@
-"""Which programs the demo runs, with which settings: the same commands as in a town hall."""
+"""The programs that the demo runs, and their settings: the same commands as in a town hall."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from provisioning.broker import BrokerPlan, installed_version, write
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
 SITE_FILE = HERE / "town-hall.yaml"
-# What the site file of a demo says more: where its bookings come from.
+# Added to the demo's site file: where its bookings come from.
 APPOINTMENTS_FILE = HERE / "appointments.yaml"
 ADDRESS_THERE = "http://127.0.0.1:8480"
 COMMANDS = Path(sys.executable).parent
@@ -25,13 +25,13 @@ PUSH_PATH = "/api/v1/publik/push"
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 ROLES = {"desk_button": "desk-button", "display": "display", "ticket_printer": "ticket-printer"}
 
-# The hub goes after the nodes, so that it hears every one leave; what it speaks to goes after it.
+# The order of stopping: the hub after the nodes, so that it hears each of them leave; broker and Publik after the hub.
 NODES_STAGE, HUB_STAGE, AROUND_STAGE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Folders and ports of one demo; all on loopback."""
+    """The folders and ports of one demo; all ports are on loopback."""
 
     folder: Path
     broker_port: int
@@ -56,7 +56,7 @@ class Stage:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted`, or any free one where that is taken."""
+    """`wanted`, or any free port if that is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -68,12 +68,12 @@ def free_port(wanted: int = 0) -> int:
 
 
 def programs(stage: Stage, hall: Hall, environ: Mapping[str, str]) -> list[Program]:
-    """In the order to start them in. Raises FileNotFoundError without mosquitto."""
+    """The programs in the order of their start. Raises FileNotFoundError without mosquitto."""
     logs = stage.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
 
     def program(name: str, arguments: list[str], settings: Mapping[str, str], order: int) -> Program:
-        # From the demo's own folder: the paths of the nodes' sockets, which hold 107 bytes, stay short.
+        # Run in the demo's own folder, so that the paths of the nodes' sockets, limited to 107 bytes, stay short.
         return Program(name, arguments, settings, log=logs / f"{name}.log", folder=stage.folder, stage=order)
 
     search_path = f"{environ.get('PATH', '')}:{SBIN}"
@@ -97,7 +97,7 @@ def programs(stage: Stage, hall: Hall, environ: Mapping[str, str]) -> list[Progr
 
 def _mosquitto(stage: Stage, hall: Hall, search_path: str) -> list[str]:
     os.environ["PATH"] = search_path
-    # A broker that root starts would become another user, who may not read a checkout in root's home.
+    # Started by root, mosquitto would switch to another user, who may not read a checkout in root's home.
     user = "root" if os.geteuid() == 0 else None
     plan = BrokerPlan(
         site=hall.name,
@@ -121,7 +121,7 @@ def _publik(stage: Stage, hall: Hall) -> list[str]:
 
 
 def _site_file(stage: Stage, folder: Path) -> Path:
-    """The site file of this demo: with where its Publik is, known only now."""
+    """Write this demo's site file, with the address of its Publik, which is known only now."""
     file = folder / "site.yaml"
     appointments = APPOINTMENTS_FILE.read_text(encoding="utf-8").replace(ADDRESS_THERE, stage.publik_url)
     file.write_text(f"{SITE_FILE.read_text(encoding='utf-8')}\n{appointments}", encoding="utf-8")

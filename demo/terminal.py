@@ -1,4 +1,4 @@
-"""Ctrl-C for the demo alone."""
+"""Makes Ctrl-C reach only the demo."""
 
 import os
 import signal
@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def alone_at_the_terminal() -> Iterator[None]:
-    """Within it, the keys of the terminal signal this program and what it starts, not the `make` that waits for it.
+    """Within it, the terminal's keys signal this program and what it starts, but not the `make` that waits for it.
 
     A terminal signals its whole foreground process group, and GNU make then dies of the same SIGINT with status 130,
-    however well its command ended. So this program takes a group of its own to the foreground and gives the place back.
-    Ctrl-Z is out of use meanwhile: nobody would be left to continue it. Without a terminal nothing is changed.
+    even if its command ended well. So this program puts its own group into the foreground, and restores the previous
+    one at the end. Ctrl-Z is ignored meanwhile, since nothing could continue the program. Without a terminal nothing
+    is changed.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
@@ -24,7 +25,7 @@ def alone_at_the_terminal() -> Iterator[None]:
         os.close(terminal)
         yield
         return
-    # Whoever is not in front may not change who is, but where it does not mind being told so.
+    # A background process may change the foreground group only if it ignores SIGTTOU.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     os.setpgid(0, 0)
@@ -32,6 +33,6 @@ def alone_at_the_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # the terminal is closed, or the group that waited is gone
+        with suppress(OSError):  # the terminal is closed, or the previous group is gone
             os.tcsetpgrp(terminal, before)
         os.close(terminal)

@@ -1,4 +1,4 @@
-"""From what the programs do to what the page shows: processes, sockets, the hub's health."""
+"""Watches the programs for the page: their processes, their sockets, and the hub's health."""
 
 import asyncio
 import contextlib
@@ -23,13 +23,13 @@ PAPERS_SHOWN = 4
 
 
 class Watcher:
-    """One part of the board for each program: `up`, `starting`, `silent`, `frozen` or `ended`."""
+    """Keeps one part of the board for each program: `up`, `starting`, `silent`, `frozen` or `ended`."""
 
     def __init__(self, board: Board, hall: Hall, stage: Stage) -> None:
         self._board = board
         self._stage = stage
         self._processes: dict[str, ProcessState] = {}
-        # Nothing is asked of the broker: that the nodes reach it is theirs to show.
+        # The broker is not queried: the nodes show whether they reach it.
         self._answers: dict[str, bool] = {"broker": True}
         self._heard: set[str] = set()
         self._pressed: dict[str, set[int]] = {}
@@ -44,7 +44,7 @@ class Watcher:
         self.crew = Crew(self._process)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.crew.watch())
             tasks.create_task(self._ask_hub())
@@ -53,11 +53,11 @@ class Watcher:
                 tasks.create_task(control.run())
 
     def scan(self, code: str) -> None:
-        """A confirmation held before the dispenser's reader."""
+        """Scan a confirmation at the dispenser."""
         self._controls[self._dispenser].send({"type": "code", "code": code})
 
     def restart(self, part: str) -> None:
-        """Starts the program behind a part again, where it has stopped."""
+        """Restart the program behind a part if it has stopped."""
         for name in {node.name for node in self._nodes.values()} | {"hub", "broker", "publik"}:
             if self._part(name) == part:
                 self.crew.restart(name)
@@ -88,7 +88,7 @@ class Watcher:
     def _process(self, name: str, state: ProcessState) -> None:
         self._processes[name] = state
         if state is ProcessState.ENDED and name != "broker":
-            # What it answered before says nothing of the one that follows.
+            # Its answers say nothing about the process that replaces it.
             self._answers[name] = False
             self._heard.discard(name)
         self._show_state(name)
@@ -112,7 +112,7 @@ class Watcher:
         self._board.show(self._part(name), state=state)
 
     def _part(self, name: str) -> str:
-        """Display and dispenser have a part by their role: there is one of each."""
+        """A program's part: its name, but the role for the display and the dispenser, since there is one of each."""
         node = self._nodes.get(name)
         return {"display": "display", "ticket_printer": "dispenser"}.get(node.role, name) if node else name
 
@@ -120,7 +120,7 @@ class Watcher:
         async with httpx.AsyncClient(base_url=self._stage.hub_url, timeout=HEALTH_TIMEOUT_S, trust_env=False) as client:
             while True:
                 answers = False
-                # Any answer is one: a hub that says what it misses is not down.
+                # Any status counts: a hub that reports a problem is not down.
                 with contextlib.suppress(httpx.HTTPError):
                     await client.get("/healthz")
                     answers = True

@@ -1,4 +1,4 @@
-// Shows each part as the driver tells it, and sends hands on buttons back. No part is guessed: what is not told is not shown.
+// Shows each part's state as the demo's server sends it, and sends presses back. It shows nothing that was not sent.
 "use strict";
 
 const words = document.getElementById("words").dataset;
@@ -15,7 +15,7 @@ function connect() {
   };
 }
 
-// What is no longer live is pale and takes no hand.
+// While the connection is lost, the page is dimmed and takes no input.
 function ended(yes) {
   over.hidden = !yes;
   for (const place of document.querySelectorAll("main, .parts")) place.inert = yes;
@@ -50,8 +50,8 @@ function show(part) {
   }
 }
 
-// One picture is fetched at a time; of those that came meanwhile only the newest.
-// Counted here: the browser keeps pictures by their address, and a display that is started again counts from 1.
+// Fetches one frame at a time; of those that came meanwhile, only the newest.
+// The count is the page's own: browsers cache images by address, and a restarted display counts from 1 again.
 let wanted = false;
 let fetching = false;
 let fetched = 0;
@@ -67,7 +67,7 @@ async function showFrame() {
     try {
       await next.decode();
       document.querySelector("[data-frame]").src = next.src;
-    } catch { /* replaced while it was read; the next one comes */ }
+    } catch { /* replaced while it was read: the next frame follows */ }
   }
   fetching = false;
 }
