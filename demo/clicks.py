@@ -29,8 +29,8 @@ class DeskNow:
 class Screen:
     """The screen of one account. Queries return None while the hub is away: an agent then goes on with the button.
 
-    `one_login`: a lock shared by all screens. They have one address here, and the hub accepts only few concurrent login
-    attempts from one address.
+    `one_login`: a lock shared by all screens. They have one address here, and the hub limits failed logins by address
+    and counts a login as failed until it has succeeded.
     """
 
     def __init__(self, hub_url: str, account: str, one_login: asyncio.Lock) -> None:

@@ -24,7 +24,7 @@ class Reports:
         self._sent_ms = None
 
     def due(self, condition: Condition, now_ms: int) -> bool:
-        """True once a minute, and within 5 s of a change of the condition; the report then counts as sent."""
+        """True once a minute, and soon after the condition changed; the report then counts as sent."""
         wait_ms = PERIOD_MS if condition == self._condition else LEAST_MS
         if self._sent_ms is not None and now_ms - self._sent_ms < wait_ms:
             return False

@@ -15,7 +15,7 @@ from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, HallState, Revisio
 PLAYED_REMEMBERED = 200
 # The hub sends them at most 1 s ahead, while a queue of this length would last for minutes.
 PENDING_MOST = 50
-# The least time for which a late one is shown; the hub too cuts one to this length when another call waits.
+# The least time for which a late one is shown, the same as for one behind which another call waits.
 SHOWN_LEAST_MS = 4_000
 
 

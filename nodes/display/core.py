@@ -72,7 +72,7 @@ class DisplayCore:
     kept: Kept = field(default_factory=Kept)
     _config: DisplayConfig | None = None
     _hall: HallState | None = None
-    # False for the state from disk, which may be another hub's: any that comes replaces it, and it withdraws no calls.
+    # False for a state from disk or an earlier run of the hub: any that comes replaces it, and it withdraws no calls.
     _hall_heard: bool = False
     # Since when this run of the hub is heard, to wait for its state of this hall.
     _awaited_ms: int | None = None

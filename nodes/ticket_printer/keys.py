@@ -64,7 +64,7 @@ class Typing:
     def lose(self, now_ms: int) -> None:
         """Record that keys were lost: what is typed up to the next Enter is no code."""
         self._spoilt = True
-        # The lost keys may have begun a code, whose rest must not pass for a whole one after FORGOTTEN_MS.
+        # The lost keys may have begun a code. Its next key must not clear `_spoilt`, as one after a long pause does.
         self._last_ms = now_ms
         self._held.clear()
 

@@ -31,7 +31,7 @@ class Silence:
         return self._unanswered >= UNANSWERED_MOST
 
     def to_serve(self, presses: Iterable[Press]) -> Iterator[Press]:
-        """All presses; while the silence lasts, only the oldest few of those that are done and only told to the hub."""
+        """All presses, but while the silence lasts only the oldest few of those whose outcome the hub is told."""
         told = 0
         for press in presses:
             told += not press.pending
