@@ -1,4 +1,4 @@
-"""What an operator reads when the database cannot be used: each fault is made, none is played but a refused login."""
+"""What an operator reads when the database cannot be used. Every fault is real, except a refused login."""
 
 import errno
 import os
@@ -85,7 +85,7 @@ def test_a_disk_that_became_full_is_said_at_the_next_start(small_disk: Path) -> 
 
 
 def fill(folder: Path) -> Path:
-    """Up to its last byte; the file that takes it all."""
+    """Fill the file system to its last byte; return the file that does so."""
     rest = folder / "rest"
     with suppress(OSError), rest.open("wb", buffering=0) as file:
         while file.write(bytes(512)):
@@ -201,7 +201,7 @@ def test_a_disk_that_fails_under_a_copy_is_not_said_of_the_database(tmp_path: Pa
 @pytest.fixture(params=["hard links", "none"])
 def either_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")  # as a FAT stick answers
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as on a FAT file system
 
     if request.param == "none":
         monkeypatch.setattr(os, "link", refused)
@@ -330,7 +330,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @contextmanager
 def only_reading(folder: Path, own: int = 0o555) -> Iterator[None]:
-    """As a user who may write nothing in `folder` and above, and read it where its `own` mode lets them."""
+    """Act as a user who may not write in `folder` or above, and may read `folder` if its mode `own` allows it."""
     above = [each for each in folder.parents if each.stat().st_uid == os.geteuid() and each != Path("/")]
     modes = [(each, each.stat().st_mode) for each in (*above, folder)]
     for each, mode in modes:
@@ -468,7 +468,7 @@ def test_the_file_of_an_engine_is_known(engine: Engine) -> None:
 
 
 def give_up_after(limit_s: float, *connections: object) -> None:
-    """Only once they stand: what a connection asks first may take as long on a machine that has much to do."""
+    """Shorten the time-out of open connections; opening one may take longer than that on a busy machine."""
     for each in connections:
         assert isinstance(each, BoundedConnection)
         assert each.answer_limit_s == ANSWER_LIMIT_S

@@ -55,7 +55,7 @@ def test_a_hub_that_was_killed_leaves_no_lock(database_url: str) -> None:
 
 
 def _wait_until_the_server_noticed(engine: Engine) -> None:
-    """The server lets go of a dead client's lock at once, but after the client's own end."""
+    """The server releases a dead client's lock at once, but only after the client has ended."""
     with engine.connect() as connection:
         connection.execute(text("set lock_timeout = '20s'"))
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": site_key("mairie")})
@@ -113,7 +113,7 @@ def test_a_lock_on_a_database_that_went_away_says_so(postgresql: PostgresqlServe
 
 @pytest.fixture
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    """On a file that is not there yet, as at a first start."""
+    """An engine on a file that does not exist yet, as at a first start."""
     engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
     yield engine
     engine.dispose()

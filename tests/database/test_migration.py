@@ -15,7 +15,7 @@ from hub.database.migration import FOLDER, UPGRADE_LOCK, check, config, head, mi
 from hub.database.tables import Base
 from tests.databases import PostgresqlServer
 
-# Columns one by one: SQLite keeps a table's text as it was typed, and a column added later stands at its end.
+# Columns one by one, because SQLite keeps the text of `create table`, and a column added later comes last in it.
 SQLITE_SCHEMA = """
     select tables.name, columns.name, type || "notnull" || coalesce(dflt_value, '') || pk
     from (select name from sqlite_master where type = 'table') as tables, pragma_table_info(tables.name) as columns
@@ -30,12 +30,12 @@ POSTGRESQL_SCHEMA = """
     union all select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
     where connamespace = 'public'::regnamespace
 """
-# Than `busy_timeout_s`.
+# Longer than `busy_timeout_s`.
 WAITED_LONGER = """
     select count(*) from pg_stat_activity
     where wait_event = 'advisory' and clock_timestamp() - query_start > interval '200 ms'
 """
-# A morning as the version before the login left it.
+# A morning's rows as the version before the login left them.
 OF_0002 = (
     """insert into desk (site, name, mode, pausing, closing, since_ms, last_call_ms)
     values ('mairie', 'desk-1', 'open', true, false, 5, 7), ('mairie', 'desk-2', 'closed', false, false, 1, 0)""",
@@ -49,7 +49,7 @@ OF_0002 = (
 
 
 def schema(engine: Engine) -> set[tuple[str, str, str]]:
-    """Everything the database itself knows of its tables, partial indexes and defaults too."""
+    """What the database's catalogue says of its tables, including partial indexes and defaults."""
     query = SQLITE_SCHEMA if engine.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
     with engine.connect() as connection:
         rows = connection.execute(text(query)).all()
@@ -87,7 +87,7 @@ def test_a_database_made_by_a_later_version_is_refused(engine: Engine) -> None:
 
 
 def test_a_check_says_that_an_empty_database_needs_an_upgrade(empty_engine: Engine) -> None:
-    with empty_engine.connect():  # an SQLite file comes to be at the first connection
+    with empty_engine.connect():  # SQLite creates the file at the first connection
         pass
     with pytest.raises(DatabaseOlder, match="suivant database upgrade"):
         check(empty_engine)
@@ -140,7 +140,7 @@ def test_after_a_restore_every_site_has_a_later_generation(engine: Engine) -> No
     first_generation(engine, "annexe", 2_000)
     assert renew_generation(engine, 5_000) == 2
     assert first_generation(engine, "mairie", 9_000) == first_generation(engine, "annexe", 9_000) == 5_000
-    # By a machine whose clock is behind.
+    # On a machine whose clock is behind.
     renew_generation(engine, 4_000)
     assert first_generation(engine, "mairie", 9_000) == 5_001
 
@@ -162,7 +162,7 @@ def test_a_database_of_0002_keeps_its_desks_tickets_and_journal_and_nobody_is_si
 
 
 def read(engine: Engine) -> dict[str, list[Any]]:
-    """Each row with its columns in the order of the database."""
+    """All rows of these tables, with their columns in the order of the database."""
     queries = {
         "desk": "select * from desk order by name",
         "ticket": "select * from ticket order by id",

@@ -1,4 +1,4 @@
-"""Reads of several statements: a picture must never carry a revision that is newer than what it shows."""
+"""Reads of several statements see one moment: a picture must never carry a revision newer than its contents."""
 
 from sqlalchemy import Engine, insert, select
 

@@ -1,4 +1,4 @@
-"""Many writes at once: by one statement for all that are alike, and none is lost in silence."""
+"""Many writes at once: one statement for all that are alike, and an error if a guarded one finds no row."""
 
 from collections.abc import Iterator
 from contextlib import closing

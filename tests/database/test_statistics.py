@@ -1,4 +1,4 @@
-"""PostgreSQL is told of its tables as a first morning fills them."""
+"""The hub lets PostgreSQL collect statistics of its tables while a first morning fills them."""
 
 from contextlib import closing
 
@@ -15,7 +15,7 @@ def counted(connection: Connection) -> set[str]:
 
 
 def how_often(connection: Connection) -> int:
-    """How many times the tickets were counted, as PostgreSQL itself has it."""
+    """How many times PostgreSQL has analyzed the ticket table."""
     connection.raw.execute("select pg_stat_force_next_flush()")
     connection.raw.execute("select pg_stat_clear_snapshot()")
     return int(

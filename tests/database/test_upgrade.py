@@ -1,4 +1,4 @@
-"""A town that worked with an earlier version: its day is there after the upgrade, and the hub goes on with it."""
+"""An upgrade from an earlier version keeps the town's day, and the hub goes on with it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ from tests.databases import sqlite_url
 from tests.queue.harness import HOUR, MINUTE, TUESDAY_AT_TEN, Queue, town
 
 FIRST = "0001"
-# Tables that later versions have no more.
+# Tables that later versions no longer have.
 GONE = {"outbox"}
 ASKED = Issue(
     origin=Origin(Source.DISPENSER, "printer-1", "01937a3e-2f40-7c1d-8a55-3f2b9c4d5e6f"), service="civil", code="asked"
@@ -43,7 +43,7 @@ Rows = dict[str, list[Row[Any]]]
 
 @pytest.fixture
 def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
-    """A morning in which a ticket came to be in each state."""
+    """A morning that leaves a ticket in each state."""
     engine = open_engine(sqlite_url(tmp_path_factory.mktemp("played")))
     queue = Queue(engine, town())
     first_generation(engine, queue.site.name, TUESDAY_AT_TEN)
@@ -100,7 +100,7 @@ def _columns_of(table: Table, earlier: Table) -> Select[Any]:
 
 
 def _rows(engine: Engine, earlier: MetaData) -> Rows:
-    """All rows, by what these tables have in the way of columns."""
+    """All rows of the earlier version's tables, with its columns only."""
     tables = _tables(engine).tables
     with engine.connect() as connection:
         return {
@@ -210,7 +210,7 @@ def test_the_hub_goes_on_with_the_day_after_the_upgrade(day: Queue, of_first: En
 
 
 def _go_on(after: Queue, before: Queue) -> None:
-    """Each thing that a person had begun is ended, and the next numbers are the next."""
+    """Check that what people had begun can be ended, and that ticket numbers go on."""
     for desk in ("desk-1", "desk-2", "desk-3"):
         assert after.held(desk) == before.held(desk)
         assert after.desk_mode(desk) == before.desk_mode(desk)

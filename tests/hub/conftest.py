@@ -1,4 +1,4 @@
-"""Queues as in tests/queue: one database of each kind for all tests here, a site of its own for each."""
+"""The queue fixtures of tests/queue: all tests here share one database of each kind; each queue has its own site."""
 
 from tests.queue.conftest import new_queue, queue, shared_engine
 

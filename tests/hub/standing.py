@@ -1,4 +1,4 @@
-"""The whole hub but its pages, in this process, at a real broker; and nodes that are bare MQTT clients."""
+"""The whole hub except its pages, in this process and on a real broker, with bare MQTT clients as nodes."""
 
 import os
 import queue
@@ -38,7 +38,7 @@ M = TypeVar("M")
 
 
 def a_town() -> Site:
-    """Open day and night, with two buttons, a screen and a dispenser."""
+    """A site open day and night, with two buttons, a screen and a dispenser."""
     return replace(round_the_clock(town()), nodes=NODES)
 
 
@@ -47,7 +47,7 @@ def new_id() -> str:
 
 
 class Standing:
-    """A hub at work. `given_up`: why it asked to be started again."""
+    """A running hub. `given_up` holds the reasons for which it asked to be restarted."""
 
     def __init__(self, url: str, site: Site, broker: Broker, clock: Clock | None = None) -> None:
         self.url, self.site, self.broker = url, site, broker
@@ -67,7 +67,7 @@ class Standing:
 
     def start(self) -> "Standing":
         self.hub.start()
-        # From here on it hears what nodes say.
+        # From here on it receives the nodes' messages.
         eventually(lambda: self.metric("suivant_broker_connected") == 1)
         return self
 
@@ -84,7 +84,7 @@ class Standing:
         return answer  # type: ignore[no-any-return]
 
     def take(self, *changes: BookingChange) -> None:
-        """What the source says of its bookings, in one slice; nothing of it is refused."""
+        """Take the source's changes to its bookings in one slice; check that none is refused."""
         answer = self.do(slice_of(*changes))
         assert isinstance(answer, DoneAnswer), answer
         assert not answer.refused, answer
@@ -95,7 +95,7 @@ class Standing:
             self.do(SetMode(origin=origin, desk=desk, shown=None, mode=DeskMode.OPEN))
 
     def metric(self, name: str) -> float:
-        """A line of /metrics, as `suivant_bad_messages_total{reason="malformed"}`; 0 where nothing was counted yet."""
+        """The value of a line of /metrics, such as `suivant_bad_messages_total{reason="malformed"}`; 0 if missing."""
         for line in self.hub.metrics.text().decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rsplit(" ", 1)[1])
@@ -103,7 +103,7 @@ class Standing:
 
 
 class NodePeer:
-    """A node's connection. `topic`: under its own."""
+    """A node's connection: it sends requests under the node's own topics and reads the replies."""
 
     def __init__(self, made: Peer, topics: Topics, name: str) -> None:
         self.peer, self.topics, self.name = made, topics, name
@@ -128,7 +128,7 @@ class NodePeer:
 
 @contextmanager
 def standing(url: str, folder: Path, site: Site | None = None, clock: Clock | None = None) -> Iterator[Standing]:
-    """A started hub at a broker of its own."""
+    """A started hub with its own broker."""
     site = site or a_town()
     with start_broker(folder / "broker", site=site.name) as broker:
         made = Standing(url, site, broker, clock)
@@ -149,14 +149,14 @@ def node(hub: Standing, name: str) -> Iterator[NodePeer]:
 
 @contextmanager
 def observer(hub: Standing, *filters: str) -> Iterator[Peer]:
-    """Sees all of the site."""
+    """A client subscribed to `filters`, by default to all topics of the site."""
     with peer(hub.broker) as made:
         made.subscribe(*(filters or (f"{hub.topics.root}/#",)))
         yield made
 
 
 def until(seen: Peer, wanted: Callable[[Seen], M | None]) -> M:
-    """The first thing wanted among what the peer sees; others are passed over."""
+    """Wait for the first message for which `wanted` returns a value, and return that value; skip the others."""
     end = time.monotonic() + LIMIT_S
     while True:
         found = wanted(seen.seen.get(timeout=max(end - time.monotonic(), 0.001)))
@@ -169,7 +169,7 @@ def beat_of(seen: Peer, topics: Topics) -> Instant:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Waits, within bounds, for what nobody tells."""
+    """Poll until `holds` is true, for at most `LIMIT_S`."""
     end = time.monotonic() + LIMIT_S
     pause = threading.Event()
     while not holds():

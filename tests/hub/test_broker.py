@@ -1,4 +1,4 @@
-"""What the hub's own end of the link holds to, without a broker."""
+"""What the hub guarantees at its end of the link to the broker; no broker runs here."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,7 +16,7 @@ from tests.queue.harness import only
 
 @pytest.fixture
 def connections():
-    """How often the broker was said to be there."""
+    """Gets one entry each time the hub reports that it is connected."""
     return []
 
 
@@ -48,7 +48,7 @@ def test_a_connection_is_heard_of_however_many_messages_stand_before_it(hub_brok
 
 
 def test_nothing_is_said_before_the_nodes_know_which_run_speaks(hub_broker, monkeypatch):
-    """They forget what another run said, so a call that came before would be shown and said by nobody."""
+    """Nodes forget what another run of the hub said, so no node would show or say a call published earlier."""
     said = []
     monkeypatch.setattr(hub_broker.link, "publish", lambda topic, *_given, **_named: said.append(topic) or True)
     assert not hub_broker.publish("a picture", b"")
@@ -57,13 +57,13 @@ def test_nothing_is_said_before_the_nodes_know_which_run_speaks(hub_broker, monk
     assert (said[0], said[-1], said.count("a picture")) == (hub_broker._topics.hub_status, "a picture", 1)
 
 
-# Of a desk, a hall and a node that `a_town` does not have, as the broker tells them to who asks for what it has.
+# Retained topics of a desk, a hall and a node that `a_town` does not have.
 LEFT = tuple(f"suivant/1/SITE/{each}" for each in ("desk/desk-99/state", "hall/lobby/state", "node/screen-9/config"))
 
 
 @pytest.fixture
 def at_broker(hub_broker, monkeypatch):
-    """What the hub says there, and which of the retained topics it asks for or lets go."""
+    """Records what the hub publishes, and when it subscribes to the retained topics or unsubscribes from them."""
     done = []
     link, filters = hub_broker.link, hub_broker._leftovers.filters
     monkeypatch.setattr(link, "publish", lambda topic, payload, **_named: done.append((topic, payload)) or True)
@@ -236,7 +236,7 @@ def greetings(hub_broker, at_broker):
 
 
 def test_what_the_broker_refused_is_said_again_once_it_takes_what_the_hub_says(hub_broker, at_broker, monkeypatch):
-    """As where its rules were read anew on a connection that stood."""
+    """As when the broker reloads its access rules while the connection stays up."""
     moment_ms = broker.monotonic_ms()
     monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
     hub_broker._handle(LinkUp())
@@ -290,7 +290,7 @@ def test_a_hub_that_does_not_beat_any_more_says_so(hub_broker, monkeypatch):
 
 
 def test_a_node_waits_for_its_answer_from_when_its_request_arrived(hub_broker):
-    """However long it stands before the writer reads it: done late, nobody would want it any more."""
+    """This counts the time in the writer's queue, because nobody wants the answer to a request that is done late."""
     entries = []
     hub_broker._put = entries.append
     topic = hub_broker._topics.node("printer-1", NodeTopic.REQUEST)

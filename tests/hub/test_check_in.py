@@ -1,4 +1,4 @@
-"""A visitor with an appointment at a dispenser: every answer there is, over the real broker, on a Tuesday at ten."""
+"""Check-in at a dispenser: every answer a visitor can get, over a real broker, on a Tuesday at ten."""
 
 import time
 from itertools import count
@@ -27,7 +27,7 @@ _codes = count(1)
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """Its clock goes on from ten o'clock; one dispenser stands in the hall, one upstairs."""
+    """A hub whose clock runs from ten o'clock, with one dispenser in the hall and one upstairs."""
     started_ns = time.monotonic_ns()
     clock = Clock(lambda: TUESDAY_AT_TEN * 1_000_000 + time.monotonic_ns() - started_ns)
     folder = tmp_path_factory.mktemp("town-hall")
@@ -45,13 +45,13 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def printer(hub):
     with node(hub, "printer-1") as made:
-        # What earlier tests asked here in vain is forgiven.
+        # Forget the wrong codes of earlier tests.
         hub.hub.broker._requests._guesses = Guesses()
         yield made
 
 
 def book(hub, at_ms, service="civil"):
-    """The code of a new booking."""
+    """Book an appointment; return the booking's name, which is also its code."""
     name = f"booking-{next(_codes)}"
     hub.take(
         Book(
@@ -82,7 +82,7 @@ def by_page(hub, kind, desk="desk-1", shown=None):
 
 
 def called(hub, desk="desk-1"):
-    """The id of the ticket that desk calls next."""
+    """Call the next ticket at the desk; return its id."""
     answer = by_page(hub, Next, desk)
     return answer.ticket
 
@@ -298,7 +298,7 @@ def test_guesses_are_forgotten_after_their_time_one_by_one():
 
 
 def test_a_dispenser_stands_where_all_wait_unless_the_site_file_names_another_hall():
-    """A second hall where nobody waits, such as one that has desks alone, leaves no doubt."""
+    """A second hall where nobody waits, such as one that only has desks, makes no ambiguity."""
     site, printer = a_town(), next(each for each in NODES if each.role is Role.TICKET_PRINTER)
     all_in_one = replace(site, services=tuple(replace(each, hall="hall") for each in site.services))
     assert len(all_in_one.halls) == 2

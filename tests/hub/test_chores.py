@@ -1,4 +1,4 @@
-"""Coarse chores and the one-second loop: they may run twice, late, and after a stop."""
+"""The chores and the one-second loop: they may run twice, late, and again after a stop."""
 
 import threading
 from concurrent.futures import Future
@@ -32,7 +32,7 @@ EVENING = moment("2026-11-24 18:00")
 
 
 class Doing:
-    """Chores over a queue: each command is done at once."""
+    """Chores on a queue that runs each command at once."""
 
     def __init__(self, queue):
         self.queue = queue
@@ -93,7 +93,7 @@ def test_the_log_tells_of_a_days_end_that_ended_something_and_of_no_other(queue)
 def test_a_clock_that_is_set_back_keeps_no_chore_waiting(queue):
     chores = Doing(queue).chores
     chores.start()
-    # What is due anew would be done at once, on threads of its own: when it is due is looked at here.
+    # Unpaused, the scheduler would run due jobs at once on its own threads; this test only looks at their times.
     chores._scheduler.pause()
     try:
         jobs = chores._scheduler.get_jobs()
@@ -101,7 +101,7 @@ def test_a_clock_that_is_set_back_keeps_no_chore_waiting(queue):
         nightly = only([job for job in jobs if job not in by_interval])
         night = nightly.next_run_time
         for job in by_interval:
-            # As it looks once the clock is three hours back.
+            # As if the clock had been set back by three hours.
             job.modify(next_run_time=job.next_run_time + timedelta(hours=3))
         chores.catch_up()
         assert len(by_interval) == 6
@@ -235,7 +235,7 @@ def test_a_mean_needs_twenty_visits(queue):
     assert visits.mean_ms("civil") is None
     visit(queue)
     visits.read(queue.now_ms)
-    # From the announcement's start, a quarter of a second after the call.
+    # A visit is measured from the start of its announcement, a quarter of a second after the call.
     assert visits.mean_ms("civil") == 10 * MINUTE - 250
     assert visits.mean_ms("papers") is None
 

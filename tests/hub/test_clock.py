@@ -6,7 +6,7 @@ MS = 1_000_000
 
 
 class Times:
-    """The machine's two clocks, in ns, as a test turns them."""
+    """The machine's two clocks, in ns, set by the test."""
 
     def __init__(self) -> None:
         self.wall, self.monotonic = 1_000_000 * MS, 0

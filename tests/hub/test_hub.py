@@ -1,4 +1,4 @@
-"""The whole hub at the real broker."""
+"""The whole hub on a real broker."""
 
 import json
 import queue
@@ -61,14 +61,14 @@ _replies: Parser[Reply] = Parser(Reply)
 
 @pytest.fixture
 def hub(database_url, tmp_path):
-    """On both databases, new for each test."""
+    """A new hub for each test, on both databases."""
     with standing(database_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def town_hall(tmp_path_factory):
-    """One hub for all that has nothing to do with the database: desk-2 is open."""
+    """One hub for all tests that do not depend on the database; desk-2 is open."""
     folder = tmp_path_factory.mktemp("town-hall")
     with standing(sqlite_url(folder), folder) as made:
         made.open("desk-2")
@@ -219,11 +219,11 @@ def test_a_message_that_is_none_is_counted_answered_where_it_has_an_id_and_the_h
     with node(hub, "button-1") as button:
         button.request(payload.replace(b"%s", request.encode()))
         if answered:
-            # An answer to the test before may still come.
+            # An answer to the previous test may still arrive.
             reply = next(each for each in iter(button.reply, None) if each.id == request)
             assert isinstance(reply, Refused)
             assert reply.code == "bad_message"
-        # The next one is answered, so the hub goes on; and in order, so the first is counted by now.
+        # The hub still works, since it answers the next request; it answers in order, so the first is counted by now.
         assert isinstance(button.ask(button.press()), Refused | DeskReply)
     assert bad(hub, reason) == before + 1
 
@@ -393,7 +393,7 @@ def test_a_hub_that_starts_again_says_all_with_a_greater_revision_and_goes_on_co
 
 
 def retained(hub):
-    """The topics of which a node that comes now is told a picture or what it is for."""
+    """The state and config topics for which a node that connects now gets a retained message."""
     with observer(hub) as newcomer, node(hub, "printer-1") as printer:
         printer.peer.publish(hub.topics.node("printer-1", NodeTopic.TELEMETRY), b"that was all")
         seen = iter(lambda: newcomer.seen.get(timeout=LIMIT_S), None)
@@ -408,7 +408,7 @@ def to_be_retained(hub, site):
 
 
 def with_other_names(site):
-    """Hall and first desk have another name, the nodes but one are gone."""
+    """The site with its first hall and desk renamed and all nodes but one removed."""
     moved = partial(moved_to, "hall", "lobby")
     first, *others = site.desks
     return replace(
@@ -542,7 +542,7 @@ def test_a_start_whose_first_command_is_never_stored_says_what_keeps_the_hub_wai
 
 
 def test_200_presses_at_once_call_200_different_visitors(database_url, tmp_path):
-    """As a test of right, not of speed: each of two desks a hundred times, by resends and by both buttons."""
+    """Each of two buttons sends its press a hundred times; this tests correctness, not speed."""
     with standing(database_url, tmp_path, a_town()) as hub:
         hub.open("desk-1", "desk-2")
         with node(hub, "printer-1") as printer, node(hub, "button-1") as one, node(hub, "button-2") as two:
@@ -604,7 +604,7 @@ def test_health_says_that_nothing_is_stored_while_another_program_holds_the_data
 
 
 def fail_over(engine, *, only_reads):
-    """As to a standby and back: every connection ends, and what comes next may write, or not."""
+    """Like a failover to a standby and back: end every connection, and make new ones read-only or not."""
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         name = connection.exec_driver_sql("select current_database()").scalar_one()
         connection.exec_driver_sql("set default_transaction_read_only = off")
@@ -650,7 +650,7 @@ def test_a_hub_whose_file_was_moved_away_says_so_and_gives_up(tmp_path):
 
 
 def asked_again(button, request):
-    """As a node does: sent until it is answered."""
+    """Resend the request until it is answered, as a node does."""
     for _ in range(10):
         button.request(request)
         try:

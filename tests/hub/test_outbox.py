@@ -1,4 +1,4 @@
-"""What is told to the world, in which order, and when time alone changes a picture."""
+"""What the outbox publishes, in which order, and when time alone changes a picture."""
 
 import threading
 from collections import Counter
@@ -44,7 +44,7 @@ LIMIT_S = 30
 
 
 class Told:
-    """An outbox without its thread: the test commits, goes round, and reads what was sent."""
+    """An outbox without its thread: the test commits, runs its loop, and reads what was sent."""
 
     def __init__(self, queue: Any) -> None:
         self.queue = queue
@@ -80,7 +80,7 @@ class Told:
         return True
 
     def do(self, command: Command, *, held_up_ms: int = 0) -> Any:
-        """`held_up_ms`: how long its commit takes."""
+        """Run and commit a command; the commit takes `held_up_ms`."""
         answer = self.queue.do(command)
         self.queue.turn(held_up_ms)
         outcome = Outcome.REFUSED if isinstance(answer, RefusedAnswer) else Outcome.DONE
@@ -99,7 +99,7 @@ class Told:
         return self.do(Issue(origin=origin, service=service, code=str(origin.request))).ticket
 
     def go_round(self, after_s: float = 0.2) -> None:
-        """One turn of the outbox's loop, and what it asked of the writer."""
+        """One round of the outbox's loop."""
         self.now_s += after_s
         self.outbox._go_round(self.now_s)
 
@@ -109,18 +109,18 @@ class Told:
             task.answered(self.do(task.command))
 
     def settle(self) -> None:
-        """Until nothing is left to tell."""
+        """Run rounds until nothing is left to publish."""
         for _ in range(6):
             self.go_round(0.6)
             self.do_later()
 
     def take(self) -> list[tuple[str, Any]]:
-        """What was sent since, topics without the site."""
+        """What was sent since the last call, with topics relative to the site's."""
         sent, self.sent = self.sent, []
         return [(topic.removeprefix(self.topics.root + "/"), message) for topic, message, _ in sent]
 
     def metric(self, series: str) -> float | None:
-        """None where there is no such series."""
+        """The value of a series, or None if there is none."""
         name, _, label = series.partition(" ")
         service, _, value = label.partition("=")
         return self.metrics.registry.get_sample_value(name, {service: value} if label else {})

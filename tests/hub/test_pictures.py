@@ -1,4 +1,4 @@
-"""The picture of a desk, drawn by itself and drawn with all others."""
+"""Pictures of desks and halls: a desk's made alone and with all others, and how large a hall's may become."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hub.site import Desk, Help, Site
 from protocol.messages import MAX_PAYLOAD_BYTES, Call, DeskMode, HallState, encode
 from tests.queue.harness import DESKS, MINUTE, SECOND, Queue, round_the_clock, town
 
-# Four bytes on the wire: no character has more.
+# Four bytes in UTF-8, the most that a character takes.
 WIDEST = "\N{GRINNING FACE}"
 MORE_DESKS = (
     Desk(name="desk-5", number="5", hall="hall", serves=("papers",), helps=(Help(service="social", delay_min=5),)),
@@ -60,7 +60,7 @@ def test_what_many_desks_call_at_once_is_listed_until_it_is_said(new_queue: Call
 
 
 def wordy(site: Site) -> Site:
-    """The same with as much to read in its first hall as a site file may say."""
+    """The same site with as much text in its first hall as a site file allows."""
     hall, *others = site.halls
     service = replace(site.services[0], short=WIDEST * 10)
     more = [replace(service, name=f"{number:032}", letter="M") for number in range(SERVICES_OF_HALL_MOST - 2)]
@@ -81,7 +81,7 @@ def test_a_call_stays_listed_while_it_is_said_though_a_long_queue_begins_with_on
     first, *_ = [queue.issue() for _ in desks]
     for desk in desks:
         queue.press(desk.name, after_ms=0)
-    # The second visit ends before its call is said, and behind so long a queue the gap stays.
+    # The second visit ends before its call is said; in so long a queue, the gap it leaves is not closed.
     queue.ask(Finish, desk=desks[1].name, shown=queue.held(desks[1].name))
     queue.turn(6 * SECOND)
     assert [call.number for call in _listed(queue)][-1] == queue.ticket(first).label

@@ -1,4 +1,4 @@
-"""`suivant hub` as a program: it serves, ends in order, and leaves nothing behind that a new start stumbles over."""
+"""`suivant hub` as a program: it serves, shuts down cleanly, and leaves nothing that breaks the next start."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ _beats: Parser[Beat] = Parser(Beat)
 
 
 class Program:
-    """A running `suivant hub`. `log`: its lines so far. `more`: further settings."""
+    """A running `suivant hub`. `log` holds its log lines so far; `more` are further settings."""
 
     def __init__(self, broker, url, folder, **more):
         settings = {
@@ -78,7 +78,7 @@ class Program:
                 self._more.notify_all()
 
     def wait_for(self, event):
-        """The fields of the first line that tells this event."""
+        """Wait for this event in the log; return the fields of its first line."""
 
         def found():
             return next((json.loads(line) for line in self.log if f'"{event}"' in line), None)
@@ -98,16 +98,16 @@ class Program:
         return answer.json()
 
     def worked_s(self):
-        """How long it has been at work so far, on all cores: whatever else this machine does meanwhile."""
+        """The processor time it has used so far on all cores, which does not depend on the load of the machine."""
         user, system = (Path("/proc") / str(self.process.pid) / "stat").read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def cookie(self):
-        """What that browser shows at each door."""
+        """The browser's Cookie header."""
         return "; ".join(f"{name}={value}" for name, value in self._in().cookies.items())
 
     def _in(self):
-        """The browser of somebody with every role, who came in by a local account and is signed on at desk 1."""
+        """The browser of a person with both roles, logged in by a local account and signed on at desk 1."""
         if self._browser is None:
             address = self.wait_for("hub.serves")["address"].rstrip("/")
             self._browser = httpx.Client(
@@ -120,7 +120,7 @@ class Program:
         return self._browser
 
     def _make_account(self):
-        """Where an earlier run has made it, this one refuses."""
+        """Create the account; the command refuses if an earlier run has created it."""
         (self._folder / "password").write_text(PASSWORD, encoding="utf-8")
         command = ["hub", "admin", "create", ACCOUNT, "--name", "Compte de secours", "--password-file", "password"]
         roles = [part for role in ("administrator", "agent") for part in ("--role", role)]
@@ -136,7 +136,7 @@ class Program:
         self.process.stderr.close()
 
     def end(self, number=signal.SIGTERM):
-        """Its exit status."""
+        """Send the signal, wait for the end, and return the exit status."""
         self.process.send_signal(number)
         status = self.process.wait(LIMIT_S)
         self._reader.join(LIMIT_S)
@@ -151,7 +151,7 @@ def broker(tmp_path):
 
 @pytest.fixture
 def start(broker, database_url, tmp_path):
-    """Starts programs on the same database and broker; what is left of them is killed."""
+    """Starts programs on the same database and broker; those still running at the end are killed."""
     (tmp_path / "site.yaml").write_text(SITE_FILE, encoding="utf-8")
     started = []
 
@@ -249,7 +249,7 @@ def test_its_beat_tells_the_time(start, broker):
 
 
 def test_pages_that_all_come_back_at_once_after_a_start_are_drawn_and_nothing_is_made_ready_by_each(start, tmp_path):
-    """Each of 40 threads compiled all templates for itself: no page had a picture for half a minute, on two cores."""
+    """Each of 40 threads used to compile all templates, so on two cores no page showed its state for half a minute."""
     desks = [f"desk-{number}" for number in range(1, 41)]
     more = "".join(
         f"  - {{name: {desk}, number: {number}, hall: hall, serves: [civil]}}\n"
@@ -274,7 +274,7 @@ def test_pages_that_all_come_back_at_once_after_a_start_are_drawn_and_nothing_is
 
     before_s = program.worked_s()
     asyncio.run(all_at_once())
-    # It was thirty, and is one.
+    # It used to take 30 s, and now takes 1 s.
     assert program.worked_s() - before_s < 10
 
 

@@ -1,4 +1,4 @@
-"""One writer: what it does with a batch, a broken database, and an end."""
+"""The writer: what it does with a batch, with a broken database, and at its end."""
 
 import queue as queues
 import re
@@ -49,7 +49,7 @@ HOUR_S = 3_600.0
 
 @dataclass
 class Asked:
-    """A command under way."""
+    """A command and the queue that receives its answer."""
 
     command: Command
     told: "queues.SimpleQueue[Answer | Exception]" = field(default_factory=queues.SimpleQueue)
@@ -66,7 +66,7 @@ class Asked:
 
 
 class Stand:
-    """A writer with nothing around it but what it tells."""
+    """A writer alone, with a record of what it reports."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -123,7 +123,7 @@ class Stand:
 
 @pytest.fixture
 def stand(engine: Engine) -> Iterator[Stand]:
-    """Not started: what is put first is one batch."""
+    """Not started, so that everything put before the start is one batch."""
     made = Stand(engine)
     yield made
     made.writer.stop()
@@ -166,7 +166,7 @@ def test_a_commit_that_fails_answers_nobody_with_yes(stand):
 
 
 def doom_commits(stand: Stand) -> None:
-    """A ticket whose code begins with `doomed` can be inserted, and its transaction can't be committed."""
+    """Let a ticket whose code begins with `doomed` be inserted, but its transaction fail at the commit."""
     stand.execute("create table doom (ref text references site(site) deferrable initially deferred)")
     if stand.engine.dialect.name == "sqlite":
         stand.execute(
@@ -191,7 +191,7 @@ def test_a_refused_command_does_not_disturb_its_batch(stand):
 
 
 def lose_answer_of_next_commit(stand) -> None:
-    """It is durable, and the connection breaks before the writer hears so."""
+    """The next commit is durable, but the connection breaks before the writer learns of it."""
     connection, commit = stand.writer._connection, stand.writer._connection.commit
 
     def commit_and_lose() -> None:
@@ -234,7 +234,7 @@ def test_a_connection_that_is_lost_again_and_again_fails_the_command_and_ends(st
 
 
 def test_a_job_that_lost_its_connection_is_not_done_twice(stand):
-    """It has no id by which the second time would be known as one."""
+    """A job has no request id by which a repeat would be recognised."""
     stand.start()
     stand.do(stand.issue())
     lose_answer_of_next_commit(stand)
@@ -257,7 +257,7 @@ def test_a_whole_batch_whose_commit_was_lost_is_answered_from_what_was_written(s
 
 
 class stopped:  # noqa: N801 - reads as a phrase
-    """Holds the writer up with an entry, so that what is put within stands together."""
+    """Block the writer with an entry, so that what is put meanwhile forms one batch."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer, self.go, self.held = writer, threading.Event(), threading.Event()
@@ -305,7 +305,7 @@ def test_a_batch_that_meets_a_lost_connection_is_done_on_a_new_one(postgresql_ur
 
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[Stand]:
-    """On SQLite, waiting a tenth of a second for a lock."""
+    """On SQLite, with a time-out of 0.1 s for a lock."""
     engine = open_engine(sqlite_url(tmp_path), busy_timeout_s=0.1)
     made = Stand(engine).start()
     yield made
@@ -314,7 +314,7 @@ def impatient(tmp_path: Path) -> Iterator[Stand]:
 
 
 def tries_of(writer: Writer) -> list[None]:
-    """One for each transaction that is begun from now on."""
+    """A list that gets an entry for each transaction begun from now on."""
     tries: list[None] = []
     begin = writer._connection.begin
 
@@ -407,7 +407,7 @@ def stand_still_while_it_runs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_the_database_held_up_for_long_is_not_done_at_its_end(stand, monkeypatch):
-    """A press that met a server which stood still for half a minute called somebody then, and nobody heard it."""
+    """A press that met a server stalled for half a minute used to call somebody afterwards, and nobody heard it."""
     stand_still_while_it_runs(stand, monkeypatch)
     stand.start()
     assert isinstance(stand.do(stand.issue()), DatabaseBusy)
@@ -421,7 +421,7 @@ def test_a_job_that_the_database_held_up_for_long_is_done(stand, monkeypatch):
 
 
 def test_of_a_batch_that_was_held_up_what_somebody_still_waits_for_is_done(stand, monkeypatch):
-    """Two desks that pressed at once, as the server stood still, called somebody at its end after all."""
+    """Two desks that pressed at once while the server stalled used to call somebody after it recovered."""
 
     def read_clock() -> int:
         monkeypatch.setattr("hub.tasks.WANTED_S", HOUR_S / 2)
@@ -563,7 +563,7 @@ def test_a_job_that_has_waited_a_second_is_done_though_people_keep_coming(stand,
 
 
 class Interrupted(Stand):
-    """Somebody asks for a ticket while a slice of bookings looks at what is known."""
+    """A visitor asks for a ticket while a slice of bookings reads the database."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -573,7 +573,7 @@ class Interrupted(Stand):
         self._looked = False
 
     def _look(self) -> int:
-        """The writer reads the clock when it begins a command."""
+        """Called as the writer's clock, which it reads when it begins a command."""
         if not self._looked:
             self._looked = True
             self.put(self.person)
@@ -672,7 +672,7 @@ def test_a_message_that_can_t_be_read_and_an_asker_who_is_gone_do_not_end_the_wr
     def gone(_: object) -> None:
         raise RuntimeError("Event loop is closed")
 
-    # A traceback drawn for a terminal takes the writer seconds on a slow machine: nobody would wait for the last one.
+    # On a slow machine the writer takes seconds to format a traceback for a terminal: the last command would time out.
     with capture_logs():
         stand.writer.put(unreadable)
         stand.writer.put(Task(stand.issue().command, answered=gone, failed=gone))
@@ -686,7 +686,7 @@ def test_a_flood_of_messages_that_ask_for_nothing_keeps_nobody_from_an_answer(st
     asked, flood = stand.issue(), 0
 
     def nonsense() -> Task | None:
-        # Each one read brings the next: the queue is never found empty while anybody waits.
+        # Each entry puts the next one, so that the queue is never empty while somebody waits.
         nonlocal flood
         flood += 1
         if not asked.is_told and flood < 100_000:
@@ -704,7 +704,7 @@ def test_how_long_a_job_waited_is_not_among_what_people_wait(stand):
     stand.start()
     stand.do(stand.issue())
     stand.do(Asked(ForgetRequests(origin=Origin(Source.JOB, "chores"), before_ms=0)))
-    # The writer counts when it has told.
+    # The writer counts a command after it has answered.
     stand.writer.stop()
     counted = stand.metrics.text().decode()
     assert "suivant_command_seconds_count 1.0" in counted

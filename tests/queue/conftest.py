@@ -1,4 +1,4 @@
-"""One database of each kind for all tests here: every queue has a site of its own in it."""
+"""Fixtures of queues: all tests here share one database of each kind, and every queue has its own site in it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def shared_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def new_queue(shared_engine: Engine) -> Iterator[Callable[..., Queue]]:
-    """Makes queues; each is closed at the end."""
+    """Makes queues, and closes them at the end of the test."""
     made: list[Queue] = []
 
     def make(*arguments: Any, **options: Any) -> Queue:
@@ -41,5 +41,5 @@ def new_queue(shared_engine: Engine) -> Iterator[Callable[..., Queue]]:
 
 @pytest.fixture
 def queue(new_queue: Callable[..., Queue]) -> Queue:
-    """A Tuesday at ten, every desk closed."""
+    """A queue on a Tuesday at ten, with every desk closed."""
     return new_queue()

@@ -1,4 +1,4 @@
-"""A queue without a hub around it: commands run one after the other on a database, by a clock that the test turns."""
+"""A queue without a hub: commands run one after the other on a database, with a clock that the test sets."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -30,7 +30,7 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 _numbers = count(1)
 
-# Made once: a statement is compiled anew for each object.
+# Built once, because SQLAlchemy compiles each statement object anew.
 _ROWS = {name: select(table).where(table.c.site == store.SITE) for name, table in Base.metadata.tables.items()}
 _TICKETS = select(*(store.ticket.c[name] for name in FIELDS)).where(store.ticket.c.site == store.SITE)
 _HELD = select(store.ticket.c.id).where(
@@ -65,7 +65,7 @@ DESKS = (
 
 
 def town(**changes: Any) -> Site:
-    """A site of four desks, four services and two halls, with a name of its own, so that tests share a database."""
+    """A site of four desks, four services and two halls. Its name is unique, so that tests can share a database."""
     site = Site(
         name=f"town-{next(_numbers)}", town="Ville-Test", zone=ZONE, halls=HALLS, services=SERVICES, desks=DESKS
     )
@@ -73,18 +73,18 @@ def town(**changes: Any) -> Site:
 
 
 def slice_of(*changes: BookingChange) -> TakeBookings:
-    """Of one change too: the only way by which a sync hands them to the writer."""
+    """The command by which a sync hands changes to the writer, even a single one."""
     return TakeBookings(origin=Origin(Source.SYNC, "sync"), changes=changes)
 
 
 def round_the_clock(site: Site) -> Site:
-    """The same, its services open day and night."""
+    """The same site with its services open day and night."""
     always = {"opens": "0:00", "last_ticket": "24:00", "closes": "24:00", "days": EVERY_DAY}
     return replace(site, services=tuple(replace(each, **always) for each in site.services))
 
 
 class Queue:
-    """Commands on a connection, each in a transaction of its own, and what became of the rows."""
+    """Runs commands on a connection, each in its own transaction, and reads the rows that result."""
 
     def __init__(
         self,
@@ -109,12 +109,12 @@ class Queue:
         self.connection.close()
 
     def configure(self, site: Site) -> None:
-        """Another start, with another site file."""
+        """Start again with another site file."""
         self.site, self.index = site, SiteIndex(site)
         adopt(self.engine, site, self.now_ms)
 
     def lose_papers(self) -> None:
-        """Another start, with a site file of two desks that has this service no more."""
+        """Start again with a site file that has two desks and no longer the service `papers`."""
         services = tuple(each for each in self.site.services if each.name != "papers")
         desks = tuple(replace(desk, serves=("civil",), helps=()) for desk in self.site.desks[:2])
         self.configure(replace(self.site, services=services, desks=desks))
@@ -122,7 +122,7 @@ class Queue:
     # --- doing ----------------------------------------------------------------------------------------------------
 
     def turn(self, by_ms: int) -> None:
-        """Turns the clock."""
+        """Set the clock forward."""
         self.now_ms += by_ms
 
     def new_id(self) -> str:
@@ -132,7 +132,7 @@ class Queue:
         return Origin(source, actor, self.new_id())
 
     def do(self, command: Command) -> Answer:
-        """Does it as the writer would; what followed is in `effects`."""
+        """Run the command as the writer would; its effects are then in `effects`."""
         self.connection.begin()
         try:
             work = Work(self.connection, self.index, self.now_ms, command.origin, self._mean_visit_ms)
@@ -145,20 +145,20 @@ class Queue:
         return answer
 
     def ask(self, kind: type[Command], **facts: Any) -> Answer:
-        """A command of a page."""
+        """Run a command that a page sends."""
         return self.do(kind(origin=self.origin(), **facts))
 
     def job(self, kind: type[Command], **facts: Any) -> Answer:
         return self.do(kind(origin=Origin(Source.JOB, "job"), **facts))
 
     def take(self, *changes: BookingChange) -> DoneAnswer:
-        """What the source says of its bookings, in one slice."""
+        """Take the source's changes to its bookings, in one slice."""
         answer = self.do(slice_of(*changes))
         assert isinstance(answer, DoneAnswer), answer
         return answer
 
     def issue(self, service: str = "civil", *, priority: bool = False) -> int:
-        """A walk-in's ticket: its id."""
+        """Issue a ticket to a walk-in; return its id."""
         return self.ticket_answer(service, priority=priority).ticket
 
     def ticket_answer(self, service: str = "civil", *, priority: bool = False) -> TicketAnswer:
@@ -168,7 +168,7 @@ class Queue:
         return answer
 
     def book(self, at_ms: int, service: str = "civil", *, name: str | None = None) -> int:
-        """An expected ticket: its id. Its booking is `booking-{id}` of the order of booking."""
+        """Book an appointment; return the id of its expected ticket. The booking's name is `booking-` and a counter."""
         booking = f"booking-{next(self._ids)}"
         self.take(
             Book(
@@ -191,12 +191,12 @@ class Queue:
         return self.ask(SetMode, desk=desk, mode=mode, shown=self.held(desk))
 
     def press(self, desk: str = "desk-1", *, after_ms: int = 4 * SECOND) -> Answer:
-        """A short press, `after_ms` from now, so that it is no bounce."""
+        """A short press, `after_ms` from now, late enough by default not to be a bounce."""
         self.turn(after_ms)
         return self.do(Press(origin=self.origin(Source.BUTTON, f"button-{desk}"), desk=desk, at_ms=self.now_ms))
 
     def called(self, desk: str = "desk-1") -> int | None:
-        """A press that calls: the ticket called, or None."""
+        """Press; return the ticket called, or None if the desk then holds nobody."""
         answer = self.press(desk)
         assert isinstance(answer, DeskAnswer), answer
         return answer.ticket if self.held(desk) is not None else None
@@ -212,11 +212,11 @@ class Queue:
         return rows
 
     def table(self, name: str) -> list[tuple[Any, ...]]:
-        """All rows of a table, of this site."""
+        """All rows of this site in a table."""
         return sorted(self.rows(_ROWS[name]), key=repr)
 
     def snapshot(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Everything but the answers kept for repeats."""
+        """All tables except the answers kept for repeated requests."""
         return {name: self.table(name) for name in Base.metadata.tables if name != "request"}
 
     def ticket(self, ticket_id: int) -> Ticket:
@@ -229,30 +229,30 @@ class Queue:
         return self.ticket(ticket_id).state
 
     def held(self, desk: str) -> int | None:
-        """What a desk holds."""
+        """The id of the ticket that a desk holds, or None."""
         held = [row[0] for row in self.rows(_HELD, desk=desk)]
         assert len(held) <= 1, f"{desk} holds {held}"
         return held[0] if held else None
 
     def desk_mode(self, desk: str) -> tuple[str, bool, bool]:
-        """Its mode, whether it is pausing, whether it is closing."""
+        """The desk's mode, whether it is pausing, and whether it is closing."""
         row = next(row for row in self.table("desk") if row[1] == desk)
         return row[2], bool(row[3]), bool(row[4])
 
     def events(self, ticket: int | None = None) -> list[str]:
-        """The journal's events, of one ticket or of all, in order."""
+        """The journal's events in order, of one ticket or of all."""
         rows = sorted(self.table("ticket_event"), key=lambda row: row[1])
         return [row[3] for row in rows if ticket is None or row[2] == ticket]
 
     def sayings(self, hall: str = "hall") -> list[tuple[int, int]]:
-        """The hall's queue: ticket and when it is said, those that will not be said left out."""
+        """The hall's announcements in order, as (ticket, `play_ms`), without those that will not be said."""
         names = list(Base.metadata.tables["announcement"].c.keys())
         said = [dict(zip(names, row, strict=True)) for row in self.table("announcement")]
         queue = [each for each in said if each["hall"] == hall and each["length_ms"] > 0]
         return [(each["ticket"], each["play_ms"]) for each in sorted(queue, key=lambda each: each["play_ms"])]
 
     def listed(self, hall: str = "hall") -> list[int]:
-        """The tickets that the hall lists as called, the newest saying first."""
+        """The tickets that the hall lists as called, the latest announcement first."""
         names = list(Base.metadata.tables["announcement"].c.keys())
         rows = sorted(
             (dict(zip(names, row, strict=True)) for row in self.table("announcement")), key=lambda r: -r["id"]
@@ -261,14 +261,14 @@ class Queue:
 
 
 def refused(answer: Answer, code: str | None = None) -> RefusedAnswer:
-    """The answer, which is a refusal (of that code)."""
+    """Check that the answer is a refusal, with this code if one is given; return it."""
     assert isinstance(answer, RefusedAnswer), answer
     assert code is None or answer.code == code, answer
     return answer
 
 
 def named(answer: RefusedAnswer) -> tuple[object, object, object]:
-    """The ticket, its state and the event that a refusal names."""
+    """The ticket, state and event that a refusal names."""
     facts = answer.facts
     return facts.get("ticket"), facts.get("state"), facts.get("event")
 

@@ -1,4 +1,4 @@
-"""What is due by a ticket's own time: once, at its moment, whatever the clock, the day or the program does."""
+"""What a ticket's own time makes due is done once and on time, whatever the clock, the day or the program does."""
 
 import threading
 
@@ -41,7 +41,7 @@ from tests.queue.test_bookings import book_of
 
 
 def tick(queue):
-    """A second of the loop: what is due is done; gives the tickets."""
+    """One round of the loop: run the commands that are due and return their tickets."""
     commands = due(queue.connection, queue.site, queue.now_ms)
     queue.connection.rollback()
     for command in commands:
@@ -50,14 +50,14 @@ def tick(queue):
 
 
 def marks(queue, ticket):
-    """The journal's rows that made the ticket absent, or let it wait by itself."""
+    """Event and time of the ticket's journal rows, without its booking."""
     names = ("site", "id", "ticket", "event", "from", "to", "at_ms")
     rows = [dict(zip(names, row, strict=False)) for row in queue.table("ticket_event")]
     return [(row["event"], row["at_ms"]) for row in rows if row["ticket"] == ticket and row["event"] != "book"]
 
 
 def again(queue, **options):
-    """The hub starts anew on the same database."""
+    """Start the hub again on the same database."""
     return Queue(queue.engine, queue.site, at_ms=queue.now_ms, **options)
 
 
@@ -175,7 +175,7 @@ def test_in_the_night_of_the_changed_clock_five_minutes_are_five_minutes(new_que
 
 
 class Hands:
-    """A system clock that is set, and a monotonic one that is not."""
+    """A system clock that can be set, and a monotonic clock that cannot."""
 
     def __init__(self, at_ms):
         self.wall_ms, self.ran_ms = at_ms, 0
@@ -201,7 +201,7 @@ def test_with_the_clock_set_back_an_hour_the_mark_is_late_but_made_once(new_queu
     for _ in range(15):
         queue.now_ms = hands.pass_(MINUTE)
         marked += [(ticket, queue.now_ms) for ticket in tick(queue)]
-    # At half speed: five minutes of the hub's clock are ten of any other.
+    # The clock runs at half speed: five minutes on the hub's clock are ten minutes of real time.
     assert marked == [(ticket, TUESDAY_AT_TEN + 5 * MINUTE)]
 
 
@@ -264,7 +264,7 @@ def test_a_booked_visitor_who_was_called_in_vain_is_absent_once(queue):
 
 
 def called_at_the_desk_that_confirms(queue):
-    """A ticket called a minute ago: who comes can be said to be here for four minutes more."""
+    """A ticket called a minute ago: the agent has four more minutes to say that the visitor came."""
     queue.open("desk-4")
     ticket = queue.issue()
     queue.press("desk-4")
@@ -273,7 +273,7 @@ def called_at_the_desk_that_confirms(queue):
 
 
 def look(queue, loop):
-    """A round of the loop, each command done; gives their kinds."""
+    """One round of the loop: run its commands and return their types."""
     commands = loop._look(queue.connection)
     queue.connection.rollback()
     for command in commands:
@@ -461,7 +461,7 @@ def test_an_admission_just_after_midnight_has_the_new_day_s_number(new_queue):
 
 
 def changed(queue, **settings):
-    """The hub starts anew with other settings of `civil`."""
+    """Start the hub again with other settings of `civil`."""
     services = tuple(replace(each, **settings) if each.name == "civil" else each for each in SERVICES)
     return Queue(queue.engine, replace(queue.site, services=services), at_ms=queue.now_ms)
 
@@ -523,7 +523,7 @@ def test_five_thousand_expected_of_whom_a_hundred_are_due_are_not_all_looked_at(
 
 
 class Line:
-    """The writer's queue for jobs: holds what it is given until it is told to answer."""
+    """The writer's queue for jobs: keeps its tasks until `answer` is called."""
 
     def __init__(self):
         self.tasks, self.given = [], threading.Semaphore(0)
@@ -569,7 +569,7 @@ def test_more_than_the_loop_takes_at_once_is_taken_as_soon_as_those_are_done(que
 
 
 class Once:
-    """An event whose first wait is over at once; the others are as they were."""
+    """An event whose first wait returns at once; later waits are normal."""
 
     def __init__(self, event):
         self._event, self._waited = event, False

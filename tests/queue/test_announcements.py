@@ -1,4 +1,4 @@
-"""A hall says one thing at a time, in order; what is withdrawn is not said."""
+"""A hall makes one announcement at a time, in order, and none for a call that was withdrawn."""
 
 import pytest
 from msgspec.structs import replace
@@ -29,7 +29,7 @@ MANY = tuple(
 
 @pytest.fixture
 def hall(new_queue):
-    """Nine desks open, nine visitors of one hall waiting."""
+    """Nine open desks and twenty visitors waiting in one hall."""
     queue = new_queue(town(desks=MANY))
     queue.open(*(desk.name for desk in MANY))
     for _ in range(20):
@@ -39,7 +39,7 @@ def hall(new_queue):
 
 
 def call(queue, number):
-    """A press at a desk, without any time going by: the ticket called."""
+    """Press at a desk without letting time pass; return the ticket called."""
     return desk_answer(queue.press(f"desk-{number}", after_ms=0)).ticket
 
 
@@ -144,9 +144,9 @@ def test_a_running_picture_goes_with_the_call_that_is_withdrawn(hall, end):
     [
         (LEAD + 2 * SECOND, 100, LEAD + 2 * SECOND + 100 + LEAD),
         (LEAD + 2 * SECOND, 0, LEAD + 2 * SECOND + LEAD),
-        # Its chime is heard to the end …
+        # The chime is played to its end …
         (LEAD + 500, 100, LEAD + CHIME_MS),
-        # … and may be begun by a display before that hears of the end.
+        # … and a display may start the chime before it hears that the call has ended.
         (100, 100, LEAD + CHIME_MS),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_call_that_waits_behind_one_that_is_taken_back_while_it_is_said_moves_
     first, second, third = (call(hall, number) for number in (1, 2, 3))
     hall.turn(LEAD + SECOND)
     hall.ask(Withdraw, desk="desk-1", shown=first)
-    # Not at once: it might have gone out while this command was at the disk.
+    # Not at once: the announcement might have gone out while this command was being committed.
     moved_ms = hall.now_ms + SECOND + 101
     assert hall.sayings() == [(second, moved_ms), (third, moved_ms + KEPT)]
 
@@ -232,7 +232,7 @@ def test_calls_of_several_desks_that_a_site_file_has_no_more_go_together(hall, o
 def test_what_the_outbox_sends_between_a_command_s_time_and_its_commit_keeps_its_place(hall):
     tickets = [call(hall, number) for number in (1, 2, 3)]
     start = hall.now_ms + LEAD
-    # The second goes out 1 s before its time: in 5 ms, while this command is at the disk.
+    # The second goes out 1 s before its time: in 5 ms, while this command is being committed.
     hall.turn(LEAD + KEPT - SECOND - 5)
     hall.ask(Start, desk="desk-2", shown=tickets[1])
     assert hall.sayings() == [(ticket, start + place * KEPT) for place, ticket in enumerate(tickets)]

@@ -1,4 +1,4 @@
-"""Bookings: in time, early, late, absent; and what their source may still change."""
+"""Visitors with a booking: on time, early, late or absent, and what the source may still change."""
 
 import pytest
 

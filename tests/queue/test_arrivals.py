@@ -39,7 +39,7 @@ def scan(queue, code, hall="hall", **facts):
 
 
 def booked(queue, at_ms, service="civil", *, code="CODE", booking=None, reference=None):
-    """An expected ticket with this code: its id. `reference`: of its request, one of its own if left out."""
+    """Book a ticket with this confirmation code; return its id. Without `reference`, its request gets a unique one."""
     booking = booking or f"booking-{queue.new_id()}"
     queue.take(
         Book(

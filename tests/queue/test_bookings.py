@@ -1,4 +1,4 @@
-"""What a source says of its bookings: lost and found, moved, cancelled, in slices, and nonsense."""
+"""What a source reports of its bookings: lost and found, moved, cancelled, in slices, and invalid."""
 
 import json
 
@@ -186,7 +186,7 @@ TOMORROW = TUESDAY_AT_TEN + DAY
 
 
 def moved_while_here(queue):
-    """A booking whose visitor is here, and which its source moves to tomorrow."""
+    """A booking that its source moves to tomorrow although the visitor has checked in."""
     queue.open("desk-1")
     queue.take(book_of(name="Zoé Exemple-Inventée"))
     queue.ask(CheckIn, desk="", ticket=1)
@@ -289,7 +289,7 @@ def test_a_booking_that_lapsed_ends_for_who_is_not_here_yet(queue):
 
 @pytest.mark.parametrize("state", [State.WAITING, State.CALLED, State.SERVED, State.ABSENT])
 def test_a_booking_that_lapsed_stands_for_who_is_or_was_here(queue, state):
-    """Publik's own form moves on as it is told of the arrival."""
+    """Publik's own form changes its status when the hub reports the arrival."""
     queue.open("desk-1")
     queue.take(book_of())
     if state is State.ABSENT:
@@ -306,7 +306,7 @@ def test_a_booking_that_lapsed_stands_for_who_is_or_was_here(queue, state):
     before = queue.snapshot()
     assert queue.take(lapse_of()) == DoneAnswer(count=0)
     assert queue.snapshot() == before
-    # And a true cancellation is still told.
+    # A real cancellation still reaches the agent.
     assert queue.take(cancel_of()).count == 1
     assert queue.ticket(1).booking_note == "cancelled"
 
@@ -477,7 +477,7 @@ CHANGES = st.lists(
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 @given(changes=CHANGES, size=st.integers(1, 6), here=st.sets(st.integers(1, 3)))
 def test_slices_do_what_the_changes_one_by_one_do(shared_engine, changes, size, here):
-    """Some of the visitors are here, some were admitted, some are absent."""
+    """Some of the visitors have checked in, some were admitted, some are absent."""
     changes = [
         replace(each, code=f"follow-{at}") if isinstance(each, Book) else each for at, each in enumerate(changes)
     ]
@@ -507,7 +507,7 @@ def test_slices_do_what_the_changes_one_by_one_do(shared_engine, changes, size, 
         queue.close()
 
 
-# --- nonsense -----------------------------------------------------------------------------------------------------
+# --- invalid values -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

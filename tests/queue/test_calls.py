@@ -1,4 +1,4 @@
-"""Who is called, by whom, and what happens when two are at it at once."""
+"""Which visitor is called, by which desk, and what happens when two desks act at once."""
 
 import json
 
@@ -229,7 +229,7 @@ def test_the_journal_tells_whom_an_agent_picked_from_whom_the_rule_chose(queue):
 
 
 def test_who_is_called_out_of_turn_and_was_picked_by_nobody_is_found_in_the_journal(queue):
-    """The check itself."""
+    """A test of `check_order` itself."""
     queue.open("desk-1")
     queue.issue()
     queue.ask(Pick, desk="desk-1", ticket=queue.issue())
@@ -294,7 +294,7 @@ def test_a_paused_or_closed_desk_takes_nothing(queue):
         assert queue.snapshot() == before
 
 
-# --- the order as people meet it ----------------------------------------------------------------------------------
+# --- the order that visitors see ----------------------------------------------------------------------------------
 
 
 def test_a_priority_visitor_goes_before_those_who_came_up_to_an_hour_earlier(queue):

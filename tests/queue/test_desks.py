@@ -1,4 +1,4 @@
-"""A desk opens, pauses and closes; the ticket it holds is never touched by that."""
+"""Opening, pausing and closing a desk never touches the ticket it holds."""
 
 import pytest
 from msgspec.structs import replace
@@ -169,7 +169,7 @@ def test_who_waits_for_a_desk_under_a_service_that_left_the_site_file_does_not_b
 
 
 def test_nobody_is_sent_to_wait_at_a_desk_under_a_service_that_left_the_site_file(queue):
-    """It would stand before all others there, and nobody could be called."""
+    """Its ticket would come first at that desk and block every call there."""
     queue.open("desk-1")
     lost = queue.issue("papers")
     queue.called("desk-1")
@@ -267,7 +267,7 @@ def test_pages_are_told_of_a_pause_that_waited_for_a_ticket_to_be_set_aside(queu
 
 
 def without_papers(queue):
-    """A start with a site file that has one service less."""
+    """Start again with a site file that has one service less."""
     queue.lose_papers()
     queue.job(CloseLostDesks)
 

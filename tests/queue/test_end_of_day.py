@@ -1,4 +1,4 @@
-"""The end of a day: once or twice, in time or at the next start."""
+"""The end of a day: done once or twice, on time or at the next start."""
 
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -37,7 +37,7 @@ def end(queue, day=TODAY, limit=50):
 
 
 def a_day(queue):
-    """One ticket of each open state, and desks open, holding and bound to."""
+    """One ticket in each open state, and open desks with held and bound tickets."""
     queue.open("desk-1", "desk-2", "desk-3", "desk-4")
     expected = queue.book(queue.now_ms + 2 * MINUTE)
     called, serving, parked, confirming, waiting, bound = (queue.issue() for _ in range(6))
@@ -74,7 +74,7 @@ def test_every_ticket_of_the_day_ends_desks_close_and_halls_are_emptied(queue, l
 
 
 def absent_at_the_end(queue):
-    """A visitor who was called in vain; then the day ended, and with it the desk's."""
+    """A ticket marked absent after its call; then the day ended and the desk closed."""
     queue.open("desk-1")
     ticket = queue.issue()
     queue.called("desk-1")
@@ -167,7 +167,7 @@ def test_after_the_end_of_the_day_who_missed_an_appointment_is_not_put_back_eith
 @pytest.mark.parametrize("desk", ["desk-1", ""])
 @pytest.mark.parametrize("at", ["2026-11-25 09:00", "2026-11-23 16:30"])
 def test_nobody_waits_today_for_an_appointment_of_another_day(queue, at, desk):
-    """Its due time would be days away: nobody would ever call it, or everybody at once."""
+    """Its due time would be days away: it would never be called, or be called before everybody else."""
     ticket = queue.book(moment(at))
     before = queue.snapshot()
     answer = refused(queue.ask(CheckIn, desk=desk, ticket=ticket), "wrong_day")
@@ -412,7 +412,7 @@ def test_a_restart_at_noon_while_all_desks_are_closed_keeps_what_was_called_that
     assert queue.listed() == before
 
 
-# --- pure ---------------------------------------------------------------------------------------------------------
+# --- pure functions -----------------------------------------------------------------------------------------------
 
 
 def test_a_day_ends_an_hour_after_the_last_closing():

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever code asks for it."""
+"""What the database itself refuses, whatever the code does."""
 
 import pytest
 import sqlalchemy
@@ -12,7 +12,7 @@ from hub.queue.transaction import Work
 
 
 def set_beside_the_writer(queue, ticket_id, **columns):
-    """As a fault of the code would: no command, no look at what is there."""
+    """Change the row as a bug in the code would: without a command and without a check."""
     of_ticket = (store.ticket.c.site == queue.site.name, store.ticket.c.id == ticket_id)
     with queue.engine.execution_options(write=True).begin() as connection:
         connection.execute(update(store.ticket).where(*of_ticket).values(**columns))

@@ -1,4 +1,4 @@
-"""Days that nobody would think of: random commands, and after each one all that must never happen."""
+"""Random days: random commands, with every invariant checked after each one."""
 
 from collections import Counter
 from typing import Any
@@ -72,7 +72,7 @@ FITS = {
     CheckIn: {State.EXPECTED, State.ABSENT},
     Cancel: {State.WAITING, State.EXPECTED},
 }
-# As often as it is written here: calls come often, ends of days now and then.
+# An act is drawn as often as it is listed: calls often, the end of a day rarely.
 ACTS = [
     *["press"] * 6,
     *["something_of_the_held"] * 8,
@@ -85,7 +85,7 @@ ACTS = [
 
 
 class Days(RuleBasedStateMachine):
-    """Every command, aimed at tickets and desks that are there, in and out of turn."""
+    """Every command, on existing tickets and desks, allowed in their state or not."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Days(RuleBasedStateMachine):
         self.open_and_fill()
 
     def open_and_fill(self) -> None:
-        """Every desk open, and people waiting everywhere: what follows has something to act on."""
+        """Open every desk and issue tickets for every service, so that later commands have something to act on."""
         queue = self.queue
         for desk in DESKS:
             self.do(SetMode(origin=queue.origin(), desk=desk.name, mode=DeskMode.OPEN, shown=queue.held(desk.name)))
@@ -115,7 +115,7 @@ class Days(RuleBasedStateMachine):
         self.queue.close()
         self.reads.close()
 
-    # --- what is asked --------------------------------------------------------------------------------------------
+    # --- the commands ---------------------------------------------------------------------------------------------
 
     @rule(data=st.data(), act=st.sampled_from(ACTS))
     def something_happens(self, data: st.DataObject, act: str) -> None:
@@ -159,13 +159,13 @@ class Days(RuleBasedStateMachine):
         holding = [desk.name for desk in DESKS if self.queue.held(desk.name)]
         desk = self.draw(st.sampled_from(holding or [DESKS[0].name]))
         shown = None if self.draw(st.sampled_from([False] * 5 + [True])) else self.queue.held(desk)
-        # Mostly not asked who is signed on, so that most commands do something.
+        # Mostly without the check that the agent is signed on, so that most commands do something.
         signed_on = self.draw(st.sampled_from([False] * 5 + [True]))
         origin = replace(self.queue.origin(actor=self.draw(AGENT)), signed_on=signed_on)
         self.do(self.draw(HELD)(origin=origin, desk=desk, shown=shown))
 
     def something_of_a_list(self) -> None:
-        """Mostly what the ticket's state knows, else anything."""
+        """Mostly a command that the ticket's state allows, sometimes any."""
         kind = self.draw(OF_LIST)
         fitting = [each.id for each in self.queue.tickets() if each.state in FITS[kind]]
         anything = self.draw(st.sampled_from([False] * 5 + [True]))
@@ -238,7 +238,7 @@ class Days(RuleBasedStateMachine):
         assert self.queue.repeated
         assert self.queue.snapshot() == before
 
-    # --- what must hold -------------------------------------------------------------------------------------------
+    # --- the invariants -------------------------------------------------------------------------------------------
 
     def ticket(self) -> int:
         return self.draw(st.sampled_from(self.queue.tickets())).id
@@ -262,7 +262,7 @@ class Days(RuleBasedStateMachine):
         return answer
 
     def check_choice(self, answer: DeskAnswer, expected: int | None, rows: Any, desk: str) -> None:
-        """I8: a call is of whom the order says; nobody is left waiting by a desk that found nobody."""
+        """I8: the ticket called is the one the order rule chooses; a desk calls nobody only if nobody may be called."""
         row = next(each for each in rows.desks if each["name"] == desk)
         if answer.outcome is DeskOutcome.CALLED:
             assert answer.ticket == expected
@@ -270,7 +270,7 @@ class Days(RuleBasedStateMachine):
             assert expected is None
 
     def check_publication(self, before: dict[str, Any]) -> None:
-        """Whatever looks otherwise now is named to be published; the counts kept are those of a fresh count."""
+        """Every picture that changed is named for publication, and the kept waiting counts equal a fresh count."""
         effects, queue = self.queue.effects, self.queue
         self.waiting.update(effects.waiting)
         fresh = Counter(each.service for each in queue.tickets() if each.state is State.WAITING)
@@ -291,7 +291,7 @@ class Days(RuleBasedStateMachine):
         return made
 
     def check_many_at_once(self, pictures: Pictures, made: dict[str, Any], counts: Counter[str]) -> None:
-        """Many desks' pictures are made by other statements than one desk's, and say the same."""
+        """The pictures of many desks, which other statements make, equal the pictures made one by one."""
         names = [desk.name for desk in self.queue.site.desks]
         assert pictures.desks(names, (0, 0), counts) == [made[name] for name in names]
 
@@ -301,7 +301,7 @@ def test_no_series_of_commands_breaks_an_invariant(
     shared_engine: Engine, torture: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("hub.mqtt.pictures._FEW_DESKS", 0)
-    # PostgreSQL takes four times as long, and the rules are the same.
+    # PostgreSQL takes four times as long, and the rules are the same, so it gets fewer examples.
     few = 12 if shared_engine.dialect.name == "sqlite" else 5
     run_state_machine_as_test(
         lambda: Days(shared_engine),

@@ -1,4 +1,4 @@
-"""The order rule against brute force: pure, and through the look-ups of both databases."""
+"""The order rule compared with brute force: as a pure function, and through the look-ups of both databases."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,13 +15,13 @@ from tests.queue.harness import DESKS, MINUTE, SERVICES, town
 
 _ticket = TicketRow.__table__
 
-# Few values, close together, so that ties and edges come up often.
+# Few values, close together, so that ties and edge cases are frequent.
 MOMENTS = st.integers(min_value=-8, max_value=8).map(lambda five: five * 5 * MINUTE)
 
 
 @st.composite
 def waiting_tickets(draw):
-    """Up to 20 tickets of random service, kind and due time, some bound to a desk, some not waiting."""
+    """Up to 20 tickets with random service, kind and due time, some bound to a desk, some not waiting."""
     count = draw(st.integers(min_value=0, max_value=20))
     tickets = []
     for number in range(1, count + 1):
@@ -40,7 +40,7 @@ def waiting_tickets(draw):
 
 
 def heads(tickets, desk, services: dict[str, Service]):
-    """What the look-ups find: the first of each service and kind, and the first bound."""
+    """What the look-ups find: the first ticket of each service and kind, and the first bound to the desk."""
     delays = dict.fromkeys(desk.serves, 0) | {each.service: each.delay_min * MINUTE for each in desk.helps}
     found = {}
     for each in sorted(tickets, key=lambda each: (each["due_ms"], each["id"])):
@@ -72,7 +72,7 @@ def test_the_database_finds_whom_brute_force_finds(new_queue):
     @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(waiting_tickets(), MOMENTS)
     def holds(tickets, ahead_ms):
-        # Not more than one ticket of a desk is called, whatever was drawn.
+        # At most one ticket of each desk may be called; the draw does not ensure that.
         called = [each for each in tickets if each["state"] == "called"]
         rows = [
             {

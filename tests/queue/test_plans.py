@@ -1,6 +1,6 @@
-"""What is asked each second, each press or each sync stands in an index, and costs the same on a large day.
+"""The queries of each second, press or sync use an index and cost the same on a large day as on a small one.
 
-Told by the databases themselves: SQLite counts the steps of its machine, PostgreSQL the pages it touches.
+The databases measure the cost: SQLite counts the steps of its virtual machine, PostgreSQL the pages it touches.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ SMALL, LARGE = 200, 5_000
 
 
 def fill(queue: Queue, count: int) -> Queue:
-    """A hall with so many expected tickets, half of them of a service without check-in."""
+    """A site with `count` expected tickets, half of them of a service without check-in."""
     changes = tuple(
         book_of(f"b-{number}", queue.now_ms + HOUR + number * SECOND, ("civil", "taxes")[number % 2])
         for number in range(count)
@@ -43,7 +43,7 @@ def analyze(queue: Queue) -> None:
 
 
 def report(queue: Queue, count: int) -> None:
-    """All but three of so many bookings were told of."""
+    """One report for each of `count` bookings; all but three are done."""
     told = [
         {
             **dict.fromkeys(("status_before", "error")),
@@ -66,7 +66,7 @@ def report(queue: Queue, count: int) -> None:
 
 
 def remember(queue: Queue, count: int) -> Queue:
-    """A day's tickets on top of so many that ended long ago, which the hub keeps for the figures."""
+    """A day's tickets, and `count` that ended long ago, which the hub keeps for the figures."""
     ended = [
         {
             **dict.fromkeys(FIELDS),
@@ -93,7 +93,7 @@ def remember(queue: Queue, count: int) -> Queue:
 
 
 def staff(queue: Queue, count: int) -> Queue:
-    """So many sessions of a week, 25 of each agent; all are idle and still at their desks."""
+    """`count` sessions of a week, 25 of each agent; all ended as idle, and the agents are still signed on."""
     desks = [
         {"site": queue.site.name, "name": f"d{number}", "mode": "open", "since_ms": 1, "agent": f"a{number}"}
         for number in range(count // 25)
@@ -121,7 +121,7 @@ def staff(queue: Queue, count: int) -> Queue:
 
 
 def cost(queue: Queue, statement: Any, **params: Any) -> int:
-    """Steps of SQLite's machine, or pages that PostgreSQL touches."""
+    """Steps of SQLite's virtual machine, or pages that PostgreSQL touches."""
     params = {"site": queue.site.name, **params}
     if queue.connection.on_postgresql:
         return pages(queue, statement, params)
@@ -197,7 +197,7 @@ def last(queue: Queue) -> int:
     return max(row[1] for row in queue.table("ticket_event"))
 
 
-# What is asked of the day's tickets, whatever ended before them.
+# Queries about the day's tickets, whose cost must not depend on the tickets that ended before.
 ASKED_OF_TODAY: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
     ("people ahead", store.PEOPLE_AHEAD, lambda queue: {"service": "civil", "due_ms": queue.now_ms + DAY, "id": 0}),
     *((f"who waits {each}", statement, lambda _: {}) for each, statement in enumerate(store.WAITING_BY_SERVICE)),
@@ -214,19 +214,19 @@ ASKED_OF_TODAY: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def halls(request, tmp_path_factory):
-    """A small and a large day, each in a database of its own: what reads a whole table is to be seen."""
+    """A small and a large day, each in its own database, so that a query that reads a whole table shows."""
     yield from filled(request, tmp_path_factory, fill)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def years(request, tmp_path_factory):
-    """The same day after a short and after a long time of use."""
+    """The same day after little use and after long use."""
     yield from filled(request, tmp_path_factory, remember)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def staffs(request, tmp_path_factory):
-    """Eight agents, and two hundred."""
+    """Sites with 8 and with 200 agents."""
     yield from filled(request, tmp_path_factory, staff)
 
 
@@ -258,6 +258,6 @@ def test_what_is_asked_of_today_costs_the_same_after_years(years, _about, statem
 
 
 def test_who_left_a_desk_behind_is_found_in_one_pass_over_the_sessions(staffs):
-    """Each end of one asks it, and an evening ends those of everybody."""
+    """It runs at each end of a session, and in the evening everybody's sessions end."""
     few, many = (cost(queue, people_store.LEFT_BEHIND) for queue in staffs)
     assert many <= 2 * (LARGE / SMALL) * few, f"{few} of a few, {many} of many"

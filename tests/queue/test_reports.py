@@ -1,4 +1,4 @@
-"""What the source of a booking is told: planned from the journal, sent once, in order for each booking."""
+"""Reports to the source of a booking: planned from the journal, sent once, and in order for each booking."""
 
 import pytest
 
@@ -45,13 +45,13 @@ def plan(queue, limit=200):
 
 
 def told(queue):
-    """What is to be told, or was: kind and state."""
+    """Plan the reports; return the kind and state of each."""
     plan(queue)
     return [(each["kind"], each["state"]) for each in reports(queue).values()]
 
 
 def sent(queue):
-    """Everything that is due was told."""
+    """Plan all reports and mark them as sent."""
     plan(queue)
     for number, report in reports(queue).items():
         if report["state"] == "waiting":

@@ -1,4 +1,4 @@
-"""Who is logged in: what the writer keeps of it, and when somebody leaves their desk by it."""
+"""Login sessions: what the writer keeps of them, and when the end of one signs its agent off their desk."""
 
 import pytest
 
@@ -26,7 +26,7 @@ JOB = Origin(Source.JOB, "keeper")
 
 
 def log_in(queue, account="anna", name="Anna Martin", *, local=False, roles=(Role.AGENT,)):
-    """The session's id; its token's hash is `hash-{id}`."""
+    """Log in; return the session's id. The hash of its token is `hash-{n}`, n from the number of sessions."""
     hashed = f"hash-{len(queue.table('login_session')) + 1}"
     command = OpenSession(
         origin=Origin(Source.PAGE, account), token_hash=hashed, account=account, name=name, roles=roles, local=local
@@ -176,7 +176,7 @@ def test_who_logged_out_came_back_and_was_only_idle_is_still_at_the_desk(queue):
 
 
 def test_who_went_on_in_another_window_after_a_logout_and_was_only_idle_is_still_at_the_desk(queue):
-    """As whoever logs in in a second window: the session before ends by that."""
+    """As after a login in a second window, which ends the session before."""
     before = log_in(queue)
     sign_on(queue, "anna")
     queue.turn(MINUTE)
@@ -191,7 +191,7 @@ def test_who_went_on_in_another_window_after_a_logout_and_was_only_idle_is_still
 
 
 def end_past_the_writer(queue, account):
-    """As `suivant admin end` does, which writes no journal."""
+    """End the account as `suivant admin end` does, which writes nothing to the journal."""
     new = LocalAccount(account=account, name="-", password="unused", roles=frozenset({Role.AGENT}), created_ms=1)
     with queue.engine.execution_options(write=True).begin() as connection:
         create_account(connection, queue.site.name, new)
@@ -246,7 +246,7 @@ def test_who_was_idle_when_their_sessions_were_ended_from_the_command_line_is_si
 
 
 def test_whose_session_is_ended_from_the_command_line_while_they_use_it_is_signed_off(queue):
-    """That command's moment is of its start, and of its own clock."""
+    """The command-line program ends it with the time of its own start, by its own clock."""
     session = log_in(queue)
     sign_on(queue, "anna")
     began_ms = queue.now_ms
@@ -259,7 +259,7 @@ def test_whose_session_is_ended_from_the_command_line_while_they_use_it_is_signe
 
 
 def test_who_is_at_a_desk_after_all_though_they_logged_out_meanwhile_is_signed_off(queue):
-    """A page's sign-on may stand in the queue behind the logout of another of its windows."""
+    """A page's sign-on may be queued behind the logout from another window."""
     end(queue, log_in(queue))
     sign_on(queue, "anna")
     assert queue.job(SignOffEnded).count == 1
@@ -275,7 +275,7 @@ def test_what_a_keeper_notes_is_no_event(queue):
 
 
 def test_of_many_sessions_each_is_noted(queue):
-    """More than go in one statement, and more than are written one by one."""
+    """More sessions than fit in one statement, and more than are written one by one."""
     ids = [log_in(queue, f"agent-{number}") for number in range(60)]
     noted = tuple((session, session * MINUTE) for session in ids)
     queue.do(NoteSessions(origin=JOB, seen=noted, checked=noted))

@@ -1,4 +1,4 @@
-"""Who works at which desk: one agent at one desk, and what only they may do there."""
+"""Signing on: one agent at one desk, and what only that agent may do there."""
 
 import json
 from threading import Barrier, Thread
@@ -48,13 +48,13 @@ def call_next(queue, actor, desk="desk-1"):
 
 
 def agents(queue):
-    """Who is signed on, by desk."""
+    """The agent signed on at each desk."""
     check_all(read(queue.engine, queue.site.name))
     return {row[1]: row[7] for row in queue.table("desk") if row[7] is not None}
 
 
 def journal(queue):
-    """What the journal says of signing on and off: event, desk, actor, who is there now, who was."""
+    """The journal's rows on signing on and off: event, desk, actor, the agent now signed on, the one before."""
     rows = sorted(queue.table("ticket_event"), key=lambda row: row[1])
     signed = [row for row in rows if row[3] in {"sign_on", "sign_off"}]
     return [(row[3], row[9], row[8], *json.loads(row[11]).values()) for row in signed]
@@ -200,7 +200,7 @@ def test_only_who_is_signed_on_signs_off_unless_a_supervisor_does_it_for_them(qu
     assert queue.snapshot() == before
 
 
-# --- what ends it -------------------------------------------------------------------------------------------------
+# --- what signs an agent off --------------------------------------------------------------------------------------
 
 
 def test_a_close_that_waits_keeps_the_agent_until_the_desk_is_closed(queue):
@@ -293,7 +293,7 @@ def button(queue):
 
 
 def actors(queue):
-    """By what the journal's last row came, and whom it names."""
+    """The source and the actor of the journal's last row."""
     row = max(queue.table("ticket_event"), key=lambda row: row[1])
     return row[7], row[8]
 
@@ -380,7 +380,7 @@ def test_the_same_agent_may_be_signed_on_at_two_sites(new_queue):
     ids=["one agent at two desks", "two agents at one desk"],
 )
 def test_of_two_at_once_one_comes_after_the_other(new_queue, actors, desks):
-    """By two connections that know nothing of each other, as one writer rules out."""
+    """On two independent connections, which cannot happen with a single writer."""
     queue = new_queue()
     others = [new_queue(queue.site) for _ in actors]
     together, answers = Barrier(2), []

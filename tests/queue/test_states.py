@@ -1,4 +1,4 @@
-"""The life of a ticket: every row of the table is done, every other pair is refused and writes nothing."""
+"""The life of a ticket: every transition of the table works; every other one is refused and writes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ from hub.queue.transaction import Work
 from protocol.messages import DeskMode
 from tests.queue.harness import MINUTE, Queue, refused
 
-# The table of section 2, once more and by hand, so that a slip in the code's own is seen.
+# The table of transitions written out by hand, so that a mistake in the code's own table shows.
 ALLOWED = {
     (None, "issue", "waiting"),
     (None, "book", "expected"),
@@ -55,7 +55,7 @@ ALLOWED = {
     ("called", "recall", "called"),
     ("called", "start", "serving"),
     ("called", "withdraw", "waiting"),
-    # Better than the design, which has it wait before every desk: docs/architecture.md.
+    # Differs from the design, where the ticket waits for every desk; docs/architecture.md says why.
     ("called", "withdraw", "parked"),
     ("called", "absent", "absent"),
     ("called", "finish", "served"),
@@ -80,7 +80,7 @@ ALLOWED = {
     ("called", "end_day", "served"),
     ("serving", "end_day", "served"),
     ("parked", "end_day", "served"),
-    # Not a row of its own in the design: a desk that closes sets its tickets free, a journal row each.
+    # Not in the design's table: a desk that closes releases its bound tickets, with a journal row for each.
     ("waiting", "release", "waiting"),
 }
 DESK = "desk-1"
@@ -105,7 +105,7 @@ def test_every_other_pair_is_refused_with_ticket_state_and_event_in_one_sentence
             assert raised.value.facts() == {"ticket": "A012", "state": state, "event": event}
 
 
-# --- how a ticket comes into each state, at desk-1 where it is at a desk ------------------------------------------
+# --- how a ticket comes into each state, at desk-1 if the state needs a desk --------------------------------------
 
 
 def expected(queue: Queue) -> int:
@@ -164,7 +164,7 @@ COMES = {
     State.CANCELLED: cancelled,
 }
 
-# --- what may be asked of a ticket, and the event it stands for ---------------------------------------------------
+# --- the commands that name a ticket, and their events ------------------------------------------------------------
 
 NAMING_A_TICKET: dict[Event, Callable[[int], tuple[type[Command], dict[str, Any]]]] = {
     Event.CHECK_IN: lambda ticket: (CheckIn, {"desk": DESK, "ticket": ticket}),
@@ -200,7 +200,7 @@ def test_a_ticket_that_does_not_know_the_event_is_left_alone_and_the_refusal_say
         ticket = comes(queue)
         kind, facts = NAMING_A_TICKET[event](ticket)
         held_here = state in {State.CALLED, State.SERVING}
-        # The one that is held is finished and started by commands of their own.
+        # A held ticket is finished and started by other commands.
         by_this_command = (state, event) in TRANSITIONS and not (held_here and event in {Event.FINISH, Event.START})
         if not by_this_command:
             before = queue.snapshot()
@@ -258,7 +258,7 @@ def test_every_row_of_the_table_leads_where_it_says_with_one_journal_row(
 
 
 def prepared(queue: Queue, start: str | None, event: str, end: str, desk: str) -> tuple[int | None, Callable[[], Any]]:
-    """The ticket in its state, and the command that does the event."""
+    """Bring a ticket into its state; return it and a function that runs the event's command."""
     if event == "issue":
         return None, queue.issue
     if event == "book":

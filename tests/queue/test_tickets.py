@@ -1,4 +1,4 @@
-"""Numbers, hours, what a paper is told, and a dispenser that gives up."""
+"""Issuing tickets: numbers, hours, the wait promised on paper, and a dispenser that gives up."""
 
 import pytest
 from msgspec.structs import replace
@@ -64,7 +64,7 @@ def test_who_waits_for_one_desk_alone_is_one_of_the_people_ahead(queue):
 
 @pytest.mark.parametrize(("people_ahead", "minutes"), [(0, (0, 5)), (2, (5, 20)), (3, (10, 30))])
 def test_a_range_is_rounded_outward_to_five_minutes(people_ahead, minutes):
-    """At 12 min and 2 desks: 0; 7.2 to 19.2; 10.8 to 28.8."""
+    """Before rounding, at 12 min a visit and 2 desks: 0; 7.2 to 19.2; 10.8 to 28.8 min."""
     assert wait_range_min(people_ahead, 12 * MINUTE, 2) == minutes
 
 
@@ -73,7 +73,7 @@ def test_a_range_is_promised_only_with_measured_visits_and_an_open_desk(new_queu
     for _ in range(3):
         assert queue.ticket_answer().wait_min is None, "no desk is open"
     queue.open("desk-1", "desk-2")
-    # 3 ahead at 12 min, 2 desks: 18 min, so 10.8 to 28.8, outward to 10 and 30.
+    # 3 people ahead at 12 min each and 2 desks: 18 min, so 10.8 to 28.8, rounded outward to 10 and 30.
     assert queue.ticket_answer().wait_min == (10, 30)
     assert queue.ticket_answer("papers").wait_min is None, "too little was measured"
 
