@@ -1,4 +1,4 @@
-"""Queues as in tests/queue: one database of each kind for all tests here, a site of its own for each."""
+"""The queue fixtures of tests/queue, and a Publik and offices to test the appointments with."""
 
 from contextlib import ExitStack
 
@@ -12,7 +12,7 @@ __all__ = ["new_queue", "queue", "shared_engine"]
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Looks often, so that nobody waits for a second; and tries again soon."""
+    """Make the worker look often and retry soon, so that tests do not wait."""
     monkeypatch.setattr("hub.appointments.worker.LOOK_S", 0.02)
     monkeypatch.setattr("hub.appointments.pace.HINT_SETTLES_S", 0.01)
     monkeypatch.setattr("hub.backoff.FIRST_S", 0.05)
@@ -21,7 +21,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def clock():
-    """A Tuesday at ten."""
+    """A clock that starts on a Tuesday at ten."""
     return Clock()
 
 
@@ -33,7 +33,7 @@ def publik(clock):
 
 @pytest.fixture
 def new_office(quick, shared_engine, clock, publik):
-    """At work, its first pass done: with the form otherwise than usual, or with more than one."""
+    """Makes offices that have done their first pass. Keywords change the form; each positional dict adds another."""
     with ExitStack() as stack:
 
         def new(*others, **otherwise):

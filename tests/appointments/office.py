@@ -1,4 +1,4 @@
-"""The appointments' thread at a real writer and database, and a Publik to test against; by a clock the test turns."""
+"""The appointments' thread with a real writer and database, a test Publik, and a clock that the test sets."""
 
 import queue
 import threading
@@ -32,12 +32,12 @@ from tests.queue.harness import TUESDAY_AT_TEN, Queue, town
 
 LIMIT_S = 30
 FORM = "rendez-vous"
-# A call that is not answered so soon is not answered.
+# Short time-outs for calls that get no answer.
 QUICK = Limits(connect_s=2.0, read_s=0.5, whole_s=2.0)
 
 
 class Clock:
-    """Goes from a given moment on, and is turned; also Publik's clock."""
+    """Runs from a given moment, and can be set forward; it is also Publik's clock."""
 
     def __init__(self, now_ms: int = TUESDAY_AT_TEN) -> None:
         self._turned_ms = now_ms
@@ -51,7 +51,7 @@ class Clock:
 
 
 def with_publik(site: Site, address: str, *, statuses: tuple[str, ...] = (), **settings: Any) -> Site:
-    """The site, its civil service's bookings in a form of that Publik. `statuses`: those that count, if not all."""
+    """The site with the bookings of its civil service in a form of that Publik. Empty `statuses`: all count."""
     form = BookingForm(
         service="civil",
         form=FORM,
@@ -78,7 +78,7 @@ def publik_of(clock: Clock) -> Iterator[TestPublik]:
 
 
 class Office:
-    """A hub's writer and appointments' thread, and what became of the rows."""
+    """A hub's writer and appointments' thread, with access to the resulting rows."""
 
     def __init__(self, engine: Engine, site: Site, clock: Clock, new_source: Callable[[], Source]) -> None:
         self.engine, self.site, self.clock = engine, site, clock
@@ -141,7 +141,7 @@ class Office:
         return future
 
     def ask(self, kind: type[Command], **facts: Any) -> Answer:
-        """A command of a page, among people's."""
+        """Run a page's command in the queue for people."""
         told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.writer.put(Task(kind(origin=self.queue.origin(), **facts), answered=told.put, failed=told.put))
         answer = told.get(timeout=LIMIT_S)
@@ -151,26 +151,26 @@ class Office:
     # --- looking --------------------------------------------------------------------------------------------------
 
     def tickets(self, *states: State) -> list[Ticket]:
-        """Of bookings, in these states, or in any."""
+        """The tickets of bookings, in these states or in any."""
         return [each for each in self.queue.tickets() if each.booking and (not states or each.state in states)]
 
     def expected(self) -> list[Ticket]:
         return self.tickets(State.EXPECTED)
 
     def reports(self) -> list[tuple[str, str, str]]:
-        """Booking, kind and state of each, in order."""
+        """Booking, kind and state of each report, in order."""
         rows = sorted(self.queue.table("report"), key=lambda row: row[1])
         return [(row[2], row[5], row[9]) for row in rows]
 
     def eventually(self, holds: Callable[[], bool]) -> None:
-        """Waits, within bounds, for what nobody tells."""
+        """Poll until `holds` is true, for at most `LIMIT_S`."""
         end, pause = time.monotonic() + LIMIT_S, threading.Event()
         while not holds():
             assert time.monotonic() < end, (self.worker.list_state, self.tickets(), self.reports())
             pause.wait(0.01)
 
     def passes(self, outcome: str = "done") -> float:
-        """How many listings ended so."""
+        """How many listings ended with this outcome."""
         return sum(
             float(line.rsplit(" ", 1)[1])
             for line in self.metrics.text().decode().splitlines()
@@ -178,12 +178,12 @@ class Office:
         )
 
     def changes(self) -> float:
-        """How many changes the passes found in all."""
+        """How many changes the passes have found in total."""
         lines = self.metrics.text().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("suivant_booking_changes_total"))
 
     def pass_over(self, *, all_of_it: bool = False) -> None:
-        """A whole pass, from the question to its end."""
+        """Ask for a pass and wait until it ends."""
         before = self.passes()
         self.worker.ask_pass(all_of_it=all_of_it)
         self.eventually(lambda: self.passes() > before)
@@ -199,7 +199,7 @@ def a_town(address: str, **settings: Any) -> Site:
 
 
 def with_forms(site: Site, *others: dict[str, Any], **otherwise: Any) -> Site:
-    """The site, its form of Publik's with these keys otherwise; beside it that one again for each of `others`."""
+    """The site with its form changed by `otherwise`, and a further copy of that form changed by each of `others`."""
     publik = site.appointments.publik
     assert publik
     form = replace(publik.forms[0], **otherwise)

@@ -1,4 +1,4 @@
-"""When APScheduler has the bookings asked for, and forgotten."""
+"""When APScheduler asks for the bookings and has old ones deleted."""
 
 from concurrent.futures import Future
 

@@ -1,4 +1,4 @@
-"""What a listing changes: each thing once, nothing lost, nothing doubled, whatever fails on the way."""
+"""What a listing changes: every change is made once, and none is lost or repeated, whatever fails."""
 
 from dataclasses import replace as with_
 from itertools import count
@@ -141,7 +141,7 @@ def test_a_booking_that_lapsed_is_not_taken_in_and_asks_for_no_more_than_that_of
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_of_who_is_here_what_lapsed_changes_nothing_but_a_cancellation_does(complete):
-    """A request that lapsed no longer has the booking, which another one took along."""
+    """A request that lapsed no longer has the booking; another request has taken it over."""
     left, cancelled = booking(gone=True, lapsed=True), booking(reference="rdv/7", gone=True)
 
     def asked(rows, *told):
@@ -310,7 +310,7 @@ def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one()
 def test_a_booking_that_went_to_another_request_is_not_gone_with_the_one_it_left():
     of_second, left = known(1, reference="rdv/7"), booking(1, gone=True)
     assert changes([of_second], left) == ()
-    # A complete listing would have told the second too.
+    # A complete listing would have included the second request too.
     assert isinstance(only(changes([of_second], left, complete=True)), CancelBooking)
     assert isinstance(only(changes([of_second], booking(1, reference="rdv/7", gone=True))), CancelBooking)
 
@@ -334,7 +334,7 @@ TOWNS = st.lists(BOOKINGS, max_size=8, unique_by=lambda each: each.id)
 
 
 class Table:
-    """The `booking` rows as the queue keeps them: what the source said last."""
+    """The `booking` rows as the queue keeps them: the source's last word on each booking."""
 
     def __init__(self):
         self.rows = {}
@@ -385,7 +385,7 @@ def full(bookings):
 
 
 def alive_in(bookings):
-    """What must be known of a town: nobody's but those that count."""
+    """What the hub must know of a town: the bookings that count and no others."""
     counted = [
         each for each in bookings if not each.gone and each.service in WINDOW.services and WINDOW.counts(each.start_ms)
     ]
@@ -421,7 +421,7 @@ def test_no_booking_is_lost_or_doubled_however_often_a_pass_breaks_off(passes, l
         table.take(full(bookings) if whole else Listing(tuple(changed)), done_most)
         before = bookings
     table.take(full(last))
-    # What is told with a service that the site has not is kept as it was known.
+    # A booking told with a service unknown to the site keeps its known row.
     strange = {each.id for each in last if each.service not in WINDOW.services}
     known_now = {id_: row for id_, row in table.alive().items() if id_ not in strange}
     assert known_now == alive_in(last)

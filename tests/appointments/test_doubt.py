@@ -1,4 +1,4 @@
-"""That many bookings end at once, without a word of why, is not believed."""
+"""When many bookings end at once without a reason, the hub does not believe it."""
 
 from dataclasses import replace as with_
 
@@ -37,7 +37,7 @@ def lost(listing, rows, reported=frozenset()):
 
 
 def doubted(listing, rows, unserved=None, before=None, seen=None):
-    """`unserved`: these bookings; by default all that are known. `before`: what was in doubt already."""
+    """`unserved` defaults to all known bookings; `before` is what was in doubt already."""
     unserved = {each.id for each in rows} if unserved is None else unserved
     suspected = suspected_of(listing, rows, lost(listing, rows), WINDOW, before or {}, seen or {})
     return tuple(part for part, bookings in suspected.items() if not bookings.isdisjoint(unserved))
@@ -51,7 +51,7 @@ def cancelled_by(listing, rows, here=frozenset()):
 
 
 def of_many(**facts):
-    """Known bookings, and these as they are told now."""
+    """`DOUBTED_FROM` known bookings, and the same bookings as the source now tells them."""
     numbers = range(1, DOUBTED_FROM + 1)
     return [known(each) for each in numbers], tuple(booking(each, **facts) for each in numbers)
 

@@ -1,4 +1,4 @@
-"""Bookings from a file that people write: read as they write it, and never half of it taken for all."""
+"""Bookings from a file written by people: their ways of writing it are read, and half a file never counts as whole."""
 
 import os
 from contextlib import suppress
@@ -17,7 +17,7 @@ PARIS = ZoneInfo(ZONE)
 
 
 class File:
-    """A file that was written long ago, but for what a test says."""
+    """A file that was written long ago, unless a test says otherwise."""
 
     def __init__(self, path):
         self.path = path
@@ -275,7 +275,7 @@ def test_a_file_that_is_none_of_ours_says_why(file, raw, why):
 
 
 def test_a_file_that_may_not_be_looked_at_is_named_and_waited_for(tmp_path):
-    # Whoever runs the tests may look everywhere; a name that is too long fails in the same way.
+    # The user who runs the tests may be allowed to read everything; a name that is too long fails in the same way.
     source = FileSource(tmp_path / ("a" * 300), ZONE, lambda: TUESDAY_AT_TEN)
     assert source.title == ""
     with pytest.raises(SourceAway, match="can't be read"):

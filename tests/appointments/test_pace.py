@@ -1,4 +1,4 @@
-"""When the source is asked: at once, not too often, and after a failure later each time."""
+"""When the source is asked: at once, not too often, and with a growing delay after failures."""
 
 import pytest
 

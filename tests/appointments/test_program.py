@@ -1,4 +1,4 @@
-"""`suivant hub` as a program, with a Publik or a file: killed, stopped for a while, called by Publik, or all alone."""
+"""`suivant hub` as a program, with a Publik or a file: killed, suspended for a while, called by Publik, or alone."""
 
 import json
 import signal
@@ -78,7 +78,7 @@ class TownHall:
         return found
 
     def ticket(self, booking: str) -> int:
-        """The id of its ticket, once there is one."""
+        """Wait for the booking's ticket; return its id."""
         return self.until(lambda: self.rows(f"select ticket from booking where id = '{booking}'"))[0][0]  # noqa: S608
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ def town(tmp_path):
 
 @pytest.fixture(autouse=True)
 def one_day():
-    """What is of today when it is booked must still be when it is looked at."""
+    """Skip just before midnight: a booking of today must still be of today when it is checked."""
     now = datetime.now(PARIS)
     if (now + timedelta(minutes=3)).date() != now.date():
         pytest.skip("an appointment of this minute would soon be yesterday's")
@@ -113,7 +113,7 @@ def publik(town):
 
 
 def book(publik):
-    """An appointment of this very minute: today's in any case, and not too late yet."""
+    """Book an appointment for the current minute: it is always today's, and not late yet."""
     form = publik.town.book(FORM, f"{datetime.now(PARIS):%Y-%m-%d %H:%M}")
     return form, str(form.data["rdv_response"]["booking_id"]), form.fields["code_rdv"]
 
@@ -210,7 +210,7 @@ def test_a_file_that_is_missing_at_the_next_start_is_said_and_its_bookings_stay(
 
 
 def stopped_before_its_time(town):
-    """The program, stopped, with a booking whose time is to come. A busy machine may be too slow for the first."""
+    """The program, suspended before the time of its booking. A busy machine may need a second or third try."""
     for number, wait_s in enumerate((6, 20, 60), start=1):
         due = datetime.now(PARIS).replace(microsecond=0) + timedelta(seconds=wait_s)
         (town.folder / "appointments.csv").write_text(f"id;service;start;code;name\n{csv_line(number, due)}")
@@ -229,7 +229,7 @@ def test_stopped_over_the_moment_of_an_absence_it_marks_it_once_with_the_true_ti
     town.site_file("", **{"    hall: hall\n": "    hall: hall\n    absence_delay_min: 0\n"})
     program, ticket, due, left_s = stopped_before_its_time(town)
     state = f"select state from ticket where id = {ticket}"  # noqa: S608
-    # What is waited for is the time itself.
+    # Nothing but the time itself can be waited for.
     threading.Event().wait(left_s + 1.5)
     assert town.rows(state) == [("expected",)]
     program.process.send_signal(signal.SIGCONT)

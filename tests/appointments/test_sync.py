@@ -1,4 +1,4 @@
-"""A Publik and the queue in step, through whatever comes between."""
+"""The queue stays in step with a Publik, whatever fails in between."""
 
 import threading
 from dataclasses import replace
@@ -331,7 +331,7 @@ def test_a_list_is_as_old_as_that_of_the_form_that_is_refused_until_it_is_read_a
     office = new_office({"form": "second", "service": "papers"})
     if not from_the_start:
         publik.faults.append(refused)
-    # It is told at the end of a round, after its pass is counted.
+    # The list's state is set at the end of a round, after its pass is counted.
     office.eventually(
         lambda: bool(office.worker.list_state.reason if from_the_start else office.worker.list_state.as_of_ms)
     )
@@ -406,7 +406,7 @@ def test_what_is_cancelled_or_moved_away_is_taken_though_the_whole_list_is_not_h
     if why == "a form is refused":
         publik.faults.append(Fault("status", match="/forms/second/", status=403, times=None))
     else:
-        publik.town.limit_most = 1  # such pages can't meet
+        publik.town.limit_most = 1  # pages of one request can't overlap
     office.pass_over(all_of_it=True)
     assert len(office.expected()) == 2
     if change == "cancel":
@@ -431,7 +431,7 @@ def test_what_is_gone_while_a_full_pass_proved_nothing_is_found_by_the_next(offi
 
 
 def office_with_six_papers(new_office, publik):
-    """With a second form, and its bookings."""
+    """An office with a second form, and that form's six bookings."""
     publik.town.add_form("second")
     office = new_office({"form": "second", "service": "papers"})
     return office, [publik.town.book("second", f"{TODAY} {hour}:00") for hour in range(11, 17)]
@@ -481,7 +481,7 @@ def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office,
         publik.town.forms[FORM].clear()
         book(publik, "18:00")
     taken = 1 if renamed == "form" else 0
-    # One whose request shows no booking any more is as good as lost.
+    # An emptied form does not list the cancellation either, so that booking counts as lost and is kept too.
     stand = 7 if renamed == "form" else 6
     for _ in range(2):
         office.pass_over(all_of_it=True)
@@ -493,7 +493,7 @@ def test_a_name_that_is_changed_in_publik_cancels_nobody_and_is_said(new_office,
     assert len(office.expected()) == stand + taken
     if renamed != "form":
         publik.town.cancel(FORM, forms[1].id)
-        # The first pass of the new start may still be under way, and ends without it.
+        # The first pass after the restart may still be running, and may have missed the cancellation.
         office.pass_over()
         office.eventually(lambda: len(office.expected()) == 5)
 
@@ -534,7 +534,7 @@ def test_a_doubt_is_not_forgotten_while_lists_are_not_complete(new_office, publi
     else:
         without_id(publik, monkeypatch, form.id)
     office.pass_over(all_of_it=True)
-    # What the pass before was told of is told by now.
+    # By the end of this pass, the state of the pass before has been reported.
     office.pass_over(all_of_it=True)
     assert office.worker.list_state.doubted == (title_of(office, "papers"),)
     publik.town.forms["second"].update(kept)
@@ -790,7 +790,7 @@ def test_a_name_that_is_changed_back_in_publik_is_as_if_nothing_had_been(new_off
 
 
 def test_who_waits_already_is_not_cancelled_because_a_form_s_list_is_suddenly_empty(new_office, publik):
-    """At a service without check-in they wait before anybody has to do with them."""
+    """At a service without check-in, visitors wait before anybody has dealt with them."""
     publik.town.add_form("second")
     office = new_office({"form": "second", "service": "taxes"})
     for minute in range(5):

@@ -1,4 +1,4 @@
-"""What Publik is told of its bookings: each thing once, in its order, whatever breaks in between."""
+"""Reports to Publik of its bookings: each is sent once and in order, whatever fails in between."""
 
 import json
 
@@ -30,7 +30,7 @@ TRIGGER = "/jump/trigger/"
 
 
 class Visit:
-    """One booking at eleven, and what its visitor does."""
+    """A booking at eleven, and the actions of its visitor."""
 
     def __init__(self, office, publik, **facts):
         self.office, self.publik = office, publik
@@ -61,7 +61,7 @@ class Visit:
         self.office.ask(Next, desk="desk-1", shown=self.ticket.id)
 
     def told(self):
-        """What Publik was told of it, in order, without the triggers' common prefix."""
+        """The triggers that Publik was sent for it, in order, without their common prefix."""
         with self.publik.town.lock:
             return [
                 each["name"].removeprefix("suivant-") for each in self.publik.town.told if each["id"] == self.form.id
@@ -104,7 +104,7 @@ def wait_dropped(office, visit, *kinds):
 
 @pytest.fixture
 def acting(quick, shared_engine, clock, publik):
-    """An office that tells by global actions, which any status knows."""
+    """An office that reports by global actions, which every status offers."""
     site = a_town(publik.address)
     settings = site.appointments.publik
     triggers = replace(settings.triggers, how="action")
@@ -143,7 +143,7 @@ def test_an_absence_found_while_the_list_that_says_cancelled_is_under_way_is_not
 
 @pytest.fixture
 def choosy(quick, shared_engine, clock, publik):
-    """An office whose form counts in one status alone."""
+    """An office whose bookings count in a single status only."""
     site = a_town(publik.address, statuses=("Réservé",))
     made = Office(shared_engine, site, clock, lambda: publik_source(site, clock)).start()
     made.eventually(lambda: made.passes() == 1)
@@ -159,7 +159,7 @@ def test_a_form_that_moves_on_as_it_is_told_of_an_arrival_is_not_taken_for_cance
     choosy.pass_over()
     choosy.pass_over(all_of_it=True)
     assert (here.form.status, here.ticket.state, here.ticket.booking_note) == ("2", State.WAITING, None)
-    # Who is not here yet, and whose form moved on by itself, is expected no more.
+    # A visitor who is not here yet is no longer expected once the form has moved on.
     assert away.ticket.state is State.CANCELLED
     publik.town.cancel(FORM, here.form.id)
     choosy.pass_over()
@@ -217,7 +217,7 @@ def test_what_a_form_is_to_be_told_goes_to_the_name_that_it_has_by_then(quick, s
         def rename() -> None:
             publik.town.forms["rdv-civil"] = publik.town.forms.pop(FORM)
             publik.faults.clear()
-            # Not once the first pass is under way, whose signature would be of an hour ago.
+            # Turn the clock before the first pass starts; later, its signature would be an hour old.
             office.clock.turn(HOUR)
 
         office.restart(rename)
@@ -300,7 +300,7 @@ def test_who_was_absent_and_cancels_then_is_told_of_no_more(office, publik, visi
 
 
 def moved_while_here(office, publik, visit, start):
-    """The code stays, the booking is another one: the tickets before and after."""
+    """Move the booking of a visitor who is here: same code, new booking. Return the tickets before and after."""
     visit.check_in()
     visit.wait_told("arrive")
     old = visit.ticket
@@ -310,7 +310,7 @@ def moved_while_here(office, publik, visit, start):
 
 
 def miss_new(office, visit, other):
-    """What the other is told is told once all that happened before is planned."""
+    """Mark the new booking absent, then wait for the report of the other's arrival: all earlier reports are planned."""
     office.do_later(ExpireExpected(origin=office.queue.origin(), ticket=visit.ticket.id)).result(20)
     assert visit.ticket.state is State.ABSENT
     other.check_in()
@@ -458,7 +458,7 @@ def test_a_try_that_was_surely_refused_is_a_first_one_again_whatever_an_officer_
 
 
 def in_doubt(office, publik, visit, kind):
-    """Tries hang and do nothing until the faults are cleared."""
+    """Let tries hang without effect until the faults are cleared; return a function that waits for one."""
     publik.faults.append(Fault("hang", match=TRIGGER, times=None))
     return lambda: office.eventually(lambda: visit.reports()[-1] == (kind, "trying"))
 
@@ -469,7 +469,7 @@ def test_an_absence_that_a_time_out_left_open_is_not_told_of_who_came_meanwhile(
     office.clock.turn(HOUR)
     wait_for_doubt()
     office.ask(CheckIn, desk="", ticket=visit.ticket.id)
-    # The absence is still open then, or dropped by the next look already.
+    # By then the absence is still open, or already dropped by the worker's next look.
     office.eventually(lambda: [kind for kind, _ in visit.reports()] == ["absent", "arrived"])
     publik.faults.clear()
     office.clock.turn(HOUR)
@@ -538,7 +538,7 @@ def test_a_404_after_a_time_out_is_a_failure_while_the_status_says_so(office, pu
 
 @pytest.mark.parametrize("status", ["\ud800", "1\0", "1" * 301], ids=["half a sign", "NUL", "long"])
 def test_a_status_that_no_database_keeps_is_a_failure_of_its_report_alone(office, publik, visit, monkeypatch, status):
-    """Tried again each second, before all others, it once stopped whatever was to be told."""
+    """Such a report used to be retried each second before all others, and so it blocked them."""
     whole = wcs_side._export
 
     def export(town, form, *, full):

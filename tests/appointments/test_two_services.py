@@ -1,4 +1,4 @@
-"""Two services on one form: whatever citizens, officers and visitors do, neither mapping ends what the other keeps."""
+"""Two services on one form: whatever people do, neither mapping ends a booking that the other keeps."""
 
 import random
 
@@ -20,7 +20,7 @@ HERE_OR_WAS = {State.WAITING, State.CALLED, State.SERVING, State.PARKED, State.A
 
 
 class Morning:
-    """What happens in it is by chance; `taken` holds what the hub knows against what Publik says."""
+    """A morning of random events. `taken` takes a listing and checks that the hub knows what Publik says."""
 
     def __init__(self, queue, source, town, clock, seed):
         self.queue, self.source, self.town, self.clock = queue, source, town, clock

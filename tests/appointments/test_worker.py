@@ -1,4 +1,4 @@
-"""The appointments' thread goes on whatever breaks, holds nobody up, and ends when it is told to."""
+"""The appointments' thread survives every failure, delays nobody, and ends when it is told to."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ NAME = "Zoé Exemple-Inventée"
 
 
 class Scripted(Nowhere):
-    """A source of a test's own: what it lists, and what it does instead, once each."""
+    """A source scripted by the test: it lists `bookings`, but first raises each of `errors` once."""
 
     title = "Essai"
     is_file = False
@@ -137,7 +137,7 @@ def test_a_booking_that_the_database_can_t_take_leaves_the_others_alone(office):
 
 
 def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
-    # The first pass takes none: not the slice, nor any of it singly. The second leaves one out.
+    # In the first pass the slice fails, then each of its bookings alone; in the second, the slice and one booking.
     failures = [DatabaseFault("suivant.db", "the disk is full")] * (1 + AMONG_PEOPLE + 1 + 1)
 
     def do(command):
@@ -159,7 +159,7 @@ def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
 def test_a_lost_reading_connection_is_opened_anew(office, source):
     office.start()
     office.eventually(lambda: office.passes() == 1)
-    # Another one that is closed: to close it under the thread that uses it would end Python itself.
+    # Replace it by a closed one: closing the connection that the thread is using would crash Python.
     used, lost = office.worker._reading.connection(), open_reading_connection(office.engine)
     lost.close()
     office.worker._reading._open = lost
@@ -187,7 +187,7 @@ def test_a_file_with_an_id_that_is_no_text_and_a_broken_line_keeps_no_other_book
 
 
 def test_a_file_is_called_one_before_its_first_pass_is_over(quick, shared_engine, tmp_path):
-    """The pass may last, and staff are told meanwhile that there is no list."""
+    """The pass may take long, and meanwhile staff are told that there is no list."""
     path, clock = tmp_path / "appointments.csv", Clock()
     path.touch()
     made = Office(shared_engine, town(), clock, lambda: FileSource(path, "Europe/Paris", clock.now_ms))

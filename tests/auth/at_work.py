@@ -1,4 +1,4 @@
-"""Sessions as they stand in a database: opened by a real writer, which also does what the keeper and its like ask."""
+"""Sessions in a real database, opened by a real writer that also runs the commands of the keeper and the like."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -28,7 +28,7 @@ _desk: Any = DeskRow.__table__
 
 
 class AtWork:
-    """`book`: as the hub holds it. `told`: whose end it told. `asked`: the commands that were put."""
+    """`book` is the hub's session book, `told` the ids whose end it reported, `asked` the commands that were put."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -60,7 +60,7 @@ class AtWork:
         return self.put(command).result(LIMIT_S)
 
     def log_in(self, person: Person, token: str = "token") -> int:  # noqa: S107 - made up
-        """Opens a session as the pages do; gives its id."""
+        """Open a session as the pages do; return its id."""
         origin = q.Origin(q.Source.PAGE, person.account)
         opened = OpenSession(
             origin=origin,

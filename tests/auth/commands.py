@@ -1,4 +1,4 @@
-"""What the tests of `suivant admin` and `suivant token` share: a hub's settings, and a look into its database."""
+"""Shared by the tests of `suivant admin` and `suivant token`: the site's name, and access to output and database."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 
 from hub.database.tables import Base
 
-# The example's own.
+# The site of the example site file.
 SITE = "town-hall"
 
 
@@ -16,7 +16,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def everything_kept(engine: Engine) -> str:
-    """Each value of each row, as one text."""
+    """All values of all rows, as one text."""
     with engine.connect() as connection:
         rows = [row for table in Base.metadata.tables.values() for row in connection.execute(select(table))]
     return "\n".join(str(value) for row in rows for value in row)

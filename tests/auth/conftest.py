@@ -18,14 +18,14 @@ from tests.auth.town_directory import people
 
 @pytest.fixture(scope="session")
 def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    """With the made-up town; no test changes it."""
+    """A slapd with the made-up town; no test changes it."""
     with start_slapd(tmp_path_factory.mktemp("slapd") / "town", people()) as running:
         yield running
 
 
 @pytest.fixture
 def own_slapd(tmp_path: Path) -> Iterator[Slapd]:
-    """The same for one test alone, to hang, stop or change."""
+    """The same slapd for a single test, which may hang, stop or change it."""
     with start_slapd(tmp_path / "slapd", people()) as running:
         yield running
 
@@ -61,7 +61,7 @@ def work(engine: Engine) -> Iterator[AtWork]:
 
 @pytest.fixture
 def hub_engine(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """The database of a hub, as `suivant`'s commands find it: by the environment, beside the example's site file."""
+    """A hub's database and the example site file, which `suivant`'s commands find through environment variables."""
     shutil.copy(Path(hub.__file__).with_name("example-site.yaml"), tmp_path / "site.yaml")
     monkeypatch.setenv("SUIVANT_SITE_FILE", str(tmp_path / "site.yaml"))
     monkeypatch.setenv("SUIVANT_DATABASE_URL", database_url)

@@ -1,4 +1,4 @@
-"""A TCP proxy whose answers come a byte at a time, so that no single read ever takes long."""
+"""A TCP proxy whose answers come one byte at a time, so that no single read ever takes long."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ BETWEEN_S = 0.05
 
 
 class Drip:
-    """Clients connect to `port`. Once `dripping` is set, what the server says goes on in drops."""
+    """Clients connect to `port`. Once `dripping` is set, the server's answers are passed on byte by byte."""
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port

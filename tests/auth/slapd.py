@@ -1,4 +1,4 @@
-"""Starts Debian's slapd on loopback, as a process of its own, with TLS and made-up people.
+"""Starts Debian's slapd on loopback, as a separate process, with TLS and made-up people.
 
 with start_slapd(tmp_path, town()) as slapd:
     slapd.described(groups=…)
@@ -25,20 +25,20 @@ from tests.listening import search_path, until_it_listens
 BASE = "dc=trois-tilleuls,dc=example"
 PEOPLE = f"ou=people,{BASE}"
 GROUPS = f"ou=groups,{BASE}"
-# The service account may not read there.
+# The service account may not read below this entry.
 HIDDEN = f"ou=hidden,{BASE}"
 SERVICE = f"cn=suivant,ou=services,{BASE}"
 SERVICE_PASSWORD = "service password"
 ADMIN = f"cn=admin,{BASE}"
 ADMIN_PASSWORD = "admin password"
-# Everybody's, unless said otherwise.
+# Everybody's password, unless a person has another.
 PASSWORD = "correct horse battery"
 START_TIMEOUT_S = 20.0
-# This address is none of those that the certificate names.
+# An address that the certificate does not name.
 OTHER_LOOPBACK = "127.0.0.2"
 
 SCHEMAS = ("core", "cosine", "inetorgperson", "nis")
-# What Active Directory calls things, so that what is read of it can be read here.
+# Active Directory's attributes, so that code that reads them can be tested with slapd.
 OWN_SCHEMA = """\
 attributetype ( 1.3.6.1.4.1.99999.1 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch
   SUBSTR caseIgnoreSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
@@ -91,7 +91,7 @@ class Slapd:
 
     @property
     def plain_address(self) -> str:
-        """Over which TLS is started."""
+        """The address for STARTTLS."""
         return f"ldap://127.0.0.1:{self.port}"
 
     @property
@@ -132,10 +132,10 @@ class Slapd:
             self._process = None
 
     def hang(self) -> None:
-        """The kernel still takes connections for it; nobody answers on them."""
+        """Suspend slapd: the kernel still accepts connections for it, but nobody answers on them."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        # On a busy machine it answers once more before it stands still.
+        # Wait, because on a busy machine it may answer once more before it stops.
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def go_on(self) -> None:
@@ -144,7 +144,7 @@ class Slapd:
 
     @contextmanager
     def administrator(self) -> Iterator[Connection]:
-        """Changes the directory as its administrator does."""
+        """A connection that may change the directory."""
         server = Server("127.0.0.1", self.port, get_info=NONE)
         connection = Connection(server, ADMIN, ADMIN_PASSWORD, raise_exceptions=True)
         connection.bind()
@@ -186,7 +186,7 @@ def members(name: str, *dns: str) -> str:
 
 
 def frame() -> str:
-    """What stands around people and groups."""
+    """The entries around people and groups."""
     return "".join(
         [
             entry(BASE, "dcObject", "organization", dc="trois-tilleuls", o="Trois-Tilleuls"),
@@ -210,7 +210,7 @@ def frame() -> str:
 
 
 def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
-    """Its files, not started yet. `others`: what everybody else may do with the entries."""
+    """Write the files of a slapd without starting it. `others`: the access of everybody else to the entries."""
     (folder / "data").mkdir(parents=True)
     authority = Authority("Test directory", datetime.now(UTC))
     files = write_pair(folder, "slapd", authority, authority.server("slapd", LOCAL_NAMES))

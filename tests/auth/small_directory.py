@@ -1,4 +1,4 @@
-"""A directory in memory that keeps the rules of the real one: for tests of what stands around it."""
+"""A directory in memory with the rules of the real one, for tests of the code around it."""
 
 import threading
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from hub.auth.roles import Role
 
 @dataclass
 class SmallDirectory:
-    """`asked`: the accounts it was asked for. While `answering` is not set, every question hangs.
+    """`asked` holds the accounts it was asked for. While `answering` is not set, every question hangs.
 
-    `silent_of`: accounts that it can say nothing of; `unsure_of`: roles whose group it does not show.
+    `silent_of` holds accounts for which it gives no answer, `unsure_of` roles whose group it does not show.
     """
 
     can_look_up: bool = True

@@ -1,4 +1,4 @@
-"""`suivant admin` as an administrator meets it, and what the hub then knows of an account."""
+"""`suivant admin` as an administrator uses it, and what the hub then knows of an account."""
 
 import os
 import pty
@@ -52,7 +52,7 @@ def found(engine: Engine, account: str = "secours", site: str = SITE) -> LocalAc
 
 
 def log_in(engine: Engine, account: str, *, local: bool = True) -> int:
-    """As the writer does it: the session's id."""
+    """Open a session as the writer does; return its id."""
     connection = Connection(open_driver_connection(engine), engine.dialect)
     connection.begin()
     origin = Origin(Source.PAGE, account)
@@ -217,7 +217,7 @@ def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
 
 
 def on_a_terminal(*words: str) -> "tuple[int, subprocess.Popen[bytes]]":
-    """The other end of its terminal, and the command."""
+    """Start the command on a terminal; return the terminal's other end and the process."""
     terminal, its_end = pty.openpty()
     command = [sys.executable, "-m", "hub", *words]
     child = subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True)
@@ -241,12 +241,12 @@ def test_an_end_of_typing_at_a_password_is_a_sentence(hub_engine: Engine, typed:
 
 
 def _until(terminal: int, prompt: bytes | None) -> bytes:
-    """What the terminal shows until the prompt, or until its program ends."""
+    """What the terminal shows up to the prompt, or until the program ends."""
     shown = b""
     while prompt is None or prompt not in shown:
         try:
             read = os.read(terminal, 1024)
-        except OSError:  # how Linux says that nobody is at the other end any more
+        except OSError:  # on Linux: the other end has been closed
             read = b""
         if not read:
             assert prompt is None, shown.decode()
@@ -344,7 +344,7 @@ def test_a_shell_without_the_hubs_settings_is_told_which_one_is_missing(
 def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hub_engine: Engine
 ) -> None:
-    """A writer's connection is open all along; what holds the database is a transaction that does not end."""
+    """A writer's connection is open throughout; only a transaction that does not end locks the database."""
     writer = Connection(open_driver_connection(hub_engine), hub_engine.dialect)
     assert main(["token", "create", "one", "--role", "metrics"]) == 0
     said(capsys)

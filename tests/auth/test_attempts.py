@@ -1,4 +1,4 @@
-"""The limiter: nobody guesses a password, and nobody keeps a colleague from coming in."""
+"""The login limiter: nobody can guess a password, and nobody can lock out a colleague."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 
 def fail(attempts, account, address, now_ms, times=1):
-    """How many of the tries were let through; each of them fails."""
+    """Fail `times` times; return how many of the tries were let through."""
     return sum(attempts.begin(account, address, now_ms) is not None for _ in range(times))
 
 
@@ -94,7 +94,7 @@ def test_an_account_stands_at_most_a_hundred_failures_a_day_from_any_number_of_u
 
 @pytest.mark.parametrize("tries_of_each", [1, 2, 5])
 def test_no_flood_of_made_up_accounts_makes_that_of_an_account_forgotten(attempts, monkeypatch, tries_of_each):
-    """Each from an address of its own, as one IPv6 network has them by the thousand."""
+    """Each try comes from its own address: one IPv6 network has thousands of them."""
     monkeypatch.setattr("hub.auth.attempts.COUNTED_MOST", 20)
     let_through = 0
     for minute in range(0, 24 * 60, 2):
@@ -183,7 +183,7 @@ def test_memory_is_bounded(attempts):
         fail(attempts, PERSON, DESK_PC, NOW_MS)
     for counted in (attempts._pairs, attempts._addresses, attempts._accounts):
         assert len(counted._at_ms) == COUNTED_MOST
-    # What is tried all the time is not what is forgotten.
+    # An account that is tried all the time is not forgotten.
     assert fail(attempts, PERSON, DESK_PC, NOW_MS) == 0
     for number in range(2 * KNOWN_ADDRESSES_MOST):
         come_in(attempts, "the.traveller", f"10.200.0.{number}", NOW_MS)

@@ -1,4 +1,4 @@
-"""Login in a whole hub: who came in stays in over a restart, and a program by its token."""
+"""Login in a whole hub: sessions survive a restart, and programs are known by their tokens."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def add_local(hub):
 
 
 def opened(hub, person: Person) -> str:
-    """The token of a new session, as the pages open it but for the book."""
+    """Open a session as the pages do, but without adding it to the book; return its token."""
     token = hub.hub.gate.new_token()
     hub.do(
         OpenSession(
@@ -91,7 +91,7 @@ def test_a_program_is_known_by_its_token_until_that_is_ended(hub):
 
 
 def test_while_the_database_is_away_a_program_is_known_as_it_was_last(hub):
-    """The scrape that would tell of it must not fail with it."""
+    """The scrape that would report the outage must not fail because of it."""
     machine = MachineToken(name="prometheus", role=Role.METRICS)
     with write(hub) as connection:
         for name in ("prometheus", "never-used", "ended"):

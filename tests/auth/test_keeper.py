@@ -1,4 +1,4 @@
-"""Sessions in the database and in memory stay the same, whoever ends them: on both databases, by the real writer."""
+"""Sessions in the database and in memory agree, whoever ends them: on both databases, with the real writer."""
 
 import threading
 from concurrent.futures import Future
@@ -171,7 +171,7 @@ def test_the_thread_finds_what_ended_and_is_over_when_it_is_stopped(work):
 
 
 def test_a_writer_that_does_not_answer_does_not_keep_the_hub_from_stopping(work, monkeypatch):
-    """The database reads and stores nothing, as where the disk hangs, or a standby that each commit waits for."""
+    """The database neither reads nor writes, as when the disk hangs, or a standby that each commit waits for."""
     monkeypatch.setattr("hub.auth.keeper.STOP_LIMIT_S", 0.1)
     answer, asked = Future(), threading.Event()
 
@@ -197,7 +197,7 @@ def test_an_end_that_could_not_be_written_is_written_the_next_time(work, keeper)
     failing = Keeper(work.engine, work.site.name, work.book, _refuse, lambda: work.now_ms)
     with pytest.raises(OSError, match="away"):
         failing.look()
-    # Nobody comes in by it meanwhile.
+    # Meanwhile the session lets nobody in.
     assert work.book.find("token", work.now_ms) is None
     assert work.why_ended(session) is None
     keeper.look()

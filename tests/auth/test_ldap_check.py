@@ -126,7 +126,7 @@ def test_another_program_at_the_port_is_told_without_jargon(slapd: Slapd):
     context.load_cert_chain(slapd.files.cert, slapd.files.key)
 
     def answer(listener: socket.socket) -> None:
-        # The first one only looks whether there is TLS, the second one asks.
+        # The first connection only checks for TLS; the second sends a request.
         with (
             context.wrap_socket(listener.accept()[0], server_side=True),
             context.wrap_socket(listener.accept()[0], server_side=True) as client,
@@ -313,7 +313,7 @@ def test_a_hanging_directory_holds_up_no_start(own_slapd: Slapd):
 
 @pytest.fixture
 def command(slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs `suivant ldap check` for a site file with such a directory."""
+    """Runs `suivant ldap check` with a site file that has the directory `described`."""
 
     def run(*arguments: str, described: LdapDirectory | None = None) -> int:
         example = Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8")

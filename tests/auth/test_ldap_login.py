@@ -1,4 +1,4 @@
-"""Who comes in by a real slapd, and who does not."""
+"""Who can log in with a real slapd, and who cannot."""
 
 import socket
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.auth.slapd import BASE, HIDDEN, PASSWORD, PEOPLE, Slapd, group, perso
 from tests.auth.town_directory import CROWD, LONG_ACCOUNT, people
 
 TEMPLATE = f"uid={{account}},{PEOPLE}"
-# Both ways to come in: the service account finds who it is, or people bind as what their account makes of a template.
+# Both ways to log in: the service account finds the person, or the person binds with a name made from a template.
 WAYS = {"searched": {}, "direct": {"service_account": None, "bind_as": TEMPLATE}}
 
 
@@ -90,7 +90,7 @@ def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: Muni
         ("locked", PASSWORD, "locked"),
         ("besieged", PASSWORD, "wrong, or locked by wrong passwords"),
         ("shadow", PASSWORD, "disabled, locked or expired"),
-        # Who guesses learns nothing, and a wrong password is the common case.
+        # No reason after a wrong password: somebody who guesses learns nothing, and this case is common.
         ("expired", "guessed", None),
         ("reset", "guessed", None),
         ("alix", "guessed", None),
@@ -125,7 +125,7 @@ def test_shadow_expire_ends_an_account_although_slapd_does_not_look_at_it(direct
 
 @pytest.mark.parametrize("password", ["", "\0", "correct\0horse", "x" * 257, "\ud800"])
 def test_what_can_be_no_password_is_never_sent(directory: MunicipalDirectory, password: str):
-    # This slapd would let an empty one in, as nobody.
+    # This slapd would accept an empty password as an anonymous bind.
     for account in ("alix", "unknown"):
         with refused(Reason.WRONG):
             directory.log_in(account, password)
@@ -164,7 +164,7 @@ def test_two_entries_of_one_account_let_nobody_in(slapd: Slapd, opened: Opened):
     with refused(Reason.WRONG):
         directory.log_in("twice", PASSWORD)
     assert directory.look_up("twice") is None
-    # The second entry's other account is still one person, always by the same name.
+    # If the filter leaves only the second entry, its person is found, but has no role.
     assert (
         opened(slapd, groups=RoleGroups(agent=(group("agents"),)), filter="(cn=Seconde Personne)").look_up("twice")
         is None
@@ -208,7 +208,7 @@ def test_wrong_passwords_of_others_end_nobodys_session(slapd: Slapd, opened: Ope
     ids=["disabled", "expired", "never"],
 )
 def test_accounts_are_over_as_active_directory_says_it(slapd: Slapd, opened: Opened, account: str, comes_in: bool):
-    # slapd knows no matching rule for nested groups, so there is a role for nobody: what is left is who is found.
+    # slapd has no matching rule for nested groups, so nobody gets a role; the test checks who is found.
     directory = opened(slapd, kind="active_directory", name_attribute="cn", filter="(objectClass=user)")
     known = directory._servers.ask(lambda talk: directory._reader.look_up(talk, account))
     assert known is not None
@@ -230,12 +230,12 @@ def test_a_renamed_group_takes_no_role_of_who_has_it_and_gives_none(own_slapd: S
         administrator.modify(group("accueil"), {"member": [(MODIFY_ADD, [person_dn("basile")])]})
     with renamed(own_slapd, "agents", "guichets"):
         assert directory.look_up("alix", person.roles) == person
-        # What the directory does say still counts: of other roles, and that somebody's account is closed.
+        # The directory's other answers still count: on other roles, and on closed accounts.
         assert directory.look_up("alix", frozenset({Role.AGENT, Role.SUPERVISOR})) == person
         assert directory.look_up("alix", frozenset({Role.SUPERVISOR})) is None
         assert directory.look_up("locked", person.roles) is None
         assert directory.look_up("unknown", person.roles) is None
-        # No answer is not 'you have no role', and whom another group lets in comes in.
+        # No answer does not mean 'you have no role', and somebody with a role from another group gets in.
         with refused(Reason.AWAY):
             directory.log_in("alix", PASSWORD)
         with refused(Reason.WRONG):
@@ -317,17 +317,17 @@ def test_no_referral_is_followed(tmp_path: Path, opened: Opened):
         trap.setblocking(False)
         with start_slapd(tmp_path / "slapd", people(referred_port=trap.getsockname()[1])) as referring:
             directory = opened(referring)
-            # A part of the base stands elsewhere: who is here is found, the rest is left out.
+            # Part of the base is on another server: people on this one are found, the rest is left out.
             assert directory.log_in("alix", PASSWORD).account == "alix"
             with refused(Reason.WRONG):
                 directory.log_in("unknown", PASSWORD)
-            # All of the base stands elsewhere.
+            # The whole base is on another server.
             elsewhere = opened(referring, base=f"cn=elsewhere,{PEOPLE}")
             with refused(Reason.AWAY):
                 elsewhere.log_in("alix", PASSWORD)
             with pytest.raises(DirectoryAway, match="naming another server: none is followed"):
                 elsewhere.look_up("alix")
-            # So does who would bind; slapd says no more than that it is wrong.
+            # The person who would bind is on another server too; slapd only answers that the login is wrong.
             direct = opened(referring, service_account=None, bind_as=f"uid={{account}},cn=elsewhere,{PEOPLE}")
             with refused(Reason.WRONG):
                 direct.log_in("alix", PASSWORD)
@@ -336,7 +336,7 @@ def test_no_referral_is_followed(tmp_path: Path, opened: Opened):
 
 
 def test_a_template_that_is_no_name_lets_only_the_one_who_bound_in(slapd: Slapd, opened: Opened):
-    # slapd takes a name for what is bound, and tells it by 'Who am I?': it is not the account's of Active Directory.
+    # slapd accepts a DN here and repeats it at 'Who am I?'; it is not the account that Active Directory would give.
     directory = opened(slapd, kind="active_directory", service_account=None, bind_as="{account}")
     with refused(Reason.WRONG):
         directory.log_in("alix", PASSWORD)

@@ -1,4 +1,4 @@
-"""Names, filters, entries and groups of a directory, without one."""
+"""Names, filters, entries and groups of a directory, tested without a directory."""
 
 import pytest
 from hypothesis import given
@@ -142,7 +142,7 @@ def test_what_stands_around_a_group_is_remembered_for_a_minute():
     assert looked_up() == (outer, 2)
     around.clear()
     assert looked_up() == (outer, 0)
-    # Who asks whether a right is still there is told what holds now, and the next login knows it too.
+    # A check of whether a right still holds asks anew, and the next login uses that answer.
     assert looked_up(fresh=True) == ([], 1)
     assert looked_up() == ([], 0)
     now_s += REMEMBERED_S
@@ -189,7 +189,7 @@ def test_an_account_with_several_spellings_is_always_the_same_one():
         ("3003810100", "password expired"),
         ("3003810101", "locked"),
         ("3003810102", "password must be changed"),
-        # A warning alone: so many logins left, so many seconds left.
+        # Only warnings: logins left, seconds left.
         ("3005a003810102", None),
         ("3006a00480020e10", None),
         ("3008a003810100810101", "locked"),
@@ -208,7 +208,7 @@ def test_a_name_is_what_a_screen_can_show():
     assert name_of(entry(cn="\u200b"), "cn") is None
 
 
-# 2026-09-21, in seconds from 1970 and in what Active Directory counts.
+# 2026-09-21, in seconds since 1970 and in Active Directory's units (100 ns since 1601).
 NOW_S = 1_790_000_000.0
 NOW_TICKS = int((NOW_S + 11_644_473_600) * 10_000_000)
 

@@ -1,4 +1,4 @@
-"""What a login costs and says when servers are away, slow, hanging, or not who they say."""
+"""How long a login takes and what it reports when servers are away, slow, hanging or not trusted."""
 
 import socket
 import threading
@@ -19,7 +19,7 @@ from tests.auth.conftest import Opened
 from tests.auth.dripping import drip
 from tests.auth.slapd import OTHER_LOOPBACK, PASSWORD, Slapd
 
-# Far beyond the whole time of a login, on the slowest machine; what is short is the whole time that the tests set.
+# PATIENCE_S is far more than a login takes on the slowest machine; SHORT_S is a login's time limit in some tests.
 PATIENCE_S = 20.0
 SHORT_S = 0.5
 NOBODY_THERE = "ldaps://127.0.0.1:1"
@@ -67,7 +67,7 @@ def test_the_next_server_lets_in_where_the_first_is_away(slapd: Slapd, opened: O
 def test_a_server_that_failed_is_tried_last_for_a_while(own_slapd: Slapd, slapd: Slapd, opened: Opened):
     directory = opened(slapd, servers=(own_slapd.address, slapd.address), whole_s=PATIENCE_S)
     first, second = directory._servers._servers
-    # The two are one town with an authority each, and the first one's is not known.
+    # Both serve the same town, each with its own authority; the first one's is not trusted.
     assert directory.log_in("alix", PASSWORD).account == "alix"
     assert directory._servers._order() == [second, first]
     first.failed_s = time.monotonic() - 3600
@@ -79,7 +79,7 @@ def test_a_certificate_of_another_authority_is_refused(slapd: Slapd, opened: Ope
     other = tmp_path / "other.pem"
     other.write_bytes(Authority("Another", datetime.now(UTC)).certificate)
     server = slapd.plain_address if plain else slapd.address
-    # The system's own authorities did not sign it either.
+    # With None, the system's authorities are used; they did not sign it either.
     for ca_file in (other, None):
         directory = opened(slapd, servers=(server,), secrets=LdapSecrets("never sent", ca_file))
         with pytest.raises(DirectoryAway, match="shows a certificate that is not trusted: "):
@@ -100,7 +100,7 @@ def test_nothing_is_sent_to_a_server_that_refuses_tls(slapd: Slapd, opened: Open
         with listener.accept()[0] as client:
             while data := client.recv(4096):
                 received += data
-                # An extended response to that message: protocolError.
+                # An extended response to that message, with the result protocolError.
                 number = data[2 : 4 + data[3]]
                 refusal = number + bytes.fromhex("78070a010204000400")
                 client.sendall(bytes([0x30, len(refusal)]) + refusal)
@@ -199,7 +199,7 @@ def test_a_kept_connection_that_was_silent_for_long_is_not_trusted(slapd: Slapd,
 
 
 def test_a_server_that_failed_keeps_no_connection(own_slapd: Slapd, opened: Opened):
-    """Else each login after that one would try the next of them, and wait for it in vain."""
+    """Otherwise each later login would try the next kept connection, and wait for it in vain."""
     directory = opened(own_slapd, whole_s=PATIENCE_S)
     (server,) = directory._servers._servers
     directory.look_up("alix")

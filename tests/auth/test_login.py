@@ -1,4 +1,4 @@
-"""Who comes in, from where, by which account: on a real database, with a directory in memory."""
+"""Who can log in, from where and with which account: on a real database, with a directory in memory."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def emergency_hash():
 
 @pytest.fixture
 def add_local(engine, emergency_hash):
-    """Makes a local account, as `suivant admin create` does."""
+    """Creates a local account, as `suivant admin create` does."""
 
     def add(account="secours"):
         new = LocalAccount(
@@ -82,7 +82,7 @@ def login(new_login, directory):
 
 @pytest.fixture
 def small_login(directory, tmp_path, metrics):
-    """Where the database says nothing: on SQLite alone, without an account."""
+    """A login for tests in which the database does not matter: on SQLite only, without local accounts."""
     engine = open_engine(sqlite_url(tmp_path))
 
     def local(account):
@@ -94,7 +94,7 @@ def small_login(directory, tmp_path, metrics):
 
 
 def reason(login, account, password, address=DESK_PC):
-    """Why it is refused."""
+    """The reason for which the login is refused."""
     with pytest.raises(LoginRefused) as refused:
         login.log_in(account, password, address)
     return refused.value.reason
@@ -111,7 +111,7 @@ def test_somebody_of_the_directory_comes_in_under_the_one_spelling_of_their_acco
 
 
 def test_an_accent_of_a_local_account_counts_alike_however_a_keyboard_writes_it(login, add_local):
-    """As two characters, its password would be sent to the directory."""
+    """If the accent written as two characters did not match, the password would be sent to the directory."""
     add_local("hélène")
     assert login.log_in(normalize("NFD", "Hélène"), EMERGENCY, DESK_PC).local
 
@@ -164,7 +164,7 @@ def test_nobody_of_the_directory_comes_in_by_the_name_of_a_local_account(login, 
 
 
 def test_the_wrong_password_of_a_local_account_costs_a_question_too(login, directory, add_local):
-    """Else how long a refusal takes would tell which local accounts there are."""
+    """Otherwise the time that a refusal takes would reveal which local accounts exist."""
     add_local()
     assert reason(login, "secours", "mauvais") is Reason.WRONG
     assert directory.asked == [NOBODY]
@@ -205,7 +205,7 @@ def test_the_sixth_wrong_password_is_not_even_tried(small_login, directory):
 
 
 def test_the_right_password_of_somebody_without_a_role_is_a_failed_try(small_login):
-    """Else whoever guesses would learn from it that the password is right."""
+    """Otherwise somebody who guesses would learn that the password is right."""
     reasons = [reason(small_login, "sans.role", "bon mot de passe") for _ in range(6)]
     assert reasons == [Reason.NO_ROLE] * 5 + [Reason.TOO_MANY]
 
@@ -238,7 +238,7 @@ def test_neither_account_nor_password_nor_address_is_logged(small_login):
 
 @pytest.fixture
 def pool(directory):
-    """Threads as the pages have them; none is left in the directory."""
+    """Threads like those of the pages; at the end the directory answers, so that none is left waiting."""
     with ThreadPoolExecutor(ASKED_AT_ONCE + WAITING_MOST + 8) as made:
         yield made
         directory.answering.set()
@@ -255,7 +255,7 @@ def test_a_whole_house_comes_in_at_once_from_one_address(new_login, directory, a
 
 
 def hang(login, directory, pool):
-    """From here on the directory hangs, with as many logins from elsewhere as may ask it at once."""
+    """Let the directory hang, with as many logins from elsewhere as may ask it at once."""
     directory.answering.clear()
     hanging = []
     for number in range(ASKED_AT_ONCE):
@@ -273,7 +273,7 @@ def test_a_directory_that_hangs_keeps_neither_local_accounts_nor_known_people_wa
     hang(login, directory, pool)
     assert login.log_in("secours", EMERGENCY, ELSEWHERE).local
     mine = pool.submit(login.log_in, "b.exemple", "bon mot de passe", DESK_PC)
-    # It is asked about at once, though four of those who are not known hang.
+    # The directory is asked at once, although logins of four unknown people hang.
     eventually(lambda: "b.exemple" in directory.asked)
     directory.answering.set()
     assert mine.result(LIMIT_S) == directory.people["b.exemple"]
@@ -285,7 +285,7 @@ def test_who_would_wait_behind_too_many_is_soon_told_that_the_directory_does_not
     assert {each.result(LIMIT_S) for each in others} == {Reason.AWAY}
     assert len(directory.asked) == ASKED_AT_ONCE
     directory.answering.set()
-    # Refused, they take turns at the hash; here nobody waits long for a turn.
+    # After the refusal they take turns at the password hash; here nobody waits long for a turn.
     assert Reason.WRONG in {each.exception(LIMIT_S).reason for each in hanging} <= {Reason.WRONG, Reason.TOO_MANY}
 
 
@@ -301,7 +301,7 @@ def test_those_who_were_told_to_wait_have_not_failed(small_login, directory, poo
 def test_a_password_that_the_directory_refused_counts_though_too_many_wait_for_a_turn(
     new_login, directory, pool, monkeypatch
 ):
-    """Else who asks fast enough could try any number of them."""
+    """Otherwise somebody who asks fast enough could try any number of passwords."""
     from hub.auth import login as module
 
     hashing, may_end = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Passwords of local accounts: what is kept of them, and how they are compared."""
+"""Passwords of local accounts: how they are stored and compared."""
 
 import pytest
 from argon2 import extract_parameters

@@ -1,4 +1,4 @@
-"""Silence takes no right and an answer does: the directory is asked anew about those who are logged in."""
+"""The hub asks the directory again about people who are logged in: an answer can take a right, silence cannot."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def directory():
 
 @pytest.fixture
 def locals_():
-    """The local accounts that have not ended."""
+    """The local accounts that have not been ended."""
     return {LOCAL.account: LOCAL}
 
 
@@ -55,7 +55,7 @@ def person(directory):
 
 
 def keep(work):
-    """What the keeper does each second."""
+    """Do what the keeper does each second."""
     Keeper(work.engine, work.site.name, work.book, work.put, lambda: work.now_ms).look()
 
 
@@ -137,7 +137,7 @@ def test_who_stands_in_a_group_that_is_renamed_stays_at_their_desk(work, locals_
             keep(work)
         assert (work.why_ended(session), work.signed_on("desk-1")) == (None, person.account)
         assert [(each["event"], each["group"]) for each in logs] == [("ldap.group_missing", group("agents"))]
-        # An answer still takes it.
+        # An answer still takes the right.
         administrator.modify_dn(group("guichets"), "cn=agents")
         administrator.modify(group("agents"), {"member": [(MODIFY_DELETE, [person_dn("alix")])]})
         work.now_ms += 15 * MINUTE
@@ -199,7 +199,7 @@ def test_a_directory_that_is_back_is_asked_about_everybody(work, directory, rech
     directory.away = True
     work.now_ms += 15 * MINUTE
     recheck.look()
-    # One silence is enough: the others are not tried.
+    # After one question without an answer, the other accounts are not tried.
     assert len(directory.asked) == 1
     directory.away = False
     work.now_ms += 10_000
@@ -228,7 +228,7 @@ def test_who_logs_in_while_the_directory_is_asked_keeps_the_newer_answer(work, d
 
 
 def test_one_of_whom_nothing_is_said_keeps_no_other_from_being_asked_about(work, directory, person, recheck):
-    """Somebody in more groups than a server gives out at once, say."""
+    """For example, somebody in more groups than a server returns at once."""
     directory.silent_of.add(person.account)
     work.log_in(person)
     others = [directory.add(f"agent-{number}", "bon mot de passe", Role.AGENT) for number in range(2)]
@@ -244,7 +244,7 @@ def test_one_of_whom_nothing_is_said_keeps_no_other_from_being_asked_about(work,
 
 
 def run(work, recheck, minutes):
-    """The thread's rounds of so long a time, some of them left out."""
+    """Run the thread's rounds for so many minutes, but only one every 10 s."""
     for _ in range(minutes * 6):
         recheck.look()
         work.now_ms += 10_000
@@ -252,7 +252,7 @@ def run(work, recheck, minutes):
 
 @pytest.mark.parametrize("silent", [1, 2])
 def test_one_of_whom_nothing_is_said_puts_off_nobodys_loss_of_rights(work, directory, recheck, silent):
-    """Each time that nothing is said of them, they are asked about later; the others are not."""
+    """After each question without an answer, that account is asked about later; the others are not."""
     for number in range(silent):
         other = directory.add(f"silent-{number}", "bon mot de passe", Role.AGENT)
         directory.silent_of.add(other.account)

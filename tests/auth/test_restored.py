@@ -1,4 +1,4 @@
-"""`suivant database restored`: a backup that was put back opens nothing again by itself."""
+"""`suivant database restored` ends the sessions that a backup brought back, and names its open accounts and tokens."""
 
 import pytest
 from sqlalchemy import Engine, text
@@ -16,7 +16,7 @@ __all__ = ["password"]
 
 @pytest.fixture
 def put_back(hub_engine: Engine) -> Engine:
-    """On which a hub ran once."""
+    """A database on which a hub has run before."""
     first_generation(hub_engine, SITE, 1)
     return hub_engine
 

@@ -1,4 +1,4 @@
-"""`suivant session`: who is logged in, and how an administrator ends it at once."""
+"""`suivant session`: who is logged in, and how an administrator ends a session at once."""
 
 import pytest
 from sqlalchemy import Engine, text

@@ -1,4 +1,4 @@
-"""The book of open sessions: who is in, until when, and who is told that somebody is not."""
+"""The book of open sessions: who is logged in, until when, and who is told of a session's end."""
 
 import threading
 
@@ -33,7 +33,7 @@ def demoted(session):
 
 @pytest.fixture
 def told():
-    """The ids of sessions whose end was told, in their order."""
+    """The ids of sessions whose end was reported, in order."""
     return []
 
 
@@ -194,7 +194,7 @@ def test_nothing_is_kept_of_a_session_that_is_gone(book):
 
 
 def test_finding_never_stumbles_over_those_who_write(book):
-    """Readers hold no lock: each sees the book before a change or after it."""
+    """Readers take no lock: each sees the book either before a change or after it."""
     book.add(a_session(1))
     stop = threading.Event()
     lost = []

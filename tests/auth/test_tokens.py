@@ -1,4 +1,4 @@
-"""`suivant token` as an administrator meets it, and what the hub then knows of a token."""
+"""`suivant token` as an administrator uses it, and what the hub then knows of a token."""
 
 import re
 
@@ -89,7 +89,7 @@ def test_a_program_is_never_given_a_person_s_role(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["token", "create", "x", "--role", role])
-    # Python 3.13 puts no quotes around them.
+    # Python 3.13 puts no quotes around the choices.
     assert "choose from intranet, metrics)" in said(capsys).err.replace("'", "")
 
 

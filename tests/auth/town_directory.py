@@ -7,7 +7,7 @@ from tests.auth.slapd import PEOPLE, entry, group, members, person, person_dn
 
 CROWD = 20_000
 LONG_ACCOUNT = "a" * (MAX_ACCOUNT + 1)
-# Nobody listens there unless a test does.
+# Nobody listens on this port unless a test does.
 REFERRED_PORT = 9
 
 
@@ -25,12 +25,12 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
     yield person("groß", "Sascha Exemple")
     yield person("odd,name+x", "Odd Name", dn=rf"uid=odd\2Cname\2Bx,{PEOPLE}")
     yield person("renaud", "Renaud Exemple")
-    # Known by two accounts: the first in order is longer than any that may be typed.
+    # One person with two accounts; the first in order is longer than any account that may be entered.
     yield person("martin", uid=["martin", LONG_ACCOUNT])
-    # Two people of one account.
+    # Two people with the same account.
     yield person("twice", "Première Personne")
     yield person("twice-2", "Seconde Personne", uid=["twice-2", "twice"])
-    # Who may not come in any more, each in another way.
+    # People who may no longer log in, each for another reason.
     yield person("expired", pwdChangedTime="20200101000000Z")
     yield person("locked", pwdAccountLockedTime="000001010000Z")
     yield person("reset", pwdReset="TRUE")
@@ -65,7 +65,7 @@ def _entries(referred_port: int, crowd: int) -> Iterator[str]:
         person_dn("martin"),
     ]
     yield members("agents", *known, *over)
-    # Basile: an agent through two groups; the outer one stands in the inner one too.
+    # Basile has the role reception through nested groups; the two groups contain each other.
     yield members("etat-civil", person_dn("basile"), group("services-population"))
     yield members("services-population", group("etat-civil"))
     yield members("accueil", group("services-population"))

@@ -1,4 +1,4 @@
-"""What somebody who writes the site file's `appointments` reads when something in it is not right."""
+"""The messages that the author of the site file's `appointments` reads if something in it is wrong."""
 
 from pathlib import Path
 

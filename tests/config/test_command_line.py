@@ -1,4 +1,4 @@
-"""`suivant` as an operator meets it: a sentence and a status, never a traceback."""
+"""`suivant` as an operator uses it: errors give a sentence and an exit status, never a traceback."""
 
 import json
 import os

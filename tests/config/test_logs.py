@@ -24,7 +24,7 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 
 def refuse_row_of(name: str) -> None:
-    """As PostgreSQL does it; what led there, and what goes with it, quotes the name too."""
+    """Raise an error that quotes the name, as PostgreSQL does; its cause and its group quote the name too."""
     try:
         int(name)
     except ValueError as wrong:

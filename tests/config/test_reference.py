@@ -1,4 +1,4 @@
-"""docs/ tells each key of the site file, each field on the wire, each reason and outcome."""
+"""docs/ describes each key of the site file, each field on the wire, and each reason and outcome."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def words(document: str) -> set[str]:
-    """All that stands in backquotes, taken apart at commas."""
+    """All text in backquotes, also split at commas."""
     text = (DOCS / document).read_text(encoding="utf-8")
     return {word.strip("`, :") for code in re.findall(r"`([^`\n]+)`", text) for word in [code, *code.split(", ")]}
 

@@ -1,4 +1,4 @@
-"""What somebody who writes a site file reads when something in it is not right."""
+"""The messages that the author of a site file reads if something in it is wrong."""
 
 import re
 from pathlib import Path
@@ -56,7 +56,7 @@ def written(text: str, folder: Path) -> Path:
 
 
 def problems(text: str, folder: Path) -> list[str]:
-    """Each as `line: key: what`, warnings too."""
+    """Each problem as `line: key: what`, including warnings."""
     try:
         found = read_site(written(text, folder))
     except WrongSiteFile as wrong:
@@ -67,7 +67,7 @@ def problems(text: str, folder: Path) -> list[str]:
 
 
 def with_lines(*changes: tuple[int, str], after: str = "") -> str:
-    """RIGHT with some of its lines, counted from 1, written anew."""
+    """RIGHT with some of its lines, counted from 1, replaced, and with `after` at its end."""
     lines = RIGHT.splitlines()
     for number, line in changes:
         lines[number - 1] = line
@@ -96,7 +96,7 @@ def test_the_example_is_right_and_free_of_warnings() -> None:
 
 
 def test_every_default_that_the_example_shows_is_the_default(tmp_path: Path) -> None:
-    """A commented line says what holds when it is left out, so writing it changes nothing."""
+    """A commented line shows the default, so uncommenting it changes nothing."""
     commented = re.compile(r"^(\s*)# ([a-z_]+: [^#\n]*?)\s*(#.*)?$", re.MULTILINE)
     text = EXAMPLE.read_text(encoding="utf-8")
     assert len(commented.findall(text)) > 12
@@ -238,7 +238,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 
 def test_one_slip_is_not_told_twice(tmp_path: Path) -> None:
     text = with_lines((8, "  - name: Papers"), (17, "    serves: [Papers]"), (28, "      Papers: 5"))
-    assert len(problems(text, tmp_path)) == 3  # where it stands as a name, each
+    assert len(problems(text, tmp_path)) == 3  # one for each place of the name
     assert problems(RIGHT.replace("services:", "service:"), tmp_path) == [
         "1: 'services' is missing: a list of name, letter, title, hall, short",
         "7: service: there is no such key here; did you mean 'services'?",

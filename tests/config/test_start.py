@@ -1,4 +1,4 @@
-"""A hub that cannot start: each fault is made, none is played; one sentence on standard error and a status tell it."""
+"""A hub that cannot start reports one sentence on standard error and an exit status. Every fault is real."""
 
 import json
 import os
@@ -122,7 +122,7 @@ def a_full_disk(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """A hub that ends by itself."""
+    """Run a hub that fails to start; return the finished process."""
     settings = {"SUIVANT_SITE_FILE": str(EXAMPLE), "SUIVANT_HTTP_PORT": "0", "SUIVANT_BROKER_PORT": "1"} | environ
     return run("hub", "hub", environ={"PATH": os.environ["PATH"]} | settings, folder=folder)
 

@@ -13,7 +13,7 @@ COUNTED = "select n_distinct from pg_stats where tablename = 'ticket' and attnam
 
 
 def test_presses_of_a_first_morning_do_not_slow_down_with_every_ticket(postgresql_url: str, tmp_path: Path):
-    """Without statistics a press was planned as for empty tables and read every ticket: it took 80 ms with 600 tickets."""
+    """Without statistics, a press was planned as for empty tables and read every ticket: 80 ms with 600 tickets."""
     with standing(postgresql_url, tmp_path) as hub, _connect(postgresql_url) as connection:
         assert connection.execute(COUNTED).fetchall() == []
         for _ in range(FIRST_AT):

@@ -1,4 +1,4 @@
-"""Chrono as the hub meets it. Made from its documentation alone: nothing was recorded from a real one."""
+"""Chrono as the hub sees it, written from its documentation alone: nothing was recorded from a real one."""
 
 import json
 import re
@@ -6,12 +6,12 @@ import re
 from tests.publik.replies import Reply, Request, answer, denied, refuse
 from tests.publik.town import BookingKept, Town
 
-# [doc] What a PATCH knows; [doc] every other key is stored into extra_data.
+# [doc] The keys that a PATCH knows; [doc] every other key is stored in extra_data.
 PRESENCE = {"user_was_present", "user_absence_reason"}
 
 
 def chrono(town: Town, request: Request) -> Reply | None:
-    """None where the address is no one of Chrono's."""
+    """Chrono's reply, or None if the address is not one of Chrono's."""
     for pattern, route in ROUTES:
         found = re.fullmatch(pattern, request.path)
         if found and town.switches.chrono_closed:
@@ -23,7 +23,7 @@ def chrono(town: Town, request: Request) -> Reply | None:
 
 
 def agendas(town: Town, _request: Request) -> Reply:
-    """[doc] `data` without `err`."""
+    """[doc] An answer with `data` but without `err`."""
     found = sorted({booking.agenda for booking in town.bookings.values()} | {"mairie"})
     return answer(
         {
@@ -75,7 +75,7 @@ def _patch(town: Town, request: Request, kept: BookingKept) -> Reply:
 
 
 def _shown(kept: BookingKept) -> dict:
-    """[doc] `booking_id` in place of a list's `id`; no time, desk, name or agenda."""
+    """[doc] `booking_id` instead of the `id` of lists; no time, desk, name or agenda."""
     return {
         "booking_id": kept.id,
         "in_waiting_list": kept.in_waiting_list,
@@ -93,7 +93,7 @@ def bookings(_town: Town, request: Request) -> Reply:
 
 
 def _refuse(town: Town, err_class: str, err: int = 1) -> Reply:
-    """[recall] With HTTP 200."""
+    """[recall] A refusal comes with HTTP 200."""
     value = {"err": err, "err_class": err_class, "err_desc": err_class}
     return answer(value, 200 if town.switches.refuses_with_200 else 400)
 

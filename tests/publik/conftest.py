@@ -17,16 +17,16 @@ from tests.publik.server import CLIENT, KEY, PASSWORD, TestPublik
 from tests.publik.town import Form
 
 FORM = "rendez-vous"
-# Of the bookings that tests make: both are listed.
+# First and last day of the bookings that tests make; both are listed.
 DAYS = ("2026-11-25", "2026-12-02")
-# Short, for the faults that last until the hub gives up.
+# Short time-outs, for faults that last until the hub gives up.
 QUICK = Limits(connect_s=2.0, read_s=0.3, whole_s=0.6)
 PATIENT = Limits(connect_s=5.0, read_s=20.0, whole_s=30.0)
 
 
 @pytest.fixture
 def publik() -> Iterator[TestPublik]:
-    """A Publik with one form and nothing in it."""
+    """A Publik with one empty form."""
     with TestPublik() as running:
         running.town.add_form(FORM)
         yield running
@@ -56,7 +56,7 @@ TRIGGERS = Triggers(
 
 
 def ids(listing: Listing | None) -> set[str]:
-    """Of its bookings."""
+    """The ids of the listing's bookings."""
     assert listing is not None
     return {booking.id for booking in listing.bookings}
 

@@ -1,16 +1,16 @@
-"""The side by which tests and the demo move the made-up town: JSON in, JSON out, no login. Every answer is an object.
+"""The interface by which tests and the demo control the made-up town: JSON in and out, no login. Answers are objects.
 
 POST /control/book     {"form", "start", …as Town.book}     {"form", "id", "booking", "code", "start"}
 POST /control/move     {"form", "id", "start"}              the same, with the new booking
 POST /control/cancel, /submit, /lose {"form", "id"}         the same
 POST /control/status   {"form", "id", "status"}             the same
-POST /control/clock    {"off_ms"}                           how far its clock is off
-POST /control/limit    {"most"}                             so many requests a list at most, null: as asked for
+POST /control/clock    {"off_ms"}                           sets how far its clock is off
+POST /control/limit    {"most"}                             caps the requests in a list; null: no cap
 POST /control/fault    {"kind", "match", "times", …}        see tests.publik.faults
-POST /control/calm     {}                                   no fault any more
+POST /control/calm     {}                                   removes all faults
 POST /control/switch   {"newest_first": false, …}           see Switches
-POST /control/push_to  {"address"}                          calls this hub at each change, null: none
-GET  /control/told                                          {"told": […]}, what triggers and Chrono were told
+POST /control/push_to  {"address"}                          calls this hub at each change; null: none
+GET  /control/told                                          {"told": […]}, the calls of triggers and Chrono
 GET  /control/calls                                         {"calls": [[method, path, query], …]}
 GET  /control/forms                                         {"forms": […]}
 """

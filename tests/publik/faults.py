@@ -1,15 +1,15 @@
-"""What the test Publik can be told to do badly, to the next calls of an address."""
+"""Faults that the test Publik can be told to show in its next answers to an address."""
 
 from dataclasses import dataclass
 
 KINDS = (
     "slow",  # answers after `seconds`
-    "hang",  # takes the call and says nothing
-    "drop",  # closes without a word
+    "hang",  # takes the call and never answers
+    "drop",  # closes without an answer
     "drip",  # a byte of the body every `seconds`
-    "drip_headers",  # the same from the first line on
-    "cut",  # half a body, and closed
-    "cut_quietly",  # the same without having said how long it is
+    "drip_headers",  # the same, from the first line of the headers
+    "cut",  # half a body, then closes
+    "cut_quietly",  # the same without a Content-Length
     "status",  # `status`, with JSON
     "html",  # `status`, with a page
     "err",  # HTTP 200 and err 1
@@ -19,8 +19,8 @@ KINDS = (
 
 @dataclass
 class Fault:
-    """`match`: part of the addresses it is for. `times`: how often, None for always. `works`: what was asked for is
-    done all the same, and only its answer is lost."""
+    """A fault for addresses that contain `match`, shown `times` times (None: always). If `works`, the request is done
+    and only its answer is lost."""
 
     kind: str
     match: str = ""
@@ -35,7 +35,7 @@ class Fault:
 
 
 def take(faults: list[Fault], path: str) -> Fault | None:
-    """The first that is for this address, once used up no more."""
+    """The first fault for this address, or None. A fault that has been used up is removed."""
     for fault in faults:
         if fault.match not in path:
             continue

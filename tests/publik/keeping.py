@@ -1,4 +1,4 @@
-"""What the made-up town knows, in a file: like a real one, it is there again after a restart."""
+"""Keeps the made-up town in a file, so that it survives a restart as a real one does."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ def save(town: Town, file: Path) -> None:
 
 
 def restore(town: Town, file: Path) -> None:
-    """Nothing where there is no file yet."""
+    """Restore the town from the file, if there is one."""
     if not file.exists():
         return
     found = json.loads(file.read_text(encoding="utf-8"))

@@ -1,11 +1,11 @@
-"""An HTTP proxy as a town has one: it knows CONNECT, and may refuse it."""
+"""An HTTP proxy such as a town has: it supports CONNECT, and may refuse it."""
 
 import socket
 import threading
 
 
 class TestProxy:
-    """Leads wherever it is asked to. `asked`: the first line of each connection. `refuses`: with what, if at all."""
+    """Connects to any address. `asked` gets the first line of each connection. `refuses`: the status to refuse with."""
 
     __test__ = False
 
@@ -21,7 +21,7 @@ class TestProxy:
         return self
 
     def __exit__(self, *_):
-        # Closing it wakes nobody who waits for a connection.
+        # Closing it alone does not wake a thread that waits for a connection.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._listening.close()

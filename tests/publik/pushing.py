@@ -1,5 +1,5 @@
 """w.c.s.'s own calls: [doc] a workflow's action "web service" posts JSON at booking, move and cancellation; [code] it
-signs them where it has a secret for the host, with its own host name as `orig`."""
+signs them if it has a secret for the host, with its own host name as `orig`."""
 
 import json
 import queue
@@ -12,7 +12,7 @@ from tests.publik.signing import signed_url
 
 
 class Pushing:
-    """Calls the hub from a thread of its own. `answered`: the HTTP status of each call, 0 where there was none."""
+    """Calls the hub from its own thread. `answered` gets the HTTP status of each call, or 0 if there was no answer."""
 
     def __init__(self, town, address, key):
         self.to = None

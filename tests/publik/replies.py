@@ -1,4 +1,4 @@
-"""An answer of the test Publik, before it is sent well or badly."""
+"""Requests to the test Publik, and its answers before they are sent, correctly or with a fault."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """`query`: each parameter with all its values, those of the signature too."""
+    """`query` has each parameter with all its values, including those of the signature."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ def answer(value, status=200) -> Reply:
 
 
 def refuse(request: Request, status, err_class, err_desc) -> Reply:
-    """[code] JSON where it was asked for, else a page."""
+    """[code] JSON if it was asked for, else a page."""
     if not request.json:
         return page(status, err_desc)
     code = err_class.lower().replace(" ", "-")

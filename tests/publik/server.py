@@ -1,8 +1,8 @@
-"""A Publik to test against: w.c.s. at the address itself, Chrono below `/chrono`, a control side below `/control`.
+"""A Publik to test against: w.c.s. at the address itself, Chrono below `/chrono`, a control API below `/control`.
 
     python tests/publik/server.py --port 0 --key-file FILE --form rendez-vous
 
-prints one line, `{"address": "http://127.0.0.1:PORT"}`, and serves until it is ended.
+prints one line, `{"address": "http://127.0.0.1:PORT"}`, and serves until it is stopped.
 """
 
 import argparse
@@ -30,9 +30,9 @@ HANG_S = 60
 
 
 class TestPublik:
-    """Serves from threads of its own until it is closed; a context manager.
+    """A context manager that serves from its own threads until it is left.
 
-    `calls`: each call's method, path and query. `faults`: what to do badly, see `tests.publik.faults`.
+    `calls` holds each call's method, path and query; `faults` the faults to show, see `tests.publik.faults`.
     """
 
     __test__ = False
@@ -44,11 +44,11 @@ class TestPublik:
         self.key, self.password, self.client = key, password, client
         self.calls: list[tuple[str, str, str]] = []
         self.faults: list[Fault] = []
-        # Those that came with calls.
+        # The cookies that callers sent.
         self.cookies: list[str] = []
         self.kept_in: Path | None = None
         self.stopping = threading.Event()
-        # Set once a call has come.
+        # Set when a call has arrived.
         self.called = threading.Event()
         self.nonces = signing.Nonces()
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -96,7 +96,7 @@ class TestPublik:
             with self.town.lock:
                 signing.check(raw_query, {self.client: self.key}, self.nonces, self.town.now_ms() / 1000)
             return
-        # [code] HTTP Basic: the user is the client's identifier.
+        # [code] HTTP Basic: the user name is the client's identifier.
         wanted = base64.b64encode(f"{self.client}:{self.password}".encode()).decode()
         if authorization != f"Basic {wanted}":
             raise signing.Denied("User not authenticated.")
@@ -108,7 +108,7 @@ class _Server(ThreadingHTTPServer):
     publik: TestPublik
 
     def handle_error(self, request, client_address):
-        """A caller that went away is no fault here."""
+        """Ignore callers that have closed the connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -116,7 +116,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 120
-    # Nagle and delayed ACK add 40 ms to an answer sent in two parts.
+    # Buffered, because Nagle and delayed ACK add 40 ms to an answer sent in two parts.
     wbufsize = -1
 
     def log_message(self, *_):

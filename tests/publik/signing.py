@@ -1,6 +1,6 @@
-"""The test Publik's own signatures, written apart from the hub's so that one can be wrong without the other.
+"""The test Publik's own signatures, written independently of the hub's so that a mistake in one shows.
 
-[code] w.c.s.'s verifier: what is signed, how, the tolerance, the nonce, parameters given twice.
+[code] From w.c.s.'s verifier: what is signed, how, the tolerance, the nonce, parameters given twice.
 """
 
 import base64
@@ -20,7 +20,7 @@ class Denied(Exception):
 
 
 class Nonces:
-    """[code] Read up to 128 characters, normalised to a slug, refused if seen again within 30 s."""
+    """[code] A nonce is cut to 128 characters, normalised to a slug, and refused if seen again within 30 s."""
 
     def __init__(self):
         self._seen = {}
@@ -34,7 +34,7 @@ class Nonces:
 
 
 def check(query: str, keys: dict[str, str], nonces: Nonces, now_s: float) -> None:
-    """Raises Denied."""
+    """Check a signed query. Raises Denied."""
     signed, mark, signature = query.partition("&signature=")
     if not mark or "&" in signature:
         raise Denied("signature must come last")
@@ -58,8 +58,8 @@ def check(query: str, keys: dict[str, str], nonces: Nonces, now_s: float) -> Non
 
 
 def signed_url(url: str, *, orig: str, key: str, now_s: float) -> str:
-    """As w.c.s. signs a call of its own: [code] its parameters, orig, algo, timestamp, nonce, then the signature, in
-    which Publik leaves `/` as it is."""
+    """Sign a URL as w.c.s. signs its own calls: [code] its parameters, algo, timestamp, nonce, orig, then the
+    signature, in which Publik does not escape `/`."""
     base, _, query = url.partition("?")
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))
     own = urllib.parse.urlencode({"algo": "sha256", "timestamp": stamp, "nonce": secrets.token_hex(16), "orig": orig})

@@ -18,7 +18,7 @@ from tests.publik.server import KEY, TestPublik
 
 @pytest.fixture
 def checked(opened: Opened) -> Callable[..., list[Finding]]:
-    """The findings for a Publik described so."""
+    """Gives the findings for a Publik described by `changes`."""
 
     def run(secrets: Secrets = SECRETS, **changes: object) -> list[Finding]:
         return list(check(opened.site, opened.described(**changes), secrets, system_ms, PATIENT))
@@ -397,7 +397,7 @@ def test_a_presence_that_could_not_be_marked_is_wrong_for_whatever_reason(publik
 
 @pytest.fixture
 def site_file(publik: TestPublik, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example with its commented Publik put in, on the running one."""
+    """The example site file with its commented Publik section enabled and pointed at the running one."""
     text = Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8")
     head, mark, tail = text.partition("  # publik:\n")
     written = head + (mark + tail).replace("\n  # ", "\n  ").replace("  # publik:", "  publik:", 1)

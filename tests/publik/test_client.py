@@ -1,4 +1,4 @@
-"""Calls that go wrong, over real sockets: each fault is told apart, in one sentence that names nobody."""
+"""Calls that fail, over real sockets: each fault is recognised and reported in one sentence that names nobody."""
 
 import datetime as dt
 import gzip
@@ -31,7 +31,7 @@ BASIC = Credentials(CLIENT, password=PASSWORD)
 
 
 class Nonces:
-    """Counts, so that two are never alike."""
+    """Counts, so that no two nonces are equal."""
 
     def __init__(self) -> None:
         self.given: list[str] = []
@@ -82,7 +82,7 @@ def test_a_wrong_key_or_password_does_not(publik: TestPublik, credentials: Crede
 
 @pytest.mark.parametrize("value", ["a b", "é", "a+b&c=d%", "2020-01-03 10:00", "“x”", "/?#"])
 def test_a_signed_query_arrives_as_it_was_signed(calls: Client, publik: TestPublik, value: str):
-    """w.c.s. would refuse it else, and it would not be an unknown filter that it complains of."""
+    """Otherwise w.c.s. would refuse the signature instead of complaining of an unknown filter."""
     with pytest.raises(Fault, match="HTTP 400: Invalid filter"):
         entries(calls.get(LIST, [("filter", value)]))
 
@@ -155,19 +155,19 @@ def test_each_fault_is_told_apart(publik: TestPublik, calls: Client, told: Told,
     assert str(found).startswith(f"{publik.address}{LIST} ")
     assert words in str(found)
     assert "signature" not in str(found)
-    # And the next call is well.
+    # The next call works.
     assert len(entries(calls.get(LIST))) == 1
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip", "drip_headers"])
 def test_no_server_holds_a_call_beyond_its_deadline(publik: TestPublik, quick: Client, kind: str):
-    """Each byte comes well within the timeout for reading, so that this alone would never end it."""
+    """Each byte comes well within the read time-out, which alone would never end the call."""
     for _ in range(20):
         publik.town.book(FORM, "2026-11-25 10:00")
     publik.faults.append(Told(kind, seconds=0.02))
     began = system_ms()
     assert fault(quick).kind is FaultKind.TIMEOUT
-    # Far from the minutes that its bytes would take.
+    # Much less than the minutes that all bytes would take.
     assert system_ms() - began < 5_000
     assert len(entries(quick.get(LIST))) == 20
 
@@ -190,14 +190,14 @@ def test_what_is_sent_is_never_sent_twice_by_itself(publik: TestPublik, calls: C
 
 
 def cut_short(publik: TestPublik, asked: Client) -> Fault:
-    """What a call that hangs tells once the client is closed from another thread."""
+    """The fault of a hanging call whose client is closed from another thread."""
     publik.faults.append(Told("hang"))
     found: list[Fault] = []
     calling = threading.Thread(target=lambda: found.append(fault(asked)))
     calling.start()
     assert publik.called.wait(10)
     asked.close()
-    # Well before the 20 s that it may wait for an answer.
+    # Well before its read time-out of 20 s.
     calling.join(10)
     (told,) = found
     return told
@@ -233,7 +233,7 @@ def test_an_answer_that_is_too_big_is_not_taken(publik: TestPublik):
 
 @pytest.mark.parametrize("packed", ["gzip, gzip", "br", "deflate"])
 def test_an_answer_that_is_packed_otherwise_than_asked_for_is_not_unpacked(packed: str):
-    """Twice by gzip, 2 GB are 3 kB on the wire."""
+    """Compressed twice with gzip, 2 GB are 3 kB on the wire."""
     body = gzip.compress(gzip.compress(b"[]" * 1_000))
     with socket.create_server(("127.0.0.1", 0)) as odd:
 
@@ -342,7 +342,7 @@ def test_what_is_no_json_is_no_answer(body: bytes):
 
 @pytest.mark.parametrize("odd", [b"NaN", b"-Infinity", b'"Zo\\ud83d"', b"1e999"])
 def test_what_python_writes_for_json_and_nobody_else_reads_is_read_all_the_same(odd: bytes):
-    """w.c.s. keeps other programs' answers, and writes them as Python does."""
+    """w.c.s. keeps other programs' answers and writes them with Python's JSON encoder."""
     (found,) = entries(Answer("https://x/list", 200, b'[{"id": 12, "kept": ' + odd + b"}]", 0))
     assert found["id"] == 12
 
@@ -393,7 +393,7 @@ def test_a_description_stays_in_one_line_and_short():
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One file with a key and the certificate that it signed for itself."""
+    """A file with a key and its self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made-up authority")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""Whatever citizens do, what the hub knows after a listing is what Publik knows."""
+"""After a listing the hub knows what Publik knows, whatever citizens have done."""
 
 import itertools
 
@@ -27,7 +27,7 @@ from tests.publik.conftest import FORM, Opened, form
 from tests.publik.server import TestPublik
 from tests.publik.town import Town
 
-# The last night of summer time, an hour before clocks go back: the worst moment to compare local times.
+# An hour before clocks go back to winter time: the worst moment to compare local times.
 BEGIN_MS = 1_792_882_800_000
 STARTS = st.sampled_from(
     ["2026-10-25 02:30", "2026-10-26 09:00", "2026-10-26 09:30", "2026-10-31 16:00", "2027-03-01 10:00"]
@@ -35,7 +35,7 @@ STARTS = st.sampled_from(
 
 
 class InStep(RuleBasedStateMachine):
-    """`known` is kept as the hub keeps its rows, from the changes alone."""
+    """`known` is kept up to date from the changes alone, as the hub keeps its rows."""
 
     publik: TestPublik
     site: Site
@@ -104,7 +104,7 @@ class InStep(RuleBasedStateMachine):
         assert listing.complete
         self._take(listing)
         self.since_ms = listing.as_of_ms
-        # That all of many are gone is not believed.
+        # If all of many bookings are gone, the hub does not believe it.
         kept = {id_: start for id_, start in before.items() if self.doubted and self._is_lost(id_)}
         assert self._known_starts() == kept | self._true_starts()
 
@@ -114,7 +114,7 @@ class InStep(RuleBasedStateMachine):
         assert listing is not None
         self._take(listing)
         self.since_ms = listing.as_of_ms
-        # Of one that vanished only a complete listing tells.
+        # Only a complete listing shows that a booking has vanished.
         known = {id_: start for id_, start in self._known_starts().items() if not self._is_lost(id_)}
         assert known == self._true_starts()
 
@@ -175,7 +175,7 @@ class InStep(RuleBasedStateMachine):
         return found
 
     def _moment_ms(self, text: str) -> int:
-        """By hand, so that it can't be wrong in the same way: summer time ends on the 25th; 2:30 is its first."""
+        """Computed by hand, independently of the hub. Summer time ends on the 25th; 2:30 is the first of the two."""
         summer = text < "2026-10-25 03:00:00"
         days = {"2026-10-25": 0, "2026-10-26": 1, "2026-10-31": 6, "2027-03-01": 127}[text[:10]]
         minutes = int(text[11:13]) * 60 + int(text[14:16]) - (120 if summer else 60)

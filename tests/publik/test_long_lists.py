@@ -1,4 +1,4 @@
-"""A form's list that is longer than a page, and changes while it is read."""
+"""A form's list that is longer than a page and changes while it is read."""
 
 import itertools
 
@@ -53,14 +53,14 @@ def test_requests_that_come_and_go_while_a_list_is_read_leave_no_gap_in_it(
                 publik.town.lose(FORM, int(entry["id"]))
     client.close()
     assert linked
-    # All that were there the whole time.
+    # All requests that were in the list the whole time.
     assert {str(number) for number in range(1, 61)} <= set(found)
 
 
 def test_a_request_that_changes_while_a_list_by_last_change_is_read_is_not_left_out(
     publik: TestPublik, opened: Opened, monkeypatch
 ):
-    """[infer] What changes goes to the front of such a list, onto a page that was read before."""
+    """[infer] A request that changes moves to the front of such a list, onto a page that was already read."""
     now_ms = system_ms()
     for number in range(60):
         publik.town.book(FORM, "2026-11-25 10:00", changed_ms=now_ms - 10_000_000 + number * 1_000)
@@ -84,7 +84,7 @@ def test_a_request_that_changes_while_a_list_by_last_change_is_read_is_not_left_
 
 
 def pages_that_shift(publik: TestPublik, bookings: int, lost: int) -> list[Page]:
-    """By twenty, the oldest first; the first so many are lost once the first page is read."""
+    """Pages of twenty, the oldest first; the first `lost` requests are deleted after the first page is read."""
     for _ in range(bookings):
         publik.town.book(FORM, "2026-11-25 10:00")
     publik.town.switches.newest_first = False
@@ -126,7 +126,7 @@ def test_a_server_that_gives_the_same_page_again_is_not_asked_for_ever(publik: T
 def test_a_server_that_gives_fewer_than_it_is_asked_for_leaves_none_out(
     publik: TestPublik, opened: Opened, cap: int, newest_first: bool
 ):
-    """A page shorter than asked for was once taken for the last: the rest would have been cancelled."""
+    """A page shorter than asked for used to be taken for the last, and the rest would have been cancelled."""
     publik.town.switches.newest_first = newest_first
     publik.town.limit_most = cap
     for _ in range(30):
@@ -138,7 +138,7 @@ def test_a_server_that_gives_fewer_than_it_is_asked_for_leaves_none_out(
 def test_a_server_that_gives_one_request_at_a_time_proves_nothing_and_its_form_is_said_to_lack(
     publik: TestPublik, opened: Opened
 ):
-    """Its pages can't meet. Staff once read that such a list is up to date."""
+    """Its pages can't overlap. Staff used to read that such a list was up to date."""
     publik.town.add_form("other")
     publik.town.limit_most = 1
     for _ in range(3):

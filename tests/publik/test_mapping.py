@@ -1,4 +1,4 @@
-"""A form's JSON to a booking: what is asked for, what is left aside, and what is said where it is missing."""
+"""From a form's JSON to a booking: what is read, what is ignored, and what is reported if something is missing."""
 
 import copy
 from typing import Any
@@ -32,7 +32,7 @@ ENTRY = {
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """ENTRY with some of its places, `fields__nom`, set to other values, or taken out (...)."""
+    """ENTRY with some of its values, such as `fields__nom`, replaced, or removed where the value is `...`."""
     made = copy.deepcopy(ENTRY)
     for place, value in changes.items():
         *above, last = place.split("__")
@@ -108,7 +108,7 @@ def test_a_request_without_a_booking_that_stands_is_no_appointment(changed: dict
 
 
 def test_a_move_that_failed_leaves_the_booking_that_stands():
-    """w.c.s. keeps the answer of the last call that was well."""
+    """w.c.s. keeps the answer of the last successful call."""
     failed = entry(workflow__data__rdv_status=400, workflow__data__rdv_error_response={"err": 1})
     assert booking(failed).id == "77"
 

@@ -1,4 +1,4 @@
-"""The door for Publik's own calls."""
+"""`PushDoor`, which takes Publik's own calls."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ PASS = [None]
 
 
 class Door:
-    """A PushDoor and what it put."""
+    """A PushDoor and the hints it put."""
 
     def __init__(self, key: bytes = b"secret"):
         self.put: list[Hint | None] = []
@@ -120,7 +120,7 @@ def test_both_programs_of_the_configured_publik_are_let_in(door: Door, orig: str
 
 
 def test_an_action_with_a_key_of_its_own_names_its_host_in_its_query(door: Door):
-    """[code] It signs what its designer wrote, and adds no `orig`."""
+    """[code] Such an action signs the query that its designer wrote, and does not add `orig`."""
     query = "orig=demarches.example.fr&algo=sha256&timestamp=2026-11-24T09%3A00%3A00Z&nonce=9f"
     digest = base64.b64encode(hmac.new(b"secret", query.encode(), "sha256").digest()).decode()
     raw = f"{query}&signature={quote(digest)}".encode()

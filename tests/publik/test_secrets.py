@@ -1,4 +1,4 @@
-"""Key and password: read from their files, and told to nobody."""
+"""Key and password are read from their files, and never shown."""
 
 import io
 import logging

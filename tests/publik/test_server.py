@@ -1,4 +1,4 @@
-"""The test Publik itself, where no other test holds it to its facts; and as the demo runs it."""
+"""The test Publik itself: facts that no other test checks, and how the demo runs it."""
 
 import json
 import subprocess
@@ -73,7 +73,7 @@ def test_a_trigger_takes_no_get(publik: TestPublik):
 
 
 def test_chrono_keeps_keys_that_it_does_not_know(publik: TestPublik):
-    """[doc] Why the hub sends exactly the documented ones."""
+    """[doc] This is why the hub sends exactly the documented keys."""
     publik.town.book(FORM, "2026-11-25 10:00")
     url = signed(f"{publik.address}/chrono/api/booking/1001/")
     request = urllib.request.Request(url, b'{"ours": 1}', {"Content-Type": "application/json"}, method="PATCH")  # noqa: S310
@@ -89,7 +89,7 @@ def test_chrono_lists_no_day(publik: TestPublik):
 
 def test_it_calls_a_hub_at_each_change_and_signs(publik: TestPublik):
     with TestPublik() as hub:
-        # Any server will do: what it was called with is what counts.
+        # Any server will do: only the calls it gets are checked.
         publik.pushing.to = f"{hub.address}/api/v1/publik/push?from=test"
         made = publik.town.book(FORM, "2026-11-25 10:00")
         publik.town.book(FORM, "2026-11-25 10:00", draft=True)

@@ -135,7 +135,7 @@ def test_a_call_is_accepted_once_and_never_again():
     verifier = Verifier({PEER: KEY})
     query = signed(ORIG, ALGO, stamp(30), ("nonce", NONCE))
     verifier.verify(query, AT_MS)
-    # Up to the last moment at which its timestamp is good, and after it.
+    # The nonce is remembered until its timestamp is no longer valid.
     assert refusal(query, AT_MS + 1, verifier) == "nonce seen before"
     assert refusal(query, AT_MS + 60_000, verifier) == "nonce seen before"
     assert refusal(query, AT_MS + 60_001, verifier) == "timestamp off by more than 30 seconds"

@@ -1,4 +1,4 @@
-"""What Publik's forms say of bookings, as a listing: against a Publik that runs."""
+"""Listings of the bookings in Publik's forms, from a running Publik."""
 
 import re
 from contextlib import closing
@@ -40,7 +40,7 @@ def test_every_booking_of_the_days_is_listed(publik: TestPublik, opened: Opened)
 
 
 def test_the_days_are_the_sites_own_though_publik_is_elsewhere(publik: TestPublik, site: Site):
-    """8:30 in Nouméa is 22:30 in Paris, of the day before."""
+    """8:30 in Nouméa is 22:30 of the day before in Paris."""
     far = replace(site, zone="Pacific/Noumea")
     opened = Opened(publik, far, [])
     publik.town.book(FORM, "2026-11-24 14:00")
@@ -126,7 +126,7 @@ def test_what_is_only_remembered_of_lists_may_be_either_way(publik: TestPublik, 
 def test_a_client_that_sees_anonymised_data_alone_finds_the_booking_in_a_backoffice_field(
     publik: TestPublik, opened: Opened
 ):
-    """w.c.s. leaves the workflow's data out for it, so that no path below them leads anywhere."""
+    """w.c.s. leaves out the workflow's data for it, so a path into that data finds nothing."""
     publik.town.switches.anonymised = True
     publik.town.book(FORM, "2026-11-25 10:00")
     assert opened().list_all(*DAYS).bookings == ()
@@ -222,7 +222,7 @@ def test_several_services_share_one_form_and_its_list_is_fetched_once(publik: Te
     maps = (form(meeting_types=("30",)), form(service="housing", meeting_types=("60",)))
     listing = opened(forms=maps).list_all(*DAYS)
     assert {booking.id: booking.service for booking in listing.bookings} == {"1001": "identity", "1002": "housing"}
-    # And once more, for whether that was all.
+    # One more call, to see whether that was all.
     assert [re.findall(r"offset=(\d+)", query) for _method, _path, query in publik.calls] == [["0"], ["2"]]
 
 
@@ -236,7 +236,7 @@ def test_only_named_agendas_and_statuses_count(publik: TestPublik, opened: Opene
 
 
 def test_a_request_that_left_the_statuses_that_count_is_still_told(publik: TestPublik, opened: Opened):
-    """A complete listing without it would say that it is gone."""
+    """If it were missing from a complete listing, its booking would count as gone."""
     publik.town.book(FORM, "2026-11-25 10:00", status="2")
     (found,) = opened(forms=(form(statuses=("Réservé",)),)).list_all(*DAYS).bookings
     assert (found.gone, found.lapsed) == (True, True)
@@ -266,7 +266,7 @@ def test_only_what_changed_is_listed_with_an_overlap_of_two_minutes(publik: Test
     now_ms = system_ms()
     for minutes in (10, 4, 1):
         publik.town.book(FORM, "2026-11-25 10:00", changed_ms=now_ms - minutes * 60_000)
-    # Cut to the minute, so up to one more.
+    # The time is cut to the minute, so the list may reach up to a minute further back.
     assert ids(opened().list_changed(now_ms)) == {"1003"}
 
 

@@ -1,4 +1,4 @@
-"""What Publik is told of bookings, and what becomes of it: w.c.s.'s triggers and Chrono's presence."""
+"""Reports to Publik and their effects: w.c.s.'s triggers and Chrono's presence."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Ope
     with pytest.raises(SourceAway) as away:
         source.tell(booked, "1001", ReportKind.ARRIVED)
     assert away.value.perhaps_done
-    # What the status says, asked by one that waits for a slow answer, and that it was sent once.
+    # A client with long time-outs reads the status, which shows that the report was sent, and only once.
     assert opened(triggers=TRIGGERS).status_of(booked, "1001", ReportKind.ARRIVED) == "2"
     assert len(publik.town.told) == 1
 
@@ -73,7 +73,7 @@ def test_a_lost_answer_may_hide_that_it_was_done(publik: TestPublik, opened: Ope
 def test_a_repeated_jump_jumps_twice_where_the_next_status_has_one_of_the_same_name(
     publik: TestPublik, opened: Opened, booked: str
 ):
-    """Why the status is read before anything is told again."""
+    """This is why the status is read before a report is sent again."""
     publik.town.set_status(FORM, 1, "6")
     source = opened(triggers=TRIGGERS)
     source.tell(booked, "1001", ReportKind.ARRIVED)
@@ -167,7 +167,7 @@ def test_presence_is_marked_with_the_documented_key_alone(
 def test_a_presence_is_not_judged_by_the_status_of_the_form_and_is_marked_again(
     publik: TestPublik, opened: Opened, booked: str
 ):
-    """A workflow may go on for a reason of its own, while the mark was lost."""
+    """A workflow may move on for its own reasons although the mark was lost."""
     triggers = Triggers(cancelled="suivant-annule")
     source = opened(presence=True, triggers=triggers)
     publik.faults.append(Told("hang", match="/chrono/api/booking/"))
@@ -178,7 +178,7 @@ def test_a_presence_is_not_judged_by_the_status_of_the_form_and_is_marked_again(
     assert source.status_of(booked, "1001", ReportKind.ARRIVED) is None
     source.tell(booked, "1001", ReportKind.ARRIVED)
     assert publik.town.bookings[1001].present is True
-    # What a trigger tells is judged by it.
+    # A report sent by a trigger is judged by the status.
     assert source.status_of(booked, "1001", ReportKind.CANCELLED) == "2"
 
 

@@ -1,4 +1,4 @@
-"""Naive local times to moments and back, across both changes of the clocks."""
+"""Naive local times to moments and back, across both clock changes."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -32,9 +32,9 @@ def read(text: str) -> int:
         (" 2026-11-25 10:00 ", "2026-11-25T09:00"),
         ("2026-11-25T10:00:00+05:00", "2026-11-25T05:00"),
         ("2026-11-25T10:00:00Z", "2026-11-25T10:00"),
-        # Does not exist: read as if clocks had not gone forward.
+        # This time does not exist: it is read as if the clocks had not gone forward.
         ("2026-03-29 02:30", "2026-03-29T01:30"),
-        # There twice: the first.
+        # This time exists twice: the first one is taken.
         ("2026-10-25 02:30", "2026-10-25T00:30"),
         ("2026-10-25 03:00", "2026-10-25T02:00"),
     ],
@@ -72,7 +72,7 @@ def test_a_moment_is_found_again_from_its_local_time_but_in_the_hour_that_is_the
         ("2026-11-25T09:00:30", "2026-11-25 09:58"),
         ("2026-11-24T23:01:00", "2026-11-24 23:59"),
         ("2026-03-29T01:01:00", "2026-03-29 01:59"),
-        # 2:50 is there twice: whichever is meant, nothing is left out.
+        # 2:50 exists twice: nothing is left out, whichever is meant.
         ("2026-10-25T00:52:00", "2026-10-25 01:50"),
         ("2026-10-25T01:52:00", "2026-10-25 01:50"),
         ("2026-10-25T02:02:00", "2026-10-25 03:00"),
@@ -84,7 +84,7 @@ def test_changes_are_asked_for_from_two_minutes_before_cut_to_the_minute(since: 
 
 @given(st.integers(utc_ms("2026-10-24T20:00"), utc_ms("2026-10-25T06:00")), st.integers(0, 4 * HOUR_MS))
 def test_no_change_is_left_out_around_the_hour_that_is_there_twice(since_ms: int, later_ms: int):
-    """However w.c.s. compares: the times as they are written, or the moments of a naive time's first or second."""
+    """Holds however w.c.s. compares: times as written, or the first or second moment of a naive time."""
     asked = datetime.fromisoformat(changed_since(since_ms, PARIS))
     changed = datetime.fromtimestamp((since_ms + later_ms) / 1000, UTC).astimezone(PARIS)
     assert changed.replace(tzinfo=None) >= asked

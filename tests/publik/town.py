@@ -1,7 +1,7 @@
 """What the test Publik knows: the forms of w.c.s., the bookings of Chrono, and its own clock.
 
 No answer of a real Publik was ever recorded. The marks say where each behaviour is from: [code] read in w.c.s., [doc]
-Publik's documentation, [infer] deduced, [recall] only remembered: that is a switch, and tests try both ways.
+Publik's documentation, [infer] deduced, [recall] only remembered. A remembered one is a switch; tests try both ways.
 """
 
 import threading
@@ -13,43 +13,43 @@ from zoneinfo import ZoneInfo
 
 @dataclass
 class Switches:
-    """What is only remembered or deduced, and may be the other way in a real one."""
+    """Behaviour that is only remembered or deduced, or that differs between installations."""
 
     # [recall] The `id` of a list's entry: "12", or "rendez-vous/12".
     id_with_slug: bool = False
-    # [code] A form may make its requests' ids by a template; the number is then `internal_id` alone.
+    # [code] A form may make its requests' ids from a template; only `internal_id` is then the number.
     id_by_template: bool = False
-    # [recall] The order of a list that asks for none.
+    # [recall] The order of a list if the call asks for none.
     newest_first: bool = True
-    # [infer] Whether "changed since" compares local times as they stand, or the moments they are.
+    # [infer] Whether "changed since" compares local times as written, or the moments they stand for.
     mtime_as_written: bool = True
-    # [recall] Business refusals of Chrono come with HTTP 200; else 400.
+    # [recall] Chrono's business refusals come with HTTP 200; otherwise with 400.
     refuses_with_200: bool = True
-    # [code] A client restricted to anonymised data sees no field that is anonymised, and no workflow data at all.
+    # [code] A client restricted to anonymised data sees no anonymised field, and no workflow data at all.
     anonymised: bool = False
-    # Whether the client has the role that the forms ask for. [code] 403 without.
+    # Whether the client has the role that the forms require. [code] Without it, 403.
     has_role: bool = True
-    # [code] A status may be hidden from citizens: `status` is then the last they see, `real_status` the true one.
+    # [code] A status may be hidden from citizens: `status` is then the last one they see, `real_status` the true one.
     hides_all_but_booked: bool = False
-    # [code] A trigger may have a condition; 403 where it is not met.
+    # [code] A trigger may have a condition; 403 if it is not met.
     condition_met: bool = True
-    # [infer] w.c.s. asks Authentic for the client's roles at each call of ours: its outage is a 403 of ours.
+    # [infer] w.c.s. asks Authentic for the client's roles at each of our calls: if Authentic is down, we get a 403.
     authentic_away: bool = False
     # [infer] An agenda whose checks are frozen for billing refuses a PATCH.
     checks_locked: bool = False
-    # [doc] Says that Chrono is not opened to outside programs.
+    # [doc] Chrono says that it is not open to outside programs.
     chrono_closed: bool = False
 
 
 @dataclass(frozen=True)
 class Status:
-    """A status of the workflow. `triggers`: the name of each jump to the status it leads to."""
+    """A status of the workflow. `triggers` maps the name of each jump to the status it leads to."""
 
     name: str
     triggers: dict[str, str] = field(default_factory=dict)
 
 
-# [code] A status has an id, mostly a small number, and a name; a jump is offered by the statuses that have it alone.
+# [code] A status has an id, mostly a small number, and a name; only the statuses that have a jump offer it.
 WORKFLOW = {
     "new": Status("Nouveau"),
     "1": Status(
@@ -63,20 +63,20 @@ WORKFLOW = {
     ),
     "2": Status("Arrivé", {"suivant-servi": "3", "suivant-absent": "4", "suivant-annule": "5"}),
     "3": Status("Servi"),
-    # A workflow that knows a way back.
+    # This workflow has a way back from absent.
     "4": Status("Absent", {"suivant-arrive": "2", "suivant-servi": "3"}),
     "5": Status("Annulé"),
-    # Two jumps of one name in a row: [code] a repeated call jumps twice.
+    # Two jumps with the same name in a row: [code] a repeated call jumps twice.
     "6": Status("Réservé, prudent", {"suivant-arrive": "7"}),
     "7": Status("Arrivé, à confirmer", {"suivant-arrive": "8"}),
     "8": Status("Arrivé, confirmé"),
 }
 BOOKED, CANCELLED = "1", "5"
-# [code] Global actions lead there from any status.
+# [code] Global actions lead to these statuses from any status.
 ACTIONS = {"suivant-arrive": "2", "suivant-servi": "3", "suivant-absent": "4", "suivant-annule": "5"}
 
 
-# [code] What an action keeps of a call that failed, an `err` that is not 0 included: no `rdv_response`.
+# [code] What an action keeps of a failed call, also one whose `err` is not 0: no `rdv_response`.
 FAILED = {
     "rdv_status": 200,
     "rdv_app_error_code": 1,
@@ -86,7 +86,7 @@ FAILED = {
 
 @dataclass
 class Form:
-    """One request of a form. `booking`: the id Chrono gave, None before or without it."""
+    """One request of a form. Its booking, if any, stands in `data`."""
 
     slug: str
     id: int
@@ -116,13 +116,13 @@ class BookingKept:
 
 
 class Town:
-    """All of it, for several threads. `listeners` are told of each change, after it: the form, and what it was."""
+    """The whole town, safe for several threads. Each listener is called after a change, with the form and its kind."""
 
     def __init__(self, *, zone="Europe/Paris", now_ms=None):
         self.zone = ZoneInfo(zone)
         self.switches = Switches()
         self.clock_off_ms = 0
-        # So many requests at most, whatever `limit` asks for. [code] knows no such cap; a host may have one.
+        # A cap on the requests in a list, whatever `limit` asks for. [code] has no such cap; a host may have one.
         self.limit_most = None
         self.lock = threading.RLock()
         self.forms: dict[str, dict[int, Form]] = {}
@@ -139,10 +139,10 @@ class Town:
     def local(self, moment_ms: int) -> datetime:
         return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(self.zone).replace(tzinfo=None)
 
-    # --- what people of the town do -----------------------------------------------------------------------------
+    # --- what the town's people do ------------------------------------------------------------------------------
 
     def count_on(self):
-        """Ids go on behind those that are there."""
+        """Continue the ids after the existing ones."""
         self._last_form = max((id_ for forms in self.forms.values() for id_ in forms), default=self._last_form)
         self._last_booking = max(self.bookings, default=self._last_booking)
 
@@ -166,8 +166,8 @@ class Town:
         status=BOOKED,
         changed_ms=None,
     ) -> Form:
-        """`start`: local, `2026-11-25 10:00`. `draft`: [pr] booked with a lease, the form not submitted yet. `failed`:
-        the call of the workflow to Chrono failed."""
+        """Book a slot. `start`: local, `2026-11-25 10:00`. `draft`: [pr] booked with a lease, the form not submitted
+        yet. `failed`: the workflow's call to Chrono failed."""
         with self.lock:
             self.add_form(slug)
             self._last_form += 1
@@ -186,8 +186,8 @@ class Town:
         return form
 
     def move(self, slug, id_, start, *, failed=False) -> Form:
-        """[doc] `cancel_booking_id` books anew and cancels the old one: a new id. `failed`: [code] the answer before it
-        stands, what went wrong is noted beside it."""
+        """[doc] `cancel_booking_id` makes a new booking with a new id, and cancels the old one. `failed`: [code] the
+        previous answer stays, with the error beside it."""
         with self.lock:
             form = self.forms[slug][id_]
             if failed:
@@ -220,7 +220,7 @@ class Town:
         return form
 
     def submit(self, slug, id_) -> Form:
-        """A draft is sent in."""
+        """Submit a draft."""
         with self.lock:
             form = self.forms[slug][id_]
             form.draft = False
@@ -229,7 +229,7 @@ class Town:
         return form
 
     def lose(self, slug, id_) -> None:
-        """[pr] An expired lease is deleted: the booking is nowhere, and nobody cancelled it."""
+        """[pr] An expired lease is deleted: the booking is gone although nobody cancelled it."""
         with self.lock:
             form = self.forms[slug].pop(id_)
             self.bookings.pop(form.data.get("rdv_response", {}).get("booking_id"), None)
@@ -248,10 +248,10 @@ class Town:
         booking = BookingKept(self._last_booking, form.slug, form.id, agenda, meeting_type, start)
         booking.in_waiting_list = waiting
         self.bookings[booking.id] = booking
-        # [code] The chosen slot's id stands under `_raw`, its text under the variable alone.
+        # [code] The id of the chosen slot is kept under the variable with `_raw`, its text under the variable itself.
         form.fields["rdv"] = f"le {start}"
         form.fields["rdv_raw"] = self._slot(meeting_type, start)
-        # [doc] The workflow's action keeps answer and status under its own variable.
+        # [doc] The workflow's action keeps the answer and its status under its own variable.
         form.data = {
             "rdv_status": 200,
             "rdv_response": {

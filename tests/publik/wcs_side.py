@@ -1,4 +1,4 @@
-"""w.c.s. as the hub meets it: lists of a form's requests, one request, triggers and global actions."""
+"""w.c.s. as the hub sees it: lists of a form's requests, one request, triggers and global actions."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from datetime import datetime
 from tests.publik.replies import Reply, Request, answer, denied, refuse
 from tests.publik.town import ACTIONS, BOOKED, WORKFLOW, Form, Town
 
-# [code] What a list may be asked for; anything else is an unknown filter.
+# [code] The parameters that a list knows; any other is an unknown filter.
 KNOWN = {"filter", "filter-operator", "filter-start-mtime", "filter-start-mtime-value", "filter-end-mtime"}
 KNOWN |= {"filter-end-mtime-value", "filter-user-uuid", "q", "order_by", "offset", "limit", "full"}
 SIGNATURE = {"orig", "algo", "timestamp", "nonce", "signature", "email", "NameID"}
-# [code] The groups of statuses a filter may name beside a status.
+# [code] The groups of statuses that a filter may name instead of a status.
 GROUPS = {"all", "pending", "done"}
 DONE = {"3", "4", "5", "8"}
 
 
 def wcs(town: Town, request: Request) -> Reply | None:
-    """None where the address is no one of w.c.s.'s."""
+    """w.c.s.'s reply, or None if the address is not one of w.c.s.'s."""
     for pattern, route in ROUTES:
         found = re.fullmatch(pattern, request.path)
         if found:
@@ -27,7 +27,7 @@ def wcs(town: Town, request: Request) -> Reply | None:
 
 
 def list_forms(town: Town, request: Request, slug: str) -> Reply:
-    """[code] A bare array, drafts left out."""
+    """[code] A bare array without drafts."""
     if not town.switches.has_role:
         return denied(request, "unsufficient roles")
     if slug not in town.forms:
@@ -47,12 +47,12 @@ def list_forms(town: Town, request: Request, slug: str) -> Reply:
     forms = sorted(town.forms[slug].values(), key=lambda form: form.id, reverse=town.switches.newest_first)
     forms = [form for form in forms if not form.draft and _in_group(form, wanted) and _changed(town, form, since)]
     full = request.one("full") == "on"
-    # [code] No limit unless one is asked for; past the end comes [].
+    # [code] No limit unless the call gives one; [] past the end.
     return answer([_export(town, form, full=full) for form in forms[offset : offset + limit]])
 
 
 def _since(request: Request) -> datetime | None:
-    """[code] A date, or a date and a local minute; only with `filter-start-mtime=on`."""
+    """[code] A date, or a date with a local minute; read only with `filter-start-mtime=on`."""
     text = request.one("filter-start-mtime-value")
     if request.one("filter-start-mtime") != "on" or text is None:
         return None
@@ -76,7 +76,7 @@ def _in_group(form: Form, wanted: str) -> bool:
 
 
 def one_form(town: Town, request: Request, slug: str, id_: str) -> Reply:
-    """[code] With everything, files too, but for what is switched off by `include-…=off`."""
+    """[code] Everything, including files, except what `include-…=off` switches off."""
     if not town.switches.has_role:
         return denied(request, "unsufficient roles")
     form = town.forms.get(slug, {}).get(int(id_))
@@ -110,7 +110,7 @@ def _export(town: Town, form: Form, *, full: bool) -> dict:
     seen = {} if form.draft else {"status": _status(BOOKED if switches.hides_all_but_booked else form.status)}
     private = {} if switches.anonymised else form.fields
     kept = {each: form.fields[each] for each in ("rdv_raw", "code_rdv", "agenda_rdv") if each in form.fields}
-    # [code] Backoffice fields; here the booking's id, once the workflow has put it there.
+    # [code] Backoffice fields; here the booking's id, after the workflow has put it there.
     backoffice = {"rdv_id": form.data.get("rdv_response", {}).get("booking_id")}
     workflow = {**seen, **real, "fields": backoffice, "data": form.data}
     shown |= {
@@ -122,7 +122,7 @@ def _export(town: Town, form: Form, *, full: bool) -> dict:
         "roles": {"_receiver": []},
     }
     if switches.anonymised:
-        # [code] "Workflow data have unknown purpose": they are left out, and so is the citizen.
+        # [code] "Workflow data have unknown purpose": they are left out, as is the citizen.
         del shown["user"], workflow["data"]
     return shown
 
@@ -132,7 +132,7 @@ def _status(status: str) -> dict:
 
 
 def trigger(town: Town, request: Request, slug: str, id_: str, name: str) -> Reply:
-    """[code] POST or PUT; 404 where the status offers no such jump."""
+    """[code] POST or PUT; 404 if the status does not offer this jump."""
     return _told(town, request, "jump", slug, id_, name)
 
 
@@ -149,7 +149,7 @@ def _told(town: Town, request: Request, how: str, slug: str, id_: str, name: str
     if form is None or name not in leads_to:
         return refuse(request, 404, "Not found", "no such trigger")
     if not town.switches.has_role:
-        return denied(request, "Unsufficient roles.")  # [code] so written
+        return denied(request, "Unsufficient roles.")  # [code] spelled like this
     if not town.switches.condition_met:
         return denied(request, "Unmet condition.")  # [code]
     if request.body:
