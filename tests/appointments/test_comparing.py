@@ -60,7 +60,7 @@ def changes(rows, *bookings, **how):
     return found(rows, *bookings, **how).changes
 
 
-# --- what one booking asks for ------------------------------------------------------------------------------------
+# --- one booking --------------------------------------------------------------------------------------------------
 
 
 def test_a_new_booking_is_booked_with_all_that_is_known_of_it():
@@ -195,7 +195,7 @@ def test_an_unknown_service_is_a_flaw_and_leaves_the_others_alone():
     assert only(seen.flaws).why == "its service is none of the site's, which are civil, papers, social, taxes"
 
 
-# --- what a listing lacks -----------------------------------------------------------------------------------------
+# --- bookings missing from a listing ------------------------------------------------------------------------------
 
 
 def test_only_a_complete_listing_says_that_something_is_gone():
@@ -319,7 +319,7 @@ def test_a_booking_told_twice_in_one_listing_counts_as_it_was_told_last():
     assert only(changes([], booking(start_ms=NOW + MINUTE), booking())).appointment_ms == NOW + HOUR
 
 
-# --- any town, any failure ----------------------------------------------------------------------------------------
+# --- any town and any failure -------------------------------------------------------------------------------------
 
 BOOKINGS = st.builds(
     booking,

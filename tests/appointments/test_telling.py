@@ -415,7 +415,7 @@ def test_a_visit_finished_by_mistake_is_served_once(office, publik, visit):
     visit.wait_told("arrive", "servi")
 
 
-# --- a try that nobody knows of whether it was done ---------------------------------------------------------------
+# --- a try with an unknown outcome --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("works", [True, False], ids=["done", "not done"])

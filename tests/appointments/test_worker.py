@@ -85,7 +85,7 @@ def office(quick, shared_engine, source):
     made.close()
 
 
-# --- what breaks --------------------------------------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_list_is_as_late_as_what_is_told_of_it_while_a_pass_ends(office, monke
     office.eventually(lambda: not office.worker.list_state.late)
 
 
-# --- what it looks at ---------------------------------------------------------------------------------------------
+# --- what it reads from the database ------------------------------------------------------------------------------
 
 
 def test_what_the_source_does_not_want_to_know_is_dropped_and_said_once(office, source):

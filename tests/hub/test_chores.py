@@ -263,7 +263,7 @@ def test_ends_that_nobody_knows_and_visits_of_two_months_ago_are_left_out(queue)
     assert visits.mean_ms("civil") is None
 
 
-# --- who did not come ---------------------------------------------------------------------------------------------
+# --- absences -----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_due_is_asked_of_the_database_also_after_a_restart_or_a_step_of_the_clock(queue):

@@ -176,7 +176,7 @@ def test_the_hub_beats_each_three_seconds_with_its_own_time(town_hall):
     assert abs(beats[-1] - time.time_ns() // 1_000_000) < 10_000
 
 
-# --- what is not as it should be ----------------------------------------------------------------------------------
+# --- wrong messages and failing nodes -----------------------------------------------------------------------------
 
 
 def bad(hub, reason):

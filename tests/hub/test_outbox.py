@@ -367,7 +367,7 @@ def test_without_a_database_to_write_to_the_present_pictures_are_told_at_least(t
     assert len({topic for topic, _ in told.take()}) == 6
 
 
-# --- announcements in their turn ----------------------------------------------------------------------------------
+# --- announcements ------------------------------------------------------------------------------------------------
 
 
 def calls(told):
@@ -531,7 +531,7 @@ def test_a_hall_lists_its_last_four_calls_the_newest_first_and_none_that_was_wit
     assert [call.number for call in told.last("hall/hall/state").calls] == ["A006", "A004", "A003", "A002"]
 
 
-# --- what nobody may read there -----------------------------------------------------------------------------------
+# --- nothing personal ---------------------------------------------------------------------------------------------
 
 
 def test_nothing_personal_is_in_any_message(told):

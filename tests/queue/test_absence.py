@@ -380,7 +380,7 @@ def test_a_pause_changes_nothing_for_those_expected(queue):
     assert queue.state(ticket) is State.ABSENT
 
 
-# --- who need not check in ----------------------------------------------------------------------------------------
+# --- services without check-in ------------------------------------------------------------------------------------
 
 
 def test_they_wait_from_ten_minutes_before_their_time_and_never_become_absent_by_themselves(queue):
@@ -457,7 +457,7 @@ def test_an_admission_just_after_midnight_has_the_new_day_s_number(new_queue):
     assert (queue.ticket(ticket).label, queue.ticket(ticket).day) == ("D001", "2026-11-24")
 
 
-# --- settings that were changed -----------------------------------------------------------------------------------
+# --- changed settings ---------------------------------------------------------------------------------------------
 
 
 def changed(queue, **settings):

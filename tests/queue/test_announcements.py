@@ -321,7 +321,7 @@ def test_nobody_is_recalled_whose_visit_has_begun(hall):
     refused(hall.ask(Recall, desk="desk-1", shown=ticket), "transition_refused")
 
 
-# --- the clock of absence -----------------------------------------------------------------------------------------
+# --- the absence clock --------------------------------------------------------------------------------------------
 
 
 def test_the_absence_clock_starts_when_the_call_has_been_said(hall):
