@@ -34,9 +34,9 @@ class RoleCommand:
 
 
 _ROLES = (
-    RoleCommand("desk-button", "nodes.desk_button.app", "the button and lamp at a desk: calls the next visitor"),
-    RoleCommand("display", "nodes.display.app", "a screen in a hall: shows who goes where"),
-    RoleCommand("ticket-printer", "nodes.ticket_printer.app", "the dispenser at the door: prints tickets"),
+    RoleCommand("desk-button", "nodes.desk_button.app", "a desk's button, which calls the next visitor, and its lamp"),
+    RoleCommand("display", "nodes.display.app", "a hall's screen, which shows which number goes to which desk"),
+    RoleCommand("ticket-printer", "nodes.ticket_printer.app", "the dispenser at the door, which prints tickets"),
 )
 ROLES = {role.name: role for role in _ROLES}
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="suivant-node",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Runs one node of Suivant. All it is told here is who it is; what it is for, the hub says.",
+        description="Runs one Suivant node. It reads a few settings from the environment; the hub sends the rest.",
         epilog="suivant-node ROLE --help lists the settings of that role.",
     )
     parser.add_argument("--version", action="version", version=f"suivant {version('suivant')}")
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
             "--simulated",
             type=Path,
             metavar="DIR",
-            help="run without hardware: pins are mock ones, and DIR/control.sock drives them",
+            help="run without hardware: the pins are mocks; DIR/control.sock takes input and reports output",
         )
     return parser
 
@@ -126,7 +126,7 @@ def _load(role: RoleCommand) -> ModuleType:
     try:
         return importlib.import_module(role.module)
     except OSError as error:
-        raise NotLoaded(f"{role.name}: it cannot be loaded now: {error.strerror or error}") from error
+        raise NotLoaded(f"{role.name}: this role cannot be loaded now: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def shown(pattern: Pattern, since_ms: int, now_ms: int) -> Lamp | None:
             return Lamp(lit, now_ms + step_ms - place_ms)
         place_ms -= step_ms
         lit = not lit
-    raise AssertionError("the steps fill the pattern")
+    raise AssertionError("unreachable: the steps fill the pattern")
 
 
 class FlashLimit:

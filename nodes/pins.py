@@ -24,11 +24,11 @@ def require_pins() -> None:
     except Exception as error:
         named = os.environ.get("GPIOZERO_PIN_FACTORY")
         if named and isinstance(error, BadPinFactory):
-            wanted = f"a pin factory of gpiozero, such as lgpio ({error}), or run with --simulated"
+            wanted = f"a gpiozero pin factory that works here, such as lgpio ({error}); without pins, use --simulated"
             raise WrongSetting("GPIOZERO_PIN_FACTORY", named, wanted) from error
         # During boot the system may not have created the pins yet, or not have given this user access.
-        way = "run it on a Raspberry Pi by a user of the group gpio, or with --simulated"
-        raise NotNow(f"no pin can be reached ({error}): {way}") from error
+        way = "run this on a Raspberry Pi as a user in the group gpio, or use --simulated"
+        raise NotNow(f"the GPIO pins cannot be used ({error}): {way}") from error
 
 
 class Pins:

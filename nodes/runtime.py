@@ -234,8 +234,8 @@ class Runtime:
                 self._log.error(
                     "publish.refused",
                     reason=reason,
-                    do=f"see that SUIVANT_SITE, here {self._node.site}, is the broker's site, and its certificate one"
-                    f" for {self._node.node}",
+                    do=f"check that the broker is for the site {self._node.site} (SUIVANT_SITE), and that this node's "
+                    f"certificate is for {self._node.node} (SUIVANT_NODE)",
                 )
             case _Stop():
                 self._exit_status = 0
@@ -310,7 +310,7 @@ class Runtime:
             self._kept.keep(incoming.payload)
         except OSError as error:
             self._log.exception("config.not_kept", reason=str(error))
-            self._not_kept = (f"{NodeWarning.DISK}: the configuration is not kept",)
+            self._not_kept = (f"{NodeWarning.DISK}: the configuration could not be saved",)
         else:
             self._not_kept = ()
 
@@ -318,7 +318,7 @@ class Runtime:
         config = _CONFIG.parse(payload)
         said = config.__struct_config__.tag
         if said != self._role:
-            raise BadMessage(f"a configuration for a {said}, and this is a {self._role}")
+            raise BadMessage(f"the configuration is for a {said}, but this node is a {self._role}")
         return config
 
     def _configure(self, config: NodeConfig, now_ms: int) -> None:
@@ -336,7 +336,7 @@ class Runtime:
     def _commanded(self, incoming: Incoming, now_ms: int) -> None:
         # A retained command would be carried out at every connection.
         if incoming.retained:
-            raise BadMessage("a retained command")
+            raise BadMessage("a command must not be retained")
         command = _COMMAND.parse(incoming.payload)
         if command.id in self._commands_done:
             return
@@ -346,7 +346,7 @@ class Runtime:
             case CommandKind.IDENTIFY:
                 self._hand(Identify(now_ms + IDENTIFY_MS), now_ms)
             case CommandKind.RESTART:
-                self._leave("restart was commanded")
+                self._leave("the hub commanded a restart")
             case other:
                 self._hand(Commanded(other), now_ms)
 

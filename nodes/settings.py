@@ -29,7 +29,7 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
         Meta(
             pattern=_PATTERN,
             extra={"wanted": f"{_WANTED}button-3"},
-            description="name of this node, the common name of its certificate",
+            description="name of this node, which is also the common name of its certificate",
         ),
     ]
     site: Annotated[
@@ -37,13 +37,13 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
         Meta(
             pattern=_PATTERN,
             extra={"wanted": f"{_WANTED}town-hall"},
-            description="name of the site whose hub it belongs to",
+            description="name of the site that this node belongs to",
         ),
     ]
     state_dir: Annotated[
-        Path, Meta(description="folder for what must survive a restart (the last configuration, unsent work)")
+        Path, Meta(description="folder for data that must survive a restart (the last configuration, unsent work)")
     ] = Path("/var/lib/suivant-node")
-    log: Annotated[Literal["json", "console"], Meta(description="how the log on standard error is written")] = "json"
+    log: Annotated[Literal["json", "console"], Meta(description="format of the log on standard error")] = "json"
 
     @property
     def topics(self) -> Topics:

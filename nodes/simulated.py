@@ -199,7 +199,9 @@ def open_control(folder: Path, obey: Callable[[Input], None]) -> ControlSocket:
     try:
         return ControlSocket(folder, obey)
     except OSError as error:
-        raise WrongSetting("--simulated", str(folder), f"a folder where a socket can be made ({error})") from error
+        raise WrongSetting(
+            "--simulated", str(folder), f"a folder in which a socket can be created ({error})"
+        ) from error
 
 
 def _parse(line: bytes) -> Input:
@@ -208,7 +210,7 @@ def _parse(line: bytes) -> Input:
     try:
         return msgspec.json.decode(line, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadLine(f"not understood: {error}") from error
+        raise BadLine(f"the line was not understood: {error}") from error
 
 
 def _listen(folder: Path, path: Path) -> socket.socket:
@@ -241,7 +243,7 @@ def use_mock_pins() -> Callable[[PinInput], None]:
         except PinInvalidPin as error:
             raise BadLine(str(error)) from error
         if pin.function != "input":
-            raise BadLine(f"pin {wanted.pin} is an output")
+            raise BadLine(f"pin {wanted.pin} is an output and cannot be pressed")
         if wanted.pressed:
             pin.drive_low()
         else:

@@ -43,7 +43,7 @@ class MisspeltSetting(WrongSetting):
 
     def __init__(self, variable: str, meant: str) -> None:
         super().__init__(variable, None, meant)
-        self.args = (f"{variable} is no setting: did you mean {meant}?",)
+        self.args = (f"{variable} is not a setting: did you mean {meant}?",)
 
 
 def unread(error: OSError | UnicodeError) -> str:
@@ -76,8 +76,8 @@ class Described:
     @property
     def _unless_set(self) -> str:
         if self.default is None:
-            return "must be set"
-        return f"{self.default} unless set" if self.default else "may be left out"
+            return "required"
+        return f"default: {self.default}" if self.default else "optional"
 
 
 def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> S:
@@ -142,7 +142,7 @@ def _value(kind: Any, variable: str, text: str) -> Any:
 def _from_text(kind: type, value: Any) -> Any:
     if kind is Path:
         return Path(value)
-    raise NotImplementedError(f"no setting is a {kind.__name__}")
+    raise NotImplementedError(f"settings of type {kind.__name__} are not supported")
 
 
 def _default_text(field: msgspec.structs.FieldInfo) -> str:

@@ -52,7 +52,9 @@ class BrokerSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="name or address of the MQTT broker")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the MQTT broker")] = 1883
-    ca_file: Annotated[Path | None, Meta(description="PEM file of the authority that signed the broker")] = None
+    ca_file: Annotated[
+        Path | None, Meta(description="PEM file of the authority that signed the broker's certificate")
+    ] = None
     cert_file: Annotated[Path | None, Meta(description="PEM file of this program's own certificate")] = None
     key_file: Annotated[Path | None, Meta(description="PEM file of this program's own private key")] = None
 
@@ -141,7 +143,9 @@ def read_broker_settings(environ: Mapping[str, str]) -> BrokerSettings:
         _refuse_plain_abroad(settings.host)
         return settings
     if missing:
-        raise WrongSetting(BROKER_PREFIX + missing[0], None, "a file, as CA_FILE, CERT_FILE and KEY_FILE go together")
+        raise WrongSetting(
+            BROKER_PREFIX + missing[0], None, "a file, since CA_FILE, CERT_FILE and KEY_FILE must be set together"
+        )
     _tls_context(settings)
     return settings
 
@@ -168,7 +172,7 @@ def _tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.cert_file, settings.key_file)
     except OSError as error:
-        wanted = f"a readable PEM file that belongs to {BROKER_PREFIX}KEY_FILE, {settings.key_file} ({error})"
+        wanted = f"a readable PEM file that matches the key in {BROKER_PREFIX}KEY_FILE, {settings.key_file} ({error})"
         raise WrongSetting(f"{BROKER_PREFIX}CERT_FILE", str(settings.cert_file), wanted) from error
     return context
 
@@ -282,7 +286,7 @@ class Link:
             brief = 0 if lasted else brief + was_up
             good = was_up and brief <= BRIEF_MOST
             if was_up and not good:
-                reason = f"{reason}, as each time soon after it was up: is another client called {self._name}?"
+                reason = f"{reason}, soon after each connection: is another client called {self._name}?"
             self._deliver(LinkDown(reason, lasted))
             delay_s = RECONNECT_LEAST_S if good else min(2 * delay_s, RECONNECT_MOST_S)
             # The random part keeps 300 nodes from connecting at the same instant when a broker comes back.
@@ -365,8 +369,8 @@ class Link:
         # With TLS 1.3 the broker checks our certificate after the handshake is over for us. Its alert does not reach
         # this code.
         connection.end(
-            "the broker hung up before it answered: it may not take this program's certificate, which ended or is of "
-            "another authority; the broker's log says why"
+            "the broker closed the connection before it answered: it may have refused this program's certificate "
+            "because it has expired or another authority signed it; the broker's log gives the reason"
         )
 
     def _subscribed(self, connection: _Connection, mid: int) -> None:

@@ -36,7 +36,9 @@ CHIME_MS = 1_500
 Version = Literal[1]
 # \Z, since $ also matches before a trailing newline.
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
-Name = Annotated[str, like(rf"^{NAME.pattern}\Z", "at most 32 small letters, digits and hyphens, such as civil-status")]
+Name = Annotated[
+    str, like(rf"^{NAME.pattern}\Z", "at most 32 lower-case letters, digits and hyphens, such as civil-status")
+]
 Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=200)]
 
@@ -423,14 +425,14 @@ M = TypeVar("M")
 def _encode_instant(value: Any) -> str:
     if isinstance(value, Instant):
         return to_wire(value)
-    raise NotImplementedError(f"no message carries a {type(value).__name__}")
+    raise NotImplementedError(f"messages cannot hold a value of type {type(value).__name__}")
 
 
 def _decode_instant(wanted: type, value: Any) -> Any:
     if wanted is not Instant:
-        raise NotImplementedError(f"no message carries a {wanted.__name__}")
+        raise NotImplementedError(f"messages cannot hold a value of type {wanted.__name__}")
     if not isinstance(value, str):
-        raise TypeError(f"a time is text, not {type(value).__name__}")
+        raise TypeError(f"a time must be text, not {type(value).__name__}")
     return from_wire(value)
 
 
@@ -451,7 +453,7 @@ class Parser(Generic[M]):
     def parse(self, payload: bytes) -> M:
         """Parse a payload. Raises BadMessage if it is too large, not JSON, of another version or another message."""
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise BadMessage(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are read")
+            raise BadMessage(f"the payload has {len(payload)} bytes; the limit is {MAX_PAYLOAD_BYTES}")
         try:
             return self._decoder.decode(payload)  # type: ignore[no-any-return]
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:

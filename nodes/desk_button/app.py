@@ -55,7 +55,7 @@ def _control(folder: Path) -> ControlSocket:
 
     def obey(wanted: Input) -> None:
         if not isinstance(wanted, PinInput):
-            raise BadLine("a desk button has pins alone")
+            raise BadLine("a desk button takes only pin input")
         drive(wanted)
 
     return open_control(folder, obey)

@@ -133,7 +133,7 @@ class DeskButton:
             return
         desk = _DESK_STATE.parse(payload)
         if desk.desk != self._config.desk:
-            raise BadMessage(f"the state of desk {desk.desk} on the topic of desk {self._config.desk}")
+            raise BadMessage(f"the state of desk {desk.desk} came on the topic of desk {self._config.desk}")
         if self._desk is None or not self._desk_heard or desk.revision > self._desk.revision:
             self._desk, self._desk_heard = desk, True
 

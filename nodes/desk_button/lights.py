@@ -88,7 +88,7 @@ def lamp(view: View, now_ms: int) -> Lamp:
         if row is not None:
             ends = [each for each in (until_ms, row.until_ms) if each is not None]
             return Lamp(row.lit, min(ends, default=None))
-    raise AssertionError("the moment at rest always applies")
+    raise AssertionError("unreachable: the moment at rest always applies")
 
 
 def _rows(view: View, now_ms: int) -> Iterator[tuple[Moment, int, int | None]]:

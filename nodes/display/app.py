@@ -88,9 +88,9 @@ class Stage:
             case Chime():
                 self.sound.play()
             case KeepHall(payload):
-                self._keep("the last picture", lambda: self.kept.keep_hall(payload))
+                self._keep("the last picture of the hall", lambda: self.kept.keep_hall(payload))
             case KeepPlayed(ids):
-                self._keep("what was said", lambda: self.kept.keep_played(ids))
+                self._keep("the list of played announcements", lambda: self.kept.keep_played(ids))
 
     def _screen(self, config: DisplayConfig | None) -> Screen:
         width, height = self.window.size
@@ -113,7 +113,7 @@ class Stage:
             self._not_kept[what] = str(error)
         else:
             self._not_kept.pop(what, None)
-        self.warnings.say("disk", tuple(f"{NodeWarning.DISK}: {each} is not kept" for each in self._not_kept))
+        self.warnings.say("disk", tuple(f"{NodeWarning.DISK}: {each} could not be saved" for each in self._not_kept))
 
 
 def run(environ: Mapping[str, str], simulated: Path | None) -> int:
@@ -165,7 +165,7 @@ def _leave_sdl(sound: Sound) -> None:
         return
     # SDL would wait for the device, with the last picture on the screen as if it were current.
     failed = sys.exc_info()[0] is not None
-    _log.error("sound.hangs", reason="the device takes nothing more, and does not let go", exc_info=failed)
+    _log.error("sound.hangs", reason="the sound device accepts no more sound and cannot be closed", exc_info=failed)
     sys.stderr.flush()
     os._exit(RESTART_STATUS)
 
@@ -203,7 +203,7 @@ def _control(folder: Path) -> ControlSocket:
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 
     def obey(_wanted: Input) -> None:
-        raise BadLine("a display has nothing to press")
+        raise BadLine("a display takes no input")
 
     return open_control(folder, obey)
 

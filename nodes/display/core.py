@@ -172,7 +172,7 @@ class DisplayCore:
             return
         hall = _parse_hall(payload)
         if hall.hall != name:
-            raise BadMessage(f"the picture of hall {hall.hall} on the topic of hall {name}")
+            raise BadMessage(f"the picture of hall {hall.hall} came on the topic of hall {name}")
         if self._hall_heard and self._hall is not None and hall.revision <= self._hall.revision:
             return
         self._hall, self._hall_heard = hall, True
@@ -228,9 +228,9 @@ def _parse_hall(payload: bytes) -> HallState:
     try:
         ZoneInfo(hall.zone)
     except (OSError, ValueError, ZoneInfoNotFoundError) as error:
-        raise BadMessage(f"zone {hall.zone!r} is none that is known here") from error
+        raise BadMessage(f"the time zone {hall.zone!r} is unknown here") from error
     try:
         local_in(hall, hall.at)
     except (OverflowError, ValueError) as error:
-        raise BadMessage(f"a picture of a year that there is not: {error}") from error
+        raise BadMessage(f"the time of the picture is out of range: {error}") from error
     return hall

@@ -51,7 +51,7 @@ class Fonts:
         self._fonts: OrderedDict[tuple[Weight, int], pygame.font.Font] = OrderedDict()
         for weight in Weight:
             if not self._file(weight).is_file():
-                raise FileNotFoundError(f"{self._file(weight)} is not there")
+                raise FileNotFoundError(f"{self._file(weight)} is missing")
 
     def _file(self, weight: Weight) -> Path:
         return ASSETS / "fonts" / f"Lexend-{weight.value}.ttf"

@@ -103,7 +103,7 @@ class Sound:
             self._hung = not self._hung
             self._tell(self._hung)
             if self._hung:
-                _log.warning("sound.mute", reason="the sound device takes nothing more")
+                _log.warning("sound.mute", reason="the sound device accepts no more sound")
         if self._hung:
             return
         # Two late chimes must not sound over each other.
@@ -120,7 +120,7 @@ class Sound:
             return
         self._chime = None
         pygame.mixer.quit()
-        self._mute("the sound device went away")
+        self._mute("the sound device was removed")
 
     def _open(self) -> None:
         try:

@@ -35,12 +35,12 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}\Z",
-            description="size of the window in pixels; a screen without a desktop is filled whatever this says",
+            description="size of the window in pixels; without a desktop, the node always fills the screen",
             extra={"wanted": "width x height, each from 100 to 9999, such as 1920x1080"},
         ),
     ] = DEFAULT_SIZE
     rotate: Annotated[
-        Literal[0, 90, 270], Meta(description="degrees, counter-clockwise, by which the picture is turned")
+        Literal[0, 90, 270], Meta(description="rotation of the picture in degrees, counter-clockwise")
     ] = 0
 
     @property
@@ -105,8 +105,8 @@ def open_window(
         pygame.display.init()
         if pygame.display.get_driver() in UNSEEN and not (simulated or environ.get("SDL_VIDEODRIVER")):
             raise NoScreen(
-                "no screen opens here: connect one and switch it on, and see that this user is in the groups video "
-                "and render"
+                "no screen can be opened: connect one and switch it on, and check that this user is in the groups "
+                "video and render"
             )
         if desktop:
             screen = pygame.display.set_mode(settings.pixels)
@@ -115,7 +115,7 @@ def open_window(
     except pygame.error as error:
         _check_driver(environ.get("SDL_VIDEODRIVER", ""))
         raise NoScreen(
-            f"no screen opens here ({error}): connect one and switch it on, or install its driver"
+            f"no screen can be opened ({error}): connect one and switch it on, or install its driver"
         ) from error
     pygame.display.set_caption(TITLE)
     pygame.mouse.set_visible(False)
@@ -127,7 +127,9 @@ def open_window(
 def _check_driver(names: str) -> None:
     unknown = {name.lower() for name in names.split(",") if name} - DRIVERS
     if unknown:
-        raise WrongSetting("SDL_VIDEODRIVER", names, "a driver of SDL, such as kmsdrm on a screen without a desktop")
+        raise WrongSetting(
+            "SDL_VIDEODRIVER", names, "an SDL video driver, such as kmsdrm for a screen without a desktop"
+        )
 
 
 def save_frame(surface: pygame.Surface, folder: Path) -> None:

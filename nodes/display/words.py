@@ -48,7 +48,8 @@ class WordsSettings(Struct, frozen=True, kw_only=True):
     """A display's language setting."""
 
     language: Annotated[
-        str, Meta(pattern=r"^[a-z]{2}\Z", extra={"wanted": "fr or en"}, description="language of what the display says")
+        str,
+        Meta(pattern=r"^[a-z]{2}\Z", extra={"wanted": "fr or en"}, description="language of the texts on the display"),
     ] = "fr"
 
 

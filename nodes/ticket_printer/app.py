@@ -41,19 +41,20 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
 
     printer: Annotated[
         str,
-        Meta(description="where the printer is (must be set, but with --simulated)", extra={"wanted": WANTED}),
+        Meta(description="where the printer is; may be left out only with --simulated", extra={"wanted": WANTED}),
     ] = ""
     printer_paper: Annotated[
-        Style, Meta(description="how tickets are printed: drawn, on 80 mm, or in the printer's own letters")
+        Style,
+        Meta(description="how tickets are printed: drawn, on paper of 80 mm, or as text in the printer's own font"),
     ] = Style.PICTURE
     printer_profile: Annotated[
-        str, Meta(description="the printer's profile in python-escpos, for its code page, columns and cut")
+        str, Meta(description="the printer's profile in python-escpos, which sets code page, columns and cut")
     ] = "TM-T20II"
     scanners: Annotated[
         str,
         Meta(
-            description="scanner and keypad for the codes of appointments: paths of input devices, with commas "
-            "between them, such as /dev/input/by-id/usb-…-event-kbd"
+            description="scanners and keypads for the codes of appointments: paths of input devices, separated by "
+            "commas, such as /dev/input/by-id/usb-…-event-kbd"
         ),
     ] = ""
     language: Annotated[
@@ -177,7 +178,10 @@ def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> Printer
 def _check_keyboards(own: PrinterSettings) -> None:
     paths = own.keyboards
     if len(paths) > KEYBOARDS_MOST or len(set(paths)) < len(paths) or not all(path.is_absolute() for path in paths):
-        wanted = f"at most {KEYBOARDS_MOST} paths, each once, such as /dev/input/by-id/usb-…-event-kbd"
+        wanted = (
+            f"at most {KEYBOARDS_MOST} different absolute paths, separated by commas, such as "
+            "/dev/input/by-id/usb-…-event-kbd"
+        )
         raise WrongSetting("SUIVANT_SCANNERS", own.scanners, wanted)
 
 

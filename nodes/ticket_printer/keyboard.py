@@ -90,7 +90,7 @@ class Keyboard:
             while all(key.fd != self._closed_out for key, _ in selector.select()):
                 piece = os.read(opened, READ_EVENTS * EVENT.size)
                 if not piece:
-                    raise OSError(f"{self._device} has ended")
+                    raise OSError(f"end of file on {self._device}")
                 rest += piece
                 whole = len(rest) - len(rest) % EVENT.size
                 yield rest[:whole]

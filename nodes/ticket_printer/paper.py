@@ -40,14 +40,14 @@ def fits(profile: str, style: Style) -> str | None:
     try:
         printer = Dummy(profile=profile).profile
     except KeyError:
-        return "the name of a printer that python-escpos knows, such as TM-T20II, POS-5890 or default"
+        return "a printer profile of python-escpos, such as TM-T20II, POS-5890 or default"
     width = _dots(printer)
     if style is Style.PICTURE and width is not None and width < picture.WIDTH:
-        return f"a printer of at least {picture.WIDTH} dots, or SUIVANT_PRINTER_PAPER=text: this one has {width}"
+        return f"a printer at least {picture.WIDTH} dots wide (this one has {width}), or set SUIVANT_PRINTER_PAPER=text"
     if width is not None and width < LEAST_WIDTH:
-        return f"a printer of at least {LEAST_WIDTH} dots: this one has {width}"
+        return f"a printer at least {LEAST_WIDTH} dots wide (this one has {width})"
     if style is Style.TEXT and CODE_PAGE not in printer.get_code_pages():
-        return f"a printer whose letters have the code page {CODE_PAGE}, such as TM-T20II, POS-5890 or default"
+        return f"a printer with the code page {CODE_PAGE}, such as TM-T20II, POS-5890 or default"
     return None
 
 

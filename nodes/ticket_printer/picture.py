@@ -150,7 +150,7 @@ def qr_code(text: str, width: int) -> tuple[int, tuple[bytes, ...]]:
 
 
 def _too_long(text: str, width: int) -> str:
-    return f"the follow address has {len(text)} signs, more than a QR code of {width} dots can hold: shorten it"
+    return f"the follow address has {len(text)} characters, more than a QR code of {width} dots can hold: shorten it"
 
 
 # --- from top to foot; each function takes the last position used and returns the next ---

@@ -107,7 +107,7 @@ def sheet(papers: Sequence[Image.Image]) -> Image.Image:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m nodes.ticket_printer.pictures", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the PNG files go")
+    parser.add_argument("folder", type=Path, help="folder for the PNG files")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {name: draw(ticket) for name, ticket in samples(words_in("fr")).items()}

@@ -266,7 +266,7 @@ class Printer:
             return self._wire
         now_ms = self._clock_ms()
         if now_ms < self._reopen_at_ms:
-            raise WireRefused("it is not yet time to try again")
+            raise WireRefused("the next attempt to open the printer is not due yet")
         self._reopen_at_ms = now_ms + self._reopen_delay_ms
         self._reopen_delay_ms = min(2 * self._reopen_delay_ms, REOPEN_MOST_MS)
         try:

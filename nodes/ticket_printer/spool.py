@@ -117,7 +117,7 @@ class Spool:
         try:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise SpoolBroken(f"{self._path} did not take a step: {error}") from error
+            raise SpoolBroken(f"{self._path} cannot be read or written: {error}") from error
 
 
 def _fault(path: Path) -> OSError | None:

@@ -82,7 +82,7 @@ class Stage:
         from nodes.ticket_printer.virtual_printer.device import UnknownFault, fault_named
 
         if self._served is None:
-            raise BadLine("only a virtual printer fails when it is told to")
+            raise BadLine("only a virtual printer can simulate a fault")
         try:
             self._served.fail(fault_named(name))
         except UnknownFault as error:
@@ -99,7 +99,11 @@ def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "Paired
     try:
         return PairedPrinter(VirtualPrinter(PaperFolder(folder, told)))
     except OSError as error:
-        raise WrongSetting("SUIVANT_PRINTER", f"virtual:{folder}", f"a folder for its paper ({error})") from error
+        raise WrongSetting(
+            "SUIVANT_PRINTER",
+            f"virtual:{folder}",
+            f"virtual:FOLDER, with a folder that this program may write to ({error})",
+        ) from error
 
 
 def _wire_to(served: "PairedPrinter") -> Callable[[], Wire]:

@@ -39,7 +39,8 @@ class Fault(StrEnum):
     OFFLINE = NodeWarning.PRINTER_OFFLINE.value
     # Most printers stall when the paper runs out in the middle of a ticket and their buffer is full.
     STALLED = (
-        f"{NodeWarning.PRINTER_OFFLINE.value}: it takes nothing and is silent: no paper, an open cover, or it hangs"
+        f"{NodeWarning.PRINTER_OFFLINE.value}: it takes no data and does not answer: no paper, an open cover, or it "
+        "hangs"
     )
     UNREACHABLE = NodeWarning.PRINTER_UNREACHABLE.value
 

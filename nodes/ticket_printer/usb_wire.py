@@ -70,7 +70,7 @@ class UsbWire:
                 # How much of the last piece went out is unknown.
                 raise WireStalled(len(data), max(sent, 1), timeout_ms) from error
             except usb.core.USBError as error:
-                raise WireBroken(f"the printer's wire broke: {error}", max(sent, 1)) from error
+                raise WireBroken(f"the connection to the printer failed: {error}", max(sent, 1)) from error
 
     @property
     def answers(self) -> bool:
@@ -84,7 +84,7 @@ class UsbWire:
         except usb.core.USBTimeoutError:
             return b""
         except usb.core.USBError as error:
-            raise WireBroken(f"the printer's wire broke: {error}", 0) from error
+            raise WireBroken(f"the connection to the printer failed: {error}", 0) from error
 
     def close(self) -> None:
         self._printer.close()

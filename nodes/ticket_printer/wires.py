@@ -23,7 +23,7 @@ NOTHING_MS = 20
 _PIECE_BYTES = 4_096
 KERNEL_BYTES = 8_192
 WANTED = (
-    "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT (9100 without a port) or usb:VENDOR:PRODUCT with four "
+    "virtual:FOLDER, file:/dev/usb/lp0, network:HOST:PORT (default port 9100) or usb:VENDOR:PRODUCT with four "
     "hexadecimal digits each, such as usb:04b8:0202"
 )
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
@@ -49,7 +49,7 @@ class WireStalled(WireBroken):
 
     def __init__(self, size: int, sent: int, timeout_ms: int) -> None:
         super().__init__(
-            f"the printer did not take {size} bytes: none behind the first {sent} for {timeout_ms} ms", sent
+            f"the printer did not take all {size} bytes: after the first {sent}, none for {timeout_ms} ms", sent
         )
 
 
@@ -212,7 +212,7 @@ class DescriptorWire:
             except BlockingIOError:
                 pass
             except OSError as error:
-                raise WireBroken(f"the printer's wire broke: {error.strerror}", sent) from error
+                raise WireBroken(f"the connection to the printer failed: {error.strerror}", sent) from error
             if not self._wait(select.POLLOUT, timeout_ms / 1000):
                 raise WireStalled(len(data), sent, timeout_ms)
 
@@ -232,7 +232,7 @@ class DescriptorWire:
             if error.errno == errno.EBADF:
                 self._answers = False
                 return b""
-            raise WireBroken(f"the printer's wire broke: {error.strerror}", 0) from error
+            raise WireBroken(f"the connection to the printer failed: {error.strerror}", 0) from error
         if not data and self._ends:
             raise WireBroken("the printer closed the connection", 0)
         if not data:

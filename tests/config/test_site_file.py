@@ -115,7 +115,7 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ((1, "name: The Annexe"), "1: name: 'The Annexe' should be at most 32 small letters, digits and hyphens"),
+        ((1, "name: The Annexe"), "1: name: 'The Annexe' should be at most 32 lower-case letters, digits and hyphens"),
         ((3, "zone: Europe/Pari"), "3: zone: 'Europe/Pari' should be a time zone of the IANA list"),
         ((3, "zone: ../../etc"), "3: zone: '../../etc' should be a time zone"),
         ((3, "zone: localtime"), "3: zone: 'localtime' should be a time zone of the IANA list"),

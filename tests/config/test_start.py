@@ -134,7 +134,7 @@ def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess
         (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there"),
         (a_host_that_nobody_knows, 2, "SUIVANT_HTTP_HOST is 'no such host': it should be an address of this machine"),
         (a_site_file_that_is_not_there, 2, "suivant: nowhere.yaml not found: give its path, or set SUIVANT_SITE_FILE"),
-        (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 small letters"),
+        (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 lower-case letters"),
         (a_port_that_is_taken, 1, "another program has it: stop that one, or choose another port in SUIVANT_HTTP_PORT"),
         (a_folder_that_is_not_there, 1, "nowhere/suivant.db"),
         (a_server_that_is_not_there, 1, "does not answer"),

@@ -260,8 +260,8 @@ def test_a_broker_elsewhere_without_certificates_is_refused(tmp_path: Path):
     [
         ("nonsense", 2, "GPIOZERO_PIN_FACTORY is 'nonsense'"),
         # At a start the system may open the pins a moment later: systemd tries again.
-        ("", 75, "no pin can be reached"),
-        ("native", 75, "no pin can be reached"),
+        ("", 75, "the GPIO pins cannot be used"),
+        ("native", 75, "the GPIO pins cannot be used"),
     ],
 )
 def test_a_machine_without_pins_is_told_how_to_go_on(tmp_path: Path, factory: str, status: int, said: str):

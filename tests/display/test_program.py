@@ -257,19 +257,19 @@ def ends(broker: Broker, folder: Path, **more: str) -> subprocess.CompletedProce
 def test_a_screen_that_is_away_ends_the_program_to_be_started_again(broker, tmp_path):
     ended = ends(broker, tmp_path, SDL_VIDEODRIVER="x11", DISPLAY=":9876")
     assert ended.returncode == RESTART_STATUS
-    assert "suivant-node display: no screen opens here (x11 not available): connect one" in ended.stderr
+    assert "suivant-node display: no screen can be opened (x11 not available): connect one" in ended.stderr
 
 
 def test_a_picture_that_nobody_would_see_ends_the_program_too(broker, tmp_path):
     ended = ends(broker, tmp_path, SDL_VIDEODRIVER="", DISPLAY="", WAYLAND_DISPLAY="", XDG_RUNTIME_DIR="")
     assert ended.returncode == RESTART_STATUS
-    assert "suivant-node display: no screen opens here: connect one" in ended.stderr
+    assert "suivant-node display: no screen can be opened: connect one" in ended.stderr
 
 
 def test_a_driver_that_there_is_not_is_a_wrong_setting(broker, tmp_path):
     ended = ends(broker, tmp_path, SDL_VIDEODRIVER="kmsrdm")
     assert ended.returncode == 2
-    assert "SDL_VIDEODRIVER is 'kmsrdm': it should be a driver of SDL, such as kmsdrm" in ended.stderr
+    assert "SDL_VIDEODRIVER is 'kmsrdm': it should be an SDL video driver, such as kmsdrm" in ended.stderr
 
 
 def test_a_language_that_there_is_not_is_a_wrong_setting(broker, tmp_path):

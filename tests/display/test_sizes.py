@@ -110,7 +110,7 @@ def test_a_small_screen_shows_fewer_rows_but_larger_ones(words, fonts):
 def test_a_screen_too_small_for_its_hall_says_so_with_the_distance_it_reads_to():
     assert unreadable(LANDSCAPE) == ()
     said = unreadable(Screen(1920, 1080, diagonal_in=24.0, farthest_m=12.0))
-    assert said[0].startswith("too_small: call reads to 3.5 m, the farthest seat is at 12.0 m")
+    assert said[0].startswith("too_small: call can be read from at most 3.5 m, but the farthest seat is at 12.0 m")
 
 
 LONG_EMERGENCY = Emergency(

@@ -54,7 +54,7 @@ def told(tmp_path: Path) -> Told:
 
 def test_a_disk_that_takes_one_file_and_not_the_other_is_warned_of_all_the_time(told: Told):
     told.keep(*[HALL, PLAYED] * 20)
-    assert told.warnings() == [("disk: the last picture is not kept",)]
+    assert told.warnings() == [("disk: the last picture of the hall could not be saved",)]
 
 
 def test_a_disk_that_says_no_is_one_line_a_reason(told: Told):
@@ -73,5 +73,9 @@ def test_a_disk_that_takes_it_again_is_told_and_the_next_no_is_said(told: Told):
         told.keep(HALL)
         told.disk.full = errno.ENOSPC
         told.keep(HALL)
-    assert told.warnings() == [("disk: the last picture is not kept",), (), ("disk: the last picture is not kept",)]
+    assert told.warnings() == [
+        ("disk: the last picture of the hall could not be saved",),
+        (),
+        ("disk: the last picture of the hall could not be saved",),
+    ]
     assert len(lines) == 2

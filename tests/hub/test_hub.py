@@ -304,7 +304,9 @@ def test_a_dispenser_without_paper_is_counted_until_it_has_paper_or_goes(town_ha
         for each, role in ((printer, Role.TICKET_PRINTER), (screen, Role.DISPLAY)):
             _tell(each, NodeTopic.STATUS, NodeStatus(online=True, role=role, version="1", boot="b"))
         _warn(printer, "paper_out", "paper_out")
-        _warn(screen, "too_small: call reads to 3.5 m", "too_small: list reads to 3.5 m")
+        _warn(
+            screen, "too_small: call can be read from at most 3.5 m", "too_small: list can be read from at most 3.5 m"
+        )
         eventually(lambda: (_warned(hub, "paper_out"), _warned(hub, "too_small")) == (1, 1))
         _warn(printer)
         eventually(lambda: _warned(hub, "paper_out") == 0)

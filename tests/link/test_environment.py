@@ -105,7 +105,7 @@ def test_every_setting_can_be_described():
 
 @pytest.mark.parametrize("slip", ["BROKER_PROT", "BROKR_PORT", "STATE_DIRR", "QUIETT", "TOWNN"])
 def test_a_misspelt_variable_is_refused_with_the_one_that_is_meant(slip):
-    with pytest.raises(WrongSetting, match=rf"^SUIVANT_{slip} is no setting: did you mean SUIVANT_[A-Z_]+\?$"):
+    with pytest.raises(WrongSetting, match=rf"^SUIVANT_{slip} is not a setting: did you mean SUIVANT_[A-Z_]+\?$"):
         refuse_misspelt({f"SUIVANT_{slip}": "x"}, describe(Example))
 
 

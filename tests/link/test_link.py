@@ -234,7 +234,7 @@ def test_a_certificate_that_the_broker_does_not_take_is_named(tmp_path: Path):
         desk.link.start()
         down = desk.next(LinkDown)
         desk.link.close()
-    assert "it may not take this program's certificate" in down.reason
+    assert "it may have refused this program's certificate" in down.reason
 
 
 def test_whoever_is_cut_off_leaves_the_will(broker: Broker):

@@ -523,7 +523,7 @@ def test_a_disk_that_takes_nothing_stops_nothing_and_is_told(node: Node, hub: Pe
     say(hub, NodeTopic.CONFIG, CONFIG)
     node.until_happened(Configured)
     node.turn(6_000)
-    while "disk: the configuration is not kept" not in told(hub).warnings:
+    while "disk: the configuration could not be saved" not in told(hub).warnings:
         pass
 
     fresh.rmdir()

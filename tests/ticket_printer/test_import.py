@@ -40,4 +40,4 @@ def test_without_room_for_its_temporary_files_the_program_says_so_and_asks_for_a
     monkeypatch.setattr("nodes.__main__.importlib.import_module", full)
     assert main(arguments) == 75
     [said] = capsys.readouterr().err.splitlines()
-    assert said == "suivant-node ticket-printer: it cannot be loaded now: No space left on device."
+    assert said == "suivant-node ticket-printer: this role cannot be loaded now: No space left on device."

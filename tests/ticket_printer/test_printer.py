@@ -317,7 +317,8 @@ def test_a_printer_is_named_by_one_setting(text: str, place: object) -> None:
 )
 def test_a_wrong_setting_says_what_would_be_right(text: str) -> None:
     wanted = (
-        r"SUIVANT_PRINTER is .*file:/dev/usb/lp0.*9100 without.*four hexadecimal digits each, such as usb:04b8:0202"
+        r"SUIVANT_PRINTER is .*file:/dev/usb/lp0.*default port 9100.*four hexadecimal digits each, "
+        r"such as usb:04b8:0202"
     )
     with pytest.raises(WrongSetting, match=wanted):
         place_named(text)

@@ -343,11 +343,11 @@ def test_killed_at_random_no_number_is_printed_twice_and_none_is_lost(
     [
         ("SUIVANT_PRINTER", "lp0", "SUIVANT_PRINTER is 'lp0': it should be virtual:FOLDER, file:/dev/usb/lp0"),
         ("SUIVANT_PRINTER_PAPER", "papyrus", "it should be one of picture, text"),
-        ("SUIVANT_PRINTER_PROFILE", "Teleprinter", "the name of a printer that python-escpos knows"),
+        ("SUIVANT_PRINTER_PROFILE", "Teleprinter", "a printer profile of python-escpos"),
         ("SUIVANT_PRINTER_PROFILE", "POS-5890", "SUIVANT_PRINTER_PAPER=text"),
-        ("SUIVANT_SCANNERS", "event0", "it should be at most 4 paths, each once"),
-        ("SUIVANT_SCANNERS", "/dev/a,/dev/a", "it should be at most 4 paths, each once"),
-        ("SUIVANT_SCANNERS", "/dev/a,/dev/b,/dev/c,/dev/d,/dev/e", "it should be at most 4 paths, each once"),
+        ("SUIVANT_SCANNERS", "event0", "it should be at most 4 different absolute paths"),
+        ("SUIVANT_SCANNERS", "/dev/a,/dev/a", "it should be at most 4 different absolute paths"),
+        ("SUIVANT_SCANNERS", "/dev/a,/dev/b,/dev/c,/dev/d,/dev/e", "it should be at most 4 different absolute paths"),
         ("SUIVANT_LANGUAGE", "xx", "a language with a built catalogue"),
     ],
 )

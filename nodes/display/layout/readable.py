@@ -27,8 +27,8 @@ def unreadable(screen: Screen) -> tuple[str, ...]:
         "offline": OFFLINE_EM * scale,
     }
     return tuple(
-        f"{NodeWarning.TOO_SMALL}: {part} reads to {screen.farthest_reading_m(em):.1f} m, the farthest seat is at "
-        f"{screen.farthest_m:.1f} m"
+        f"{NodeWarning.TOO_SMALL}: {part} can be read from at most {screen.farthest_reading_m(em):.1f} m, but the "
+        f"farthest seat is at {screen.farthest_m:.1f} m"
         for part, em in must_be_read.items()
         if not screen.reads(em)
     )

@@ -16,11 +16,13 @@ def main() -> int:
     """Serve until interrupted. Each line on standard input sets the fault from then on."""
     parser = argparse.ArgumentParser(
         prog="python -m nodes.ticket_printer.virtual_printer",
-        description="A network printer that keeps its paper as PNG files.",
-        epilog=f"Type a fault to have it: {', '.join(FAULTS)}.",
+        description="A network printer that saves its paper as PNG files.",
+        epilog=f"Type the name of a fault to set it: {', '.join(FAULTS)}.",
     )
-    parser.add_argument("folder", type=Path, help="where the paper goes")
-    parser.add_argument("--port", type=int, default=PORT, help=f"TCP port on loopback ({PORT}; 0 takes a free one)")
+    parser.add_argument("folder", type=Path, help="folder for the PNG files")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help=f"TCP port on loopback (default: {PORT}; 0: any free port)"
+    )
     options = parser.parse_args()
     try:
         served = TcpPrinter(VirtualPrinter(PaperFolder(options.folder, _tell)), options.port)

@@ -94,7 +94,7 @@ class Canvas:
     def _room(self, dots: int) -> None:
         wanted = self._used + dots
         if wanted > ROLL_DOTS_MOST:
-            raise RollTooLong(f"{wanted} dots were printed without a cut, at most {ROLL_DOTS_MOST} are kept")
+            raise RollTooLong(f"{wanted} dots were printed without a cut; at most {ROLL_DOTS_MOST} are kept")
         if wanted <= self._image.height:
             return
         longer = Image.new("L", (self.width, max(wanted, 2 * self._image.height)), 255)

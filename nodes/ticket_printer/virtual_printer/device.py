@@ -64,7 +64,7 @@ def fault_named(text: str) -> Faults:
     if f"{name}:N" in FAULTS and number.isdecimal():
         setattr(faults, name, int(number))
         return faults
-    raise UnknownFault(f"the virtual printer has no fault {text!r}: it has {', '.join(FAULTS)}")
+    raise UnknownFault(f"the virtual printer has no fault {text!r}; its faults are {', '.join(FAULTS)}")
 
 
 class LinkCut(Exception):
