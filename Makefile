@@ -41,7 +41,7 @@ check: install ## check format, style, types, import contracts and dead code
 	$(BIN)/lint-imports
 	$(BIN)/python provisioning/dead_code.py
 
-bench: install system-test ## measure how long a press takes and more; writes a table and a plot
+bench: install system-test ## run the benchmarks; prints a table and writes a plot
 	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: install system-test ## take the pictures in docs/
@@ -72,7 +72,7 @@ system-run system-test: system-%:
 
 $(BIN)/python: | system-run
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	  || { echo "Suivant runs on Python 3.11 to 3.13, and $(PYTHON) is another. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	  || { echo "Suivant needs Python 3.11 to 3.13, and $(PYTHON) is another version. Choose one: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # --no-deps twice: the pinned list is complete, and nothing else may be installed.

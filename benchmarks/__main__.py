@@ -84,12 +84,12 @@ def _on_sqlite_alone(folder: Path, options: argparse.Namespace, new_database: Ne
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--database", choices=tuple(NAMES), help="one of the two alone")
-    parser.add_argument("--only", choices=PARTS, help="one part alone")
-    parser.add_argument("--runs", type=int, default=presses.RUNS, help="interleaved runs whose median counts")
+    parser.add_argument("--database", choices=tuple(NAMES), help="measure on this database only")
+    parser.add_argument("--only", choices=PARTS, help="measure this part only")
+    parser.add_argument("--runs", type=int, default=presses.RUNS, help="number of interleaved runs; the median counts")
     options = parser.parse_args()
     if options.only in ON_SQLITE_ALONE and options.database == "postgresql":
-        parser.error(f"{options.only} is measured on sqlite alone: leave --database out")
+        parser.error(f"{options.only} is measured only on SQLite: leave out --database")
     options.parts = {options.only} if options.only else set(PARTS)
     rows: list[Row] = []
     drawn: dict[str, list[Run]] = {}

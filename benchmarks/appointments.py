@@ -378,7 +378,7 @@ def measure(name: str, folder: Path, new_database: Callable[[Path], str]) -> Ite
     times = pushes(new_database(folder / "push-database"), folder / "push")
     yield [
         Row(
-            f"push to the desk's page, {name}",
+            f"push of Publik to the desk's page, {name}",
             f"{max(times):.2f} s",
             f"≤ {PUSH_MOST_S:g} s",
             max(times) <= PUSH_MOST_S,
@@ -406,12 +406,12 @@ def _sync_rows(name: str, alone: list[tuple[float, list[Held]]], during: list[tu
     what = f"full sync of {BOOKINGS:,} bookings, {name}"
     return [
         Row(what, f"{median(seconds):.2f} s", f"≤ {most_s:g} s", median(seconds) <= most_s, f"runs {spread(seconds)}"),
-        ratio_row(f"call during it over one without, {name}", runs, 99, CALL_MOST),
+        ratio_row(f"call during a sync over one without, {name}", runs, 99, CALL_MOST),
         Row(
             f"longest hold of the writer, {name}",
             f"{held_s * 1000:.1f} ms",
             f"≤ {HOLD_MOST_MS:g} ms",
             held_s * 1000 <= HOLD_MOST_MS,
-            f"by {kind}, of {len(holds):,}",
+            f"by {kind}, the longest of {len(holds):,}",
         ),
     ]

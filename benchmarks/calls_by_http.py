@@ -108,4 +108,4 @@ def rows(name: str, runs: list[Run]) -> list[Row]:
 
 
 def door_rows(name: str, runs: list[Run]) -> list[Row]:
-    return [ratio_row(f"call-next over one that asks nobody for rights, {name}", runs, 50, DOOR_MOST)]
+    return [ratio_row(f"call-next over one without the rights check, {name}", runs, 50, DOOR_MOST)]

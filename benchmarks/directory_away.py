@@ -90,7 +90,9 @@ def _logins(slapd: Slapd, port: int) -> Iterator[None]:
         for each in threads:
             each.join()
         slapd.go_on()
-    assert set(answers) == {503}, f"the directory hung, and logins were answered by {set(answers)}"
+    assert set(answers) == {503}, (
+        f"while the directory hung, logins were answered with {set(answers)} instead of 503 only"
+    )
 
 
 def _try(account: str, port: int, over: threading.Event, answers: list[int]) -> None:

@@ -63,7 +63,7 @@ def ratio_row(what: str, runs: Sequence[Run], percent: float, most: float) -> Ro
 def table(rows: Sequence[Row]) -> str:
     """A table for the terminal, which is also valid Markdown."""
     verdict = {True: "yes", False: "NO", None: ""}
-    lines = [("measured", "figure", "target", "reached", "seen")]
+    lines = [("measured", "figure", "target", "reached", "details")]
     lines += [(row.what, row.value, row.target, verdict[row.met], row.seen) for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     drawn = [

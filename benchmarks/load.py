@@ -110,7 +110,7 @@ class Hands:
                 self.heard.get(timeout=0.2)
                 return
             except queue.Empty:
-                assert time.monotonic() < until, "the floor does not answer"
+                assert time.monotonic() < until, "the floor process does not answer"
 
     def press_message(self, desk: int) -> tuple[str, bytes]:
         """The topic and payload of a press at this desk now."""

@@ -91,7 +91,9 @@ def _hanging(folder: Path) -> Row:
         directory = open_directory(described, slapds[0].secrets)
         times_ms = [_timed(lambda: _away(directory)) for _ in range(5)]
     worst_ms = percentile(times_ms, 100)
-    return Row(f"login by {HANGING} servers that hang, worst", f"{worst_ms / 1000:.2f} s", "≤ 5 s", worst_ms <= 5000)
+    return Row(
+        f"login while {HANGING} servers hang, the worst of five", f"{worst_ms / 1000:.2f} s", "≤ 5 s", worst_ms <= 5000
+    )
 
 
 def _away(directory: Any) -> None:

@@ -61,15 +61,17 @@ def _own_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         strange = _strange(folder)
         if strange:
-            raise DemoFailed(f"{folder} holds {min(strange)}, which is not of a demo: set DEMO_DIR to an empty folder")
+            raise DemoFailed(f"{folder} holds {min(strange)}, which no demo wrote: set DEMO_DIR to an empty folder")
         opened = (folder / LOCK).open("a")
     except OSError as error:
-        raise DemoFailed(f"DEMO_DIR is {folder}: {error.strerror}; name a folder that can be written") from error
+        raise DemoFailed(f"DEMO_DIR is {folder}: {error.strerror}; set it to a folder that you may write to") from error
     with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise DemoFailed(f"another demo runs in {folder}; end that one, or set DEMO_DIR") from error
+            raise DemoFailed(
+                f"another demo is running in {folder}: end it, or set DEMO_DIR to another folder"
+            ) from error
         for name in OWN_FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
         yield
@@ -116,7 +118,7 @@ async def _play(
     try:
         cast = programs(stage, hall, os.environ)
     except FileNotFoundError as error:
-        raise DemoFailed("mosquitto, the MQTT broker, is not installed: `make install` does it") from error
+        raise DemoFailed("mosquitto, the MQTT broker, is not installed: run `make install`") from error
     page = DemoPage(
         board,
         watcher.hands,
@@ -161,7 +163,7 @@ async def _done(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     try:
         await _until_ended(stop, [task])
     except NotMade as error:
-        raise DemoFailed(f"its people have no accounts: {error}") from error
+        raise DemoFailed(f"the accounts of the demo's people could not be created: {error}") from error
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -200,7 +202,7 @@ def _listen(port: int) -> socket.socket:
         listener.bind((LOOPBACK, port))
     except OSError as error:
         listener.bind((LOOPBACK, 0))
-        print(f"demo: port {port} is not free ({error.strerror}); another is taken.", file=sys.stderr)
+        print(f"demo: port {port} is not free ({error.strerror}); the demo uses another one.", file=sys.stderr)
     return listener
 
 
@@ -213,7 +215,7 @@ def _why_not(stage: Stage, hall: Hall, part: str) -> str:
     name = {"display": hall.display.name, "dispenser": hall.dispenser.name}.get(part, part)
     log = stage.folder / "logs" / f"{name}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
-    return "\n  ".join([f"{name} did not start; the end of {log} says:", *lines])
+    return "\n  ".join([f"{name} did not start; the last lines of {log}:", *lines])
 
 
 def _addresses(port: int, stage: Stage, hall: Hall) -> str:
@@ -231,7 +233,7 @@ def _addresses(port: int, stage: Stage, hall: Hall) -> str:
 def _farewell(count: int, left: tuple[int, ...]) -> str:
     if left:
         return f"demo: these processes did not end: {', '.join(map(str, left))}"
-    return f"demo: all {count} programs are stopped; looked for what is left of them: no process."
+    return f"demo: all {count} programs are stopped; a check found no process left."
 
 
 if __name__ == "__main__":

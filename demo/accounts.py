@@ -40,7 +40,7 @@ async def make_accounts(hub: Mapping[str, str]) -> None:
 
 async def _make(kept: Path, settings: Mapping[str, str]) -> None:
     everybody = (*GUESTS, *AGENTS)
-    print(f"demo: makes {len(everybody)} accounts, this once; each takes some seconds …", flush=True)
+    print(f"demo: creating {len(everybody)} accounts, which later starts reuse; each takes some seconds …", flush=True)
     (kept / "password").write_text(PASSWORD, encoding="utf-8")
     await _run(settings, "database", "upgrade")
     turns = asyncio.Semaphore(os.cpu_count() or 1)

@@ -152,7 +152,7 @@ def _until(page: Page, true: Callable[[], bool]) -> None:
     until_s = time.monotonic() + PATIENCE_S
     while not true():
         if time.monotonic() > until_s:
-            raise TimeoutError(f"the demo did not show what was waited for within {PATIENCE_S:.0f} s")
+            raise TimeoutError(f"the demo did not show the expected state within {PATIENCE_S:.0f} s")
         page.wait_for_timeout(LOOK_PERIOD_MS)
 
 

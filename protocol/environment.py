@@ -179,15 +179,15 @@ def _words(info: inspect.Type) -> str:  # noqa: PLR0911 - one return per type
             return "a path"
         case inspect.StrType():
             return _text_words(info)
-    return "a text"
+    return "text"
 
 
 def _text_words(info: inspect.StrType) -> str:
     if info.pattern:
-        return f"a text that matches {info.pattern}"
+        return f"text that matches {info.pattern}"
     if info.max_length is not None:
-        return f"a text of at most {info.max_length} characters"
-    return "a text"
+        return f"text of at most {info.max_length} characters"
+    return "text"
 
 
 def _bounds(info: inspect.IntType | inspect.FloatType) -> str:

@@ -89,7 +89,7 @@ def main() -> int:
         build_web_icons()
         build_node_icons()
     except AssetMissing as error:
-        print(f"assets: {error}. `npm ci` fetches it; `make assets` runs both.", file=sys.stderr)
+        print(f"assets: {error}. `make assets` fetches it with `npm ci`, then builds the assets.", file=sys.stderr)
         return 1
     compile_catalogues()
     return 0
@@ -98,7 +98,7 @@ def main() -> int:
 def source(path: str) -> Path:
     file = MODULES / path
     if not file.is_file():
-        raise AssetMissing(f"{file.relative_to(ROOT)} is not there")
+        raise AssetMissing(f"{file.relative_to(ROOT)} is missing")
     return file
 
 

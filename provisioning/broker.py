@@ -66,7 +66,9 @@ class BrokerPlan:
         if self.version < OLDEST:
             raise ValueError(f"mosquitto {_dotted(self.version)} is too old: {_dotted(OLDEST)} or newer is needed")
         if self.tls is None and self.bind not in {"127.0.0.1", "::1", "localhost"}:
-            raise ValueError(f"a broker without TLS would listen on {self.bind}: give it certificates, or 127.0.0.1")
+            raise ValueError(
+                f"a broker without TLS must not listen on {self.bind}: give it certificates, or bind it to 127.0.0.1"
+            )
 
 
 def installed_version() -> Version:
@@ -74,7 +76,7 @@ def installed_version() -> Version:
     said = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
     if found is None:
-        raise ValueError("mosquitto -h names no version")
+        raise ValueError("the output of `mosquitto -h` names no version")
     return int(found[1]), int(found[2]), int(found[3])
 
 
@@ -83,7 +85,9 @@ def find_acl_plugin(root: Path = Path("/")) -> Path:
     for folder in PLUGIN_FOLDERS:
         for found in sorted(root.glob(f"{folder}/{ACL_PLUGIN}")):
             return found
-    raise FileNotFoundError(f"{ACL_PLUGIN} is in none of {', '.join(PLUGIN_FOLDERS)}: it comes with mosquitto 2.1")
+    raise FileNotFoundError(
+        f"{ACL_PLUGIN} is in none of {', '.join(PLUGIN_FOLDERS)}: mosquitto 2.1 and newer include it"
+    )
 
 
 def write(plan: BrokerPlan) -> Path:
@@ -137,7 +141,7 @@ def _chosen(lines: Iterable[str], choices: Mapping[str, bool]) -> list[str]:
     for line in lines:
         if line.startswith("%if "):
             if taken is not None:
-                raise WrongTemplate(f"{line}: the block before it does not end")
+                raise WrongTemplate(f"{line}: the block before it is not closed")
             taken = choices[line.removeprefix("%if ").strip()]
         elif line in {"%else", "%end"}:
             if taken is None:
@@ -146,7 +150,7 @@ def _chosen(lines: Iterable[str], choices: Mapping[str, bool]) -> list[str]:
         elif taken is not False:
             kept.append(line)
     if taken is not None:
-        raise WrongTemplate("the last block does not end")
+        raise WrongTemplate("the last block is not closed")
     return kept
 
 

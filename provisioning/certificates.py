@@ -128,7 +128,7 @@ def write_site(
     pairs = {BROKER: authority.server(BROKER, reached_as), HUB: authority.client(HUB)}
     for node in nodes:
         if node == CA or node in pairs:
-            raise ValueError(f"a node cannot be called {node}")
+            raise ValueError(f"a node cannot be called {node}: the name is taken")
         pairs[node] = authority.client(node)
     return {name: write_pair(folder, name, authority, pair) for name, pair in pairs.items()}
 

@@ -142,13 +142,13 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((9, "    letter: O"), "9: services.papers.letter: 'O' should be one capital letter, but not I, O or Q"),
         (
             (11, "    short: Papiers d’identité"),
-            "11: services.papers.short: 'Papiers d’identité' should be a text of",
+            "11: services.papers.short: 'Papiers d’identité' should be text of",
         ),
         ((12, "    hall: hal"), "12: services.papers.hall: this site has no hall 'hal'; did you mean 'hall'?"),
         ((15, "    number: 100"), "15: desks.desk-1.number: '100' should be a number from 1 to 99"),
         (
             (16, "    hall: hall\n    place: Rez-de-jardin de l’annexe"),
-            "17: desks.desk-1.place: 'Rez-de-jardin de l’annexe' should be a text of at most 24",
+            "17: desks.desk-1.place: 'Rez-de-jardin de l’annexe' should be text of at most 24",
         ),
         (
             (16, "    hall: hall\n    place: ''"),

@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
 
     assert demo.end(signal.SIGINT) == 0
     assert not any(is_alive(pid) for pid in started)
-    assert "all 14 programs are stopped; looked for what is left of them: no process" in demo.output
+    assert "all 14 programs are stopped; a check found no process left" in demo.output
 
 
 def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(tmp_path):
@@ -197,7 +197,7 @@ def test_the_demo_ends_by_itself_when_it_has_played_as_long_as_it_was_told(tmp_p
     output, _ = process.communicate(timeout=2 * PATIENCE_S)
     assert process.returncode == 0
     assert "The hall, live" in output
-    assert "looked for what is left of them: no process" in output
+    assert "a check found no process left" in output
 
 
 @pytest.mark.parametrize("speed", ["0", "11", "fast"])
@@ -219,7 +219,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_a_sentence(shared_demo):
         check=False,
     )
     assert second.returncode == 1
-    assert "another demo runs" in second.stderr
+    assert "another demo is running" in second.stderr
 
 
 def test_the_page_refuses_a_socket_that_another_page_opened(shared_demo):

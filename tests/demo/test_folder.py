@@ -23,7 +23,7 @@ def test_a_folder_that_is_not_of_a_demo_is_refused_and_left_as_it_was(tmp_path, 
     for name, said in theirs.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(said)
-    with pytest.raises(DemoFailed, match=rf"holds {named}, which is not of a demo"), _own_folder(tmp_path):
+    with pytest.raises(DemoFailed, match=rf"holds {named}, which no demo wrote"), _own_folder(tmp_path):
         pass
     assert files(tmp_path) == theirs
 

@@ -53,14 +53,14 @@ def test_what_is_absent_or_empty_keeps_its_default():
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("TOWN", None, "SUIVANT_TOWN is not set: it should be a text of at most 10 characters"),
+        ("TOWN", None, "SUIVANT_TOWN is not set: it should be text of at most 10 characters"),
         ("BROKER_PORT", "0", "SUIVANT_BROKER_PORT is '0': it should be a whole number from 1 to 65535"),
         ("BROKER_PORT", "1883a", "SUIVANT_BROKER_PORT is '1883a': it should be a whole number from 1 to 65535"),
         ("MOOD", "sad", "SUIVANT_MOOD is 'sad': it should be one of calm, loud"),
         ("LOG", "xml", "SUIVANT_LOG is 'xml': it should be one of console, json"),
         ("QUIET", "perhaps", "SUIVANT_QUIET is 'perhaps': it should be true or false"),
         ("RATE", "-1", "SUIVANT_RATE is '-1': it should be a number of at least 0"),
-        ("PASSWORD", "secret", "SUIVANT_PASSWORD is '(not shown)': it should be a text of at most 5 characters"),
+        ("PASSWORD", "secret", "SUIVANT_PASSWORD is '(not shown)': it should be text of at most 5 characters"),
         ("NAME", "A", "SUIVANT_NAME is 'A': it should be lower-case letters"),
     ],
 )

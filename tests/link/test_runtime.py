@@ -434,7 +434,7 @@ def test_a_node_with_anothers_certificate_says_so(tmp_path: Path):
         with running(broker, tmp_path) as node:
             node.until(lambda: any(line["event"] == "publish.refused" for line in lines))
     refused = next(line for line in lines if line["event"] == "publish.refused")
-    assert "certificate one for desk-1" in refused["do"]
+    assert "certificate is for desk-1" in refused["do"]
 
 
 def test_a_node_whose_site_is_not_the_brokers_is_told_to_look_at_its_site(tmp_path: Path):
@@ -445,7 +445,7 @@ def test_a_node_whose_site_is_not_the_brokers_is_told_to_look_at_its_site(tmp_pa
     ):
         node.until(lambda: any(line["event"] == "publish.refused" for line in lines))
     refused = next(line for line in lines if line["event"] == "publish.refused")
-    assert "SUIVANT_SITE, here mairie, is the broker's site" in refused["do"]
+    assert "the broker is for the site mairie (SUIVANT_SITE)" in refused["do"]
 
 
 def test_a_broker_that_is_down_for_a_long_time_ends_no_node(node: Node, broker: Broker):

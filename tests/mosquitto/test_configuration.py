@@ -39,7 +39,7 @@ def test_a_broker_listens_on_this_machine_alone_unless_told():
 
 
 def test_a_broker_without_certificates_refuses_to_be_reached_from_elsewhere():
-    with pytest.raises(ValueError, match=r"without TLS would listen on 10.0.0.5"):
+    with pytest.raises(ValueError, match=r"without TLS must not listen on 10.0.0.5"):
         plan(tls=None, bind="10.0.0.5")
 
 
@@ -64,7 +64,7 @@ def test_from_2_1_on_a_plugin_reads_the_acl():
 
 @pytest.mark.parametrize("folder", ["usr/lib/aarch64-linux-gnu/mosquitto", "usr/lib", "usr/local/lib"])
 def test_the_plugin_is_found_where_a_mosquitto_keeps_it(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"mosquitto_acl_file.so is in none of usr/lib.* it comes with"):
+    with pytest.raises(FileNotFoundError, match=r"mosquitto_acl_file.so is in none of usr/lib.* include it"):
         find_acl_plugin(tmp_path)
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / ACL_PLUGIN).touch()
