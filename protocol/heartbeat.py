@@ -46,7 +46,8 @@ class Heartbeat:
     Feed it the link's events, and a tick at least once a second. If echoes do not come back although the link says that
     it is connected, it asks for one reconnect; if the new connection is no better, for an exit. It asks for no exit
     - while `arrived` reports other messages: the link works, and somebody floods it;
-    - while the broker refuses what we publish (`refused`): a restarted program would publish the same.
+    - while the broker refuses, on this connection, what we publish (`refused`): a restarted program would publish the
+      same.
 
     `is_refused`: the broker refused a message, and no echo has come back since.
     """
@@ -54,6 +55,8 @@ class Heartbeat:
     now_ms: int
     is_refused: bool = False
     _connected: bool = False
+    # The broker refused a message on this connection.
+    _refused_here: bool = False
     _link_said_ms: int = field(init=False)
     _send_at_ms: int = 0
     # When the first echo since the last answer was sent.
@@ -69,6 +72,7 @@ class Heartbeat:
 
     def connected(self, now_ms: int) -> None:
         self._connected = True
+        self._refused_here = False
         self._unanswered_ms = None
         self._answered = self._count
         self._send_at_ms = now_ms
@@ -89,12 +93,12 @@ class Heartbeat:
         takes_again = self.is_refused and count > self._answered + 1
         self._unanswered_ms = None
         self._answered = count
-        self._reconnected_for_echo = self.is_refused = False
+        self._reconnected_for_echo = self.is_refused = self._refused_here = False
         return takes_again
 
     def refused(self) -> None:
         """The broker refused a message of ours."""
-        self.is_refused = True
+        self.is_refused = self._refused_here = True
 
     def arrived(self, arrived_ms: int) -> None:
         """A message came from the broker, whoever sent it."""
@@ -118,7 +122,7 @@ class Heartbeat:
     def _lost(self, now_ms: int) -> Reconnect | GiveUp:
         # Retained messages, which come right after connecting, are too old to count.
         still_comes = self._arrived_ms is not None and now_ms - self._arrived_ms < ECHO_PERIOD_MS
-        if self._reconnected_for_echo and not still_comes and not self.is_refused:
+        if self._reconnected_for_echo and not still_comes and not self._refused_here:
             return GiveUp("no echo came back from the broker, and a new connection did not help")
         self._reconnected_for_echo = True
         self._connected = False

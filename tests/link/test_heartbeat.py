@@ -68,6 +68,13 @@ def test_a_broker_that_refused_once_and_took_all_since_is_as_any_other():
     assert isinstance(lost_again(heart, 100), GiveUp)
 
 
+def test_a_program_whose_message_was_refused_once_still_gives_up_on_a_link_that_dies_later():
+    heart = connected()
+    heart.refused()
+    assert isinstance(lost_again(heart, 100), GiveUp)
+    assert heart.is_refused, "no echo has come back: the page and the metric go on saying so"
+
+
 def lost_again(heart: Heartbeat, arrived_after_ms: int) -> object:
     """What is wanted when echoes stay away by the second connection too, which last brought something so late."""
     ticked(heart, 0, ECHO_LOST_MS + 1_000)
