@@ -109,6 +109,12 @@ class Outbox:
         self._others: set[str] = set()
         self._others_at_s = self._review_at_s = 0.0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
+        # The calls whose recall this outbox has queued and the writer has not run yet.
+        self._recalling: set[int] = set()
+        # The hub's time of the start, and of the last look at the announcements that are due.
+        self._started_ms = self._looked_ms = 0
+        # Whether the broker took the last message.
+        self._reached = False
         self._shown: dict[str, DeskState | HallState] = {}
         # The topics of pictures that could not be sent; `republish` sends them when the broker is back.
         self._untaken: set[str] = set()
@@ -122,6 +128,7 @@ class Outbox:
     def start(self, generation: int) -> None:
         """Counts the waiting tickets once and starts the thread; from here on each commit updates the counts."""
         self._generation = generation
+        self._started_ms = self._looked_ms = self._now_ms()
         self._count(self._reading.connection())
         self._thread.start()
 
@@ -165,17 +172,26 @@ class Outbox:
         now_ms = self._now_ms()
         for done in batch:
             for announcement in done.effects.announcements:
-                if announcement.play_ms < now_ms - ANNOUNCEMENT_LATE_MS:
+                # A recall that is held up as well goes out late: with a slow database, another would be held up again.
+                is_recalled = announcement.call in self._recalling and not announcement.is_too_late(now_ms)
+                if announcement.is_held_up(now_ms) and not is_recalled:
                     self._say_again(announcement)
                 elif announcement.play_ms <= now_ms + GOES_OUT_MS:
                     self._announce(announcement, done.effects.last_event)
 
     def _say_again(self, announcement: Announcement) -> None:
-        """Recalls a call whose announcement is too late for displays to play, if the call still stands."""
+        """Recalls a call whose announcement was held up, if the call still stands."""
         log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
+
+        def then(outcome: object) -> None:
+            if not isinstance(outcome, Exception):
+                self._sent.append(announcement.id)
+            self._recalling.discard(announcement.call)
+
+        self._recalling.add(announcement.call)
         # With `said_ms`, the recall does nothing if an agent recalled meanwhile because nobody came.
         said_ms = announcement.play_ms + announcement.length_ms
-        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms))
+        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms), then)
 
     def recount(self, connection: Connection) -> None:
         """Called on the writer's thread after it lost its connection: nobody may know of what it committed last."""
@@ -193,7 +209,7 @@ class Outbox:
         """
         desks = tuple(desk.name for desk in self._index.site.desks)
         halls = tuple(hall.name for hall in self._index.site.halls)
-        self._later(Refresh(origin=_JOB, desks=desks, halls=halls), then=self._show_all)
+        self._later(Refresh(origin=_JOB, desks=desks, halls=halls), self._show_all)
 
     def _count(self, connection: Connection) -> None:
         site = self._index.site
@@ -203,7 +219,7 @@ class Outbox:
             self._waiting, self._last_event = waiting, last_event
         self._metrics.waiting(waiting)
 
-    def _show_all(self) -> None:
+    def _show_all(self, _outcome: object) -> None:
         with self._lock:
             self._pending.anew = True
             self._pending.desks |= {desk.name for desk in self._index.site.desks}
@@ -303,7 +319,8 @@ class Outbox:
             return True
         if shown is not None and shown.revision >= picture.revision:
             return False
-        if self._publish(topic, encode(picture), retain=True):
+        self._reached = taken = self._publish(topic, encode(picture), retain=True)
+        if taken:
             self._shown[topic] = picture
             self._untaken.discard(topic)
         else:
@@ -324,10 +341,19 @@ class Outbox:
             self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
 
     def _say_what_is_due(self) -> None:
-        for announcement in outbox_reading.to_say(self._reading.connection(), self._index.site.name, self._now_ms()):
+        """Sends the announcements that are due, and says again those that the database or the broker held up."""
+        now_ms, site = self._now_ms(), self._index.site.name
+        for announcement in outbox_reading.to_say(self._reading.connection(), site, self._looked_ms, now_ms):
             # An announcement that is not noted yet is sent by the writer's thread.
-            if announcement.id <= self._last_event and announcement.id not in self._sent:
+            if announcement.id > self._last_event or announcement.id in self._sent:
+                continue
+            # An earlier run may have sent it. Displays play it only once in any case, but would play a recall as well.
+            is_of_earlier_run = announcement.play_ms <= self._started_ms
+            if not announcement.is_held_up(now_ms) or (is_of_earlier_run and not announcement.is_too_late(now_ms)):
                 self._announce(announcement, announcement.id)
+            elif self._reached and not is_of_earlier_run and announcement.call not in self._recalling:
+                self._say_again(announcement)
+        self._looked_ms = now_ms
 
     def _announce(self, announcement: Announcement, last_event: int) -> None:
         """Sends an announcement, and notes it if it is on its way; otherwise the next round tries again."""
@@ -344,16 +370,17 @@ class Outbox:
             length_ms=announcement.length_ms,
         )
         topic = self._topics.hall_announce(announcement.hall)
-        if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
+        self._reached = taken = self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000)
+        if taken:
             self._sent.append(announcement.id)
 
-    def _later(self, command: Command, then: Callable[[], None] = lambda: None) -> None:
-        """Queues a job's command; `then` is called whether it succeeds or not."""
+    def _later(self, command: Command, then: Callable[[object], None] = lambda _: None) -> None:
+        """Queues a job's command; `then` gets its answer, or the exception with which it failed."""
         try:
-            self._put_later(Task(command, answered=lambda _: then(), failed=lambda _: then()))
-        except Busy:
+            self._put_later(Task(command, answered=then, failed=then))
+        except Busy as busy:
             log.warning("outbox.busy", command=type(command).__name__)
-            then()
+            then(busy)
 
     def _tell(self, desks: set[str], halls: set[str], services: set[str], revision: tuple[int, int]) -> None:
         if not desks and not halls and not services:

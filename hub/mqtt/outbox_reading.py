@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import Executable, bindparam, exists, select
 
 from hub.database.statements import Connection
 from hub.database.tables import AnnouncementRow
@@ -12,6 +12,7 @@ from hub.queue.announcements import GOES_OUT_MS, Announcement
 from protocol.messages import ANNOUNCEMENT_LATE_MS
 
 _announcement: Any = AnnouncementRow.__table__
+_later: Any = AnnouncementRow.__table__.alias("later")
 
 _TO_SAY: Executable = (
     select(
@@ -22,14 +23,20 @@ _TO_SAY: Executable = (
         _announcement.c.play_ms > bindparam("after_ms"),
         _announcement.c.play_ms <= bindparam("before_ms"),
         _announcement.c.length_ms > 0,
+        # A recall replaces the call's earlier announcement, if that was not sent.
+        ~exists().where(
+            _later.c.site == _announcement.c.site,
+            _later.c.call == _announcement.c.call,
+            _later.c.id > _announcement.c.id,
+        ),
     )
     .order_by(_announcement.c.play_ms, _announcement.c.id)
 )
 
 
-def to_say(connection: Connection, site: str, now_ms: int) -> list[Announcement]:
-    """The announcements that are due or overdue and not too late to play, in the order in which they are played."""
-    return _between(connection, site, now_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS)
+def to_say(connection: Connection, site: str, looked_ms: int, now_ms: int) -> list[Announcement]:
+    """The announcements to go out by now that were not too late to play at `looked_ms`, in the order of their start."""
+    return _between(connection, site, looked_ms - ANNOUNCEMENT_LATE_MS, now_ms + GOES_OUT_MS)
 
 
 def unheard(connection: Connection, site: str, told: int, now_ms: int) -> list[Announcement]:

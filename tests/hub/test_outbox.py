@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 
 from hub.metrics import Metrics, Outcome
 from hub.mqtt.outbox import Outbox
-from hub.queue.announcements import FULL_MS, LEAD_MS
+from hub.queue.announcements import FULL_MS, HELD_UP_MS, KEPT_MS, LEAD_MS
 from hub.queue.answers import RefusedAnswer
 from hub.queue.requests import (
     Cancel,
@@ -68,6 +69,7 @@ class Told:
             metrics=self.metrics,
         )
         outbox._generation = GENERATION
+        outbox._started_ms = outbox._looked_ms = self.queue.now_ms
         outbox._count(outbox._reading.connection())
         outbox.listen(self.changes.append)
         return outbox
@@ -416,11 +418,38 @@ def test_one_that_was_taken_back_meanwhile_does_not_go_out(told, end):
     assert calls(told) == []
 
 
+def press_both(told: Told, *, held_up_ms: int = 0, desks: tuple[str, ...] = ("desk-1", "desk-2")) -> None:
+    """Two presses in one commit."""
+    batch = []
+    for desk in desks:
+        press = Press(origin=told.queue.origin(Source.BUTTON), desk=desk, at_ms=told.queue.now_ms)
+        answer = told.queue.do(press)
+        batch.append(Committed(answer, told.queue.effects, Outcome.DONE))
+    told.queue.turn(held_up_ms)
+    told.outbox.committed(batch)
+
+
+def heard(told: Told, for_s: int = 30) -> list[tuple[str, int]]:
+    """The calls that are sent within this time: number, and when it starts, counted from now."""
+    now_ms = told.queue.now_ms
+    for _ in range(2 * for_s):
+        told.go_round(0.5)
+        told.do_later()
+        told.queue.turn(SECOND // 2)
+    return [(each.number, each.play_at - now_ms) for each in calls(told)]
+
+
+def are_whole(said: list[tuple[str, int]]) -> bool:
+    """Whether each starts after it was sent, and is kept until the next one starts."""
+    starts = [start for _, start in said]
+    return starts[0] > 0 and all(after - before >= KEPT_MS for before, after in pairwise(starts))
+
+
 def test_what_the_broker_did_not_take_is_tried_again_while_it_is_worth_saying(told):
     told.issue()
     told.is_connected = False
     told.press()
-    told.queue.turn(5 * SECOND)
+    told.queue.turn(SECOND)
     told.go_round()
     told.is_connected = True
     told.go_round()
@@ -429,28 +458,187 @@ def test_what_the_broker_did_not_take_is_tried_again_while_it_is_worth_saying(to
     told.is_connected = False
     told.queue.turn(10 * SECOND)
     told.press()
-    told.queue.turn(21 * SECOND)
+    assert heard(told, 21) == []
     told.is_connected = True
-    told.go_round()
-    assert calls(told) == [], "nobody wants to hear it 20 s later"
+    assert heard(told) == [], "nobody wants to hear it 20 s later"
 
 
-def test_a_call_whose_commit_was_held_up_until_nobody_could_hear_it_is_said_again_once(told):
-    ticket = told.issue()
-    told.press(held_up_ms=21 * SECOND)
-    called_ms = told.queue.ticket(ticket).called_ms
-    told.settle()
-    (said,) = calls(told)
-    assert said.call == str(told.queue.ticket(ticket).call)
-    assert said.play_at == called_ms + 21 * SECOND + LEAD_MS
-    assert told.queue.ticket(ticket).said_ms == said.play_at + FULL_MS
-
-
-def test_a_call_whose_commit_was_held_up_for_less_is_said_late(told):
+@pytest.mark.parametrize("away_s", [8, 15])
+def test_calls_that_the_broker_held_up_are_said_whole_when_it_is_back(told, away_s):
     told.issue()
-    told.press(held_up_ms=19 * SECOND)
+    told.issue()
+    told.is_connected = False
+    press_both(told)
+    told.queue.turn(away_s * SECOND)
+    told.go_round()
+    told.do_later()
+    told.is_connected = True
+    told.outbox.republish()
+    said = heard(told)
+    assert [number for number, _ in said] == ["A001", "A002"]
+    assert are_whole(said)
+
+
+@pytest.mark.parametrize("held_up_ms", [HELD_UP_MS + LEAD_MS + 1, 6 * SECOND, 19 * SECOND, 21 * SECOND])
+def test_a_call_whose_commit_was_held_up_is_said_again_once(told, held_up_ms):
+    ticket = told.issue()
+    told.press(held_up_ms=held_up_ms)
+    now_ms = told.queue.now_ms
+    ((number, start),) = heard(told)
+    assert number == told.queue.ticket(ticket).label
+    assert start == max(LEAD_MS, LEAD_MS + KEPT_MS - held_up_ms), "not before its first announcement would have ended"
+    assert told.queue.ticket(ticket).said_ms == now_ms + start + FULL_MS
+
+
+def test_a_call_whose_commit_was_held_up_for_a_moment_goes_out_late(told):
+    ticket = told.issue()
+    told.press(held_up_ms=HELD_UP_MS + LEAD_MS)
+    assert [said.play_at for said in calls(told)] == [told.queue.ticket(ticket).called_ms + LEAD_MS]
+    assert heard(told) == []
+
+
+@pytest.mark.parametrize("held_up_s", [3, 6, 15, 21])
+def test_a_call_that_was_held_up_is_not_cut_by_the_next_one(told, held_up_s):
+    told.issue()
+    told.issue()
+    told.press("desk-1", held_up_ms=held_up_s * SECOND)
+    told.press("desk-2")
+    said = heard(told)
+    assert [number for number, _ in said] == ["A002", "A001"], "the second was called when nothing was being said"
+    assert are_whole(said)
+
+
+@pytest.mark.parametrize("held_up_s", [15, 19, 22, 26])
+def test_calls_that_one_commit_held_up_are_said_again_in_their_order(told, held_up_s):
+    told.issue()
+    told.issue()
+    press_both(told, held_up_ms=held_up_s * SECOND)
+    assert heard(told) == [("A001", LEAD_MS), ("A002", LEAD_MS + KEPT_MS)]
+
+
+def test_a_call_in_its_turn_behind_one_that_was_held_up_is_said_in_its_turn(told):
+    told.issue()
+    told.issue()
+    press_both(told, held_up_ms=3 * SECOND)
+    said = heard(told)
+    assert [number for number, _ in said] == ["A002", "A001"]
+    assert are_whole(said)
+
+
+def test_calls_of_several_halls_that_one_commit_held_up_do_not_wait_for_each_other(told):
+    told.issue("civil")
+    told.issue("social")
+    told.queue.open("desk-3")
+    press_both(told, held_up_ms=6 * SECOND, desks=("desk-1", "desk-3"))
+    assert heard(told) == [("A001", LEAD_MS), ("C001", LEAD_MS)]
+
+
+def test_where_each_commit_is_slow_a_call_is_said_late_and_not_again_and_again(told):
+    told.issue()
+    told.press(held_up_ms=6 * SECOND)
+    (recall,), told.later[:] = list(told.later), []
+    recall.answered(told.do(recall.command, held_up_ms=6 * SECOND))
+    assert [said.number for said in calls(told)] == ["A001"]
+    assert heard(told) == []
+
+
+def test_a_recall_that_is_held_up_until_displays_would_drop_it_is_said_again(told):
+    told.issue()
+    told.press(held_up_ms=21 * SECOND)
+    (recall,), told.later[:] = list(told.later), []
+    recall.answered(told.do(recall.command, held_up_ms=21 * SECOND))
+    assert heard(told) == [("A001", LEAD_MS)]
+
+
+def test_a_recall_of_an_agent_is_said_again_like_a_call(told):
+    ticket = told.issue()
+    told.press()
+    told.queue.turn(MINUTE)
+    calls(told)
+    told.do(Recall(origin=told.queue.origin(), desk="desk-1", shown=ticket), held_up_ms=6 * SECOND)
+    assert heard(told) == [("A001", LEAD_MS)]
+
+
+def test_a_call_that_could_not_be_said_again_is_tried_again(told):
+    told.issue()
+    told.press(held_up_ms=6 * SECOND)
+    (recall,), told.later[:] = list(told.later), []
+    recall.failed(RuntimeError("the database is away"))
+    assert heard(told) == [("A001", LEAD_MS)]
+
+
+@pytest.mark.parametrize("stands_still_s", [5, 10, 26, 60])
+@pytest.mark.parametrize("loses_connection", [False, True])
+def test_a_call_in_its_turn_while_the_database_stood_still_is_said_once(told, stands_still_s, loses_connection):
+    told.issue()
+    told.issue()
+    press_both(told)
+    told.go_round()
+    assert [said.number for said in calls(told)] == ["A001"]
+    told.queue.turn(stands_still_s * SECOND)
+    if loses_connection:
+        told.outbox.recount(told.outbox._reading.connection())
+    said = heard(told)
+    assert [number for number, _ in said] == ["A002"]
+    assert stands_still_s == 5 or are_whole(said)
+
+
+def test_a_call_that_waits_for_its_recall_is_recalled_once(told):
+    told.issue()
+    told.issue()
+    press_both(told)
+    told.queue.turn(10 * SECOND)
+    for _ in range(3):
+        told.go_round()
+    assert [type(task.command) for task in told.later] == [Recall]
+
+
+def test_a_call_that_ended_while_the_database_stood_still_is_not_said(told):
+    told.issue()
+    second = told.issue()
+    press_both(told)
+    calls(told)
+    told.queue.turn(10 * SECOND)
+    told.ask(Finish, desk="desk-2", shown=second)
+    told.go_round()
+    told.do_later()
+    told.go_round()
+    assert told.later == [], "nothing more is tried"
+    assert calls(told) == []
+
+
+def start_again(told: Told) -> None:
+    told.outbox._reading.lose()
+    told.later.clear()
+    told.outbox = told.new_outbox()
+    told.outbox.republish()
+
+
+@pytest.mark.parametrize("is_recalled", [False, True])
+def test_a_hub_that_starts_again_sends_the_last_announcement_of_a_call_alone(told, is_recalled):
+    """Under its id, so that displays that have played it do not play it again."""
+    told.issue()
+    told.press(held_up_ms=6 * SECOND)
+    if is_recalled:
+        told.do_later()
+    before = [said.id for said in calls(told)]
+    told.queue.turn(3 * SECOND)
+    start_again(told)
     told.settle()
-    assert len(calls(told)) == 1
+    after = [said.id for said in calls(told)]
+    assert len(after) == 1
+    assert not is_recalled or after == before
+
+
+def test_a_call_in_its_turn_while_the_database_stood_still_after_a_start_is_said(told):
+    told.issue()
+    told.issue()
+    press_both(told)
+    calls(told)
+    told.queue.turn(2 * SECOND)
+    start_again(told)
+    told.queue.turn(26 * SECOND)
+    assert heard(told) == [("A002", LEAD_MS)]
 
 
 @pytest.mark.parametrize("after_ms", [SECOND, 21 * SECOND])
@@ -468,18 +656,20 @@ def test_a_call_that_was_lost_with_the_connection_for_however_long_is_said_once(
     assert [said.call for said in calls(told)] == [str(called.call)]
 
 
-def test_a_call_that_was_taken_back_meanwhile_is_not_said_again(told):
+@pytest.mark.parametrize("held_up_s", [6, 21])
+def test_a_call_that_was_taken_back_meanwhile_is_not_said_again(told, held_up_s):
     ticket = told.issue()
-    told.press(held_up_ms=21 * SECOND)
+    told.press(held_up_ms=held_up_s * SECOND)
     told.ask(Withdraw, desk="desk-1", shown=ticket)
     told.settle()
     assert calls(told) == []
 
 
+@pytest.mark.parametrize("held_up_s", [6, 21])
 @pytest.mark.parametrize("steps", [((Recall, "shown"),), ((Withdraw, "shown"), (Pick, "ticket"))])
-def test_a_call_that_an_agent_has_said_again_meanwhile_is_not_said_twice(told, steps):
+def test_a_call_that_an_agent_has_said_again_meanwhile_is_not_said_twice(told, steps, held_up_s):
     ticket = told.issue()
-    told.press(held_up_ms=21 * SECOND)
+    told.press(held_up_ms=held_up_s * SECOND)
     for kind, named in steps:
         told.ask(kind, desk="desk-1", **{named: ticket})
     told.queue.turn(SECOND)
