@@ -6,10 +6,8 @@ pictures of the acting desk and its hall go out at once, those of other affected
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -22,14 +20,14 @@ from hub.database.statistics import Statistics
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
 from hub.mqtt import outbox_reading
-from hub.mqtt.pictures import Pictures, shown_desk
-from hub.queue.announcements import GOES_OUT_MS, Announcement
-from hub.queue.requests import Command, Origin, Recall, Refresh, Source
+from hub.mqtt.announcer import Announcer, Publish
+from hub.mqtt.pictures import Pictures
+from hub.queue.requests import Command, Origin, Refresh, Source
 from hub.site_index import SiteIndex
 from hub.tasks import Busy, Task
 from hub.writer import Committed
 from protocol.instants import Instant
-from protocol.messages import ANNOUNCEMENT_LATE_MS, Announce, DeskState, HallState, encode
+from protocol.messages import DeskState, HallState, encode
 from protocol.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -45,14 +43,7 @@ LOOK_EVERY_S = 0.2
 REVIEW_EVERY_S = 20.0
 # When the hub stops: every read times out before this. Only `analyze` has no time-out.
 STOP_LIMIT_S = ANSWER_LIMIT_S + 2.0
-SENT_REMEMBERED = 2_000
 _JOB = Origin(Source.JOB, "outbox")
-
-
-class Publish(Protocol):
-    """Publishes at QoS 1; returns False if the broker is not reached just now."""
-
-    def __call__(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +99,13 @@ class Outbox:
         # Services whose other desks are still to be published, and the earliest time for that; the next review.
         self._others: set[str] = set()
         self._others_at_s = self._review_at_s = 0.0
-        self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
-        # The calls whose recall this outbox has queued and the writer has not run yet.
-        self._recalling: set[int] = set()
-        # The hub's time of the start, and of the last look at the announcements that are due.
-        self._started_ms = self._looked_ms = 0
         # Whether the broker took the last message.
         self._reached = False
         self._shown: dict[str, DeskState | HallState] = {}
         # The topics of pictures that could not be sent; `republish` sends them when the broker is back.
         self._untaken: set[str] = set()
         self._reading = Reading(engine)
+        self._announcer = Announcer(index=index, topics=topics, publish=self._send, now_ms=now_ms, later=self._later)
         self._answered_at_s = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -128,7 +115,7 @@ class Outbox:
     def start(self, generation: int) -> None:
         """Counts the waiting tickets once and starts the thread; from here on each commit updates the counts."""
         self._generation = generation
-        self._started_ms = self._looked_ms = self._now_ms()
+        self._announcer.start(generation)
         self._count(self._reading.connection())
         self._thread.start()
 
@@ -159,7 +146,7 @@ class Outbox:
     def committed(self, batch: Sequence[Committed]) -> None:
         """Called on the writer's thread after a commit: sends announcements that are due, then notes the rest."""
         try:
-            self._announce_what_is_due(batch)
+            self._announcer.committed(batch)
         except Exception:
             log.exception("announcement.not_sent")
         with self._lock:
@@ -168,37 +155,12 @@ class Outbox:
         self._answered_at_s = time.monotonic() + ANSWER_S * len(batch)
         self._wake.set()
 
-    def _announce_what_is_due(self, batch: Sequence[Committed]) -> None:
-        now_ms = self._now_ms()
-        for done in batch:
-            for announcement in done.effects.announcements:
-                # A recall that is held up as well goes out late: with a slow database, another would be held up again.
-                is_recalled = announcement.call in self._recalling and not announcement.is_too_late(now_ms)
-                if announcement.is_held_up(now_ms) and not is_recalled:
-                    self._say_again(announcement)
-                elif announcement.play_ms <= now_ms + GOES_OUT_MS:
-                    self._announce(announcement, done.effects.last_event)
-
-    def _say_again(self, announcement: Announcement) -> None:
-        """Recalls a call whose announcement was held up, if the call still stands."""
-        log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
-
-        def then(outcome: object) -> None:
-            if not isinstance(outcome, Exception):
-                self._sent.append(announcement.id)
-            self._recalling.discard(announcement.call)
-
-        self._recalling.add(announcement.call)
-        # With `said_ms`, the recall does nothing if an agent recalled meanwhile because nobody came.
-        said_ms = announcement.play_ms + announcement.length_ms
-        self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms), then)
-
     def recount(self, connection: Connection) -> None:
         """Called on the writer's thread after it lost its connection: nobody may know of what it committed last."""
         unheard = outbox_reading.unheard(connection, self._index.site.name, self._last_event, self._now_ms())
         self._count(connection)
         for announcement in unheard:
-            self._say_again(announcement)
+            self._announcer.say_again(announcement)
         self.republish()
 
     def republish(self) -> None:
@@ -263,8 +225,9 @@ class Outbox:
         if now_s >= self._review_at_s:
             self._review_at_s = now_s + REVIEW_EVERY_S
             self._review()
-        self._say_what_is_due()
-        self._statistics.keep(self._reading.connection(), self._last_event)
+        connection = self._reading.connection()
+        self._announcer.say_what_is_due(connection, self._last_event, reached=self._reached)
+        self._statistics.keep(connection, self._last_event)
 
     def _publish_pending(self) -> set[str]:
         """Publishes the acting desks and halls; returns the services whose other desks follow."""
@@ -319,8 +282,7 @@ class Outbox:
             return True
         if shown is not None and shown.revision >= picture.revision:
             return False
-        self._reached = taken = self._publish(topic, encode(picture), retain=True)
-        if taken:
+        if self._send(topic, encode(picture), retain=True):
             self._shown[topic] = picture
             self._untaken.discard(topic)
         else:
@@ -340,39 +302,9 @@ class Outbox:
         if stale_desks or stale_halls:
             self._later(Refresh(origin=_JOB, desks=stale_desks, halls=stale_halls))
 
-    def _say_what_is_due(self) -> None:
-        """Sends the announcements that are due, and says again those that the database or the broker held up."""
-        now_ms, site = self._now_ms(), self._index.site.name
-        for announcement in outbox_reading.to_say(self._reading.connection(), site, self._looked_ms, now_ms):
-            # An announcement that is not noted yet is sent by the writer's thread.
-            if announcement.id > self._last_event or announcement.id in self._sent:
-                continue
-            # An earlier run may have sent it. Displays play it only once in any case, but would play a recall as well.
-            is_of_earlier_run = announcement.play_ms <= self._started_ms
-            if not announcement.is_held_up(now_ms) or (is_of_earlier_run and not announcement.is_too_late(now_ms)):
-                self._announce(announcement, announcement.id)
-            elif self._reached and not is_of_earlier_run and announcement.call not in self._recalling:
-                self._say_again(announcement)
-        self._looked_ms = now_ms
-
-    def _announce(self, announcement: Announcement, last_event: int) -> None:
-        """Sends an announcement, and notes it if it is on its way; otherwise the next round tries again."""
-        desk, place = shown_desk(self._index, announcement.desk, announcement.hall)
-        message = Announce(
-            revision=(self._generation, last_event),
-            # A restored database gives the same ids again; the generation keeps a new call apart from a played one.
-            id=f"{self._generation}-{announcement.id}",
-            call=str(announcement.call),
-            number=announcement.number,
-            desk=desk,
-            place=place,
-            play_at=Instant(announcement.play_ms),
-            length_ms=announcement.length_ms,
-        )
-        topic = self._topics.hall_announce(announcement.hall)
-        self._reached = taken = self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000)
-        if taken:
-            self._sent.append(announcement.id)
+    def _send(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None) -> bool:
+        self._reached = self._publish(topic, payload, retain=retain, expiry_s=expiry_s)
+        return self._reached
 
     def _later(self, command: Command, then: Callable[[object], None] = lambda _: None) -> None:
         """Queues a job's command; `then` gets its answer, or the exception with which it failed."""

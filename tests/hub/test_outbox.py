@@ -69,7 +69,7 @@ class Told:
             metrics=self.metrics,
         )
         outbox._generation = GENERATION
-        outbox._started_ms = outbox._looked_ms = self.queue.now_ms
+        outbox._announcer.start(GENERATION)
         outbox._count(outbox._reading.connection())
         outbox.listen(self.changes.append)
         return outbox
@@ -693,8 +693,8 @@ def test_after_a_restore_a_new_call_is_never_taken_for_one_that_a_display_has_sa
     told.issue()
     told.press()
     before = told.last("hall/hall/announce")
-    told.outbox._generation += 1
-    told.outbox._sent.clear()
+    told.outbox = told.new_outbox()
+    told.outbox._announcer.start(GENERATION + 1)
     told.go_round()
     after = told.last("hall/hall/announce")
     assert after.call == before.call
