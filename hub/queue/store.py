@@ -163,8 +163,17 @@ TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
     ticket.c.site == SITE, ticket.c.request == bindparam("of")
 )
 REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
-ANY_ANNOUNCEMENT: Executable = (
-    select(announcement.c.id).where(announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")).limit(1)
+# At the end of a day, the halls' lists lose the calls made before `before_ms`, and those whose ticket is of `day` or
+# before and no longer held. The ticket is looked up as a scalar: for an EXISTS, PostgreSQL may read all tickets.
+_DAY_UNLESS_HELD: Any = (
+    select(ticket.c.day)
+    .where(ticket.c.site == announcement.c.site, ticket.c.id == announcement.c.ticket, ~IS_HELD)
+    .correlate(announcement)
+    .scalar_subquery()
+)
+_LEAVES_LISTS: Any = (announcement.c.at_ms < bindparam("before_ms")) | (bindparam("day") >= _DAY_UNLESS_HELD)
+ANY_ANNOUNCEMENT_TO_DELETE: Executable = (
+    select(announcement.c.id).where(announcement.c.site == SITE, _LEAVES_LISTS).limit(1)
 )
 BOUND_TO_DESK: Executable = (
     select(*_TICKET_COLUMNS)
@@ -360,9 +369,7 @@ SILENCE_ANNOUNCEMENTS: Executable = (
 DELETE_CALL: Executable = sql_delete(announcement).where(
     announcement.c.site == SITE, announcement.c.call == bindparam("of_call")
 )
-DELETE_ANNOUNCEMENTS_BEFORE: Executable = sql_delete(announcement).where(
-    announcement.c.site == SITE, announcement.c.at_ms < bindparam("before_ms")
-)
+DELETE_ANNOUNCEMENTS: Executable = sql_delete(announcement).where(announcement.c.site == SITE, _LEAVES_LISTS)
 # DELETE_REQUESTS deletes up to the last of these times: a few rows more than `limit` if several requests share it.
 OLDEST_REQUESTS: Executable = (
     select(request.c.at_ms)

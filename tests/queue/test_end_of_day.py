@@ -26,6 +26,7 @@ from hub.queue.requests import (
     Undo,
 )
 from hub.queue.states import State
+from hub.site import EVERY_DAY
 from protocol.messages import DeskMode
 from tests.queue.harness import DAY, HOUR, MINUTE, SECOND, SERVICES, moment, named, refused, round_the_clock, town
 
@@ -396,6 +397,56 @@ def test_what_was_called_in_the_evening_is_not_listed_beside_the_next_day_s_call
     queue.now_ms = moment("2026-11-25 00:00:10")
     end(queue)
     assert queue.desk_mode("desk-1")[0] == "open"
+    assert queue.listed() == []
+
+
+def open_to_midnight(site):
+    """The same, its services open every day from 8:30 to midnight: its days end at 1:00."""
+    late = {"opens": "8:30", "last_ticket": "24:00", "closes": "24:00", "days": EVERY_DAY}
+    return replace(site, services=tuple(replace(each, **late) for each in site.services))
+
+
+def test_a_press_just_after_a_day_that_ended_past_midnight_leaves_no_number_of_it_to_the_next_day(new_queue):
+    queue = new_queue(open_to_midnight(town()), at_ms=moment("2026-11-24 23:40"))
+    queue.open("desk-1")
+    queue.issue()
+    yesterdays = queue.issue()
+    queue.called()
+    queue.now_ms = moment("2026-11-25 01:00:05")
+    assert queue.called() == yesterdays
+    queue.now_ms = moment("2026-11-25 01:00:15")
+    end(queue)
+    assert queue.listed() == []
+    queue.now_ms = moment("2026-11-25 09:00")
+    queue.open("desk-1")
+    todays = queue.issue()
+    assert queue.called() == todays
+    assert queue.listed() == [todays]
+
+
+def test_a_call_of_the_next_day_outlives_a_day_that_ends_past_midnight(new_queue):
+    queue = new_queue(open_to_midnight(town()), at_ms=moment("2026-11-25 00:20"))
+    queue.open("desk-1")
+    ticket = queue.book(moment("2026-11-25 00:30"))
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.now_ms = moment("2026-11-25 00:55")
+    assert queue.called() == ticket
+    queue.now_ms = moment("2026-11-25 01:00:15")
+    end(queue)
+    assert queue.listed() == [ticket]
+    assert queue.held("desk-1") == ticket
+
+
+def test_a_press_between_midnight_and_the_hub_s_look_leaves_no_number_of_the_evening_to_the_next_day(queue):
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = moment("2026-11-24 18:25")
+    queue.open("desk-1")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    end(queue)
+    queue.now_ms = moment("2026-11-25 00:00:05")
+    assert queue.called() == ticket
+    queue.now_ms = moment("2026-11-25 00:00:10")
+    assert end(queue) == 1
     assert queue.listed() == []
 
 

@@ -209,6 +209,11 @@ ASKED_OF_TODAY: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
         )
         for each, statement in enumerate(store.OPEN_UP_TO_DAY)
     ),
+    (
+        "whether a call leaves the lists",
+        store.ANY_ANNOUNCEMENT_TO_DELETE,
+        lambda _: {"day": "2026-11-23", "before_ms": 0},
+    ),
 ]
 
 

@@ -66,6 +66,7 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     - A desk used after the day's end (opened, signed on at, called from, or holding a ticket) stays as it is. If it is
       not closed, the calls made after the day's end stay listed until the next day begins.
     - Any other desk is closed and its agent signed off.
+    - Once the next day has begun, no call of the ended day's tickets stays listed, however late it was made.
 
     The rules use the day's end, not the current time: a hub that was off then still closes that day when it starts.
     """
@@ -75,22 +76,25 @@ def end_day(work: Work, command: EndDay) -> DoneAnswer:
     if len(left) == command.limit:
         return DoneAnswer(count=len(left))
     work.write(name_store.DELETE_NAMES, now_ms=work.now_ms)
-    _empty_halls(work, _end_work(work, command.day))
+    day, before_ms = _end_work(work, command.day)
+    _empty_halls(work, day, before_ms)
     return DoneAnswer(count=len(left))
 
 
-def _end_work(work: Work, day: str) -> int:
-    """Close the desks of a day that has ended; return the time before which calls leave the halls' lists."""
+def _end_work(work: Work, day: str) -> tuple[str, int]:
+    """Close the desks of a day that has ended; return which calls leave the halls' lists.
+
+    Those are the calls of tickets up to the day returned ("" for none), and the calls made before the time returned.
+    """
     site = work.index.site
     ended_ms = day_end_ms(site, day)
     if any(is_open(service, ended_ms, site.zone) for service in site.services):
-        return work.now_ms - DAY_MS
+        return "", work.now_ms - DAY_MS
     at_work = _close_desks(work, ended_ms)
-    over_ms = max(ended_ms, next_day_ms(day, site.zone))
-    if over_ms <= work.now_ms:
-        return over_ms
-    # If no desk is still at work, a call between the day's end and now belongs to that day too.
-    return ended_ms if at_work else work.now_ms + 1
+    if at_work and work.now_ms < next_day_ms(day, site.zone):
+        return "", ended_ms
+    # By the ticket's day: a press may come between the end of a day and this look, when the next day has begun already.
+    return day, 0
 
 
 def close_lost_desks(work: Work, _command: CloseLostDesks) -> DoneAnswer:
@@ -211,11 +215,11 @@ def _close(work: Work, desk: str, agent: str | None) -> None:
     release_bound(work, desk)
 
 
-def _empty_halls(work: Work, before_ms: int) -> None:
+def _empty_halls(work: Work, day: str, before_ms: int) -> None:
     work.flush()
-    if not work.rows(store.ANY_ANNOUNCEMENT, before_ms=before_ms):
+    if not work.rows(store.ANY_ANNOUNCEMENT_TO_DELETE, day=day, before_ms=before_ms):
         return
     work.journal("halls_emptied")
-    work.write(store.DELETE_ANNOUNCEMENTS_BEFORE, before_ms=before_ms)
+    work.write(store.DELETE_ANNOUNCEMENTS, day=day, before_ms=before_ms)
     for hall in work.index.site.halls:
         work.publish_hall(hall.name)
