@@ -10,7 +10,7 @@ The writer takes up to 64 commands from the queue, runs them in one transaction,
 - If a single command with a request id loses the connection, it is run once more. Its commit may have become durable;
   then the id finds the first answer, and nobody is told that nothing changed.
 - A command whose sender has stopped waiting, in the queue or for a database that does not answer, is dropped: a press
-  must not call anybody long after it was made.
+  must not call anybody long after it was made. But if its first answer is durable, that answer is given.
 """
 
 import sys
@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import TypeVar
 
 import structlog
@@ -28,6 +29,7 @@ from hub.database.faults import DatabaseBusy, DatabaseFault, DatabaseLocked, pla
 from hub.database.statements import Connection
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics, Outcome
+from hub.queue import store
 from hub.queue.answers import Answer, RefusedAnswer
 from hub.queue.commands.dispatch import STATEMENTS, run
 from hub.queue.transaction import Effects, GivesWay, Work
@@ -145,11 +147,10 @@ class Writer:
 
     def _do(self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False) -> None:
         started = time.perf_counter()
-        # A command that is run again may be durable already: its first answer is looked up however late it is.
-        tasks = tasks if again else self._still_wanted(tasks)
-        if not tasks:
-            return
         try:
+            tasks = self._still_wanted(tasks)
+            if not tasks:
+                return
             connection = self._begin()
         except Exception as error:  # noqa: BLE001 - no command's fault: one by one, each would wait for it again
             self._recover(error)
@@ -200,16 +201,32 @@ class Writer:
         connection.commit()
         return committed
 
-    def _still_wanted(self, tasks: Sequence[Task]) -> list[Task]:
-        """Returns the tasks that are not late; fails the others."""
+    def _still_wanted(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Returns the tasks that are not late and the repeats of durable commands; fails the others."""
+        late = [task.is_late for task in tasks]
+        if not any(late):
+            return tasks
+        answered = self._answered(list(compress(tasks, late)))
         wanted = []
-        for task in tasks:
-            if task.is_late:
+        for task, is_late in zip(tasks, late, strict=True):
+            if is_late and task.command.origin.request not in answered:
                 cause = f"what was asked for stood for {task.waited_s:.0f} s"
                 self._fail(task, DatabaseBusy(place_of(self._engine.url), cause))
             else:
                 wanted.append(task)
         return wanted
+
+    def _answered(self, tasks: Sequence[Task]) -> set[str]:
+        """The request ids of these tasks that have a first answer.
+
+        One read for them all, which waits for no lock on SQLite: hundreds of them may stand behind a slow database.
+        """
+        connection = self._connection or self._connect()
+        ids = [task.command.origin.request for task in tasks if task.command.origin.request is not None]
+        rows = connection.rows(store.ANSWERED_REQUESTS, {"site": self._index.site.name, "ids": connection.many(ids)})
+        # Not a rollback, which would make psycopg drop its prepared statements.
+        connection.commit()
+        return {request for (request,) in rows}
 
     def _count(self, tasks: Sequence[Task], committed: Sequence[Committed], seconds: float) -> None:
         self._metrics.batch(len(tasks), seconds)

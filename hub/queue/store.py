@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import delete as sql_delete
 
+from hub.database.statements import one_of
 from hub.database.tables import (
     AnnouncementRow,
     CounterRow,
@@ -163,6 +164,7 @@ TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
     ticket.c.site == SITE, ticket.c.request == bindparam("of")
 )
 REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
+ANSWERED_REQUESTS: Executable = select(request.c.id).where(request.c.site == SITE, one_of(request.c.id, "ids"))
 # At the end of a day, the halls' lists lose the calls made before `before_ms`, and those whose ticket is of `day` or
 # before and no longer held. The ticket is looked up as a scalar: for an EXISTS, PostgreSQL may read all tickets.
 _DAY_UNLESS_HELD: Any = (

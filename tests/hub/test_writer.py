@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -456,6 +457,94 @@ def test_what_stood_in_the_queue_until_nobody_waits_for_it_is_not_begun(stand):
     assert isinstance(early.outcome(), DatabaseBusy)
     assert isinstance(late.outcome(), TicketAnswer)
     assert stand.codes() == [late.command.code]
+
+
+def test_a_repeat_that_stood_for_long_is_told_the_first_answer(stand):
+    stand.start()
+    first = stand.issue()
+    answer = stand.do(first)
+    again = Asked(first.command)
+    stand.writer.put(late(again))
+    assert again.outcome() == answer
+    assert stand.codes() == [first.command.code]
+
+
+def test_a_repeat_beside_what_came_too_late_is_told_the_first_answer(stand, monkeypatch):
+    stand.start()
+    first = stand.issue()
+    answer = stand.do(first)
+    stand_still_while_it_runs(stand, monkeypatch)
+    again, new = Asked(first.command), stand.issue()
+    with stopped(stand.writer):
+        stand.put(again, new)
+    assert again.outcome() == answer
+    assert isinstance(new.outcome(), DatabaseBusy)
+    assert stand.codes() == [first.command.code]
+
+
+def test_what_is_late_costs_the_database_one_read_for_all_that_was_taken_together(stand):
+    stand.start()
+    first = stand.issue()
+    stand.do(first)
+    tries, reads = tries_of(stand.writer), reads_of(stand.writer)
+    with stopped(stand.writer):
+        # The entry that holds the writer up is one of the first 64.
+        asked = [stand.issue() for _ in range(3 * BATCH_MOST - 1)]
+        for each in asked:
+            stand.writer.put(late(each))
+    assert all(isinstance(each.outcome(), DatabaseBusy) for each in asked)
+    assert (len(tries), len(reads)) == (0, 3)
+
+
+def test_what_is_late_does_not_wait_for_a_locked_file(impatient):
+    first = impatient.issue()
+    impatient.do(first)
+    other = open_driver_connection(impatient.engine)
+    other.execute("begin immediate")
+    tries, asked = tries_of(impatient.writer), impatient.issue()
+    impatient.writer.put(late(asked))
+    assert isinstance(asked.outcome(), DatabaseBusy)
+    assert tries == []
+    other.close()
+
+
+def test_what_is_late_waits_once_for_a_locked_table_and_whoever_stands_behind_it_no_longer(postgresql_url):
+    engine = open_engine(postgresql_url, busy_timeout_s=0.05)
+    stand = Stand(engine).start()
+    stand.do(stand.issue())
+    other = open_driver_connection(engine)
+    other.execute("lock table request")
+    reads = reads_of(stand.writer)
+    with stopped(stand.writer):
+        asked = [stand.issue() for _ in range(5 * BATCH_MOST)]
+        for each in asked:
+            stand.writer.put(late(each))
+        person = stand.issue()
+        stand.put(person)
+    assert all(isinstance(each.outcome(), DatabaseLocked) for each in [*asked, person])
+    assert len(reads) == 1
+    other.rollback()
+    other.close()
+    assert isinstance(stand.do(Asked(person.command)), TicketAnswer)
+    stand.writer.stop()
+    engine.dispose()
+
+
+def late(asked: Asked) -> Task:
+    return replace(asked.task(), since_s=time.monotonic() - HOUR_S)
+
+
+def reads_of(writer: Writer) -> list[None]:
+    """One for each statement that is read from now on."""
+    reads: list[None] = []
+    rows = writer._connection.rows
+
+    def counted(*arguments: Any) -> list[tuple[Any, ...]]:
+        reads.append(None)
+        return rows(*arguments)
+
+    writer._connection.rows = counted
+    return reads
 
 
 def test_a_commit_that_took_long_and_lost_its_answer_is_answered_from_what_was_written(stand, monkeypatch):

@@ -171,6 +171,7 @@ ASKED: list[tuple[str, Any, Callable[[Queue], dict[str, Any]]]] = [
     ("what is news", rows._TICKETS_BETWEEN, lambda queue: {"after": last(queue) - 3, "up_to": last(queue)}),
     ("news of bookings", rows._ANY_BOOKING_OF, lambda queue: {"tickets": queue.connection.many([1, 100])}),
     ("a code", booking_store.BY_CODE, lambda _: {"code": "B100"}),
+    ("requests asked again", store.ANSWERED_REQUESTS, lambda queue: {"ids": queue.connection.many(["r-1", "r-100"])}),
     ("a request", booking_store.STANDING_OF_REQUEST, lambda _: {"reference": "form/b-100"}),
     ("a ticket's journal", booking_store.SEEN, lambda queue: {"ids": queue.connection.many([1, 100])}),
     ("who came before", report_store.CAME_BEFORE, lambda queue: {"tickets": queue.connection.many([1, 100])}),
