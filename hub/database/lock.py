@@ -176,5 +176,4 @@ def _open(path: str, place: str) -> IO[str]:
 
 
 def _private(path: str, flags: int) -> int:
-    # Other users may read the lock file, to learn which process holds it.
-    return os.open(path, flags, 0o644)
+    return os.open(path, flags, 0o600)

@@ -70,6 +70,12 @@ def test_the_sqlite_lock_names_the_process_that_has_it_and_not_the_one_before(tm
     lock.release()
 
 
+def test_the_lock_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    lock = hold_site(open_engine(f"sqlite:///{tmp_path / 'suivant.db'}"), "mairie")
+    assert (tmp_path / "suivant.db.mairie.lock").stat().st_mode & 0o777 == 0o600
+    lock.release()
+
+
 def test_a_lock_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'suivant.db'}")
     (tmp_path / "suivant.db.mairie.lock").mkdir()
