@@ -52,6 +52,14 @@ def test_pause_at_a_paused_desk_and_open_at_an_open_one_are_taken_and_change_not
     assert queue.snapshot() == before
 
 
+@pytest.mark.parametrize("way", ["button", "page"])
+def test_a_closed_desk_takes_no_pause(queue, way):
+    before = queue.snapshot()
+    answer = button(queue, DeskMode.PAUSED) if way == "button" else queue.mode("desk-1", DeskMode.PAUSED)
+    assert refused(answer, "desk_not_open").detail == "desk desk-1 is closed: pause needs an open desk"
+    assert queue.snapshot() == before
+
+
 def test_an_old_pause_is_refused(queue):
     queue.open("desk-1")
     command = ButtonMode(

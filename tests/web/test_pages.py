@@ -53,6 +53,14 @@ def test_a_form_calls_and_leads_back_to_the_page(client: httpx.Client, stand: St
     assert "Appelé au guichet 3" in text_of(client.get("/desks/desk-3").text)
 
 
+def test_only_a_desk_that_is_not_closed_offers_a_pause(client: httpx.Client, stand: Stand) -> None:
+    stand.sign_on("desk-3")
+    offer = 'formaction="/desks/desk-3/pause"'
+    assert offer not in client.get("/desks/desk-3").text
+    stand.open("desk-3")
+    assert offer in client.get("/desks/desk-3").text
+
+
 def test_a_command_that_could_not_be_stored_is_said_in_words_and_is_no_failure_of_the_hub(
     client: httpx.Client, stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +158,7 @@ def test_a_click_on_the_held_ticket_is_not_answered_with_what_was_done_to_anothe
     ("path", "said"),
     [
         ("/desks/desk-3/next", "Le guichet n’est pas ouvert : ouvrez-le d’abord."),
+        ("/desks/desk-3/pause", "Le guichet n’est pas ouvert : ouvrez-le d’abord."),
         ("/desks/desk-3/finish", "Personne n’est au guichet. Cette page est à jour."),
         ("/desks/desk-3/tickets/1/readmit", "A 001 est en attente à présent. Cette page est à jour."),
         ("/desks/desk-3/tickets/99/pick", "Le guichet n’est pas ouvert : ouvrez-le d’abord."),

@@ -64,6 +64,8 @@ def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:
         return taken
     if view.mode is mode:
         return taken
+    if mode is DeskMode.PAUSED:
+        need_open_desk(view, "pause")
     if view.held is None:
         _enter(work, view, mode)
         return taken
