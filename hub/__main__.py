@@ -23,48 +23,56 @@ WRONG_START_STATUS = 2
 EXAMPLES = """\
 examples:
   suivant config example > site.yaml         a commented site file to begin with
-  suivant config check site.yaml             is it right, and if not, what would be?
-  SUIVANT_SITE_FILE=site.yaml suivant hub    run it: pages on http://127.0.0.1:8080/
+  suivant config check site.yaml             check it, and list what is wrong
+  SUIVANT_SITE_FILE=site.yaml suivant hub    run the hub: pages on http://127.0.0.1:8080/
 """
 HUB_TEXT = """\
-Runs the hub of one site: the queues, the pages, the API, and the nodes by way of the MQTT broker.
-It upgrades its database at the start, and ends by SIGTERM or Ctrl-C.
-It starts without the broker too, and tries to reach it until it does. Meanwhile pages and API work, so agents can call;
-screens, printers and desk buttons learn nothing of it, and /healthz answers 503.
+Runs the hub of one site: the queues, the pages, the API, and, through the MQTT broker, the nodes.
+It upgrades its database at its start. Stop it with SIGTERM or Ctrl-C.
+It starts without the broker too, and tries to reach it until it succeeds. Meanwhile pages and API work, so agents can
+call; displays, printers and desk buttons get no news, and /healthz answers 503.
 """
 CHECK_TEXT = """\
-Names the line, the key and what would be right for all that is found wrong in a site file.
-Ends with status 1 where something is wrong; a warning is not.
+Checks a site file. For each problem it prints the line, the key and what would be right.
+Ends with status 1 if there is an error; warnings do not count.
 """
 LDAP_TEXT = """\
-Says in plain words whether the directory that the site file names is reached over TLS, whether its certificate is
-trusted, whether the service account is let in, whether base and groups are there, and, for a PERSON by the account they
-log in with, what they would be allowed. Changes nothing. Where people bind as themselves, their password is asked for.
-Ends with status 1 where something is wrong.
+Checks the directory that the site file names: whether it can be reached over TLS, whether its certificate is trusted,
+whether it accepts the service account, and whether it has the base and the groups. With PERSON, the account as that
+person types it to log in, it also checks whether they may log in, and with which roles. If people bind as themselves,
+it asks for the person's password. It changes nothing.
+Ends with status 1 if something is wrong.
 """
 PUBLIK_TEXT = """\
-Says in plain words whether the Publik that the site file names is reached, whether it lets the hub in, whether the
-clocks agree, and how many bookings the mapping finds in each form. Changes nothing, prints no name.
-Ends with status 1 where something is wrong.
+Checks the Publik that the site file names: whether it can be reached, whether it accepts the hub's calls, whether the
+clocks agree, and how many bookings the mapping finds in each form. It changes nothing and prints no names.
+Ends with status 1 if something is wrong.
 """
 ADMIN_TEXT = """\
-Local accounts let people in where there is no directory, or while it is away; each use of one stands in the journal.
+Local accounts are for logging in where there is no directory, or while it is away. The journal records each login with
+one.
 """
 CREATE_TEXT = """\
-Makes a local account. Its password, of at least 12 characters, is asked for twice on the terminal, or is the first line
-of the file that --password-file names. The hub may run meanwhile.
+Creates a local account. Its password, of at least 12 characters, is asked for twice on the terminal, or is the first
+line of the file that --password-file names. The hub may be running.
 
-A local account decides alone: take a name that nobody has in the directory, or that person can't log in any more. Where
-the directory can be asked and knows the name, no account is made.
-For the day when the directory is away, make one as supervisor: an administrator as such calls nobody.
+A local account takes precedence over the directory: if somebody there has the same account name, they can no longer log
+in, so choose another one. If the directory can be asked and knows the name, no account is created.
+For the day when the directory is away, choose the role supervisor: an administrator without another role calls nobody.
 """
 ROLES_TEXT = "\n".join(["roles:", *(f"  {role.value:<15}{duty}" for role, duty in DUTIES.items())])
 SESSIONS_TEXT = """\
-Lists who is logged in, by what, since when. With --all also the sessions that ended in the last 8 days, the last 200 of
-them at most, with when and why: the hub forgets older ones.
+Lists who is logged in, through the directory or a local account, and since when. With --all, also the sessions that
+ended in the last 8 days (at most the last 200), with when and why. The hub forgets older ones.
 """
+RESTORED_TEXT = """\
+Run this after restoring a backup of the database, with the hub stopped. Nodes then accept the older state, every open
+session ends, and the command lists the local accounts and tokens that the backup has opened again.
+"""
+SITE_FILE_HELP = "the site file; default: the one that SUIVANT_SITE_FILE names"
 PROGRAM_TEXT = """\
-Prints the token, this once: only its SHA-256 is kept. The program sends it as Authorization: Bearer TOKEN.
+Creates a token for a program and prints it, only this once: the hub keeps only its SHA-256. The program sends it as
+Authorization: Bearer TOKEN.
 """
 
 
@@ -79,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"hub", "protocol"}:
             raise
-        return _say(f"{error.name} is not installed: install suivant[hub]", FAILED_STATUS)
+        return _say(f"the Python package {error.name} is not installed: install suivant[hub]", FAILED_STATUS)
     except KeyboardInterrupt:
         return 128 + 2
     except BrokenPipeError:
@@ -117,7 +125,7 @@ def _other_place(environ: Mapping[str, str]) -> str:
     for variable in ("SUIVANT_DATABASE_URL", "SUIVANT_STATE_DIR"):
         if environ.get(variable):
             return f"correct {variable}"
-    return "set SUIVANT_STATE_DIR to the folder that the hub has, for it is not set here"
+    return "set SUIVANT_STATE_DIR, which is not set here, to the hub's state folder"
 
 
 def _say(sentence: str, status: int) -> int:
@@ -161,7 +169,7 @@ def check_config(options: argparse.Namespace) -> int:
     site = found.site
     parts = (("hall", site.halls), ("service", site.services), ("desk", site.desks), ("node", site.nodes))
     counts = ", ".join(f"{len(each)} {name}{'' if len(each) == 1 else 's'}" for name, each in parts)
-    print(f"{path} is right: site {site.name} with {counts}.")
+    print(f"{path} is valid: site {site.name} with {counts}.")
     return 0
 
 
@@ -176,7 +184,7 @@ def upgrade_database(_options: argparse.Namespace) -> int:
 
     with _database() as engine:
         revision = upgrade(engine)
-        print(f"the database {place_of(engine.url)} stands at revision {revision}, as this version needs it.")
+        print(f"the database {place_of(engine.url)} is at revision {revision}, as this version needs it.")
     return 0
 
 
@@ -185,7 +193,7 @@ def check_database(_options: argparse.Namespace) -> int:
     from hub.database.migration import check
 
     with _database() as engine:
-        print(f"the database {place_of(engine.url)} is right: it stands at revision {check(engine)}.")
+        print(f"the database {place_of(engine.url)} is at revision {check(engine)}, as this version needs it.")
     return 0
 
 
@@ -195,7 +203,7 @@ def copy_database(options: argparse.Namespace) -> int:
     copy: Path = options.file
     with _database() as engine:
         size = back_up(engine, copy)
-    print(f"{copy} holds all that was committed: {size / 1_000_000:.1f} MB, names and hashes of passwords among them.")
+    print(f"{copy} contains everything committed: {size / 1_000_000:.1f} MB, including names and password hashes.")
     return 0
 
 
@@ -211,9 +219,9 @@ def tell_of_restore(_options: argparse.Namespace) -> int:
         restored = note_restore(engine, time.time_ns() // 1_000_000)
         place, sites = place_of(engine.url), restored.sites
     if not sites:
-        found = f"no hub ever ran on the database {place}, so no backup was put back there"
+        found = f"no hub has ever run on the database {place}, so it is not a restored backup"
         return _say(f"{found}: {_other_place(os.environ)}", FAILED_STATUS)
-    print(f"the database {place}: {sites} site{'s' if sites != 1 else ''} will tell every node anew.")
+    print(f"the database {place}: the hubs of {sites} site{'s' if sites != 1 else ''} will update every node.")
     for line in opened_again(restored):
         print(line)
     return 0
@@ -262,7 +270,9 @@ def check_publik(options: argparse.Namespace) -> int:
     site = read_site(path).site
     publik = site.appointments.publik
     if publik is None:
-        return _say(f"{path} names no Publik: appointments come from {site.appointments.file}", FAILED_STATUS)
+        return _say(
+            f"{path} has no appointments.publik: appointments come from {site.appointments.file}", FAILED_STATUS
+        )
     return _print(check(site, publik, publik_secrets(settings), lambda: time.time_ns() // 1_000_000), "docs/publik.md")
 
 
@@ -277,7 +287,9 @@ def check_ldap(options: argparse.Namespace) -> int:
     settings = read_hub_settings(os.environ)
     directory = read_site(settings.site_file).site.login.directory
     if directory is None:
-        return _say(f"{settings.site_file} names no directory: staff log in by local accounts alone", FAILED_STATUS)
+        return _say(
+            f"{settings.site_file} has no login.directory: staff log in with local accounts only", FAILED_STATUS
+        )
     person: str | None = options.person
     asks = person is not None and directory.bind_as is not None
     password = ask_password("Password: ") if asks else None
@@ -292,7 +304,7 @@ def _print(findings: "Iterable[Finding]", more: str) -> int:
         print(finding, flush=True)
         wrong += finding.level is Level.WRONG
     if wrong:
-        return _say(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; {more} says more", FAILED_STATUS)
+        return _say(f"found {wrong} problem{'s' if wrong > 1 else ''}; {more} explains what to do", FAILED_STATUS)
     return 0
 
 
@@ -321,42 +333,46 @@ def _parser() -> argparse.ArgumentParser:
     plain = hub.format_help
     hub.format_help = lambda: plain() + _settings_text()  # type: ignore[method-assign]
 
-    config = _add_group(commands, "config", "the site file: check it, or see an example")
-    check = _add(config, "check", "is a site file right, and if not, what would be?", check_config, CHECK_TEXT)
-    check.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
+    config = _add_group(commands, "config", "check the site file, or print an example")
+    check = _add(config, "check", "check a site file, and list what is wrong", check_config, CHECK_TEXT)
+    check.add_argument("file", nargs="?", type=Path, metavar="FILE", help=SITE_FILE_HELP)
     _add(config, "example", "print a commented site file", print_example)
 
-    database = _add_group(commands, "database", "the database: bring it to this version, or look at it")
-    _add(database, "upgrade", "make or upgrade its tables, as the hub does at its start", upgrade_database)
-    _add(database, "check", "does it stand at this version's tables? changes nothing", check_database)
-    copied = _add(database, "backup", "copy an SQLite database, also while the hub runs", copy_database)
-    copied.add_argument("file", type=Path, metavar="FILE", help="where to; nothing is overwritten")
-    _add(database, "restored", "say, with the hub stopped, that a backup was put back", tell_of_restore)
+    database = _add_group(commands, "database", "upgrade, check or back up the database")
+    _add(database, "upgrade", "create or upgrade the tables, as the hub does at its start", upgrade_database)
+    _add(database, "check", "check that the tables are those of this version; changes nothing", check_database)
+    copied = _add(database, "backup", "copy an SQLite database, even while the hub runs", copy_database)
+    copied.add_argument(
+        "file", type=Path, metavar="FILE", help="the copy to write; an existing file is not overwritten"
+    )
+    _add(
+        database, "restored", "run this after restoring a backup, with the hub stopped", tell_of_restore, RESTORED_TEXT
+    )
 
-    publik = _add_group(commands, "publik", "the appointments of Publik")
-    tried = _add(publik, "check", "is Publik reached, and is the mapping right?", check_publik, PUBLIK_TEXT)
-    tried.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a site file; SUIVANT_SITE_FILE unless named")
+    publik = _add_group(commands, "publik", "check the connection to Publik, for appointments")
+    tried = _add(publik, "check", "check that Publik can be reached and the mapping works", check_publik, PUBLIK_TEXT)
+    tried.add_argument("file", nargs="?", type=Path, metavar="FILE", help=SITE_FILE_HELP)
 
     _add_people(commands)
-    ldap = _add_group(commands, "ldap", "the directory that staff log in by")
-    looked = _add(ldap, "check", "is the directory reached, and what may a person do?", check_ldap, LDAP_TEXT)
-    looked.add_argument("person", nargs="?", metavar="PERSON", help="an account, as it is typed to log in")
+    ldap = _add_group(commands, "ldap", "check the directory through which staff log in")
+    looked = _add(ldap, "check", "check the directory, and what a person may do", check_ldap, LDAP_TEXT)
+    looked.add_argument("person", nargs="?", metavar="PERSON", help="a person's account, as they type it to log in")
 
     _add(commands, "openapi", "print the API's OpenAPI document", print_openapi)
     return parser
 
 
 def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    admin = _add_group(commands, "admin", "local accounts: make one, list them, end one", ADMIN_TEXT)
-    made = _add(admin, "create", "make a local account", people("admin create"), CREATE_TEXT)
-    made.add_argument("account", metavar="ACCOUNT", help="what the person logs in with")
-    made.add_argument("--name", required=True, help="how colleagues read it: Anna Martin")
+    admin = _add_group(commands, "admin", "create, list or end local accounts", ADMIN_TEXT)
+    made = _add(admin, "create", "create a local account", people("admin create"), CREATE_TEXT)
+    made.add_argument("account", metavar="ACCOUNT", help="the account name that the person types to log in")
+    made.add_argument("--name", required=True, help="the person's name, as colleagues see it: Anna Martin")
     made.add_argument(
         "--role",
         action="append",
         required=True,
         choices=_words(STAFF),
-        help="what they may be, see below; may be named more than once",
+        help="a role of the person, see below; may be given several times",
     )
     made.epilog = ROLES_TEXT
     plain = made.error
@@ -366,22 +382,22 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
     made.error = with_roles  # type: ignore[method-assign]
     made.add_argument("--password-file", type=Path, metavar="FILE", help="a file whose first line is the password")
-    _add(admin, "list", "who has a local account, with which roles, since when", people("admin list"))
+    _add(admin, "list", "list the local accounts, with their roles and dates", people("admin list"))
     ended = _add(admin, "end", "end a local account and its open sessions", people("admin end"))
-    ended.add_argument("account", metavar="ACCOUNT", help="the account")
+    ended.add_argument("account", metavar="ACCOUNT", help="the account's name")
 
-    session = _add_group(commands, "session", "who is logged in: list them, or end somebody's sessions")
-    listed = _add(session, "list", "who is logged in, by what, since when", people("session list"), SESSIONS_TEXT)
-    listed.add_argument("--all", action="store_true", help="also those that ended, with when and why")
-    ended = _add(session, "end", "end all open sessions of an account at once", people("session end"))
-    ended.add_argument("account", metavar="ACCOUNT", help="what they log in with")
+    session = _add_group(commands, "session", "list who is logged in, or end somebody's sessions")
+    listed = _add(session, "list", "list who is logged in, and since when", people("session list"), SESSIONS_TEXT)
+    listed.add_argument("--all", action="store_true", help="also list ended sessions, with when and why they ended")
+    ended = _add(session, "end", "end all open sessions of an account", people("session end"))
+    ended.add_argument("account", metavar="ACCOUNT", help="the account that the person logs in with")
 
-    token = _add_group(commands, "token", "tokens of programs: make one, list them, end one")
-    made = _add(token, "create", "make a token for a program", people("token create"), PROGRAM_TEXT)
-    made.add_argument("name", metavar="NAME", help="which program, in small letters, digits and dashes")
-    made.add_argument("--role", required=True, choices=_words(MACHINES), help="what the program may be")
-    _add(token, "list", "which programs have a token, of which role, since when", people("token list"))
-    ended = _add(token, "end", "end a token", people("token end"))
+    token = _add_group(commands, "token", "create, list or end tokens for programs")
+    made = _add(token, "create", "create a token for a program", people("token create"), PROGRAM_TEXT)
+    made.add_argument("name", metavar="NAME", help="a name for the token: lower-case letters, digits and hyphens")
+    made.add_argument("--role", required=True, choices=_words(MACHINES), help="the program's role")
+    _add(token, "list", "list the tokens, with their roles and dates", people("token list"))
+    ended = _add(token, "end", "end a token: the hub no longer accepts it", people("token end"))
     ended.add_argument("name", metavar="NAME", help="the token's name")
 
 

@@ -177,7 +177,7 @@ class Hub:
         try:
             self.chores.start()
         except TimeoutError as error:
-            cause = f"what a start has to store is not done after {ANSWER_LIMIT_S} s"
+            cause = f"the hub's first writes did not finish within {ANSWER_LIMIT_S} s"
             raise DatabaseBusy(place_of(self.engine.url), cause) from error
 
     def stop(self) -> None:
@@ -211,7 +211,7 @@ class Hub:
         Must be called by one thread at a time.
         """
         if self._door is None:
-            return 404, {"err": 1, "err_desc": "this site takes no bookings from Publik"}
+            return 404, {"err": 1, "err_desc": "this site does not take its bookings from Publik"}
         return self._door.take(query, body, system_ms())
 
     def health(self) -> Health:
@@ -231,7 +231,11 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             return str(failure_of(error, self.engine))
         at_work_s = self.writer.at_work_s
-        return None if at_work_s < SLOW_S else f"nothing is stored: the writer has been at it for {at_work_s:.0f} s"
+        return (
+            None
+            if at_work_s < SLOW_S
+            else f"nothing is stored: the writer has worked on one batch for {at_work_s:.0f} s"
+        )
 
     def _try_to_store(self) -> None:
         """Tests a write if the last one failed: nobody may press for hours, and recovery must show before that."""

@@ -15,7 +15,7 @@ class HubFault(Exception):
     def __init__(self, error: BaseException) -> None:
         at = traceback.extract_tb(error.__traceback__)[-1:]
         place = f" in {Path(at[0].filename).name}:{at[0].lineno}" if at else ""
-        super().__init__(f"{type(error).__name__}{place}: this is a fault of the hub, please report it")
+        super().__init__(f"{type(error).__name__}{place}: this is a bug in the hub, please report it")
 
 
 Failure: TypeAlias = DatabaseFault | HubFault

@@ -6,8 +6,8 @@ import socket
 from protocol.environment import PREFIX, WrongSetting
 
 _WHY = {
-    errno.EADDRINUSE: "another program has it: stop that one, or choose another port in SUIVANT_HTTP_PORT",
-    errno.EACCES: "this user may not have it: choose one from 1024 on in SUIVANT_HTTP_PORT",
+    errno.EADDRINUSE: "another program uses it: stop that program, or choose another port in SUIVANT_HTTP_PORT",
+    errno.EACCES: "this user may not use it: choose a port from 1024 on in SUIVANT_HTTP_PORT",
     errno.EADDRNOTAVAIL: "this machine has no such address: correct SUIVANT_HTTP_HOST",
 }
 
@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         # If the resolver did not answer (EAI_AGAIN), the name may be right: a later start may find it.
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-            wanted = "an address of this machine such as 127.0.0.1, but no machine has this name"
+            wanted = "an address of this machine, such as 127.0.0.1, but this name is unknown"
             raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted) from error
         raise PortNotFree(host, port, error) from error
     return listening

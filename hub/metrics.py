@@ -69,47 +69,62 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        Info("suivant", "the running program", registry=registry).info({"version": version})
+        Info("suivant", "the running version", registry=registry).info({"version": version})
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         seconds = partial(histogram, buckets=_SECONDS)
-        self._commands = counter("suivant_commands", "commands by kind and how they ended", ["kind", "outcome"])
-        self._answer = seconds("suivant_command_seconds", "from the queue to the answer")
-        self._refused = counter("suivant_refused", "refused commands by code", ["code"])
-        self._bad = counter("suivant_bad_messages", "messages from the broker that were not taken", ["reason"])
-        self._batch = histogram("suivant_batch_commands", "commands in a transaction", buckets=_BATCH)
-        self._commit = seconds("suivant_batch_seconds", "a transaction, commit included")
-        self._queue = gauge("suivant_queue_commands", "commands that wait for the writer", ["queue"])
-        self._lag = seconds("suivant_publish_seconds", "from the commit to the broker")
-        self._outbox = gauge("suivant_outbox_pictures", "pictures that wait to be published")
-        self._waiting = gauge("suivant_waiting_tickets", "tickets that wait", ["service"])
-        self._nodes = gauge("suivant_nodes_online", "nodes that are online", ["role"])
-        self._warnings = gauge("suivant_node_warnings", "nodes online that warn of it", ["warning"])
-        self._broker = gauge("suivant_broker_connected", "1 while the broker is reached")
+        self._commands = counter("suivant_commands", "commands, by kind and outcome", ["kind", "outcome"])
+        self._answer = seconds("suivant_command_seconds", "time from a command's queueing to its answer")
+        self._refused = counter("suivant_refused", "refused commands, by reason", ["code"])
+        self._bad = counter(
+            "suivant_bad_messages", "messages from the broker that the hub dropped, by reason", ["reason"]
+        )
+        self._batch = histogram("suivant_batch_commands", "commands per transaction", buckets=_BATCH)
+        self._commit = seconds("suivant_batch_seconds", "duration of a transaction with its commit")
+        self._queue = gauge("suivant_queue_commands", "commands waiting for the writer", ["queue"])
+        self._lag = seconds("suivant_publish_seconds", "time from the commit until the broker has the picture")
+        self._outbox = gauge("suivant_outbox_pictures", "pictures waiting to be published")
+        self._waiting = gauge("suivant_waiting_tickets", "waiting tickets, by service", ["service"])
+        self._nodes = gauge("suivant_nodes_online", "nodes online, by role", ["role"])
+        self._warnings = gauge("suivant_node_warnings", "online nodes that report this warning", ["warning"])
+        self._broker = gauge(
+            "suivant_broker_connected", "1 while the broker is connected and accepts what the hub publishes"
+        )
         self._certificate = gauge(
             "suivant_broker_certificate_ends_seconds",
             "when the broker's certificate ends, in Unix time; NaN without TLS",
         )
         self._certificate.set(math.nan)
         self._ahead = gauge("suivant_clock_ahead_seconds", "how far the hub's clock is ahead of the system's")
-        self._readers = gauge("suivant_live_readers", "pages that follow by WebSocket")
-        self._drops = counter("suivant_live_drops", "pages dropped because they read too slowly")
-        self._database = counter("suivant_database_errors", "database errors by fault", ["fault"])
-        self._requests = counter("suivant_http_requests", "HTTP requests by route and status", ["route", "status"])
-        self._request = seconds("suivant_http_request_seconds", "an HTTP request")
-        self._listings = counter("suivant_listings", "times the source was asked for bookings", ["asked", "outcome"])
-        self._listing = histogram("suivant_listing_seconds", "a listing taken in", ["asked"], buckets=_LISTING_SECONDS)
-        self._changes = counter("suivant_booking_changes", "changes of bookings found")
-        self._bookings_age = gauge(
-            "suivant_bookings_age_seconds", "how old the list of bookings is; -1 before the first"
+        self._readers = gauge("suivant_live_readers", "pages connected by WebSocket")
+        self._drops = counter("suivant_live_drops", "pages disconnected because they read too slowly")
+        self._database = counter("suivant_database_errors", "database errors, by fault", ["fault"])
+        self._requests = counter("suivant_http_requests", "HTTP requests, by route and status", ["route", "status"])
+        self._request = seconds("suivant_http_request_seconds", "duration of an HTTP request")
+        self._listings = counter(
+            "suivant_listings", "requests to the source of bookings, by kind and outcome", ["asked", "outcome"]
         )
-        self._flaws = gauge("suivant_bookings_flawed", "bookings that can't be shown")
-        self._told = counter("suivant_reports", "reports to the source", ["kind", "outcome"])
-        self._failed = gauge("suivant_reports_failed", "reports an agent must look at")
-        self._logins = counter("suivant_logins", "logins by how they ended", ["result"])
-        self._sessions = gauge("suivant_open_sessions", "people who are logged in")
+        self._listing = histogram(
+            "suivant_listing_seconds",
+            "time from a request to the source until all its bookings are in the queue",
+            ["asked"],
+            buckets=_LISTING_SECONDS,
+        )
+        self._changes = counter("suivant_booking_changes", "changes of bookings found in the source")
+        self._bookings_age = gauge(
+            "suivant_bookings_age_seconds", "age of the list of bookings; -1 before the first complete one"
+        )
+        self._flaws = gauge("suivant_bookings_flawed", "bookings that cannot be shown")
+        self._told = counter(
+            "suivant_reports", "reports to the source of bookings, by kind and outcome", ["kind", "outcome"]
+        )
+        self._failed = gauge("suivant_reports_failed", "reports that the source refused for good")
+        self._logins = counter("suivant_logins", "logins, by result", ["result"])
+        self._sessions = gauge("suivant_open_sessions", "open sessions")
         self._lookups = counter(
-            "suivant_directory_lookups", "times the directory was asked anew for somebody", ["outcome"]
+            "suivant_directory_lookups",
+            "checks with the directory whether a logged-in person still has a role, by outcome",
+            ["outcome"],
         )
         # Counters that exist from the start show even the first error as an increase.
         for reason in BadReason:

@@ -44,10 +44,10 @@ MAX_NAME = 100
 ENDED_SHOWN_MOST = 200
 WHY_ENDED = {
     EndReason.LOGOUT: "logged out",
-    EndReason.IDLE: "unused for too long",
-    EndReason.ABSOLUTE: "as long as one may last",
-    EndReason.RIGHT_TAKEN: "no role any more",
-    EndReason.ENDED: "by suivant session or admin, or for a newer one",
+    EndReason.IDLE: "not used for too long",
+    EndReason.ABSOLUTE: "reached its longest duration",
+    EndReason.RIGHT_TAKEN: "the person lost every role",
+    EndReason.ENDED: "ended by suivant session or admin, or replaced by a newer one",
 }
 
 
@@ -83,14 +83,14 @@ def run(name: str, engine: Engine, settings: HubSettings, now_ms: int, options: 
 def create_admin(asked: Asked) -> Iterator[str]:
     account, name = one_spelling(asked.options.account), asked.options.name.strip()
     if not account:
-        raise NotDone("the account is empty: say what the person logs in with")
+        raise NotDone("the account is empty: give the account name that the person types to log in")
     if not name:
-        raise NotDone("the name is empty: say how colleagues read it, such as Anna Martin")
+        raise NotDone("the name is empty: give the person's name as colleagues see it, such as Anna Martin")
     if not may_be_account(account) or " " in account:
-        what = f"at most {MAX_ACCOUNT} characters, and no space among them"
-        raise NotDone(f"{asked.options.account!r} is no account: {what}")
+        what = f"at most {MAX_ACCOUNT} printable characters, without spaces"
+        raise NotDone(f"{asked.options.account!r} cannot be an account name: it should have {what}")
     if len(name) > MAX_NAME or not name.isprintable():
-        raise NotDone(f"the name is what colleagues read: at most {MAX_NAME} characters on one line")
+        raise NotDone(f"colleagues see the name: it should have at most {MAX_NAME} printable characters, on one line")
     yield from _of_that_name(asked, account)
     new = LocalAccount(
         account=account,
@@ -101,8 +101,8 @@ def create_admin(asked: Asked) -> Iterator[str]:
     )
     with _writing(asked.engine) as connection:
         if not create_account(connection, asked.site.name, new):
-            raise NotDone(f"there is an account {account} already: end it first, or take another name")
-    yield f"{name} may log in as {account}."
+            raise NotDone(f"the account {account} exists already: end it first, or choose another name")
+    yield f"{name} can now log in as {account}."
     for role in sorted(new.roles):
         yield f"  {role}: {DUTIES[role]}"
 
@@ -112,19 +112,19 @@ def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
     described = asked.site.login.directory
     if described is None:
         return
-    rule = f"somebody whom the directory knows as {account} could not log in while there is a local account {account}"
+    rule = f"if the directory has an account {account}, that person cannot log in while this local account exists"
     if described.service_account is None:
-        yield f"note: {rule}; nobody may ask the directory without a service account, so see to it yourself."
+        yield f"note: {rule}; without a service account the hub cannot ask the directory, so check this yourself."
         return
     try:
         known = _is_known(described, asked, account)
     except (DirectoryAway, WrongSetting) as error:
-        yield f"note: {rule}; the directory could not be asked, so see to it yourself: {error}"
+        yield f"note: {rule}; the directory could not be asked, so check this yourself: {error}"
         return
     if known:
         raise NotDone(
-            f"the directory knows {account} too: that person could not log in with their own password any more, and "
-            "what both do would be noted as done by one. Take another name"
+            f"the directory has an account {account} too: that person could no longer log in with their own password, "
+            "and the journal could not tell the two apart. Choose another name"
         )
 
 
@@ -166,7 +166,7 @@ def end_admin(asked: Asked) -> Iterator[str]:
         sessions = end_account(connection, asked.site.name, account, asked.now_ms)
     if sessions is None:
         raise NotDone(_why_nothing_ended(asked, account))
-    yield f"nobody logs in as {account} any more; {sessions} open session{'' if sessions == 1 else 's'} ended with it."
+    yield f"the local account {account} is ended, and with it {sessions} open session{'' if sessions == 1 else 's'}."
 
 
 def _why_nothing_ended(asked: Asked, account: str) -> str:
@@ -174,9 +174,9 @@ def _why_nothing_ended(asked: Asked, account: str) -> str:
         found = read_accounts(connection, asked.site.name)
     ended_ms = next((each.ended_ms for each in found if each.account == account), None)
     if ended_ms is None:
-        return f"there is no account {account}: suivant admin list shows those that there are"
+        return f"there is no local account {account}: suivant admin list shows them all"
     when, _ = _times(ended_ms, None, asked.site)
-    return f"the account {account} was ended already, on {when}"
+    return f"the local account {account} was already ended, on {when}"
 
 
 def list_sessions(asked: Asked) -> Iterator[str]:
@@ -192,7 +192,7 @@ def list_sessions(asked: Asked) -> Iterator[str]:
     cells = ((*_session_cells(session, asked.site), *end) for session, end in rows)
     yield from _table((*head, "ended", "why"), cells)
     if len(ended) == ENDED_SHOWN_MOST:
-        yield f"Only the last {ENDED_SHOWN_MOST} that ended are shown."
+        yield f"Only the last {ENDED_SHOWN_MOST} ended sessions are shown."
 
 
 def _session_cells(session: Session, site: Site) -> tuple[str, ...]:
@@ -211,11 +211,11 @@ def end_sessions_of(asked: Asked) -> Iterator[str]:
         ended = end_sessions(connection, asked.site.name, account, asked.now_ms)
     if ended.open:
         sessions = f"{ended.open} open session{'' if ended.open == 1 else 's'}"
-        yield f"{sessions} of {account} ended. Who still has a role may log in again."
+        yield f"ended {sessions} of {account}, who can log in again as long as they have a role."
     elif ended.idle:
-        yield f"{account} had no open session, only one that ended unused: they are signed off where they still are."
+        yield f"{account} had no open session, only one that had ended for being idle; they are signed off their desk."
     else:
-        raise NotDone(f"{account} has no open session: suivant session list shows those that there are")
+        raise NotDone(f"{account} has no open session: suivant session list shows them all")
 
 
 def create_machine_token(asked: Asked) -> Iterator[str]:
@@ -223,7 +223,7 @@ def create_machine_token(asked: Asked) -> Iterator[str]:
     new, token = MachineToken(name=_token_name(asked.options.name), role=Role(asked.options.role)), PREFIX + new_token()
     with _writing(asked.engine) as connection:
         if not create_token(connection, asked.site.name, new, hash_token(token), asked.now_ms):
-            raise NotDone(f"there is a token {new.name} already: end it first, or take another name")
+            raise NotDone(f"the token {new.name} exists already: end it first, or choose another name")
     yield token
 
 
@@ -241,8 +241,8 @@ def end_machine_token(asked: Asked) -> Iterator[str]:
     with _writing(asked.engine) as connection:
         ended = end_token(connection, asked.site.name, name, asked.now_ms)
     if not ended:
-        raise NotDone(f"there is no token {name}: suivant token list shows those that there are")
-    yield f"the token {name} opens nothing any more."
+        raise NotDone(f"there is no token {name}: suivant token list shows them all")
+    yield f"the token {name} is ended: the hub no longer accepts it."
 
 
 COMMANDS: dict[str, Command] = {
@@ -273,9 +273,9 @@ def _password(file: Path | None) -> str:
     if file is not None:
         return _password_in(file)
     if not sys.stdin.isatty():
-        raise NotDone("there is no terminal to ask for the password: name a file that holds it by --password-file")
+        raise NotDone("there is no terminal to ask for the password: name a file that contains it with --password-file")
     first = ask_password(f"Password, at least {LEAST} characters: ")
-    if ask_password("The same once more: ") != first:
+    if ask_password("Password again: ") != first:
         raise NotDone("the two passwords differ: nothing was changed")
     return first
 
@@ -293,7 +293,7 @@ def _password_in(file: Path) -> str:
     try:
         return first_line(file)
     except (OSError, UnicodeDecodeError) as error:
-        wanted = f"a text file that this user may read, but {unread(error)}"
+        wanted = f"a text file that this user can read, but {unread(error)}"
         raise NotDone(f"--password-file is {str(file)!r}: it should be {wanted}") from None
 
 
@@ -302,7 +302,7 @@ def _hashed(password: str) -> str:
         raise NotDone(f"the password has more than {MAX_PASSWORD} characters: nobody could log in with it")
     # An empty password is refused below, as too short.
     if password and not may_be_password(password):
-        raise NotDone("the password holds a character that no login takes: a zero byte, or half of one")
+        raise NotDone("the password contains a character that no login accepts: a null, or half of a surrogate pair")
     try:
         return hash_password(password)
     except PasswordTooShort as error:
@@ -313,7 +313,8 @@ def _account(asked: Asked) -> str:
     account = one_spelling(asked.options.account)
     if not may_be_account(account):
         raise NotDone(
-            f"{asked.options.account!a} is nobody's account: it is empty, too long, or has characters that none has"
+            f"{asked.options.account!a} cannot be an account: it is empty or too long, or has characters that are not "
+            "allowed"
         )
     return account
 
@@ -322,7 +323,8 @@ def _token_name(text: str) -> str:
     try:
         return msgspec.convert(text, Name)
     except msgspec.ValidationError:
-        raise NotDone(f"{text!r} is no token's name: small letters, digits and dashes, at most 32") from None
+        wanted = "at most 32 lower-case letters, digits and hyphens"
+        raise NotDone(f"{text!r} cannot be a token's name: it should have {wanted}") from None
 
 
 def _times(created_ms: int, ended_ms: int | None, site: Site) -> tuple[str, str]:

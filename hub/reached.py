@@ -54,7 +54,7 @@ def parse_public_url(text: str) -> tuple[str, str]:
     if {".", ".."} & set(path.split("/")):
         raise ValueError(wanted)
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"{wanted}: passwords pass there, so by https")
+        raise ValueError(f"{wanted}: passwords are sent there, so it must begin with https://")
     shown = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{shown}{f':{port}' if port not in {None, default} else ''}", path
@@ -71,7 +71,7 @@ def _sent_host(host: str) -> str:
         return ""
     # Python's codec follows IDNA 2003; browsers encode a few characters differently, none of them French.
     if not host.isascii() and sent.encode().decode("idna") != unicodedata.normalize("NFC", host):
-        raise ValueError("its name as browsers send it, beginning with xn--")
+        raise ValueError("an address with its host name as browsers send it, beginning with xn--")
     return sent if _HOST.fullmatch(sent) else ""
 
 
@@ -80,9 +80,9 @@ def parse_proxies(text: str) -> tuple[Network, ...]:
     try:
         networks = tuple(_network(each.strip()) for each in text.split(","))
     except ValueError as error:
-        raise ValueError(f"addresses or networks with commas between them, 10.1.2.3 or 10.1.2.0/28 ({error})") from None
+        raise ValueError(f"addresses or networks separated by commas, such as 10.1.2.3,10.1.2.0/28 ({error})") from None
     if any(network.prefixlen == 0 for network in networks):
-        raise ValueError("the proxies alone: this network is everybody")
+        raise ValueError("the addresses of the proxies only: a network of length /0 contains every machine")
     return networks
 
 

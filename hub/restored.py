@@ -46,13 +46,13 @@ def opened_again(restored: Restored) -> Iterator[str]:
     """Lines for the person who put the backup back: who must log in again, and what they may have to end again."""
     count = restored.sessions
     if count:
-        which = "session that was open at the backup is" if count == 1 else "sessions that were open at the backup are"
-        yield f"{count} {which} ended: everybody logs in anew."
+        which = "session that was" if count == 1 else "sessions that were"
+        yield f"ended {count} {which} open at the time of the backup: everybody must log in again."
     if restored.accounts:
         names = ", ".join(restored.accounts)
-        yield f"local accounts open as at the backup, with the password and the roles of then: {names}"
+        yield f"local accounts that are open now, with their passwords and roles from the backup: {names}"
     if restored.tokens:
-        yield f"tokens open as at the backup: {', '.join(restored.tokens)}"
+        yield f"tokens that are open now, as in the backup: {', '.join(restored.tokens)}"
     if restored.accounts or restored.tokens:
         how = "suivant admin end ACCOUNT, suivant token end NAME"
-        yield f"End again what was ended or made anew since: {how}."
+        yield f"End those that were ended or replaced since the backup: {how}."

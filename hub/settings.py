@@ -22,32 +22,37 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     """What the hub reads from the environment, except the broker's part."""
 
     site_file: Annotated[Path, Meta(description="the site file: halls, services, desks, nodes")] = Path("site.yaml")
-    state_dir: Annotated[Path, Meta(description="folder of the SQLite database, where no database is named")] = Path()
+    state_dir: Annotated[
+        Path, Meta(description="folder of the SQLite database, unless SUIVANT_DATABASE_URL is set")
+    ] = Path()
     database_url: Annotated[
         str | None,
         Meta(
-            description="the database; suivant.db in the state folder unless set",
+            description="the database; if not set, suivant.db in the state folder",
             extra={"secret": True, "wanted": "sqlite:///path/to/file or postgresql://user@host/name"},
         ),
     ] = None
     database_password_file: Annotated[
-        Path | None, Meta(description="file whose first line is the password for PostgreSQL")
+        Path | None, Meta(description="file whose first line is the database's password")
     ] = None
     publik_key_file: Annotated[
-        Path | None, Meta(description="file whose first line is the API client's key, for signatures out and in")
+        Path | None,
+        Meta(description="file whose first line is the Publik API client's key, which signs calls in both directions"),
     ] = None
     publik_password_file: Annotated[
-        Path | None, Meta(description="file whose first line is the API client's password, for HTTP Basic")
+        Path | None,
+        Meta(description="file whose first line is the Publik API client's password, if the site file says basic"),
     ] = None
     publik_ca_file: Annotated[
-        Path | None, Meta(description="PEM file of the authority that signed Publik, where the system knows it not")
+        Path | None,
+        Meta(description="PEM file of the authority that signed Publik's certificate, if the system lacks it"),
     ] = None
     publik_proxy: Annotated[
         Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}\Z")] | None,
         Meta(
-            description="HTTP proxy on the way to Publik, where there is one",
+            description="HTTP proxy through which the hub reaches Publik, if it needs one",
             # Secret, because somebody may try an address with a password in it.
-            extra={"secret": True, "wanted": "one without a password: http://proxy.example:3128"},
+            extra={"secret": True, "wanted": "an address without a password: http://proxy.example:3128"},
         ),
     ] = None
     ldap_password_file: Annotated[
@@ -55,27 +60,34 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     ] = None
     ldap_ca_file: Annotated[
         Path | None,
-        Meta(description="PEM file of the authority that signed the directory, where the system knows it not"),
+        Meta(description="PEM file of the authority that signed the directory's certificate, if the system lacks it"),
     ] = None
     http_host: Annotated[
-        str, Meta(description="address the pages and the API are served on; another machine's only behind a proxy")
+        str,
+        Meta(description="address on which the hub serves pages and API; other than this machine's only with a proxy"),
     ] = "127.0.0.1"
     http_port: Annotated[
-        int, Meta(ge=0, le=65535, description="TCP port of the pages and the API; 0 takes any free one")
+        int, Meta(ge=0, le=65535, description="TCP port of the pages and the API; with 0, any free port")
     ] = 8080
     public_url: Annotated[
-        str | None, Meta(description="where browsers find the hub behind a proxy; this machine alone unless set")
+        str | None,
+        Meta(
+            description="the hub's address for browsers, behind a proxy; if not set, only this machine reaches the hub"
+        ),
     ] = None
     trusted_proxies: Annotated[
-        str | None, Meta(description="addresses of the proxies whose X-Forwarded-For is believed, commas between them")
+        str | None,
+        Meta(
+            description="addresses or networks of the proxies whose X-Forwarded-For the hub trusts, separated by commas"
+        ),
     ] = None
     log: Annotated[
         Literal["auto", "json", "console"],
-        Meta(description="how the log on standard error is written; auto: console on a terminal, else json"),
+        Meta(description="format of the log on standard error; auto: console on a terminal, otherwise json"),
     ] = "auto"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the least that is logged")] = (
-        "info"
-    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="the lowest level that is logged")
+    ] = "info"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -166,10 +178,12 @@ def _secret_in(name: str, file: Path) -> str:
     try:
         line = first_line(file)
     except (OSError, UnicodeDecodeError) as error:
-        wanted = f"a text file that the hub's user may read, but {unread(error)}"
+        wanted = f"a text file that the hub's user can read, but {unread(error)}"
         raise WrongSetting(f"{PREFIX}{name}", str(file), wanted) from None
     if not line:
-        raise WrongSetting(f"{PREFIX}{name}", str(file), "a file with the secret in its first line, but that is empty")
+        raise WrongSetting(
+            f"{PREFIX}{name}", str(file), "a file whose first line is the secret, but that line is empty"
+        )
     return line
 
 
@@ -186,9 +200,11 @@ def reached(settings: HubSettings) -> Reached:
         _refuse_other_machines(settings.http_host)
         return ON_THIS_MACHINE
     if address is None:
-        raise WrongSetting(f"{PREFIX}PUBLIC_URL", None, "the address by which browsers reach the proxy")
+        raise WrongSetting(f"{PREFIX}PUBLIC_URL", None, "the address at which browsers reach the proxy")
     if named is None:
-        raise WrongSetting(f"{PREFIX}TRUSTED_PROXIES", None, "the proxy's address, 127.0.0.1 where it runs here")
+        raise WrongSetting(
+            f"{PREFIX}TRUSTED_PROXIES", None, "the proxy's address: 127.0.0.1 if it runs on this machine"
+        )
     proxies = _parsed("TRUSTED_PROXIES", named, parse_proxies)
     origin, path = _parsed("PUBLIC_URL", address, parse_public_url)
     return Reached(origin=origin, path=path, proxies=proxies)
@@ -204,5 +220,8 @@ def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
 def _refuse_other_machines(host: str) -> None:
     if is_loopback(host):
         return
-    wanted = "127.0.0.1: passwords pass there, so other machines come by a proxy that SUIVANT_PUBLIC_URL names"
+    wanted = (
+        "127.0.0.1: passwords are sent there unencrypted, so other machines must come through a proxy with TLS, which "
+        "SUIVANT_PUBLIC_URL names"
+    )
     raise WrongSetting(f"{PREFIX}HTTP_HOST", host, wanted)

@@ -12,7 +12,7 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
 # Never I, O or Q: from a distance they look like 1 and 0 (a rule of the displays' design).
-Letter = Annotated[str, like(r"^[A-HJ-NPR-Z]$", "one capital letter, but not I, O or Q, which read as 1 and 0")]
+Letter = Annotated[str, like(r"^[A-HJ-NPR-Z]$", "one capital letter other than I, O and Q, which look like 1 and 0")]
 # A local time of day, such as 8:30; 24:00 is the end of the day.
 ClockTime = Annotated[
     str, like(r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "a time of day, such as 8:30, up to 24:00")
@@ -198,7 +198,9 @@ class Appointments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 # A server of the directory. The connection is always encrypted: ldaps:// from the start, ldap:// by StartTLS.
 LdapAddress = Annotated[
     str,
-    like(r"^ldaps?://[^\s/?#@]+$", "a server's address and no more, such as ldaps://ldap.example.fr", max_length=300),
+    like(
+        r"^ldaps?://[^\s/?#@]+$", "a server's address without a path, such as ldaps://ldap.example.fr", max_length=300
+    ),
 ]
 # The name of an entry in a directory, from its innermost part to its outermost.
 DistinguishedName = Annotated[

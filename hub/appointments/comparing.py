@@ -152,7 +152,7 @@ def _of_told(
     for booking in told.values():
         if booking.service not in window.services:
             # The service's value is not repeated: in a shifted row it may be a visitor's name.
-            why = f"its service is none of the site's, which are {', '.join(sorted(window.services))}"
+            why = f"its service is not one of the site's: {', '.join(sorted(window.services))}"
             flaws.append(Flaw(booking.id, why, booking.reference))
             continue
         if _is_moved_to(booking, known.get(booking.id)):
@@ -248,7 +248,9 @@ def one_of_each(listing: Listing, known: Mapping[str, Known]) -> tuple[dict[str,
         kept, left = _preferred(other, booking, known.get(booking.id))
         told[booking.id] = kept
         if not left.gone:
-            flaws.append(Flaw(booking.id, f"{kept.reference} has this booking too", left.reference))
+            flaws.append(
+                Flaw(booking.id, f"the request {kept.reference} has this booking too, and keeps it", left.reference)
+            )
     return told, flaws
 
 

@@ -106,13 +106,13 @@ class FileSource(ToldNothing):
             self._was_there = self._was_there or self._is_expected()
             if self._was_there:
                 raise SourceAway(
-                    f"{self._path} is no longer there: put it back, or one with its first line alone"
+                    f"{self._path} no longer exists: put it back, or, to cancel every booking, its first line only"
                 ) from None
             return None
         except OSError as error:
             self._was_there = True
             raise SourceAway(
-                f"{self._path} can't be read ({error.strerror}): give the hub's user the right to"
+                f"{self._path} cannot be read ({error.strerror}): allow the hub's user to read it"
             ) from None
         self._was_there = True
         return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
@@ -131,15 +131,15 @@ class FileSource(ToldNothing):
         try:
             # Reading anything else, such as a pipe, might never end.
             if not self._path.is_file():
-                raise SourceAway(f"{self._path} is no file")
+                raise SourceAway(f"{self._path} is not a regular file: put the CSV file there")
             with self._path.open("rb") as file:
                 raw = file.read(BYTES_MOST + 1)
         except OSError as error:
             reason = error.strerror or os.strerror(error.errno or 0)
-            raise SourceAway(f"{self._path} can't be read ({reason}): give the hub's user the right to") from None
+            raise SourceAway(f"{self._path} cannot be read ({reason}): allow the hub's user to read it") from None
         if len(raw) > BYTES_MOST:
             raise SourceAway(
-                f"{self._path} has more than {BYTES_MOST // 1_000_000} MB: keep only the days to come in it"
+                f"{self._path} has more than {BYTES_MOST // 1_000_000} MB: keep only the coming days in it"
             )
         return raw
 
@@ -168,7 +168,7 @@ def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
         columns = [name.strip().lower() for name in next(rows, [])]
         missing = NEEDED.difference(columns)
         if missing:
-            raise SourceAway(f"{file} lacks the column {min(missing)!r} in its first line")
+            raise SourceAway(f"{file} has no column {min(missing)!r} in its first line: add it")
         twice = [name for name in COLUMNS if columns.count(name) > 1]
         if twice:
             raise SourceAway(f"{file} has the column {twice[0]!r} twice in its first line: keep one of them")
@@ -180,7 +180,7 @@ def read_listing(text: str, file: str, zone: ZoneInfo, now_ms: int) -> Listing:
                 read.append((about, _booking(about, columns, row, separator, zone)))
             line = rows.line_num + 1
     except csv.Error as error:
-        raise SourceAway(f"{file}, line {rows.line_num} can't be read ({error})") from None
+        raise SourceAway(f"{file}, line {rows.line_num} cannot be read ({error}): correct it") from None
     bookings = [(about, each) for about, each in read if isinstance(each, Booking)]
     flaws = [*(each for _, each in read if isinstance(each, Flaw)), *_twice(bookings)]
     complete = all(flaw.reference is not None for flaw in flaws)
@@ -193,7 +193,7 @@ def _twice(bookings: Sequence[tuple[str, Booking]]) -> Iterator[Flaw]:
     for about, booking in bookings:
         where, other = seen.setdefault(booking.id, (about, booking))
         if other != booking:
-            yield Flaw(about, f"it has the id of {where}, but says something else: the last one counts", booking.id)
+            yield Flaw(about, f"it has the same id as {where}, but differs from it: the last one counts", booking.id)
 
 
 def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:
@@ -207,16 +207,16 @@ def _swallows(row: Sequence[str], columns: int, separator: str) -> bool:
 
 def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: str, zone: ZoneInfo) -> Booking | Flaw:
     if _swallows(row, len(columns), separator):
-        return Flaw(about, "a quote in it is not closed, so that it runs into the lines after it")
+        return Flaw(about, "a quote in it is not closed, so it runs on into the next lines")
     if len(row) < len(columns) or any(field.strip() for field in row[len(columns) :]):
-        return Flaw(about, f"it has {len(row)} fields, the first line {len(columns)}")
+        return Flaw(about, f"it has {len(row)} fields, but the first line has {len(columns)}")
     fields = {name: field.strip() for name, field in zip(columns, row, strict=False)}
     booking = fields["id"]
     if not booking or len(booking) > WORD_MOST:
-        return Flaw(about, f"its id is empty or longer than {WORD_MOST} signs")
+        return Flaw(about, f"its id is empty or longer than {WORD_MOST} characters")
     # PostgreSQL accepts no text with a NUL, not even as a query parameter.
     if "\0" in booking:
-        return Flaw(about, "its id holds a NUL, which no text has")
+        return Flaw(about, "its id contains a null character")
     start_ms, gone, code = _start_ms(fields["start"], zone), _GONE.get(fields.get("gone", "").lower()), _code(fields)
     if start_ms is None or gone is None or not code:
         return Flaw(about, _why(start_ms, gone), booking)
@@ -234,7 +234,7 @@ def _booking(about: str, columns: Sequence[str], row: Sequence[str], separator: 
 def _why(start_ms: int | None, gone: bool | None) -> str:
     """What is wrong with a line. The field's value is not repeated: in a shifted row it may be a visitor's name."""
     if start_ms is None:
-        return "its start is no time such as 2026-11-25 09:30 or 25/11/2026 09:30"
+        return "its start is not a time such as 2026-11-25 09:30 or 25/11/2026 09:30"
     if gone is None:
         return "its column gone is neither yes nor no"
     return "neither its code nor its id has a letter or digit"

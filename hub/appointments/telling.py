@@ -74,7 +74,11 @@ class Teller:
             return True
         if due.ends_another:
             facts = {"report": due.id, "reference": due.reference, "kind": due.kind.value}
-            log.warning("report.not_told", **facts, reason="another booking of its request stands")
+            log.warning(
+                "report.not_told",
+                **facts,
+                reason="its request has another booking that is still in force, which the report would end too",
+            )
         return due.ends_another
 
     def _tell(self, due: Due) -> None:
@@ -113,4 +117,4 @@ def _at(source: Callable[[], T]) -> T:
         raise
     except Exception as error:
         log.exception("report.answer_not_read")
-        raise SourceAway(f"the answer was not understood: {type(error).__name__}", perhaps_done=True) from error
+        raise SourceAway(f"the answer could not be processed: {type(error).__name__}", perhaps_done=True) from error

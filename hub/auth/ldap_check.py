@@ -34,14 +34,17 @@ _PASSWORD_STATE = ("pwdReset", "pwdAccountLockedTime", "pwdChangedTime")
 _MEMBERS = ("member", "uniqueMember", "memberUid")
 
 _ADVICE = {
-    FaultKind.UNREACHED: "is the address right, and does a firewall let the hub through?",
-    FaultKind.TIMEOUT: "does the server run, and does a firewall let the hub through?",
-    FaultKind.TLS_TIME: "renew the server's certificate, or set this machine's clock",
-    FaultKind.LOST: "is it an LDAP server, and does it run on?",
-    FaultKind.TLS: "SUIVANT_LDAP_CA_FILE names the authority that signed it, and `servers` the name it was made for",
-    FaultKind.ACCOUNT: "is service_account its whole name, and does SUIVANT_LDAP_PASSWORD_FILE hold its password?",
-    FaultKind.BASE: "is it right, and may the account read it?",
-    FaultKind.REFERRAL: "name the server that holds the base",
+    FaultKind.UNREACHED: "check the address, and that no firewall blocks the hub",
+    FaultKind.TIMEOUT: "check that the server is running, and that no firewall blocks the hub",
+    FaultKind.TLS_TIME: "renew the server's certificate, or correct this machine's clock",
+    FaultKind.LOST: "check that it is an LDAP server, and that it keeps running",
+    FaultKind.TLS: (
+        "name the authority that signed it in SUIVANT_LDAP_CA_FILE, and write the server in `servers` by a name in its "
+        "certificate"
+    ),
+    FaultKind.ACCOUNT: "check service_account, the complete name, and the password in SUIVANT_LDAP_PASSWORD_FILE",
+    FaultKind.BASE: "check its name, and that the account may read it",
+    FaultKind.REFERRAL: "name the server that has the base",
 }
 
 
@@ -70,7 +73,7 @@ def check(
     finally:
         servers.close()
     if described.service_account is None:
-        words = "without a service account rights are not looked at again: a session ends by its absolute limit"
+        words = "without a service account, the hub does not check rights again until a session ends after absolute_h"
         yield Finding(Level.NOTE, words)
 
 
@@ -95,38 +98,42 @@ def _warn(described: LdapDirectory, secrets: LdapSecrets, now_s: NowS) -> None:
 
 def _other_port(address: Address) -> str:
     if address.tls_first:
-        return f"{LDAPS_PORT} is for ldaps://, {LDAP_PORT} for ldap:// (StartTLS): which one is at {address.port}?"
+        return (
+            f"port {LDAPS_PORT} is usually for ldaps://, {LDAP_PORT} for ldap:// (StartTLS): check which of the two "
+            f"port {address.port} is for"
+        )
     return (
-        f"{LDAP_PORT} is for ldap:// (StartTLS), {LDAPS_PORT} for ldaps://: which one is at {address.port}, and has "
-        "the server a certificate?"
+        f"port {LDAP_PORT} is usually for ldap:// (StartTLS), {LDAPS_PORT} for ldaps://: check which of the two "
+        f"port {address.port} is for, and that the server has a certificate"
     )
 
 
 def _look(reader: Reader, person: str | None, password: str | None, found: list[Finding], talk: ServerTalk) -> None:
     """Add to `found` step by step, so that what was found before a fault is still reported."""
     link = talk.open()
-    found.append(_ok(f"{talk.address} is reached over TLS, and its certificate is trusted"))
+    found.append(_ok(f"{talk.address} can be reached over TLS, and its certificate is trusted"))
     if reader.described.bind_as is None:
         with talk.service() as service:
-            found.append(_ok("the service account is let in"))
+            found.append(_ok("the service account can log in"))
             found.extend(_places(reader, service))
             if person is not None:
                 found.extend(_person(reader, service, person))
         return
     if person is None or password is None:
-        found.append(Finding(Level.NOTE, "base and groups are seen as a person alone: name one, and type the password"))
+        words = "only a person's own account can check base and groups: name a person, and type their password"
+        found.append(Finding(Level.NOTE, words))
         return
     account = one_spelling(person)
     may_be = may_be_account(account) and may_be_password(password)
     name = bind_name(reader.described.bind_as, account) if may_be else None
     if name is None or not link.bind(name, password).ok:
-        found.append(_wrong(f"{person!r} is not let in: password wrong, account closed, or bind_as not right"))
+        found.append(_wrong(f"{person!r} cannot log in: the password or bind_as is wrong, or the account is closed"))
         return
-    found.append(_ok(f"{person!r} is let in"))
+    found.append(_ok(f"{person!r} can log in"))
     found.extend(_places(reader, link))
     known = reader.log_in(talk, person, password)
     if known is None:
-        found.append(_wrong(f"{person!r} has no entry of their own under the base, or matches no filter"))
+        found.append(_wrong(f"{person!r} has no entry of their own under the base, or does not match the filter"))
     else:
         found.append(_allowed(reader, link, person, known))
 
@@ -143,8 +150,8 @@ def _places(reader: Reader, searcher: Searcher) -> Iterator[Finding]:
 
 def _place(searcher: Searcher, key: str, base: str) -> Finding:
     if spelling_of(searcher, base) is None:
-        return _wrong(f"{key} {base} is not found: is it right, and may the account read it?")
-    return _ok(f"{key} {base} is there")
+        return _wrong(f"{key} {base} is not found: check its name, and that the account may read it")
+    return _ok(f"{key} {base} exists")
 
 
 def _people(reader: Reader, searcher: Searcher) -> Finding:
@@ -156,51 +163,54 @@ def _people(reader: Reader, searcher: Searcher) -> Finding:
     except ServerFault as fault:
         if fault.kind is not FaultKind.BASE:
             raise
-        return _wrong("nobody is found, since the base is not")
+        return _wrong("nobody is found, because the base is not found")
     if not found.entries:
         also = f" and matches {reader.described.filter}" if reader.described.filter else ""
         keys = "account_attribute and filter" if reader.described.filter else "account_attribute"
-        are = "are" if reader.described.filter else "is"
-        return _wrong(f"nobody under the base has {attribute}{also}: {are} {keys} right, may the account read it?")
+        return _wrong(f"nobody under the base has {attribute}{also}: check {keys}, and that the account may read it")
     entry = found.entries[0]
     if not entry.texts(attribute):
-        return _wrong(f"people are found, but {attribute} can't be read of them: let the account read it")
+        return _wrong(f"people are found, but not their {attribute}: allow the account to read it")
     if not entry.texts(reader.name_attribute):
-        words = (
-            f"people are found by {attribute}, but have no {reader.name_attribute}, so they are shown by {attribute}"
-        )
-        return Finding(Level.NOTE, f"{words}: is name_attribute right, may the account read it?")
-    return _ok(f"people are found by {attribute}, and have {reader.name_attribute} to be shown by")
+        words = f"people are found by {attribute}, but have no {reader.name_attribute}, so {attribute} is shown instead"
+        return Finding(Level.NOTE, f"{words}: check name_attribute, and that the account may read it")
+    return _ok(f"people are found by {attribute}, and {reader.name_attribute} is shown as their name")
 
 
 def _group(searcher: Searcher, group: str, base: str) -> Finding:
     spelt = spelling_of(searcher, group)
     if spelt is None:
-        return _wrong(f"group {group} is not found, so it gives no role: was it renamed, may the account read it?")
+        return _wrong(
+            f"group {group} is not found, so it gives nobody a role: check whether it was renamed, and that the "
+            "account may read it"
+        )
     if dn_key(spelt) != dn_key(group):
         return _wrong(f"group {group}: write it as the directory does, {spelt}")
     if not is_under(group, base):
-        return _wrong(f"group {group} stands outside of {base}, where groups are looked for: name another group_base")
+        return _wrong(f"group {group} is outside {base}, where the hub searches for groups: set another group_base")
     entry = searcher.search(group, "(objectClass=*)", _MEMBERS, most=1, below=False).entries[0]
     # Active Directory splits long lists into attributes such as `member;range=0-1499`.
     members = sum(len(values) for key, values in entry.values.items() if not key.startswith("objectclass"))
     if not members:
         return Finding(
-            Level.NOTE, f"group {group} is there, but no member is seen: is it empty, may the account read it?"
+            Level.NOTE,
+            f"group {group} exists, but shows no members: check that it has some, and that the account may read them",
         )
-    return _ok(f"group {group} is there, and has members")
+    return _ok(f"group {group} exists, and has members")
 
 
 def _person(reader: Reader, searcher: Searcher, person: str) -> Iterator[Finding]:
     if not may_be_account(one_spelling(person)):
-        yield _wrong(f"{person!r} can be nobody's account")
+        yield _wrong(f"{person!r} cannot be an account: it is empty, too long, or has characters that are not allowed")
         return
     asked = reader.filter_for(person)
     entries = reader.matching(searcher, person)
     if len(entries) != 1:
-        many = "nobody matches" if not entries else "more than one entry matches, so neither may come in:"
+        many = "nobody matches" if not entries else "more than one entry matches, so none of them may log in:"
         left_out = (
-            ": without the filter somebody does, is it right?" if not entries and _any(reader, searcher, person) else ""
+            "; somebody matches without the filter: check filter"
+            if not entries and _any(reader, searcher, person)
+            else ""
         )
         yield _wrong(f"{person!r}: {many} {asked} under {reader.described.base}{left_out}")
         return
@@ -221,30 +231,30 @@ def _of_the_password(searcher: Searcher, person: str, known: Known) -> str:
     found = searcher.search(known.entry.dn, "(objectClass=*)", _PASSWORD_STATE, most=1, below=False)
     entry = next(iter(found.entries), known.entry)
     if (entry.text("pwdReset") or "").casefold() == "true":
-        return f"the password of {person!r} was reset: they may have to change it elsewhere before they may come in"
+        return f"the password of {person!r} was reset: they may have to change it elsewhere before they can log in"
     locked, changed = entry.text("pwdAccountLockedTime"), entry.text("pwdChangedTime")
     if locked is not None:
-        return f"wrong passwords locked {person!r} at {locked}: they may not come in until the directory ends that"
-    seen = f"was changed last at {changed}" if changed else "has an age that is not seen here"
+        return f"wrong passwords locked {person!r} at {locked}: they cannot log in until the directory unlocks them"
+    seen = f"was last changed at {changed}" if changed else "has an age that the directory does not show"
     return (
-        f"the password of {person!r} {seen}: if it is expired or locked, they can't come in, and the hub's log says so "
-        "as ldap.refused"
+        f"the password of {person!r} {seen}: if it is expired or locked, they cannot log in, and the hub logs "
+        "ldap.refused"
     )
 
 
 def _allowed(reader: Reader, searcher: Searcher, person: str, known: Known) -> Finding:
     if known.is_over:
-        return _wrong(f"{person!r} is found, but the account is disabled, locked or expired: they may not come in")
+        return _wrong(f"{person!r} is found, but the account is disabled, locked or expired, so they cannot log in")
     if known.person.roles:
         ways = {each: _way(searcher, known, each) for each in known.groups if reader.roles_of([each])}
         as_ = (
             f"{role} (by {'; '.join(way for group, way in ways.items() if role in reader.roles_of([group]))})"
             for role in sorted(known.person.roles)
         )
-        return _ok(f"{person!r} may come in with the right password, as {', '.join(as_)}")
+        return _ok(f"{person!r} can log in with the right password, as {', '.join(as_)}")
     shown = "; ".join(known.groups[:GROUPS_SHOWN_MOST])
-    groups = f"of these groups none gives one: {shown}" if shown else "they are in no group that gives one"
-    return _wrong(f"{person!r} has no role, so may not come in: {groups}")
+    groups = f"none of their groups gives one: {shown}" if shown else "they are in no group that gives one"
+    return _wrong(f"{person!r} has no role, so cannot log in: {groups}")
 
 
 def _way(searcher: Searcher, known: Known, group: str) -> str:

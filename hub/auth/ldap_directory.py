@@ -63,13 +63,13 @@ def servers_of(described: LdapDirectory, secrets: LdapSecrets, whole_s: float) -
     service = None
     if described.service_account is not None:
         if not secrets.password:
-            wanted = "a file with the password of the service account that the site file names"
+            wanted = "a file whose first line is the password of the service account that the site file names"
             raise WrongSetting(f"{PREFIX}LDAP_PASSWORD_FILE", None, wanted)
         service = (described.service_account, secrets.password)
     try:
         context = ssl.create_default_context(cafile=secrets.ca_file)
     except (OSError, ssl.SSLError) as error:
-        wanted = f"a PEM file with the certificate of an authority ({error})"
+        wanted = f"a readable PEM file with the certificate of an authority ({error})"
         raise WrongSetting(f"{PREFIX}LDAP_CA_FILE", str(secrets.ca_file), wanted) from error
     return Servers([parse_address(each) for each in described.servers], context, service, whole_s=whole_s)
 
@@ -91,7 +91,7 @@ class MunicipalDirectory:
             # The log already says which server and why.
             raise LoginRefused(Reason.AWAY) from None
         if known is not None and known.is_over:
-            log.info("ldap.refused", why="disabled, locked or expired")
+            log.info("ldap.refused", why="account disabled, locked or expired")
         if known is None or known.is_over:
             raise LoginRefused(Reason.WRONG)
         self._unseen.note(known)
@@ -178,7 +178,7 @@ class Reader:
         with _named("base", self.described.base):
             found = searcher.search(base, matching, self._attributes, most=PEOPLE_MOST, below=at is None)
         if found.more and len(found.entries) < PEOPLE_MOST:
-            words = f"gives out fewer than {PEOPLE_MOST} entries at once"
+            words = f"returns fewer than {PEOPLE_MOST} entries per search"
             raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
         return found.entries
 
@@ -220,9 +220,7 @@ class Reader:
         """Read the person's groups and roles. `fresh`: do not use the cache of which groups contain theirs."""
         account = account_of(entry, self.account_attribute)
         if account is None:
-            words = (
-                f"does not show {self.account_attribute} of an entry: the account that looks must be able to read it"
-            )
+            words = f"does not show {self.account_attribute} of an entry: allow the account that searches to read it"
             raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
         listed_as = entry.text(self.account_attribute) or account
         find = self._find_groups(searcher)
@@ -240,7 +238,7 @@ class Reader:
                 found = searcher.search(base, matching, most=GROUPS_OF_ONE_MOST)
             if found.more:
                 # With only some of the groups the person would have only some of their rights.
-                words = f"gives out too few of somebody's groups at once, under {base}"
+                words = f"returns only some of a person's groups under {base}, because its limit per search is too low"
                 raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
             return [each.dn for each in found.entries]
 
@@ -262,7 +260,10 @@ class UnseenGroups:
             back = self._told & set(map(dn_key, known.groups))
             self._told = (self._told - back) | set(map(dn_key, known.unseen))
         for group in fresh:
-            why = "was it renamed, may the service account read it? Who has a role by it keeps it, nobody else gets it"
+            why = (
+                "the group was renamed or removed, or the service account may not read it; whoever has its role "
+                "keeps it, and nobody else gets it"
+            )
             log.warning("ldap.group_missing", group=group, why=why)
         for group in sorted(back):
             log.info("ldap.group_back", group=group)

@@ -25,19 +25,19 @@ _POLICY_ERROR = 0x81
 
 # Why Active Directory refused a bind, by the number after `data` in its message.
 REFUSALS = {
-    "525": "unknown",
-    "52e": "wrong",
-    "530": "not at this hour",
-    "531": "not from this machine",
+    "525": "unknown account",
+    "52e": "wrong password",
+    "530": "not allowed at this hour",
+    "531": "not allowed from this machine",
     "532": "password expired",
-    "533": "disabled",
-    "568": "too many groups",
+    "533": "account disabled",
+    "568": "member of too many groups",
     "701": "account expired",
     "773": "password must be changed",
-    "775": "locked",
+    "775": "account locked",
 }
 # Why OpenLDAP's ppolicy refused a bind, if it is asked: draft-behera-ldap-password-policy-10, 6.2.
-POLICY_REFUSALS = {0: "password expired", 1: "locked", 2: "password must be changed"}
+POLICY_REFUSALS = {0: "password expired", 1: "account locked", 2: "password must be changed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def lock_of(entry: Entry) -> str | None:
     since = entry.text("pwdAccountLockedTime")
     if since is None:
         return None
-    return "locked" if since == _LOCKED_FOR_GOOD else "wrong, or locked by wrong passwords"
+    return "account locked" if since == _LOCKED_FOR_GOOD else "wrong password, or account locked by wrong passwords"
 
 
 def _is_over_openldap(entry: Entry, now_s: float) -> bool:

@@ -207,20 +207,20 @@ class Link:
         fault = self._tls.fault or error
         if isinstance(fault, ssl.SSLCertVerificationError):
             kind = FaultKind.TLS_TIME if fault.verify_code in _OUT_OF_TIME else FaultKind.TLS
-            return kind, f"shows a certificate that is not trusted: {fault.verify_message}"
+            return kind, f"presents a certificate that is not trusted: {fault.verify_message}"
         if isinstance(fault, ssl.SSLError) or "startTLS" in str(fault):
-            return FaultKind.NO_TLS, f"gives no TLS: {getattr(fault, 'reason', None) or fault}"
+            return FaultKind.NO_TLS, f"does not offer TLS: {getattr(fault, 'reason', None) or fault}"
         if isinstance(fault, LDAPSessionTerminatedByServerError):
-            return FaultKind.NO_TLS, "gives no TLS: it broke the connection off when StartTLS was asked for"
+            return FaultKind.NO_TLS, "does not offer TLS: it closed the connection in answer to StartTLS"
         return _not_reached(fault)
 
     def _refusal(self, code: int, description: str, what: str) -> ServerFault:
         """The fault for a server that answered, but with an error."""
         server = str(self.address)
         if code == REFERRAL:
-            return ServerFault(FaultKind.REFERRAL, server, f"answers {what} by naming another server: none is followed")
+            return ServerFault(FaultKind.REFERRAL, server, f"refers {what} to another server: the hub follows none")
         if code == NO_SUCH_OBJECT:
-            return ServerFault(FaultKind.BASE, server, f"answers {what} with noSuchObject: that base is not there")
+            return ServerFault(FaultKind.BASE, server, f"answers {what} with noSuchObject: that base does not exist")
         return ServerFault(FaultKind.REFUSED, server, f"answers {what} with {description} ({code})")
 
 
@@ -228,17 +228,17 @@ def _not_reached(error: Exception) -> tuple[FaultKind, str]:
     history = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], list) else None
     text = str(history[-1][0] if history else error)
     if "invalid server address" in text:
-        return FaultKind.UNREACHED, "is not reached: no address is known for its name"
+        return FaultKind.UNREACHED, "cannot be reached: no address is known for its name"
     if "timed out" in text:
-        return FaultKind.TIMEOUT, "is not reached in time"
-    return FaultKind.UNREACHED, f"is not reached: {text.rsplit('] ', maxsplit=1)[-1]}"
+        return FaultKind.TIMEOUT, "cannot be reached in time"
+    return FaultKind.UNREACHED, f"cannot be reached: {text.rsplit('] ', maxsplit=1)[-1]}"
 
 
 def _lost(error: Exception) -> tuple[FaultKind, str]:
     if isinstance(error, LDAPInvalidFilterError):
-        return FaultKind.REFUSED, "is not asked: the filter in the site file is none"
+        return FaultKind.REFUSED, "is not asked: the filter in the site file is not valid"
     if isinstance(error, TimeoutError) or "timed out" in str(error):
-        return FaultKind.TIMEOUT, "gives no answer in time"
+        return FaultKind.TIMEOUT, "does not answer in time"
     # The class name only helps somebody who reads ldap3's code.
     cause = "" if isinstance(error, LDAPSessionTerminatedByServerError) else f" ({type(error).__name__})"
-    return FaultKind.LOST, f"broke the connection off{cause}"
+    return FaultKind.LOST, f"closed the connection{cause}"

@@ -44,7 +44,7 @@ def parse_address(text: str) -> Address:
     """Parse `ldaps://host` or `ldap://host:port`. Raises ValueError."""
     parts = urlsplit(text)
     if not parts.hostname:
-        raise ValueError(f"{text!r} names no machine")
+        raise ValueError(f"{text!r} has no host name")
     tls_first = parts.scheme == "ldaps"
     return Address(parts.hostname, parts.port or (LDAPS_PORT if tls_first else LDAP_PORT), tls_first)
 

@@ -185,7 +185,7 @@ class Servers:
         try:
             return self._bounds.run(within_s, partial(_talk, server, work))
         except TimeUp:
-            raise ServerFault(FaultKind.TIMEOUT, str(server.address), "gives no answer in time") from None
+            raise ServerFault(FaultKind.TIMEOUT, str(server.address), "does not answer in time") from None
 
     def _order(self) -> list[_Server]:
         """The servers in the order of the site file; then those that failed recently, the longest ago first."""

@@ -23,7 +23,7 @@ class PasswordTooShort(ValueError):
     """Fewer characters than `LEAST`."""
 
     def __init__(self) -> None:
-        super().__init__(f"the password has fewer than {LEAST} characters: take a longer one")
+        super().__init__(f"the password has fewer than {LEAST} characters: choose a longer one")
 
 
 def hash_password(text: str) -> str:

@@ -26,18 +26,20 @@ def _days_off_are_days(document: Document, path: Place, appointments: Appointmen
         try:
             date.fromisoformat(day)
         except ValueError:
-            document.tell((*path, "days_off", place), f"{day!r} is no day of the calendar, such as 2026-12-25")
+            document.tell((*path, "days_off", place), f"{day!r} should be a date that exists, such as 2026-12-25")
 
 
 def _file_is_a_name(document: Document, path: Place, appointments: Appointments) -> None:
     name = appointments.file
     if not name.strip() or "/" in name or name in {".", ".."}:
-        document.tell((*path, "file"), f"{name!r} should be a file's name alone: it stands in the hub's state folder")
+        document.tell(
+            (*path, "file"), f"{name!r} should be a file name without a folder: the file is in the hub's state folder"
+        )
 
 
 def _forms_are_named(document: Document, path: Place, publik: Publik) -> None:
     if not publik.forms:
-        document.tell((*path, "forms"), "no form is named: take publik out, or name a form with appointments")
+        document.tell((*path, "forms"), "no form is named: name a form with appointments, or remove publik")
 
 
 def _zone_exists(document: Document, path: Place, publik: Publik) -> None:
@@ -46,7 +48,7 @@ def _zone_exists(document: Document, path: Place, publik: Publik) -> None:
     try:
         ZoneInfo(publik.zone)
     except (ValueError, OSError, KeyError):
-        what = f"{publik.zone!r} should be a time zone of the IANA list, such as Europe/Paris"
+        what = f"{publik.zone!r} should be an IANA time zone, such as Europe/Paris"
         document.tell((*path, "zone"), what)
 
 
@@ -58,12 +60,17 @@ def _addresses_are_safe(document: Document, path: Place, publik: Publik) -> None
         except ValueError:
             host = None
         if not host:
-            document.tell(place, f"{address!r} names no machine: it should look like https://demarches.example.fr")
+            document.tell(place, f"{address!r} has no host name: it should look like https://demarches.example.fr")
         elif parts.username is not None:
-            what = "no name or password stands in an address: SUIVANT_PUBLIK_PASSWORD_FILE names the file for it"
+            what = (
+                "an address should have no user name or password: put the password in the file that "
+                "SUIVANT_PUBLIK_PASSWORD_FILE names"
+            )
             document.tell(place, what)
         elif parts.scheme != "https" and not _is_here(host):
-            document.tell(place, f"{address!r} should begin with https://: names and codes go this way")
+            document.tell(
+                place, f"{address!r} should begin with https://, because visitors' names and codes are sent over it"
+            )
 
 
 def _addresses(path: Place, publik: Publik) -> Iterator[tuple[Place, str]]:
@@ -81,7 +88,10 @@ def _is_here(host: str) -> bool:
 
 def _client_fits_the_login(document: Document, path: Place, publik: Publik) -> None:
     if publik.login == "basic" and ":" in publik.client:
-        document.tell((*path, "client"), "a colon would end the name in HTTP Basic: choose another, or sign")
+        document.tell(
+            (*path, "client"),
+            "HTTP Basic allows no colon in the identifier: choose another one, or log in by signature",
+        )
 
 
 def _each_kind_is_told_once(document: Document, path: Place, publik: Publik) -> None:
@@ -90,7 +100,7 @@ def _each_kind_is_told_once(document: Document, path: Place, publik: Publik) -> 
     for kind in _PRESENCES:
         if getattr(publik.triggers, kind):
             what = (
-                "Chrono is told this already by presence: keep one of both, the form's workflow can mark presence too"
+                "chrono.presence already reports this: keep one of the two; the form's workflow can mark presence too"
             )
             document.tell((*path, "triggers", kind), what)
 
@@ -102,7 +112,10 @@ def _no_form_hides_another(document: Document, path: Place, publik: Publik) -> N
         hiding = next((nth for nth, each in enumerate(before) if _takes_all_of(each, form)), None)
         if hiding is not None:
             line = document.line((*path, "forms", hiding))
-            what = f"line {line} takes every request of this form first: tell them apart by agendas or meeting_types"
+            what = (
+                f"the entry in line {line} already matches every request of this form: separate the two by agendas or "
+                "meeting_types"
+            )
             document.tell((*path, "forms", place, "form"), what)
 
 
@@ -123,15 +136,15 @@ def _service_exists(document: Document, path: Place, form: BookingForm, services
 
 def _agendas_can_be_known(document: Document, path: Place, form: BookingForm) -> None:
     if form.agendas and form.agenda is None:
-        document.tell((*path, "agendas"), "'agenda' is missing: where in the form's JSON the agenda's slug stands")
+        document.tell((*path, "agendas"), "'agenda' is missing: the path of the agenda's slug in the request's JSON")
     if form.agenda is not None and not form.agendas:
-        document.tell((*path, "agenda"), "this does nothing: no agendas are named to choose from", warning=True)
+        document.tell((*path, "agenda"), "this has no effect, because 'agendas' names none", warning=True)
 
 
 def _a_status_means_one_thing(document: Document, path: Place, form: BookingForm) -> None:
     for place, status in enumerate(form.cancelled_statuses):
         if status in form.statuses:
-            what = f"{status!r} stands in statuses too: it either counts or is cancelled"
+            what = f"{status!r} is also in statuses: a request in it either counts or is cancelled, so keep one"
             document.tell((*path, "cancelled_statuses", place), what)
 
 

@@ -84,7 +84,7 @@ def read_struct(document: Document, node: Node, kind: type[Struct], path: Place 
     """The Struct at `node`, or BROKEN. All problems, including those of its parts, go into the document."""
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, MappingNode):
-        document.tell(path, f"this should be keys and values, each on its line: {_keys(kind)}")
+        document.tell(path, f"this should be keys with their values, each on its own line: {_keys(kind)}")
         return BROKEN
     name = next((child.value for key, child in node.value if key.value == "name"), None)
     if path and isinstance(name, str):
@@ -112,7 +112,7 @@ def _named_nodes(document: Document, node: MappingNode, path: Place) -> dict[str
     for key_node, child in node.value:
         key = str(key_node.value) if isinstance(key_node, ScalarNode) else "?"
         if key in found:
-            document.tell((*path, key), "this key stands here twice: keep one", line=_line(key_node))
+            document.tell((*path, key), "this key is given twice: keep one", line=_line(key_node))
             continue
         document.lines[*path, key] = _line(key_node)
         found[key] = child
@@ -138,7 +138,7 @@ def _read(document: Document, node: Node, kind: Any, path: Place) -> Any:
 
 def _read_list(document: Document, node: Node, kind: Any, path: Place) -> Any:
     if not isinstance(node, SequenceNode):
-        document.tell(path, f"this should be a list, each on a line that begins with '- ': {_words(kind)}")
+        document.tell(path, f"this should be a list, with each item on a line that begins with '- ': {_words(kind)}")
         return BROKEN
     values = []
     for place, child in enumerate(node.value):
@@ -149,7 +149,9 @@ def _read_list(document: Document, node: Node, kind: Any, path: Place) -> Any:
 
 def _read_table(document: Document, node: Node, kinds: tuple[Any, Any], path: Place) -> Any:
     if not isinstance(node, MappingNode):
-        document.tell(path, f"this should be keys and values, each on its line: {_words(kinds[1])} after each key")
+        document.tell(
+            path, f"this should be keys with their values, each on its own line: {_words(kinds[1])} after each key"
+        )
         return BROKEN
     found = _named_nodes(document, node, path)
     keys = [_convert(document, key, kinds[0], (*path, key)) for key in found]
@@ -161,14 +163,14 @@ def _read_scalar(document: Document, node: Node, kind: Any, path: Place) -> Any:
     # This sets the line of values in a list alone: others already have the line of their key, where a person looks.
     document.lines.setdefault(path, _line(node))
     if not isinstance(node, ScalarNode):
-        document.tell(path, f"this should be one value: {_words(kind)}")
+        document.tell(path, f"this should be a single value: {_words(kind)}")
         return BROKEN
     return _convert(document, str(node.value), kind, path)
 
 
 def _convert(document: Document, text: str, kind: Any, path: Place) -> Any:
     if _CONTROL.search(text):
-        document.tell(path, f"{text!r} holds a character that no text has, such as the end of a line")
+        document.tell(path, f"{text!r} contains a control character, such as a line break: remove it")
         return BROKEN
     try:
         return msgspec.convert(text, kind, strict=False)

@@ -14,26 +14,26 @@ def check_login(document: Document) -> None:
 
 def _limits_make_sense(document: Document, path: Place, login: Login) -> None:
     if login.idle_min > login.absolute_h * 60:
-        what = f"this does nothing: every session ends after absolute_h, {login.absolute_h} h"
+        what = f"this has no effect: every session ends after absolute_h, {login.absolute_h} h"
         document.tell((*path, "idle_min"), what, warning=True)
     if login.recheck_min >= login.absolute_h * 60:
-        what = f"the directory is never asked about anybody again: every session ends after {login.absolute_h} h"
+        what = f"this has no effect: every session ends before that, after absolute_h, {login.absolute_h} h"
         document.tell((*path, "recheck_min"), what, warning=True)
 
 
 def _servers_have_addresses(document: Document, path: Place, directory: LdapDirectory) -> None:
     if not directory.servers:
-        document.tell((*path, "servers"), "no server is named: take directory out, or name one")
+        document.tell((*path, "servers"), "no server is named: name one, or remove directory")
     seen = set()
     for place, server in enumerate(directory.servers):
         try:
             address = parse_address(server)
         except ValueError:
-            what = f"{server!r} names no machine: it should look like ldaps://ldap.example.fr or ldap://10.0.0.5:389"
+            what = f"{server!r} has no host name: it should look like ldaps://ldap.example.fr or ldap://10.0.0.5:389"
             document.tell((*path, "servers", place), what)
             continue
         if address in seen:
-            document.tell((*path, "servers", place), f"{server!r} stands here twice: keep one")
+            document.tell((*path, "servers", place), f"{server!r} is listed twice: keep one")
         seen.add(address)
 
 
@@ -49,10 +49,12 @@ def _names_are_distinguished(document: Document, path: Place, directory: LdapDir
 
 def _somebody_looks(document: Document, path: Place, directory: LdapDirectory) -> None:
     if directory.service_account is None and directory.bind_as is None:
-        what = "'service_account' is missing, who searches; or else 'bind_as', what a person binds as"
+        what = "name either 'service_account', the account that searches, or 'bind_as', the name people bind with"
         document.tell(path, what)
     elif directory.service_account is not None and directory.bind_as is not None:
-        what = "the service account finds out what a person binds as: take one of both out"
+        what = (
+            "with a service account, the hub finds the name that a person binds with: remove bind_as or service_account"
+        )
         document.tell((*path, "bind_as"), what)
 
 
@@ -62,7 +64,10 @@ def _people_bind_as_themselves(document: Document, path: Place, directory: LdapD
         return
     place = (*path, "bind_as")
     if template.count(ACCOUNT_HOLE) != 1:
-        document.tell(place, f"{template!r} should hold {ACCOUNT_HOLE} once, where what was typed goes")
+        document.tell(
+            place,
+            f"{template!r} should contain {ACCOUNT_HOLE} exactly once, in the place of the account that people type",
+        )
     elif is_distinguished(template) and not _is_name(template):
         document.tell(place, _not_a_name(template))
     elif not is_distinguished(template) and directory.kind == "openldap":
@@ -79,7 +84,8 @@ def _filter_is_whole(document: Document, path: Place, directory: LdapDirectory) 
         if depth == 0 and place < len(directory.filter) - 1:
             break
     if depth != 0 or place < len(directory.filter) - 1:
-        what = f"{directory.filter!r} should be one filter, as many ( as ): (&(objectClass=person)(employeeType=agent))"
+        like = "(&(objectClass=person)(employeeType=agent))"
+        what = f"{directory.filter!r} should be one filter with matching parentheses, such as {like}"
         document.tell((*path, "filter"), what)
 
 
@@ -94,22 +100,26 @@ def _groups_stand_where_they_are_looked_for(document: Document, path: Place, dir
             if "," not in dn_key(group):
                 # The group's other pieces would get the same message.
                 document.tell(
-                    where, f"{group!r} is a piece of a name: put the name in quotes, a comma separates groups"
+                    where,
+                    f"{group!r} is only a piece of a name: put the whole name in quotes, since commas separate groups",
                 )
                 break
-            document.tell(where, f"{group!r} stands outside of {key}, {base}, where groups are looked for")
+            document.tell(where, f"{group!r} is outside {key}, {base}, where the hub searches for groups")
 
 
 def _groups_give_roles(document: Document, path: Place, groups: RoleGroups) -> None:
     if not any(getattr(groups, role) for role in ROLES):
-        document.tell(path, f"no group is named, so nobody could come in: name one for {', '.join(ROLES)}")
+        document.tell(
+            path,
+            f"no group is named, so nobody could log in: name a group for at least one of {', '.join(ROLES)}",
+        )
     for role in ROLES:
         seen = set()
         for place, group in enumerate(getattr(groups, role)):
             if not _is_name(group):
                 document.tell((*path, role, place), _not_a_name(group))
             elif dn_key(group) in seen:
-                document.tell((*path, role, place), f"{group!r} stands here twice: keep one")
+                document.tell((*path, role, place), f"{group!r} is listed twice: keep one")
             seen.add(dn_key(group))
 
 
@@ -118,7 +128,7 @@ def _is_name(name: str) -> bool:
 
 
 def _not_a_name(name: str) -> str:
-    return f"{name!r} should be a whole distinguished name, such as cn=agents,ou=groups,dc=example,dc=fr"
+    return f"{name!r} should be a complete distinguished name, such as cn=agents,ou=groups,dc=example,dc=fr"
 
 
 _RULES: Rules = (

@@ -27,9 +27,9 @@ RHYMING = "BCDGPTV"
 PINS = range(28)
 # Names that are taken: a node's name is also its user name at the broker and the name of its certificate's file.
 NOT_FOR_NODES = {
-    "hub": "the hub's own at the broker",
-    "broker": "the broker's own at the broker",
-    "ca": "the authority's own among the certificates",
+    "hub": "the hub's own name at the broker",
+    "broker": "the broker's own name",
+    "ca": "the certificate authority's own name",
 }
 # Limits that keep a hall's picture below the broker's limit on a message, and let a display's rows fit.
 SERVICES_OF_HALL_MOST = 20
@@ -150,23 +150,23 @@ def _hours_make_sense(draft: Draft) -> None:
             )
         if not service.days:
             draft.document.tell(
-                (*path, "days"), "this service never opens: name a day, or leave days out for working days"
+                (*path, "days"), "this service never opens: name a day, or leave days out for Monday to Friday"
             )
 
 
 def _desks_serve_each_service_once(draft: Draft) -> None:
     for path, desk in draft.desks:
         if not desk.serves and not desk.helps:
-            draft.document.tell((*path, "serves"), "this desk serves nobody: name a service")
+            draft.document.tell((*path, "serves"), "this desk serves no visitors: name a service")
         seen: set[str] = set()
         for place, name in enumerate(desk.serves):
             if name in seen:
-                draft.document.tell((*path, "serves", place), f"{name!r} stands here twice: keep one")
+                draft.document.tell((*path, "serves", place), f"{name!r} is listed twice: keep one")
             seen.add(name)
         for place, helped in enumerate(desk.helps):
             if helped.service in seen:
                 draft.document.tell(
-                    (*path, "helps", place, "service"), f"this desk has {helped.service!r} already: keep one"
+                    (*path, "helps", place, "service"), f"this desk already has {helped.service!r}: keep one of the two"
                 )
             seen.add(helped.service)
 
@@ -189,7 +189,7 @@ def _nodes_say_what_their_role_needs(draft: Draft) -> None:
         for field in senseless:
             # Even if it has the default value: whoever wrote it thinks that it does something.
             if (*path, field) in draft.document.lines:
-                draft.document.tell((*path, field), f"a {node.role} has no {field}: take this line out")
+                draft.document.tell((*path, field), f"a {node.role} has no {field}: remove this line")
 
 
 def _pins_are_free(draft: Draft) -> None:
@@ -214,16 +214,16 @@ def _screens_have_a_size(draft: Draft) -> None:
         for field, unit in (("diagonal_in", "inches"), ("farthest_m", "metres")):
             value = getattr(node, field)
             if not 0 < value <= SCREEN_MOST:
-                what = f"{value:g} should be {unit}, more than 0 and at most {SCREEN_MOST}"
+                what = f"{value:g} should be a number of {unit}, more than 0 and at most {SCREEN_MOST}"
                 draft.document.tell((*path, field), what)
 
 
 def _texts_say_something(draft: Draft) -> None:
     for path, text in _texts(draft):
         if not text.strip():
-            draft.document.tell(path, "this says nothing: write what visitors should read")
+            draft.document.tell(path, "this text is empty: write what visitors should read")
         elif len(text) > TEXT_MOST:
-            draft.document.tell(path, f"{len(text)} characters, at most {TEXT_MOST} go over the wire")
+            draft.document.tell(path, f"this has {len(text)} characters: at most {TEXT_MOST} are allowed")
 
 
 def _texts(draft: Draft) -> Iterator[tuple[Place, str]]:
@@ -243,12 +243,13 @@ def _halls_stay_readable(draft: Draft) -> None:
     for path, hall in draft.halls:
         if len(hall.messages) > MESSAGES_OF_HALL_MOST:
             draft.document.tell(
-                (*path, "messages"), f"{len(hall.messages)} messages, at most {MESSAGES_OF_HALL_MOST} take turns"
+                (*path, "messages"),
+                f"there are {len(hall.messages)} messages: a display shows at most {MESSAGES_OF_HALL_MOST} in turn",
             )
         services = [each for _path, each in draft.services if each.hall == hall.name]
         if len(services) > SERVICES_OF_HALL_MOST:
             draft.document.tell(
-                path, f"{len(services)} services wait here, at most {SERVICES_OF_HALL_MOST} fit a display"
+                path, f"{len(services)} services share this hall: at most {SERVICES_OF_HALL_MOST} fit a display"
             )
 
 
@@ -259,17 +260,17 @@ def _site_can_be_used(draft: Draft) -> None:
     site = _site(draft)
     document = draft.document
     if site.zone not in _zones():
-        document.tell(("zone",), f"{site.zone!r} should be a time zone of the IANA list, such as Europe/Paris")
+        document.tell(("zone",), f"{site.zone!r} should be an IANA time zone, such as Europe/Paris")
     for field in ("town", "follow_url"):
         text = getattr(site, field)
         if text is not None and (not text.strip() or len(text) > TEXT_MOST):
             document.tell((field,), f"this should have 1 to {TEXT_MOST} characters")
     if site.follow_url is not None and not _FOLLOW_URL.fullmatch(site.follow_url):
-        said = "an address that ends with / or =, for a ticket's own code is put right behind it"
-        document.tell(("follow_url",), f"{site.follow_url!r} should be {said}: such as https://file.example.fr/t/")
+        said = "an address that ends with / or =, because the ticket's code is appended to it"
+        document.tell(("follow_url",), f"{site.follow_url!r} should be {said}: https://file.example.fr/t/ for example")
     for field, what in (("halls", "hall"), ("services", "service"), ("desks", "desk")):
         if not getattr(site, field):
-            document.tell((field,), f"a site has at least one {what}")
+            document.tell((field,), f"a site needs at least one {what}")
 
 
 @cache
@@ -282,7 +283,9 @@ def _somebody_serves_every_service(draft: Draft) -> None:
     served = {name for _path, desk in draft.desks for name in _all_services(desk)}
     for path, service in draft.services:
         if service.name not in served:
-            draft.document.tell(path, "no desk serves it: its visitors would wait for ever; name it in a desk's serves")
+            draft.document.tell(
+                path, "no desk serves this service, so its visitors would wait for ever: name it in a desk's serves"
+            )
 
 
 def _at_most_one_letter_rhymes(draft: Draft) -> None:
@@ -290,7 +293,9 @@ def _at_most_one_letter_rhymes(draft: Draft) -> None:
     letters = ", ".join(letter for _path, letter in rhyming)
     for path, _letter in rhyming[1:]:
         draft.document.tell(
-            (*path, "letter"), f"{letters} rhyme when they are called: keep one of {', '.join(RHYMING)}", warning=True
+            (*path, "letter"),
+            f"{letters} sound alike when they are called: use at most one of {', '.join(RHYMING)}",
+            warning=True,
         )
 
 
@@ -301,7 +306,8 @@ def _desks_elsewhere_say_where(draft: Draft) -> None:
         if elsewhere and not desk.place:
             draft.document.tell(
                 path,
-                f"it calls visitors from {', '.join(sorted(elsewhere))}: say in 'place' where to go, such as 1er étage",
+                f"this desk calls visitors from {', '.join(sorted(elsewhere))}: say in 'place' where to go, such as "
+                "1er étage",
                 warning=True,
             )
 
@@ -312,7 +318,7 @@ def _calls_are_seen(draft: Draft) -> None:
     seen = {node.hall for _path, node in draft.nodes if node.role is Role.DISPLAY}
     for path, hall in draft.halls:
         if hall.name not in seen and any(service.hall == hall.name for _path, service in draft.services):
-            draft.document.tell(path, "visitors wait here, and no display shows whom to call", warning=True)
+            draft.document.tell(path, "visitors wait in this hall, but no display shows who is called", warning=True)
 
 
 def _dispensers_say_where_they_stand(draft: Draft) -> None:
@@ -321,7 +327,8 @@ def _dispensers_say_where_they_stand(draft: Draft) -> None:
     for path, node in draft.nodes:
         if node.role is Role.TICKET_PRINTER and node.hall is None:
             what = (
-                "visitors wait in several halls: say in 'hall' where it stands, so that who checks in is sent to theirs"
+                "visitors wait in several halls: name in 'hall' the one this dispenser stands in, so that visitors who "
+                "check in are sent to their own"
             )
             draft.document.tell(path, what, warning=True)
 
@@ -333,7 +340,7 @@ def _desks_have_one_button(draft: Draft) -> None:
             continue
         if node.desk in first:
             line = draft.document.line(first[node.desk])
-            what = f"{node.desk} has the button of line {line} already: name the desk where this one is"
+            what = f"{node.desk} already has the button of line {line}: name the desk that this button is at"
             draft.document.tell((*path, "desk"), what, warning=True)
         first.setdefault(node.desk, path)
 
@@ -349,7 +356,7 @@ def _dispensers_have_a_button_for_each_service(draft: Draft) -> None:
         buttons = {name for _path, node in dispensers for name in node.pins}
         lost = [each.name for _path, each in draft.services if each.hall == hall and each.name not in buttons]
         if lost:
-            what = f"no button for {', '.join(lost)}: who comes without an appointment gets no ticket in this hall"
+            what = f"no button for {', '.join(lost)}: visitors without an appointment get no ticket for it in this hall"
             draft.document.tell((*dispensers[0][0], "pins"), what, warning=True)
 
 

@@ -66,9 +66,13 @@ def check_text(text: str, path: Path) -> tuple[Site | None, tuple[Problem, ...]]
     except yaml.YAMLError as error:
         raise WrongSiteFile(path, (_yaml_problem(error, text),)) from error
     except RecursionError:
-        raise WrongSiteFile(path, (Problem(1, "", "lists within lists without end: this is no site file"),)) from None
+        raise WrongSiteFile(
+            path, (Problem(1, "", "the lists or keys are nested too deeply: this is not a site file"),)
+        ) from None
     if node is None:
-        raise WrongSiteFile(path, (Problem(1, "", "the file is empty: `suivant config example` prints one"),))
+        raise WrongSiteFile(
+            path, (Problem(1, "", "the file is empty: `suivant config example` prints one to begin with"),)
+        )
     document = Document()
     site = read_struct(document, node, Site)
     check(document, complete=site is not BROKEN)
@@ -81,30 +85,32 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
         if len(data) > MAX_BYTES:
-            raise WrongSiteFile(path, (Problem(1, "", f"{len(data)} bytes, at most {MAX_BYTES} are read"),))
+            raise WrongSiteFile(
+                path, (Problem(1, "", f"the file has {len(data)} bytes: at most {MAX_BYTES} are allowed"),)
+            )
         return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise SiteFileMissing(path) from None
     except OSError as error:
         what = (
-            f"the site file cannot be read ({error.strerror}): name one that can be, in SUIVANT_SITE_FILE for the hub"
+            f"the site file cannot be read ({error.strerror}): name a readable file, for the hub in SUIVANT_SITE_FILE"
         )
         raise WrongSiteFile(path, (Problem(0, "", what),)) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise WrongSiteFile(path, (Problem(line, "", "this is no UTF-8: save the file as UTF-8"),)) from error
+        raise WrongSiteFile(path, (Problem(line, "", "this line is not UTF-8: save the file as UTF-8"),)) from error
 
 
 def _yaml_problem(error: yaml.YAMLError, text: str) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        what = f"this holds the character U+{ord(text[error.position]):04X}, which no YAML may: delete it"
+        what = f"this contains the character U+{ord(text[error.position]):04X}, which YAML does not allow: delete it"
         return Problem(line, "", what)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     what = getattr(error, "problem", None) or str(error)
     line = mark.line + 1 if mark is not None else 1
     column = f", at column {mark.column + 1}" if mark is not None else ""
-    return Problem(line, "", f"this is no YAML{column}: {what}; look at indentation, quotes and colons here and above")
+    return Problem(line, "", f"this is not YAML{column}: {what}; check indentation, quotes and colons here and above")
 
 
 def _lines(path: Path, problems: tuple[Problem, ...]) -> list[str]:

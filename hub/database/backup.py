@@ -15,7 +15,7 @@ _OF_WRITING = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLIT
 
 
 class NoBackup(DatabaseFault):
-    sentence = "the database {place} is not copied: {cause}"
+    sentence = "the database {place} was not copied: {cause}"
 
 
 def back_up(engine: Engine, copy: Path) -> int:
@@ -26,18 +26,18 @@ def back_up(engine: Engine, copy: Path) -> int:
     """
     file, place = sqlite_file(engine), place_of(engine.url)
     if engine.dialect.name == "postgresql":
-        raise NoBackup(place, "a PostgreSQL database is copied by pg_dump --format=custom, see docs/operations.md")
+        raise NoBackup(place, "copy a PostgreSQL database with pg_dump --format=custom, see docs/operations.md")
     if file is None:
-        raise NoBackup(place, "it is gone with the program that has it")
+        raise NoBackup(place, "it exists only in the memory of the program that opened it")
     require_folder(engine)
     if not file.exists():
         raise FileMissing(place, "there is no such file")
-    taken = f"{copy} is there already, and nothing is overwritten"
+    taken = f"{copy} exists already, and is not overwritten: choose another name"
     if os.path.lexists(copy):
         raise NoBackup(place, taken)
     # Written under another name first: whatever interrupts this, half a copy must not pass for a whole one.
     part = copy.with_name(f"{copy.name}.part")
-    left = f"{part} is left of one that was broken off, or another one is at it: delete it if none is"
+    left = f"{part} exists: another backup is running, or one was interrupted; if none is running, delete this file"
     _make(part, place, copy, taken=left)
     try:
         with faults_of(engine), closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
@@ -55,7 +55,7 @@ def _make(file: Path, place: str, copy: Path, *, taken: str) -> None:
     except FileExistsError:
         raise NoBackup(place, taken) from None
     except OSError as error:
-        raise NoBackup(place, f"{copy} cannot be made ({error.strerror})") from None
+        raise NoBackup(place, f"{copy} cannot be created ({error.strerror})") from None
 
 
 def _name(part: Path, place: str, copy: Path, *, taken: str) -> None:
@@ -76,5 +76,5 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, place: str, co
     except sqlite3.Error as error:
         if not str(getattr(error, "sqlite_errorname", "")).startswith(_OF_WRITING):
             raise
-        cause = f"{copy} cannot be written ({error}): free some space there, or write it to another disk"
+        cause = f"{copy} cannot be written ({error}): free some space there, or write the copy to another disk"
         raise NoBackup(place, cause) from error

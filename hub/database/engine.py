@@ -193,7 +193,7 @@ def try_to_store(engine: Engine, site: str) -> None:
     row = {"site": site, "day": "", "series": "try"}
     file = sqlite_file(engine)
     if file is not None and is_full(file.parent):
-        raise DiskFull(str(file), f"less than {LEAST_FREE_BYTES // 1024} KiB are free")
+        raise DiskFull(str(file), f"less than {LEAST_FREE_BYTES // 1024} KiB is free")
     with faults_of(engine), engine.execution_options(write=True).begin() as connection:
         connection.execute(insert(CounterRow).values(**row, last=0))
         connection.execute(delete(CounterRow).filter_by(**row))
@@ -242,13 +242,13 @@ def _refuse_all_but_a_file(url: URL) -> None:
     if url.host or url.username or url.password or url.port:
         raise WrongAddress(_SETTING, "an SQLite file has no host, user or password, and begins after three slashes")
     if url.query:
-        raise WrongAddress(_SETTING, "nothing may stand behind its file, and a ? in a name is %3F")
+        raise WrongAddress(_SETTING, "an SQLite file takes no query; write a ? in its name as %3F")
 
 
 def _refuse_secrets(url: URL) -> None:
     for key in _SECRET_KEYS & url.query.keys():
-        where = "a password belongs into the file that SUIVANT_DATABASE_PASSWORD_FILE names"
-        raise WrongAddress(_SETTING, f"{key!r} stands in its query, and {where}")
+        where = "a password belongs in the file that SUIVANT_DATABASE_PASSWORD_FILE names"
+        raise WrongAddress(_SETTING, f"{key!r} is in its query, but {where}")
 
 
 def _open_postgresql(url: URL, busy_timeout_s: float) -> Engine:
@@ -340,9 +340,9 @@ def require_folder(engine: Engine) -> None:
         raise DatabaseOfAnotherUser(str(file), f"it belongs to {_owner(file)}")
     log_file = Path(f"{file}-wal")
     if not file.exists() and log_file.exists() and log_file.stat().st_size:
-        raise DatabaseReplaced(str(file), f"it is gone, and {log_file.name} has what was stored last")
+        raise DatabaseReplaced(str(file), f"it is gone, but {log_file.name} still has the last changes")
     if not _may(file.parent, os.W_OK):
-        raise DatabaseNotWritable(str(file), f"nor can its folder {file.parent}")
+        raise DatabaseNotWritable(str(file), f"its folder {file.parent} is not writable")
 
 
 def _may(path: Path, mode: int) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 class DatabaseFault(Exception):
     """The database cannot be used. `place` is its file, or its address with the password hidden."""
 
-    sentence = "the database {place} answered: {cause}"
+    sentence = "the database {place} reported an error: {cause}"
 
     def __init__(self, place: str, cause: str = "") -> None:
         super().__init__(self.sentence.format(place=place, cause=cause))
@@ -27,38 +27,40 @@ class DatabaseFault(Exception):
 class WrongAddress(DatabaseFault):
     """The address is wrong. `place` is the setting's name: an unreadable address may have a password anywhere."""
 
-    sentence = "{place} is no database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
+    sentence = (
+        "{place} is not a valid database address ({cause}): write sqlite:///path/to/file or postgresql://user@host/name"
+    )
 
 
 class DatabaseMissing(DatabaseFault):
-    sentence = "the database {place} is not there ({cause}): create it, or correct SUIVANT_DATABASE_URL"
+    sentence = "the database {place} does not exist ({cause}): create it, or correct SUIVANT_DATABASE_URL"
 
 
 class WrongEncoding(DatabaseFault):
-    sentence = "the database {place} is not in UTF-8 ({cause}): make another one by createdb --encoding=UTF8"
+    sentence = "the database {place} is not in UTF-8 ({cause}): create another one with createdb --encoding=UTF8"
 
 
 class FileMissing(DatabaseMissing):
     sentence = (
-        "the database {place} is not there ({cause}): make it by `suivant database upgrade` or a first start of the hub"
+        "the database {place} does not exist ({cause}): create it with `suivant database upgrade`, or start the hub"
     )
 
 
 class FolderMissing(FileMissing):
-    sentence = "the database {place} is not there ({cause}): make the folder for the hub's user"
+    sentence = "the database {place} does not exist ({cause}): create the folder, owned by the hub's user"
 
 
 class DatabaseReplaced(DatabaseMissing):
     sentence = (
-        "the file {place} is not the one that the hub opened ({cause}): put it back with the -wal and -shm beside it, "
-        "then start again"
+        "the file {place} is not the one that the hub opened ({cause}): put that one back, with its -wal and -shm "
+        "files beside it, then start the hub again"
     )
 
 
 class DatabaseOfAnotherUser(DatabaseFault):
     sentence = (
-        "the database {place} may not be read by this user ({cause}): run this as the hub's user by sudo -u, or give "
-        "the hub's user the file by chown"
+        "this user may not read the database {place} ({cause}): run the command as the hub's user with sudo -u, or "
+        "make the hub's user its owner with chown"
     )
 
 
@@ -78,11 +80,11 @@ class DatabaseLocked(DatabaseFault):
 
 
 class DatabaseBusy(DatabaseFault):
-    sentence = "the database {place} lets the hub wait ({cause}): end what holds it, or look at its disk"
+    sentence = "the database {place} keeps the hub waiting ({cause}): end the program that holds it, or check its disk"
 
 
 class DatabaseNotWritable(DatabaseFault):
-    sentence = "the database {place} cannot be written ({cause}): give the hub's user the right to write it"
+    sentence = "the database {place} cannot be written ({cause}): allow the hub's user to write to it"
 
 
 class DiskFull(DatabaseFault):
@@ -90,32 +92,34 @@ class DiskFull(DatabaseFault):
 
 
 class DiskFails(DatabaseFault):
-    sentence = "the disk of the database {place} fails ({cause}): look at the disk, then put back a backup if need be"
+    sentence = "the disk of the database {place} fails ({cause}): check the disk, then restore a backup if needed"
 
 
 class DatabaseDamaged(DatabaseFault):
-    sentence = "the file {place} is no sound database ({cause}): put back a backup, or name another file"
+    sentence = "the database {place} is damaged, or is not a database ({cause}): restore a backup, or name another one"
 
 
 class DatabaseNewer(DatabaseFault):
     sentence = (
-        "the database {place} was made by a later version of Suivant (it stands at {cause}): "
-        "install that version, or put back the backup taken before it was upgraded"
+        "the database {place} belongs to a later version of Suivant (it is at {cause}): "
+        "install that version, or restore the backup taken before the upgrade"
     )
 
 
 class DatabaseOlder(DatabaseFault):
-    sentence = "the database {place} stands at {cause}, not at this version's tables: run `suivant database upgrade`"
+    sentence = "the database {place} does not have this version's tables ({cause}): run `suivant database upgrade`"
 
 
 class SiteTaken(DatabaseFault):
-    sentence = "another hub already serves {cause} on the database {place}: stop it first, one hub serves a site"
+    sentence = (
+        "another hub already serves {cause} on the database {place}: stop it first, since a site has only one hub"
+    )
 
 
 class UpgradeWaits(SiteTaken):
     sentence = (
-        "the tables of the database {place} are of an earlier version, and a hub is at work on it, {cause}: stop all "
-        "hubs of this database first, then start them one after the other"
+        "the tables of the database {place} are of an earlier version, and a hub is running on it, {cause}: first stop "
+        "all hubs of this database, then start them one after the other"
     )
 
 
@@ -185,7 +189,7 @@ def fault_of(error: BaseException, place: str) -> DatabaseFault:
     if isinstance(error, DatabaseFault):
         return error
     if isinstance(error, NoConnectionFree):
-        return DatabaseBusy(place, "none of its connections became free")
+        return DatabaseBusy(place, "no connection to it became free")
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     cause = _cause(driver)
     if isinstance(driver, sqlite3.Error):

@@ -64,7 +64,7 @@ def check(engine: Engine) -> str:
     with faults_of(engine), engine.connect() as connection:
         found = _known_revision(engine, connection)
         if found != head():
-            raise DatabaseOlder(place_of(engine.url), found or "no revision, it is empty")
+            raise DatabaseOlder(place_of(engine.url), f"it is at revision {found}" if found else "it is empty")
         return found
 
 

@@ -34,7 +34,7 @@ def document(answer: Answer) -> dict[str, Any]:
     """Return the JSON object of a success. Raises Fault for anything else."""
     value = _judged(answer)
     if not isinstance(value, dict):
-        raise Fault(FaultKind.ODD, f"{answer.place} answered with no JSON object", status=answer.status)
+        raise Fault(FaultKind.ODD, f"{answer.place} did not answer with a JSON object", status=answer.status)
     return value
 
 
@@ -44,7 +44,7 @@ def entries(answer: Answer) -> list[Any]:
     if isinstance(value, dict):
         value = value.get("data")
     if not isinstance(value, list):
-        raise Fault(FaultKind.ODD, f"{answer.place} answered with no list", status=answer.status)
+        raise Fault(FaultKind.ODD, f"{answer.place} did not answer with a list", status=answer.status)
     return value
 
 
@@ -71,7 +71,9 @@ def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
     said = f"{answer.place} answered HTTP {status}"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         host = _host(answer.location) or "another page"
-        sentence = f"{said}, a redirection to {clean(host)}: if it lasts, name the address it leads to in the site file"
+        sentence = (
+            f"{said}, a redirection to {clean(host)}: if it persists, put the address that it leads to in the site file"
+        )
         return Fault(FaultKind.REDIRECTED, sentence, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return Fault(FaultKind.BROKEN, said, status=status, description=description)
@@ -79,7 +81,9 @@ def _by_status(answer: Answer, description: str, *, is_json: bool) -> Fault:
         kind = FaultKind.UNMET if description.startswith(UNMET) else FaultKind.DENIED
         return Fault(kind, f"{said}, access denied", status=status, description=description)
     if not is_json:
-        return Fault(FaultKind.PAGE, f"{said} with a page instead of JSON: is the address right?", status=status)
+        return Fault(
+            FaultKind.PAGE, f"{said} with a page instead of JSON: check the address in the site file", status=status
+        )
     if status == HTTPStatus.NOT_FOUND:
         return Fault(FaultKind.UNKNOWN, f"{said}, not known there", status=status, description=description)
     return Fault(FaultKind.INVALID, said, status=status, description=description)
@@ -96,9 +100,10 @@ def _host(address: str) -> str | None:
 def _no_json(answer: Answer) -> Fault:
     said = f"{answer.place} answered HTTP {answer.status}"
     if answer.body.lstrip()[:1] == b"<":
-        sentence = f"{said} with a page instead of JSON: is the address right, and is there a maintenance?"
+        advice = "check the address in the site file, and whether Publik is under maintenance"
+        sentence = f"{said} with a page instead of JSON: {advice}"
         return Fault(FaultKind.PAGE, sentence, status=answer.status)
-    return Fault(FaultKind.CUT, f"{said} with JSON that is broken or cut short", status=answer.status)
+    return Fault(FaultKind.CUT, f"{said} with JSON that is invalid or cut short", status=answer.status)
 
 
 def _json(body: bytes) -> Any:

@@ -94,9 +94,9 @@ def _first_look(wcs: Wcs, slug: str) -> Answer:
 
 def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
     how = ", over TLS" if publik.address.startswith("https:") else ", without TLS"
-    yield Finding(Level.OK, f"{publik.address} is reached{how}")
+    yield Finding(Level.OK, f"{publik.address} can be reached{how}")
     if answer.date_ms is None:
-        yield Finding(Level.NOTE, "it does not tell the time, so the clocks are not compared")
+        yield Finding(Level.NOTE, "its answers have no Date header, so the clocks are not compared")
         return
     # The answer's time is rounded down to the second.
     off_ms = now_ms - answer.date_ms - 500
@@ -104,10 +104,10 @@ def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
     if abs(off_ms) <= CLOCK_WARNED_MS:
         yield Finding(Level.OK, f"this machine's clock and Publik's agree within {CLOCK_WARNED_MS // 1000} s")
     elif publik.login == "basic" or abs(off_ms) <= TOLERANCE_MS:
-        yield Finding(Level.NOTE, f"this machine's clock is {off}: let both follow NTP")
+        yield Finding(Level.NOTE, f"this machine's clock is {off}: synchronize both with NTP")
     else:
-        limit = f"signatures are refused beyond {TOLERANCE_MS // 1000} s"
-        yield Finding(Level.WRONG, f"this machine's clock is {off}: {limit}, so let both follow NTP")
+        limit = f"signatures are refused from more than {TOLERANCE_MS // 1000} s on"
+        yield Finding(Level.WRONG, f"this machine's clock is {off}: {limit}, so synchronize both with NTP")
 
 
 def _form(
@@ -125,10 +125,10 @@ def _form(
     except Fault as fault:
         yield Finding(Level.WRONG, f"form {slug}: {fault}{_advice(fault)}")
         return _Seen(let_in=let_in)
-    yield Finding(Level.OK, f"form {slug}: its list, what changed lately and single requests may be read")
+    yield Finding(Level.OK, f"form {slug}: the hub may read its list, its recent changes and single requests")
     found = list({request_id(each): each for each in (*recent, *found)}.values())
     if not found:
-        yield Finding(Level.NOTE, f"form {slug}: there is no request yet, so the mapping can't be tried: send one")
+        yield Finding(Level.NOTE, f"form {slug}: there is no request yet to test the mapping with: send one")
         return _Seen(let_in=True)
     yield Finding(Level.OK, f"form {slug}: statuses seen (id, name): {statuses_seen(found)}")
     for form in maps:
@@ -144,9 +144,9 @@ def _requests(answer: Answer) -> list[dict[str, Any]]:
 def _advice(fault: Fault) -> str:
     match fault.kind:
         case FaultKind.DENIED:
-            return ": is the key or password right, does the client have the forms' role, is the clock right?"
+            return ": check the key or password, that the client has a role on the forms, and the clock"
         case FaultKind.UNKNOWN:
-            return ": is the form's slug right?"
+            return ": check the form's slug"
     return ""
 
 
@@ -154,26 +154,25 @@ def _told(publik: Publik) -> Iterator[Finding]:
     named = [f"{kind} {name}" for kind in ReportKind if (name := getattr(publik.triggers, kind))]
     how = "global actions" if publik.triggers.how == "action" else "jumps"
     if named:
-        yield Finding(Level.NOTE, f"{how} named and not tried, since they would change requests: {', '.join(named)}")
+        yield Finding(Level.NOTE, f"{how} named, but not tested, since they would change requests: {', '.join(named)}")
     if not named and not (publik.chrono and publik.chrono.presence):
-        yield Finding(Level.NOTE, "Publik is told nothing: no trigger is named")
+        yield Finding(Level.NOTE, "the hub reports nothing to Publik: no trigger is named")
 
 
 def _called(publik: Publik, secrets: Secrets, *, let_in: bool) -> Finding:
     """Whether Publik may call the hub. The key is proved only if the hub's own calls, signed with it, succeeded."""
     if not secrets.key:
         return Finding(
-            Level.NOTE, "calls of Publik are refused without SUIVANT_PUBLIK_KEY_FILE: changes wait for a sync"
+            Level.NOTE,
+            "without SUIVANT_PUBLIK_KEY_FILE the hub refuses Publik's calls, so it sees changes only at its next sync",
         )
     orig = " or ".join(sorted({each for each in origs(publik.address) if ":" not in each} or origs(publik.address)))
     if publik.login == "basic":
-        words = "the key in SUIVANT_PUBLIK_KEY_FILE signed them: it was not tried, since the hub logs in by password"
-        return Finding(Level.NOTE, f"calls of Publik are let in where orig is {orig} and {words}")
+        words = "the key in SUIVANT_PUBLIK_KEY_FILE: it is not tested, since the hub itself logs in with a password"
+        return Finding(Level.NOTE, f"the hub accepts Publik's calls if orig is {orig} and they are signed with {words}")
     if not let_in:
-        return Finding(
-            Level.NOTE, "calls of Publik: no form could be read, so it is not known whether the key is right"
-        )
-    return Finding(Level.OK, f"calls of Publik are let in where orig is {orig} and this key signed them")
+        return Finding(Level.NOTE, "Publik's calls: no form could be read, so it is not known whether the key is right")
+    return Finding(Level.OK, f"the hub accepts Publik's calls if orig is {orig} and they are signed with this key")
 
 
 def _chrono(chrono: Chrono, address: str, booking: str | None, *, presence: bool) -> Iterator[Finding]:
@@ -187,14 +186,14 @@ def _chrono(chrono: Chrono, address: str, booking: str | None, *, presence: bool
         if not agendas:
             yield Finding(Level.NOTE, f"Chrono at {address} shows no agenda")
     except Fault as fault:
-        advice = ": does its host let outside programs in?" if fault.kind is FaultKind.DENIED else ""
+        advice = ": ask its host whether outside programs may call it" if fault.kind is FaultKind.DENIED else ""
         yield Finding(Level.WRONG, f"Chrono: {fault}{advice}")
         return
     if booking is None:
-        yield Finding(Level.NOTE, "Chrono: no booking that stands is known to look up")
+        yield Finding(Level.NOTE, "Chrono: no request has a booking in force to look up")
         return
     try:
         chrono.has_booking(booking)
-        yield Finding(Level.OK, "Chrono: a single booking may be read")
+        yield Finding(Level.OK, "Chrono: the hub may read a single booking")
     except Fault as fault:
-        yield Finding(Level.WRONG if presence else Level.NOTE, f"Chrono: a single booking is not read: {fault}")
+        yield Finding(Level.WRONG if presence else Level.NOTE, f"Chrono: the hub cannot read a single booking: {fault}")

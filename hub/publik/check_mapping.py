@@ -71,7 +71,8 @@ def _booking(about: str, form: BookingForm, found: Requests, many: int) -> Findi
         distinct = len({booking_id(form, each) for each in found} - {None})
         if distinct < many:
             said = (
-                f"{about}: only {distinct} different bookings in {many} requests: is {form.booking} the booking's id?"
+                f"{about}: only {distinct} different bookings in {many} requests: check that {form.booking} is the "
+                "booking's id"
             )
             return Finding(Level.WRONG, said)
         return Finding(Level.OK, f"{about}: a booking in {many} of {len(found)} requests")
@@ -99,7 +100,9 @@ def _to_come(about: str, starts: Sequence[int], clock: Clock) -> Finding:
     """Count the starts in the future, and show the last start, so that a wrong time zone is noticed."""
     to_come = sum(start_ms > clock.now_ms for start_ms in starts)
     last = datetime.fromtimestamp(max(starts) / 1000, clock.shown_in)
-    words = f"{to_come} of {len(starts)} starts are to come, the last on {last:%Y-%m-%d at %H:%M}, {clock.shown_in}"
+    words = (
+        f"{to_come} of {len(starts)} starts are in the future, the last on {last:%Y-%m-%d at %H:%M}, {clock.shown_in}"
+    )
     return Finding(Level.OK if to_come else Level.NOTE, f"{about}: {words}")
 
 
@@ -110,7 +113,7 @@ def _codes(about: str, form: BookingForm, path: str, found: Requests) -> Iterato
     yield _counted(about, "a code", len(codes), len(found), hint, needed=not codes)
     distinct = len(set(codes))
     if distinct == 1 < len(codes):
-        words = f"the same code in {len(codes)} requests: is {path} what a confirmation shows?"
+        words = f"the same code in {len(codes)} requests: check that {path} is the code on the confirmation"
         yield Finding(Level.WRONG, f"{about}: {words}")
     elif distinct < len(codes):
         yield Finding(Level.NOTE, f"{about}: only {distinct} different codes in {len(codes)} requests")
@@ -120,11 +123,11 @@ def _names(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:
     """Check the names. An empty field is no fault; a missing one is, unless the client sees anonymised data only."""
     named = sum(visitor_name(form, each) is not None for each in found)
     anonymised = not any(value_at(each, "workflow.data") for each in found)
-    hint = "" if named or not anonymised else ", perhaps since the client sees anonymised data only"
+    hint = "" if named or not anonymised else ", perhaps because the client sees only anonymised data"
     yield _counted(about, "a name", named, len(found), hint, needed=False)
     for path in form.names:
         if not anonymised and not any(_is_there(each, path) for each in found):
-            yield Finding(Level.WRONG, f"{about}: a name is in none{_keys(found, path)}")
+            yield Finding(Level.WRONG, f"{about}: a name is missing in every request{_keys(found, path)}")
 
 
 def _counted(about: str, what: str, there: int, many: int, hint: str, *, needed: bool) -> Finding:
@@ -155,14 +158,17 @@ def _keys(found: Requests, path: str) -> str:
         names = sorted({str(key) for each in there if isinstance(each, dict) for key in each})
         if names:
             listed = ", ".join(clean(name) for name in names[:LISTED_MOST])
-            return f": nothing usable at {path}; {above or 'the request'} holds {listed}"
+            return f": nothing usable at {path}; {above or 'the request'} has {listed}"
     return f": nothing at {path}"
 
 
 def _about_workflow_data(path: str, found: Requests) -> str:
     if not path.startswith("workflow.data.") or any(value_at(each, "workflow.data") for each in found):
         return ""
-    return "; a client that sees anonymised data only sees no workflow.data: let the workflow copy it to a field"
+    return (
+        "; a client that sees only anonymised data sees no workflow.data: have the workflow copy the booking's id to a "
+        "field"
+    )
 
 
 # --- filters ------------------------------------------------------------------------------------------------------
@@ -180,18 +186,21 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
     if form.meeting_types and any(types):
         yield _filter(about, "meeting_types", form.meeting_types, types)
     elif form.meeting_types and any(_start_ms(form, each, UTC) is not None for each in found):
-        yield Finding(Level.WRONG, f"{about}: {form.start} holds no slot, so no meeting type is known")
+        yield Finding(Level.WRONG, f"{about}: {form.start} is not a slot, so the meeting type is unknown")
     statuses = [_status(each) for each in found]
     if form.statuses:
         yield _filter(about, "statuses", form.statuses, statuses)
     if not form.statuses and not form.cancelled_statuses:
-        said = f"{about}: no cancelled_statuses: who cancelled would be expected; seen were {_listed(statuses)}"
+        said = (
+            f"{about}: without cancelled_statuses, visitors who cancelled are still expected: name some; "
+            f"seen: {_listed(statuses)}"
+        )
         yield Finding(Level.WRONG, said)
     if form.cancelled_statuses:
         # It is possible that nobody has cancelled yet.
         yield _filter(about, "cancelled_statuses", form.cancelled_statuses, statuses, none=Level.NOTE)
         if all(is_cancelled(form, each) for each in found):
-            yield Finding(Level.NOTE, f"{about}: all that were looked at are cancelled, and nobody is expected")
+            yield Finding(Level.NOTE, f"{about}: all requests read are cancelled, so nobody is expected")
 
 
 def _filter(
@@ -210,12 +219,12 @@ def _filter(
     fitting = sum(any(word in wanted for word in words) for words in seen)
     known = {word for words in seen for word in words}
     unseen = [word for word in wanted if word not in known]
-    words = f"{about}: {key} fit {fitting} of {len(seen)}"
+    words = f"{about}: {key} match {fitting} of {len(seen)}"
     if not unseen:
         return Finding(Level.OK, words)
-    instead = _listed(seen) if shown else "words that do not look like slugs, and are not shown"
+    instead = _listed(seen) if shown else "values that do not look like slugs, so they are not shown"
     meant = "".join(_meant(word, known) for word in unseen) if shown else ""
-    words += f": {', '.join(map(repr, unseen))} not seen; seen were {instead}{meant}"
+    words += f": {', '.join(map(repr, unseen))} not seen; seen: {instead}{meant}"
     return Finding(Level.NOTE if fitting else none, words)
 
 
@@ -227,7 +236,7 @@ def _are_slugs(seen: Sequence[Words]) -> bool:
 def _meant(word: str, known: set[str]) -> str:
     near = {each.casefold(): each for each in sorted(known) if not each.isdigit()}
     close = difflib.get_close_matches(word.casefold(), near, n=1, cutoff=NEAR)
-    return f"; is {clean(near[close[0]])!r} meant by {word!r}?" if close else ""
+    return f"; does {word!r} mean {clean(near[close[0]])!r}?" if close else ""
 
 
 def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Finding]:
@@ -237,7 +246,7 @@ def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Fi
     standing = replace(form, cancelled_statuses=())
     read = [found for each in booked for found in read_entry((standing,), each, UTC)]
     counting = sum(isinstance(each, Booking) and not each.gone for each in read)
-    hint = "" if counting else ": each filter fits some, and all of them together none"
+    hint = "" if counting else ": each filter matches some, but no request matches them all"
     level = Level.OK if counting else Level.WRONG
     yield Finding(level, f"{about}: {counting} of {len(booked)} count{hint}")
 

@@ -65,7 +65,7 @@ class Client:
         look_up: LookUp = system_addresses,
     ) -> None:
         self.address = address.rstrip("/")
-        self._way = ", by way of the proxy," if proxy else ""
+        self._way = ", through the proxy," if proxy else ""
         self._credentials = credentials
         self._now_ms = now_ms
         self._new_nonce = new_nonce
@@ -111,7 +111,7 @@ class Client:
     def _call(self, method: str, path: str, query: Query, body: dict[str, Any] | None) -> Answer:
         place = f"{self.address}{path}"
         if self._closed:
-            raise Fault(FaultKind.UNREACHED, f"{place} is not asked any more: the hub ends", sent=False)
+            raise Fault(FaultKind.UNREACHED, f"{place} is no longer called: the hub is stopping", sent=False)
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         asked_ms, began_s = self._now_ms(), time.monotonic()
@@ -128,7 +128,7 @@ class Client:
         except httpx.TransportError as error:
             raise self._fault(f"{place}{self._way}", error) from error
         except httpx.DecodingError as error:
-            raise Fault(FaultKind.CUT, f"{place} sent an answer that can't be unpacked") from error
+            raise Fault(FaultKind.CUT, f"{place} sent an answer that cannot be decompressed") from error
         return Answer(place, response.status_code, whole, as_of_ms, date_ms, response.headers.get("Location", ""))
 
     def _url(self, place: str, query: Query) -> str:
@@ -146,7 +146,7 @@ class Client:
         most = self._limits.answer_most_bytes
         if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", "gzip"}:
             # Compressed twice, a few kB can unpack to gigabytes before their length can be checked.
-            raise Fault(FaultKind.CUT, f"{place} packed its answer otherwise than it was asked to")
+            raise Fault(FaultKind.CUT, f"{place} compressed its answer with a method other than gzip")
         whole = bytearray()
         for part in response.iter_bytes():
             whole += part
@@ -159,11 +159,11 @@ class Client:
         if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
             return _unconnected(place, causes, self._limits.connect_s)
         if isinstance(error, httpx.ProxyError):
-            sentence = f"{place} is not reached: the proxy says {clean(error)}"
+            sentence = f"{place} cannot be reached: the proxy says {clean(error)}"
             return Fault(FaultKind.UNREACHED, sentence, sent=False)
         if isinstance(error, httpx.TimeoutException):
-            return Fault(FaultKind.TIMEOUT, f"{place} gave no whole answer in time")
-        return Fault(FaultKind.CUT, f"{place} closed the connection before its answer was whole")
+            return Fault(FaultKind.TIMEOUT, f"{place} did not send a complete answer in time")
+        return Fault(FaultKind.CUT, f"{place} closed the connection before its answer was complete")
 
 
 @cache
@@ -176,19 +176,19 @@ def _unconnected(place: str, causes: Sequence[BaseException], connect_s: float) 
     """The fault of a failed connection. Nothing was sent yet, so `sent` is False."""
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            sentence = f"{place} shows a certificate that is not right: {cause.verify_message}"
+            sentence = f"{place} presents a certificate that is not trusted: {cause.verify_message}"
             return Fault(FaultKind.TLS, sentence, sent=False)
         if isinstance(cause, ssl.SSLError):
-            return Fault(FaultKind.TLS, f"{place} speaks no TLS that the hub knows", sent=False)
+            return Fault(FaultKind.TLS, f"{place} does not offer TLS that the hub supports", sent=False)
         if isinstance(cause, gaierror):
-            return Fault(FaultKind.UNREACHED, f"{place} is not reached: no machine of this name is known", sent=False)
+            return Fault(FaultKind.UNREACHED, f"{place} cannot be reached: its host name is unknown", sent=False)
         if isinstance(cause, NameTimeout):
-            sentence = f"{place} is not reached: its name was not looked up within {connect_s:g} s"
+            sentence = f"{place} cannot be reached: looking up its host name took more than {connect_s:g} s"
             return Fault(FaultKind.UNREACHED, sentence, sent=False)
     if isinstance(causes[0], httpx.ConnectTimeout):
-        sentence = f"{place} is not reached: no connection within {connect_s:g} s"
+        sentence = f"{place} cannot be reached: no connection within {connect_s:g} s"
         return Fault(FaultKind.UNREACHED, sentence, sent=False)
-    return Fault(FaultKind.UNREACHED, f"{place} is not reached: no connection is taken there", sent=False)
+    return Fault(FaultKind.UNREACHED, f"{place} cannot be reached: it refused the connection", sent=False)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

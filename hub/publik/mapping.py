@@ -145,7 +145,7 @@ def code_of(form: BookingForm, entry: dict[str, Any], booking: str) -> str | Non
 def _read(form: BookingForm, entry: dict[str, Any], reference: str, booking: str, zone: tzinfo) -> Booking | Flaw:
     status = status_of(entry)
     if len(booking) > ID_MOST or not booking.isprintable():
-        return Flaw(f"request {reference}", "the id of its booking is not usable", reference)
+        return Flaw(f"request {reference}", "its booking's id is too long or not printable", reference)
     start_ms, slot, why = _start(form, entry, zone)
     agenda = text_at(entry, form.agenda) if form.agenda else None
     cancelled, fits = is_cancelled(form, entry), _counts(form, agenda, slot)
@@ -172,7 +172,7 @@ def _why_unknown(form: BookingForm, agenda: str | None, slot: Slot | None) -> st
     if form.agendas and agenda is None:
         return f"{form.agenda} is missing"
     if form.meeting_types and slot is None:
-        return f"{form.start} holds no slot, so its meeting type is not known"
+        return f"{form.start} is not a slot, so its meeting type is unknown"
     return ""
 
 
@@ -181,10 +181,10 @@ def _start(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> tuple[int,
     try:
         found = start_of(form, entry)
     except NotATime:
-        return 0, None, f"{form.start} holds neither a time nor a slot"
+        return 0, None, f"{form.start} is neither a time nor a slot"
     if found is None:
         return 0, None, f"{form.start} is missing"
     moment, slot = found
     if moment.year not in YEARS:
-        return 0, None, f"{form.start} is no time of these centuries"
+        return 0, None, f"{form.start} is a time outside the years {YEARS.start} to {YEARS.stop - 1}"
     return moment_ms(moment, zone), slot, ""

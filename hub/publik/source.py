@@ -28,8 +28,8 @@ from protocol.environment import PREFIX, WrongSetting, unread
 # changed within this time.
 LOOKED_BACK = timedelta(days=400)
 # Why a form's list is not believed.
-_EMPTY = "the list of form {} is empty, though bookings of it are to come"
-_GAPS = "the pages of form {}'s list do not meet, so that requests between them may lack"
+_EMPTY = "the list of form {} is empty, although the hub knows bookings of it that are still to come"
+_GAPS = "the pages of form {}'s list do not join, so requests between them may be missing"
 _LOST = "known bookings of form {}, service {}, are no longer in its list, or fit no agendas, meeting types or statuses"
 _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT: False}
 
@@ -122,7 +122,9 @@ class PublikSource:
         if status is None:
             raise SourceRefuses(f"request {reference} shows no status in its workflow", why=Why.ODD)
         if len(status) > TEXT_MOST or not status.isprintable():
-            raise SourceRefuses(f"request {reference} shows a status whose id is not usable", why=Why.ODD)
+            raise SourceRefuses(
+                f"request {reference} shows a status whose id is too long or not printable", why=Why.ODD
+            )
         return status
 
     def tell(self, reference: str, booking: str, kind: ReportKind) -> None:
@@ -234,11 +236,13 @@ def open_client(
     """Open a client for w.c.s. or Chrono. Raises WrongSetting."""
     if publik.login == "basic":
         if not secrets.password:
-            raise WrongSetting(f"{PREFIX}PUBLIK_PASSWORD_FILE", None, "a file with the API client's password")
+            raise WrongSetting(
+                f"{PREFIX}PUBLIK_PASSWORD_FILE", None, "a file whose first line is the API client's password"
+            )
         credentials = Credentials(publik.client, password=secrets.password)
     else:
         if not secrets.key:
-            raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file with the API client's key")
+            raise WrongSetting(f"{PREFIX}PUBLIK_KEY_FILE", None, "a file whose first line is the API client's key")
         credentials = Credentials(publik.client, key=secrets.key)
     # An address without TLS is on this machine, which no proxy leads to.
     proxy = secrets.proxy if address.startswith("https:") else ""
@@ -253,8 +257,8 @@ def open_client(
             limits=limits,
         )
     except OSError as error:
-        why = "this one holds none" if isinstance(error, ssl.SSLError) else unread(error)
-        wanted = f"a PEM file of certificates, but {why}"
+        why = "this one has none" if isinstance(error, ssl.SSLError) else unread(error)
+        wanted = f"a PEM file with certificates, but {why}"
         raise WrongSetting(f"{PREFIX}PUBLIK_CA_FILE", str(secrets.ca_file), wanted) from None
 
 

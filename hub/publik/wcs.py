@@ -90,7 +90,7 @@ def _requests(answer: Answer) -> list[dict[str, Any]]:
     found = entries(answer)
     # If such entries were skipped, their requests would seem to be gone.
     if not all(isinstance(each, dict) for each in found):
-        raise Fault(FaultKind.ODD, f"{answer.place} answered with a list of something else than requests")
+        raise Fault(FaultKind.ODD, f"{answer.place} answered with a list of something other than requests")
     return found
 
 

@@ -110,15 +110,15 @@ def of_cancel(ticket: Ticket, was_handled: bool, *, moved: bool = False) -> Step
 def check(change: BookingChange) -> None:
     """Raise BadBooking if the database cannot store a text or a time of the change."""
     if isinstance(change, Book | Move) and not 0 <= change.appointment_ms < LATEST_MS:
-        raise BadBooking(_shown(change.booking), "its time is none of this century or the next")
+        raise BadBooking(_shown(change.booking), "its time is before 1970 or after 2199")
     texts = {"booking": change.booking}
     if isinstance(change, Book | Move):
         texts |= {"reference": change.reference or "", "confirmation": change.confirmation or ""}
     for name, text in texts.items():
         if len(text) > TEXT_MOST:
-            raise BadBooking(_shown(change.booking), f"its {name} is longer than {TEXT_MOST} signs")
+            raise BadBooking(_shown(change.booking), f"its {name} is longer than {TEXT_MOST} characters")
         if _NO_TEXT.search(text):
-            raise BadBooking(_shown(change.booking), f"its {name} holds a sign that no text has")
+            raise BadBooking(_shown(change.booking), f"its {name} contains a character that the database cannot store")
 
 
 def shown_name(text: str | None) -> str | None:

@@ -49,7 +49,8 @@ class DeskMovedOn(Refusal):
         actor: str | None = None,
         at_ms: int | None = None,
     ) -> None:
-        super().__init__(f"desk {desk} has moved on: {f'{by} did {did} on {ticket}' if did else 'it holds nobody'}")
+        last = f"its last event is {did} of ticket {ticket}, by {by}" if did else "it holds no ticket"
+        super().__init__(f"desk {desk} has moved on: {last}")
         self.desk, self.did, self.ticket, self.by, self.actor, self.at_ms = desk, did, ticket, by, actor, at_ms
 
 
@@ -64,7 +65,9 @@ class NotSignedOn(Refusal):
     def __init__(
         self, desk: str, agent: str | None = None, at_ms: int | None = None, before: str | None = None
     ) -> None:
-        super().__init__(f"desk {desk}: {agent or 'nobody'} is signed on there, and only who is may do this")
+        super().__init__(
+            f"desk {desk}: {agent or 'nobody'} is signed on there, and only the agent signed on may do this"
+        )
         self.desk, self.agent, self.at_ms, self.before = desk, agent, at_ms, before
 
 
@@ -74,7 +77,7 @@ class DeskTaken(Refusal):
     code = "desk_taken"
 
     def __init__(self, desk: str, agent: str, at_ms: int) -> None:
-        super().__init__(f"desk {desk}: {agent} is signed on there by now")
+        super().__init__(f"desk {desk}: {agent} has signed on there meanwhile")
         self.desk, self.agent, self.at_ms = desk, agent, at_ms
 
 
@@ -84,7 +87,7 @@ class LeavesVisitor(Refusal):
     code = "leaves_visitor"
 
     def __init__(self, desk: str, ticket: str) -> None:
-        super().__init__(f"desk {desk}, which would be left, holds ticket {ticket}")
+        super().__init__(f"desk {desk}, which this would leave, holds ticket {ticket}")
         self.desk, self.ticket = desk, ticket
 
 
@@ -104,7 +107,7 @@ class DeskHoldsNobody(Refusal):
     code = "desk_holds_nobody"
 
     def __init__(self, desk: str, event: str) -> None:
-        super().__init__(f"desk {desk} holds nobody: {event} needs a ticket")
+        super().__init__(f"desk {desk} holds no ticket: {event} needs one")
         self.desk, self.event = desk, event
 
 
@@ -124,7 +127,7 @@ class WaitsForDesk(Refusal):
     code = "waits_for_desk"
 
     def __init__(self, ticket: str, state: State, desk: str, event: Event) -> None:
-        super().__init__(f"ticket {ticket} waits for desk {desk} alone: {event} is refused")
+        super().__init__(f"ticket {ticket} waits for desk {desk} only: {event} is refused")
         self.ticket, self.state, self.desk, self.event = ticket, state, desk, event
 
 
@@ -134,7 +137,7 @@ class TooOld(Refusal):
     code = "too_old"
 
     def __init__(self, what: str, age_ms: int, limit_ms: int) -> None:
-        super().__init__(f"{what} is {age_ms / 1000:.1f} s old, at most {limit_ms / 1000:.0f} s are taken")
+        super().__init__(f"{what} is {age_ms / 1000:.1f} s old: the limit is {limit_ms / 1000:.0f} s")
         self.what, self.age_ms, self.limit_ms = what, age_ms, limit_ms
 
 
@@ -218,7 +221,7 @@ class Abandoned(Refusal):
     code = "abandoned"
 
     def __init__(self, request: str) -> None:
-        super().__init__(f"request {request} was abandoned by its dispenser")
+        super().__init__(f"the dispenser has abandoned request {request}")
         self.request = request
 
 
@@ -228,5 +231,5 @@ class BadBooking(Refusal):
     code = "bad_booking"
 
     def __init__(self, booking: str, why: str) -> None:
-        super().__init__(f"booking {booking!r} is not taken: {why}")
+        super().__init__(f"booking {booking!r} is not accepted: {why}")
         self.booking, self.why = booking, why

@@ -87,42 +87,52 @@ def _transfer(asked: Asked) -> Command:
 
 DESK_ACTIONS: dict[str, Action] = {
     "sign-on": Action(
-        "Work at this desk from now on, and at no other; whoever was signed on here no longer is.",
+        "Sign on at this desk. Signs the sender off any other desk, and anybody else off this one.",
         _sign_on,
         STAFF,
     ),
-    "next": Action("Finish the ticket the desk holds, and call the next.", _at_held(q.Next)),
-    "recall": Action("Say the called ticket again.", _at_held(q.Recall)),
-    "start": Action("The called visitor is here.", _at_held(q.Start)),
+    "next": Action("Finish the ticket that the desk holds, and call the next one.", _at_held(q.Next)),
+    "recall": Action("Announce the called ticket again.", _at_held(q.Recall)),
+    "start": Action("Start the visit: the called visitor has come to the desk.", _at_held(q.Start)),
     "withdraw": Action(
-        "Called by mistake: the ticket waits again, in its own place, or is set aside again.", _at_held(q.Withdraw)
+        "Withdraw a call made by mistake: the ticket waits again in its place, or is set aside again.",
+        _at_held(q.Withdraw),
     ),
-    "absent": Action("The called visitor did not come.", _at_held(q.MarkAbsent)),
-    "finish": Action("The visit is over; nobody is called.", _at_held(q.Finish)),
-    "park": Action("Set the ticket the desk holds aside.", _at_held(q.Park)),
-    "undo": Action("Undo a finish and call: what was called waits again, what was finished is back.", _at_held(q.Undo)),
-    "pause": Action("Pause the desk, once it holds nobody.", _mode(DeskMode.PAUSED)),
-    "close": Action("Close the desk, once it holds nobody.", _mode(DeskMode.CLOSED)),
+    "absent": Action("Mark the called visitor as absent.", _at_held(q.MarkAbsent)),
+    "finish": Action("Finish the visit without calling anybody.", _at_held(q.Finish)),
+    "park": Action("Set aside the ticket that the desk holds.", _at_held(q.Park)),
+    "undo": Action(
+        "Undo `next`: the ticket that it called waits again, and the desk holds the one that it finished.",
+        _at_held(q.Undo),
+    ),
+    "pause": Action("Pause the desk, as soon as it holds no ticket.", _mode(DeskMode.PAUSED)),
+    "close": Action("Close the desk, as soon as it holds no ticket.", _mode(DeskMode.CLOSED)),
     "open": Action(
-        "Open the desk, or take a pause or close back that waits for the end of a visit.", _mode(DeskMode.OPEN)
+        "Open the desk, or cancel a pause or close that waits for the end of a visit.", _mode(DeskMode.OPEN)
     ),
     "sign-off": Action(
-        "Work at this desk no more; a supervisor may sign others off.",
+        "Sign off from this desk. A supervisor may also sign others off.",
         _sign_off,
         frozenset({Role.SUPERVISOR}),
     ),
 }
 
 TICKET_ACTIONS: dict[str, Action] = {
-    "pick": Action("Call this waiting ticket, whoever is due.", _at_ticket(q.Pick)),
-    "resume": Action("Call a ticket again that was set aside.", _at_ticket(q.Resume)),
-    "start": Action("An absent visitor came after all: served here at once, not announced.", _at_ticket(q.StartAbsent)),
-    "reopen": Action("Finished by mistake, within ten minutes: the desk holds it again.", _at_ticket(q.Reopen)),
-    "finish": Action("End a ticket that was set aside.", _at_ticket(q.FinishParked)),
-    "readmit": Action("An absent ticket waits again.", _at_ticket(q.Readmit), _RECEPTION),
-    "check-in": Action("A booked visitor is here.", _check_in, _RECEPTION),
-    "cancel": Action("A waiting or expected ticket is no longer wanted.", _at_ticket(q.Cancel), _RECEPTION),
+    "pick": Action("Call this waiting ticket, whichever ticket is next.", _at_ticket(q.Pick)),
+    "resume": Action("Call a ticket that was set aside.", _at_ticket(q.Resume)),
+    "start": Action(
+        "Serve an absent visitor who came after all, at once and without an announcement.", _at_ticket(q.StartAbsent)
+    ),
+    "reopen": Action(
+        "Reopen a ticket finished by mistake, within ten minutes: the desk holds it again.", _at_ticket(q.Reopen)
+    ),
+    "finish": Action("Finish a ticket that was set aside.", _at_ticket(q.FinishParked)),
+    "readmit": Action("Put an absent ticket back in the queue.", _at_ticket(q.Readmit), _RECEPTION),
+    "check-in": Action("Check in a visitor with an appointment.", _check_in, _RECEPTION),
+    "cancel": Action("Cancel a waiting or expected ticket.", _at_ticket(q.Cancel), _RECEPTION),
     "transfer": Action(
-        "To another service, or to one desk under its own service; it keeps its seniority.", _transfer, _RECEPTION
+        "Transfer the ticket to another service, or to one desk of its own service. It keeps its seniority.",
+        _transfer,
+        _RECEPTION,
     ),
 }

@@ -44,18 +44,18 @@ T = TypeVar("T")
 # A reference instead of a model: FastAPI would describe a model as application/json, and build it for each route.
 _PROBLEM = {"schema": {"$ref": f"#/components/schemas/{d.ProblemDocument.__name__}"}}
 _PROBLEMS_OF_ALL = {
-    400: "Two signs of who asks came at once, or one that cannot be read",
-    401: "Nobody is logged in, and no token came",
-    403: "Not this desk's ticket, a role is missing, or a request from elsewhere",
-    404: "No such thing at this site",
-    422: "The request cannot be read",
+    400: "Both a session cookie and a token were sent, or the `Authorization` header is malformed",
+    401: "Neither a valid session nor a valid token was sent",
+    403: "The sender lacks the role, the ticket is not this desk's, or the request does not come from the hub's pages",
+    404: "The site has no such desk, ticket, service or report",
+    422: "The request is not valid",
     503: "The hub is too busy, or its database is away",
 }
 _PROBLEMS_OF_COMMANDS = {
-    408: "The body did not come within 10 s",
-    409: "The state of the ticket or of the desk says no, or the id was another request's",
-    410: "Too late",
-    411: "The length of the body is not said",
+    408: "The body did not arrive within 10 s",
+    409: "The state of the ticket or of the desk does not allow it, or the id was used for another request",
+    410: "Too late: the click is too old, the time to undo it is over, or the ticket's day has ended",
+    411: "The request has no `Content-Length`",
     413: "The body is longer than 64 KiB",
 }
 
@@ -84,7 +84,7 @@ def create_api(parts: WebParts) -> APIRouter:
         name = f"ticket_{word.replace('-', '_')}"
         document = d.TicketIssued if is_check_in else d.DeskDone
         _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, document)
-    _add(router, "/tickets", api.issue, "issue", "Issue a ticket of a service.", d.TicketIssued, status=201)
+    _add(router, "/tickets", api.issue, "issue", "Issue a ticket for a service.", d.TicketIssued, status=201)
     for path, handler, model in (
         ("/site", api.site, d.SiteDocument),
         ("/halls", api.halls, d.HallsDocument),
@@ -102,15 +102,17 @@ def create_watch(parts: WebParts) -> APIRouter:
     router = APIRouter()
 
     async def healthz() -> Response:
-        """Whether database, broker and beat are well; 503 says which is not, and why."""
+        """Tell whether database, broker and heartbeat work; a 503 says which does not, and why."""
         reasons = (await run_in_threadpool(parts.health)).reasons
         return JSONResponse({"status": "unwell" if reasons else "ok", "reasons": reasons}, 503 if reasons else 200)
 
     def metrics() -> Response:
-        """For Prometheus."""
+        """The hub's metrics, in the text format of Prometheus."""
         return Response(parts.metrics(), media_type=CONTENT_TYPE)
 
-    unwell: dict[int | str, dict[str, Any]] = {503: {"model": d.HealthDocument, "description": "Something is away"}}
+    unwell: dict[int | str, dict[str, Any]] = {
+        503: {"model": d.HealthDocument, "description": "Something does not work"}
+    }
     router.add_api_route("/healthz", healthz, response_model=d.HealthDocument, responses=unwell)
     router.add_api_route("/healthz", healthz, methods=["HEAD"], include_in_schema=False)
     router.add_api_route("/metrics", metrics, response_class=Response, responses=PROBLEMS)
@@ -283,7 +285,9 @@ def answered(origin: Origin, answer: Answer, gives: Gives, *, created: bool = Fa
     if isinstance(answer, RefusedAnswer):
         return problems.of_refusal(answer)
     if not isinstance(answer, gives):
-        return problems.problem(409, "id_used", "this id was another request's: make a new one for each gesture")
+        return problems.problem(
+            409, "id_used", "this id was used for another request: create a new one for each gesture"
+        )
     match answer:
         case DeskAnswer(outcome=outcome, ticket=ticket, number=number):
             return JSONResponse({"id": origin.request, "outcome": outcome, "ticket": ticket, "number": number})

@@ -38,9 +38,9 @@ from hub.web.turned_away import DESK_GONE
 
 _STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = (
-    "Calls, tickets and desks of one site. People come by the session of their login, programs with "
-    "`Authorization: Bearer TOKEN`; each address says 403 to a role that it is not for. Commands at a desk are for who "
-    "is signed on there."
+    "Calls, tickets and desks of one site. People are identified by the session of their login, programs by "
+    "`Authorization: Bearer TOKEN`. Each address answers 403 to a role that may not use it. Only the person signed on "
+    "at a desk may send it commands."
 )
 
 

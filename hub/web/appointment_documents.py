@@ -12,12 +12,12 @@ class AppointmentsDocument(Document):
 
     model_config = example(source="Publik", as_of=EXAMPLE_AT, late=False, reason=None, flaws=0, failed=2)
 
-    source: Annotated[str, Field(description="What staff call it, empty where there is none.")]
+    source: Annotated[str, Field(description="The source's name for staff; empty if there is no source.")]
     as_of: Annotated[Time | None, Field(description="When the list was last brought up to date.")]
-    late: Annotated[bool, Field(description="Longer ago than it should be.")]
-    reason: Annotated[str | None, Field(description="Why it is late, in one English sentence.")]
-    flaws: Annotated[int, Field(description="Bookings that cannot be shown.")]
-    failed: Annotated[int, Field(description="Reports that the source refused for good.")]
+    late: Annotated[bool, Field(description="Whether that is longer ago than it should be.")]
+    reason: Annotated[str | None, Field(description="Why the list is late, in one English sentence.")]
+    flaws: Annotated[int, Field(description="Number of bookings that cannot be shown.")]
+    failed: Annotated[int, Field(description="Number of reports that the source refused for good.")]
 
 
 class ReportDocument(Document):
@@ -52,7 +52,7 @@ class ReportsDocument(Document):
                 "kind": "served",
                 "since": EXAMPLE_AT,
                 "attempts": 1,
-                "error": "the request knows no such step",
+                "error": "the request has no such step",
             }
         ],
     )

@@ -20,24 +20,27 @@ from protocol.instants import to_wire
 T = TypeVar("T")
 
 _PUSH_ANSWERS: dict[int | str, dict[str, Any]] = {
-    403: {"model": d.PushDocument, "description": "Not signed by the Publik of this site, too old, or sent twice"},
-    404: {"model": d.PushDocument, "description": "This site takes no bookings from Publik"},
-    413: {"description": "More than 64 KiB"},
-    429: {"model": d.PushDocument, "description": "Too many calls: one is enough, the hub looks what changed"},
+    403: {
+        "model": d.PushDocument,
+        "description": "The call is not signed by this site's Publik, is too old, or was sent twice",
+    },
+    404: {"model": d.PushDocument, "description": "This site does not take its bookings from Publik"},
+    413: {"description": "The body is longer than 64 KiB"},
+    429: {"model": d.PushDocument, "description": "Too many calls: one is enough, since the hub fetches all changes"},
 }
 _PUSH_TAKES: dict[str, Any] = {
     "parameters": [
         {"name": name, "in": "query", "required": True, "description": what, "schema": {"type": "string"}}
         for name, what in {
-            "orig": "Who calls: the host name of Publik.",
-            "algo": "sha256.",
-            "timestamp": "When it was signed, UTC: at most 30 s ago.",
-            "nonce": "Taken once.",
-            "signature": "The HMAC of the query before it, Base64; the last parameter.",
+            "orig": "The caller: the host name of Publik.",
+            "algo": "The hash algorithm of the signature: sha256.",
+            "timestamp": "When the call was signed, in UTC: at most 30 s ago.",
+            "nonce": "A random text. The hub accepts each one only once.",
+            "signature": "The HMAC of the query before this parameter, in Base64; must be the last parameter.",
         }.items()
     ],
     "requestBody": {
-        "description": "What w.c.s. sends of a form. A hint where to look, nothing of it is believed.",
+        "description": "What w.c.s. sends about a request. The hub uses it only as a hint which request to fetch.",
         "content": {"application/json": {"schema": {"type": "object"}, "example": {"form_url": "…/rendez-vous/47/"}}},
     },
 }
@@ -73,7 +76,7 @@ class AppointmentsApi:
         self._parts = parts
 
     async def appointments(self) -> d.AppointmentsDocument:
-        """Where appointments come from, how old their list is, and what is wrong with it."""
+        """Tell where appointments come from, how old their list is, and what is wrong with it."""
         state = self._parts.list_state()
         failed = await self._parts.read(lambda connection: read_failed_count(connection, self._parts.site.name))
         return d.AppointmentsDocument(
@@ -99,12 +102,15 @@ class AppointmentsApi:
         report: ReportId,
         asked: Annotated[d.RetryAsked, Body()] = d.RetryAsked(),  # noqa: B008
     ) -> Response:
-        """Sends again a report that the source refused."""
+        """Send a report that the source refused again."""
         origin = origin_of(request, Source.API, asked.id or self._parts.new_id())
         return answered(origin, await self._parts.do(RetryReport(origin=origin, report=report)), DoneAnswer)
 
     async def push(self, request: Request) -> Response:
-        """Publik says that a request changed. The query carries the signature; Origin and cookies are not checked."""
+        """Receive Publik's call that a request changed.
+
+        The query carries the signature; Origin and cookies are not checked.
+        """
         body = await request.body()
         # In the event loop, not in a thread: the store of nonces is not thread-safe.
         status, document = self._parts.push(request.scope["query_string"], body)

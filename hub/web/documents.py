@@ -11,12 +11,12 @@ UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 RequestId = Annotated[
     str,
     StringConstraints(pattern=UUID7),
-    Field(description="A UUIDv7, made once for one gesture. A repeat is answered with the first answer."),
+    Field(description="A UUIDv7, created once per gesture. The hub answers a repeated id with the first answer."),
 ]
 Time = Annotated[str, Field(description="RFC 3339, UTC, milliseconds.", examples=["2026-11-24T09:41:07.250Z"])]
 Revision = Annotated[
     tuple[int, int],
-    Field(description="[generation, n]. A pair that is not greater than the last one seen is old."),
+    Field(description="[generation, n]. A pair that is not greater than the last one seen is outdated."),
 ]
 # The name of anything in the site file.
 NAME = r"^[a-z0-9-]{1,64}$"
@@ -44,7 +44,9 @@ class DeskAsked(Document):
     id: RequestId | None = None
     shown: Annotated[
         int | None,
-        Field(description="Id of the ticket that was shown as held, null for nobody: another one held is a refusal."),
+        Field(
+            description="Id of the ticket shown as held, null for none. The hub refuses if the desk holds another one."
+        ),
     ] = None
 
 
@@ -69,12 +71,12 @@ class TransferAsked(Document):
     id: RequestId | None = None
     service: SiteName | None = None
     to_desk: SiteName | None = None
-    confirmed: Annotated[bool, Field(description="Yes, though no desk of that service is open.")] = False
+    confirmed: Annotated[bool, Field(description="Transfer even if no desk of that service is open.")] = False
 
     @model_validator(mode="after")
     def _leads_to_one(self) -> "TransferAsked":
         if self.service is not None and self.to_desk is not None:
-            raise ValueError("say `service` or `to_desk`, not both")
+            raise ValueError("give `service` or `to_desk`, not both")
         return self
 
 
@@ -336,7 +338,7 @@ class ServiceDocument(Document):
     opens: str
     last_ticket: str
     closes: str
-    open: Annotated[bool, Field(description="Whether it issues tickets now.")]
+    open: Annotated[bool, Field(description="Whether the service issues tickets now.")]
 
 
 class SiteDocument(Document):
@@ -368,7 +370,7 @@ class HealthDocument(Document):
     model_config = example(status="ok", reasons={})
 
     status: Literal["ok", "unwell"]
-    reasons: Annotated[dict[str, str], Field(description="What is wrong, by part: database, broker, beat.")]
+    reasons: Annotated[dict[str, str], Field(description="What does not work, by part: database, broker, beat.")]
 
 
 class ProblemDocument(BaseModel):

@@ -153,10 +153,10 @@ class Door:
             by_hand = connection.scope["type"] == "http" and not by_itself
             return self._gate.book.find(cookie, self._now_ms(), by_hand=by_hand) if cookie else None
         if cookie:
-            raise Unclear("a session's cookie and an Authorization at once: send one of them")
+            raise Unclear("the request has both a session cookie and an Authorization header: send only one of them")
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
-            raise Unclear("Authorization should be given once, as: Bearer TOKEN")
+            raise Unclear("the Authorization header should be given once, as: Bearer TOKEN")
         if not 0 < len(token) <= MAX_TOKEN:
             return None
         return await run_in_threadpool(self._gate.token, token)

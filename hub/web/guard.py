@@ -76,7 +76,9 @@ class Guard:
             await self._elsewhere(scope, receive, send)
             return
         if has_control_sign(path):
-            await self._refuse(scope, receive, send, 404, "not_found", "no address has a control character in it")
+            await self._refuse(
+                scope, receive, send, 404, "not_found", "an address must not contain a control character"
+            )
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -99,7 +101,7 @@ class Guard:
             async with asyncio.timeout(BODY_LIMIT_S):
                 whole = await _read(receive)
         except TimeoutError:
-            slow = problem(408, "body_refused", f"the body did not come within {BODY_LIMIT_S:g} s")
+            slow = problem(408, "body_refused", f"the body did not arrive within {BODY_LIMIT_S:g} s")
             slow.headers["connection"] = "close"
             await slow(scope, receive, send)
             return
@@ -155,7 +157,7 @@ def why_foreign(scope: Scope, headers: Headers, reached: Reached) -> str | None:
     """Return why a request is not from a page of this hub, in one sentence; None if it is."""
     hosts = headers.getlist("host")
     if len(hosts) != 1:
-        return f"Host is named {len(hosts)} times"
+        return f"the request has {len(hosts)} Host headers instead of one"
     origin, refused = _own_origin(scope, headers, hosts[0], reached)
     if refused:
         return refused
@@ -166,7 +168,7 @@ def why_foreign(scope: Scope, headers: Headers, reached: Reached) -> str | None:
     if not origins and scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin":
         return None
     if origins != [origin]:
-        return f"Origin {', '.join(origins) or '(none)'} is not {origin}: only this hub's own pages may do that"
+        return f"Origin {', '.join(origins) or '(none)'} is not {origin}: only the hub's own pages may do that"
     return None
 
 
@@ -175,7 +177,7 @@ def _own_origin(scope: Scope, headers: Headers, host: str, reached: Reached) -> 
     peer = _peer(scope)
     if reached.origin and host.lower() == reached.host:
         is_known = reached.is_proxy(peer)
-        return reached.origin, None if is_known else f"{peer} is not one of the proxies that the hub is told to believe"
+        return reached.origin, None if is_known else f"{peer} is not one of the proxies in SUIVANT_TRUSTED_PROXIES"
     if names_this_machine(host, scope) and (not reached.origin or _is_direct(peer, headers)):
         return f"{'https' if scope['scheme'] in {'https', 'wss'} else 'http'}://{host}", None
     use = reached.origin or f"http://127.0.0.1:{_port(scope)}"
@@ -247,10 +249,10 @@ def has_control_sign(path: str) -> bool:
 def why_body_refused(headers: Headers) -> tuple[int, str] | None:
     """Return status and sentence if a body is too long or states no length. uvicorn enforces the stated length."""
     if "transfer-encoding" in headers:
-        return 411, "a body must say its Content-Length"
+        return 411, "a body needs a Content-Length"
     length = headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MAX_BODY_BYTES:
-        return 413, f"a body of {length} bytes is too long: at most {MAX_BODY_BYTES} bytes are read"
+        return 413, f"a body of {length} bytes is too long: at most {MAX_BODY_BYTES} bytes are allowed"
     return None
 
 

@@ -74,7 +74,7 @@ def status_of(answer: RefusedAnswer) -> int:
     return STATUS_OF_REFUSAL.get(answer.code, CONFLICT)
 
 
-DATABASE_AWAY = "the database is away: ask again"
+DATABASE_AWAY = "the database is away: try again"
 
 
 def install(app: FastAPI) -> None:
@@ -117,4 +117,6 @@ async def _busy(request: Request, error: Exception) -> Response:
 
 def failed(path: str, error: Exception) -> Response:
     log.error("web.failed", path=path, error=type(error).__name__)
-    return problem(500, "hub_failed", "the hub failed at this request and said why in its log; nothing was changed")
+    return problem(
+        500, "hub_failed", "the hub failed to answer this request; its log says why, and nothing was changed"
+    )

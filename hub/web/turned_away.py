@@ -58,7 +58,10 @@ class TurnedAway:
     async def nowhere(self, methods: list[str]) -> None:
         if methods and self._scope["type"] == "http":
             await self.refuse(
-                405, "method_not_allowed", f"ask by {' or '.join(methods)}", {"allow": ", ".join(methods)}
+                405,
+                "method_not_allowed",
+                f"this address takes only {' or '.join(methods)}",
+                {"allow": ", ".join(methods)},
             )
             return
         await self.refuse(404, "not_found", "there is nothing at this address")
@@ -67,7 +70,7 @@ class TurnedAway:
         needed = sorted(allowed)
         if not self._is_page:
             one_of = f"one of the roles {', '.join(needed)}" if len(needed) > 1 else f"the role {needed[0]}"
-            await self._answer(problem(403, "role_missing", f"this takes {one_of}", {"roles": needed}))
+            await self._answer(problem(403, "role_missing", f"this requires {one_of}", {"roles": needed}))
             return
         if self._scope["type"] == "websocket":
             await self._accept_and_close(RIGHTS_CHANGED)

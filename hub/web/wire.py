@@ -71,7 +71,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
             return
         if self.parser.should_upgrade() and self._should_upgrade() and self._has_body():
-            self._refuse(400, "bad_request", "the handshake of a WebSocket has no body")
+            self._refuse(400, "bad_request", "the handshake of a WebSocket must not have a body")
             return
         super().on_headers_complete()
 
@@ -96,7 +96,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         # The WebSocket protocol does not answer what it can't parse, such as a line over its own limit: it waits on.
         if not getattr(self.transport.get_protocol(), "handshake_initiated", False):
-            self._refuse(400, "bad_request", "this is no handshake of a WebSocket")
+            self._refuse(400, "bad_request", "this is not a valid handshake of a WebSocket")
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -152,7 +152,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         if self._head_bytes:
-            self._refuse(408, "head_refused", f"a request's head should come within {HEAD_LIMIT_S:g} s")
+            self._refuse(408, "head_refused", f"a request's head must arrive within {HEAD_LIMIT_S:g} s")
         else:
             self.transport.close()
 

@@ -192,7 +192,7 @@ def test_an_unknown_service_is_a_flaw_and_leaves_the_others_alone():
     seen = found([], booking(1, service="nowhere", name="Zoé Exemple-Inventée"), booking(2))
     assert [change.booking for change in seen.changes] == ["b2"]
     assert only(seen.flaws).reference == "rdv/1"
-    assert only(seen.flaws).why == "its service is none of the site's, which are civil, papers, social, taxes"
+    assert only(seen.flaws).why == "its service is not one of the site's: civil, papers, social, taxes"
 
 
 # --- bookings missing from a listing ------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_of_two_requests_with_one_booking_the_known_one_has_it_and_the_other_is_
     for order in ((first, second), (second, first)):
         seen = found([known(1)], *order, names={1: "Zoé Exemple-Inventée"})
         assert seen.changes == ()
-        assert seen.flaws == (Flaw("b1", "rdv/1 has this booking too", "rdv/7"),)
+        assert seen.flaws == (Flaw("b1", "rdv/1 has this booking too, and keeps it", "rdv/7"),)
 
 
 def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one():

@@ -259,8 +259,8 @@ def test_a_file_that_goes_away_is_missed_and_takes_nothing_with_it(file):
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "lacks the column 'id'"),
-        (b"id;start\n", "lacks the column 'service'"),
+        (b"", "has no column 'id'"),
+        (b"id;start\n", "has no column 'service'"),
         (b"id;service;start;start\n", "the column 'start' twice"),
         (b"PK\x03\x04\xff\xfe", "not UTF-8 in line 1"),
         ("id;service;start\n1;civil;2026-11-24 09:00\n2;\u00e9".encode("latin-1"), "not UTF-8 in line 3"),

@@ -364,7 +364,7 @@ def test_a_list_with_a_gap_is_as_old_as_the_last_one_without(office, publik):
     office.eventually(lambda: office.worker.list_state.behind)
     state = office.worker.list_state
     assert (state.as_of_ms, state.behind) == (as_of_ms, (title_of(office, "civil"),))
-    assert f"the pages of form {FORM}'s list do not meet" in state.reason
+    assert f"the pages of form {FORM}'s list do not join" in state.reason
     assert len(office.expected()) == 3, "what stands behind the gap too"
     publik.town.limit_most = None
     office.pass_over()

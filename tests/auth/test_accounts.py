@@ -70,7 +70,7 @@ def test_an_account_is_made_and_its_password_kept_as_a_hash(
 ) -> None:
     assert create(password) == 0
     told = said(capsys).out
-    assert told.startswith("Accès de secours may log in as secours.\n  supervisor: does everything an agent may, ")
+    assert told.startswith("Accès de secours can now log in as secours.\n  supervisor: does everything an agent may, ")
     account = found(hub_engine)
     assert account is not None
     assert (account.name, account.roles) == ("Accès de secours", {Role.SUPERVISOR})
@@ -103,7 +103,7 @@ def test_an_account_that_is_empty_is_said_to_be(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
 ) -> None:
     assert create(password, account) == 1
-    assert said(capsys).err == "suivant: the account is empty: say what the person logs in with\n"
+    assert said(capsys).err == "suivant: the account is empty: give the account name that the person types to log in\n"
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -111,7 +111,10 @@ def test_a_name_that_is_empty_is_said_to_be(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
 ) -> None:
     assert main(["admin", "create", "secours", "--name", name, "--role", "agent", "--password-file", password]) == 1
-    assert said(capsys).err == "suivant: the name is empty: say how colleagues read it, such as Anna Martin\n"
+    assert (
+        said(capsys).err
+        == "suivant: the name is empty: give the person's name as colleagues see it, such as Anna Martin\n"
+    )
 
 
 @pytest.mark.parametrize("account", ["a b", "x" * 65, "a\tb", "a\u200bb"])
@@ -119,7 +122,7 @@ def test_an_account_that_nobody_could_type_is_refused(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
 ) -> None:
     assert create(password, account) == 1
-    assert "is no account: at most 64 characters" in said(capsys).err
+    assert "cannot be an account name: it should have at most 64 characters" in said(capsys).err
 
 
 @pytest.mark.parametrize("name", ["x" * 101, "two\nlines"])
@@ -127,7 +130,7 @@ def test_a_name_is_one_line_that_colleagues_can_read(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, name: str
 ) -> None:
     assert main(["admin", "create", "secours", "--name", name, "--role", "agent", "--password-file", password]) == 1
-    assert "at most 100 characters on one line" in said(capsys).err
+    assert "at most 100 printable characters, on one line" in said(capsys).err
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_a_name_is_one_line_that_colleagues_can_read(
         (b"elevensigns\nand more below\n", "fewer than 12 characters"),
         (b"x" * 257, "more than 256 characters"),
         (b"\xff\xfe\xff", "this one is not UTF-8"),
-        (b"twelve signs\0and a zero", "a character that no login takes"),
+        (b"twelve signs\0and a zero", "a character that no login accepts"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_and_not_shown(
@@ -178,7 +181,7 @@ def test_what_cannot_be_an_account_is_nobody_s(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], command: tuple[str, str]
 ) -> None:
     assert main([*command, "h\udce9l\udce8ne"]) == 1
-    assert "is nobody's account" in said(capsys).err
+    assert "cannot be an account" in said(capsys).err
 
 
 @pytest.mark.parametrize(("file", "why"), [("/not/there", "there is no such file"), ("/", "this is a folder")])
@@ -188,7 +191,7 @@ def test_a_password_file_that_cannot_be_read_is_said(
     assert create(file) == 1
     told = said(capsys).err
     assert (
-        told == f"suivant: --password-file is '{file}': it should be a text file that this user may read, but {why}\n"
+        told == f"suivant: --password-file is '{file}': it should be a text file that this user can read, but {why}\n"
     )
 
 
@@ -196,7 +199,7 @@ def test_without_a_terminal_a_password_file_is_asked_for(hub_engine: Engine) -> 
     command = [sys.executable, "-m", "hub", "admin", "create", "secours", "--name", "-", "--role", "agent"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "name a file that holds it by --password-file" in done.stderr
+    assert "name a file that contains it with --password-file" in done.stderr
 
 
 @pytest.mark.parametrize(("second", "status"), [(PASSWORD, 0), ("something else", 1)])
@@ -206,7 +209,7 @@ def test_on_a_terminal_the_password_is_asked_for_twice_and_never_shown(
     terminal, child = on_a_terminal("admin", "create", "secours", "--name", "-", "--role", "agent")
     shown = _until(terminal, b"Password, at least 12 characters: ")
     os.write(terminal, f"{PASSWORD}\n".encode())
-    shown += _until(terminal, b"The same once more: ")
+    shown += _until(terminal, b"Password again: ")
     os.write(terminal, f"{second}\n".encode())
     shown += _until(terminal, None)
     os.close(terminal)
@@ -261,7 +264,7 @@ def test_an_account_that_is_there_is_not_made_again_until_it_is_ended(
     create(password)
     said(capsys)
     assert create(password, "SECOURS") == 1
-    assert said(capsys).err == "suivant: there is an account secours already: end it first, or take another name\n"
+    assert said(capsys).err == "suivant: the account secours exists already: end it first, or choose another name\n"
     assert main(["admin", "end", "secours"]) == 0
     assert found(hub_engine) is None
     assert create(password, "secours", "--role", "supervisor") == 0
@@ -279,7 +282,7 @@ def test_an_ended_account_takes_its_open_sessions_with_it_and_no_others(
     others = [log_in(hub_engine, "secours", local=False), log_in(hub_engine, "autre")]
     said(capsys)
     assert main(["admin", "end", "secours"]) == 0
-    assert said(capsys).out == "nobody logs in as secours any more; 1 open session ended with it.\n"
+    assert said(capsys).out == "the local account secours is ended, and with it 1 open session.\n"
     with hub_engine.connect() as connection:
         assert [each.id for each in open_sessions(connection, SITE)] == others
 
@@ -292,9 +295,9 @@ def test_an_account_that_was_ended_is_said_to_be_and_one_that_never_was_too(
     main(["admin", "list"])
     ended = said(capsys).out.splitlines()[-1][-len("2026-12-01 10:30") :]
     assert main(["admin", "end", "secours"]) == 1
-    assert said(capsys).err == f"suivant: the account secours was ended already, on {ended}\n"
+    assert said(capsys).err == f"suivant: the account secours was already ended, on {ended}\n"
     assert main(["admin", "end", "autre"]) == 1
-    told = "suivant: there is no account autre: suivant admin list shows those that there are\n"
+    told = "suivant: there is no local account autre: suivant admin list shows them all\n"
     assert said(capsys).err == told
 
 
@@ -338,7 +341,7 @@ def test_a_shell_without_the_hubs_settings_is_told_which_one_is_missing(
     monkeypatch.delenv("SUIVANT_STATE_DIR")
     monkeypatch.chdir("away")
     assert main(["admin", "list"]) == 1
-    assert "set SUIVANT_STATE_DIR to the folder that the hub has" in said(capsys).err
+    assert "set SUIVANT_STATE_DIR, which is not set here, to the hub's state folder" in said(capsys).err
 
 
 def test_a_hub_at_work_does_not_stop_it_and_a_database_that_is_held_is_said(
@@ -389,11 +392,11 @@ def test_no_account_is_made_of_a_name_that_the_directory_has(
 ) -> None:
     with_directory()
     assert create(password, "Camille") == 1
-    assert "the directory knows camille too: that person could not log in" in said(capsys).err
+    assert "the directory has an account camille too: that person could no longer log in" in said(capsys).err
     assert main(["admin", "list"]) == 0
     assert "camille" not in said(capsys).out
     assert create(password, "secours") == 0
-    assert said(capsys).out.startswith("Accès de secours may log in as secours.\n")
+    assert said(capsys).out.startswith("Accès de secours can now log in as secours.\n")
 
 
 def test_where_the_directory_does_not_answer_the_rule_is_said_and_the_account_made(
@@ -402,9 +405,11 @@ def test_where_the_directory_does_not_answer_the_rule_is_said_and_the_account_ma
     with_directory(servers=("ldaps://127.0.0.1:1",))
     assert create(password) == 0
     note, made, _ = said(capsys).out.splitlines()
-    assert note.startswith("note: somebody whom the directory knows as secours could not log in while there is a local")
-    assert "the directory could not be asked, so see to it yourself: " in note
-    assert made == "Accès de secours may log in as secours."
+    assert note.startswith(
+        "note: if the directory has an account secours, that person cannot log in while this local account"
+    )
+    assert "the directory could not be asked, so check this yourself: " in note
+    assert made == "Accès de secours can now log in as secours."
 
 
 def test_where_nobody_may_ask_the_directory_the_rule_is_said(
@@ -412,7 +417,7 @@ def test_where_nobody_may_ask_the_directory_the_rule_is_said(
 ) -> None:
     with_directory(service_account=None, bind_as=f"uid={{account}},{PEOPLE}")
     assert create(password) == 0
-    assert "nobody may ask the directory without a service account" in said(capsys).out
+    assert "without a service account the hub cannot ask the directory" in said(capsys).out
 
 
 def test_an_end_of_typing_ends_a_look_at_the_directory_with_a_sentence_too(with_directory: Callable[..., None]) -> None:

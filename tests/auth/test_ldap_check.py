@@ -34,8 +34,8 @@ from tests.auth.slapd import (
 
 NOW_S = 1_790_000_000.0
 NO_AGE = (
-    "the password of 'Basile' has an age that is not seen here: if it is expired or locked, they can't come in, "
-    "and the hub's log says so as ldap.refused"
+    "the password of 'Basile' has an age that the directory does not show: if it is expired or locked, they cannot log inannot log in, "
+    "and the hub logs ldap.refused"
 )
 DIRECT = {"service_account": None, "bind_as": f"uid={{account}},{PEOPLE}"}
 
@@ -60,16 +60,16 @@ def test_all_is_well(slapd: Slapd):
     by = f"{group('services-population')} in {group('accueil')}"
     assert [each.level for each in found] == [*[Level.OK] * (len(found) - 1), Level.NOTE]
     assert [each.words for each in found] == [
-        f"{slapd.address} is reached over TLS, and its certificate is trusted",
-        "the service account is let in",
-        f"base {PEOPLE} is there",
-        f"group_base {GROUPS} is there",
-        "people are found by uid, and have cn to be shown by",
+        f"{slapd.address} can be reached over TLS, and its certificate is trusted",
+        "the service account can log in",
+        f"base {PEOPLE} exists",
+        f"group_base {GROUPS} exists",
+        "people are found by uid, and cn is shown as their name",
         *(
-            f"group {group(each)} is there, and has members"
+            f"group {group(each)} exists, and has members"
             for each in ("agents", "accueil", "responsables", "informatique")
         ),
-        f"'Basile' may come in with the right password, as reception (by {by})",
+        f"'Basile' can log in with the right password, as reception (by {by})",
         NO_AGE,
     ]
 
@@ -78,18 +78,18 @@ def test_each_server_is_looked_at(slapd: Slapd):
     found = findings(slapd, servers=("ldaps://127.0.0.1:1", slapd.address, slapd.plain_address))
     (told,) = wrong(found)
     assert told.startswith(
-        "ldaps://127.0.0.1:1 is not reached: Connection refused: is the address right, and does a fi"
+        "ldaps://127.0.0.1:1 cannot be reached: Connection refused: is the address right, and does a fi"
     )
     assert [each.words for each in found if "is reached" in each.words] == [
-        f"{address} is reached over TLS, and its certificate is trusted"
+        f"{address} can be reached over TLS, and its certificate is trusted"
         for address in (slapd.address, slapd.plain_address)
     ]
 
 
 def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(slapd: Slapd):
     (told,) = wrong(findings(slapd, secrets=LdapSecrets(SERVICE_PASSWORD)))
-    assert "shows a certificate that is not trusted: " in told
-    assert "SUIVANT_LDAP_CA_FILE names the authority that signed it" in told
+    assert "presents a certificate that is not trusted: " in told
+    assert "name the authority that signed it in SUIVANT_LDAP_CA_FILE" in told
     (told,) = wrong(findings(slapd, servers=(slapd.address.replace("127.0.0.1", OTHER_LOOPBACK),)))
     assert "IP address mismatch" in told
 
@@ -97,12 +97,14 @@ def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(slapd: Slapd)
 def test_the_port_of_the_other_kind_is_told(slapd: Slapd):
     at_plain, at_tls = f"ldaps://127.0.0.1:{slapd.port}", f"ldap://127.0.0.1:{slapd.tls_port}"
     at_once, later = wrong(findings(slapd, servers=(at_plain, at_tls)))
-    assert at_once.startswith(f"{at_plain} gives no TLS: ")
-    assert at_once.endswith(f": 636 is for ldaps://, 389 for ldap:// (StartTLS): which one is at {slapd.port}?")
+    assert at_once.startswith(f"{at_plain} does not offer TLS: ")
+    assert at_once.endswith(
+        f": port 636 is usually for ldaps://, 389 for ldap:// (StartTLS): check which of the two port {slapd.port} is for"
+    )
     assert later == (
-        f"{at_tls} gives no TLS: it broke the connection off when StartTLS was asked for: "
-        f"389 is for ldap:// (StartTLS), 636 for ldaps://: which one is at {slapd.tls_port}, and has the server a "
-        "certificate?"
+        f"{at_tls} does not offer TLS: it closed the connection in answer to StartTLS: "
+        f"port 389 is usually for ldap:// (StartTLS), 636 for ldaps://: check which of the two port {slapd.tls_port} is for, "
+        "and that the server has a certificate"
     )
 
 
@@ -116,8 +118,8 @@ def test_a_certificate_that_has_expired_is_told_with_what_to_do(tmp_path: Path):
     finally:
         slapd.stop()
     assert told == (
-        f"{slapd.address} shows a certificate that is not trusted: certificate has expired: renew the server's "
-        "certificate, or set this machine's clock"
+        f"{slapd.address} presents a certificate that is not trusted: certificate has expired: renew the server's "
+        "certificate, or correct this machine's clock"
     )
 
 
@@ -140,39 +142,39 @@ def test_another_program_at_the_port_is_told_without_jargon(slapd: Slapd):
         address = f"ldaps://127.0.0.1:{listener.getsockname()[1]}"
         (told,) = wrong(findings(slapd, servers=(address,)))
         thread.join()
-    assert told == f"{address} broke the connection off: is it an LDAP server, and does it run on?"
+    assert told == f"{address} closed the connection: check that it is an LDAP server, and that it keeps running"
 
 
 def test_a_wrong_password_of_the_service_account_is_told_after_what_was_right(slapd: Slapd):
     reached, told = findings(slapd, secrets=LdapSecrets("not this one", slapd.files.ca))
     assert reached.level is Level.OK
     assert told.words == (
-        f"{slapd.address} refuses the service account or its password: is service_account its whole name, "
-        "and does SUIVANT_LDAP_PASSWORD_FILE hold its password?"
+        f"{slapd.address} refuses the service account or its password: check service_account, the complete name, "
+        "and the password in SUIVANT_LDAP_PASSWORD_FILE"
     )
 
 
 def test_a_base_that_is_not_there_is_told(slapd: Slapd):
     found = wrong(findings(slapd, base=f"ou=gone,{BASE}"))
     assert found == [
-        f"base ou=gone,{BASE} is not found: is it right, and may the account read it?",
-        "nobody is found, since the base is not",
+        f"base ou=gone,{BASE} is not found: check its name, and that the account may read it",
+        "nobody is found, because the base is not found",
     ]
 
 
 def test_what_may_not_be_read_is_told(slapd: Slapd):
     found = wrong(findings(slapd, base=HIDDEN, group_base=GROUPS))
-    assert found[0] == f"base {HIDDEN} is not found: is it right, and may the account read it?"
+    assert found[0] == f"base {HIDDEN} is not found: check its name, and that the account may read it"
     assert found[1].startswith("nobody ")
 
 
 def test_an_attribute_or_a_filter_that_nobody_matches_is_told(slapd: Slapd):
     (told,) = wrong(findings(slapd, account_attribute="employeeNumber", filter="(objectClass=person)"))
-    assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): are a")
-    assert "are account_attribute and filter right" in told
+    assert told.startswith("nobody under the base has employeeNumber and matches (objectClass=person): check a")
+    assert "check account_attribute and filter, and that the account may read it" in told
     found = findings(slapd, "alix", filter="(uid=basile)")
     by_filter = (
-        f"nobody matches (&(uid=basile)(uid=alix)) under {PEOPLE}: without the filter somebody does, is it right?"
+        f"nobody matches (&(uid=basile)(uid=alix)) under {PEOPLE}; somebody matches without the filter: check filter"
     )
     assert wrong(found) == [f"'alix': {by_filter}"]
     found = findings(slapd, "unknown", filter="(uid=basile)")
@@ -185,8 +187,8 @@ def test_who_has_no_name_to_be_shown_by_may_come_in_all_the_same(slapd: Slapd):
     assert (
         Finding(
             Level.NOTE,
-            "people are found by uid, but have no displayNam, so they are shown by uid: is name_attribute right, may "
-            "the account read it?",
+            "people are found by uid, but have no displayNam, so uid is shown instead: check name_attribute, and "
+            "that the account may read it",
         )
         in found
     )
@@ -195,7 +197,7 @@ def test_who_has_no_name_to_be_shown_by_may_come_in_all_the_same(slapd: Slapd):
 def test_a_group_base_that_is_not_there_is_told_by_its_key(slapd: Slapd):
     *_, told = wrong(findings(slapd, "alix", group_base=f"ou=gone,{BASE}"))
     assert told == (
-        f"{slapd.address} does not show the group_base ou=gone,{BASE}: is it right, and may the account read it?"
+        f"{slapd.address} does not show the group_base ou=gone,{BASE}: check its name, and that the account may read it"
     )
 
 
@@ -204,10 +206,10 @@ def test_a_group_base_that_is_not_there_is_told_by_its_key(slapd: Slapd):
     [
         (
             "changed",
-            "the password of 'changed' was changed last at 20260901000000Z: if it is expired or locked, they c",
+            "the password of 'changed' was last changed at 20260901000000Z: if it is expired or locked, they cannot log in",
         ),
-        ("reset", "the password of 'reset' was reset: they may have to change it elsewhere before they may come in"),
-        ("besieged", "wrong passwords locked 'besieged' at 20260101000000Z: they may not come in until the directory"),
+        ("reset", "the password of 'reset' was reset: they may have to change it elsewhere before they can log in"),
+        ("besieged", "wrong passwords locked 'besieged' at 20260101000000Z: they cannot log in until the directory"),
     ],
 )
 def test_what_the_entry_shows_of_a_password_is_noted(slapd: Slapd, person: str, words: str):
@@ -219,7 +221,7 @@ def test_what_the_entry_shows_of_a_password_is_noted(slapd: Slapd, person: str, 
 
 def test_a_filter_that_is_none_is_told(slapd: Slapd):
     (told,) = wrong(findings(slapd, filter="(objectClass)"))
-    assert told == f"{slapd.address} is not asked: the filter in the site file is none"
+    assert told == f"{slapd.address} is not asked: the filter in the site file is not valid"
 
 
 def test_a_renamed_group_is_told(own_slapd: Slapd):
@@ -227,8 +229,9 @@ def test_a_renamed_group_is_told(own_slapd: Slapd):
         administrator.modify_dn(group("agents"), "cn=guichets")
     found = wrong(findings(own_slapd, "alix"))
     assert found == [
-        f"group {group('agents')} is not found, so it gives no role: was it renamed, may the account read it?",
-        f"'alix' has no role, so may not come in: of these groups none gives one: {group('guichets')}",
+        f"group {group('agents')} is not found, so it gives nobody a role: check whether it was renamed, "
+        "and that the account may read it",
+        f"'alix' has no role, so cannot log in: none of their groups gives one: {group('guichets')}",
     ]
 
 
@@ -237,7 +240,7 @@ def test_a_group_that_is_never_looked_at_is_told(slapd: Slapd):
     outside, spelt = wrong(findings(slapd, groups=groups))
     assert (
         outside
-        == f"group ou=services,{BASE} stands outside of {GROUPS}, where groups are looked for: name another group_base"
+        == f"group ou=services,{BASE} is outside {GROUPS}, where the hub searches for groups: set another group_base"
     )
     assert spelt == f"group 2.5.4.3=agents,{GROUPS}: write it as the directory does, {group('agents')}"
 
@@ -246,13 +249,13 @@ def test_a_group_that_is_never_looked_at_is_told(slapd: Slapd):
     ("person", "words"),
     [
         ("unknown", f"'unknown': nobody matches (uid=unknown) under {PEOPLE}"),
-        ("twice", f"'twice': more than one entry matches, so neither may come in: (uid=twice) under {PEOPLE}"),
+        ("twice", f"'twice': more than one entry matches, so none of them may log in: (uid=twice) under {PEOPLE}"),
         ("*", rf"'*': nobody matches (uid=\2a) under {PEOPLE}"),
-        ("", "'' can be nobody's account"),
-        ("locked", "'locked' is found, but the account is disabled, locked or expired: they may not come in"),
-        ("shadow", "'shadow' is found, but the account is disabled, locked or expired: they may not come in"),
-        ("nobody-special", "'nobody-special' has no role, so may not come in: they are in no group that gives one"),
-        ("renaud", f"'renaud' has no role, so may not come in: of these groups none gives one: {group('partants')}"),
+        ("", "'' cannot be an account: it is empty, too long, or has characters that are not allowed"),
+        ("locked", "'locked' is found, but the account is disabled, locked or expired, so they cannot log in"),
+        ("shadow", "'shadow' is found, but the account is disabled, locked or expired, so they cannot log in"),
+        ("nobody-special", "'nobody-special' has no role, so cannot log in: they are in no group that gives one"),
+        ("renaud", f"'renaud' has no role, so cannot log in: none of their groups gives one: {group('partants')}"),
     ],
 )
 def test_what_a_person_may_not_do_is_told_with_the_reason(slapd: Slapd, person: str, words: str):
@@ -267,11 +270,11 @@ def test_no_name_and_no_password_is_told(slapd: Slapd):
 
 def test_where_people_bind_as_themselves_their_password_shows_the_rest(slapd: Slapd):
     words = [each.words for each in findings(slapd, "alix", password=PASSWORD, **DIRECT)]
-    assert "'alix' is let in" in words
-    assert f"base {PEOPLE} is there" in words
-    assert words[-2] == f"'alix' may come in with the right password, as agent (by {group('agents')})"
+    assert "'alix' can log in" in words
+    assert f"base {PEOPLE} exists" in words
+    assert words[-2] == f"'alix' can log in with the right password, as agent (by {group('agents')})"
     assert wrong(findings(slapd, "alix", password="guessed", **DIRECT)) == [
-        "'alix' is not let in: password wrong, account closed, or bind_as not right"
+        "'alix' cannot log in: the password or bind_as is wrong, or the account is closed"
     ]
     assert wrong(findings(slapd, **DIRECT)) == []
 
@@ -280,7 +283,7 @@ def test_a_hanging_server_is_told_in_its_time(own_slapd: Slapd):
     own_slapd.hang()
     (told,) = check(own_slapd.described(), own_slapd.secrets, None, None, lambda: NOW_S, whole_s=0.3)
     assert told.words == (
-        f"{own_slapd.address} gives no answer in time: does the server run, and does a firewall let the hub through?"
+        f"{own_slapd.address} does not answer in time: check that the server is running, and that no firewall blocks the hub"
     )
 
 
@@ -292,9 +295,12 @@ def test_a_hub_that_starts_logs_what_is_wrong_with_its_directory(slapd: Slapd):
     gone, account = logs
     level = {"event": "ldap.wrong", "log_level": "warning"}
     assert gone == level | {
-        "found": f"group {group('gone')} is not found, so it gives no role: was it renamed, may the account read it?"
+        "found": f"group {group('gone')} is not found, so it gives nobody a role: check whether it was renamed, "
+        "and that the account may read it"
     }
-    assert account["found"].startswith(f"{slapd.address} refuses the service account or its password: is service_acc")
+    assert account["found"].startswith(
+        f"{slapd.address} refuses the service account or its password: check service_acc"
+    )
     assert "not this one" not in str(logs)
 
 
@@ -335,7 +341,7 @@ def command(slapd: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 def test_the_command_says_what_a_person_may_do(slapd: Slapd, command, capsys: pytest.CaptureFixture[str]):
     assert command("camille", described=slapd.described()) == 0
-    assert "ok     'camille' may come in with the right password, as supervisor" in capsys.readouterr().out
+    assert "ok     'camille' can log in with the right password, as supervisor" in capsys.readouterr().out
 
 
 def test_the_command_ends_with_status_1_where_something_is_wrong(slapd: Slapd, command, capsys):
@@ -346,9 +352,9 @@ def test_the_command_ends_with_status_1_where_something_is_wrong(slapd: Slapd, c
 def test_the_command_asks_for_the_password_of_who_binds_as_themselves(slapd: Slapd, command, capsys, monkeypatch):
     monkeypatch.setattr(getpass, "getpass", lambda _prompt: PASSWORD)
     assert command("alix", described=slapd.described(**DIRECT)) == 0
-    assert "'alix' is let in" in capsys.readouterr().out
+    assert "'alix' can log in" in capsys.readouterr().out
 
 
 def test_the_command_says_that_there_is_no_directory(command, capsys):
     assert command() == 1
-    assert "names no directory: staff log in by local accounts alone" in capsys.readouterr().err
+    assert "has no login.directory: staff log in with local accounts only" in capsys.readouterr().err

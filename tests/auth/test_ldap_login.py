@@ -88,7 +88,7 @@ def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: Muni
         ("expired", PASSWORD, "password expired"),
         ("reset", PASSWORD, "password must be changed"),
         ("locked", PASSWORD, "locked"),
-        ("besieged", PASSWORD, "wrong, or locked by wrong passwords"),
+        ("besieged", PASSWORD, "wrong password, or account locked by wrong passwords"),
         ("shadow", PASSWORD, "disabled, locked or expired"),
         # No reason after a wrong password: somebody who guesses learns nothing, and this case is common.
         ("expired", "guessed", None),
@@ -322,7 +322,7 @@ def test_no_referral_is_followed(tmp_path: Path, opened: Opened):
             elsewhere = opened(referring, base=f"cn=elsewhere,{PEOPLE}")
             with refused(Reason.AWAY):
                 elsewhere.log_in("alix", PASSWORD)
-            with pytest.raises(DirectoryAway, match="naming another server: none is followed"):
+            with pytest.raises(DirectoryAway, match="to another server: the hub follows none"):
                 elsewhere.look_up("alix")
             # The person who would bind is on another server too; slapd only answers that the login is wrong.
             direct = opened(referring, service_account=None, bind_as=f"uid={{account}},cn=elsewhere,{PEOPLE}")

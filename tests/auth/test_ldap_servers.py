@@ -49,13 +49,13 @@ def test_a_server_that_is_not_there_is_told_by_address(slapd: Slapd, opened: Ope
         directory.log_in("alix", PASSWORD)
     with pytest.raises(
         DirectoryAway,
-        match=r"ldaps://127.0.0.1:1 is not reached: Connection refused; ldap://127.0.0.1:2 is not reached: Conn",
+        match=r"ldaps://127.0.0.1:1 cannot be reached: Connection refused; ldap://127.0.0.1:2 cannot be reached: Conn",
     ):
         directory.look_up("alix")
 
 
 def test_a_name_that_nobody_knows_is_told(slapd: Slapd, opened: Opened):
-    with pytest.raises(DirectoryAway, match="is not reached: no address is known for its name"):
+    with pytest.raises(DirectoryAway, match="cannot be reached: no address is known for its name"):
         opened(slapd, servers=("ldaps://directory.invalid",)).look_up("alix")
 
 
@@ -82,7 +82,7 @@ def test_a_certificate_of_another_authority_is_refused(slapd: Slapd, opened: Ope
     # With None, the system's authorities are used; they did not sign it either.
     for ca_file in (other, None):
         directory = opened(slapd, servers=(server,), secrets=LdapSecrets("never sent", ca_file))
-        with pytest.raises(DirectoryAway, match="shows a certificate that is not trusted: "):
+        with pytest.raises(DirectoryAway, match="presents a certificate that is not trusted: "):
             directory.look_up("alix")
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_sent_to_a_server_that_refuses_tls(slapd: Slapd, opened: Open
         thread = threading.Thread(target=answer, args=(listener,))
         thread.start()
         directory = opened(slapd, servers=(f"ldap://127.0.0.1:{listener.getsockname()[1]}",))
-        with pytest.raises(DirectoryAway, match="gives no TLS"):
+        with pytest.raises(DirectoryAway, match="does not offer TLS"):
             directory.look_up("alix")
         thread.join(PATIENCE_S)
     assert b"1.3.6.1.4.1.1466.20037" in received
@@ -118,7 +118,7 @@ def test_nothing_is_sent_to_a_server_that_refuses_tls(slapd: Slapd, opened: Open
 
 def test_a_server_that_speaks_no_tls_at_all_is_told(slapd: Slapd, opened: Opened):
     directory = opened(slapd, servers=(slapd.plain_address.replace("ldap:", "ldaps:"),))
-    with pytest.raises(DirectoryAway, match=r"gives no TLS|is not reached"):
+    with pytest.raises(DirectoryAway, match=r"does not offer TLS|cannot be reached"):
         directory.look_up("alix")
 
 

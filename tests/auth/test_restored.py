@@ -27,7 +27,7 @@ def test_every_session_that_a_backup_brought_back_is_ended(
     log_in(put_back, "anna.exemple", local=False)
     log_in(put_back, "secours")
     assert main(["database", "restored"]) == 0
-    assert "2 sessions that were open at the backup are ended: everybody logs in anew.\n" in said(capsys).out
+    assert "2 sessions that were open at the time of the backup: everybody must log in again.\n" in said(capsys).out
     with put_back.connect() as connection:
         assert open_sessions(connection, SITE) == []
         ended = last_ended_sessions(connection, SITE, 9)
@@ -52,11 +52,11 @@ def test_what_a_backup_opened_again_is_named_with_how_to_end_it_again(
     said(capsys)
     assert main(["database", "restored"]) == 0
     sites, accounts, tokens, end = said(capsys).out.splitlines()
-    assert sites.endswith("1 site will tell every node anew.")
-    assert accounts == "local accounts open as at the backup, with the password and the roles of then: secours"
-    assert tokens == "tokens open as at the backup: of-another-site, prometheus"
+    assert sites.endswith("1 site will update every node.")
+    assert accounts == "local accounts that are open now, with their passwords and roles from the backup: secours"
+    assert tokens == "tokens that are open now, as in the backup: of-another-site, prometheus"
     assert end.startswith(
-        "End again what was ended or made anew since: suivant admin end ACCOUNT, suivant token end NAME"
+        "End those that were ended or replaced since the backup: suivant admin end ACCOUNT, suivant token end NAME"
     )
 
 

@@ -30,7 +30,7 @@ def test_all_sessions_of_an_account_end_at_once_and_no_others(
     log_in(hub_engine, "anna.exemple")
     other = log_in(hub_engine, "boris.exemple", local=False)
     assert main(["session", "end", " Anna.Exemple "]) == 0
-    told = "2 open sessions of anna.exemple ended. Who still has a role may log in again.\n"
+    told = "2 open sessions of anna.exemple , who can log in again as long as they have a role.\n"
     assert said(capsys).out == told
     with hub_engine.connect() as connection:
         assert [each.id for each in open_sessions(connection, SITE)] == [other]
@@ -44,7 +44,7 @@ def test_who_had_only_been_idle_is_said_to_be_signed_off(
     log_in(hub_engine, "anna.exemple", local=False)
     with hub_engine.execution_options(write=True).begin() as connection:
         connection.execute(text("update login_session set ended_ms = 5, end_reason = 'idle'"))
-    told = "anna.exemple had no open session, only one that ended unused: they are signed off where they still are."
+    told = "anna.exemple had no open session, only one that had ended for being idle; they are signed off their desk."
     assert main(["session", "end", "anna.exemple"]) == 0
     assert said(capsys).out == f"{told}\n"
     assert main(["session", "end", "anna.exemple"]) == 1
@@ -68,10 +68,10 @@ def test_those_that_ended_are_listed_too_with_when_and_why(
     head, first, second, third = said(capsys).out.splitlines()
     assert head.split()[-2:] == ["ended", "why"]
     assert [line.split()[0] for line in (first, second, third)] == ["anna.exemple", "boris.exemple", "secours"]
-    why = "by suivant session or admin, or for a newer one"
+    why = "ended by suivant session or admin, or replaced by a newer one"
     assert [line.endswith(why) for line in (first, second, third)] == [True, True, False]
     monkeypatch.setattr(people_commands, "ENDED_SHOWN_MOST", 1)
     assert main(["session", "list", "--all"]) == 0
     _, first, second, more = said(capsys).out.splitlines()
     assert [line.split()[0] for line in (first, second)] == ["boris.exemple", "secours"]
-    assert more == "Only the last 1 that ended are shown."
+    assert more == "Only the last 1 ended sessions are shown."

@@ -51,7 +51,7 @@ def test_an_ended_token_opens_nothing_and_stays_listed(hub_engine: Engine, capsy
     main(["token", "create", "prometheus", "--role", "metrics"])
     token = said(capsys).out.strip()
     assert main(["token", "end", "prometheus"]) == 0
-    assert said(capsys).out == "the token prometheus opens nothing any more.\n"
+    assert said(capsys).out == "the token prometheus is ended: the hub no longer accepts it.\n"
     assert found(hub_engine, token) is None
     assert main(["token", "list"]) == 0
     listed = said(capsys).out.splitlines()
@@ -70,7 +70,7 @@ def test_a_name_that_has_a_token_gets_no_second_one_until_the_first_is_ended(
     assert main(create) == 1
     refused = said(capsys)
     assert refused.out == ""
-    assert refused.err == "suivant: there is a token intranet already: end it first, or take another name\n"
+    assert refused.err == "suivant: the token intranet exists already: end it first, or choose another name\n"
     assert found(hub_engine, first) is not None
     main(["token", "end", "intranet"])
     assert main(create) == 0
@@ -80,7 +80,7 @@ def test_a_name_that_has_a_token_gets_no_second_one_until_the_first_is_ended(
 @pytest.mark.parametrize("name", ["", "Prometheus", "a b", "x" * 33, "-x"])
 def test_a_token_has_a_plain_name(hub_engine: Engine, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main(["token", "create", "--role", "metrics", "--", name]) == 1
-    assert "is no token's name" in said(capsys).err
+    assert "cannot be a token's name" in said(capsys).err
 
 
 @pytest.mark.parametrize("role", ["agent", "administrator", "root"])
@@ -95,7 +95,7 @@ def test_a_program_is_never_given_a_person_s_role(
 
 def test_a_token_that_is_not_there_cannot_be_ended(hub_engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "end", "nobody"]) == 1
-    assert said(capsys).err == "suivant: there is no token nobody: suivant token list shows those that there are\n"
+    assert said(capsys).err == "suivant: there is no token nobody: suivant token list shows them all\n"
 
 
 @pytest.mark.parametrize("role", ["of_a_later_version", "administrator"])

@@ -161,8 +161,8 @@ def test_a_client_that_signs_may_have_a_colon_in_its_name():
 def test_a_form_that_takes_all_of_another_is_told():
     second = PUBLIK.partition("    forms:\n")[2]
     found = problems(PUBLIK + second)
-    assert [each.partition(": tell them")[0] for each in found] == [
-        "17: appointments.publik.forms.2.form: line 12 takes every request of this form first"
+    assert [each.partition(": separate the two")[0] for each in found] == [
+        "17: appointments.publik.forms.2.form: the entry in line 12 already matches every request of this form"
     ]
 
 

@@ -39,7 +39,7 @@ def test_each_help_reads_well_and_names_every_setting(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     ("command", "told"),
-    [([], "suivant config check site.yaml"), (["config"], "is a site file right"), (["admin"], "end")],
+    [([], "suivant config check site.yaml"), (["config"], "check a site file"), (["admin"], "end")],
 )
 def test_without_a_command_the_help_is_shown_with_status_2(
     capsys: pytest.CaptureFixture[str], command: list[str], told: str
@@ -62,7 +62,7 @@ def test_a_right_site_file_is_said_to_be_right(capsys: pytest.CaptureFixture[str
     file = tmp_path / "site.yaml"
     file.write_text(capsys.readouterr().out, encoding="utf-8")
     assert main(["config", "check", str(file)]) == 0
-    assert capsys.readouterr().out == f"{file} is right: site town-hall with 2 halls, 3 services, 3 desks, 6 nodes.\n"
+    assert capsys.readouterr().out == f"{file} is valid: site town-hall with 2 halls, 3 services, 3 desks, 6 nodes.\n"
 
 
 def test_a_wrong_site_file_is_told_line_by_line_with_status_1(
@@ -97,9 +97,9 @@ def test_a_database_on_which_no_hub_ran_was_not_put_back(
     assert main(["database", "restored"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("suivant: no hub ever ran on the database ")
+    assert said.err.startswith("suivant: no hub has ever run on the database ")
     assert "so no backup was put back there: " in said.err
-    assert said.err.endswith("set SUIVANT_STATE_DIR to the folder that the hub has, for it is not set here\n")
+    assert said.err.endswith("set SUIVANT_STATE_DIR, which is not set here, to the hub's state folder\n")
     monkeypatch.setenv("SUIVANT_DATABASE_URL", "sqlite:///suivant.db")
     assert main(["database", "restored"]) == 1
     assert capsys.readouterr().err.endswith("correct SUIVANT_DATABASE_URL\n")
@@ -110,13 +110,13 @@ def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[s
     assert "suivant.db is not there" in capsys.readouterr().err
     assert not (tmp_path / "suivant.db").exists()
     assert main(["database", "upgrade"]) == 0
-    assert capsys.readouterr().out.endswith(f"suivant.db stands at revision {head()}, as this version needs it.\n")
+    assert capsys.readouterr().out.endswith(f"suivant.db is at revision {head()}, as this version needs it.\n")
     assert main(["database", "check"]) == 0
     engine = open_engine("sqlite:///suivant.db")
     first_generation(engine, "mairie", 1)
     assert main(["database", "restored"]) == 0
     assert first_generation(engine, "mairie", 2) > 1_000_000
-    assert capsys.readouterr().out.endswith("1 site will tell every node anew.\n")
+    assert capsys.readouterr().out.endswith("1 site will update every node.\n")
     engine.dispose()
 
 
@@ -140,7 +140,7 @@ def test_a_database_is_copied_while_a_hub_works_on_it_and_nothing_is_overwritten
     copy.dispose()
     capsys.readouterr()
     assert main(["database", "backup", "copy.db"]) == 1
-    assert "copy.db is there already, and nothing is overwritten" in capsys.readouterr().err
+    assert "copy.db exists already, and is not overwritten: choose another name" in capsys.readouterr().err
     assert main(["database", "restored"]) == 1
     assert "another hub already serves site mairie" in capsys.readouterr().err
     lock.release()
@@ -156,7 +156,7 @@ def test_tables_are_not_changed_under_a_hub_of_the_version_before(capsys: pytest
     first_generation(engine, "mairie", 1)
     lock = hold_site(engine, "mairie")
     assert main(["database", "upgrade"]) == 1
-    assert "are of an earlier version, and a hub is at work on it, site mairie" in capsys.readouterr().err
+    assert "are of an earlier version, and a hub is running on it, site mairie" in capsys.readouterr().err
     lock.release()
     assert main(["database", "upgrade"]) == 0
     lock = hold_site(engine, "mairie")
@@ -170,13 +170,16 @@ def test_a_copy_that_cannot_be_made_says_why(
 ) -> None:
     assert main(["database", "upgrade"]) == 0
     assert main(["database", "backup", "not/there.db"]) == 1
-    assert "there.db cannot be made (No such file or directory)" in capsys.readouterr().err
+    assert "there.db cannot be created (No such file or directory)" in capsys.readouterr().err
     monkeypatch.setenv("SUIVANT_DATABASE_URL", postgresql_url)
     assert main(["database", "backup", "copy.db"]) == 1
-    assert "is copied by pg_dump" in capsys.readouterr().err
+    assert "copy a PostgreSQL database with pg_dump" in capsys.readouterr().err
     monkeypatch.setenv("SUIVANT_DATABASE_URL", "sqlite://")
     assert main(["database", "backup", "copy.db"]) == 1
-    assert "the database :memory: is not copied: it is gone with the program that has it" in capsys.readouterr().err
+    assert (
+        "the database :memory: was not copied: it exists only in the memory of the program that opened it"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_openapi_document_is_printed_without_a_running_hub(capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,9 +93,9 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             "ldaps://ldap1.example.fr, ",
             "ldaps://:636, ",
-            "9: login.directory.servers.1: 'ldaps://:636' names no machine",
+            "9: login.directory.servers.1: 'ldaps://:636' has no host name",
         ),
-        (":1389", ":99999", "9: login.directory.servers.2: 'ldap://10.0.0.5:99999' names no machine"),
+        (":1389", ":99999", "9: login.directory.servers.2: 'ldap://10.0.0.5:99999' has no host name"),
         (
             "ldaps://ldap1.example.fr, ",
             "'ldap://10.0.0.5:1389', ",
@@ -119,7 +119,7 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
             "service_account: suivant@example.fr",
             "11: login.directory.service_account: 'suivant@example.fr' sho",
         ),
-        (SERVICE, "bind_as: uid=account,dc=fr", "11: login.directory.bind_as: 'uid=account,dc=fr' should hold {acc"),
+        (SERVICE, "bind_as: uid=account,dc=fr", "11: login.directory.bind_as: 'uid=account,dc=fr' should contain {acc"),
         (SERVICE, "bind_as: 'uid={account},fr'", "11: login.directory.bind_as: 'uid={account},fr' should be a whol"),
         (SERVICE, "bind_as: '{account}@example.fr'", "11: login.directory.bind_as: '{account}@example.fr' should be"),
         (
@@ -163,12 +163,12 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             "cn=agents,ou=people,",
             "cn=agents,ou=otherpeople,",
-            "13: login.directory.groups.agent.1: 'cn=agents,ou=otherpeople,dc=example,dc=fr' stands outside of base",
+            "13: login.directory.groups.agent.1: 'cn=agents,ou=otherpeople,dc=example,dc=fr' is outside base",
         ),
         (
             "cn=suivant,dc=example,dc=fr\n",
             "cn=suivant,dc=example,dc=fr\n    group_base: ou=groups,dc=example,dc=fr\n",
-            "14: login.directory.groups.agent.1: 'cn=agents,ou=people,dc=example,dc=fr' stands outside of group_base",
+            "14: login.directory.groups.agent.1: 'cn=agents,ou=people,dc=example,dc=fr' is outside group_base",
         ),
         (
             "login:",
@@ -178,7 +178,7 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             "login:",
             "login:\n  recheck_min: 600",
-            "8: warning: login.recheck_min: the directory is never asked about anybody again: every session ends after",
+            "8: warning: login.recheck_min: this has no effect: every session ends before that, after absolute_h,",
         ),
         ("login:", "login:\n  absolute_h: 100", "8: login.absolute_h: '100' should be a whole number from 1 to 24"),
         (

@@ -36,7 +36,7 @@ def test_the_state_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
         (
             "SUIVANT_HTTP_HOST",
             "0.0.0.0",
-            "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there",
+            "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords are sent there",
         ),
         ("SUIVANT_HTTP_HOST", "mairie.example", "SUIVANT_HTTP_HOST is 'mairie.example': it should be 127.0.0.1"),
         ("SUIVANT_LOG", "xml", "SUIVANT_LOG is 'xml': it should be one of auto, console, json"),
@@ -91,7 +91,11 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str) -> No
     ("variable", "value", "told"),
     [
         ("SUIVANT_PUBLIC_URL", "accueil.ville.example", "an address such as https://accueil.ville.example"),
-        ("SUIVANT_PUBLIC_URL", "http://accueil.ville.example", "passwords pass there, so by https"),
+        (
+            "SUIVANT_PUBLIC_URL",
+            "http://accueil.ville.example",
+            "passwords are sent there, so it must begin with https://",
+        ),
         ("SUIVANT_PUBLIC_URL", "https://", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example:x", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example:0", "an address such as"),
@@ -99,16 +103,20 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str) -> No
         ("SUIVANT_PUBLIC_URL", "https://ville..example", "an address such as"),
         ("SUIVANT_PUBLIC_URL", f"https://{'x' * 64}.example", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://[fe80::1%25eth0]", "an address such as"),
-        ("SUIVANT_PUBLIC_URL", "https://straße.example", "its name as browsers send it, beginning with xn--"),
+        (
+            "SUIVANT_PUBLIC_URL",
+            "https://straße.example",
+            "an address with its host name as browsers send it, beginning with xn--",
+        ),
         ("SUIVANT_PUBLIC_URL", "https://a@accueil.ville.example", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example/a/../b", "an address such as"),
         ("SUIVANT_PUBLIC_URL", 'https://accueil.ville.example/"x', "an address such as"),
         ("SUIVANT_PUBLIC_URL", "https://accueil.ville.example/?x", "an address such as"),
         ("SUIVANT_PUBLIC_URL", "", "SUIVANT_PUBLIC_URL is not set"),
         ("SUIVANT_TRUSTED_PROXIES", "", "SUIVANT_TRUSTED_PROXIES is not set: it should be the proxy's address"),
-        ("SUIVANT_TRUSTED_PROXIES", "proxy.ville.example", "addresses or networks with commas between them"),
-        ("SUIVANT_TRUSTED_PROXIES", "0.0.0.0/0", "this network is everybody"),
-        ("SUIVANT_TRUSTED_PROXIES", "::ffff:0:0/96", "this network is everybody"),
+        ("SUIVANT_TRUSTED_PROXIES", "proxy.ville.example", "addresses or networks separated by commas"),
+        ("SUIVANT_TRUSTED_PROXIES", "0.0.0.0/0", "contains every machine"),
+        ("SUIVANT_TRUSTED_PROXIES", "::ffff:0:0/96", "contains every machine"),
     ],
 )
 def test_a_wrong_public_address_or_proxy_says_what_would_be_right(variable: str, value: str, told: str) -> None:

@@ -127,7 +127,7 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((3, "zone: UTC\nfollow_url: https://a b/"), "4: follow_url: 'https://a b/' should be an address"),
         (
             (1, 'name: "town-hall\\n"'),
-            "1: name: 'town-hall\\n' holds a character that no text has, such as the end of a line",
+            "1: name: 'town-hall\\n' contains a control character, such as a line break: remove it",
         ),
         ((2, 'town: "Ville\\ud800"'), "2: town: 'Ville\\ud800' holds a character that no text has"),
         ((1, 'name: "\\ud800"'), "1: name: '\\ud800' holds a character that no text has"),
@@ -155,29 +155,29 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
             "17: desks.desk-1.place: this says nothing: write what visitors should",
         ),
         ((17, "    serves: [paper]"), "17: desks.desk-1.serves.1: this site has no service 'paper'; did you mean"),
-        ((17, "    serves: []"), "17: desks.desk-1.serves: this desk serves nobody: name a service"),
+        ((17, "    serves: []"), "17: desks.desk-1.serves: this desk serves no visitors: name a service"),
         ((17, "    serves: papers"), "17: desks.desk-1.serves: this should be a list"),
-        ((17, "    serves: [papers, papers]"), "17: desks.desk-1.serves.2: 'papers' stands here twice: keep one"),
+        ((17, "    serves: [papers, papers]"), "17: desks.desk-1.serves.2: 'papers' is listed twice: keep one"),
         ((20, "    role: button"), "20: nodes.button-1.role: 'button' should be one of desk_button, display, ticket"),
         ((21, "    hall: hall"), "19: nodes.button-1: 'desk' is missing: a desk_button needs it"),
         ((21, "    desk: desk-2"), "21: nodes.button-1.desk: this site has no desk 'desk-2'; did you mean 'desk-1'?"),
         ((24, "    desk: desk-1"), "22: nodes.screen-1: 'hall' is missing: a display needs it"),
         (
             (21, "    desk: desk-1\n    hall: hall"),
-            "22: nodes.button-1.hall: a desk_button has no hall: take this line out",
+            "22: nodes.button-1.hall: a desk_button has no hall: remove this line",
         ),
         (
             (21, "    desk: desk-1\n    diagonal_in: 55"),
-            "22: nodes.button-1.diagonal_in: a desk_button has no diagonal_in: take this line out",
+            "22: nodes.button-1.diagonal_in: a desk_button has no diagonal_in: remove this line",
         ),
         (
             (24, "    hall: hall\n    button_pin: 5"),
-            "25: nodes.screen-1.button_pin: a display has no button_pin: take this line out",
+            "25: nodes.screen-1.button_pin: a display has no button_pin: remove this line",
         ),
-        ((24, "    hall: hall\n    pins: {}"), "25: nodes.screen-1.pins: a display has no pins: take this line out"),
+        ((24, "    hall: hall\n    pins: {}"), "25: nodes.screen-1.pins: a display has no pins: remove this line"),
         (
             (26, "    role: ticket_printer\n    led_pin: 27"),
-            "27: nodes.dispenser-1.led_pin: a ticket_printer has no led_pin: take this line out",
+            "27: nodes.dispenser-1.led_pin: a ticket_printer has no led_pin: remove this line",
         ),
         ((28, "      papers: 40"), "28: nodes.dispenser-1.pins.papers: 40 should be a BCM number from 0 to 27"),
         (
@@ -187,19 +187,28 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
         ((28, "      papers: five"), "28: nodes.dispenser-1.pins.papers: 'five' should be a whole number"),
         ((28, "      paper: 5"), "28: nodes.dispenser-1.pins.paper: this site has no service 'paper'"),
         ((22, "  - name: button-1"), "22: nodes.button-1.name: 'button-1' is taken by line 19: choose another"),
-        ((22, "  - name: hub"), "22: nodes.hub.name: 'hub' is the hub's own at the broker: choose another"),
+        ((22, "  - name: hub"), "22: nodes.hub.name: 'hub' is the hub's own name at the broker: choose another"),
         (
             (22, "  - name: ca"),
-            "22: nodes.ca.name: 'ca' is the authority's own among the certificates: choose another",
+            "22: nodes.ca.name: 'ca' is the certificate authority's own name: choose another",
         ),
-        ((24, "    hall: hall\n    hall: hall"), "25: nodes.screen-1.hall: this key stands here twice: keep one"),
-        ((24, "    hall: hall\n    farthest_m: 0"), "25: nodes.screen-1.farthest_m: 0 should be metres, more than 0"),
-        ((24, "    hall: hall\n    diagonal_in: nan"), "25: nodes.screen-1.diagonal_in: nan should be inches"),
+        ((24, "    hall: hall\n    hall: hall"), "25: nodes.screen-1.hall: this key is given twice: keep one"),
+        (
+            (24, "    hall: hall\n    farthest_m: 0"),
+            "25: nodes.screen-1.farthest_m: 0 should be a number of metres, more than 0",
+        ),
+        (
+            (24, "    hall: hall\n    diagonal_in: nan"),
+            "25: nodes.screen-1.diagonal_in: nan should be a number of inches",
+        ),
         (
             (24, "    hall: hall\n    diagonal_in: 1397"),
-            "25: nodes.screen-1.diagonal_in: 1397 should be inches, more than 0 and at most 1000",
+            "25: nodes.screen-1.diagonal_in: 1397 should be a number of inches, more than 0 and at most 1000",
         ),
-        ((24, "    hall: hall\n    farthest_m: 1000.5"), "25: nodes.screen-1.farthest_m: 1000.5 should be metres"),
+        (
+            (24, "    hall: hall\n    farthest_m: 1000.5"),
+            "25: nodes.screen-1.farthest_m: 1000.5 should be a number of metres",
+        ),
         ((21, "    desk: desk-1\n    led_pin: 17"), "22: nodes.button-1.led_pin: pin 17 is taken by button_pin"),
         (
             (12, "    hall: hall\n    opens: 17h"),
@@ -220,7 +229,7 @@ def test_the_letter_n_is_not_read_as_no(tmp_path: Path) -> None:
             (12, "    hall: hall\n    target_wait_min: 20 min"),
             "13: services.papers.target_wait_min: '20 min' should be",
         ),
-        ((6, "    title: ''"), "6: halls.hall.title: this says nothing: write what visitors should read"),
+        ((6, "    title: ''"), "6: halls.hall.title: this text is empty: write what visitors should read"),
     ],
 )
 def test_a_problem_names_its_line_its_key_and_what_would_be_right(
@@ -266,7 +275,7 @@ def test_letters_that_rhyme_are_a_warning_and_stop_nothing(tmp_path: Path) -> No
     more = (12, f"    hall: hall\n{service}"), (17, "    serves: [papers, other]"), BUTTONS
     text = with_lines((9, "    letter: B"), *more)
     assert problems(text, tmp_path) == [
-        "13: warning: services.other.letter: B, C rhyme when they are called: keep one of B, C, D, G, P, T, V"
+        "13: warning: services.other.letter: B, C sound alike when they are called: use at most one of B, C, D, G, P, T, V"
     ]
     assert read(text, tmp_path).services[1].letter == "C"
 
@@ -275,12 +284,12 @@ def test_a_desk_that_calls_from_another_hall_should_say_where_it_is(tmp_path: Pa
     halls = "    title: Hall\n  - {name: upstairs, title: Étage}"
     text = with_lines((6, halls), (16, "    hall: upstairs"))
     (told,) = problems(text, tmp_path)
-    assert told.startswith("15: warning: desks.desk-1: it calls visitors from hall: say in 'place'")
+    assert told.startswith("15: warning: desks.desk-1: this desk calls visitors from hall: say in 'place'")
 
 
 def test_a_hall_whose_calls_nobody_sees_is_a_warning(tmp_path: Path) -> None:
     (told,) = problems(RIGHT.replace("  - name: screen-1\n    role: display\n    hall: hall\n", ""), tmp_path)
-    assert told == "5: warning: halls.hall: visitors wait here, and no display shows whom to call"
+    assert told == "5: warning: halls.hall: visitors wait in this hall, but no display shows who is called"
 
 
 UPSTAIRS = (
@@ -304,7 +313,7 @@ def test_a_dispenser_may_say_where_it_stands(tmp_path: Path) -> None:
 
 def test_a_desk_with_two_buttons_is_a_warning(tmp_path: Path) -> None:
     text = with_lines((21, "    desk: desk-1\n  - {name: button-2, role: desk_button, desk: desk-1}"))
-    told = "desk-1 has the button of line 19 already: name the desk where this one is"
+    told = "desk-1 already has the button of line 19: name the desk that this button is at"
     assert problems(text, tmp_path) == [f"22: warning: nodes.button-2.desk: {told}"]
     assert len(read(text, tmp_path).nodes) == 4
 
@@ -321,7 +330,7 @@ def test_a_dispenser_without_a_button_for_a_service_of_its_hall_is_a_warning(tmp
     (told,) = problems(text, tmp_path)
     assert told.partition(" ")[2] == (
         "warning: nodes.dispenser-1.pins: "
-        "no button for other: who comes without an appointment gets no ticket in this hall"
+        "no button for other: visitors without an appointment get no ticket for it in this hall"
     )
 
 
@@ -340,9 +349,9 @@ def test_the_hall_of_a_dispenser_is_one_of_the_site(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_yaml_is_told_with_the_place(tmp_path: Path) -> None:
     (told,) = problems(with_lines((6, "    title: Hall: main")), tmp_path)
-    assert told.startswith("6: this is no YAML, at column 16: mapping values are not allowed here")
+    assert told.startswith("6: this is not YAML, at column 16: mapping values are not allowed here")
     (told,) = problems(with_lines((6, "\ttitle: Hall")), tmp_path)
-    assert told.startswith("6: this is no YAML")
+    assert told.startswith("6: this is not YAML")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +360,7 @@ def test_a_file_that_is_no_yaml_is_told_with_the_place(tmp_path: Path) -> None:
         ("[" * 5_000, "1: lists within lists without end"),
         (
             "name: town-hall\ntown: Trois\x07Tilleuls\n",
-            "2: this holds the character U+0007, which no YAML may: delete it",
+            "2: this contains the character U+0007, which YAML does not allow: delete it",
         ),
     ],
     ids=["lists", "bell"],
@@ -368,7 +377,7 @@ def test_anchors_may_be_used_and_are_told_where_they_stand(tmp_path: Path) -> No
 
 def test_an_empty_file_and_one_with_a_list_say_what_should_stand_there(tmp_path: Path) -> None:
     assert problems("# nothing yet\n", tmp_path)[0].startswith(
-        "1: the file is empty: `suivant config example` prints one"
+        "1: the file is empty: `suivant config example` prints one to begin with"
     )
     assert problems("- name: annexe\n", tmp_path)[0].startswith("1: this should be keys and values")
 

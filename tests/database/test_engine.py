@@ -50,7 +50,7 @@ def test_a_password_in_the_query_of_an_address_is_refused_with_where_it_belongs(
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        ("sqlite:///x.db?timeout=abc", "nothing may stand behind its file"),
+        ("sqlite:///x.db?timeout=abc", "an SQLite file takes no query"),
         ("sqlite://user:secret@host/x.db", "an SQLite file has no host"),
         ("sqlite://x.db", "an SQLite file has no host"),
     ],

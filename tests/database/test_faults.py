@@ -263,7 +263,7 @@ def test_what_came_to_be_while_a_copy_was_made_is_not_overwritten(
 ) -> None:
     copy = tmp_path / "copy.db"
     monkeypatch.setattr("hub.database.backup._copy", lambda *_: copy.write_text("somebody else's"))
-    with pytest.raises(NoBackup, match=rf"{copy} is there already"):
+    with pytest.raises(NoBackup, match=rf"{copy} exists already"):
         back_up(sound_engine, copy)
     assert copy.read_text() == "somebody else's"
     assert not (tmp_path / "copy.db.part").exists()
@@ -349,7 +349,7 @@ def only_reading(folder: Path, own: int = 0o555) -> Iterator[None]:
 
 def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/suivant.db")
-    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match=f"nor can its folder {tmp_path}"):
+    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match=f"its folder {tmp_path} is not writable"):
         migrate(engine)
 
 
@@ -359,7 +359,7 @@ def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     migrate(engine)
     engine.dispose()
     file.chmod(0o644 if os.geteuid() == 0 else 0o444)
-    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match="give the hub's user the right"):
+    with only_reading(tmp_path), pytest.raises(DatabaseNotWritable, match="allow the hub's user to write to it"):
         migrate(engine)
 
 

@@ -156,7 +156,7 @@ def test_no_empty_file_is_made_beside_the_log_of_one_that_was_moved(sqlite_engin
         reading.exec_driver_sql("select 1 from site")
         file.rename(tmp_path / "moved.db")
         again = open_engine(f"sqlite:///{file}")
-        with pytest.raises(DatabaseReplaced, match=r"it is gone, and suivant\.db-wal has what was stored last"):
+        with pytest.raises(DatabaseReplaced, match=r"it is gone, but suivant\.db-wal still has the last changes"):
             migrate(again)
         again.dispose()
         assert not file.exists()

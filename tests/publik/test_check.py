@@ -49,9 +49,9 @@ def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
         "a name in 3 of 3",
         "a code in 3 of 3",
         "statuses seen (id, name): 1, Réservé",
-        "not tried, since they would change requests: arrived suivant-arrive",
+        "not tested, since they would change requests: arrived suivant-arrive",
         "Chrono agenda mairie (Agenda mairie), meetings: meeting types 30 (Rendez-vous 30)",
-        "Chrono: a single booking may be read",
+        "Chrono: the hub may read a single booking",
     ):
         assert words in text
     for private in ("Zoé", "Exemple", "exemple", "geheim9", "GEHEIM9", "personne"):
@@ -64,22 +64,26 @@ def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
 def test_a_form_without_a_request_can_only_be_said_to_be_there(checked):
     findings = checked()
     assert wrong(findings) == []
-    assert "there is no request yet, so the mapping can't be tried" in said(findings)
+    assert "there is no request yet to test the mapping with" in said(findings)
 
 
 def test_a_wrong_key_is_told(checked):
     findings = checked(secrets=Secrets(key=b"another"))
     (told,) = wrong(findings)
-    assert "answered HTTP 403, access denied: invalid signature: is the key or password right" in told
-    assert "are let in" not in said(findings)
-    assert "calls of Publik: no form could be read, so it is not known whether the key is right" in said(findings)
+    assert "answered HTTP 403, access denied: invalid signature: check the key or password" in told
+    assert "hub accepts Publik's calls" not in said(findings)
+    assert "Publik's calls: no form could be read, so it is not known whether the key is right" in said(findings)
 
 
 def test_a_key_is_proved_by_the_calls_that_it_signed(publik: TestPublik, checked):
-    assert "ok     calls of Publik are let in where orig is 127.0.0.1 and this key signed them" in said(checked())
+    assert "ok     the hub accepts Publik's calls if orig is 127.0.0.1 and they are signed with this key" in said(
+        checked()
+    )
     by_password = said(checked(login="basic"))
-    assert "note   calls of Publik are let in where orig is 127.0.0.1 and the key in SUIVANT_PUBLIK_KEY_" in by_password
-    assert "it was not tried" in by_password
+    assert (
+        "note   the hub accepts Publik's calls if orig is 127.0.0.1 and the key in SUIVANT_PUBLIK_KEY_" in by_password
+    )
+    assert "it is not tested" in by_password
 
 
 def test_a_wrong_password_is_told(checked):
@@ -91,8 +95,8 @@ def test_a_clock_that_is_off_is_told_by_how_much(publik: TestPublik, checked):
     publik.town.clock_off_ms = 100_000
     first, _denied = wrong(checked())
     assert re.fullmatch(
-        r"this machine's clock is (99|100|101) s behind Publik's: signatures are refused beyond 30 s, "
-        "so let both follow NTP",
+        r"this machine's clock is (99|100|101) s behind Publik's: signatures are refused from more than 30 s, "
+        "so synchronize both with NTP",
         first,
     )
 
@@ -102,7 +106,7 @@ def test_a_clock_that_is_a_little_off_is_only_noted(publik: TestPublik, checked)
     findings = checked()
     assert wrong(findings) == []
     assert re.search(
-        r"note +this machine's clock is (19|20|21) s ahead of Publik's: let both follow NTP", said(findings)
+        r"note +this machine's clock is (19|20|21) s ahead of Publik's: synchronize both with NTP", said(findings)
     )
 
 
@@ -110,12 +114,12 @@ def test_a_password_needs_no_right_clock(publik: TestPublik, checked):
     publik.town.clock_off_ms = 100_000
     findings = checked(login="basic")
     assert wrong(findings) == []
-    assert "s behind Publik's: let both follow NTP" in said(findings)
+    assert "s behind Publik's: synchronize both with NTP" in said(findings)
 
 
 def test_a_machine_that_is_not_reached_ends_it(checked):
     findings = checked(address="http://127.0.0.1:1", forms=(form(), form(form="other")))
-    assert wrong(findings) == ["http://127.0.0.1:1/api/forms/other/list is not reached: no connection is taken there"]
+    assert wrong(findings) == ["http://127.0.0.1:1/api/forms/other/list cannot be reached: it refused the connection"]
 
 
 def test_an_address_that_leads_elsewhere_is_not_said_to_be_reached_and_ends_it(publik: TestPublik, checked):
@@ -141,7 +145,7 @@ def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, ch
     findings = checked(forms=(form(form="away"), form()))
     (told,) = wrong(findings)
     assert told.startswith("form away: ")
-    assert told.endswith("HTTP 404, not known there: no such form: is the form's slug right?")
+    assert told.endswith("HTTP 404, not known there: no such form: check the form's slug")
     assert "a booking in 1 of 1 requests" in said(findings)
 
 
@@ -154,14 +158,14 @@ def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, ch
         ),
         (
             {"start": "fields.debut"},
-            "a start in 0 of 1: nothing usable at fields.debut; fields holds agenda_rdv, code_rdv, courriel, nom, pre",
+            "a start in 0 of 1: nothing usable at fields.debut; fields has agenda_rdv, code_rdv, courriel, nom, pre",
         ),
-        ({"start": "fields.rdv"}, "a start in 0 of 1: nothing usable at fields.rdv; fields holds agenda_rdv"),
-        ({"start": "champs.rdv"}, "a start in 0 of 1: nothing usable at champs.rdv; the request holds display_id, ev"),
-        ({"code": "fields.code"}, "a code in 0 of 1: nothing usable at fields.code; fields holds"),
+        ({"start": "fields.rdv"}, "a start in 0 of 1: nothing usable at fields.rdv; fields has agenda_rdv"),
+        ({"start": "champs.rdv"}, "a start in 0 of 1: nothing usable at champs.rdv; the request has display_id, ev"),
+        ({"code": "fields.code"}, "a code in 0 of 1: nothing usable at fields.code; fields has"),
         (
             {"agenda": "fields.agenda", "agendas": ("mairie",)},
-            "an agenda in 0 of 1: nothing usable at fields.agenda; fields holds",
+            "an agenda in 0 of 1: nothing usable at fields.agenda; fields has",
         ),
     ],
 )
@@ -177,7 +181,7 @@ def test_all_paths_of_a_form_that_lead_nowhere_are_told_at_once(publik: TestPubl
     mapping = {"start": "fields.debut", "names": ("fields.prenom", "fields.famille"), "code": "fields.code"}
     starts = [
         "a start in 0 of 1: nothing usable at fields.debut",
-        "a name is in none: nothing usable at fields.famille",
+        "a name is missing in every request: nothing usable at fields.famille",
     ]
     starts += ["a code in 0 of 1: nothing usable at fields.code"]
     for booking in ("workflow.data.rdv_response.booking_id", "workflow.data.reservation.booking_id"):
@@ -201,20 +205,20 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
     [
         (
             {"agenda": "fields.agenda_rdv", "agendas": ("mairies",)},
-            "agendas fit 0 of 3: 'mairies' not seen; seen were mairie; annexe; is 'mairie' meant by 'mairies'?",
+            "agendas fit 0 of 3: 'mairies' not seen; seen: mairie; annexe; is 'mairie' meant by 'mairies'?",
         ),
-        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen were 30; 60"),
+        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen: 30; 60"),
         (
             {"statuses": ("arrive",)},
-            "statuses fit 0 of 3: 'arrive' not seen; seen were 1, Réservé; 2, Arrivé; is 'Arrivé' meant by 'arrive'?",
+            "statuses fit 0 of 3: 'arrive' not seen; seen: 1, Réservé; 2, Arrivé; is 'Arrivé' meant by 'arrive'?",
         ),
         (
             {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
-            "workflow.data.rdv_response.datetime holds no slot, so no meeting type is known",
+            "workflow.data.rdv_response.datetime is not a slot, so the meeting type is unknown",
         ),
         (
             {"meeting_types": ("60",), "statuses": ("Arrivé",)},
-            "0 of 3 count: each filter fits some, and all of them together none",
+            "0 of 3 count: each filter matches some, but no request matches them all",
         ),
     ],
 )
@@ -240,7 +244,7 @@ def test_a_path_that_finds_the_same_booking_everywhere_is_wrong(publik: TestPubl
     for _ in range(3):
         publik.town.book(FORM, "2026-11-25 10:00")
     (told,) = wrong(checked(forms=(form(booking="workflow.data.rdv_status"),)))
-    assert "only 1 different bookings in 3 requests: is workflow.data.rdv_status the booking's id?" in told
+    assert "only 1 different bookings in 3 requests: check that workflow.data.rdv_status is the booking's id" in told
 
 
 @pytest.mark.parametrize("code", ["Mairie", "mai-rie"])
@@ -250,7 +254,7 @@ def test_a_code_that_all_share_is_wrong_for_the_first_of_them_would_be_checked_i
     publik.town.book(FORM, "2026-11-25 10:00", code=code)
     (told,) = wrong(checked())
     assert told == (
-        "form rendez-vous, service identity: the same code in 3 requests: is fields.code_rdv what a confirmation shows?"
+        "form rendez-vous, service identity: the same code in 3 requests: check that fields.code_rdv is the code on the confirmation"
     )
 
 
@@ -269,7 +273,7 @@ def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: T
     findings = checked(forms=(form(**mapping),))
     assert wrong(findings) == []
     for words in (
-        "agendas fit 2 of 2: 'annexe' not seen; seen were mairie",
+        "agendas fit 2 of 2: 'annexe' not seen; seen: mairie",
         "meeting_types fit 1 of 2",
         "1 of 2 count",
     ):
@@ -292,7 +296,7 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
 def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked, path: str, typed: str):
     publik.town.book(FORM, "2026-11-25 10:00", first_name=typed, last_name=typed, code="geheim99")
     findings = checked(forms=(form(agenda=path, agendas=("mairie",)),))
-    assert "agendas fit 0 of 1: 'mairie' not seen; seen were words that do not look like slugs, and are not" in said(
+    assert "agendas fit 0 of 1: 'mairie' not seen; seen: words that do not look like slugs, and are not" in said(
         findings
     )
     for private in (typed, "geheim", "GEHEIM", "personne"):
@@ -302,7 +306,7 @@ def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked
 def test_statuses_by_which_all_are_cancelled_are_noted(publik: TestPublik, checked):
     for status in ("1", "5"):
         publik.town.book(FORM, "2026-11-25 10:00", status=status)
-    words = "note   form rendez-vous, service identity: all that were looked at are cancelled, and nobody is expected\n"
+    words = "note   form rendez-vous, service identity: all requests read are cancelled, so nobody is expected\n"
     assert words not in said(checked())
     findings = checked(forms=(form(cancelled_statuses=("Réservé", "Annulé")),))
     assert wrong(findings) == []
@@ -314,16 +318,16 @@ def test_how_many_starts_are_to_come_is_told_and_one_as_staff_will_read_it(publi
         publik.town.book(FORM, start)
     about = f"form {FORM}, service identity"
     told = said(checked())
-    assert f"ok     {about}: 2 of 3 starts are to come, the last on 2190-06-01 at 10:00, Europe/Paris\n" in told
+    assert f"ok     {about}: 2 of 3 starts are in the future, the last on 2190-06-01 at 10:00, Europe/Paris\n" in told
     told = said(checked(zone="Pacific/Noumea"))
-    assert f"ok     {about}: 2 of 3 starts are to come, the last on 2190-06-01 at 01:00, Europe/Paris\n" in told
+    assert f"ok     {about}: 2 of 3 starts are in the future, the last on 2190-06-01 at 01:00, Europe/Paris\n" in told
 
 
 def test_a_start_at_which_every_request_was_sent_is_noted(publik: TestPublik, checked):
     publik.town.book(FORM, "2190-06-01 10:00")
     sent = publik.town.local(publik.town.forms[FORM][1].received_ms)
     told = said(checked(forms=(form(start="receipt_time"),)))
-    words = f"0 of 1 starts are to come, the last on {sent:%Y-%m-%d at %H:%M}, Europe/Paris"
+    words = f"0 of 1 starts are in the future, the last on {sent:%Y-%m-%d at %H:%M}, Europe/Paris"
     assert f"note   form {FORM}, service identity: {words}\n" in told
 
 
@@ -342,7 +346,7 @@ def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(booking="workflow.fields.rdv_id"),))
     assert wrong(findings) == []
-    assert "a name in 0 of 1, perhaps since the client sees anonymised data only" in said(findings)
+    assert "a name in 0 of 1, perhaps because the client sees only anonymised data" in said(findings)
 
 
 def test_workflow_data_that_an_anonymised_client_does_not_see_are_told(publik: TestPublik, checked):
@@ -363,7 +367,7 @@ def test_a_chrono_that_lets_no_program_in_is_told(publik: TestPublik, checked):
     publik.town.switches.chrono_closed = True
     (told,) = wrong(checked(chrono=True))
     assert told.startswith("Chrono: ")
-    assert told.endswith("does its host let outside programs in?")
+    assert told.endswith("ask its host whether outside programs may call it")
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -371,16 +375,16 @@ def test_a_chrono_that_breaks_is_not_asked_to_let_programs_in(publik: TestPublik
     publik.faults.append(Told("status", match="/chrono/", status=status, times=None))
     (told,) = wrong(checked(chrono=True))
     assert told.startswith("Chrono: ")
-    assert "let outside programs in" not in told
+    assert "outside programs may call it" not in told
 
 
 def test_a_booking_that_was_cancelled_is_not_the_one_that_chrono_is_asked_for(publik: TestPublik, checked):
     for _ in range(2):
         publik.town.book(FORM, "2026-11-25 10:00")
     publik.town.cancel(FORM, 2)
-    assert "ok     Chrono: a single booking may be read" in said(checked(presence=True))
+    assert "ok     Chrono: the hub may read a single booking" in said(checked(presence=True))
     publik.town.cancel(FORM, 1)
-    assert "note   Chrono: no booking that stands is known to look up" in said(checked(presence=True))
+    assert "note   Chrono: no request has a booking in force to look up" in said(checked(presence=True))
 
 
 @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"status": 500}, {"kind": "err"}])
@@ -389,7 +393,7 @@ def test_a_presence_that_could_not_be_marked_is_wrong_for_whatever_reason(publik
     publik.faults.append(Told(**{"kind": "status", "match": "/api/booking/", "times": None} | fault))
     assert [each.words for each in checked(chrono=True) if each.level is Level.WRONG] == []
     (told,) = wrong(checked(presence=True))
-    assert told.startswith("Chrono: a single booking is not read: ")
+    assert told.startswith("Chrono: the hub cannot read a single booking: ")
 
 
 # --- the command --------------------------------------------------------------------------------------------------
@@ -445,4 +449,7 @@ def test_a_site_without_publik_says_where_its_appointments_come_from(
     file = tmp_path / "site.yaml"
     file.write_text(Path(hub.__file__).with_name("example-site.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     assert main(["publik", "check", str(file)]) == 1
-    assert capsys.readouterr().err == f"suivant: {file} names no Publik: appointments come from appointments.csv\n"
+    assert (
+        capsys.readouterr().err
+        == f"suivant: {file} has no appointments.publik: appointments come from appointments.csv\n"
+    )

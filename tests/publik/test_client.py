@@ -141,9 +141,9 @@ def test_the_time_is_that_of_the_question_however_slow_the_answer_is(publik: Tes
         (Told("status", status=400), FaultKind.INVALID, "answered HTTP 400: something broke"),
         (Told("err"), FaultKind.SAYS_NO, "says no: une erreur est survenue"),
         (Told("redirect"), FaultKind.REDIRECTED, "answered HTTP 302, a redirection to 127.0.0.1"),
-        (Told("cut_quietly"), FaultKind.CUT, "with JSON that is broken or cut short"),
-        (Told("cut", times=2), FaultKind.CUT, "closed the connection before its answer was whole"),
-        (Told("drop", times=2), FaultKind.CUT, "closed the connection before its answer was whole"),
+        (Told("cut_quietly"), FaultKind.CUT, "with JSON that is invalid or cut short"),
+        (Told("cut", times=2), FaultKind.CUT, "closed the connection before its answer was complete"),
+        (Told("drop", times=2), FaultKind.CUT, "closed the connection before its answer was complete"),
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Told) else None,
 )
@@ -246,7 +246,7 @@ def test_an_answer_that_is_packed_otherwise_than_asked_for_is_not_unpacked(packe
         thread = threading.Thread(target=serve)
         thread.start()
         asked = client(f"http://127.0.0.1:{odd.getsockname()[1]}")
-        with pytest.raises(Fault, match="packed its answer otherwise"):
+        with pytest.raises(Fault, match="compressed its answer with a method other than gzip"):
             asked.send("POST", LIST)
         asked.close()
         thread.join()
@@ -259,7 +259,7 @@ def test_a_machine_that_takes_no_connection_is_not_reached():
         found = fault(asked)
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
-    assert str(found).endswith("is not reached: no connection is taken there")
+    assert str(found).endswith("cannot be reached: it refused the connection")
 
 
 def test_a_name_that_nobody_knows_is_told_so():
@@ -267,7 +267,7 @@ def test_a_name_that_nobody_knows_is_told_so():
     found = fault(asked)
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
-    assert str(found).endswith("no machine of this name is known")
+    assert str(found).endswith("its host name is unknown")
 
 
 def test_a_name_whose_look_up_hangs_holds_no_call_and_is_looked_up_once(publik: TestPublik):
@@ -284,7 +284,7 @@ def test_a_name_whose_look_up_hangs_holds_no_call_and_is_looked_up_once(publik: 
     for _ in range(3):
         found = fault(asked)
         assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
-        assert str(found).endswith("is not reached: its name was not looked up within 0.1 s")
+        assert str(found).endswith("cannot be reached: looking up its host name took more than 0.1 s")
     answered.set()
     asked.close()
     assert asked_for == ["publik.invalid"]
@@ -437,7 +437,7 @@ def test_a_certificate_that_nobody_knows_is_not(secure: TestPublik):
     found = fault(asked)
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.TLS, False)
-    assert "shows a certificate that is not right: self-signed certificate" in str(found)
+    assert "presents a certificate that is not trusted: self-signed certificate" in str(found)
     assert secure.calls == []
 
 
@@ -473,7 +473,7 @@ def test_a_proxy_that_refuses_is_told_and_nothing_was_sent(secure: TestPublik, c
         asked.close()
     assert (found.kind, found.sent) == (FaultKind.UNREACHED, False)
     assert str(found).endswith(
-        ", by way of the proxy, is not reached: the proxy says 407 Proxy Authentication Required"
+        ", through the proxy, cannot be reached: the proxy says 407 Proxy Authentication Required"
     )
 
 
@@ -481,7 +481,7 @@ def test_a_proxy_that_is_not_there_is_told(secure: TestPublik, certificate: Path
     asked = client(secure.address, ca_file=certificate, proxy="http://127.0.0.1:1")
     found = fault(asked)
     asked.close()
-    assert str(found).endswith("/list, by way of the proxy, is not reached: no connection is taken there")
+    assert str(found).endswith("/list, through the proxy, cannot be reached: it refused the connection")
 
 
 def test_the_proxy_of_the_environment_is_no_concern_of_ours(publik: TestPublik, monkeypatch):

@@ -149,7 +149,7 @@ def test_a_server_that_gives_one_request_at_a_time_proves_nothing_and_its_form_i
     for listing in (whole, changed):
         (missed,) = listing.missed
         assert (missed.services, missed.prefix) == (("identity", "papers"), f"{FORM}/")
-        assert missed.why == f"the pages of form {FORM}'s list do not meet, so that requests between them may lack"
+        assert missed.why == f"the pages of form {FORM}'s list do not join, so requests between them may be missing"
         assert (len(ids(listing)), listing.complete) == (3, False)
 
 
@@ -178,7 +178,7 @@ def test_requests_that_vanish_at_the_end_of_a_list_leave_it_unproved(publik: Tes
 def test_a_list_of_something_else_is_no_list_of_requests(publik: TestPublik, opened: Opened, monkeypatch):
     monkeypatch.setattr("tests.publik.wcs_side._export", lambda *_, **__: "rendez-vous/1")
     publik.town.book(FORM, "2026-11-25 10:00")
-    with pytest.raises(SourceRefuses, match="a list of something else than requests"):
+    with pytest.raises(SourceRefuses, match="a list of something other than requests"):
         opened().list_all(*DAYS)
 
 

@@ -118,9 +118,9 @@ def test_a_move_that_failed_leaves_the_booking_that_stands():
     [
         (entry(fields__rdv_raw=...), "fields.rdv_raw is missing"),
         (entry(fields__rdv_raw=None), "fields.rdv_raw is missing"),
-        (entry(fields__rdv_raw="demain"), "fields.rdv_raw holds neither a time nor a slot"),
-        (entry(fields__rdv_raw="conference-2026"), "fields.rdv_raw holds neither a time nor a slot"),
-        (entry(fields__rdv_raw="0001-01-01 00:00"), "fields.rdv_raw is no time of these centuries"),
+        (entry(fields__rdv_raw="demain"), "fields.rdv_raw is neither a time nor a slot"),
+        (entry(fields__rdv_raw="conference-2026"), "fields.rdv_raw is neither a time nor a slot"),
+        (entry(fields__rdv_raw="0001-01-01 00:00"), "fields.rdv_raw is a time outside the years 1971 to 2199"),
     ],
 )
 def test_a_booking_whose_start_lacks_is_named_by_its_id_alone(changed: dict[str, Any], why: str):
@@ -206,7 +206,7 @@ def test_a_request_that_left_the_statuses_that_count_is_told_from_one_that_was_c
 
 def test_a_meeting_type_that_cannot_be_known_is_told():
     found = flaw(entry(fields__rdv_raw="2026-11-25 10:00"), meeting_types=("30",))
-    assert found.why == "fields.rdv_raw holds no slot, so its meeting type is not known"
+    assert found.why == "fields.rdv_raw is not a slot, so its meeting type is unknown"
 
 
 @pytest.mark.parametrize("agenda", [..., None, "", {"id": "mairie"}])

@@ -48,10 +48,10 @@ def test_without_files_there_are_none():
 @pytest.mark.parametrize(
     ("kept", "why"),
     [
-        (None, "a text file that the hub's user may read, but there is no such file"),
-        ("folder", "a text file that the hub's user may read, but this is a folder"),
-        (b"\xff\xfe", "a text file that the hub's user may read, but this one is not UTF-8"),
-        (b"\nkey", "a file with the secret in its first line, but that is empty"),
+        (None, "a text file that the hub's user can read, but there is no such file"),
+        ("folder", "a text file that the hub's user can read, but this is a folder"),
+        (b"\xff\xfe", "a text file that the hub's user can read, but this one is not UTF-8"),
+        (b"\nkey", "a file whose first line is the secret, but that line is empty"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_one_plain_sentence(files: dict[str, str], tmp_path: Path, kept, why):

@@ -437,10 +437,10 @@ def test_no_source_opens_without_what_its_login_asks_for(opened: Opened, login: 
 
 def test_an_authority_that_cannot_be_read_is_told(opened: Opened, tmp_path):
     file = tmp_path / "ca.pem"
-    for why in ("there is no such file", "this one holds none"):
+    for why in ("there is no such file", "this one has none"):
         with pytest.raises(WrongSetting) as wrong:
             opened(secrets=Secrets(key=b"x", ca_file=file))
-        sentence = f"SUIVANT_PUBLIK_CA_FILE is '{file}': it should be a PEM file of certificates, but {why}"
+        sentence = f"SUIVANT_PUBLIK_CA_FILE is '{file}': it should be a PEM file with certificates, but {why}"
         assert str(wrong.value) == sentence
         file.write_text("no certificate", encoding="utf-8")
 

@@ -551,7 +551,7 @@ def test_a_finish_by_mistake_is_reopened_within_ten_minutes_and_not_later(queue)
     queue.turn(10 * MINUTE + 1)
     answer = refused(queue.ask(Reopen, desk="desk-1", ticket=ticket), "too_old")
     assert named(answer) == ("A001", "served", "reopen")
-    assert answer.detail == "the end of ticket A001 is 600.0 s old, at most 600 s are taken"
+    assert answer.detail == "the end of ticket A001 is 600.0 s old: the limit is 600 s"
 
 
 def test_another_desk_does_not_reopen_what_this_one_finished(queue):

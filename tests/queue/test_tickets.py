@@ -235,7 +235,7 @@ def test_who_waits_for_one_desk_alone_is_told_so_where_they_ask_for_more_time(qu
     queue.ask(Transfer, desk="desk-1", ticket=ticket, to_desk="desk-1")
     before = queue.snapshot()
     answer = refused(queue.ask(Defer, ticket=ticket, by_ms=15 * MINUTE), "waits_for_desk")
-    assert answer.detail == "ticket A001 waits for desk desk-1 alone: defer is refused"
+    assert answer.detail == "ticket A001 waits for desk desk-1 only: defer is refused"
     assert answer.facts == {"ticket": "A001", "state": "waiting", "desk": "desk-1", "event": "defer"}
     assert queue.snapshot() == before
     queue.ask(Cancel, desk="desk-1", ticket=ticket)

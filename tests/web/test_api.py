@@ -111,7 +111,7 @@ def test_a_desk_that_never_held_anybody_is_not_said_to_have_done_something(clien
     stand.open("desk-3")
     problem = client.post(f"{API}/desks/desk-3/next", json={"shown": 7}).json()
     assert problem["code"] == "desk_moved_on"
-    assert problem["detail"] == "desk desk-3 has moved on: it holds nobody"
+    assert problem["detail"] == "desk desk-3 has moved on: it holds no ticket"
     assert not problem.keys() & {"at", "by", "did", "ticket", "actor"}
 
 
@@ -124,7 +124,7 @@ def test_while_the_database_is_away_a_reader_is_told_to_come_again_and_not_where
     monkeypatch.setattr("hub.web.api.read_counts", away)
     answer = client.get(f"{API}/halls")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "database_away", "1")
-    assert answer.json()["detail"] == "the database is away: ask again"
+    assert answer.json()["detail"] == "the database is away: try again"
 
 
 def test_a_closed_desk_calls_nobody(client: httpx.Client, stand: Stand) -> None:
