@@ -50,7 +50,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     publik_proxy: Annotated[
         Annotated[str, Meta(pattern=r"^http://[^\s@/?#]+:[0-9]{1,5}\Z")] | None,
         Meta(
-            description="HTTP proxy through which the hub reaches Publik, if it needs one",
+            description="HTTP proxy through which the hub reaches Publik",
             # Secret, because somebody may try an address with a password in it.
             extra={"secret": True, "wanted": "an address without a password: http://proxy.example:3128"},
         ),

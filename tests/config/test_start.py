@@ -131,7 +131,7 @@ def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess
     ("fault", "status", "told"),
     [
         (a_wrong_setting, 2, "SUIVANT_HTTP_PORT is 'many': it should be a whole number"),
-        (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords pass there"),
+        (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords are sent there"),
         (a_host_that_nobody_knows, 2, "SUIVANT_HTTP_HOST is 'no such host': it should be an address of this machine"),
         (a_site_file_that_is_not_there, 2, "suivant: nowhere.yaml not found: give its path, or set SUIVANT_SITE_FILE"),
         (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 lower-case letters"),
@@ -200,7 +200,7 @@ def test_each_file_that_others_may_read_is_warned_of_with_what_mends_it(tmp_path
 def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(PortNotFree, match=re.escape(f"127.0.0.1, port {port}: another program has it")):
+        with pytest.raises(PortNotFree, match=re.escape(f"127.0.0.1, port {port}: another program uses it")):
             listen("127.0.0.1", port)
 
 

@@ -35,7 +35,9 @@ def test_an_address_of_another_kind_is_refused_with_what_would_be_right() -> Non
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused_without_what_may_be_its_password(address: str) -> None:
-    with pytest.raises(WrongAddress, match=r"SUIVANT_DATABASE_URL is no database address .*cannot be read") as caught:
+    with pytest.raises(
+        WrongAddress, match=r"SUIVANT_DATABASE_URL is not a valid database address .*cannot be read"
+    ) as caught:
         open_engine(address)
     assert "secr" not in str(caught.value)
 

@@ -235,7 +235,9 @@ def test_what_is_left_of_a_copy_that_was_killed_is_named_and_not_overwritten(
 ) -> None:
     part = tmp_path / "copy.db.part"
     part.write_text("half")
-    with pytest.raises(NoBackup, match=rf"{part} is left of one that was broken off, .* delete it"):
+    with pytest.raises(
+        NoBackup, match=rf"{part} exists: another backup is running, or one was interrupted.* delete this file"
+    ):
         back_up(sound_engine, tmp_path / "copy.db")
     assert part.read_text() == "half"
 
@@ -310,7 +312,7 @@ def test_nobody_waits_longer_for_a_lock_of_postgresql_than_for_one_of_sqlite(pos
 
 def test_a_database_all_of_whose_connections_wait_is_said(database_url: str) -> None:
     engine = open_engine(database_url, busy_timeout_s=0.05)
-    with pytest.raises(DatabaseBusy, match=r"lets the hub wait .* end what holds it") as caught:
+    with pytest.raises(DatabaseBusy, match=r"keeps the hub waiting .* end the program that holds it") as caught:
         take_every_connection(engine)
     assert "sqlalche.me" not in str(caught.value)
     engine.dispose()
@@ -389,12 +391,12 @@ def test_a_folder_that_only_another_user_may_enter_is_said_to_be_theirs(tmp_path
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     file = tmp_path / "suivant.db"
     file.write_text("Dear diary, " * 1_000)
-    with pytest.raises(DatabaseDamaged, match=r"is no sound database .* put back a backup"):
+    with pytest.raises(DatabaseDamaged, match=r"is damaged, or is not a database .* restore a backup"):
         migrate(open_engine(f"sqlite:///{file}"))
 
 
 def test_a_database_that_the_server_does_not_have_is_said(postgresql: PostgresqlServer) -> None:
-    with pytest.raises(DatabaseMissing, match=r"/nowhere.* is not there .*create it"):
+    with pytest.raises(DatabaseMissing, match=r"/nowhere.* does not exist .*create it"):
         migrate(open_engine(postgresql.url("nowhere")))
 
 
@@ -405,7 +407,7 @@ def test_a_database_without_an_encoding_is_said_whatever_asks_first(
     postgresql.execute("create database bytes template template0 encoding 'SQL_ASCII' locale 'C'")
     engine = open_engine(postgresql.url("bytes"))
     try:
-        with pytest.raises(WrongEncoding, match=r"/bytes\S* is not in UTF-8 \(SQL_ASCII\): make .* --encoding=UTF8"):
+        with pytest.raises(WrongEncoding, match=r"/bytes\S* is not in UTF-8 \(SQL_ASCII\): create .* --encoding=UTF8"):
             use(engine)
     finally:
         engine.dispose()

@@ -131,7 +131,7 @@ def test_a_file_that_was_moved_or_deleted_under_a_hub_is_said(sqlite_engine: Eng
     migrate(sqlite_engine)
     assert lock.check()
     file.rename(tmp_path / "moved.db")
-    with pytest.raises(DatabaseReplaced, match=rf"{file} is not the one .*it is gone.* put it back"):
+    with pytest.raises(DatabaseReplaced, match=rf"{file} is not the one .*it is gone.* put that one back"):
         lock.check()
     (tmp_path / "moved.db").rename(file)
     assert lock.check()

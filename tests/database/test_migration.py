@@ -95,7 +95,7 @@ def test_a_check_says_that_an_empty_database_needs_an_upgrade(empty_engine: Engi
 
 def test_a_check_does_not_make_a_file(tmp_path: Path) -> None:
     file = tmp_path / "not-there.db"
-    with pytest.raises(DatabaseMissing, match=r"not-there\.db is not there"):
+    with pytest.raises(DatabaseMissing, match=r"not-there\.db does not exist"):
         check(open_engine(f"sqlite:///{file}"))
     assert not file.exists()
 

@@ -176,7 +176,7 @@ def test_a_hub_that_starts_changes_no_tables_under_that_of_another_site(of_first
     with of_first.execution_options(write=True).begin() as connection:
         connection.execute(text("insert into site values ('annexe', 1)"))
     other = hold_site(of_first, "annexe")
-    with pytest.raises(UpgradeWaits, match=r"earlier version, .* site annexe.*: stop all hubs"):
+    with pytest.raises(UpgradeWaits, match=r"earlier version, .* site annexe.*: first stop all hubs"):
         upgrade(of_first, held="mairie")
     with pytest.raises(DatabaseOlder):
         check(of_first)

@@ -254,7 +254,8 @@ def test_a_code_that_all_share_is_wrong_for_the_first_of_them_would_be_checked_i
     publik.town.book(FORM, "2026-11-25 10:00", code=code)
     (told,) = wrong(checked())
     assert told == (
-        "form rendez-vous, service identity: the same code in 3 requests: check that fields.code_rdv is the code on the confirmation"
+        "form rendez-vous, service identity: the same code in 3 requests: check that fields.code_rdv is "
+        "the code on the confirmation"
     )
 
 
