@@ -106,7 +106,7 @@ def _reached(publik: Publik, answer: Answer, now_ms: int) -> Iterator[Finding]:
     elif publik.login == "basic" or abs(off_ms) <= TOLERANCE_MS:
         yield Finding(Level.NOTE, f"this machine's clock is {off}: synchronize both with NTP")
     else:
-        limit = f"signatures are refused from more than {TOLERANCE_MS // 1000} s on"
+        limit = f"signatures are refused beyond {TOLERANCE_MS // 1000} s"
         yield Finding(Level.WRONG, f"this machine's clock is {off}: {limit}, so synchronize both with NTP")
 
 

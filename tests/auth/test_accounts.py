@@ -93,7 +93,7 @@ def test_without_a_role_no_account_is_made_and_each_is_told_with_what_it_is_for(
         main(["admin", "create", "secours", "--name", "-", "--password-file", password])
     told = said(capsys).err
     assert "--role" in told
-    assert re.search(r"administrator +looks at everything.* calls nobody", told)
+    assert re.search(r"administrator +sees everything.* cannot call visitors", told)
     assert all(re.search(rf"^  {role} +\w", told, re.MULTILINE) for role in STAFF)
     assert found(hub_engine) is None
 

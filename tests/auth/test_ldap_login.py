@@ -87,9 +87,9 @@ def test_who_has_no_role_is_told_so_only_with_the_right_password(directory: Muni
     [
         ("expired", PASSWORD, "password expired"),
         ("reset", PASSWORD, "password must be changed"),
-        ("locked", PASSWORD, "locked"),
+        ("locked", PASSWORD, "account locked"),
         ("besieged", PASSWORD, "wrong password, or account locked by wrong passwords"),
-        ("shadow", PASSWORD, "disabled, locked or expired"),
+        ("shadow", PASSWORD, "account disabled, locked or expired"),
         # No reason after a wrong password: somebody who guesses learns nothing, and this case is common.
         ("expired", "guessed", None),
         ("reset", "guessed", None),

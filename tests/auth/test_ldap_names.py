@@ -187,12 +187,12 @@ def test_an_account_with_several_spellings_is_always_the_same_one():
     [
         ("3000", None),
         ("3003810100", "password expired"),
-        ("3003810101", "locked"),
+        ("3003810101", "account locked"),
         ("3003810102", "password must be changed"),
         # Only warnings: logins left, seconds left.
         ("3005a003810102", None),
         ("3006a00480020e10", None),
-        ("3008a003810100810101", "locked"),
+        ("3008a003810100810101", "account locked"),
         ("3003810109", None),
         ("", None),
         ("300381", None),

@@ -42,7 +42,7 @@ def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
     assert wrong(findings) == []
     text = said(findings)
     for words in (
-        "is reached, without TLS",
+        "can be reached, without TLS",
         "clock and Publik's agree",
         f"form {FORM}, service identity: a booking in 3 of 4 requests",
         "a start in 3 of 3",
@@ -81,7 +81,8 @@ def test_a_key_is_proved_by_the_calls_that_it_signed(publik: TestPublik, checked
     )
     by_password = said(checked(login="basic"))
     assert (
-        "note   the hub accepts Publik's calls if orig is 127.0.0.1 and the key in SUIVANT_PUBLIK_KEY_" in by_password
+        "note   the hub accepts Publik's calls if orig is 127.0.0.1 and they are signed with the key in SUIVANT_PUBLIK_KEY_"
+        in by_password
     )
     assert "it is not tested" in by_password
 
@@ -95,7 +96,7 @@ def test_a_clock_that_is_off_is_told_by_how_much(publik: TestPublik, checked):
     publik.town.clock_off_ms = 100_000
     first, _denied = wrong(checked())
     assert re.fullmatch(
-        r"this machine's clock is (99|100|101) s behind Publik's: signatures are refused from more than 30 s, "
+        r"this machine's clock is (99|100|101) s behind Publik's: signatures are refused beyond 30 s, "
         "so synchronize both with NTP",
         first,
     )
@@ -137,7 +138,7 @@ def test_a_single_request_that_is_refused_says_nothing_against_the_key_that_sign
     publik.faults.append(Told("status", match=f"/{FORM}/1/", status=403, times=None))
     findings = checked()
     assert len(wrong(findings)) == 1
-    assert "ok     calls of Publik are let in" in said(findings)
+    assert "ok     the hub accepts Publik's calls" in said(findings)
 
 
 def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, checked):
@@ -205,12 +206,12 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
     [
         (
             {"agenda": "fields.agenda_rdv", "agendas": ("mairies",)},
-            "agendas fit 0 of 3: 'mairies' not seen; seen: mairie; annexe; is 'mairie' meant by 'mairies'?",
+            "agendas match 0 of 3: 'mairies' not seen; seen: mairie; annexe; does 'mairies' mean 'mairie'?",
         ),
-        ({"meeting_types": ("45",)}, "meeting_types fit 0 of 3: '45' not seen; seen: 30; 60"),
+        ({"meeting_types": ("45",)}, "meeting_types match 0 of 3: '45' not seen; seen: 30; 60"),
         (
             {"statuses": ("arrive",)},
-            "statuses fit 0 of 3: 'arrive' not seen; seen: 1, Réservé; 2, Arrivé; is 'Arrivé' meant by 'arrive'?",
+            "statuses match 0 of 3: 'arrive' not seen; seen: 1, Réservé; 2, Arrivé; does 'arrive' mean 'Arrivé'?",
         ),
         (
             {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
@@ -236,7 +237,7 @@ def test_a_filter_that_fits_nothing_is_wrong_and_what_was_seen_instead_is_told(
 def test_a_form_that_names_no_status_of_who_cancelled_is_wrong(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     (told,) = wrong(checked(forms=(form(cancelled_statuses=()),)))
-    assert "no cancelled_statuses: who cancelled would be expected; seen were 1, Réservé" in told
+    assert "without cancelled_statuses, visitors who cancelled are still expected: name some; seen: 1, Réservé" in told
     assert wrong(checked(forms=(form(cancelled_statuses=(), statuses=("Réservé",)),))) == []
 
 
@@ -274,8 +275,8 @@ def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: T
     findings = checked(forms=(form(**mapping),))
     assert wrong(findings) == []
     for words in (
-        "agendas fit 2 of 2: 'annexe' not seen; seen: mairie",
-        "meeting_types fit 1 of 2",
+        "agendas match 2 of 2: 'annexe' not seen; seen: mairie",
+        "meeting_types match 1 of 2",
         "1 of 2 count",
     ):
         assert f"form {FORM}, service identity: {words}\n" in said(findings)
@@ -285,7 +286,7 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(cancelled_statuses=("Annulée",)),))
     assert wrong(findings) == []
-    assert "note   form rendez-vous, service identity: cancelled_statuses fit 0 of 1: 'Annulée' not seen" in said(
+    assert "note   form rendez-vous, service identity: cancelled_statuses match 0 of 1: 'Annulée' not seen" in said(
         findings
     )
     publik.town.cancel(FORM, publik.town.book(FORM, "2026-11-25 10:00").id)
@@ -297,7 +298,7 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
 def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked, path: str, typed: str):
     publik.town.book(FORM, "2026-11-25 10:00", first_name=typed, last_name=typed, code="geheim99")
     findings = checked(forms=(form(agenda=path, agendas=("mairie",)),))
-    assert "agendas fit 0 of 1: 'mairie' not seen; seen: words that do not look like slugs, and are not" in said(
+    assert "agendas match 0 of 1: 'mairie' not seen; seen: values that do not look like slugs, so they are not" in said(
         findings
     )
     for private in (typed, "geheim", "GEHEIM", "personne"):
@@ -339,7 +340,7 @@ def test_requests_of_late_are_looked_at_where_a_list_begins_with_the_oldest(publ
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(statuses=("Réservé",)),))
     assert wrong(findings) == []
-    assert "statuses fit 1 of 51" in said(findings)
+    assert "statuses match 1 of 51" in said(findings)
 
 
 def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
@@ -354,7 +355,7 @@ def test_workflow_data_that_an_anonymised_client_does_not_see_are_told(publik: T
     publik.town.switches.anonymised = True
     publik.town.book(FORM, "2026-11-25 10:00")
     (told,) = wrong(checked())
-    assert "workflow holds fields, real_status, status; a client that sees anonymised data only sees no" in told
+    assert "workflow has fields, real_status, status; a client that sees only anonymised data sees no" in told
 
 
 def test_a_filter_that_publik_no_longer_knows_is_told_in_its_own_words(publik: TestPublik, checked):
@@ -427,7 +428,7 @@ def test_the_examples_publik_is_right(publik: TestPublik, site_file: Path, capsy
 def test_something_wrong_is_status_1(publik: TestPublik, site_file: Path, capsys: pytest.CaptureFixture[str]):
     publik.town.switches.has_role = False
     assert main(["publik", "check", str(site_file)]) == 1
-    assert capsys.readouterr().err == "suivant: 1 thing is wrong; docs/publik.md says more\n"
+    assert capsys.readouterr().err == "suivant: found 1 problem; docs/publik.md explains what to do\n"
 
 
 def test_a_key_that_lacks_is_a_wrong_setting(

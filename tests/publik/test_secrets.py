@@ -36,7 +36,7 @@ def test_a_proxy_is_named_by_its_address_alone(files: dict[str, str]):
     assert read_settings(files).publik.proxy == "http://proxy.example:3128"
     for wrong in ("proxy.example:3128", "http://user:word@proxy.example:3128", "https://proxy.example:3128/"):
         files["SUIVANT_PUBLIK_PROXY"] = wrong
-        with pytest.raises(WrongSetting, match="it should be one without a password") as told:
+        with pytest.raises(WrongSetting, match="it should be an address without a password") as told:
             read_settings(files)
         assert "word@" not in str(told.value)
 
