@@ -122,7 +122,7 @@ def test_an_account_that_nobody_could_type_is_refused(
     hub_engine: Engine, capsys: pytest.CaptureFixture[str], password: str, account: str
 ) -> None:
     assert create(password, account) == 1
-    assert "cannot be an account name: it should have at most 64 characters" in said(capsys).err
+    assert "cannot be an account name: it should have at most 64 printable characters" in said(capsys).err
 
 
 @pytest.mark.parametrize("name", ["x" * 101, "two\nlines"])
@@ -334,10 +334,10 @@ def test_a_shell_without_the_hubs_settings_is_told_which_one_is_missing(
     monkeypatch.delenv("SUIVANT_DATABASE_URL")
     monkeypatch.setenv("SUIVANT_STATE_DIR", "away")
     assert main(["admin", "list"]) == 1
-    assert said(capsys).err.endswith("first start of the hub, or correct SUIVANT_STATE_DIR\n")
+    assert said(capsys).err.endswith("or start the hub, or correct SUIVANT_STATE_DIR\n")
     monkeypatch.setenv("SUIVANT_STATE_DIR", "nowhere")
     assert main(["admin", "list"]) == 1
-    assert said(capsys).err.endswith("make the folder for the hub's user, or correct SUIVANT_STATE_DIR\n")
+    assert said(capsys).err.endswith("create the folder, owned by the hub's user, or correct SUIVANT_STATE_DIR\n")
     monkeypatch.delenv("SUIVANT_STATE_DIR")
     monkeypatch.chdir("away")
     assert main(["admin", "list"]) == 1

@@ -350,7 +350,7 @@ def test_the_command_says_what_a_person_may_do(slapd: Slapd, command, capsys: py
 
 def test_the_command_ends_with_status_1_where_something_is_wrong(slapd: Slapd, command, capsys):
     assert command("unknown", described=slapd.described(base=f"ou=gone,{BASE}", group_base=GROUPS)) == 1
-    assert "things are wrong; docs/ldap.md says more" in capsys.readouterr().err
+    assert "problems; docs/ldap.md explains what to do" in capsys.readouterr().err
 
 
 def test_the_command_asks_for_the_password_of_who_binds_as_themselves(slapd: Slapd, command, capsys, monkeypatch):

@@ -30,7 +30,7 @@ def test_all_sessions_of_an_account_end_at_once_and_no_others(
     log_in(hub_engine, "anna.exemple")
     other = log_in(hub_engine, "boris.exemple", local=False)
     assert main(["session", "end", " Anna.Exemple "]) == 0
-    told = "2 open sessions of anna.exemple , who can log in again as long as they have a role.\n"
+    told = "ended 2 open sessions of anna.exemple, who can log in again as long as they have a role.\n"
     assert said(capsys).out == told
     with hub_engine.connect() as connection:
         assert [each.id for each in open_sessions(connection, SITE)] == [other]

@@ -166,7 +166,7 @@ def test_in_active_directory_the_service_account_may_be_a_login_name():
         (
             '["cn=agents,ou=people,dc=example,dc=fr"]',
             "[cn=agents,ou=people,dc=example,dc=fr]",
-            "13: login.directory.groups.agent.1: 'cn=agents' is only a piece of a name: put the whole name in quotes, since",
+            "13: login.directory.groups.agent.1: 'cn=agents' is only a piece of a name: put the whole",
         ),
         (
             "cn=agents,ou=people,",
