@@ -78,7 +78,7 @@ def test_each_server_is_looked_at(slapd: Slapd):
     found = findings(slapd, servers=("ldaps://127.0.0.1:1", slapd.address, slapd.plain_address))
     (told,) = wrong(found)
     assert told.startswith(
-        "ldaps://127.0.0.1:1 cannot be reached: Connection refused: is the address right, and does a fi"
+        "ldaps://127.0.0.1:1 cannot be reached: Connection refused: check the address, and that no fi"
     )
     assert [each.words for each in found if "is reached" in each.words] == [
         f"{address} can be reached over TLS, and its certificate is trusted"

@@ -289,7 +289,7 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
         findings
     )
     publik.town.cancel(FORM, publik.town.book(FORM, "2026-11-25 10:00").id)
-    assert "is 'Annulé' meant by 'Annulée'?" in said(checked(forms=(form(cancelled_statuses=("Annulée",)),)))
+    assert "does 'Annulée' mean 'Annulé'?" in said(checked(forms=(form(cancelled_statuses=("Annulée",)),)))
 
 
 @pytest.mark.parametrize("path", ["fields.nom", "fields.prenom", "fields.courriel", "fields.code_rdv"])
