@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Broker:
-    """A running mosquitto. `certificates`: by name, with TLS alone."""
+    """A running mosquitto. `certificates`: by name; empty without TLS."""
 
     port: int
     config: Path
@@ -52,7 +52,7 @@ class Broker:
         return self._process.pid
 
     def environ(self, name: str, *, port: int | None = None) -> dict[str, str]:
-        """The variables a program called `name` needs to reach it; another `port` where a proxy stands between."""
+        """The variables with which a program called `name` reaches the broker; `port`: a proxy's in between."""
         environ = {f"{BROKER_PREFIX}HOST": "127.0.0.1", f"{BROKER_PREFIX}PORT": str(port or self.port)}
         if not self.certificates:
             return environ
@@ -74,7 +74,7 @@ class Broker:
         self._wait()
 
     def stop(self) -> None:
-        """Ends it as a power cut would."""
+        """Kill the broker, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -95,7 +95,10 @@ def make_broker(
     site: str = SITE,
     reached_as: Iterable[str] = LOCAL_NAMES,
 ) -> Broker:
-    """Its files, not started yet. The certificates are for hub, observer and `nodes`; its own names `reached_as`."""
+    """Write the files of a broker that is not started yet.
+
+    The certificates are for the hub, the observer, `nodes` and the broker itself, which is called `reached_as`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, PemFiles] = {}
     if tls:
@@ -126,7 +129,7 @@ def start_broker(folder: Path, *, tls: bool = False, nodes: Iterable[str] = (), 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Plain, on this machine alone."""
+    """A broker without TLS, on this machine alone."""
     with start_broker(tmp_path / "broker") as started:
         yield started
 
@@ -139,7 +142,7 @@ class Seen:
 
 
 class Peer:
-    """A bare client, so that a test looks at the wire and not at our own link. `name` is its user and its id."""
+    """A bare client, so that a test sees the wire, not our link. `name` is its user and, by default, its client id."""
 
     def __init__(self, broker: Broker, name: str = OBSERVER, *, client_id: str | None = None) -> None:
         self.seen: queue.SimpleQueue[Seen] = queue.SimpleQueue()
@@ -167,7 +170,7 @@ class Peer:
         self._port = broker.port
 
     def connect(self, timeout_s: float = 30.0) -> str:
-        """What the broker answered, such as `connected: Success`."""
+        """Connect; returns the broker's answer, such as `connected: Success`."""
         self.client.connect("127.0.0.1", self._port, keepalive=60)
         self.client.loop_start()
         return self.change(timeout_s)
@@ -180,12 +183,12 @@ class Peer:
         assert self.change() == "subscribed"
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> str:
-        """The broker's answer, QoS 1: `Success`, `No matching subscribers` or `Not authorized`."""
+        """Publish with QoS 1; returns the answer: `Success`, `No matching subscribers` or `Not authorized`."""
         self.client.publish(topic, payload, 1, retain)
         return self.codes.get(timeout=10)
 
     def wait_for(self, topic: str, timeout_s: float = 30.0) -> Seen:
-        """The next message on this topic; others before it are passed over."""
+        """The next message on this topic; skips messages on others."""
         until = time.monotonic() + timeout_s
         while True:
             seen = self.seen.get(timeout=max(until - time.monotonic(), 0.001))

@@ -1,6 +1,6 @@
-"""What must never happen, checked on a database as it stands: one checker an invariant of the design's section 5.
+"""Checks a database for what must never happen, with one checker for each invariant.
 
-Each takes what `read` gives and raises AssertionError where the invariant is broken.
+Each checker takes what `read` returns and raises AssertionError if its invariant is broken.
 """
 
 import json
@@ -17,7 +17,7 @@ from hub.queue.states import HELD, TRANSITIONS, Event, State
 from hub.queue.tickets import FIELDS
 from hub.site import DAY_MS, MINUTE_MS, Desk, Site
 
-# Changes of a ticket that are no transition; they still carry every column they change.
+# Events that are no transition of a ticket; they still carry every column they change.
 NOTES = {
     *("announce_earlier", "printed", "perhaps_printed", "arrived", "rescheduled"),
     *("booking_moved", "booking_cancelled", "booking_restored", "booking_released"),
@@ -35,7 +35,7 @@ class Rows:
 
 
 def read(engine: Engine, site: str) -> Rows:
-    """One moment of the database: all four tables in one transaction."""
+    """Read all four tables in one transaction, so that they show one moment."""
     with engine.connect().execution_options() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("set transaction isolation level repeatable read")
@@ -53,7 +53,7 @@ def read(engine: Engine, site: str) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class BookingRows:
-    """What is known of a site's bookings, and what their source is told."""
+    """A site's bookings, and the reports to their source."""
 
     bookings: list[dict[str, Any]]
     reports: list[dict[str, Any]]
@@ -73,7 +73,7 @@ def read_bookings(engine: Engine, site: str) -> BookingRows:
 
 
 def check_all(rows: Rows) -> None:
-    """Everything that holds at any moment."""
+    """Check everything that holds at any moment."""
     check_numbers(rows)
     check_holds(rows)
     check_requests(rows)
@@ -83,14 +83,14 @@ def check_all(rows: Rows) -> None:
 
 
 def check_numbers(rows: Rows) -> None:
-    """I1: no number twice on one day in one series, and none left out."""
+    """I1: no number twice on one day in one series."""
     given = [(each["day"], each["series"], each["number"]) for each in rows.tickets if each["number"] is not None]
     twice = [number for number, count in Counter(given).items() if count > 1]
     assert not twice, f"given twice: {twice}"
 
 
 def check_holds(rows: Rows) -> None:
-    """I2: a desk holds at most one ticket, and what is held has a desk."""
+    """I2: a desk holds at most one ticket and is open then, and each held ticket has a desk."""
     held = [each["desk"] for each in rows.tickets if each["state"] in HELD]
     assert None not in held, "a ticket is held by no desk"
     twice = [desk for desk, count in Counter(held).items() if count > 1]
@@ -100,7 +100,7 @@ def check_holds(rows: Rows) -> None:
 
 
 def check_requests(rows: Rows) -> None:
-    """I3: no request called twice, and each that changed anything has its answer."""
+    """I3: no request calls twice, and each request that changed anything has its answer."""
     calls = Counter(each["request"] for each in rows.events if each["event"] == Event.CALL and each["request"])
     assert all(count == 1 for count in calls.values()), f"called twice: {calls.most_common(3)}"
     answered = {each["id"] for each in rows.requests}
@@ -109,13 +109,13 @@ def check_requests(rows: Rows) -> None:
 
 
 def check_journal(rows: Rows) -> None:
-    """I7: only transitions of the table, each from where the one before led; the journal alone gives the table."""
+    """I7: only listed transitions, each from the state before it; the journal, without gaps, rebuilds the table."""
     assert [each["id"] for each in rows.events] == list(range(1, len(rows.events) + 1)), "the journal has a gap"
     assert rebuilt(rows.events) == {each["id"]: _values(each) for each in rows.tickets}
 
 
 def rebuilt(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """The tickets table from the journal alone."""
+    """Rebuild the tickets table from the journal alone."""
     tickets: dict[int, dict[str, Any]] = {}
     for each in events:
         if each["ticket"] is None:
@@ -132,7 +132,7 @@ def rebuilt(events: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
 
 def check_agents(rows: Rows) -> None:
-    """Nobody is signed on at two desks, and the journal alone says who is where."""
+    """Nobody is signed on at two desks, and the journal alone tells who is where."""
     here = {each["name"]: each["agent"] for each in rows.desks if each["agent"] is not None}
     assert len(set(here.values())) == len(here), f"signed on twice: {here}"
     told: dict[str, str | None] = {}
@@ -147,7 +147,12 @@ def check_agents(rows: Rows) -> None:
 
 
 def check_bookings(rows: Rows, bookings: BookingRows) -> None:
-    """No booking has two tickets that live, none that stands lacks its ticket, and nothing is told twice in a row."""
+    """Bookings and their tickets match.
+
+    - No booking has two tickets that are not cancelled.
+    - Each booking's ticket points back to it, and is not expected if the booking is gone.
+    - No report about a ticket repeats the one before it.
+    """
     tickets = {each["id"]: each for each in rows.tickets}
     living = Counter(each["booking"] for each in rows.tickets if each["booking"] and each["state"] != State.CANCELLED)
     twice = [booking for booking, count in living.items() if count > 1]
@@ -165,7 +170,10 @@ def check_bookings(rows: Rows, bookings: BookingRows) -> None:
 
 
 def check_clocks(rows: Rows) -> None:
-    """Only who is awaited can become absent by itself; who is bound waits, is being looked after or was."""
+    """Only expected and called tickets can become absent by themselves; a waiting ticket bound to a desk is open.
+
+    No ticket waits for a closed desk.
+    """
     for each in rows.tickets:
         if each["absent_at_ms"] is not None:
             assert each["state"] in {State.EXPECTED, State.CALLED}, each
@@ -177,9 +185,9 @@ def check_clocks(rows: Rows) -> None:
 
 
 def check_order(rows: Rows, site: Site) -> None:
-    """I8 over a whole journal: at each call but those picked by an agent, who was called was next by brute force.
+    """I8 over a whole journal: unless an agent picked it, each called ticket was the next one by brute force.
 
-    And I2 at each row of it: no desk holds two, no ticket is held by two.
+    Also I2 at each row: no desk holds two tickets, and no ticket is held by two desks.
     """
     desks = {each.name: each for each in site.desks}
     tickets: dict[int, dict[str, Any]] = {}
@@ -206,7 +214,7 @@ def check_order(rows: Rows, site: Site) -> None:
 
 
 def next_by_hand(rows: Rows, site: Site, desk: Desk, now_ms: int) -> int | None:
-    """I8, by brute force and without the code's own rule: whom a desk should call now."""
+    """The ticket that a desk should call now (I8), by brute force and without the code's own rule."""
     services = {each.name: each for each in site.services}
     delays = dict.fromkeys(desk.serves, 0) | {each.service: each.delay_min * MINUTE_MS for each in desk.helps}
     ready, early = [], []
@@ -231,6 +239,6 @@ def next_by_hand(rows: Rows, site: Site, desk: Desk, now_ms: int) -> int | None:
 
 
 def _values(ticket: dict[str, Any]) -> dict[str, Any]:
-    """A ticket's columns as both databases and the journal give them alike."""
+    """A ticket's columns, in the form that both databases and the journal share."""
     values = {name: ticket[name] for name in FIELDS}
     return values | {"priority": bool(values["priority"]), "end_known": bool(values["end_known"])}

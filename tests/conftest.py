@@ -1,4 +1,4 @@
-"""What holds for every test: no hardware, no setting of the machine, and the same examples in each run."""
+"""Settings of all tests: no hardware, no settings of the machine, and the same examples in each run."""
 
 import gc
 import os
@@ -9,15 +9,15 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
 
-# Before anything is imported that looks at them.
+# Set before anything that reads them is imported.
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 os.environ["SDL_VIDEODRIVER"] = os.environ["SDL_AUDIODRIVER"] = "dummy"
 os.environ["GPIOZERO_PIN_FACTORY"] = "mock"
-# `database_url`, `engine` and more, on both databases; `broker`.
+# The fixtures `database_url`, `engine` and more, on both databases; and `broker`.
 pytest_plugins = ["tests.databases", "tests.broker"]
 
-# Most of what stands at the end of a test stands until the run's: looking through it all for garbage again and again
-# takes a fifth of the time.
+# Most objects that are left at the end of a test live until the end of the run: searching them for garbage again and
+# again takes a fifth of the time.
 gc.set_threshold(50_000, 10, 10)
 
 TORTURE = os.environ.pop("SUIVANT_TORTURE", "") == "1"
@@ -28,7 +28,7 @@ settings.register_profile("suivant", deadline=None, derandomize=not TORTURE)
 settings.load_profile("suivant")
 
 
-# What is tried elsewhere is whether a password is hashed, not how long that takes.
+# All other tests need a hashed password, not a slow hash.
 REAL_HASHES = "tests.auth.test_passwords"
 
 
@@ -46,14 +46,14 @@ def cheap_hashes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def torture() -> bool:
-    """Whether this run is `make torture`: a test marked so then plays its long form."""
+    """Whether this run is `make torture`: tests that have a long form then play it."""
     return TORTURE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: their driver leaves an event loop running in this thread, where others start one.
+    """Put browser tests last: their driver leaves an event loop running in this thread, where other tests start one.
 
-    Of those the longest files first, so that no process is left with one at the end while the others have nothing.
+    Among them the longest files come first, so that no process is left with one at the end while the others are idle.
     """
     tests_in = Counter(item.path for item in items if "browser" in item.path.parts)
     items.sort(key=lambda item: (item.path in tests_in, -tests_in[item.path]))

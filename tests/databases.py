@@ -1,7 +1,7 @@
 """Fresh databases for tests and benchmarks: SQLite in a folder, PostgreSQL from Debian's packages.
 
-The fixtures `database_url` and `engine` run a test on both (`empty_…`: without tables). Below them stand plain
-functions: `sqlite_url`, `postgresql_server`.
+The fixtures `database_url` and `engine` run a test on both (`empty_…`: without tables). They use two plain functions:
+`sqlite_url` and `postgresql_server`.
 """
 
 import getpass
@@ -29,14 +29,14 @@ from hub.database.migration import migrate
 from hub.database.tables import Base
 
 TEMPLATE = "suivant_template"
-# All but what the migrations write. Children before their parents.
+# Deletes all rows except those that the migrations write; children before their parents.
 _EMPTY = "; ".join(f"delete from {table.name}" for table in reversed(Base.metadata.sorted_tables))  # noqa: S608 - ours
 _END_OTHERS = """
 select pg_terminate_backend(pid, 10000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
 """
-# A database whose tables a test changed is of no more use (in their columns, defaults, indexes, constraints, triggers,
-# rights or functions, or by its revision), nor one in which so much of deleted rows is left.
+# A database is not lent again if a test changed its tables (their columns, defaults, indexes, constraints, triggers,
+# rights or functions, or their revision), or if deleted rows take up more than this.
 _LEFT_MOST_BYTES = 2 * 1024 * 1024
 _SIZE_AND_TABLES = """
 select pg_database_size(current_database()), md5(string_agg(concat_ws(' ', relname, relkind, relacl, relpersistence,
@@ -50,38 +50,39 @@ select pg_database_size(current_database()), md5(string_agg(concat_ws(' ', relna
     (select count(*) from pg_constraint where conrelid = pg_class.oid)), ';' order by relname))
 from pg_class where relnamespace = 'public'::regnamespace
 """
-# A cold start on a busy machine; a server that is broken ends by itself long before.
+# Enough for a cold start on a busy machine; a broken server exits long before.
 START_LIMIT_S = 60
 
 
 @dataclass
 class PostgresqlServer:
-    """A running server, reached by its socket in `folder`. `process` is its postmaster."""
+    """A running server, reached through its socket in `folder`. `process` is its postmaster."""
 
     folder: Path
     process: "subprocess.Popen[bytes]"
     _numbers: Iterator[int] = field(default_factory=count)
     _emptied: list[str] = field(default_factory=list)
-    # The template's, in bytes, and a print of its tables.
+    # The template's size in bytes, and a fingerprint of its tables.
     _made: tuple[int, str] = (0, "")
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://suivant@/{database}?host={self.folder}"
 
     def new_database(self, *, template: str = TEMPLATE, tablespace: str = "pg_default") -> str:
-        """The address of a fresh database: with the tables, or none of them for `template0`."""
+        """The address of a fresh database with the tables, or without any for `template0`."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         self.execute(f"create database {name} template {template} tablespace {tablespace}")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
-        """Connections that are left are ended."""
+        """Drop a database, ending the connections that are left."""
         self.execute(f"drop database if exists {make_url(url).database} with (force)")
 
     @contextmanager
     def lent_database(self) -> Iterator[str]:
-        """The address of a database with the tables and no row, as good as fresh: making one takes twenty times as long
-        as emptying it.
+        """The address of a database with the tables and no rows, as good as a fresh one.
+
+        Making a database takes twenty times as long as emptying it.
         """
         url = self._emptied.pop() if self._emptied else self.new_database()
         yield url
@@ -102,9 +103,9 @@ class PostgresqlServer:
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """As on a machine that hangs: connections stay, what is sent is acknowledged, and nothing is answered."""
+        """Freeze the server as a machine hangs: connections stay, data sent is acknowledged, nothing is answered."""
         pid = self.process.pid
-        # Its own first: then it makes no more of them.
+        # The postmaster first, so that it starts no more children.
         self.process.send_signal(signal.SIGSTOP)
         all_of_them = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())]
         for each in all_of_them:
@@ -119,7 +120,7 @@ class PostgresqlServer:
         return psycopg.connect(f"host={self.folder} user=suivant dbname={database}", autocommit=True)
 
     def _empty(self, database: str) -> bool:
-        """False where it can't be made as it was."""
+        """Empty the database; False if it cannot be restored to how it was made."""
         with suppress(psycopg.Error), self._connect(database) as connection:
             connection.execute(_END_OTHERS)
             connection.execute(_EMPTY.encode())
@@ -139,9 +140,9 @@ def sqlite_url(folder: Path, *, empty: bool = False) -> str:
 
 @contextmanager
 def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
-    """A server of its own, as another user where we are root, stopped at the end.
+    """Run a separate server, as another user if we are root; stop it at the end.
 
-    `durable`: it waits for the disk at each commit as a real one does; a test need not, a benchmark must.
+    `durable`: wait for the disk at each commit, as a real server does. A benchmark must; a test need not.
     """
     programs = programs_folder()
     owner = _owner()
@@ -160,7 +161,7 @@ def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
         settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
         if not durable:
             settings += ["-c", "fsync=off"]
-        # It ends with us, even when we are killed.
+        # The server ends with this process, even if that is killed.
         start = ["setpriv", "--pdeathsig", "INT", *become, programs / "postgres", "-D", data, *settings]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(start, stdout=log, stderr=log, cwd="/")
@@ -178,7 +179,7 @@ def postgresql_server(*, durable: bool = False) -> Iterator[PostgresqlServer]:
 
 @cache
 def _sqlite_with_tables() -> bytes:
-    """A whole file, made once: the migrations take longer than most tests that stand on them."""
+    """The content of a SQLite file with the tables, made once: the migrations take longer than most tests."""
     with tempfile.TemporaryDirectory(prefix="suivant-sqlite-") as folder:
         file = Path(folder) / "suivant.db"
         _migrate(f"sqlite:///{file}")
@@ -198,7 +199,10 @@ def _migrate(url: str) -> None:
 
 
 def programs_folder() -> Path:
-    """The newest of Debian's servers, whose programs are not on the path; else the one on the path."""
+    """The folder of the newest of Debian's servers, which are not on the path; else of the one on the path.
+
+    Raises FileNotFoundError.
+    """
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda each: int(each.parts[-3]))
     if debian:
         return debian[-1].parent
@@ -209,7 +213,7 @@ def programs_folder() -> Path:
 
 
 def _owner() -> pwd.struct_passwd:
-    """PostgreSQL refuses to run as root."""
+    """The user that runs the server; not root, whom PostgreSQL refuses."""
     if os.geteuid():
         return pwd.getpwnam(getpass.getuser())
     try:
@@ -232,7 +236,7 @@ def _wait_until_it_answers(server: PostgresqlServer) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlServer]:
-    """One server a session of tests."""
+    """One server for each run of pytest."""
     with postgresql_server() as server:
         yield server
 
@@ -247,31 +251,31 @@ def postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh database with the tables, on each of the two."""
+    """A fresh database with the tables, on SQLite and on PostgreSQL."""
     yield from _fresh(request, tmp_path, empty=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh database without tables, on each of the two."""
+    """A fresh database without tables, on SQLite and on PostgreSQL."""
     yield from _fresh(request, tmp_path, empty=True)
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on a fresh database with the tables, on each of the two."""
+    """An engine on a fresh database with the tables, on SQLite and on PostgreSQL."""
     yield from _opened(database_url)
 
 
 @pytest.fixture
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    """An engine on a fresh SQLite database with the tables, for what needs only one of the two."""
+    """An engine on a fresh SQLite database with the tables, for tests that need only one of the two."""
     yield from _opened(sqlite_url(tmp_path))
 
 
 @pytest.fixture
 def empty_engine(empty_database_url: str) -> Iterator[Engine]:
-    """An engine on a fresh database without tables, on each of the two."""
+    """An engine on a fresh database without tables, on SQLite and on PostgreSQL."""
     yield from _opened(empty_database_url)
 
 

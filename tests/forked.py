@@ -1,8 +1,8 @@
-"""Our programs, each in a process of its own, forked off one that has imported all of it already.
+"""Runs our programs, each in a separate process forked off one that has already imported all of it.
 
-A test meets the real program: its `main`, with an environment, a folder, streams and signals of its own, which may be
-killed. Only importing it, most of a start, is not done anew hundreds of times. That it starts from nothing too is what
-the demo's tests try, those of the command line and of the wheel.
+A test meets the real program: its `main`, with a separate environment, folder, streams and signals, and it may be
+killed. Only its imports, which are most of a start, are not repeated hundreds of times. The tests of the demo, the
+command line and the wheel do start programs from nothing.
 """
 
 import importlib
@@ -28,7 +28,10 @@ _context.set_forkserver_preload([*_HUB, *_NODES])
 
 
 class Forked:
-    """What `python -m` of this command does. `to`: the files that its output and errors are added to; else `stderr`."""
+    """Runs what `python -m` of this command runs.
+
+    `to`: files to which its output and errors are appended; without them its errors can be read from `stderr`.
+    """
 
     def __init__(
         self, *command: str, environ: Mapping[str, str], folder: Path, to: tuple[Path, Path] | None = None
@@ -57,7 +60,7 @@ class Forked:
         return self._process.exitcode
 
     def wait(self, limit_s: float | None = None) -> int:
-        """Its exit status. Raises TimeoutExpired."""
+        """Return its exit status. Raises TimeoutExpired."""
         self._process.join(limit_s)
         status = self._process.exitcode
         if status is None:
@@ -75,7 +78,7 @@ class Forked:
 def run(
     *command: str, environ: Mapping[str, str], folder: Path, limit_s: float = 60
 ) -> "subprocess.CompletedProcess[str]":
-    """One that ends by itself, and what it said."""
+    """Run a program until it ends; returns its status and what it wrote. Raises TimeoutExpired."""
     with tempfile.TemporaryDirectory() as said:
         output, errors = Path(said) / "output", Path(said) / "errors"
         child = Forked(*command, environ=environ, folder=folder, to=(output, errors))

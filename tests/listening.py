@@ -1,4 +1,4 @@
-"""Servers of Debian that a test starts: where their programs are, and when they listen."""
+"""For tests that start Debian's servers: where their programs are, and when they listen."""
 
 import os
 import socket
@@ -15,7 +15,10 @@ def search_path() -> dict[str, str]:
 def until_it_listens(
     process: "subprocess.Popen[bytes] | None", port: int, name: str, log: Callable[[], str], limit_s: float
 ) -> None:
-    """Until it takes a connection on loopback; one that ended instead says why by the end of its log."""
+    """Wait until the server accepts a connection on loopback. Raises OSError after the limit.
+
+    Raises RuntimeError with the end of its log if it has ended instead.
+    """
     until = time.monotonic() + limit_s
     while True:
         if process is None or process.poll() is not None:

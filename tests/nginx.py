@@ -1,4 +1,4 @@
-"""Starts Debian's nginx on loopback with the example of the project, before a hub.
+"""Starts Debian's nginx on loopback with the project's example configuration, in front of a hub.
 
 with start_nginx(folder, hub_port=served.port, port=free_port()) as nginx:
     with nginx.client() as browser:
@@ -24,7 +24,7 @@ from tests.broker import free_port
 from tests.listening import search_path, until_it_listens
 
 EXAMPLE = Path(__file__).parents[1] / "provisioning" / "nginx.conf.example"
-# Browsers take any name below localhost for this machine.
+# Browsers resolve any name below localhost to this machine.
 HOST, BASE = "accueil.localhost", "/suivant"
 AT_THE_ROOT = """\
     location / {
@@ -52,7 +52,7 @@ http {{
 
 
 def filled_in(example: str, filling: dict[str, str]) -> str:
-    """The example as an administrator fills it in; what is to be filled in must stand there."""
+    """Fill in the example as an administrator does; asserts that each placeholder is in it."""
     for placeholder, value in filling.items():
         assert placeholder in example, placeholder
         example = example.replace(placeholder, value)
@@ -60,14 +60,14 @@ def filled_in(example: str, filling: dict[str, str]) -> str:
 
 
 def under_a_path(example: str) -> str:
-    """With the lines for a path, which are commented out, in place of the location above them."""
+    """Put the commented-out lines for a path in place of the location above them."""
     assert example.count(AT_THE_ROOT) == 1
     return re.sub(r"^    #(?=location|    |})", "    ", example.replace(AT_THE_ROOT, ""), flags=re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Chosen before the hub starts, which must know by which address browsers find it."""
+    """Ports chosen before the hub starts: it must know the address by which browsers reach it."""
 
     tls: int
     plain: int
@@ -106,7 +106,7 @@ class Nginx:
 
     @contextmanager
     def client(self, *, source: str = HERE, **options: Any) -> Iterator[httpx.Client]:
-        """Requests of the hub's own pages, from this address."""
+        """A client that sends requests as the hub's own pages do, from the address `source`."""
         headers = {"Origin": self.origin}
         transport = _ToHere(self.trust(), source)
         options = {"headers": headers, "base_url": self.origin, "timeout": ANSWER_LIMIT_S} | options
@@ -121,7 +121,7 @@ class Nginx:
         until_it_listens(self._process, self.ports.tls, "nginx", (self.folder / "nginx.log").read_text, START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Its master ends its workers only where it is asked to."""
+        """Stop nginx with a signal: its master ends its workers only if it is asked to end."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(START_TIMEOUT_S)
@@ -149,7 +149,7 @@ def start_nginx(folder: Path, hub_port: int, ports: Ports) -> Iterator[Nginx]:
     example = EXAMPLE.read_text(encoding="utf-8")
     chosen = under_a_path(example) if ports.base else example
     (folder / "suivant.conf").write_text(filled_in(chosen, filling), encoding="utf-8")
-    # Its usual user cannot read the folders of tests that run as root.
+    # Nginx's usual user cannot read the folders of tests that run as root.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(AROUND_IT.format(folder=folder, user=user), encoding="utf-8")
     nginx = Nginx(folder, ports, files)
@@ -161,7 +161,7 @@ def start_nginx(folder: Path, hub_port: int, ports: Ports) -> Iterator[Nginx]:
 
 
 class _ToHere(httpx.BaseTransport):
-    """The public name is this machine, whatever its resolver says; the certificate must still be of that name."""
+    """Takes the public name for this machine, whatever the resolver says; the certificate must still have that name."""
 
     def __init__(self, trust: ssl.SSLContext, source: str) -> None:
         self._inner = httpx.HTTPTransport(verify=trust, local_address=source)

@@ -1,4 +1,4 @@
-"""A TCP proxy that a test can stall, mute or cut, so that a link is bad in a way it chooses."""
+"""A TCP proxy that a test can stall, mute or cut, to make a link bad in a chosen way."""
 
 import contextlib
 import selectors
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-# To CONNECT and to SUBSCRIBE.
+# The answers to CONNECT and to SUBSCRIBE.
 GREETINGS = 2
 
 
 class Way(Enum):
     OPEN = auto()
-    # Bytes wait, as on a link that lost its radio for a while; they arrive later, in order.
+    # Bytes are held back, as on a link that lost its radio for a while; they arrive later, in order.
     STALLED = auto()
-    # Bytes towards the client vanish: a peer that takes everything and says nothing.
+    # Bytes towards the client vanish, as with a peer that accepts everything and says nothing.
     MUTE = auto()
-    # Only the first answers on each connection come through: a peer that greets and then says nothing.
+    # Only the first answers on each connection pass, as with a peer that greets and then says nothing.
     GREETING_ALONE = auto()
 
 
@@ -50,7 +50,7 @@ class Proxy:
         self._wake_out.send(b"!")
 
     def cut(self) -> None:
-        """Ends every connection at once."""
+        """End every connection at once."""
         self._cut = True
         self._wake_out.send(b"!")
 
@@ -123,7 +123,7 @@ class Proxy:
 
 
 def _read(source: socket.socket, into: bytearray) -> bool:
-    """False at the end of the stream."""
+    """Read what has arrived; False at the end of the stream."""
     try:
         received = source.recv(65536)
     except BlockingIOError:

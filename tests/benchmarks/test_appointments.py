@@ -1,4 +1,4 @@
-"""The table's lines, where what they stand for did not come."""
+"""The table's rows when the moments that they measure did not occur."""
 
 from benchmarks.appointments import AT_ONCE, MARK_MOST_S, MOMENTS, marks_row
 

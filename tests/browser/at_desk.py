@@ -1,4 +1,4 @@
-"""A desk's page opened, and what became of its tickets behind it."""
+"""Opens a desk's page and reads the state of its tickets."""
 
 from playwright.sync_api import Page
 

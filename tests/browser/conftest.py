@@ -1,4 +1,4 @@
-"""The machine's own Chromium before the real pages, with the hub's clock in the test's hand."""
+"""The machine's own Chromium on the real pages; the test controls the hub's clock."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +51,10 @@ def server(stand: Stand) -> Iterator[Served]:
 
 @pytest.fixture
 def page(browser: Browser, server: Served) -> Iterator[Page]:
-    """The window of one agent, who is in and signed on; not opened on a desk yet; no error may stand in its console."""
+    """The window of one agent who is logged in and signed on; no page is open yet.
+
+    Script errors and violations of the content security policy fail the test.
+    """
     context = browser.new_context(base_url=server.address, viewport={"width": 1366, "height": 768})
     context.set_default_timeout(WAIT_MS)
     page = enter(context, server).new_page()

@@ -18,15 +18,15 @@ from tests.browser import scenes
 from tests.databases import sqlite_url
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site, served
 
-# Between two keys of a hurried hand; what comes faster is a scanner.
+# The time between two keys of a fast typist; faster keys come from a scanner.
 HAND_MS = 80
 SIZES = {"guichet": (1366, 768), "fenetre": (420, 640), "etroit": (320, 640)}
-# One evaluation that waits by itself: what Playwright tries again later, the page's own policy refuses to evaluate.
+# One evaluation that does its own waiting: the page's policy refuses what Playwright evaluates to try again later.
 SETTLED = """async () => {
   await document.fonts.ready;
   while (!document.querySelector('[data-htmx-powered]')) await new Promise((go) => setTimeout(go, 20));
 }"""
-# Time enough to read what was opened, without waiting for it; and none at all, however slow the machine is.
+# A second passes at once, time enough to read what was opened; and no time passes, however slow the machine is.
 A_SECOND_LATER = "() => { const now = performance.now.bind(performance); performance.now = () => now() + 1000; }"
 STANDING_STILL = "() => { const moment = performance.now(); performance.now = () => moment; }"
 
@@ -70,7 +70,7 @@ STATES = {
 
 
 def launch(playwright: object) -> Browser:
-    """The machine's own Chromium. Its sandbox refuses root; the pages are ours."""
+    """Launch the machine's own Chromium. As root it has no sandbox, which refuses root; the pages are ours."""
     arguments = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
@@ -94,7 +94,7 @@ def scene(state: State, folder: Path) -> Iterator[Served]:
 
 
 def enter(context: BrowserContext, server: Served, desk: str = scenes.DESK) -> BrowserContext:
-    """An agent has come in by this browser, and is signed on at the desk."""
+    """Log an agent in to this browser and sign them on at the desk."""
     token = server.stand.log_in(Role.AGENT)
     server.stand.sign_on(desk)
     context.add_cookies([{"name": COOKIE, "value": token, "url": server.address}])
@@ -102,7 +102,7 @@ def enter(context: BrowserContext, server: Served, desk: str = scenes.DESK) -> B
 
 
 def show(page: Page, state: State, address: str) -> None:
-    """Opens the desk's page and brings it into the state."""
+    """Open the desk's page and bring it into the state."""
     page.goto(f"{address}/desks/{state.desk}")
     page.evaluate(SETTLED)
     if state.keys:
@@ -113,11 +113,11 @@ def show(page: Page, state: State, address: str) -> None:
         page.keyboard.press("Enter")
         page.wait_for_selector(".found")
     if state.opens:
-        # In a small window the list is not there, but its links are.
+        # In a small window the list is hidden, but its links are there.
         page.locator(state.opens).evaluate("each => each.click()")
         page.wait_for_selector("#panel .panel")
     if state.focus:
-        page.keyboard.press("Shift")  # so that focus is shown as to somebody who uses keys
+        page.keyboard.press("Shift")  # so that focus is shown as to a keyboard user
         page.focus(state.focus)
 
 

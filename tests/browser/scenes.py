@@ -1,4 +1,4 @@
-"""The mornings that the look's pictures show, played through real commands on a turned clock."""
+"""The mornings that the desk page's pictures show, played through real commands on a turned clock."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ _counter: Any = CounterRow.__table__
 
 
 def morning(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """Up to 10:41: who waits, who is set aside, who is absent. The ids of the tickets by number."""
+    """Until 10:41: tickets wait, are set aside and are absent. Returns the tickets' ids by number."""
     _start_numbers_at(stand, A=8, C=31, M=40)
     ids: dict[str, int] = {}
 
@@ -83,7 +83,7 @@ def called(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 
 
 def serving(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """`guichet-entretien`: the visit goes on for 6:12."""
+    """`guichet-entretien`: the visit has lasted 6:12."""
     ids = morning(stand, clock)
     clock.set("10:36")
     stand.press(DESK)
@@ -113,7 +113,7 @@ def nobody(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 
 
 def waiting_for_end(mode: DeskMode) -> Callable[[Stand, TurnedClock], dict[str, int]]:
-    """Paused or closed in the middle of a visit: it takes effect at its end."""
+    """Paused or closed in the middle of a visit, with effect at the visit's end."""
 
     def scene(stand: Stand, clock: TurnedClock) -> dict[str, int]:
         ids = serving(stand, clock)
@@ -137,7 +137,7 @@ def away(mode: DeskMode) -> Callable[[Stand, TurnedClock], dict[str, int]]:
 
 
 def absent(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """Nobody marked A 012 as present: absent by itself after five minutes."""
+    """Nobody marked A 012 as present, so it became absent after five minutes."""
     ids = called(stand, clock)
     clock.turn(minutes=5)
     with stand.engine.connect() as connection:
@@ -147,7 +147,7 @@ def absent(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 
 
 def crowded(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """More than a list shows, and the widest of everything."""
+    """More tickets than a list shows, and the widest of everything."""
     ids = called(stand, clock)
     for count in range(60):
         stand.issue("civil", priority=count % 7 == 0)
@@ -192,7 +192,7 @@ def appointments(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 
 
 def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """Publik has not answered for a while, and has refused two reports before."""
+    """Publik has not answered for a while, and refused two reports before."""
     ids = appointments(stand, clock)
     stand.list_state = ListState(source="Publik", as_of_ms=_at(clock, "10:31"), late=True, flaws=1, failed=2)
     refused = {
@@ -205,14 +205,14 @@ def away_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
 
 
 def unreached_source(stand: Stand, clock: TurnedClock) -> dict[str, int]:
-    """The queue is empty, the source never answered."""
+    """The queue is empty, and the source has never answered."""
     ids = nobody(stand, clock)
     stand.list_state = ListState(source="Publik", late=True)
     return ids
 
 
 def _fill_desks(stand: Stand) -> None:
-    """What the other desks do in `guichet-transfert`."""
+    """Give the other desks what they do in `guichet-transfert`."""
     for desk, service in (("desk-1", "civil"), ("desk-2", "identity"), ("desk-4", "identity"), ("desk-7", "identity")):
         ticket = stand.issue(service).ticket
         stand.do(q.Pick(origin=stand.origin(), desk=desk, ticket=ticket))
@@ -223,7 +223,7 @@ def _fill_desks(stand: Stand) -> None:
 
 
 def _start_numbers_at(stand: Stand, **last: int) -> None:
-    """As if so many had come before the scene begins."""
+    """Set the counters as if tickets up to these numbers were issued before the scene begins."""
     rows = [{"site": stand.site.name, "day": DAY, "series": series, "last": count} for series, count in last.items()]
     with stand.engine.execution_options(write=True).begin() as connection:
         connection.execute(insert(_counter), rows)

@@ -1,4 +1,4 @@
-"""Appointments at the desk by keyboard alone: looking for somebody, checking in, names of any kind."""
+"""Appointments at the desk by keyboard alone: searching, checking in, names of any kind."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -51,7 +51,7 @@ def test_a_visitor_is_found_by_name_and_checked_in_by_keys_alone(page: Page, sta
     page.keyboard.press("Enter")
     expect(page.locator("#panel h2")).to_have_text("Rendez-vous de 11:05")
     expect(page.get_by_role("button", name="Il est arrivé")).to_be_focused()
-    page.evaluate(A_SECOND_LATER)  # somebody read the name
+    page.evaluate(A_SECOND_LATER)  # time to read the name
     page.keyboard.press("Enter")
     early = "En avance\u00a0: rendez-vous de 11:05, appel dès 10:55, plus tôt si la file est vide."
     expect(page.locator("#answer")).to_have_text(f"A\u00a0018 est enregistré. {early}")
@@ -174,7 +174,7 @@ def test_who_goes_back_up_to_the_field_types_another_name(page: Page, stand: Sta
     expect(page.locator(".is-booking")).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.type("ex")
-    page.keyboard.press("ArrowUp")  # from the field itself: it is still being typed
+    page.keyboard.press("ArrowUp")  # in the field itself: typing goes on there
     page.keyboard.type("em")
     expect(page.locator("#query")).to_have_value("exem")
 

@@ -1,4 +1,4 @@
-"""An agent's browser before a hub under a name of its own or a path, with nginx and TLS between them."""
+"""An agent's browser and a hub under its own host name or a path, with nginx and TLS between them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def between(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnedClock) 
 
 @pytest.fixture
 def window(browser: Browser, between: tuple[Stand, Nginx]) -> Iterator[Page]:
-    # That the certificate holds is tried elsewhere: this browser would have to be taught the authority of a test.
+    # Other tests check the certificate: this browser would have to be taught the test's authority.
     context = browser.new_context(base_url=between[1].origin, ignore_https_errors=True)
     yield context.new_page()
     context.close()
@@ -54,6 +54,6 @@ def test_an_agent_logs_in_signs_on_and_calls(window: Page, between: tuple[Stand,
     expect(window.locator("#next")).to_be_visible()
     window.keyboard.press("s")
     expect(window.locator("#ticket .number")).to_have_text("A\u00a0001")
-    # By the live page alone.
+    # Through the live page alone.
     stand.next("desk-3", shown=1)
     expect(window.locator("#ticket .number")).to_have_count(0)

@@ -18,7 +18,7 @@ from tests.web.stand import Served, Stand, TurnedClock, a_site, served
 DESK = scenes.DESK
 
 
-# --- the script comes -----------------------------------------------------------------------------------------------
+# --- loading the script ---------------------------------------------------------------------------------------------
 
 
 def test_a_module_that_comes_late_is_waited_for(page: Page, stand: Stand, clock: TurnedClock) -> None:
@@ -212,7 +212,7 @@ def test_no_key_closes_and_closing_asks(page: Page, stand: Stand, clock: TurnedC
     page.get_by_role("button", name="Fermer le guichet").click()
     expect(page.locator(".none-title")).to_have_text("Guichet fermé")
     expect(page.locator("#panel")).to_be_empty()
-    # Whoever closes a desk works there no more.
+    # An agent who closes a desk is no longer signed on there.
     expect(page.locator("#take")).to_be_visible()
     page.keyboard.press("g")
     expect(page.locator("#next")).to_be_visible()
@@ -233,7 +233,7 @@ def test_pause_waits_for_the_visit_and_is_taken_back_by_the_same_key(
     expect(page.locator("#next .when-online")).to_have_text("Termine A\u00a0012, puis appelle A\u00a0015")
 
 
-# At a scanner's pace, whatever that of the test is. Gives whether the browser was kept from doing anything by itself.
+# Keys at a scanner's pace, whatever the pace of the test. Returns whether the page prevented each key's default action.
 SCAN = """(signs) => [...signs, 'Enter'].map((key) => {
   const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
   document.activeElement.dispatchEvent(event);
@@ -242,7 +242,7 @@ SCAN = """(signs) => [...signs, 'Enter'].map((key) => {
 
 
 def strike(page: Page, keys: str, gap_ms: int) -> None:
-    """On the page's own clock, which stands still between two keys."""
+    """Strike keys by the page's own clock, which stands still between two keys."""
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
     for key in keys:
         page.clock.run_for(gap_ms)
@@ -260,7 +260,7 @@ def test_a_key_that_bounces_asks_once(page: Page, stand: Stand, clock: TurnedClo
     strike(page, keys, gap_ms)
     page.clock.resume()
     expect(page.locator("#ticket .number")).to_have_text("A\u00a0012")
-    # What was asked before is answered before.
+    # Answers come in the order of the requests, so earlier requests are answered by then.
     page.keyboard.press("p")
     expect(page.locator(".state")).to_contain_text("Au guichet")
     assert len(asked) == 1
@@ -292,7 +292,7 @@ def test_a_confirmation_that_is_scanned_without_a_field_is_looked_up_and_does_no
     code = page.locator(".is-expected .code").inner_text()
     page.evaluate("keys => localStorage.setItem('suivant.keys', keys)", keys)
     page.locator("#next").focus()
-    # Each of these signs is a key of this page, and Enter would press Suivant.
+    # Each of these characters is a key of this page, and Enter would press Suivant.
     assert page.evaluate(SCAN, "CAPS")[1:] == [True] * 4
     if keys == "on":
         expect(page.locator(".found")).to_contain_text("Aucun rendez-vous trouvé")
@@ -465,7 +465,7 @@ def test_who_was_slower_is_told_by_whom_and_when(page: Page, stand: Stand, clock
     ids = scenes.called(stand, clock)
     clock.set("10:42:07")
     show(page)
-    # The page is held still, as by a network that hangs: what it shows is old.
+    # The page gets no updates, as on a network that hangs: what it shows is old.
     page.evaluate(
         "document.querySelector('#live').addEventListener("
         "'htmx:ws:before:message:incoming', (event) => event.preventDefault())"
@@ -505,7 +505,7 @@ def test_a_transfer_by_keys_to_a_service(page: Page, stand: Stand, clock: Turned
     assert (ticket.service, ticket.state) == ("identity", State.WAITING)
 
 
-# At once, however slow the machine is between the browser and the test.
+# As soon as the panel opens, however slow the machine is between the browser and the test.
 STRIKE_AS_THE_PANEL_OPENS = """key => new MutationObserver((_, observer) => {
   if (!document.querySelector("#panel .panel")) return;
   observer.disconnect();
@@ -521,7 +521,7 @@ def test_the_key_that_opens_the_panel_struck_twice_transfers_nobody(
 ) -> None:
     ids = scenes.serving(stand, clock)
     show(page)
-    page.evaluate(STRIKE_AS_THE_PANEL_OPENS, "f")  # the letter of a service too
+    page.evaluate(STRIKE_AS_THE_PANEL_OPENS, "f")  # also the letter of a service
     page.keyboard.press("f")
     page.wait_for_selector("body[data-struck=f]")
     page.keyboard.press("Escape")
@@ -537,7 +537,7 @@ def test_a_transfer_by_a_digit_to_a_desk(page: Page, stand: Stand, clock: Turned
     show(page)
     page.keyboard.press("f")
     page.wait_for_selector("#panel .panel")
-    page.keyboard.press("8")  # closed: nothing happens
+    page.keyboard.press("8")  # desk 8 is closed: nothing happens
     page.wait_for_timeout(HAND_MS)
     page.keyboard.press("1")
     expect(page.locator("#panel")).to_be_empty()
@@ -608,7 +608,7 @@ def test_a_booked_visitor_is_checked_in_from_the_list(page: Page, stand: Stand, 
 
 
 def window_of(context: BrowserContext, server: Served) -> Page:
-    """On the desk's page, of a hub that may be served again at the same port."""
+    """The desk's page of a hub that may later be served again at the same port."""
     page = enter(context, server).new_page()
     page.goto(f"{server.address}/desks/{DESK}")
     page.evaluate(SETTLED)
@@ -694,7 +694,7 @@ def test_a_link_that_only_went_silent_is_said_and_given_up(page: Page, stand: St
     page.clock.install()
     show(page)
     expect(page.locator(".chip-online")).to_be_visible()
-    # It stands still then: a second later the page is online again.
+    # The page's clock stands still from then on; otherwise the page would be online again a second later.
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 13)
     expect(page.locator(".chip-offline")).to_contain_text("Hors ligne depuis 0:1")
     expect(page.locator("#connection")).to_have_text("Hors ligne. Rien ne peut être appelé depuis cette page.")

@@ -1,4 +1,4 @@
-"""Where focus is after something was taken away under it: in the same place, and on nothing that calls a visitor."""
+"""Where the focus goes when its element is removed: it stays in its place, and off anything that calls a visitor."""
 
 import re
 
@@ -16,7 +16,7 @@ DESK = scenes.DESK
 
 
 def answer_after(page: Page, address: str, gone: str) -> None:
-    """The command is done and the picture of it is there before its answer is."""
+    """Delay the answer until the command is done and the page already shows its result."""
 
     def late(route: Route) -> None:
         answer = route.fetch()
@@ -97,7 +97,7 @@ def test_a_key_struck_twice_on_reopen_calls_nobody(page: Page, stand: Stand, clo
     expect(page.locator("#next")).to_contain_text("Suivant")
     expect(page.locator("#next")).to_be_focused()
     page.keyboard.press(key)
-    # What was asked before is answered before.
+    # Answers come in the order of the requests, so earlier requests are answered by then.
     page.keyboard.press("u")
     expect(page.locator("#next")).to_contain_text("Rouvrir")
     assert held(stand) is None
@@ -159,7 +159,7 @@ def test_the_key_that_takes_a_call_back_struck_twice_leaves_the_one_before(
     expect(page.locator("#mode-pause")).to_contain_text("Pause après A\u00a0015")
 
 
-# A panel that keeps itself new is done with: a test waits for the page itself, not for what it shows.
+# Notes what has the focus once the page is done with a request: a test waits for the page, not for what it shows.
 NOTE_WHAT_HAS_FOCUS = """() => document.addEventListener("htmx:finally:request", () => {
   document.body.dataset.offers = document.activeElement.textContent.trim();
 })"""

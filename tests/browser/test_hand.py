@@ -1,4 +1,4 @@
-"""A hand moves, and somebody else acts before the page knows what it wants: it means what it saw."""
+"""Somebody else acts between an agent's gesture and the page's handling of it: it means the ticket the agent saw."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,7 +14,7 @@ BUTTONS = {"t": "#finish", "a": "#absent", "c": "#park"}
 
 
 def call_the_next(page: Page, stand: Stand) -> None:
-    """By the desk's button; the page shows it."""
+    """Press the desk's button, and wait until the page shows the call."""
     stand.press(DESK)
     expect(page.locator("#ticket .number")).to_have_text("A\u00a0015")
 
@@ -88,6 +88,6 @@ def test_a_click_without_key_or_mouse_means_who_is_shown(page: Page, stand: Stan
     expect(page.locator(".last")).to_contain_text("A\u00a0012 rappelé")
     call_the_next(page, stand)
     page.evaluate(A_SECOND_LATER)
-    page.locator("#finish").evaluate("each => each.click()")  # as a reader of the screen does
+    page.locator("#finish").evaluate("each => each.click()")  # as a screen reader does
     expect(page.locator(".last")).to_contain_text("A\u00a0015 terminé")
     assert state_of(stand, ids["A015"]) is State.SERVED

@@ -1,4 +1,4 @@
-"""What the hub answers late: it closes and opens nothing under the agent's hands, and no letter is taken for a key."""
+"""Late answers of the hub close and open nothing under the agent's hands, and no typed letter is taken for a key."""
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -11,7 +11,7 @@ from tests.browser.pictures import HAND_MS
 from tests.web.stand import Stand, TurnedClock
 
 DESK = scenes.DESK
-# Counts what was answered and is done with: a test waits for the page itself, not for the network.
+# Counts the requests that the page is done with: a test waits for the page itself, not for the network.
 COUNT_ANSWERS = """() => document.addEventListener("htmx:finally:request", (event) => {
   if (event.detail.ctx.sourceElement.matches(".panel")) return; // it only keeps itself new
   document.body.dataset.answered = Number(document.body.dataset.answered ?? 0) + 1;
@@ -25,7 +25,7 @@ def show(page: Page) -> Page:
 
 
 class Held:
-    """Requests to an address that wait until the test lets them on."""
+    """Requests to an address, held until the test lets them go on."""
 
     def __init__(self, page: Page, address: str) -> None:
         self._page, self._routes = page, []
@@ -38,13 +38,13 @@ class Held:
             self._page.wait_for_timeout(10)
 
     def answer(self, answered: int) -> None:
-        """`answered`: how many requests of the page are done with by then."""
+        """Let one request go on. `answered`: how many requests the page is done with by then."""
         self.wait()
         self._routes.pop(0).continue_()
         self._expect(answered)
 
     def fail(self, answered: int) -> None:
-        """As where nothing answers."""
+        """Fail one request, as if nothing answered."""
         self.wait()
         self._routes.pop(0).abort()
         self._expect(answered)
@@ -54,7 +54,7 @@ class Held:
 
 
 def types(page: Page, text: str) -> None:
-    """By a hand: a scanner is faster."""
+    """Type as a hand does: a scanner is faster."""
     page.keyboard.type(text, delay=HAND_MS)
 
 
@@ -121,7 +121,7 @@ def test_a_question_about_what_was_left_is_not_put_any_more(page: Page, stand: S
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_empty()
     transfer.answer(2)
-    page.keyboard.press("c")  # a service's letter too
+    page.keyboard.press("c")  # also the letter of a service
     expect(page.locator("#parked-title")).to_contain_text("De côté (2)")
     expect(page.locator("#panel")).to_be_empty()
 

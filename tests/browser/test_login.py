@@ -1,4 +1,4 @@
-"""A real browser comes in, works, and is shown out when its session ends."""
+"""Somebody logs in with a real browser, works, and is logged out when the session ends."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ BASE = "/suivant"
 
 @pytest.fixture
 def window(browser: Browser, server: Served) -> Iterator[Page]:
-    """Nobody is in."""
+    """A browser in which nobody is logged in."""
     server.stand.directory.add(ACCOUNT, PASSWORD, Role.AGENT, name="Basile Exemple")
     context = browser.new_context(base_url=server.address)
     yield context.new_page()
@@ -33,7 +33,7 @@ def log_in(window: Page, password: str = PASSWORD) -> None:
 
 
 def ready(window: Page) -> None:
-    """Its script has begun. Asked by a selector: while a page is coming, its policy lets no test wait by a script."""
+    """Wait for the page's script to begin. By a selector: while a page loads, its policy forbids waiting by script."""
     expect(window.locator("[data-htmx-powered]").first).to_be_attached()
 
 
@@ -79,7 +79,7 @@ def test_who_logs_out_is_not_led_back_to_the_desk_though_its_socket_closes_too(w
         log_in(window)
     ready(window)
     expect(window.locator(".chip-online")).to_be_visible()
-    # The answer leads to the login, and the socket closes before that page is there.
+    # The answer leads to the login page, and the socket closes before that page is there.
     coming: list[Route] = []
     window.route(re.compile("/login"), lambda route: coming.append(route))  # noqa: PLW0108 - Playwright takes no builtin
     window.locator("#log-out").click(no_wait_after=True)
@@ -118,7 +118,7 @@ def test_who_logs_out_reads_the_login_and_gets_no_page_any_more(window: Page) ->
 
 @pytest.fixture
 def below(tmp_path: Path, clock: TurnedClock) -> Iterator[Served]:
-    """As behind a proxy that hands everything on as it is: the browser stands where the proxy would."""
+    """A hub under a path, as behind a proxy that forwards everything unchanged: the browser takes the proxy's place."""
     engine = open_engine(sqlite_url(tmp_path))
     with served(Stand(engine, a_site(), clock.now_ms)) as free:
         port = free.port

@@ -22,7 +22,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def window(browser: Browser, server: Served) -> Iterator[Open]:
-    """A browser of its own for somebody with these roles, on no page yet."""
+    """Opens a separate browser for somebody with these roles, on no page yet."""
     with ExitStack() as opened:
 
         def one(account: str, name: str, *roles: Role, scripts: bool = True) -> Page:
@@ -87,7 +87,7 @@ def test_enter_struck_twice_on_the_way_to_a_desk_calls_nobody(camille: Page, sta
     expect(camille.locator("#next")).to_be_visible()
     expect(camille.locator("#ticket")).to_be_focused()
     camille.keyboard.press("Enter")
-    # What was asked before is answered before.
+    # Answers come in the order of the requests, so earlier requests are answered by then.
     camille.keyboard.press("u")
     expect(camille.locator("#next")).to_contain_text("Rouvrir")
     assert held(stand) is None
@@ -129,7 +129,7 @@ def test_a_late_command_is_refused_in_the_same_words(camille: Page, stand: Stand
     scenes.called(stand, clock)
     stand.sign_on(DESK, account="c.exemple")
     show(camille)
-    # The page is held still, as by a network that hangs.
+    # The page gets no updates, as on a network that hangs.
     camille.evaluate(
         "document.querySelector('#live').addEventListener("
         "'htmx:ws:before:message:incoming', (event) => { event.preventDefault(); event.stopPropagation(); })"

@@ -1,4 +1,4 @@
-"""A link that carries nothing any more and closes nothing: the page gives it up by itself, each time."""
+"""A link that carries nothing any more but does not close: the page gives it up itself, each time."""
 
 import contextlib
 import socket
@@ -20,9 +20,9 @@ from tests.web.stand import COOKIE, Stand, TurnedClock, a_site, served
 
 LIVE, HEAD_END = b"/live HTTP/1.1", b"\r\n\r\n"
 LIMIT_S = 20
-# Longer than the page waits for a word of the hub.
+# Longer than the page waits for a message from the hub.
 SILENT_S = 13
-# By so much a computer's clock is wrong whose battery is flat, until the network tells it the time.
+# How wrong a computer's clock may be when its battery is flat, until the network corrects it.
 STEP_MS = 600_000
 AHEAD_MS = "import('/static/desk/clock.js').then(({ now }) => now() - Date.now())"
 
@@ -36,7 +36,7 @@ class Lets(Enum):
 
 
 class Link:
-    """Lies between a browser and a hub, whose `port` comes later. `lets`: what of a live socket that is to come."""
+    """Lies between a browser and a hub, whose `port` is set later. `lets`: what passes on live sockets opened next."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -48,7 +48,7 @@ class Link:
         self._threads[0].start()
 
     def close(self) -> None:
-        """Once browser and hub are gone."""
+        """Call it once browser and hub are gone."""
         self._listening.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(LIMIT_S)
@@ -114,7 +114,7 @@ def link() -> Iterator[Link]:
 
 @pytest.fixture
 def page(browser: Browser, link: Link, tmp_path: Path) -> Iterator[Page]:
-    """An agent's, on the desk's page, whose clock the test turns; all is well."""
+    """An agent's window on the desk's page; all is well, and the test turns the page's clock."""
     clock = TurnedClock()
     engine = open_engine(sqlite_url(tmp_path))
     stand = Stand(engine, a_site(), clock.now_ms, Reached(origin=link.address, proxies=parse_proxies("127.0.0.1")))
@@ -142,7 +142,7 @@ def wait_for(page: Page, link: Link, sockets: int) -> None:
 
 
 def wait_in_silence(page: Page) -> None:
-    """The page's clock stands still then, and goes on as far as the test turns it."""
+    """Wait until the page notices the silence. Its clock then stands still until the test turns it."""
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + SILENT_S)
     expect(page.locator(".chip-offline")).to_be_visible()
 
@@ -170,11 +170,11 @@ def test_the_link_after_a_broken_one_is_given_up_too_where_it_is_silent(page: Pa
 def test_a_link_that_falls_silent_after_the_computers_clock_was_set_forward_is_given_up_as_soon(
     page: Page, link: Link
 ) -> None:
-    link.live[0].lets = Lets.NOTHING  # no beat comes before the page has looked at its clock
+    link.live[0].lets = Lets.NOTHING  # so that no beat comes before the page has looked at its clock
     was = page.evaluate(AHEAD_MS)
     page.clock.set_system_time((page.evaluate("Date.now()") + STEP_MS) / 1000)
     wait_for(page, link, 2)
-    # The hub's next beat tells the time as it is.
+    # The hub's next beat brings the right time.
     while page.evaluate(AHEAD_MS) > was - STEP_MS / 2:
         page.wait_for_timeout(10)
     expect(page.locator(".chip-online")).to_be_visible()

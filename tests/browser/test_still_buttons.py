@@ -1,4 +1,4 @@
-"""No button of a desk moves up or down under the hand, whatever the page comes to say, at the widths of its screens."""
+"""No button of a desk moves up or down under the hand, whatever the page says, at the widths of staff's screens."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,12 @@ from tests.queue.harness import slice_of
 from tests.web.stand import Stand, TurnedClock, new_id, served
 
 DESK = scenes.DESK
-# Beside those of staff's screens the first and the last of each way to lay out the page.
+# Besides the widths of staff's screens: the first and the last width of each layout of the page.
 WIDTHS = sorted({*SMALL_WIDTHS, *USUAL_WIDTHS, 403, 559, 859, 860, 1279, 1365, 1440, 1536, 1599, 1600})
-# The small ones stand with and without it in their list already.
+# The list of small widths already has each of them with and without it.
 SCROLLBAR_PX = 15
 NAME = "Marie-Christine Exemple-Inventée de la Longue-Dénomination d’Œuvre-Factice"
-# What a page says of its links: what is set at its root, and for how long the hub is lost.
+# What a page says of its links: the flags set at its root, and for how long the hub has been lost.
 SAID = {
     "online": ((), ""),
     "online, keys off": (("keys",), ""),
@@ -32,7 +32,7 @@ SAID = {
     "offline": (("offline",), "12:34"),
     "offline for hours, keys off": (("offline", "keys"), "599:59"),
 }
-# In one go: a beat of the hub would change what is said.
+# In one evaluation: a beat of the hub would change what is said.
 TOPS = """([saids, scrollbar]) => {
   const root = document.documentElement;
   document.body.style.marginRight = `${scrollbar}px`;
@@ -53,7 +53,7 @@ Tops = dict[tuple[int, int, str], dict[str, float]]
 
 
 def measured(page: Page) -> Tops:
-    """Where each button begins, by the width of the window, that of its scrollbar, and what is said of the links."""
+    """Where each button begins, by the width of the window and of its scrollbar, and by what is said of the links."""
     page.goto(f"/desks/{DESK}")
     page.evaluate(SETTLED)
     tops: Tops = {}
@@ -67,7 +67,7 @@ def measured(page: Page) -> Tops:
 
 
 def moved(tops: Tops, first: Tops) -> list[str]:
-    """Each place where a button is not where it was at first, while the page was online."""
+    """The places where a button is not where it was at first, while the page was online."""
     return [
         f"{width} px, {scrollbar} of them a scrollbar, {said}: {there} instead of {usual}"
         for (width, scrollbar, said), there in tops.items()
@@ -97,7 +97,7 @@ def test_no_button_moves_whatever_the_head_and_the_ticket_say(
     assert then(mode(DeskMode.OPEN), mode(DeskMode.CLOSED)) == []
     assert then(mode(DeskMode.OPEN), q.Finish(origin=stand.origin(), desk=DESK, shown=held)) == []
     assert then(mode(DeskMode.PAUSED, None)) == []
-    # Nobody is signed on at a closed desk: the way to be stands in Suivant's place.
+    # Nobody is signed on at a closed desk: the button to sign on takes Suivant's place.
     assert then(mode(DeskMode.CLOSED, None)) == []
     assert then(q.SignOn(origin=Origin(Source.PAGE, "c.exemple", new_id()), desk=DESK)) == []
 
@@ -128,7 +128,7 @@ def test_a_page_that_fits_its_window_cannot_be_scrolled(page: Page, stand: Stand
         assert page.evaluate("document.documentElement.scrollHeight") == height
 
 
-# Where lines of these words end, of those under the queue.
+# Where the lines under the queue that have these words end.
 BOTTOMS = """(words) => {
   const texts = document.createTreeWalker(document.querySelector('.others'), NodeFilter.SHOW_TEXT);
   const range = document.createRange();
@@ -194,7 +194,7 @@ def empty(stand: Stand, clock: TurnedClock) -> None:
 
 
 CUT = "Écrans et boutons coupés\u00a0: appelez de vive voix"
-# Whether it can be read in the head or in the box of who comes next.
+# Whether the words can be read in the head or in the box of who comes next.
 READ = """(words) => [...document.querySelectorAll('.bar *, .coming *')]
   .some((each) => each.textContent.trim() === words && !each.matches('.unseen')
     && each.checkVisibility({ checkVisibilityCSS: true }))"""

@@ -1,4 +1,4 @@
-"""The page before the whole hub at a real broker: the desk's button and two windows agree within a second."""
+"""The page of the whole hub at a real broker: the desk's button and two windows agree within a second."""
 
 import socket
 import threading
@@ -48,7 +48,7 @@ def address(hub: Standing) -> Iterator[str]:
 
 
 def log_in(hub: Standing) -> str:
-    """An agent comes in, and is signed on at desk 1: the token of their session."""
+    """Log an agent in and sign them on at desk 1; returns the token of their session."""
     account, token = "m.exemple", hub.hub.gate.new_token()
     origin = Origin(Source.PAGE, account, new_id())
     opened = hub.do(

@@ -1,4 +1,4 @@
-"""Nothing on a page is wider than its place, nor lies over what stands beside it, at the widths of staff's screens."""
+"""Nothing on a page is wider than its place or overlaps its neighbours, at the widths of staff's screens."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,11 @@ from tests.browser.pictures import SETTLED
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock
 
 WIDTHS = (1024, 1280, 1366, 1920)
-# Those of phones and small windows, some of them less a scrollbar of 15 px.
+# The widths of phones and small windows, some of them less a scrollbar of 15 px.
 SMALL_WIDTHS = (305, 320, 360, 375, 390, 397, 404, 405, 412, 420, 430, 460, 700)
 DESK = "desk-1"
-# Of each box that holds others: what of it is cut off or reaches out. The ticket's notches reach over its edge.
+# Boxes that hold others, and those of them that something is cut off in or reaches out of. The ticket is not among
+# them: its notches reach over its edge.
 BOXES = "html, .bar, .modes, .list, .coming, .box, .next, .action, .place, .panel"
 TOO_WIDE = f"""() => [...document.querySelectorAll('{BOXES}')]
   .filter((each) => each.offsetParent !== null || each === document.documentElement)
@@ -38,7 +39,7 @@ OVERLAPPING = """() => {
     .map((other) => `${one.each.textContent} | ${other.each.textContent}`));
 }"""
 
-# From the last sign of what a desk's place says to its button.
+# From the last character that a desk's place says to its button.
 GAPS = """() => [...document.querySelectorAll('.place:has(form)')].map((each) => {
   const words = [...each.querySelectorAll('.place-text > :not(.unseen)')].map((line) => {
     const range = document.createRange();
@@ -54,7 +55,8 @@ LOST = """async () => {
   lose(now() - 754_000);
 }"""
 
-# From a ticket's number to the time that runs beside it, unless that is below; from there to the paper's inner edge.
+# From a ticket's number to the time that runs beside it, unless that is below; and from the time to the paper's inner
+# edge.
 TIME_ROOM = """async ([number, time]) => {
   const { now, showTimes } = await import('/static/desk/clock.js');
   const moment = now();
@@ -75,7 +77,7 @@ TIME_ROOM = """async ([number, time]) => {
 
 @pytest.fixture
 def site() -> Site:
-    """The site file that an administrator begins with, open whenever the test runs."""
+    """The site file that an administrator begins with, but open around the clock."""
     site = read_site(Path(hub.__file__).with_name("example-site.yaml")).site
     hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
     services = tuple(msgspec.structs.replace(each, **hours) for each in site.services)
@@ -94,7 +96,7 @@ def window(browser: Browser, server: Served) -> Iterator[Page]:
 
 
 def helping_out(stand: Stand, clock: TurnedClock) -> int:
-    """Desk 1 at its fullest: a visit, and in each of its queues an appointment, a moved one, a long wait."""
+    """Desk 1 at its fullest: a visit, and in each of its queues an appointment, a moved one and a long wait."""
     stand.list_state = ListState(source="Publik", as_of_ms=clock.now_ms())
     stand.open(DESK)
     stand.sign_on(DESK)
@@ -185,7 +187,7 @@ def test_in_a_small_window_the_key_of_next_stays_in_its_button(
     assert window.evaluate(TOO_WIDE) == []
 
 
-# As a reader may set it (WCAG 1.4.12); by the sheet's own rules, since the page's policy takes no other.
+# Text spacing as a reader may set it (WCAG 1.4.12); set in the page's own style sheet, since its policy takes no other.
 SPACED = """() => {
   const rule = '* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }';
   document.styleSheets[0].insertRule(rule);

@@ -24,13 +24,13 @@ from demo.screenshots import read_addresses
 from demo.stage import SITE_FILE
 
 PATIENCE_S = 60.0
-# A demo that outlives its test would take the machine; nothing waits for this.
+# Ends a demo that outlives its test and would load the machine; no test waits for this.
 LIMIT_S = 240
 
 
 @dataclass(slots=True)
 class Demo:
-    """A running demo: its process, its page, and what its page was told last of each part."""
+    """A running demo: its process, its page, and the last state of each part that the page was told."""
 
     process: subprocess.Popen[str]
     address: str
@@ -40,7 +40,7 @@ class Demo:
     browsers: dict[str, httpx.Client] = field(default_factory=dict)
 
     def until(self, true: Callable[[dict[str, dict[str, Any]]], bool], what: str) -> None:
-        """Takes in what the page is told until that holds."""
+        """Take in what the page is told until `true` holds."""
         until_s = time.monotonic() + PATIENCE_S
         while not true(self.parts):
             assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: {what}; the page shows {self.parts}"
@@ -54,7 +54,7 @@ class Demo:
             return answer.read()
 
     def browser(self, account: str = "responsable") -> httpx.Client:
-        """One in which somebody is logged in to the hub."""
+        """A client in which this account is logged in to the hub."""
         if account not in self.browsers:
             _, hub = read_addresses(self.output)
             made = httpx.Client(base_url=hub, headers={"origin": hub}, trust_env=False, timeout=PATIENCE_S)
@@ -67,12 +67,12 @@ class Demo:
         return self.browser(account).get(path).raise_for_status().text
 
     def pid(self, words: str) -> int:
-        """The process of the demo whose command line holds these words."""
+        """The pid of the demo's process whose command line contains these words."""
         (found,) = [pid for pid, line in children(self.process.pid).items() if words in line]
         return found
 
     def end(self, number: int) -> int:
-        """Sends a signal to the demo alone; its exit status."""
+        """Send a signal to the demo's main process alone; returns its exit status."""
         self.process.send_signal(number)
         return self.wait()
 
@@ -82,12 +82,12 @@ class Demo:
         return self.process.returncode
 
     def catch_up(self) -> None:
-        """Takes in what the page was told while the test looked elsewhere."""
+        """Take in what the page was told while the test did not read."""
         while self._take(0):
             pass
 
     def _take(self, timeout_s: float) -> bool:
-        """False where nothing came within that time."""
+        """Take in one message; False if none came within that time."""
         try:
             part = json.loads(self.socket.recv(timeout=timeout_s))
         except TimeoutError:
@@ -97,7 +97,7 @@ class Demo:
 
 
 def children(parent: int) -> dict[int, str]:
-    """Command lines of the live processes a process started, by pid."""
+    """The command lines of a process's live children, by pid."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
@@ -140,21 +140,21 @@ def hub_settings(folder, site_file) -> dict[str, str]:
 
 
 def keep(accounts: Path, folder: Path) -> None:
-    """As an earlier demo leaves them there."""
+    """Put the accounts into a folder as an earlier demo leaves them there."""
     shutil.copytree(accounts, folder / FOLDER)
     (folder / LOCK).touch()
 
 
 @contextmanager
 def running_demo(folder: Path, accounts: Path, **options: str) -> Iterator[Demo]:
-    """A demo with all its programs up, followed as its page does; stopped at the end."""
+    """A demo with all its programs up, watched through its page's socket; stopped at the end."""
     keep(accounts, folder)
     process = start_demo(folder, **options)
     try:
         address, output = _address(process)
-        # Nobody reads any more when it is closed, so there is no farewell to wait for.
-        # A test that looks elsewhere for a while reads nothing: where what waits for it has no bound, the page's pings
-        # are answered all the same, and it stays connected.
+        # On closing nobody reads any more, so there is no point in waiting for the page's closing frame.
+        # A test that looks elsewhere for a while does not read. With a queue without limit, the page's pings are still
+        # answered, and the socket stays connected.
         live = connect(
             f"{address.replace('http', 'ws')}/live",
             origin=address,
@@ -178,7 +178,7 @@ def running_demo(folder: Path, accounts: Path, **options: str) -> Iterator[Demo]
 
 
 def _address(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Of the page, once it is told; and all that was said until then."""
+    """The page's address, once it is printed, and all output until then."""
     output = ""
     assert process.stdout is not None
     while "Ctrl-C" not in output:
@@ -191,7 +191,7 @@ def _address(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 @pytest.fixture(scope="session")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the first start of a demo keeps for the next ones, made once for all processes that run tests."""
+    """The accounts that a demo's first start keeps for later ones, made once for all processes that run tests."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -205,13 +205,13 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def demo(tmp_path: Path, accounts: Path) -> Iterator[Demo]:
-    """One that nobody else uses, played fast."""
+    """A demo for one test alone, played fast."""
     with running_demo(tmp_path / "demo", accounts, SPEED="10") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def shared_demo(tmp_path_factory: pytest.TempPathFactory, accounts: Path) -> Iterator[Demo]:
-    """One for many tests, played fast: what a test stops it starts again."""
+    """A demo for many tests, played fast; a test that stops something starts it again."""
     with running_demo(tmp_path_factory.mktemp("shared") / "demo", accounts, SPEED="10") as running:
         yield running

@@ -1,4 +1,4 @@
-"""Appointments in the demo: booked in the test Publik, scanned at the dispenser, seen by staff, told back."""
+"""Appointments in the demo: booked in the test Publik, scanned at the dispenser, seen by staff, reported to Publik."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from tests.browser.pictures import launch
 from tests.demo.conftest import PATIENCE_S, Demo, children, running_demo
 
 T = TypeVar("T")
-# So many, ten a second, before a confirmation is scanned again.
+# How many times to look, ten times a second, before a confirmation is scanned again.
 LOOKS = 150
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_day():
-    """Around midnight the bookings of one morning are of two days, and a confirmation is of the wrong one."""
+    """Skip around midnight: one morning's bookings would fall on two days, and a confirmation on the wrong one."""
     now = datetime.now(ZoneInfo("Europe/Paris"))
     if {(now + timedelta(minutes=shift)).date() for shift in (-9, 24)} != {now.date()}:
         pytest.skip("the demo's bookings would be of two days")
@@ -33,7 +33,7 @@ def one_day():
 
 @pytest.fixture(scope="module")
 def slow_demo(tmp_path_factory, accounts) -> Iterator[Demo]:
-    """One in which a visit lasts long enough to be looked at."""
+    """A demo in which a visit lasts long enough to be looked at."""
     with running_demo(tmp_path_factory.mktemp("slow") / "demo", accounts, SPEED="1") as running:
         yield running
 
@@ -53,25 +53,25 @@ def told(demo: Demo) -> list[dict[str, Any]]:
 
 
 def fate(demo: Demo, code: str) -> str | None:
-    """None where the page has no room for it any more: on a slow machine it is over by then."""
+    """A booking's fate; None once the page has no room for it: on a slow machine it is over by then."""
     bookings = demo.parts["publik"]["bookings"]
     return next((each["fate"] for each in bookings if each["code"] == code), None)
 
 
 def arrival(booking: dict[str, str]) -> dict[str, Any]:
-    """As Publik is told of it."""
+    """The arrival as it is reported to Publik."""
     form, _, number = booking["id"].partition("/")
     return {"how": "jump", "form": form, "id": int(number), "name": "suivant-arrive", "from": "1"}
 
 
 def last_expected(demo: Demo, letter: str) -> dict[str, str]:
-    """The one whose turn in the script comes last, of those who are not here yet."""
+    """Of the bookings that are still expected, the one whose turn in the script comes last."""
 
     def expected() -> list[dict[str, str]]:
         bookings = demo.parts["publik"]["bookings"]
         return [each for each in bookings if (each["letter"], each["fate"]) == (letter, "expected")]
 
-    # The page shows so many, the next ones first: one it showed a moment ago may have made room for others.
+    # The page shows a limited number, the next ones first: a row it showed a moment ago may have made room for others.
     demo.catch_up()
     demo.until(lambda parts: len(parts["publik"].get("bookings", ())) > 11, "the first bookings are made")
     demo.until(lambda _: bool(expected()), f"somebody is expected for {letter}")
@@ -79,11 +79,11 @@ def last_expected(demo: Demo, letter: str) -> dict[str, str]:
 
 
 def within(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
-    """What is found once there is something."""
+    """Look until something is found; returns it."""
     until_s = time.monotonic() + patience_s
     while (found := look()) is None:
         assert time.monotonic() < until_s, f"not within {patience_s} s: {what}"
-        time.sleep(0.1)  # nothing tells when the hub's page changes but the page
+        time.sleep(0.1)  # only the hub's page itself tells when it changes
     return found
 
 
@@ -100,15 +100,15 @@ def journal(demo: Demo, ticket: int) -> list[tuple[str, str]]:
 
 
 def number_of(demo: Demo, ticket: int) -> str | None:
-    """What the visitor is called by; a booking has none before it is checked in."""
+    """The ticket's number; a booking has none before it is checked in."""
     return json.loads(demo.ask_hub(f"/api/v1/tickets/{ticket}"))["number"]
 
 
 def scanned(demo: Demo, letter: str) -> dict[str, str]:
-    """The booking of a visitor who scans their confirmation and waits or is called then.
+    """Scan the last expected confirmation until its visitor waits or is called; returns the booking.
 
-    A dispenser that the hub answers too late says so, and somebody scans again; by then the script may have had the
-    first one cancel in Publik, so that another one may be the last who is expected.
+    If the hub answers the dispenser too late, the dispenser says so, and the test scans again. By then the script may
+    have cancelled the first booking in Publik, so that another one is the last expected.
     """
     until_s = time.monotonic() + PATIENCE_S
     while True:
@@ -118,7 +118,7 @@ def scanned(demo: Demo, letter: str) -> dict[str, str]:
         for _ in range(LOOKS):
             if number_of(demo, ticket) is not None:
                 return booking
-            time.sleep(0.1)  # nothing tells when a ticket changes but its page
+            time.sleep(0.1)  # only the ticket's page itself tells when it changes
         assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: the visitor waits or is called"
 
 
@@ -164,7 +164,7 @@ def test_check_in_goes_on_without_publik_which_is_told_once_it_is_back(slow_demo
     within(lambda: arrival(booking) in told(demo) or None, "Publik knows it now")
 
 
-# Of the last row's button: whether the list shows all of it, and whether the list went aside for it.
+# For the last row's button: whether the list shows all of it, how far the list is scrolled sideways and can be.
 LAST_ROW = """() => {
   const list = document.querySelector("[data-bookings]"), button = list.lastElementChild.querySelector("button");
   button.focus();
@@ -175,8 +175,8 @@ LAST_ROW = """() => {
 
 
 def test_a_row_of_the_page_that_takes_the_focus_is_seen(slow_demo):
-    """Rows that did not fit stood in a column beside the list, out of sight."""
-    # The last test of this demo: nobody takes in what its other page is told meanwhile.
+    """Rows that did not fit used to stand in a column beside the list, out of sight."""
+    # This must be the demo's last test: nobody reads what its first page is told meanwhile.
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1366, "height": 640})

@@ -17,7 +17,8 @@ from demo.bookings import (
 from demo.publik import OVER_SHOWN, SHOWN_MOST, in_view
 
 SPEEDS = (1, 10)
-# Rules of the hub, and of the demo's site: late until then, found absent, and so long after that told to Publik.
+# Rules of the hub and the demo's site, in s after an appointment's time: when a visitor who has not come is found
+# absent, and when Publik is told so.
 ABSENCE_S, TOLD_S = 300.0, 420.0
 BEGINS_S = 41.0
 LETTERS = {"rdv-identite": "C"}

@@ -24,7 +24,7 @@ PAPER = (0xFF, 0xFA, 0xF0)
 
 
 def share_of_paper(png: bytes) -> float:
-    """How much of a picture is of the colour of a ticket; a call covers more than a third with it."""
+    """The share of a picture that has the colour of a ticket's paper; a call covers more than a third with it."""
     with Image.open(io.BytesIO(png)) as picture:
         small = picture.convert("RGB").resize((96, 54), Image.Resampling.NEAREST)
         return sum(pixel == PAPER for pixel in small.get_flattened_data()) / (96 * 54)
@@ -43,7 +43,7 @@ def until_desk(demo: Demo, name: str, **wanted: Any) -> None:
 
 
 def command(browser: httpx.Client, desk: str, word: str) -> None:
-    """Asks again where the morning moved the desk on after the look: what it began before a guest came is not over."""
+    """Post a command, again after a conflict: the script may still be finishing what it began before the guest came."""
     until_s = time.monotonic() + PATIENCE_S
     while True:
         held = browser.get(f"/api/v1/desks/{desk}").raise_for_status().json()["held"]
@@ -51,11 +51,11 @@ def command(browser: httpx.Client, desk: str, word: str) -> None:
         if answer.status_code != httpx.codes.CONFLICT or time.monotonic() > until_s:
             answer.raise_for_status()
             return
-        time.sleep(0.1)  # as above
+        time.sleep(0.1)  # no part of the demo's page tells it
 
 
 def finish_if_held(browser: httpx.Client, desk: str) -> None:
-    """The morning may finish it first: what it began before a guest came is not over."""
+    """Finish the desk's ticket. The script may do so first: it may still be finishing what it began before."""
     until_s = time.monotonic() + PATIENCE_S
     while held := browser.get(f"/api/v1/desks/{desk}").raise_for_status().json()["held"]:
         answer = browser.post(f"/api/v1/desks/{desk}/finish", json={"shown": held["ticket"]})
@@ -126,10 +126,10 @@ def test_a_desk_that_a_guest_took_over_is_left_alone_until_the_guest_leaves_it(s
     demo, guest = shared_demo, shared_demo.browser("agent")
     until_desk(demo, "desk-3", agent="agent-3", mode="open")
     command(guest, "desk-3", "sign-on")
-    # With somebody there it is a pause after them.
+    # While a ticket is held, the pause takes effect at the end of its visit.
     command(guest, "desk-3", "pause")
     finish_if_held(guest, "desk-3")
-    # Its agent would be back from a pause before so many others are called.
+    # The script's agent would have ended a pause before so many other tickets are called.
     called: set[str] = set()
 
     def others_called(parts: dict[str, dict[str, Any]]) -> bool:
@@ -159,7 +159,7 @@ def test_a_program_that_stops_is_said_in_its_own_place_and_nowhere_else(shared_d
     demo = shared_demo
 
     def only(state: str):
-        # A machine that stalls keeps another program from answering for a moment, which its part says truly.
+        # On a machine that stalls another program may not answer for a moment, and its part then rightly says so.
         others = dict.fromkeys(demo.parts, "up")
         return lambda parts: {name: shown["state"] for name, shown in parts.items()} == others | {part: state}
 
@@ -182,7 +182,7 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
 
 
 def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(tmp_path):
-    # Without kept accounts it makes them first, and the hub waits.
+    # Without kept accounts the demo makes them first, and the hub waits.
     process = start_demo(tmp_path / "demo")
     assert process.stdout is not None
     assert "accounts" in process.stdout.readline()

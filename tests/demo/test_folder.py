@@ -1,4 +1,4 @@
-"""The folder that DEMO_DIR names: whatever is in it and not of a demo stays as it is."""
+"""The folder that DEMO_DIR names: files in it that are not the demo's stay unchanged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Hands on pins, as the nodes feel them."""
+"""Presses that the demo plays on pins, as the nodes recognise them."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ NODE, PIN = "button-3", 17
 
 
 def felt(play: Callable[[Hands], None]) -> list[Kind]:
-    """The gestures that a button makes of it."""
+    """The gestures that a button recognises in what is played."""
 
     async def played() -> list[Kind]:
         loop = asyncio.get_running_loop()

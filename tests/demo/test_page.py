@@ -1,4 +1,4 @@
-"""The demo's page before a browser, of a hall in which the test says what is so."""
+"""The demo's page in a browser, for a hall whose state the test decides."""
 
 import asyncio
 import socket
@@ -38,7 +38,7 @@ WINDOWS = [
 
 @dataclass(slots=True)
 class Shown:
-    """A page that is served, and what its hands did to pins: node, pin, whether it went down."""
+    """A page that is served. `driven`: what its hands did to pins, as node, pin and whether it went down."""
 
     address: str
     driven: SimpleQueue[tuple[str, int, bool]]
@@ -61,7 +61,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
-    """With every program up, and three tickets printed."""
+    """A page on which every program is up and three tickets are printed."""
     for name in PAPERS:
         Image.new("L", (576, 1000), 255).save(tmp_path / name)
     frame = tmp_path / "frame.png"
@@ -120,7 +120,7 @@ def test_an_older_ticket_is_never_drawn_larger_than_the_newest(window: Page) -> 
         assert max(older) <= newest / 2, (width, height)
 
 
-# From the colon after a part's name to what is wrong with it.
+# The gap in px from the colon after a part's name to what is wrong with it.
 COLON_GAP = """() => {
   const why = document.querySelector('[data-part=hub] [data-why]');
   const name = document.createRange();
@@ -184,7 +184,7 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
 
 
-# Whether the frame that is shown is of one colour.
+# Whether the frame that is shown has the wanted colour.
 FRAME_IS = """(wanted) => {
   const frame = document.querySelector('[data-frame]');
   const brush = document.createElement('canvas').getContext('2d');

@@ -1,4 +1,4 @@
-"""The demo's way to the test Publik, which is the real program here."""
+"""The demo's client of the test Publik, with the real program behind it."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from demo.publik import Booked, Publik
 
 @contextmanager
 def running_publik() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The program and its address."""
+    """The running program and its address."""
     command = [sys.executable, "-m", "tests.publik.server", "--form", "rdv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -36,7 +36,7 @@ def test_a_citizen_whose_booking_was_not_answered_has_one_appointment(monkeypatc
             citizen = Publik(address)
             process.send_signal(signal.SIGSTOP)
             asking = asyncio.create_task(book(citizen, 1))
-            # Nobody listens to the next look either, so the booking has been given up once by then.
+            # The stopped program does not answer this either, so booking has timed out once by then.
             assert await citizen.forms() is None
             process.send_signal(signal.SIGCONT)
             booked = await asking

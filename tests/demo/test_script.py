@@ -30,7 +30,7 @@ def test_some_stand_at_the_door_at_opening_and_the_others_come_one_by_one():
 
 
 def desk_s(dice: Random, letter: str) -> float:
-    """How long somebody who came for this keeps desks busy; who is transferred or set aside does so twice."""
+    """How long a visitor with this letter keeps desks busy, in s; one who is transferred or set aside does so twice."""
     visit = plan_visit(dice, letter)
     busy_s = visit.walk_s + (LONG_S + 2 * visit.walk_s if visit.recall else 0.0)
     if not visit.comes:
@@ -39,7 +39,7 @@ def desk_s(dice: Random, letter: str) -> float:
     return busy_s + (desk_s(dice, letter) if visit.ending in {Ending.TRANSFER, Ending.PARK} else 0.0)
 
 
-# Who serves the one hardly serves the other.
+# Desks that serve one group of services hardly serve the other.
 @pytest.mark.parametrize(("letters", "desks"), [("AC", 6), ("FM", 3)])
 def test_nine_desks_keep_up_with_who_comes_and_have_enough_to_do(letters, desks):
     dice = Random(5)

@@ -22,7 +22,7 @@ with alone_at_the_terminal():
 
 
 def at_a_terminal(folder: Path, keys: bytes, status: int) -> int:
-    """The exit status of a `make` in a terminal where `keys` are struck once its command is ready."""
+    """Run `make` in a terminal and strike `keys` once its command is ready; returns its exit status."""
     (folder / "program.py").write_text(PROGRAM.format(status=status))
     (folder / "Makefile").write_text(f"run:\n\t@exec {sys.executable} {folder}/program.py\n")
     terminal, its_own = pty.openpty()
@@ -47,7 +47,7 @@ def at_a_terminal(folder: Path, keys: bytes, status: int) -> int:
 def _more(terminal: int) -> bool:
     try:
         return bool(os.read(terminal, 1024))
-    except OSError:  # the last program at it has ended
+    except OSError:  # the last program on the terminal has ended
         return False
 
 

@@ -9,7 +9,7 @@ from tests.desk_button.hub import StandInHub, stand_in_hub
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    """With certificates, as at a site."""
+    """A broker with certificates, as at a site."""
     with start_broker(tmp_path / "broker", tls=True, nodes=("desk-1",)) as started:
         yield started
 

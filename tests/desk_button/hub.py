@@ -1,4 +1,4 @@
-"""What a desk button hears of its hub, said by a bare client under the hub's name."""
+"""A stand-in for a desk button's hub: a bare client under the hub's name."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ REQUEST: Parser[DeskRequest] = Parser(DeskRequest)
 
 
 class StandInHub:
-    """Says status, beat, configuration and desk state; the test decides on the answers."""
+    """Sends status, beat, configuration and desk state; the test decides the answers."""
 
     def __init__(self, broker: Broker, *, node: str = "desk-1", beat_s: float = 0.5) -> None:
         self.topics = Topics(broker.site)

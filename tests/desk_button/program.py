@@ -1,4 +1,4 @@
-"""The real button program in a process of its own, with mock pins, and a hand and an eye on its control socket."""
+"""The real button program in a separate process, with mock pins; a test presses and watches by its control socket."""
 
 import json
 import os
@@ -22,7 +22,7 @@ START_LIMIT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """A change of the lamp, at a moment of this process's monotonic clock."""
+    """A change of the lamp, by this process's monotonic clock."""
 
     on: bool
     at_s: float
@@ -65,13 +65,13 @@ class ButtonProgram:
         self._say({"pin": BUTTON_PIN, "pressed": False})
 
     def press(self, held_s: float = 0.3) -> None:
-        """A hand: it needs its own time, since the program's clock is real."""
+        """Press as a hand does, in real time: the program's clock is real."""
         self.hold()
         time.sleep(held_s)
         self.let_go()
 
     def next_flash(self, on: bool, timeout_s: float = 30.0) -> Flash:
-        """The lamp's next change to this."""
+        """Wait for the lamp's next change to `on`."""
         until = time.monotonic() + timeout_s
         while True:
             flash = self.lamp.get(timeout=max(until - time.monotonic(), 0.001))
@@ -92,7 +92,7 @@ class ButtonProgram:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def logged(self, event: str, timeout_s: float = 30.0) -> dict[str, Any]:
-        """The first log line of this event, waited for."""
+        """Wait for the first log line of this event. Raises TimeoutError."""
         until = time.monotonic() + timeout_s
         while True:
             for line in self.log():
@@ -128,7 +128,7 @@ class ButtonProgram:
         self._control.sendall(json.dumps(message).encode() + b"\n")
 
     def _watch(self, control: socket.socket) -> None:
-        # One that is ended while something was said to it resets the connection.
+        # A program that ends while something is being sent to it resets the connection.
         with suppress(ConnectionResetError), control.makefile("rb") as lines:
             for line in lines:
                 said = json.loads(line)

@@ -115,7 +115,7 @@ def test_a_line_that_is_not_understood_is_answered_with_why(control: ControlSock
 
 
 def test_a_line_that_fails_is_answered_with_why_and_the_next_is_obeyed(control: ControlSocket, client: Client, obeyed):
-    """A virtual printer that is well again goes on printing, and its disk may be full."""
+    """A virtual printer whose fault ends goes on printing, and its disk may be full."""
     client.say(b'{"fault": "none"}')
     assert client.heard() == {"error": "OSError: [Errno 28] No space left on device"}
     client.say(b'{"pin": 17, "pressed": true}')
@@ -156,7 +156,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(control: Co
 
 
 def all_heard(client: Client) -> int:
-    """How many lines came until the connection ended."""
+    """The number of lines that came until the connection ended."""
     for number in count():
         try:
             client.heard()

@@ -81,7 +81,7 @@ class Desk:
                     self.others.append(effect)
 
     def turn(self, by_ms: int, *, beats: bool = True) -> None:
-        """Time passes as the runtime lets it: a tick when the core asks for one, and each second."""
+        """Let time pass as the runtime does: a tick when the core asks for one, and each second."""
         until_ms = self.now_ms + by_ms
         while self.now_ms < until_ms:
             due_ms = self.core.due_ms()
@@ -162,11 +162,11 @@ def test_a_very_long_press_says_what_it_means(state, kind):
 def test_a_very_long_press_means_what_the_hand_meant_though_the_page_was_quicker(pressed_at, released_at, kind):
     desk = Desk(mode=pressed_at)
     desk.do(PinChanged(17, True, desk.now_ms))
-    # A worker that is busy sees the closed contact and the page's word before it knows that no bounce follows.
+    # A busy worker sees the closed contact and the mode set on the page before it knows that no bounce follows.
     desk.state(mode=released_at)
     desk.turn(4_200)
     desk.do(PinChanged(17, False, desk.now_ms))
-    # The next one begins before this one is known to have ended.
+    # The next press begins before this one is known to have ended.
     desk.now_ms += 30
     desk.do(PinChanged(17, True, desk.now_ms))
     assert [type(request) for request in desk.requests()] == [kind]
@@ -458,7 +458,7 @@ def test_a_payload_that_is_no_message_is_refused_and_changes_nothing(payload):
 
 
 def test_a_worker_that_comes_late_does_not_take_a_bounce_for_a_press():
-    """All edges of a long press stand in the inbox when the worker gets to them; it was meant to be long."""
+    """All edges of a long press are in the inbox when the worker gets to them."""
     desk = Desk()
     begun_ms = desk.now_ms
     desk.now_ms += 2_000

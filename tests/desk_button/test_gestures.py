@@ -10,7 +10,7 @@ Edges = list[tuple[bool, int]]
 
 
 def played(edges: Edges, until_ms: int) -> list[Gesture]:
-    """What comes of these edges when the worker wakes for each of them and whenever it asked to be woken."""
+    """The gestures made of these edges when the worker wakes for each edge and whenever it asked to be woken."""
     gestures = Gestures()
     made: list[Gesture | None] = []
     for pressed, at_ms in edges:
@@ -80,7 +80,7 @@ bounces = st.lists(st.integers(1, 12), max_size=8)
 
 @st.composite
 def hands(draw: st.DrawFn) -> tuple[Edges, list[tuple[int, int]]]:
-    """Real presses, apart by more than the gap, each with contacts that bounce for less than the stable time in all."""
+    """Real presses, more than the gap apart; at each contact the bounces take less than the stable time in all."""
     edges: Edges = []
     presses: list[tuple[int, int]] = []
     now_ms = draw(st.integers(0, 1_000))
@@ -95,7 +95,10 @@ def hands(draw: st.DrawFn) -> tuple[Edges, list[tuple[int, int]]]:
 
 
 def bounced(edges: Edges, gaps_ms: list[int], pressed: bool, at_ms: int) -> int:
-    """A contact that settles at `pressed` after some bounces of less than the stable time each; when it has settled."""
+    """Add a contact that settles at `pressed` after bounces of less than the stable time each.
+
+    Returns the time when it has settled, in ms.
+    """
     edges.append((pressed, at_ms))
     for number, gap_ms in enumerate(gaps_ms):
         at_ms += gap_ms

@@ -13,7 +13,7 @@ def view(rest: Moment = Moment.CLOSED, **changes) -> View:
 
 
 def lit(shown: View, for_ms: int, from_ms: int = 0) -> list[tuple[bool, int]]:
-    """Lit or dark and for how long, as the lamp itself says when it changes."""
+    """Whether the lamp is lit and for how many ms, step by step, by its own word of when it changes."""
     steps: list[tuple[bool, int]] = []
     now_ms = from_ms
     while now_ms < from_ms + for_ms:

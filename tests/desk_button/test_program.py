@@ -1,4 +1,4 @@
-"""The real program, in a process of its own, at the real broker, with mock pins."""
+"""The real program, in a separate process, with the real broker and mock pins."""
 
 import queue
 import socket
@@ -35,7 +35,7 @@ COMMAND_ID = "01a21031-8a10-7e8e-a616-72430b72a20e"
 
 @pytest.fixture
 def button(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonProgram]:
-    """Past its self-test, at a closed desk: the lamp is dark and only says what the test makes it say."""
+    """A program past its self-test, at a closed desk: the lamp is dark and shows only what the test causes."""
     with button_program(tmp_path / "button", broker.environ("desk-1")) as program:
         at_closed_desk(program, hub)
         yield program
@@ -43,7 +43,7 @@ def button(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonPr
 
 @pytest.fixture
 def started(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonProgram]:
-    """Configured and with a beat, and still in its self-test."""
+    """A program that is configured and has a beat, but is still in its self-test."""
     with button_program(tmp_path / "button", broker.environ("desk-1")) as program:
         program.logged("node.configured")
         program.logged("hub.heard")
@@ -51,7 +51,7 @@ def started(broker: Broker, hub: StandInHub, tmp_path: Path) -> Iterator[ButtonP
 
 
 def at_closed_desk(program: ButtonProgram, hub: StandInHub) -> None:
-    """After its self-test, lit and dark, the lamp is lit for an open desk; and then dark for a closed one."""
+    """Wait until the lamp, lit and dark in the self-test, is lit for an open desk; then close it and wait for dark."""
     program.logged("hub.heard")
     program.next_flash(True)
     program.next_flash(False)
@@ -67,7 +67,7 @@ def test_a_press_becomes_a_request_and_its_answer_lights_the_lamp(hub: StandInHu
     assert 0 <= hub.now_ms() - request.at_ms < 5_000
     button.next_flash(True)
     hub.answer(request)
-    # What blinks until then is lit for 0.25 s, another answer for 0.6 s at most, and this one for 1.5 s.
+    # Without an answer the lamp blinks for 0.25 s; another answer lights it for 0.6 s at most, and this one for 1.5 s.
     assert last_lit_s(button) > 1.0
 
 
@@ -105,7 +105,7 @@ def test_a_press_while_the_broker_restarts_still_counts_once(broker: Broker, tmp
 
 
 def test_a_link_that_stalls_for_fourteen_seconds_delivers_a_press_too_old_to_be_taken(broker: Broker, tmp_path: Path):
-    """Its age is by the hub's beat, so the hub can tell; the button has given it up and blinked 'not taken'."""
+    """The press is dated by the hub's beat, so the hub can tell its age; the button has blinked 'not taken'."""
     with (
         stand_in_hub(broker) as hub,
         proxy_to(broker.port) as proxy,
@@ -127,7 +127,7 @@ def test_a_link_that_stalls_for_fourteen_seconds_delivers_a_press_too_old_to_be_
 
 
 def pressed_anew(hub: StandInHub, button: ButtonProgram, before: DeskRequest) -> DeskRequest:
-    """The request of a press made after another one: a hand that is not heard presses again."""
+    """The request of a press made after `before`; presses again as somebody does who gets no response."""
     for _ in range(5):
         button.press()
         with suppress(queue.Empty):
@@ -138,7 +138,7 @@ def pressed_anew(hub: StandInHub, button: ButtonProgram, before: DeskRequest) ->
 
 
 def last_lit_s(button: ButtonProgram) -> float:
-    """For how long the lamp was lit before it stayed dark; it may be lit already."""
+    """How long the lamp was lit before it stayed dark, in s; it may be lit already."""
     lit_s, lit_since_s = 0.0, time.monotonic()
     while True:
         try:
@@ -152,10 +152,11 @@ def last_lit_s(button: ButtonProgram) -> float:
 
 
 def short_flashes(button: ButtonProgram, after_s: float) -> float:
-    """The lamp flashes shortly after a moment, then rests; how long after it that began.
+    """Wait for the lamp to flash shortly after a moment and then to rest; returns how long after it that began, in s.
 
-    They are six of 0.15 s, and those before them of 0.25 s, of a press that was not answered yet. A machine that is
-    slow makes one or the other longer, or one of two, not half of them. One of the press may still begin after it.
+    These are six flashes of 0.15 s. Those before them, of a press that is not answered yet, last 0.25 s. A slow machine
+    may lengthen or merge some flashes of either kind, but not half of them. One flash of the press may still begin
+    after the moment.
     """
     flashes: list[tuple[float, float]] = []
     patience_s = 20.0
@@ -259,7 +260,7 @@ def test_a_broker_elsewhere_without_certificates_is_refused(tmp_path: Path):
     ("factory", "status", "said"),
     [
         ("nonsense", 2, "GPIOZERO_PIN_FACTORY is 'nonsense'"),
-        # At a start the system may open the pins a moment later: systemd tries again.
+        # At boot the system may make the pins available a moment later: systemd tries again.
         ("", 75, "the GPIO pins cannot be used"),
         ("native", 75, "the GPIO pins cannot be used"),
     ],

@@ -2,7 +2,7 @@
 
 from nodes.display.draw import Colour
 
-# Below this sRGB is linear.
+# Below this value sRGB is linear.
 _DARK = 0.04045
 
 

@@ -1,4 +1,4 @@
-"""Made-up halls and the ways to look at their pictures."""
+"""Invented halls, and functions that look at their pictures."""
 
 from dataclasses import replace
 
@@ -56,7 +56,7 @@ def ink(shape: Text, fonts: Fonts) -> pygame.Rect:
 
 
 def under(picture: Picture, shape: Text, fonts: Fonts) -> Shape:
-    """What a text stands on."""
+    """The shape directly beneath a text."""
     middle = ink(shape, fonts).center
     return next(
         below

@@ -1,4 +1,4 @@
-"""Which call is on the screen, which sounds, and which never does again."""
+"""Which call is on the screen, which sounds, and which never sounds again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A display's logic, with the clock in the test's hand."""
+"""A display's logic, with a clock that the test turns."""
 
 import msgspec
 import pytest
@@ -35,7 +35,7 @@ class Display:
         return done
 
     def turn(self, ms: int, *, beating: bool = True) -> list[object]:
-        """Time passes in the steps that the core asks for, with a beat each 3 s where the hub is there."""
+        """Let time pass in the steps that the core asks for, with a beat each 3 s if the hub is there."""
         until = self.now_ms + ms
         done: list[object] = []
         while self.now_ms < until:
@@ -232,7 +232,7 @@ def test_a_picture_that_the_broker_kept_of_a_hub_that_is_off_is_old_too():
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_the_picture_of_a_hall_of_which_a_run_of_the_hub_says_nothing_is_old(kept):
-    """The site file has the hall no more, or this display."""
+    """The site file no longer has the hall, or this display."""
     display = Display(Kept(encode(HALL)) if kept else None)
     display.beat()
     if not kept:
@@ -247,7 +247,7 @@ def test_the_picture_of_a_hall_of_which_a_run_of_the_hub_says_nothing_is_old(kep
 
 
 def test_the_picture_of_a_hall_that_the_hub_takes_back_is_old(display):
-    """Its site file has the hall no more; what the broker still had of the run before was heard at a new connection."""
+    """The site file no longer has the hall; the broker sent the earlier run's picture again at a new connection."""
     display.turn(20_000)
     assert not display.scene.old
     display.happen(Message(TOPICS.hall_state(HALL.hall), b"", False, display.now_ms))
@@ -269,7 +269,7 @@ def test_a_kept_file_that_is_broken_is_as_good_as_none():
 
 
 def lab_hall(**changes):
-    """As a hub whose database was made later says it: where this display was tried out."""
+    """A hall as sent by the hub where this display was tried out, whose database was made later."""
     return msgspec.structs.replace(hall(**changes), revision=(9, 900), town="Labo")
 
 
