@@ -1,4 +1,4 @@
-"""What stands on the screen in each state of a hall."""
+"""What the screen shows in each state of a hall."""
 
 from dataclasses import astuple
 from datetime import date
@@ -132,7 +132,7 @@ def test_after_the_last_ticket_those_who_wait_still_see_their_calls(words, fonts
 
 
 def closed_after(minutes: int, **more: object) -> Scene:
-    """A hall that is closed, so long after its last call."""
+    """A closed hall, this many minutes after its last call."""
     empty = tuple(changed(each, count=0) for each in HALL.waiting)
     shown = hall(**{"open": False, "opens": "13:30", "waiting": empty, **more})
     return scene(hall=shown, now_ms=NOW + minutes * 60_000)
@@ -180,7 +180,7 @@ def test_old_data_says_so_loses_its_paper_and_keeps_the_clock(words, fonts):
     [
         (NOW + 20 * 60_000, "L’affichage date de 10:42. Demandez à l’accueil."),
         (NOW + 86_400_000, "L’affichage date du mardi 24 novembre. Demandez à l’accueil."),
-        # The clock of a machine without a battery begins anywhere.
+        # A machine whose clock has no battery may start at any time.
         (0, "L’affichage date du mardi 24 novembre. Demandez à l’accueil."),
     ],
 )
@@ -297,7 +297,7 @@ def test_a_call_is_shown_to_who_waits_though_somebody_asks_which_display_this_is
     assert "display-1" not in said
 
 
-# Far away and upright, far away and wide: where all is drawn larger.
+# Seen from far away, upright and wide: everything is drawn larger.
 FAR = [Screen(1080, 1920, 43, 6), Screen(1080, 1920, 55, 8), Screen(1080, 1920, 32, 5), Screen(1920, 1080, 43, 6)]
 
 
@@ -322,7 +322,7 @@ def test_no_text_is_too_small_to_be_read_however_many_wait(words, fonts, screen)
     assert [shape.text for shape in picture if isinstance(shape, Text)].count("120") >= 1
 
 
-# The smallest screens for their halls that are still read, and smaller ones.
+# The smallest screens that can still be read in their halls, and smaller ones.
 SMALL = [Screen(1920, 1080, *each) for each in ((40, 5), (40, 6), (43, 8), (32, 8))]
 
 
@@ -334,7 +334,7 @@ def test_a_letter_and_how_many_wait_are_never_read_as_a_number(words, fonts, scr
     for letter, count in (("W", "128"), ("M", "12")):
         left, right = text(picture, letter), text(picture, count)
         assert left.px == right.px
-        # In a number the digits follow after 0.2 em.
+        # Within a number, the digits follow the letter after 0.2 em.
         assert ink(right, fonts).left - ink(left, fonts).right >= 0.55 * left.px
 
 

@@ -1,4 +1,4 @@
-"""What is painted: only what changed, and the same as if all had been."""
+"""The painter paints only what changed, with the same result as painting everything."""
 
 import pygame
 from hypothesis import given
@@ -72,7 +72,7 @@ def test_a_picture_that_did_not_change_repaints_nothing(words, fonts):
 
 
 def test_a_call_still_reads_when_it_is_blurred(words, fonts):
-    """A Gaussian of 18 px, an eye far below what one needs to read: ticket, number and plaque are told apart."""
+    """A Gaussian of 18 px stands for an eye far too weak to read: ticket, number and plaque can still be told apart."""
     from PIL import Image, ImageFilter
 
     surface = painted(laid_out(scene(announcement=announce("A012", "3")), LANDSCAPE, words, fonts), LANDSCAPE, fonts)

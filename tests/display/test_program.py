@@ -35,7 +35,7 @@ CONFIG = DisplayConfig(revision=(1, 1), hall=HALL.hall, town=HALL.town, letters=
 PAPER = (0xFF, 0xFA, 0xF0)
 EMERGENCY_YELLOW = (0xFF, 0xD6, 0x0A)
 ROW = (0x1E, 0x30, 0x3E)
-# On a call's ticket, before its number; at rest an older row is there, before the first picture the ground.
+# A point on a call's ticket, before its number. At rest an older row is there, before the first picture the background.
 PLACE = (60, 500)
 
 
@@ -45,19 +45,19 @@ def now() -> Instant:
 
 @dataclass(slots=True)
 class Program:
-    """The display, and what it says on its control socket."""
+    """The display program, and what it writes to its control socket."""
 
     process: subprocess.Popen[bytes]
     folder: Path
     lines: Iterator[str]
 
     def frame(self) -> pygame.Surface:
-        """The next frame that changed something."""
+        """Wait for the next frame that changed something."""
         assert "frame" in json.loads(next(self.lines))
         return pygame.image.load(self.folder / "frame.png")
 
     def until(self, place: tuple[int, int], colour: tuple[int, int, int]) -> pygame.Surface:
-        """The first frame that shows this colour there."""
+        """Wait for the first frame that has this colour at this place."""
         until = time.monotonic() + WAIT_S
         while True:
             frame = self.frame()
@@ -121,7 +121,7 @@ def beat(hub: Peer) -> None:
 
 
 def settled(hub: Peer, display: Program) -> None:
-    """Waits until the display shows its hall, and so hears its announcements; then tells it the time."""
+    """Wait until the display shows its hall, and so receives its announcements; then tell it the time."""
     display.until(PLACE, ROW)
     beat(hub)
 
@@ -131,7 +131,7 @@ def say(hub: Peer, **more: object) -> None:
 
 
 def chimes(sound: Path) -> list[float]:
-    """When each one began, in seconds of the recording."""
+    """When each chime began, in seconds of the recording."""
     recorded = array("h")
     recorded.frombytes(sound.read_bytes()[: sound.stat().st_size // 4 * 4])
     loud = [frame for frame in range(0, len(recorded) // 2, 48) if abs(recorded[2 * frame]) > 500]
@@ -152,12 +152,12 @@ def test_a_call_goes_from_the_broker_to_the_screen_and_sounds_once_ever(broker, 
         assert display.stop() == 0
     assert len(chimes(sound)) == 1
     sound.unlink()
-    # Without the picture it kept, so that the first one tells that it hears its hall.
+    # Without its kept picture, so that the first picture proves that the display receives its hall.
     (tmp_path / "state" / SITE / NODE / "hall.json").unlink()
     with running(broker, tmp_path, **audio) as display:
         settled(hub, display)
         say(hub, length_ms=2_500)
-        # Another call, so that there is something to wait for; the first one stays unsaid before it.
+        # The display leaves the first call unsaid. The test waits for this second one, which comes after it.
         say(hub, number="C031", n=41, length_ms=2_500)
         display.until(PLACE, PAPER)
         display.until(PLACE, ROW)
@@ -171,7 +171,7 @@ def test_a_call_that_is_made_while_the_link_is_lost_comes_to_the_screen(broker, 
         running(broker, tmp_path, **broker.environ(NODE, port=proxy.port)) as display,
     ):
         settled(hub, display)
-        display.frame()  # without the band that says how old it is: the time is known
+        display.frame()  # the time is known: a frame without the band about the picture's age
         proxy.be(Way.STALLED)
         proxy.cut()
         say(hub, length_ms=60_000)
@@ -227,7 +227,7 @@ def test_a_sound_device_that_is_away_is_in_telemetry_and_the_picture_goes_on(bro
     hub.subscribe(TOPICS.node(NODE, NodeTopic.TELEMETRY))
     telemetry: Parser[Telemetry] = Parser(Telemetry)
     with running(broker, tmp_path, SDL_AUDIODRIVER="no-such-driver") as display:
-        # The first report may be sent before the device was tried; one more comes with each connection.
+        # The first report may be sent before the device was tried; each new connection brings another one.
         said = telemetry.parse(hub.wait_for(TOPICS.node(NODE, NodeTopic.TELEMETRY), WAIT_S).payload)
         if "mute" not in said.warnings:
             broker.stop()
@@ -241,7 +241,7 @@ def test_a_sound_device_that_is_away_is_in_telemetry_and_the_picture_goes_on(bro
 
 
 def ends(broker: Broker, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """A display that cannot start; what is empty is not in its environment."""
+    """Run a display that cannot start; settings that are empty are left out of its environment."""
     own = {"SUIVANT_NODE": NODE, "SUIVANT_SITE": SITE, "SUIVANT_STATE_DIR": str(folder)}
     environ = os.environ | broker.environ(NODE) | own | more
     return subprocess.run(

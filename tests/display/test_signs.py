@@ -1,4 +1,4 @@
-"""What becomes of the signs that people wrote: whatever is drawn, the font has."""
+"""What becomes of characters that people typed: the font has every character that is drawn."""
 
 from unicodedata import normalize
 
@@ -36,6 +36,6 @@ def held(weight: Weight) -> set[str]:
 @pytest.mark.parametrize("printed", [printable, printable_on_paper], ids=["display", "paper"])
 def test_no_sign_of_any_alphabet_is_drawn_as_an_empty_box(printed):
     in_every_weight = set.intersection(*map(held, Weight))
-    # The two planes that hold all alphabets and pictures.
+    # The two planes with all alphabets and pictographs.
     signs = map(chr, range(0x20000))
     assert {sign for sign in signs if not set(printed(sign)) <= in_every_weight} == set()

@@ -1,4 +1,4 @@
-"""What must be read can be read: measured in painted pixels and in millimetres on the wall."""
+"""Text that must be readable is so, measured in painted pixels and in millimetres on the wall."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def capital_mm(px: float, screen: Screen) -> float:
 
 
 def painted_height(surface: pygame.Surface, area: pygame.Rect, colour: tuple[int, int, int]) -> int:
-    """How high the ink of one colour is in an area, in pixels."""
+    """The greatest height in pixels of one colour's ink in an area."""
     mask = pygame.mask.from_threshold(surface.subsurface(area), colour, (40, 40, 40, 255))
     return max((rect.height for rect in mask.get_bounding_rects()), default=0)
 
@@ -206,7 +206,7 @@ SIZES = [*SCREENS, *(Screen(*size) for size in ((720, 1280), (768, 1366), (2160,
 
 
 def left_out(shown, screen, words, fonts):
-    """The texts that are not wholly on the screen."""
+    """The texts that are not entirely on the screen."""
     whole = pygame.Rect(0, 0, screen.width, screen.height)
     picture = laid_out(shown, screen, words, fonts)
     return [shape.text for shape in picture if isinstance(shape, Text) and not whole.contains(ink(shape, fonts))]

@@ -1,4 +1,4 @@
-"""The chime: soft, bounded, and there from its first milliseconds."""
+"""The chime is soft and bounded, and sounds from its first milliseconds."""
 
 import os
 import queue
@@ -111,7 +111,7 @@ def test_two_chimes_do_not_sound_over_each_other_and_none_later_than_its_picture
 
 @contextmanager
 def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
-    """A device that is there while something reads what is played into it; set once it was loud."""
+    """A device that works while something reads what is played to it; the event is set once it was loud."""
     heard, gone = threading.Event(), threading.Event()
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
@@ -134,7 +134,7 @@ def loudspeaker(pipe: Path) -> Iterator[threading.Event]:
 
 
 def play_until(heard: threading.Event, sound: Sound) -> None:
-    """A chime that comes late is left out, and on a busy machine one may."""
+    """Play until something is heard: a chime that is late is left out, which may happen on a busy machine."""
     for _ in range(WAIT_S):
         sound.play()
         if heard.wait(2 * CHIME_S):
@@ -143,7 +143,7 @@ def play_until(heard: threading.Event, sound: Sound) -> None:
 
 
 def test_a_device_that_takes_nothing_more_is_told_and_does_not_keep_the_program(tmp_path):
-    """In a program of its own: SDL is not let go of any more."""
+    """Runs in a program of its own: a hanging SDL cannot be closed any more."""
     pipe = tmp_path / "loudspeaker"
     os.mkfifo(pipe)
     code = """
@@ -175,7 +175,7 @@ def test_a_device_that_goes_away_is_told_and_sounds_again_once_it_is_back(monkey
     os.mkfifo(pipe)
     monkeypatch.setenv("SDL_AUDIODRIVER", "disk")
     monkeypatch.setenv("SDL_DISKAUDIOFILE", str(pipe))
-    # A busy machine plays slowly, which is no device that takes nothing more.
+    # A busy machine plays slowly, but its device still takes sound.
     monkeypatch.setattr("nodes.display.sound.HANGS_S", 3_600.0)
     pygame.mixer.quit()
     window = open_window(DisplaySettings(), {}, fonts, simulated=True, shown=lambda _surface, _count: None)

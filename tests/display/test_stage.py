@@ -1,4 +1,4 @@
-"""What a display says of a disk that does not keep what it is to keep."""
+"""The warnings that a display sends when its disk does not keep what it should."""
 
 import errno
 from pathlib import Path
@@ -15,7 +15,7 @@ HALL, PLAYED = KeepHall(b"a picture"), KeepPlayed(("a",))
 
 
 class Disk(KeptFiles):
-    """Takes no picture while `full` says why; the ids are short, and still fit."""
+    """Refuses pictures with the error `full`, unless that is 0; the short list of ids still fits."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -28,11 +28,11 @@ class Disk(KeptFiles):
 
 
 class Told:
-    """A stage of which only what it keeps and says is looked at."""
+    """A stage, of which tests see only what it keeps and which warnings it gives."""
 
     def __init__(self, folder: Path) -> None:
         self.disk, self._inbox = Disk(folder), Inbox()
-        # A display's other parts are not asked for anything here.
+        # A display's other parts are not used here.
         self._stage = Stage(None, None, None, None, self.disk, Warnings(self._inbox))  # type: ignore[arg-type]
 
     def keep(self, *effects: KeepHall | KeepPlayed) -> None:
@@ -40,7 +40,7 @@ class Told:
             self._stage.perform(effect)
 
     def warnings(self) -> list[tuple[str, ...]]:
-        """What telemetry was told, each change of it."""
+        """The warnings given to telemetry, at each change."""
         said = []
         while isinstance(event := self._inbox.take(0), Warned):
             said.append(event.warnings)

@@ -1,4 +1,4 @@
-"""What the code offers and what docs/ tells are one list: a test fails where something was added and not told."""
+"""Everything that the code offers is in docs/: a test fails if something was added but not documented."""
 
 import argparse
 import dataclasses
@@ -36,7 +36,7 @@ def settings() -> set[str]:
 
 
 def commands(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Every command that does something, as it is typed, without its arguments."""
+    """Every command that does something, as typed, without its arguments."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not groups:
         yield parser.prog
@@ -62,16 +62,16 @@ def topics() -> set[str]:
 
 
 def routes() -> set[str]:
-    """Every address the hub serves, its sockets too."""
+    """Every address that the hub serves, including its sockets."""
     site = read_site(ROOT / "hub/example-site.yaml").site
-    # Building the application asks nothing of its other parts.
+    # Building the application uses none of its other parts.
     others = set(WebParts.__dataclass_fields__) - {"site", "reads", "reached"}
     parts = WebParts(site, create_engine("sqlite://"), **{name: cast(Any, None) for name in others})
     return {context.path for context in iter_route_contexts(create_web(parts).routes)} - {"/static"}
 
 
 def metrics() -> set[str]:
-    """Ours; what the client library says of Python and the process, its own documents tell."""
+    """The hub's own metrics; those of Python and the process are documented by the client library."""
     families = [family for family in Metrics("0").registry.collect() if family.name.startswith("suivant")]
     return {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
 
@@ -112,7 +112,7 @@ def test_the_list_of_topics_is_whole():
 
 @pytest.mark.parametrize("route", sorted(routes()))
 def test_every_route_is_documented(route):
-    # A form of the page has the words of the API's command.
+    # A form of the page is named like the command of the API.
     assert re.search(rf"(?:[` ]|/api/v1){re.escape(route)}`", DOCS)
 
 

@@ -1,4 +1,4 @@
-"""What the two documents on installing have administrators copy."""
+"""The blocks that administrators copy from the two documents on installing."""
 
 import re
 import subprocess
@@ -86,7 +86,7 @@ def test_a_unit_stands_on_the_places_that_its_document_makes(document: str, unit
 
 def test_a_nodes_unit_closes_no_device_to_it_and_waits_for_its_word():
     service = service_of("suivant-node@.service")
-    # Each of these leaves systemd's own list of devices, with no pin, screen or printer on it.
+    # Each of these leaves only systemd's own list of devices, which has no pin, screen or printer.
     assert not {"PrivateDevices", "ProtectClock", "DevicePolicy", "DeviceAllow"} & service.keys()
     assert (service["Type"], service["RestartPreventExitStatus"]) == ("notify", str(WRONG_SETTING_STATUS))
 

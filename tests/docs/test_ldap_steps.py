@@ -1,4 +1,4 @@
-"""The blocks of docs/ldap.md, done one after the other on slapd as Debian's package sets it up, lead to a login."""
+"""The blocks of docs/ldap.md, applied in order to slapd as Debian's package sets it up, lead to a login."""
 
 import re
 import subprocess
@@ -19,12 +19,12 @@ from tests.broker import free_port
 from tests.listening import search_path, until_it_listens
 
 ROOT = Path(__file__).parents[2]
-# What Debian's package makes its first configuration of.
+# Debian's package makes its first configuration from this file.
 STOCK = Path("/usr/share/slapd/slapd.init.ldif")
 SUFFIX = "dc=example,dc=fr"
 START_TIMEOUT_S = 20.0
 SERVICE_PASSWORD, PASSWORD = "service password", "correct horse battery"
-# What a town has before.
+# The entries that a town already has.
 TOWN = f"""\
 dn: {SUFFIX}
 objectClass: dcObject
@@ -44,7 +44,7 @@ sn: Fictif
 userPassword: {PASSWORD}
 
 """
-# Debian's last rule lets everybody read; that of a town that closed its directory does not.
+# Debian's last rule lets everybody read; a town that closed its directory has a rule that does not.
 OPEN, CLOSED = "olcAccess: to *\n  by * read\n", "olcAccess: to *\n  by self read\n  by * none\n"
 
 
@@ -56,7 +56,7 @@ def blocks() -> tuple[str, str, str, str, str]:
 
 
 class StockSlapd:
-    """Changed while it does not run, so that no user of the system's must be root for it."""
+    """Is changed only while it is stopped, so that no system user has to be root for it."""
 
     def __init__(self, folder: Path, *, closed: bool) -> None:
         self.folder = folder

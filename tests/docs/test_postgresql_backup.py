@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md that make a PostgreSQL database, copy it and put it back, one after the other."""
+"""The commands of docs/operations.md that create, back up and restore a PostgreSQL database, one after the other."""
 
 import os
 import re
@@ -19,7 +19,7 @@ PREFIX = "sudo -u postgres "
 KEPT_IN = "/var/lib/postgresql"
 
 
-# As Debian makes it where no locale is set: what is made of it takes bytes of any encoding, and no text.
+# As Debian creates it if no locale is set: databases made from it take bytes of any encoding, but are not text.
 _NO_ENCODING = (
     "update pg_database set datistemplate = false where datname = 'template1'",
     "drop database template1",
@@ -34,7 +34,7 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def server() -> Iterator[PostgresqlServer]:
-    """As an administrator's: the hub's role is not its superuser."""
+    """A server like an administrator's: the hub's role is not its superuser."""
     with postgresql_server() as made:
         made.execute("create role postgres superuser login")
         made.execute("create role town login")

@@ -9,7 +9,7 @@ HUB_MS = 1_795_568_000_000
 
 
 def ticked(heart: Heartbeat, from_ms: int, to_ms: int, *, echo: bool = False) -> list[object]:
-    """A tick each second; each echo comes straight back, or none does."""
+    """Tick each second; either every echo comes back at once, or none does."""
     wanted: list[object] = []
     for now_ms in range(from_ms, to_ms, 1_000):
         for each in heart.tick(now_ms):
@@ -76,7 +76,7 @@ def test_a_program_whose_message_was_refused_once_still_gives_up_on_a_link_that_
 
 
 def lost_again(heart: Heartbeat, arrived_after_ms: int) -> object:
-    """What is wanted when echoes stay away by the second connection too, which last brought something so late."""
+    """The last wish when echoes are lost on a second connection too, which last received something at that time."""
     ticked(heart, 0, ECHO_LOST_MS + 1_000)
     start_ms = ECHO_LOST_MS + 2_000
     heart.connected(start_ms)
@@ -102,7 +102,7 @@ def test_a_new_connection_that_helps_is_forgotten():
 
 @pytest.mark.parametrize("begins_ms", range(9_500, 15_500, 500))
 def test_a_stall_of_fourteen_seconds_costs_no_connection(begins_ms: int):
-    """Wherever between two echoes it begins; what was sent meanwhile comes back when it ends."""
+    """It may begin anywhere between two echoes; echoes sent during the stall come back when it ends."""
     heart, ends_ms, held, wanted = connected(), begins_ms + 14_000, list[SendEcho](), list[object]()
     for now_ms in range(0, 60_000, 1_000):
         while held and now_ms >= ends_ms:
@@ -133,7 +133,7 @@ def test_a_broker_that_is_down_for_a_night_ends_no_program():
 
 
 def test_name_servers_that_answer_nothing_end_no_program():
-    """Three, each asked twice for 5 s, and that for the name and with each of six search domains behind it."""
+    """Three servers, each asked twice for 5 s, for the name alone and with each of six search domains appended."""
     heart = connected()
     heart.disconnected(0)
     assert ticked(heart, 0, 3 * 2 * 5_000 * 7 + 30_000) == []
@@ -185,7 +185,7 @@ def test_the_hubs_time_is_told_by_the_beat_that_was_delayed_least():
 
 
 def test_after_the_hubs_clock_went_slowly_what_was_heard_before_says_nothing_of_its_time():
-    """It was set back by 12 s, and went at half speed until it was where it should be."""
+    """The hub's clock was 12 s ahead, and was corrected by running at half speed until it was right."""
     hub = HubTime()
     hub_ms = HUB_MS
     gaps_ms = [3_000] * 5 + [1_500] * 8 + [3_000] * 3
@@ -217,7 +217,7 @@ def test_a_press_between_a_hubs_restart_and_its_first_beat_is_not_lost():
     st.integers(0, 100_000),
 )
 def test_delay_anywhere_only_makes_a_press_older(delays_ms, after_ms):
-    """The hub's clock is ours plus HUB_MS here, so the true moment is known."""
+    """The hub's clock is ours plus HUB_MS here, so the true time is known."""
     hub = HubTime()
     arrived_ms = 0
     for number, delay_ms in enumerate(delays_ms):

@@ -41,7 +41,7 @@ class Linked:
         self.link = Link(settings, "desk-1", self.events.put, will=WILL, jitter=lambda: 0.0, **options)
 
     def next(self, kind: type[LinkEvent]) -> LinkEvent:
-        """The next event of this kind; others are passed over."""
+        """The next event of this kind; skips others."""
         until = time.monotonic() + WAIT_S
         while True:
             event = self.events.get(timeout=max(until - time.monotonic(), 0.001))
@@ -149,10 +149,10 @@ def test_what_is_said_while_a_line_is_lost_is_heard_where_the_session_outlives_i
             desk.next(LinkDown)
             hub.publish(f"{OWN}/reply", said)
             proxy.be(Way.OPEN)
-            # The one before comes again where its acknowledgement was cut off.
+            # An earlier message comes again if its acknowledgement was lost in the cut.
             while desk.next(Incoming).payload != said:
                 pass
-    # Another run of the program begins with nothing of the one before.
+    # Another run of the program starts without the messages of the run before.
     with peer(any_broker, "hub") as hub:
         hub.publish(f"{OWN}/reply", b"said before the start")
         desk = Linked(any_broker, session_s=20)
@@ -211,7 +211,7 @@ def test_a_broker_that_is_not_there_is_named_with_its_address(broker: Broker):
     desk.link.close()
 
 
-# paho leaves the socket of a handshake that failed to the garbage collector.
+# paho leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_that_answers_to_another_name_is_not_trusted(tmp_path: Path):
     broker = make_broker(tmp_path, tls=True, nodes=["desk-1"], reached_as=["broker.example"])
@@ -226,7 +226,7 @@ def test_a_broker_that_answers_to_another_name_is_not_trusted(tmp_path: Path):
 
 
 def test_a_certificate_that_the_broker_does_not_take_is_named(tmp_path: Path):
-    """One that ended, or as here one of another authority: with TLS 1.3 the broker hangs up after our own handshake."""
+    """It has expired or, as here, is of another authority: with TLS 1.3 the broker hangs up after our own handshake."""
     with start_broker(tmp_path / "broker", tls=True, nodes=["desk-1"]) as broker:
         elsewhere = write_site(tmp_path / "elsewhere", ["desk-1"], now=datetime.now(UTC))["desk-1"]
         broker.certificates["desk-1"] = replace(elsewhere, ca=broker.certificates["desk-1"].ca)
@@ -276,7 +276,7 @@ def test_a_message_the_broker_throws_away_is_told(broker: Broker):
 
 
 def test_a_receiver_that_fails_costs_one_connection_and_not_the_link(broker: Broker):
-    """An exception in a callback kills paho's thread while paho goes on to say that it is connected."""
+    """An exception in a callback kills paho's thread, but paho still says that it is connected."""
     events: queue.SimpleQueue[LinkEvent] = queue.SimpleQueue()
     failed = threading.Event()
 
@@ -368,9 +368,9 @@ def test_a_line_that_fails_again_and_again_is_tried_ever_more_seldom(broker: Bro
 def hasty(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, clock_ms: Callable[[], int]
 ) -> Iterator[tuple[Linked, Proxy, list[float]]]:
-    """One that notes how long it would wait and does not, through a proxy, and what it noted.
+    """A link through a proxy that only notes how long it would wait; gives the link, the proxy and the waits.
 
-    It tries without end, so it ends with the test, however that ends.
+    It retries without end, so it is closed with the test, however that ends.
     """
     waits: list[float] = []
 
@@ -388,7 +388,7 @@ def hasty(
 
 
 def test_a_line_that_breaks_again_and_again_as_soon_as_it_is_up_is_tried_ever_more_seldom(broker: Broker, monkeypatch):
-    """So that two that were given one name do not push each other off each second."""
+    """So that two programs with the same name do not disconnect each other every second."""
     with hasty(broker, monkeypatch, lambda: 0) as (desk, proxy, waits):
         for _ in range(6):
             desk.next(LinkUp)
@@ -455,7 +455,7 @@ def test_this_machine_may_be_reached_plainly(host):
 
 
 def test_a_proxy_that_opens_again_lets_what_waited_through(broker: Broker):
-    """The proxy of these tests keeps a real link's rules: bytes wait, in order, and are not lost."""
+    """The tests' proxy behaves like a real link: delayed bytes keep their order and are not lost."""
     with proxy_to(broker.port) as proxy, linked(broker, f"{OWN}/echo", port=proxy.port) as desk:
         proxy.be(Way.STALLED)
         for number in range(5):

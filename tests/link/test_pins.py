@@ -1,4 +1,4 @@
-"""The pins as gpiozero has them."""
+"""The pins, through gpiozero."""
 
 import os
 import tempfile
@@ -43,7 +43,7 @@ def test_pins_that_somebody_held_can_be_used_once_they_are_let_go():
 
 
 class _Busy(MockPin):
-    """As lgpio says it of a pin that another program has: by an error of its own, which gpiozero passes on."""
+    """A pin that another program holds: lgpio raises an error class of its own, which gpiozero passes on."""
 
     def __init__(self, *_: object) -> None:
         raise type("error", (Exception,), {})("'GPIO busy'")

@@ -1,4 +1,4 @@
-"""The runtime every node has, around a core that notes what happens, at a real broker; the test turns the clock."""
+"""The runtime of every node, with a real broker and a core that notes what happens; the test turns the clock."""
 
 import errno
 import os
@@ -59,12 +59,12 @@ CONFIG = DeskButtonConfig(revision=(1, 1), desk="guichet-1")
 STATUS: Parser[NodeStatus] = Parser(NodeStatus)
 TELEMETRY: Parser[Telemetry] = Parser(Telemetry)
 WAIT_S = 15.0
-# From the last echo that came back: the next one is due, and those that stay away are counted from it.
+# Counted from the last echo that came back: the time until the next one is due, until it counts as lost, and 2 s more.
 SILENT_MS = ECHO_PERIOD_MS + ECHO_LOST_MS + 2_000
 
 
 class NotingCore:
-    """Notes what happens, and asks for what the test put beside an event's type."""
+    """Notes what happens, and asks for what the test chose for that type of event."""
 
     def __init__(self) -> None:
         self.happened: list[object] = []
@@ -86,7 +86,7 @@ class NotingCore:
 
 
 class Node:
-    """A runtime driven from the test, as a screen's frame loop drives one."""
+    """A runtime that the test drives, as a screen's frame loop drives one."""
 
     def __init__(self, broker: Broker, folder: Path, *, port: int | None = None) -> None:
         self.now_ms = 1_000_000
@@ -107,7 +107,7 @@ class Node:
         )
 
     def until(self, holds: Callable[[], bool]) -> int | None:
-        """Steps until something holds or the program would end: its exit status then."""
+        """Step until `holds` is true, or until the program would end; returns its exit status then."""
         until = time.monotonic() + WAIT_S
         while not holds():
             assert time.monotonic() < until, self.core.happened
@@ -126,7 +126,7 @@ class Node:
         self.core.happened.clear()
 
     def turn(self, by_ms: int) -> int | None:
-        """The clock goes on by steps of a second, with a short look at what came in at each."""
+        """Turn the clock in steps of a second; each step takes a short look at what came in."""
         for _ in range(by_ms // 1_000):
             self.now_ms += 1_000
             status = self.runtime.step(0.01)
@@ -159,7 +159,7 @@ def hub(broker: Broker) -> Iterator[Peer]:
 
 
 def kept_at(folder: Path, *, site: str = "mairie", node: str = "desk-1") -> Path:
-    """Where a node keeps its configuration, in a folder that is there."""
+    """The file in which a node keeps its configuration; creates its folder."""
     kept = folder / site / node
     kept.mkdir(parents=True, exist_ok=True)
     return kept / "config.json"
@@ -191,7 +191,7 @@ def test_it_tells_how_it_is_at_once_and_each_minute(node: Node, hub: Peer):
     hub.subscribe(own(NodeTopic.TELEMETRY))
     node.turn(61_000)
     telemetry = first = TELEMETRY.parse(hub.wait_for(own(NodeTopic.TELEMETRY)).payload)
-    # What was told at the start may come after the subscription.
+    # The report sent at the start may arrive after the subscription.
     if first.uptime_s < 60:
         telemetry = TELEMETRY.parse(hub.wait_for(own(NodeTopic.TELEMETRY)).payload)
     assert telemetry.stuck == (17,)
@@ -206,7 +206,7 @@ def test_it_tells_how_it_is_at_once_on_a_new_connection(node: Node, hub: Peer):
     node.forget()
     node.runtime._link.reconnect("the test says so")
     node.until_happened(Connected)
-    # What was told at the start may come after the subscription.
+    # The report sent at the start may arrive after the subscription.
     while told(hub).uptime_s < 5:
         pass
 
@@ -237,7 +237,7 @@ def test_a_configuration_that_is_not_newer_is_ignored(node: Node, hub: Peer):
 def test_what_the_hub_says_first_goes_before_what_was_kept_however_new_that_is(
     broker: Broker, tmp_path: Path, hub: Peer
 ):
-    """It may be of the hub at which this node was tried out, whose database was made later."""
+    """The kept one may be from the hub where this node was tried out, whose database was made later."""
     kept = DeskButtonConfig(revision=(9, 900), desk="guichet-9")
     kept_at(tmp_path).write_bytes(encode(kept))
     say(hub, NodeTopic.CONFIG, CONFIG, retain=True)
@@ -393,7 +393,7 @@ def test_a_broker_that_greets_and_then_is_silent_ends_the_node(broker: Broker, t
 
 
 def test_a_network_thread_that_dies_costs_one_connection(broker: Broker, tmp_path: Path):
-    """The link says it is connected; only the echo tells. A new connection has a new thread."""
+    """The link still says it is connected; only the echo shows the fault. A new connection has a new thread."""
     with proxy_to(broker.port) as proxy, running(broker, tmp_path, port=proxy.port) as node:
         node.until_happened(Connected)
         node.forget()
@@ -425,7 +425,7 @@ def test_a_line_that_breaks_again_and_again_is_a_line_a_reason_and_not_a_time(
 
 
 def test_a_node_with_anothers_certificate_says_so(tmp_path: Path):
-    """The broker knows it by the name in the certificate, and lets it write nothing of its own."""
+    """The broker knows the node by the name in its certificate, and lets it write none of its own topics."""
     with (
         start_broker(tmp_path / "broker", tls=True, nodes=("desk-1", "desk-2")) as broker,
         structlog.testing.capture_logs() as lines,
@@ -489,7 +489,7 @@ def test_a_state_folder_that_cannot_be_used_is_said_by_its_variable(broker: Brok
 
 @pytest.fixture
 def disk_fault(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Lets each new file fail with this error number."""
+    """Makes the writing of each new file fail with this error number."""
 
     def fails_with(number: int) -> None:
         def refuse(**_options: object) -> None:
@@ -508,7 +508,7 @@ def test_a_state_folder_that_others_own_is_said_by_its_variable(broker: Broker, 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EIO])
 def test_a_card_that_takes_nothing_at_the_start_stops_nothing(broker: Broker, tmp_path: Path, disk_fault, number: int):
-    """The system has set it read-only, or it is full: a button needs none to call somebody."""
+    """The system has made it read-only, or it is full: a button needs no disk to call somebody."""
     kept_at(tmp_path).write_bytes(encode(CONFIG))
     disk_fault(number)
     with structlog.testing.capture_logs() as lines, running(broker, tmp_path) as node:
@@ -559,7 +559,7 @@ def test_one_step_takes_no_more_than_a_frame_can_wait_for(node: Node):
 
 
 def test_it_listens_to_signals_until_it_ends_and_then_whoever_did_before(broker: Broker, tmp_path: Path):
-    """One that hangs in its last steps can still be ended."""
+    """A program that hangs in its last steps can still be ended."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(number) for number in numbers]
     with running(broker, tmp_path):

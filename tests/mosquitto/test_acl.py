@@ -1,4 +1,4 @@
-"""Who may write and read what, proved by what arrives: a SUBACK proves nothing."""
+"""Who may write and read what, proved by the messages that arrive: a SUBACK proves nothing."""
 
 import contextlib
 import socket
@@ -179,7 +179,7 @@ def test_a_plain_client_gets_no_answer_from_a_broker_with_certificates(tls_broke
 
 
 def refused(broker: Broker, context: ssl.SSLContext) -> bool:
-    """True where the broker ends the connection instead of answering CONNECT."""
+    """Whether the broker ends the connection instead of answering CONNECT."""
     with socket.create_connection(("127.0.0.1", broker.port), timeout=5) as plain:
         try:
             with context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
@@ -218,6 +218,6 @@ def test_who_gives_no_name_is_no_node(broker: Broker):
         nobody.subscribe("#")
         hub.publish(f"{OWN}/reply", b"probe")
         assert nobody.publish(f"{OWN}/request", b"probe") == "Not authorized"
-        # The answer above came on the same connection: what the broker sent before it would be here.
+        # The answer above came on the same connection, after anything that the broker sent before it.
         assert nobody.seen.empty()
         nobody.close()

@@ -29,7 +29,7 @@ def plan(**changes) -> BrokerPlan:
 
 
 def lines(**changes) -> list[str]:
-    """Whole ones: what is commented out, or begins alike, says nothing to the broker."""
+    """Whole lines: the broker ignores a commented-out setting, and one that only begins alike is another setting."""
     return configuration(plan(**changes)).splitlines()
 
 
@@ -99,18 +99,18 @@ def test_the_broker_starts_with_it_and_says_nothing_is_wrong(broker: Broker):
     with peer(broker):
         pass
     told = [line for line in broker.log().splitlines() if "Warning" in line or "Error" in line]
-    # A pattern without a hole is meant so: it holds for every node. Tests may run as root.
+    # Patterns without a placeholder are intended: they hold for every node. Tests may run as root.
     meant = ("does not contain", "should not be run as root")
     assert [line for line in told if not any(each in line for each in meant)] == []
 
 
 def test_the_broker_listens_nowhere_else(broker: Broker):
-    """An option above its listener opens a second one on every address."""
+    """An option above its listener would open a second listener on every address."""
     assert listening(broker.pid) == {("127.0.0.1", broker.port)}
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
-    """The addresses where a process listens, by the kernel's own tables."""
+    """The addresses on which a process listens, from the kernel's own tables."""
     inodes = set()
     for each in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile

@@ -1,4 +1,4 @@
-"""The icons that are shipped are those that a screen draws: one that is missing ends the page that draws it."""
+"""Every icon that a screen draws is shipped, and no other: a missing one breaks the page that draws it."""
 
 import ast
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from jinja2 import Environment, nodes
 from provisioning.assets import NODE_ICONS, WEB_ICONS
 
 ROOT = Path(__file__).parents[2]
-# The demo's page draws the hub's.
+# The demo's page draws the hub's icons.
 TEMPLATES = (*ROOT.glob("hub/web/templates/**/*.html"), *ROOT.glob("demo/page/*.html"))
-# Which argument of a call names the icon.
+# The position of the argument that names the icon.
 NAMED_BY = {"icon": 0, "action": 3}
 
 
@@ -19,7 +19,7 @@ def drawn_by_templates() -> Iterator[str]:
     for file in TEMPLATES:
         for call in Environment(autoescape=True).parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name in NAMED_BY:
-                # Wrapped, so that it is found itself as well as what a condition chooses from.
+                # Wrapped in a list, so that the search finds a plain name as well as the names in a condition.
                 names = nodes.List([call.args[NAMED_BY[call.node.name]]]).find_all(nodes.Const)
                 yield from (each.value for each in names)
 

@@ -1,4 +1,4 @@
-"""The script that installs Debian's packages, with an apt and a dpkg that only note what is installed and enabled."""
+"""The script that installs Debian's packages, with stubs that only note what is installed and enabled."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ PROGRAMS = {
     "id": "echo 0",
     "dpkg-query": 'for name; do :; done; cat "$SYSTEM/dpkg/$name"',
     "apt-get": '[ "$1" = update ] || . "$SYSTEM/install"',
-    # Without systemd running the script takes the link away itself; here it has it.
+    # Here systemd runs and removes the link; without systemd the script removes it directly.
     "systemctl": 'for name; do :; done; rm -f "$SYSTEM/enabled/$name"',
     "update-rc.d": "exit 0",
 }
@@ -22,7 +22,7 @@ OTHERS = "ca-certificates python3 python3-venv tzdata libglib2.0-0"
 
 
 class System:
-    """A Debian of stubs in a folder. `install`: what apt-get then does."""
+    """A Debian made of stubs in a folder. `install`: what apt-get then does."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,7 +64,7 @@ def test_a_service_that_was_not_there_before_is_left_off(system: System) -> None
 
 @pytest.mark.parametrize("status", ["installed", "half-configured", "triggers-awaited"])
 def test_a_service_is_left_off_too_where_apt_fails_once_it_is_there(system: System, status: str) -> None:
-    """Nobody would do it later: the next run does not find it missing."""
+    """The next run would not do it, since it would not find the package missing."""
     assert system.run(WELL.format("mosquitto", status) + "exit 100\n") == 1
     assert system.enabled == []
 

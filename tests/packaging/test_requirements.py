@@ -19,12 +19,12 @@ LISTS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
 def plain(requirement: str) -> str:
-    """The name alone, as an index writes it."""
+    """The name alone, normalised as a package index does."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0]).lower()
 
 
 def pins(list_: Path) -> dict[str, set[str]]:
-    """The versions a list pins, by name; a name has two where they differ between versions of Python."""
+    """The versions that a list pins, by name; a name has two if they depend on the version of Python."""
     found: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==(\S+)", list_.read_text(encoding="utf-8"), re.MULTILINE):
         found.setdefault(plain(name), set()).add(version)
@@ -58,12 +58,12 @@ def test_a_program_runs_the_versions_that_were_tested(list_):
 
 def test_no_list_names_a_registry():
     for file in [*LISTS, ROOT / "package-lock.json", ROOT / ".npmrc"]:
-        # The address at which one may support an author is no registry.
+        # The addresses for donations to authors are no registries.
         text = re.sub(r'"funding": \{[^}]*\}', "", file.read_text(encoding="utf-8"))
         assert "://" not in text, f"{file.name} names an address"
 
 
-# As uv does: a town's own registry is in the list unless that is forbidden, and a constraint is a file that is there.
+# A stub of uv: it lists the town's own registry unless that is forbidden, and a constraint must be an existing file.
 UV = """\
 #!/bin/sh
 case " $* " in *" --no-emit-index-url "*) ;; *) echo "--index-url https://registry.example/simple" ;; esac
@@ -75,7 +75,7 @@ UV_THAT_FAILS_AT_HUB = UV + 'case " $* " in *" --constraint "*"/dev.txt "*) exit
 
 
 def pin_anew(town: Path, uv: str) -> subprocess.CompletedProcess[str]:
-    """Runs the script of a project whose lists are `town`'s."""
+    """Run the script in a project whose lists are in `town`."""
     (town / "provisioning").mkdir()
     shutil.copy(ROOT / "provisioning/pin-requirements", town / "provisioning")
     (town / "requirements").mkdir()
@@ -117,7 +117,7 @@ def test_a_node_that_tells_local_time_brings_the_zones_of_the_world(role):
 
 
 NODES = ("desk-button", "display", "ticket-printer")
-# Whose code may import what which extras ask for; programs that no town runs, whatever there is.
+# Which extras' packages the code of a folder may import; towns never run the programs that may import all.
 IMPORTERS = {"protocol": (), "hub": ("hub",), "nodes": NODES} | dict.fromkeys(
     ("demo", "provisioning", "benchmarks", "tests"), tuple(EXTRAS)
 )
@@ -125,7 +125,7 @@ IMPORTERS = {"protocol": (), "hub": ("hub",), "nodes": NODES} | dict.fromkeys(
 
 @cache
 def distributions() -> Mapping[str, list[str]]:
-    """Of each module that can be imported here, the names of what brought it."""
+    """For each module that can be imported here, the names of the packages that brought it."""
     return packages_distributions()
 
 

@@ -1,4 +1,4 @@
-"""The hub as whoever attacks it meets it: behind a real server, with somebody in it whose rights are worth having."""
+"""The hub as an attacker meets it: behind a real server, while somebody with valuable rights is logged in."""
 
 from collections.abc import Iterator
 
@@ -20,14 +20,14 @@ def directory() -> SmallDirectory:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, directory: SmallDirectory) -> Iterator[Town]:
-    """One for a whole file of tests."""
+    """One town for a whole file of tests."""
     with open_town(tmp_path_factory.mktemp("security"), directory) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def agent_token(town: Town) -> str:
-    """The cookie of somebody who may do all that is done at desks, and is signed on at desk 3."""
+    """The cookie of somebody who may do everything that is done at desks, and is signed on at desk 3."""
     token = town.stand.log_in(Role.AGENT, Role.SUPERVISOR, Role.RECEPTION, Role.ADMINISTRATOR)
     town.stand.open("desk-3")
     town.stand.sign_on("desk-3")

@@ -1,4 +1,4 @@
-"""Everything has a bound: what is too long or too slow is refused, and the hub goes on."""
+"""Everything has a bound: the hub refuses what is too long or too slow, and goes on."""
 
 import asyncio
 import socket
@@ -28,7 +28,7 @@ def server(town: Town) -> Served:
 
 @pytest.fixture(autouse=True)
 def still_there(town: Town) -> Iterator[None]:
-    """Whatever a test sent, the next one is answered."""
+    """Check that the hub still answers after whatever a test sent."""
     yield
     assert town.ask("GET", "/healthz").status_code == 200
 
@@ -99,7 +99,7 @@ def test_a_live_page_outlives_the_limit_of_a_head(town: Town, monkeypatch: pytes
         log_in(browser, "b.exemple", PASSWORD)
         with town.listen(browser.cookies[COOKIE]) as live:
             live.recv(timeout=LIMIT_S)
-            # What would close it is a timer that began with the handshake.
+            # A timer that began with the handshake would close it.
             time.sleep(0.5)
             assert live.ping().wait(LIMIT_S)
 
@@ -208,7 +208,7 @@ def test_a_password_longer_than_any_is_never_hashed(
 
 
 def frames(town: Town, token: str, message: str, **options: Any) -> int:
-    """The code by which the hub closes a live page's socket that says something."""
+    """The code with which the hub closes a live page's socket that sends a message."""
 
     async def talk() -> int:
         address = f"ws://127.0.0.1:{town.server.port}/desks/desk-3/live"
@@ -313,7 +313,7 @@ def test_who_never_takes_the_answers_holds_no_connection(server: Served, monkeyp
 
 
 class Reader(asyncio.Transport):
-    """The other side of a connection: `untaken` bytes of what was written still wait for it."""
+    """The other side of a connection. `untaken`: how many written bytes it has not taken yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -332,7 +332,7 @@ class Reader(asyncio.Transport):
         return self.is_closed
 
     def write(self, data: Any) -> None:
-        """Nobody reads it."""
+        """Drop the data: nobody reads it."""
 
     def close(self) -> None:
         self.is_closed = True
@@ -342,7 +342,7 @@ class Reader(asyncio.Transport):
 
 
 class TurnedLoop:
-    """What would be called later is called now."""
+    """Calls what is to be called later when the test turns it."""
 
     def __init__(self) -> None:
         self.due: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -388,7 +388,7 @@ def test_who_takes_an_answer_slowly_is_waited_for() -> None:
 def test_whose_next_answer_has_just_begun_is_not_taken_for_one_who_takes_nothing() -> None:
     loop, reader, protocol = watched_reader()
     protocol.resume_writing()
-    # Of an answer that comes in parts: too little for a pause, and not all of it yet.
+    # Part of an answer that comes in parts: too little for a pause, and not complete yet.
     reader.untaken = 20_000
     loop.turn()
     assert not reader.is_aborted
@@ -428,4 +428,4 @@ def test_of_a_connection_that_is_lost_nothing_is_kept() -> None:
 
 
 async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Nobody asks it."""
+    """Is never called."""

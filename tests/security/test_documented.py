@@ -1,4 +1,4 @@
-"""What docs/security.md says is there: the tests it names, and an answer for each requirement of ASVS 5.0, level 2."""
+"""What docs/security.md claims: the tests it names exist, and each requirement of ASVS 5.0, level 2, has an answer."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`([a-z_]+/test_[a-z_]+\.py)::(test_\w+)`", TEXT)))
 ANSWERS = {"yes", "partly", "no", "theirs", "none"}
-# How many requirements of levels 1 and 2 each section of version 5.0.0 has: numbered from 1 on, level 3 comes after.
+# The number of requirements of levels 1 and 2 in each section of version 5.0.0; they count from 1, before level 3's.
 SECTIONS = """
 1.1: 2  1.2: 9  1.3: 11  1.4: 3  1.5: 2
 2.1: 3  2.2: 3  2.3: 4  2.4: 1
@@ -36,7 +36,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def requirements(cell: str) -> list[str]:
-    """`7.2.1–7.2.4, 7.3.1` one by one."""
+    """List each requirement of a cell such as `7.2.1–7.2.4, 7.3.1`."""
     found = []
     for group in cell.split(", "):
         first, _, last = group.partition("–")

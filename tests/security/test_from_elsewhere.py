@@ -1,4 +1,4 @@
-"""Another page in the same browser: it may send what it likes, with the victim's cookie, and reaches nothing."""
+"""Another page in the same browser may send what it likes, with the victim's cookie, and reaches nothing."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ TARGETS = [
     ("/login", FORM, "account=b.exemple&password=bon+mot+de+passe"),
     ("/logout", FORM, ""),
 ]
-# What every answer says to the browser.
+# The headers of every answer.
 CLOSED = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -125,7 +125,7 @@ def test_no_page_and_no_answer_can_be_framed_sniffed_or_read_from_elsewhere(
 ) -> None:
     for browser in (agent, stranger):
         for method, template in ACCESS:
-            # It would be the last thing that the agent asks.
+            # The agent's logout would end their session.
             if method in {"GET", "POST"} and not (browser is agent and template == "/logout"):
                 path = template.format(desk="desk-3", ticket=1, report=1)
                 answer = browser.request(method, path, headers={"Origin": town.own, "Sec-Fetch-Mode": "cors"})

@@ -1,5 +1,6 @@
-"""Coming in without the right to: through the login page, a real hub and a real directory that lets everybody in who
-binds without a password.
+"""Attempts to log in without the right to, with the login page, a real hub and a real directory.
+
+The directory lets in everybody who binds without a password.
 """
 
 import re
@@ -17,7 +18,7 @@ from tests.security.town import EMERGENCY_PASSWORD, Town, log_in, open_town
 from tests.web.stand import COOKIE
 
 WRONG = "mauvais mot de passe"
-# Whose right password is PASSWORD: alix, an agent.
+# PASSWORD is the right password of alix, an agent.
 INJECTIONS = [
     "*",
     "a*",
@@ -54,7 +55,7 @@ def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
 
 @pytest.fixture(scope="module", params=["search first", "bind as who asks"])
 def municipal(request: pytest.FixtureRequest, slapd: Slapd) -> Iterator[Directory]:
-    """The two ways to ask a directory for somebody."""
+    """A directory, asked in each of the two ways."""
     direct = {"service_account": None, "bind_as": f"uid={{account}},{PEOPLE}"}
     opened = open_directory(slapd.described(**(direct if request.param != "search first" else {})), slapd.secrets)
     yield opened
@@ -70,7 +71,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, municipal: Directory) -> Iter
 
 @pytest.fixture(autouse=True)
 def another_day(town: Town) -> None:
-    """How often somebody tried is forgotten, and whoever was in is out."""
+    """Let two days pass: failed attempts are forgotten, and everybody is logged out."""
     town.clock.turn(minutes=2 * 24 * 60)
     town.look()
 
@@ -89,7 +90,7 @@ def test_somebody_of_the_directory_comes_in(town: Town, stranger: httpx.Client) 
 
 def test_no_account_is_a_filter_or_a_part_of_a_name(town: Town) -> None:
     for account in INJECTIONS:
-        # Else the address would soon be refused unasked.
+        # Otherwise the hub would soon refuse the address without asking the directory.
         town.clock.turn(minutes=16)
         with town.browser() as browser:
             answer = log_in(browser, account, PASSWORD)
@@ -109,7 +110,7 @@ def test_nobody_comes_in_without_a_password(
 
 
 def shown(answer: httpx.Response, account: str) -> tuple[int, str, list[str]]:
-    """All that somebody who tries is shown, but for what they typed."""
+    """Everything that somebody who tries to log in sees, except what they typed."""
     headers = sorted(name for name in answer.headers if name != "content-length")
     return answer.status_code, answer.text.replace(f'value="{account}"', ""), headers
 
@@ -119,7 +120,7 @@ def test_no_answer_tells_which_accounts_there_are(town: Town, municipal: Directo
         "alix": WRONG,
         "inconnue": WRONG,
         "secours": WRONG,
-        # The right password of one without a role, and of one whose account is over.
+        # The right password of somebody without a role, and of somebody whose account has expired.
         "nobody-special": PASSWORD,
         "expired": PASSWORD,
         # The right password of a local account, at the wrong account.
@@ -138,7 +139,7 @@ def test_no_answer_tells_which_accounts_there_are(town: Town, municipal: Directo
 def test_no_account_is_refused_with_less_work_than_another(
     town: Town, municipal: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What takes the time: one hash, and one question to the directory."""
+    """Each attempt does the same slow work: one hash, and one question to the directory."""
     work: list[str] = []
     matches, asked = login.matches, municipal.log_in
     monkeypatch.setattr(login, "matches", lambda *given: work.append("hash") or matches(*given))

@@ -1,4 +1,4 @@
-"""A name is text wherever it is shown: on no page, in no panel, in no live frame does markup in it become markup."""
+"""A name is text wherever it is shown: its markup stays text on every page, in every panel and live frame."""
 
 import json
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ from tests.auth.small_directory import SmallDirectory
 from tests.security.town import Town, open_town
 from tests.web.stand import ANSWER_LIMIT_S, a_site, new_id
 
-# Would open an element, end an attribute of each kind, end a script, a comment and a style, and be a template.
+# Tries to open an element; to end an attribute of each kind, a script, a comment and a style; and to be a template.
 MARKUP = "</title><xss-probe xss-probe=1>' xss-probe='1 \" xss-probe=\"1 --></script></style>{{7*7777777}}${7*7777777}"
 SHORT = "\"'><xss-probe xss-probe>"
 SCHEME = "javascript:xss-probe()"
-# Attributes that load something or lead somewhere.
+# Attributes that load something or link somewhere.
 ADDRESSES = {"href", "src", "action", "formaction", "data", "poster", "hx-get", "hx-post", "hx-ws:connect"}
 
 
 @dataclass
 class Probe(HTMLParser):
-    """Notes what a browser would take for markup and is none of ours."""
+    """Notes what a browser would take for markup but does not come from our templates."""
 
     faults: list[str] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, directory: SmallDirectory) ->
 
 @pytest.fixture(scope="module")
 def tickets(town: Town) -> dict[str, int]:
-    """One in each list of desk 3, each of a visitor whose name is markup, some of an agent whose name is."""
+    """A ticket in each list of desk 3: the visitors' names are markup, and so are some agents' names."""
     stand = town.stand
     stand.log_in(Role.AGENT, account="x.exemple", name=MARKUP)
     stand.open("desk-1", "desk-2", "desk-3")
@@ -99,7 +99,7 @@ def tickets(town: Town) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def token(town: Town) -> str:
-    """Somebody whose own name is markup, signed on at desk 3."""
+    """The session of somebody whose own name is markup, signed on at desk 3."""
     made = town.stand.log_in(*STAFF, account="y.exemple", name=MARKUP)
     town.stand.sign_on("desk-3", account="y.exemple")
     return made
@@ -124,7 +124,7 @@ def test_no_page_takes_a_name_for_markup(tickets: dict[str, int], agent: httpx.C
 
 
 def test_every_name_is_shown_somewhere(town: Town, tickets: dict[str, int], agent: httpx.Client) -> None:
-    """Else the tests above and below would look at nothing."""
+    """Without this the other tests might look at nothing."""
     shown = agent.get("/").text + agent.get("/desks/desk-3").text + agent.get("/desks/desk-1").text
     found = agent.post("/desks/desk-3/search", data={"query": "xss"}).text
     assert shown.count("&lt;xss-probe") > 10
@@ -196,7 +196,7 @@ def test_who_may_not_reads_why_without_markup(town: Town) -> None:
 
 
 def test_the_document_of_a_desk_is_no_page(town: Town, tickets: dict[str, int], agent: httpx.Client) -> None:
-    """The same names as JSON: a browser must not read it as anything else."""
+    """The same names as JSON, which a browser must not read as anything else."""
     for path in ("/api/v1/site", "/api/v1/halls", "/api/v1/desks/desk-3", "/api/v1/appointments/reports"):
         answer = agent.get(path)
         assert answer.headers["content-type"] == "application/json"

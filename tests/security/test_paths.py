@@ -1,4 +1,4 @@
-"""No spelling of an address reaches a file outside of `static/`, or passes the door by."""
+"""No spelling of an address reaches a file outside `static/` or bypasses the access check."""
 
 import pytest
 

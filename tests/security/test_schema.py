@@ -1,4 +1,4 @@
-"""Whatever the API's description lets somebody send, and much that it does not: no answer is a failure of the hub."""
+"""Requests that the API's description allows, and many that it does not, never make the hub fail."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from hub.openapi import openapi
 from tests.security.town import Town
 from tests.web.stand import COOKIE
 
-# So many for each operation, where the caller may ask it and where the door stands before it.
+# Examples for each operation: if the caller may ask it, and if access is refused.
 EXAMPLES, SHUT_OUT = 8, 2
-# What is there: most of what is made up is not.
+# Names that exist: most made-up ones do not.
 THERE = {"desk": "desk-3", "ticket": 1, "report": 1}
 
 SCHEMA = schemathesis.openapi.from_dict(json.loads(openapi()))
@@ -28,7 +28,7 @@ each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda eac
 
 @pytest.fixture(scope="module")
 def callers(town: Town) -> Iterator[dict[str, requests.Session]]:
-    """A browser in which somebody with every role is in, programs of each kind, and nobody."""
+    """A browser of somebody with every role, a program of each kind, and an anonymous caller."""
     every = town.stand.log_in(*STAFF)
     town.stand.open("desk-3", "desk-4")
     town.stand.sign_on("desk-3")
@@ -52,7 +52,7 @@ def callers(town: Town) -> Iterator[dict[str, requests.Session]]:
 
 
 def cases(operation: APIOperation) -> st.SearchStrategy[schemathesis.Case]:
-    """What the description allows, and what it does not."""
+    """Requests that the description allows, and others."""
     return st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
 
 

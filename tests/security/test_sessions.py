@@ -1,4 +1,4 @@
-"""A session is its cookie's alone: planted, stolen, kept or overtaken by a change of rights, it opens nothing more."""
+"""Only a session's own cookie opens it: planted, stolen, kept or with changed rights, it opens nothing more."""
 
 import re
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +17,7 @@ from tests.security.town import EMERGENCY_PASSWORD, PASSWORD, Town, log_in
 from tests.web.stand import ANSWER_LIMIT_S, COOKIE
 
 WRONG = "mauvais mot de passe"
-# The hub's page that only who is in may see, what an agent may do, and what a program would be told.
+# A page for people who are logged in, a command for agents, and an answer for programs.
 ASKED = [("GET", "/desks/desk-3"), ("POST", "/desks/desk-3/open"), ("GET", "/api/v1/desks")]
 OUTSIDE = [
     "//evil.example",
@@ -62,19 +62,19 @@ OUTSIDE = [
 
 @pytest.fixture(autouse=True)
 def another_day(town: Town) -> None:
-    """How often somebody tried is forgotten, and whoever was in is out."""
+    """Let two days pass: failed attempts are forgotten, and everybody is logged out."""
     town.clock.turn(minutes=2 * 24 * 60)
     town.look()
 
 
 def opens(town: Town, token: str) -> set[int]:
-    """What is answered to who holds a session's cookie, as the victim's own page would ask."""
+    """The status codes that the holder of a session's cookie gets, asking as the victim's own page would."""
     cookie = f"{COOKIE}={token}"
     return {town.ask(method, path, Origin=town.own, Cookie=cookie).status_code for method, path in ASKED}
 
 
 def close_code(socket: ClientConnection) -> int | None:
-    """By which code the hub closes it."""
+    """The code with which the hub closes the socket."""
     try:
         while True:
             socket.recv(timeout=ANSWER_LIMIT_S)
@@ -93,7 +93,7 @@ def test_a_cookie_stolen_before_the_logout_opens_nothing_after_it(town: Town) ->
             assert close_code(socket) == 4401
         assert COOKIE not in browser.cookies
     assert opens(town, stolen) == {303, 401}
-    # What the database says is laid over the book: it does not bring it back.
+    # Reading the sessions from the database again does not bring this one back.
     town.look()
     assert opens(town, stolen) == {303, 401}
 
@@ -224,7 +224,7 @@ def test_no_session_is_named_anywhere_but_in_the_cookie(town: Town, place: str) 
 
 def leads(town: Town, location: str) -> tuple[str, bool]:
     """Where a browser goes on from the login page, and whether it stays with the hub."""
-    # A browser passes over tabs and line ends, and takes \ for /.
+    # A browser ignores tabs and line ends, and takes \ for /.
     read = re.sub(r"[\t\r\n]", "", location.strip("".join(map(chr, range(33))))).replace("\\", "/")
     target = urlsplit(urljoin(f"{town.own}/login", read))
     return target.path, (target.scheme, target.netloc) == ("http", town.own.removeprefix("http://"))
@@ -236,7 +236,7 @@ def test_nobody_is_led_elsewhere_by_the_login(town: Town) -> None:
             form = browser.get("/login", params={"to": outside})
             assert form.status_code == 200, outside
             first = log_in(browser, "b.exemple", PASSWORD, to=outside)
-            # Who is in already is led on at once.
+            # Somebody who is already logged in is redirected at once.
             second = browser.get("/login", params={"to": outside})
             for answer in (first, second):
                 assert answer.status_code == 303, outside

@@ -1,4 +1,4 @@
-"""A program's token opens what its role may ask, by its header, until it is ended; nothing else does."""
+"""A program's token, sent in its header, allows what its role may do until it is revoked; nothing else does."""
 
 import httpx
 import pytest

@@ -28,7 +28,7 @@ from hub.site import Site
 from tests.databases import sqlite_url
 from tests.web.stand import ANSWER_LIMIT_S, COOKIE, NO_TLS, Served, Stand, TurnedClock, a_site, served
 
-# Of those in the small directory.
+# The passwords of accounts in the small directory, and of local accounts.
 PASSWORD = "bon mot de passe"
 EMERGENCY_PASSWORD = "trois tilleuls et un banc"
 
@@ -50,13 +50,13 @@ class Town:
         return self.server.headers["Origin"]
 
     def look(self) -> None:
-        """What the hub's threads do each second."""
+        """Do what the hub's threads do each second."""
         self.recheck.look()
         self.keeper.look()
 
     @contextmanager
     def browser(self, token: str = "") -> Iterator[httpx.Client]:
-        """Requests of the hub's own pages, with the cookie of a session where there is one."""
+        """A client that sends requests as the hub's own pages do, with the session's cookie if there is a token."""
         cookies = {COOKIE: token} if token else {}
         with httpx.Client(
             base_url=self.server.address,
@@ -69,7 +69,7 @@ class Town:
             yield client
 
     def ask(self, method: str, path: str, *, body: bytes | str = b"", **headers: str) -> httpx.Response:
-        """Exactly these headers: no Origin and no cookie unless they are named; `x_y` is `x-y`."""
+        """Send exactly these headers: no Origin and no cookie unless they are named; `x_y` becomes `x-y`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         address = f"{self.server.address}{path}"
         with httpx.Client(verify=NO_TLS, trust_env=False, timeout=ANSWER_LIMIT_S) as client:
@@ -93,7 +93,7 @@ class Town:
             assert end_token(connection, self.stand.site.name, name, self.clock.now_ms())
 
     def add_local(self, account: str, *roles: Role) -> None:
-        """As `suivant admin create` does."""
+        """Add a local account as `suivant admin create` does."""
         new = LocalAccount(
             account=account,
             name="Compte de secours",
@@ -105,14 +105,14 @@ class Town:
             assert create_account(connection, self.stand.site.name, new)
 
     def listen(self, token: str, path: str = "/desks/desk-3/live") -> ClientConnection:
-        """A page's socket."""
+        """Open a page's socket."""
         address = f"{self.server.address}{path}".replace("http:", "ws:")
         origin = Origin(self.own)
         cookie = {"Cookie": f"{COOKIE}={token}"}
         return connect(address, origin=origin, additional_headers=cookie, proxy=None, open_timeout=ANSWER_LIMIT_S)
 
     def journal(self) -> list[tuple[object, ...]]:
-        """Everything that happened: an attack that did nothing leaves it as it was."""
+        """All rows of the journal: an attack without effect leaves them unchanged."""
         with self.stand.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text("select * from ticket_event order by id"))]
 
@@ -138,7 +138,7 @@ def open_town(folder: Path, directory: Directory, site: Site | None = None) -> I
 
 
 def _threads_of(stand: Stand, directory: Directory) -> tuple[Keeper, Recheck]:
-    """Not started: a test lets them look when it likes."""
+    """The hub's threads, not started: a test makes them look when it likes."""
 
     def do(command: Command) -> "Future[Answer]":
         return stand.put(command)

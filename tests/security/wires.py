@@ -10,7 +10,7 @@ BETWEEN_DRIPS_S = 0.02
 
 
 def send(port: int, pieces: Iterable[bytes]) -> bytes:
-    """All that the server answers until it closes the connection; it may close it before everything was sent."""
+    """Everything that the server answers until it closes the connection, which may be before everything was sent."""
     with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
         try:
             for piece in pieces:
@@ -21,7 +21,7 @@ def send(port: int, pieces: Iterable[bytes]) -> bytes:
 
 
 def drip(port: int, start: bytes) -> bytes:
-    """Sends one byte after the other, never to an end, until the server closes; gives what it answered."""
+    """Send one byte after the other, without end, until the server closes; returns what it answered."""
     with socket.create_connection(("127.0.0.1", port), LIMIT_S) as connection:
         connection.sendall(start)
         return drip_on(connection)
@@ -36,7 +36,7 @@ def drip_on(connection: socket.socket) -> bytes:
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """One whole answer, however many pieces it comes in; the connection stays open."""
+    """Read one whole answer, in however many pieces it comes; the connection stays open."""
     answer = b""
     while (rest := _missing(answer)) and (part := connection.recv(rest)):
         answer += part
@@ -44,7 +44,7 @@ def read_answer(connection: socket.socket) -> bytes:
 
 
 def _missing(answer: bytes) -> int:
-    """How many bytes to ask for: one by one up to the head's end, so that nothing behind the body is read."""
+    """How many bytes to read next: one by one to the end of the head, so that nothing after the body is read."""
     head, end, body = answer.partition(b"\r\n\r\n")
     if not end:
         return 1
@@ -53,7 +53,7 @@ def _missing(answer: bytes) -> int:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Until the server closes. TimeoutError where it never does."""
+    """Read until the server closes. Raises TimeoutError if it never does."""
     parts = []
     try:
         while part := connection.recv(65_536):

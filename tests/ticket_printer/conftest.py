@@ -24,7 +24,7 @@ def hub(broker: Broker) -> Iterator[ScriptedHub]:
 
 @pytest.fixture
 def start(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., Program]]:
-    """Starts the program on the same folder each time; what still runs is ended with the test."""
+    """Starts the program on the same folder each time; programs still running are ended with the test."""
     started: list[Program] = []
 
     def start(**settings: str) -> Program:

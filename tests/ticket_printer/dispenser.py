@@ -1,4 +1,4 @@
-"""A dispenser's core with all that is around it, by a clock that the test turns."""
+"""A dispenser's core with everything around it, and a clock that the test turns."""
 
 from itertools import count
 from typing import Any
@@ -35,7 +35,7 @@ _REQUEST: Parser[NodeRequest] = Parser(NodeRequest)
 
 
 class Dispenser:
-    """A core with a disk that works, a hub that beats, and a printer that waits to be told what became of a paper."""
+    """A core with a working disk, a hub that beats, and a printer whose results the test gives."""
 
     def __init__(self, left_over: tuple[Entry, ...] = (), *, ready: bool = True) -> None:
         self.now_ms = 100_000
@@ -43,7 +43,7 @@ class Dispenser:
         self.beats = True
         self.disk_fails: set[Step] = set()
         self.effects: list[object] = []
-        # When the lamp went on.
+        # The times at which the lamp went on.
         self.lit_ms: list[int] = []
         numbers = count(1)
         self.core = TicketPrinter(
@@ -66,7 +66,7 @@ class Dispenser:
         self.hub_time.beat(ISSUED_AT + self.now_ms, self.now_ms)
 
     def wait(self, duration_ms: int) -> None:
-        """Turns the clock; ticks come when they are due, and each second."""
+        """Turn the clock; ticks come when they are due, and each second."""
         until_ms = self.now_ms + duration_ms
         while self.now_ms < until_ms:
             due_ms = self.core.due_ms()
@@ -98,16 +98,16 @@ class Dispenser:
         return [each for each in self.effects if isinstance(each, kind)]
 
     def sent(self, kind: type) -> list[Any]:
-        """The requests of that kind, each sending of them."""
+        """The requests of this kind, with each resend."""
         requests = [_REQUEST.parse(each.payload) for each in self.of(Publish)]
         return [each for each in requests if isinstance(each, kind)]
 
     def asked(self) -> list[IssueTicket]:
-        """Each request once."""
+        """Each request for a ticket once."""
         return list({each.id: each for each in self.sent(IssueTicket)}.values())
 
     def checks_in(self) -> list[CheckIn]:
-        """Each request once."""
+        """Each check-in once."""
         return list({each.id: each for each in self.sent(CheckIn)}.values())
 
     @property
@@ -116,7 +116,7 @@ class Dispenser:
         return lit
 
     def flashes(self, duration_ms: int) -> int:
-        """How often the lamp goes on in this time."""
+        """Let this time pass; returns how often the lamp went on in it."""
         before = len([each for each in self.of(Light) if each.lit])
         self.wait(duration_ms)
         return len([each for each in self.of(Light) if each.lit]) - before

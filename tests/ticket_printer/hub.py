@@ -1,4 +1,4 @@
-"""A tiny hub that does what a test tells it, on the real broker."""
+"""A small hub on the real broker that does what a test tells it."""
 
 import threading
 import time
@@ -66,7 +66,7 @@ def ticket_reply(request_id: str, number: str = "A012", **changes: Any) -> Ticke
 
 
 def check_in_reply(request_id: str, arrival: Arrival = Arrival.ON_TIME, **changes: Any) -> CheckInReply:
-    """Of who may wait; the others have `number=None` and the like."""
+    """An answer that lets the visitor wait; for other answers, pass `number=None` and the like."""
     fields: dict[str, Any] = {
         "id": request_id,
         "arrival": arrival,
@@ -82,7 +82,7 @@ def check_in_reply(request_id: str, arrival: Arrival = Arrival.ON_TIME, **change
 
 @dataclass(slots=True)
 class Ledger:
-    """What the hub knows: number by request, and what it was told of each; `told_twice` holds contradictions."""
+    """What the hub knows: each request's number, whether it was printed, and the abandoned requests."""
 
     numbers: dict[str, str] = field(default_factory=dict)
     printed: dict[str, bool] = field(default_factory=dict)
@@ -90,9 +90,9 @@ class Ledger:
 
 
 class ScriptedHub:
-    """Beats, configures, and answers; `silent` drops what is asked, by kind of request.
+    """Beats, configures, and answers; `silent`: the kinds of requests that it drops.
 
-    `arrivals`: what is said of a code; all others are unknown. `warnings`: all that telemetry ever had.
+    `arrivals`: the answers to codes; other codes are unknown. `warnings`: all warnings that telemetry ever had.
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -129,7 +129,7 @@ class ScriptedHub:
         self.publish(TOPICS.node(NODE, NodeTopic.REPLY), message)
 
     def asked(self, kind: type, more_than: int = 0) -> list[Any]:
-        """The requests of that kind, each id once, as soon as there are more than so many."""
+        """Wait for more than `more_than` requests of this kind; returns them, each id once."""
         self.wait(lambda: len(self._of(kind)) > more_than, f"more than {more_than} {kind.__name__}")
         return self._of(kind)
 
@@ -138,7 +138,7 @@ class ScriptedHub:
             assert self._changed.wait_for(lambda: bool(found()), timeout_s), f"waited for {what}; {self.requests}"
 
     def wait_warning(self, warning: str) -> None:
-        """The node says so in its telemetry."""
+        """Wait until the node's telemetry has this warning."""
         self.wait(lambda: warning in self.warnings, f"the warning {warning}")
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class ScriptedHub:
             case IssueTicket(id=request_id) if self.refuse_tickets:
                 self.reply(Refused(id=request_id, code="service_closed", detail="closed"))
             case IssueTicket(id=request_id):
-                # As the real one: after an abandon it issues nothing, and answers a repeat by the first number.
+                # Like the real hub: after an abandon it issues nothing, and it answers a repeat with the first number.
                 if request_id in self.ledger.abandoned:
                     return
                 number = self.ledger.numbers.setdefault(request_id, "")

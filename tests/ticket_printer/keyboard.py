@@ -1,4 +1,4 @@
-"""A scanner for tests: a FIFO that carries the kernel's own structs. It cannot be grabbed, which is gone on without."""
+"""A scanner for tests: a FIFO with the kernel's own structs. It cannot be grabbed; the node goes on without that."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ def event(kind: int, code: int, value: int) -> bytes:
 
 
 def stroke(key: int) -> bytes:
-    """Pressed and released, each with its report, as a USB keyboard has it."""
+    """A key pressed and released, each with its report, as a USB keyboard sends it."""
     report = event(EV_SYN, SYN_REPORT, 0)
     return event(EV_KEY, key, 1) + report + event(EV_KEY, key, 0) + report
 
@@ -32,7 +32,7 @@ def _stroke_of(sign: str) -> bytes:
 
 
 class Scanner:
-    """One that can be plugged in and out at `path`."""
+    """A scanner that can be plugged in and unplugged at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,14 +42,14 @@ class Scanner:
         os.mkfifo(self.path)
 
     def unplug(self) -> None:
-        # Away first: who reads to the end and opens again at once is to find nothing.
+        # Remove the path first: a reader that reaches the end and opens it again at once must find nothing.
         self.path.unlink(missing_ok=True)
         if self._opened is not None:
             os.close(self._opened)
         self._opened = None
 
     def send(self, data: bytes) -> None:
-        """Waits until somebody reads."""
+        """Write data, after waiting for a reader."""
         if self._opened is None:
             self._opened = os.open(self.path, os.O_WRONLY)
         os.write(self._opened, data)

@@ -1,4 +1,4 @@
-"""The real program, started as systemd would, and a hand on its buttons."""
+"""The real program, started as systemd would start it, whose buttons the test presses."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Program:
 
     @staticmethod
     def refused(broker: Broker, folder: Path, **settings: str) -> tuple[int, str]:
-        """A run that ends by itself: its status and what it said."""
+        """Run a program that ends by itself; returns its status and its errors."""
         ended = run(*_command(folder), environ=_environ(broker, folder, settings), folder=folder)
         return ended.returncode, ended.stderr
 
@@ -49,7 +49,7 @@ class Program:
         return (self.folder / "log").read_text()
 
     def press(self, pin: int, held_s: float = 0.3) -> None:
-        """A finger that stays for a moment; less than 25 ms would be a bounce."""
+        """Press a button for a moment; less than 25 ms would be a bounce."""
         self.say({"pin": pin, "pressed": True})
         time.sleep(held_s)
         self.say({"pin": pin, "pressed": False})
@@ -58,7 +58,7 @@ class Program:
         self._control.sendall(json.dumps(line).encode() + b"\n")
 
     def wait_shown(self, timeout_s: float = 20, **wanted: Any) -> Mapping[str, Any]:
-        """The next line of the control socket with these values."""
+        """Wait for the next line of the control socket with these values."""
         until = time.monotonic() + timeout_s
         while True:
             line = self.shown.get(timeout=max(0.001, until - time.monotonic()))
@@ -66,14 +66,14 @@ class Program:
                 return line
 
     def wait_logged(self, event: str, timeout_s: float = 20) -> None:
-        """This run has said so in its log."""
+        """Wait until this run has logged the event."""
         until = time.monotonic() + timeout_s
         while event not in self.log().rpartition("node.started")[2]:
             assert time.monotonic() < until, self.log()
             time.sleep(0.02)
 
     def wait_shown_key(self, key: str, timeout_s: float = 20) -> Any:
-        """The value of the next line that has this key."""
+        """Wait for the next line that has this key; returns its value."""
         until = time.monotonic() + timeout_s
         while True:
             line = self.shown.get(timeout=max(0.001, until - time.monotonic()))
@@ -84,7 +84,7 @@ class Program:
         self.wait_shown(timeout_s, paper=name)
 
     def kill(self) -> None:
-        """As a power cut: no handler runs."""
+        """Kill the program, as a power cut would: no handler runs."""
         self._process.kill()
         self._end()
 

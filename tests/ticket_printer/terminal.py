@@ -1,4 +1,4 @@
-"""A virtual printer behind a terminal, which is read and written like /dev/usb/lp0."""
+"""A virtual printer behind a terminal device."""
 
 import os
 import pty
@@ -27,7 +27,7 @@ class _TerminalWire:
 
 
 class TerminalPrinter(Served):
-    """Behind a device file of its own at `path`, which is read and written like /dev/usb/lp0."""
+    """Has a device file of its own at `path`, which is read and written like /dev/usb/lp0."""
 
     def __init__(self, printer: VirtualPrinter) -> None:
         super().__init__(printer)

@@ -1,4 +1,4 @@
-"""Visitors with an appointment at the dispenser, by a clock that the test turns."""
+"""Visitors with an appointment at the dispenser, with a clock that the test turns."""
 
 from collections.abc import Callable
 
@@ -81,7 +81,7 @@ def test_an_answer_after_five_seconds_prints_nothing_and_nothing_is_abandoned(di
 def test_what_is_not_answered_flashes_six_times(dispenser: Dispenser) -> None:
     dispenser.scan()
     dispenser.wait(4_999)
-    # Six flashes of 0.15 s; the lamp of a dispenser that is ready then goes on.
+    # Six flashes of 0.15 s; then the lamp goes on, since the dispenser is ready.
     assert dispenser.flashes(3_000) == 7
 
 

@@ -1,4 +1,4 @@
-"""The dispenser's logic, by a clock that the test turns."""
+"""The dispenser's logic, with a clock that the test turns."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +54,7 @@ from tests.ticket_printer.dispenser import (
 )
 from tests.ticket_printer.hub import CONFIG, ticket_reply
 
-# --- the way of a ticket ---
+# --- steps of a ticket ---
 
 
 def test_a_press_is_on_disk_before_the_hub_is_asked(dispenser: Dispenser) -> None:
@@ -154,7 +154,7 @@ def test_a_release_that_bounces_while_the_disk_is_slow_gives_no_second_ticket(di
     dispenser.tell(PinChanged(A, True, dispenser.now_ms))
     dispenser.wait(1_400)
     released_ms = dispenser.now_ms
-    # The worker comes back from the disk when all three edges have been in the inbox for long.
+    # The worker comes back from the disk long after all three edges entered the inbox.
     dispenser.now_ms += 60
     for pressed, after_ms in ((False, 0), (True, 2), (False, 4)):
         dispenser.tell(PinChanged(A, pressed, released_ms + after_ms))
@@ -346,7 +346,7 @@ def test_who_got_half_a_ticket_gets_a_whole_one_marked_as_a_duplicate(dispenser:
 
 
 def half_a_duplicate(dispenser: Dispenser, outcome: Outcome, fault: Fault | None) -> None:
-    """Half a ticket, then new paper, and the duplicate ends so 20 s later."""
+    """Print half a ticket, change the paper after 20 s, and end the duplicate with this outcome."""
     half_a_ticket(dispenser)
     dispenser.wait(20_000)
     dispenser.tell(PrinterLooked(HEALTHY))

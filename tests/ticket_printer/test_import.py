@@ -1,4 +1,4 @@
-"""What loading the dispenser's program leaves behind, and what it says where there is no room to load it."""
+"""What importing the dispenser's program leaves behind, and what it says if there is no room to import it."""
 
 import errno
 import os

@@ -19,7 +19,7 @@ from tests.ticket_printer.keyboard import ENTER, Scanner, event, scan, stroke
 
 LIMIT_S = 20
 KEY_A = 30
-# _IOW('U', 3 …), UI_DEV_CREATE and UI_DEV_DESTROY of linux/uinput.h.
+# From linux/uinput.h: _IOW('U', 3 …), UI_DEV_CREATE, UI_DEV_DESTROY.
 UI_SET_EVBIT, UI_SET_KEYBIT, UI_DEV_SETUP = 0x40045564, 0x40045565, 0x405C5503
 UI_DEV_CREATE, UI_DEV_DESTROY, UI_GET_SYSNAME_32 = 0x5501, 0x5502, 0x8020552C
 
@@ -34,14 +34,14 @@ class Told:
         return self.events.get(timeout=LIMIT_S)
 
     def presence(self, wanted: type) -> None:
-        """Waits for that word, and fails at the other one."""
+        """Wait until the keyboard is said to be there or away; fail if it is not `wanted`."""
         event = self.next()
         while not isinstance(event, KeyboardThere | KeyboardAway):
             event = self.next()
         assert isinstance(event, wanted)
 
     def code(self) -> str:
-        """The next code, by the node's own reading of keys."""
+        """The next code, as the node itself reads keys."""
         keyboards = Keyboards()
         while True:
             code = keyboards.take(self.next())
@@ -183,7 +183,7 @@ def test_keys_that_the_kernel_dropped_are_told() -> None:
 
 
 def test_what_is_no_key_says_nothing() -> None:
-    # A scan code and a movement, as keyboards and mice send them.
+    # A scan code and a movement, such as keyboards and mice send.
     assert list(happened(event(4, 4, 458_756) + event(2, 0, -3), "kbd", 7)) == []
 
 

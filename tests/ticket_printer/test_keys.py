@@ -1,4 +1,4 @@
-"""From keys to codes: what a scanner sends, and fingers on a keypad."""
+"""From keys to codes: scanners, and fingers on a keypad."""
 
 import pytest
 
@@ -12,7 +12,7 @@ KEY_A, KEY_M, KEY_1, KEY_MINUS, KEYPAD_1, KEYPAD_MINUS, CAPS_LOCK = 30, 50, 2, 1
 
 
 def typed(typing: Typing, *keys: int, now_ms: int = 1_000) -> list[str]:
-    """The codes that these keys make; a negative one is only released, all others are pressed and released."""
+    """The codes that these keys make; negative keys are only released, all others are pressed and released."""
     codes = []
     for key in keys:
         edges = [(key, True), (key, False)] if key > 0 else [(-key, False)]
@@ -42,7 +42,7 @@ def test_every_printed_sign_of_a_us_keyboard_can_be_sent() -> None:
         for key in range(first, first + len(row))
     ]
     wanted = [f"m{sign}m" for row in rows.values() for sign in row]
-    # The last is CapsLock, which is no sign.
+    # The last key is CapsLock, which gives no character.
     assert [code for [code] in signs] == [*wanted[:-1], "mm"]
 
 

@@ -130,7 +130,7 @@ hands = st.sampled_from(["press A", "press C", "scan", "issue", "identify"])
 
 @given(st.lists(st.one_of(events, hands, st.sampled_from(Outcome), st.integers(1, 1_500)), max_size=25))
 def test_whatever_happens_the_lamp_never_flickers(happened: list[object]) -> None:
-    """A number is a time that passes, an outcome that of the paper at the printer."""
+    """A number is a time that passes; an outcome is that of the paper at the printer."""
     dispenser = Dispenser()
     for happens in happened:
         match happens:

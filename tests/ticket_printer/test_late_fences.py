@@ -1,4 +1,4 @@
-"""A printer that keeps what it has, and its fence, while it has no paper: by a clock that the test turns."""
+"""A printer that keeps its data and its fence while it has no paper, with a clock that the test turns."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,14 @@ class Held:
 
 
 class RollPrinter:
-    """A printer behind lp0 or USB: opening the wire anew empties nothing in it. `roll_ms` more it can print.
+    """A printer behind lp0 or USB: reopening the wire does not empty its buffer. `roll_ms`: what it can still print.
 
-    `prints_ms`: each of the next papers. `senses_ms`: with so little left it says that there is none. `hangs_after`:
-    once so many papers are out, it prints and answers nothing more. `loses`: which of its answers is lost, from 1.
-    `loses_fences`: it prints and never answers them. `is_mute`: it answers nothing but fences.
+    - `prints_ms`: the length of each of the next papers.
+    - `senses_ms`: with no more than this left, it says that there is no paper.
+    - `hangs_after`: once this many papers are out, it prints and answers nothing more.
+    - `loses`: which of its answers is lost, counted from 1.
+    - `loses_fences`: it prints fences but never answers them.
+    - `is_mute`: it answers nothing but fences.
     """
 
     answers = True
@@ -98,7 +101,7 @@ def roll() -> RollPrinter:
 
 @pytest.fixture
 def printer(roll: RollPrinter) -> Printer:
-    """The paper has ended in the middle of its first ticket."""
+    """A printer whose paper ended in the middle of its first ticket."""
     printer = Printer(roll.open, lambda: roll.now_ms)
     roll.roll_ms = HALF_MS
     assert printer.print(TICKET) == HALF
@@ -151,7 +154,7 @@ def test_one_that_hangs_after_the_fence_of_the_ticket_before_has_stalled(roll: R
 def test_one_that_stood_still_still_owes_its_fence_though_a_lost_answer_hid_why(roll: RollPrinter) -> None:
     printer = Printer(roll.open, lambda: roll.now_ms)
     roll.roll_ms = HALF_MS
-    # Two come before the ticket. That behind the lost one may be the late answer to it.
+    # Two answers come before the ticket. The answer after the lost one may be the late answer to the lost question.
     roll.loses = 3
     assert printer.print(TICKET) == Result(Outcome.UNKNOWN)
     roll.roll_ms = PRINTS_MS

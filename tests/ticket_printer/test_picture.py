@@ -1,4 +1,4 @@
-"""How a ticket looks, in dots: the boxes are those of the house's drawing of it."""
+"""How a ticket looks, in dots: the boxes are those of the project's drawing of it."""
 
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from tests.ticket_printer.hub import CONFIG, ticket_reply
 
 ID = "019ab2c0-0000-7000-8000-000000000000"
 Box = tuple[int, int, int, int]
-# From the drawing: left, top, right and bottom of the ink, the far edges excluded.
+# From the drawing: left, top, right and bottom of the ink; right and bottom are exclusive.
 DRAWN: dict[str, Box] = {
     "mark": (28, 26, 80, 74),
     "town": (100, 40, 410, 64),
@@ -62,7 +62,7 @@ def samples_drawn() -> list[tuple[str, Ticket]]:
 @pytest.mark.parametrize("piece", DRAWN)
 def test_each_line_stands_where_the_drawing_has_it(piece: str) -> None:
     found = ink(draw(ticket()), about(DRAWN[piece], 6))
-    # 5 dots are 0.6 mm; a letter is hinted to a dot or two.
+    # 5 dots are 0.6 mm; hinting moves a letter by a dot or two.
     assert found == pytest.approx(DRAWN[piece], abs=5)
 
 
@@ -126,7 +126,7 @@ def test_the_code_has_8_dots_a_module_and_4_modules_of_white_around() -> None:
     for row, modules in enumerate(expected):
         for column, dark in enumerate(modules):
             left, top = code.x + 8 * column, code.y + 8 * row
-            # The four corners of the module: whole dots, none half filled.
+            # The four corners of the module: whole dots, none of them half filled.
             corners = {image.getpixel((left + x, top + y)) for x in (0, 7) for y in (0, 7)}
             assert corners == {0 if dark else 255}
 

@@ -1,4 +1,4 @@
-"""What a restart makes of the presses that a power cut left, and what a failing disk does to a press."""
+"""What a restart does with presses that a power cut left, and what a failing disk does to a press."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_a_restart_tells_what_is_known_and_prints_nothing(step: Step, told: type
 
 
 class NothingAround:
-    """In the place of printer and pins: what a program that was told to stop still asks of them is noted."""
+    """Stands in for printer and pins; notes what a program that was told to stop still asks of them."""
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -56,7 +56,7 @@ class NothingAround:
 
 
 def test_a_ticket_that_was_about_to_be_printed_when_the_program_was_told_to_stop_is_abandoned(tmp_path: Path) -> None:
-    """Its step was on the disk, and the word of that stood behind the signal: nothing went to the printer."""
+    """Its step was on disk, but that event was behind the signal in the inbox: nothing went to the printer."""
     spool, around, inbox = Spool(tmp_path / "spool.sqlite"), NothingAround(), Inbox()
     shell = Shell(around, spool, around, inbox.put)
     dispenser = Dispenser()

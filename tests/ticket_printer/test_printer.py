@@ -1,4 +1,4 @@
-"""One suite over every way to a printer: what became of a ticket is never said better than it is known."""
+"""One suite for every way to a printer: a ticket's outcome never claims more than is known."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ def test_answers_that_come_one_late_are_never_read_as_a_fault(bench: Bench) -> N
 
 
 class SlowWire:
-    """To a printer that is well, on a clock of its own: each answer comes `late_ms` after its question."""
+    """A wire to a printer that works, on a separate clock: each answer comes `late_ms` after its question."""
 
     answers = True
 
@@ -206,7 +206,7 @@ def test_late_answers_never_call_a_ticket_printed_that_is_not(bench: Bench) -> N
 
 @pytest.fixture(params=["network", "virtual"])
 def linked(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench whose wire can be cut: a device file has none."""
+    """A bench whose wire can be cut, which that of a device file cannot."""
     papers: list[Paper] = []
     served, open_wire = WAYS[request.param](VirtualPrinter(papers.append))
     printer = Printer(open_wire, monotonic_ms)

@@ -1,4 +1,4 @@
-"""The printer's own thread: it outlives whatever happens at a printer."""
+"""The printer's own thread survives whatever happens at a printer."""
 
 import queue
 import threading
@@ -24,11 +24,11 @@ JOB = Print("a", ticket_reply("a"), CONFIG)
 
 
 class Odd(Exception):
-    """What no wire is known to raise."""
+    """An error that no wire is known to raise."""
 
 
 class OddWire:
-    """A wire that raises it where it is told to: at the next question, or at the next paper."""
+    """A wire that raises Odd for data longer than `longest`: at the next question, or at the next paper."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -44,7 +44,7 @@ class OddWire:
 
 
 class Bench:
-    """The thread at a virtual printer, by a wire that may be odd. `said`: what it tells the core."""
+    """The thread at a virtual printer, with a wire that may be odd. `said`: what it tells the core."""
 
     def __init__(self) -> None:
         self.papers: list[Paper] = []
@@ -96,7 +96,7 @@ def test_an_error_that_nobody_knows_at_a_look_is_a_printer_that_is_not_reached(b
 
 
 class HeldPrinter(Printer):
-    """Hangs in its first look until it is let go."""
+    """Hangs in its first look until the test lets it go on."""
 
     def __init__(self) -> None:
         super().__init__(no_wire, monotonic_ms)

@@ -1,4 +1,4 @@
-"""The whole node, as it is started on a Pi, with a virtual printer, on the real broker."""
+"""The whole node, as it is started on a Pi, with a virtual printer and the real broker."""
 
 import random
 import sqlite3
@@ -25,7 +25,7 @@ Start = Callable[..., Program]
 
 
 class Printer:
-    """A network printer that outlives the program, and its paper."""
+    """A network printer that outlives the program, and its papers."""
 
     def __init__(self) -> None:
         self.papers: list[Paper] = []
@@ -38,7 +38,7 @@ class Printer:
 
     @property
     def numbers(self) -> list[str]:
-        """What stands in large on each paper, in their order."""
+        """The number in large type on each paper, in order."""
         return [line.replace(" ", "") for paper in self.papers for line in paper.text if line.startswith("A ")]
 
     def fail(self, **faults: bool | int) -> None:
@@ -69,7 +69,7 @@ def height(paper: Path) -> int:
 def ready(start: Start, **settings: str) -> Program:
     program = start(**settings)
     program.wait_shown(led=LED, on=True)
-    # Where the machine is busy that may be a flash yet, which says that the hub is away.
+    # On a busy machine this may still be a flash that says that the hub is away.
     program.wait_logged("hub.heard")
     return program
 
@@ -129,7 +129,7 @@ def test_paper_that_ends_in_the_middle_of_a_ticket_is_told_and_a_whole_one_follo
     assert printed.sure is False
     program.wait_shown(printer="paper_out")
     program.say({"fault": "none"})
-    # The printer goes on with what it still had, then comes the ticket marked as a duplicate, which is higher.
+    # The printer first prints the rest of its data, then the ticket marked as a duplicate, which is higher.
     program.wait_paper("000002.png")
     first, second = (height(paper) for paper in program.papers)
     assert second == first + 64
@@ -230,7 +230,7 @@ def test_killed_before_the_answer_the_ticket_is_abandoned(hub: ScriptedHub, star
 def test_killed_while_printing_the_ticket_is_unsure_and_never_printed_again(
     hub: ScriptedHub, start: Start, printer: Printer
 ) -> None:
-    # A silent printer keeps the program waiting for its word for a second.
+    # With a silent printer the program waits for its answer for a second.
     printer.fail(mute=True)
     program = ready(start, **printer.settings)
     program.press(A)
@@ -304,7 +304,7 @@ def test_killed_after_all_was_told_nothing_is_told_again(hub: ScriptedHub, start
     program = ready(start, **printer.settings)
     program.press(A)
     hub.wait(lambda: len(hub.ledger.printed) == 3, "three printed")
-    # The second's word may have been on its way when the program was killed; the first's was forgotten long before.
+    # The report on the second ticket may have been on its way at the kill; that on the first was forgotten long before.
     again = [each for each in hub.requests[told:] if isinstance(each, Printed)]
     assert {each.of for each in again} <= set(list(hub.ledger.printed)[1:])
 
@@ -317,7 +317,7 @@ def test_killed_at_random_no_number_is_printed_twice_and_none_is_lost(
     program = ready(start, **printer.settings)
     for _ in range(100 if torture else 6):
         program.press(chance.choice((A, C)))
-        # Not a wait for something: the moment of the kill is the example.
+        # Not a wait for something: the random moment of the kill is the example.
         threading.Event().wait(chance.uniform(0, 0.12))
         program.kill()
         program = ready(start, **printer.settings)

@@ -1,4 +1,4 @@
-"""A hub that is there and answers nothing: the site file has this dispenser no more, or its database is away."""
+"""A hub that is up but answers nothing: its site file no longer has this dispenser, or its database is away."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_nobody_else_is_made_to_wait_for_nothing_and_the_spool_does_not_grow(sil
 
 @pytest.mark.parametrize("late", [True, False])
 def test_any_answer_ends_it(silent: Dispenser, late: bool) -> None:
-    """To what is told of the presses before, which goes on; or one that was long on its way."""
+    """An answer to the reports on earlier presses, which are still sent; or a late answer to a press."""
     if late:
         silent.issue(silent.asked()[0])
     else:

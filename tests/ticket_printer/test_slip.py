@@ -1,4 +1,4 @@
-"""What a visitor with an appointment reads, each answer of the hub in its own words."""
+"""What a visitor with an appointment reads on the slip, for each answer of the hub."""
 
 import pytest
 from msgspec.structs import replace

@@ -82,7 +82,7 @@ def test_a_file_that_a_power_cut_broke_is_put_aside_and_the_dispenser_goes_on(tm
 
 
 def pages(path: Path, kind: str) -> list[int]:
-    """Where in the file the pages of the table or of its index begin."""
+    """The offsets in the file at which the pages of the table or of its index begin."""
     with closing(sqlite3.connect(path)) as database:
         roots = database.execute("select rootpage from sqlite_schema where type = ?", (kind,)).fetchall()
         [(size,)] = database.execute("pragma page_size").fetchall()
@@ -113,7 +113,7 @@ def test_of_a_file_with_a_broken_page_is_kept_what_can_be_read(
 
 
 def changed_by(path: Path, statement: str) -> None:
-    """A spool that holds the first entry, of which something was changed behind its back."""
+    """Make a spool that holds the first entry, and change it directly in the database."""
     spool = Spool(path)
     spool.keep(FIRST)
     spool._database.execute(statement)
@@ -147,7 +147,7 @@ def test_a_place_that_no_new_start_makes_better_is_told_from_trouble_that_passes
 def test_a_card_that_takes_nothing_is_trouble_that_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """SQLite says alike that it cannot open a file where rights are missing and where the card is full."""
+    """SQLite gives the same error for a file without access rights and for a full card."""
     (tmp_path / "spool.sqlite").mkdir()
 
     def refuse(*_given: object) -> None:

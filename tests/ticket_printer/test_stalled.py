@@ -1,4 +1,4 @@
-"""A printer that stops in the middle of a ticket, or loses an answer: by a clock that the test turns."""
+"""A printer that stops in the middle of a ticket or loses an answer, with a clock that the test turns."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from nodes.ticket_printer.printer import FENCE_MS, RECOVERY, SHORT_FENCE_MS, STA
 from nodes.ticket_printer.status import FENCE, Ask, Fault, question
 from nodes.ticket_printer.wires import NetworkAt, WireBroken, WireRefused, WireStalled, opener
 
-# As large as a drawn one, which takes a good printer 1.3 s.
+# As large as a drawn ticket, which takes a good printer 1.3 s.
 TICKET = bytes(72_000)
 PRINTS_MS = 1_300
 WELL, FENCED = 0x12, 0x00
@@ -23,12 +23,15 @@ A_MINUTE_MS = 60_000
 
 
 class SlowPrinter:
-    """A printer and its wire. It answers at once, but GS r when what stands before it is printed.
+    """A printer and its wire. It answers at once, except GS r, which it answers once what came before is printed.
 
-    `room`: so many bytes more are taken, then none, and a question that is not taken is not answered. `mute`: it
-    answers nothing. `says`: what it answers to the questions that it knows. `hangs`: nor from the next ticket on.
-    `fences`: it knows GS r. `lost`: so many answers to it get lost. `taken`: each ticket that was taken as a whole,
-    with all that was sent around it.
+    - `room`: how many more bytes it takes; a question that it does not take is not answered.
+    - `mute`: it answers nothing.
+    - `says`: its answers to the questions that it knows.
+    - `hangs`: from the next ticket on it answers nothing.
+    - `fences`: it knows GS r.
+    - `lost`: for how many tickets the answer to GS r gets lost.
+    - `taken`: each ticket that it took as a whole, with everything sent around it.
     """
 
     answers = True
@@ -95,7 +98,7 @@ class Bench:
         self.printer = Printer(self.slow.open, lambda: self.slow.now_ms)
 
     def print(self) -> tuple[Result, int]:
-        """What became of a ticket, and how long that took."""
+        """What became of a ticket, and how many ms that took."""
         self.slow.now_ms += A_MINUTE_MS
         started_ms = self.slow.now_ms
         result = self.printer.print(TICKET)
@@ -133,7 +136,7 @@ def test_a_printer_that_never_answers_a_fence_is_soon_not_waited_for(bench: Benc
     assert took_ms < SHORT_FENCE_MS + 500
 
 
-# --- a question that it does not know ---
+# --- a question that the printer does not know ---
 
 
 def test_a_printer_that_says_nothing_of_its_paper_is_soon_well_at_each_look_and_proves_its_tickets(
@@ -156,7 +159,7 @@ def test_one_that_was_away_may_be_another_and_is_asked_all_again(bench: Bench) -
     for _ in range(30):
         bench.look()
     bench.slow.refuses = True
-    # Between two looks, so that the wire is opened anew.
+    # Close the wire between two looks, so that it is opened anew.
     bench.printer.close()
     assert bench.look() == (False, Fault.UNREACHABLE)
     bench.slow.refuses = False
@@ -181,7 +184,7 @@ def test_it_is_sent_nothing_until_it_answers_again(bench: Bench, refuses: bool) 
     bench.look()
     bench.slow.room = 30_000
     bench.print()
-    # A new connection has an empty buffer, and nobody reads it; or there is none beside the one that hangs.
+    # A new connection has an empty buffer that nobody reads; or it is refused while the hanging one is open.
     bench.slow.room, bench.slow.mute, bench.slow.refuses = None, True, refuses
     assert bench.look() == (False, Fault.STALLED)
     assert bench.print()[0] == Result(Outcome.NOT_PRINTED, Fault.STALLED)
@@ -214,13 +217,13 @@ def test_a_wire_on_which_not_even_the_first_bytes_go_is_closed(bench: Bench) -> 
 
 def test_a_printer_that_takes_nothing_at_all_has_printed_nothing(bench: Bench) -> None:
     bench.look()
-    # Two questions before the ticket.
+    # Room for the two questions before the ticket.
     bench.slow.room = 6
     assert bench.print()[0] == Result(Outcome.NOT_PRINTED, Fault.STALLED)
 
 
 def test_only_behind_a_ticket_that_broke_off_is_its_rest_made_up_with_white(bench: Bench) -> None:
-    # What a wire that stalls has sent is known but for its last piece: its fence may be among it.
+    # Of what a stalled wire has sent, only the last piece is unknown; it may contain the ticket's fence.
     for room, before, fences in ((6, b"", 1), (30_000, RECOVERY, 2)):
         bench.look()
         bench.slow.room = room

@@ -1,4 +1,4 @@
-"""Tickets in the printer's own letters, read back from what a printer would have put on the paper."""
+"""Tickets in the printer's own letters, read back from the paper that a virtual printer makes."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def test_no_line_is_wider_than_a_58_mm_paper(name: str) -> None:
 
 
 def following(signs: int) -> Ticket:
-    """A ticket whose follow address has so many signs."""
+    """A ticket whose follow address has this many characters."""
     return replace(SAMPLES["ticket"], follow="https://trois-tilleuls.example/".ljust(signs, "a"))
 
 

@@ -1,4 +1,4 @@
-"""The wire over USB, on a device that keeps pyusb's rules; a real one is not at hand in a test."""
+"""The wire over USB, on a device that behaves like pyusb's; tests have no real one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Interface:
 
 @dataclass
 class Device:
-    """Takes `room` bytes, then lets every write run out of time, as a printer without paper does, or is `unplugged`."""
+    """Takes `room` bytes, then every write times out, as for a printer without paper; or it is `unplugged`."""
 
     interfaces: tuple[Interface, ...] = ()
     room: int = 1_000_000
@@ -105,7 +105,7 @@ def test_a_printer_that_takes_no_more_is_given_up_with_what_it_took() -> None:
 
 @pytest.mark.parametrize("device", [Device(room=0), Device(unplugged=True)])
 def test_of_a_piece_that_failed_a_part_may_be_on_the_paper(device: Device) -> None:
-    """libusb does not say how much went out, and a ticket of which nothing did would be taken back."""
+    """libusb does not say how much went out; with nothing sent, the ticket would be abandoned."""
     with pytest.raises(WireBroken) as broken:
         UsbWire(Opened(device), 1, 0x82).send(bytes(100), 1_000)
     assert broken.value.sent > 0

@@ -1,4 +1,4 @@
-"""The printer that is a program: it must obey what a real one's reference says."""
+"""The virtual printer obeys what a real printer's reference says."""
 
 import errno
 from pathlib import Path
@@ -196,7 +196,7 @@ def test_papers_are_numbered_on_where_an_earlier_run_stopped(tmp_path: Path, ben
 
 
 class HalfSaved:
-    """A picture of which the disk takes half."""
+    """A picture of which the disk takes only half."""
 
     def save(self, path: Path, **_options: object) -> None:
         path.write_bytes(b"half")
