@@ -8,7 +8,7 @@ from tests.torture.hall import Hall
 
 @pytest.fixture
 def new_hall(engine: Engine) -> Iterator[Callable[[int], Hall]]:
-    """Makes the hall of a seed, every desk open, on each of the two databases."""
+    """Makes a hall from a seed, with every desk open; on SQLite and on PostgreSQL."""
     made: list[Hall] = []
 
     def make(seed: int) -> Hall:

@@ -27,7 +27,7 @@ HANDS = 8
 
 
 class Hall:
-    """Its writer runs in a thread of its own, as in the hub. Each seed is a site of its own."""
+    """Its writer runs in a separate thread, as in the hub. Each seed has a separate site."""
 
     def __init__(self, engine: Engine, seed: int) -> None:
         self.engine = engine
@@ -58,7 +58,7 @@ class Hall:
         return Origin(source, actor, self.new_id())
 
     def do_all(self, commands: Iterable[Command], *, hands: int = HANDS) -> list[Answer]:
-        """Hands them to the writer from several threads at the same moment; their answers in the order given."""
+        """Hand commands to the writer from several threads at once; returns the answers in the commands' order."""
         wanted = list(commands)
         answers: list[Any] = [None] * len(wanted)
         told: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -95,12 +95,12 @@ class Hall:
         self.do_all(page)
 
     def count(self) -> None:
-        """What PostgreSQL's daemon or the hub's outbox does now and then; neither runs here."""
+        """Run `analyze`, as PostgreSQL's daemon or the hub's outbox does now and then; neither runs here."""
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("analyze")
 
     def visitors(self, count: int) -> None:
-        """So many come at once: walk-ins, some with priority, and a third by appointment, early or not."""
+        """Let visitors come at once: walk-ins, some with priority, and a third by appointment, early or not."""
         walk_ins = [self._walk_in() for _ in range(count - count // 3)]
         assert all(isinstance(answer, TicketAnswer) for answer in self.do_all(walk_ins))
         bookings = [self._booking() for _ in range(count // 3)]

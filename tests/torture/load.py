@@ -1,4 +1,4 @@
-"""Buttons, a dispenser and a display as bare MQTT clients: they ask again until they are answered, as real ones do."""
+"""Buttons, a dispenser and a display as bare MQTT clients, which resend until they are answered, as real ones do."""
 
 import os
 import random
@@ -34,11 +34,11 @@ from tests.broker import Broker, Peer, Seen, make_broker
 
 HANDS, SCREEN = "hands", "screen"
 AGAIN_S = 0.7
-# Just more than a bounce.
+# Just longer than the bounce time.
 BETWEEN_PRESSES_S = 3.1
 TICKETS_AT_ONCE = 8
 TICKET_EVERY_S = 0.02
-# Of all that is sent, so much comes twice, as QoS 1 allows.
+# The share of all messages that is sent twice, as QoS 1 allows.
 TWICE = 0.2
 
 _replies: Parser[Reply] = Parser(Reply)
@@ -59,7 +59,7 @@ class Asked:
 
 @dataclass
 class Screens:
-    """What displays that follow every hall would show: of each hall the picture with the greatest revision."""
+    """What displays that follow every hall would show: the picture with the greatest revision of each hall."""
 
     halls: dict[str, HallState] = field(default_factory=dict)
     announced: dict[str, Announce] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Screens:
 
 @contextmanager
 def open_broker(folder: Path, site: Site, names: Iterable[str] = (HANDS, SCREEN)) -> Iterator[Broker]:
-    """Plain; these clients may speak for every node."""
+    """A broker without TLS, on which these clients may speak for every node."""
     broker = make_broker(folder / "broker", site=site.name)
     with (broker.config.parent / "acl").open("a", encoding="utf-8") as acl:
         for name in names:
@@ -92,7 +92,7 @@ def open_broker(folder: Path, site: Site, names: Iterable[str] = (HANDS, SCREEN)
 
 
 class Load:
-    """One thread for all nodes. `answers`: every answer to each request. `boots`: each run of the hub that said so."""
+    """All nodes in one thread. `answers`: every answer to each request. `boots`: each run of the hub it heard of."""
 
     def __init__(self, broker: Broker, site: Site, dice: random.Random) -> None:
         self._dice = dice
@@ -129,11 +129,11 @@ class Load:
         self._screen.close()
 
     def go(self) -> None:
-        """New gestures from here on."""
+        """Make new gestures from now on."""
         self._asks.set()
 
     def rest(self) -> None:
-        """No new gestures; what was asked is asked on."""
+        """Make no new gestures; open requests are still resent."""
         self._asks.clear()
 
     @property
@@ -154,7 +154,7 @@ class Load:
                     self._take_tickets(now_s)
                 self._ask_again(now_s)
                 self._over.wait(0.005)
-        except Exception as error:  # noqa: BLE001 - told by the test, which waits on another thread
+        except Exception as error:  # noqa: BLE001 - reported by the test, which waits on another thread
             self.faults.append(repr(error))
 
     def _hear(self) -> None:
@@ -181,7 +181,7 @@ class Load:
             return
         self._rests_until_s[asked.node] = time.monotonic() + BETWEEN_PRESSES_S
         if isinstance(reply, DeskReply):
-            # Only an answer tells: what came too late opened nothing.
+            # Only the answer shows it: a press that came too late opened nothing.
             self._opened.add(asked.node)
 
     def _press(self, now_s: float) -> None:
@@ -210,7 +210,7 @@ class Load:
     def _ask_again(self, now_s: float) -> None:
         for asked in list(self._open.values()):
             if asked.node.startswith("button") and now_s - asked.made_s > PRESS_LIFE_MS / 1000:
-                # Nobody wants a call made minutes later: as a real button does.
+                # Drop it, as a real button does: nobody wants a call made minutes later.
                 self.dropped.add(asked.request)
                 del self._open[asked.request]
             elif now_s - asked.sent_s > AGAIN_S:

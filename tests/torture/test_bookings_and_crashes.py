@@ -1,4 +1,4 @@
-"""Days of appointments that nobody would think of, with the hub killed between any two steps and amid one."""
+"""Random days of appointments, with the hub killed between any two steps and in the middle of one."""
 
 import shutil
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ from tests.queue.harness import DESKS, MINUTE, SECOND, SERVICES, TUESDAY_AT_TEN,
 JOB = Origin(Source.JOB, "job")
 NAME = "Zoé Exemple-Inventée"
 IDS = st.sampled_from([f"booking-{number}" for number in range(6)])
-# A service that the site has not is among them.
+# Includes a service that the site does not have.
 SERVICE = st.sampled_from([*(service.name for service in SERVICES), "lost"])
 AHEAD_MS = st.sampled_from([-20, 0, 5, 15, 60, 24 * 60]).map(lambda minutes: minutes * MINUTE)
 DESK = st.sampled_from([desk.name for desk in DESKS])
@@ -70,7 +70,7 @@ class Disk:
         return self._shared or open_engine(f"sqlite:///{self._file}")
 
     def crash(self, queue: Queue) -> Engine:
-        """With the transaction open: the files as they are on the disk; on PostgreSQL the server loses its client."""
+        """Crash with the transaction open: keep the files as on disk; on PostgreSQL the server loses its client."""
         if self._file is None:
             queue.connection.raw.close()
             return queue.engine
@@ -95,7 +95,7 @@ class Disk:
 
 
 class Appointments(RuleBasedStateMachine):
-    """What the source says, what visitors, agents and jobs do, in any order. `said` is what the source said last."""
+    """The source, visitors, agents and jobs act in any order. `said`: what the source said last of each booking."""
 
     def __init__(self, disk: Disk) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Appointments(RuleBasedStateMachine):
     @precondition(lambda self: self.said)
     @rule(data=st.data(), minutes=st.sampled_from([0, 3, 30]))
     def lose_and_find(self, data: st.DataObject, minutes: int) -> None:
-        """A booking is not in the list for a while, and then it is again, as it was."""
+        """Take a booking off the list for a while, then put it back unchanged."""
         booking = data.draw(st.sampled_from(sorted(self.said)))
         start_ms, service, _ = self.said[booking]
         self.source_says(CancelBooking(booking=booking))
@@ -164,7 +164,7 @@ class Appointments(RuleBasedStateMachine):
             self.note(change)
 
     def note(self, change: Any) -> None:
-        """What must be known of the booking from now on."""
+        """Note what must be known of the booking from now on."""
         known = self.said.get(change.booking)
         lives = known is not None and not known[2]
         match change:
@@ -194,7 +194,7 @@ class Appointments(RuleBasedStateMachine):
 
     @rule(desk=DESK)
     def call(self, desk: str) -> None:
-        """I8: whom a press calls is whom the order says, found by brute force."""
+        """I8: a press calls the ticket that is next by the order, found by brute force."""
         queue = self.queue
         queue.turn(4 * SECOND)
         should = next_by_hand(read(queue.engine, queue.site.name), queue.site, queue.index.desk(desk), queue.now_ms)
@@ -279,7 +279,7 @@ class Appointments(RuleBasedStateMachine):
     # --- what must hold -------------------------------------------------------------------------------------------
 
     def do(self, command: Command) -> Answer:
-        """As the hub does it; after a crash the asker asks again, or the job comes again."""
+        """Run a command as the hub does; after a crash its sender sends it again, or the job runs again."""
         queue, crash = self.queue, self.crash
         self.crash = ""
         if crash == "before the commit":
@@ -292,7 +292,7 @@ class Appointments(RuleBasedStateMachine):
         if crash == "after it":
             self.restart()
             before = queue.snapshot()
-            # Who has a request's id asks again; a sync compares anew and finds nothing to do.
+            # The sender of a request with an id sends it again; a sync compares again and finds nothing to do.
             if command.origin.request is not None:
                 assert queue.do(command) == answer, "another answer to the same request"
                 assert queue.snapshot() == before, "done twice"
@@ -306,7 +306,7 @@ class Appointments(RuleBasedStateMachine):
         queue.connection = Connection(open_driver_connection(queue.engine), queue.engine.dialect)
 
     def check(self) -> None:
-        """I2, I3, I7, and the journal rebuilds the tickets; no appointment lost or doubled; names in their place."""
+        """Check I2, I3, I7 and the journal; that no appointment is lost or doubled; that names stay in their table."""
         rows = read(self.queue.engine, self.queue.site.name)
         check_all(rows)
         bookings = read_bookings(self.queue.engine, self.queue.site.name)
@@ -316,7 +316,7 @@ class Appointments(RuleBasedStateMachine):
         self.check_said(said, rows.tickets)
 
     def check_said(self, said: dict[str, Any], tickets: list[dict[str, Any]]) -> None:
-        """Who is expected is expected as the source said last."""
+        """Check that expected tickets have the time that the source said last."""
         for ticket in tickets:
             if ticket["state"] == State.EXPECTED:
                 start_ms, _, gone = said[ticket["booking"]]
@@ -331,7 +331,7 @@ class Appointments(RuleBasedStateMachine):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def disks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Any]]:
-    """Makes a disk for each run: an SQLite file of its own, or a place in one PostgreSQL database."""
+    """Makes a disk for each run: a separate SQLite file, or a place in one PostgreSQL database."""
     numbers = count(1)
     if request.param == "sqlite":
         template = Path(sqlite_url(tmp_path).removeprefix("sqlite:///"))

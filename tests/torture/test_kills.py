@@ -1,4 +1,4 @@
-"""The hub is killed at random moments under load: what it answered stands, nothing is done twice, screens heal."""
+"""The hub is killed at random under load: what it answered is kept, nothing is done twice, and screens recover."""
 
 import os
 import random
@@ -72,11 +72,11 @@ def test_a_hub_that_is_killed_under_load_loses_no_call_makes_none_twice_and_its_
         check_answers(load, rows)
     assert '"level": "error"' not in (tmp_path / "hub.log").read_text(encoding="utf-8")
     with capsys.disabled():
-        print(f"\n{told(database_url, kills, load, healed_s)}")  # noqa: T201 - what docs/torture.md quotes
+        print(f"\n{told(database_url, kills, load, healed_s)}")  # noqa: T201 - docs/torture.md quotes it
 
 
 def check_answers(load: Load, rows: Rows) -> None:
-    """All that was answered stands in the database, once, and was answered alike each time."""
+    """Check that everything answered is in the database once, and that each repeat got the same answer."""
     calls = {each["request"]: each for each in rows.events if each["event"] == Event.CALL}
     tickets = {each["id"]: each for each in rows.tickets}
     issued = {each["request"]: each for each in rows.tickets}
@@ -104,7 +104,7 @@ def check_answers(load: Load, rows: Rows) -> None:
 
 
 def settle(load: Load) -> None:
-    """Nobody asks anew, and all that was asked is answered or dropped."""
+    """Stop new requests, and wait until all open ones are answered or dropped."""
     load.rest()
     wait(load, lambda: load.unanswered == 0, "some are never answered")
 
@@ -116,7 +116,7 @@ def wait(load: Load, until: Callable[[], Any], else_: str) -> None:
 
 
 def revisions(load: Load) -> int:
-    """The journal row up to which every screen is right."""
+    """The number of the journal row that every screen has reached."""
     if len(load.screens.halls) < len(load.site.halls):
         return 0
     return min(picture.revision[1] for picture in load.screens.halls.values())
@@ -127,7 +127,7 @@ def last_event(rows: Rows) -> int:
 
 
 def shown(load: Load) -> dict[str, tuple[Any, ...]]:
-    """Of each hall what its screens show: counts, and calls newest first."""
+    """What the screens of each hall show: counts, and calls with the newest first."""
     return {hall: (_counts(picture), _numbers(picture)) for hall, picture in load.screens.halls.items()}
 
 
@@ -140,7 +140,7 @@ def _numbers(picture: HallState) -> tuple[str, ...]:
 
 
 def true(rows: Rows, site: Site) -> dict[str, tuple[Any, ...]]:
-    """The same from the database's rows."""
+    """What they should show, from the database's rows."""
     halls: dict[str, tuple[Any, ...]] = {}
     for hall in site.halls:
         services = [service.name for service in site.services if service.hall == hall.name]
@@ -155,7 +155,7 @@ def true(rows: Rows, site: Site) -> dict[str, tuple[Any, ...]]:
 
 
 class HubProcess:
-    """`suivant hub`, killed and started again."""
+    """`suivant hub`, which can be killed and started again."""
 
     def __init__(self, environ: dict[str, str], log: Path) -> None:
         self._environ = environ
@@ -167,7 +167,7 @@ class HubProcess:
         self._process = Forked("hub", "hub", environ=environ, folder=self._log.parent, to=(self._log, self._log))
 
     def kill(self, *, after_s: float = 0.0) -> None:
-        """As a power cut would. The pause is what makes the moment random, nothing waits for it."""
+        """Kill the hub, as a power cut would. The pause makes the moment random; nothing waits for it."""
         assert self._process is not None
         time.sleep(after_s)
         assert self._process.poll() is None, f"the hub ended by itself: {self._log.read_text()[-2000:]}"
@@ -199,14 +199,14 @@ def a_hub(url: str, broker: Broker, site: Site, folder: Path) -> Iterator[HubPro
 
 
 def a_site() -> Site:
-    """20 services in as many halls, 40 desks, one dispenser."""
+    """20 services, each in its own hall, 40 desks and one dispenser."""
     site = large_site(DESKS)
     pins = {service.name: place for place, service in enumerate(site.services)}
     return replace(site, nodes=(*site.nodes, Node(name="dispenser-1", role=Role.TICKET_PRINTER, pins=pins)))
 
 
 def _as_written(value: Any) -> Any:
-    """A site file leaves out what is as it would be anyway."""
+    """A value as a site file has it, without what equals its default."""
     if isinstance(value, msgspec.Struct):
         told = [(field.encode_name, getattr(value, field.name), field.default) for field in fields(value)]
         return {name: _as_written(each) for name, each, default in told if each != default and each not in ((), {})}

@@ -1,4 +1,4 @@
-"""200 desks at once, and presses that come again and again: nobody called twice, nobody passed over."""
+"""200 desks at once, and presses that are delivered repeatedly: no visitor is called twice or passed over."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def test_200_desks_that_press_at_once_never_call_a_visitor_twice_nor_pass_one_ov
     hall = new_hall(1)
     for number in range(50 if torture else 5):
         hall.now_ms += 2 * MINUTE
-        # Fewer than desks: some find nobody.
+        # Fewer visitors than desks, so that some desks find nobody.
         hall.visitors(180)
         hall.count()
         presses = [press(hall, desk.name) for desk in hall.site.desks]
@@ -59,7 +59,7 @@ def presses_in_any_order(hall: Hall) -> None:
         for command, answer in zip(group, hall.do_all(group, hands=1), strict=True):
             request = command.origin.request or ""
             if request not in answers:
-                # What a hand would expect: a press before the desk's last call, or within 3 s of it, is the same one.
+                # As a person expects: a press before the desk's last call, or within 3 s after it, is the same press.
                 bounces = command.at_ms < last_call_ms[command.desk] + BOUNCE_MS
                 assert outcome(answer) is (DeskOutcome.TAKEN if bounces else DeskOutcome.CALLED)
                 if not bounces:
@@ -77,7 +77,7 @@ def presses_in_any_order(hall: Hall) -> None:
 
 
 def random_presses(hall: Hall, count: int) -> list[Press]:
-    """Over some minutes; those of one desk at least 4 s apart. `at_ms` is when each was made."""
+    """Presses over some minutes, at least 4 s apart at each desk; `at_ms` is the time of the gesture."""
     free_ms = {desk.name: hall.now_ms for desk in hall.site.desks}
     presses = []
     for _ in range(count):
@@ -88,7 +88,7 @@ def random_presses(hall: Hall, count: int) -> list[Press]:
 
 
 def deliveries(hall: Hall, presses: list[Press]) -> list[tuple[int, list[Press]]]:
-    """Each press comes 1 to 5 times, the first within the 10 s that it lives, the others whenever; by time."""
+    """When each press is delivered, by time: 1 to 5 times, first within its life of 10 s, then at any time."""
     groups: dict[int, list[Press]] = defaultdict(list)
     for each in presses:
         first_ms = each.at_ms - hall.now_ms + hall.dice.randrange(9_900)
@@ -97,12 +97,12 @@ def deliveries(hall: Hall, presses: list[Press]) -> list[tuple[int, list[Press]]
             groups[at_ms // 50 * 50].append(each)
     for group in groups.values():
         hall.dice.shuffle(group)
-    # What comes in the same twentieth of a second comes at its end, so that none is older than it lives.
+    # What comes within 50 ms is delivered at their end, at which none is older than its life.
     return [(at_ms + 50, group) for at_ms, group in sorted(groups.items())]
 
 
 def nobody_missed(hall: Hall, presses: list[Press], answers: list[Answer]) -> None:
-    """Who found nobody finds nobody now either: meanwhile nobody came."""
+    """Check that desks that found nobody still find nobody: nobody has come meanwhile."""
     idle = {each.desk for each, answer in zip(presses, answers, strict=True) if outcome(answer) is DeskOutcome.NOBODY}
     assert idle
     rows = hall.rows()

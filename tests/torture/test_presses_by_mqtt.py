@@ -1,4 +1,4 @@
-"""200 desks at once again, by way of a real broker and the whole hub."""
+"""200 desks at once again, through a real broker and the whole hub."""
 
 import queue
 import threading
@@ -22,13 +22,13 @@ from tests.torture.load import open_broker
 
 CLIENTS = tuple(f"hands-{number}" for number in range(8))
 EAR = "ear"
-# On a slow machine 200 presses of a first morning on PostgreSQL take longer than a press lives.
+# On a slow machine the first 200 presses of a morning take PostgreSQL longer than a press lives.
 QUIET_S, SENT_MOST = 6, 10
 _replies: Parser[Reply] = Parser(Reply)
 
 
 class Wall:
-    """A clock on the wall that the test turns."""
+    """A wall clock that the test turns."""
 
     def __init__(self) -> None:
         self.now_ms = moment("2026-11-24 10:00")
@@ -39,7 +39,7 @@ class Wall:
 
 @contextmanager
 def a_hall(url: str, folder: Path, wall: Wall) -> Iterator[tuple[Standing, list[Peer], Peer]]:
-    """A hub with 200 desks, all open, eight clients that press for 25 of them each, and one that hears the answers."""
+    """A hub with 200 open desks, eight clients that each press for 25 of them, and a client that hears the answers."""
     site = large_site()
     with ExitStack() as stack:
         broker = stack.enter_context(open_broker(folder, site, (*CLIENTS, EAR)))
@@ -75,7 +75,7 @@ def test_200_buttons_pressed_at_once_call_200_visitors_in_their_order(database_u
 
 
 def press_all(hub: Standing, hands: list[Peer], ear: Peer, now_ms: int) -> dict[int, DeskReply]:
-    """The answers, by desk. Where none comes for a while, what is not answered is sent again, as a button does."""
+    """Press at all desks; returns the answers by desk. When none comes for a while, open presses are resent."""
     ids = {new_id(): place for place in range(len(hub.site.desks))}
     replies: dict[int, DeskReply] = {}
     for _ in range(SENT_MOST):
@@ -84,7 +84,7 @@ def press_all(hub: Standing, hands: list[Peer], ear: Peer, now_ms: int) -> dict[
             while len(replies) < len(ids):
                 reply = _replies.parse(ear.seen.get(timeout=QUIET_S).payload)
                 assert isinstance(reply, DeskReply), reply
-                # A second answer to a press of the round before may still come.
+                # A second answer to a press of the round before may still arrive.
                 if reply.id in ids:
                     replies[ids[reply.id]] = reply
             return replies
@@ -92,7 +92,7 @@ def press_all(hub: Standing, hands: list[Peer], ear: Peer, now_ms: int) -> dict[
 
 
 def send_all(hub: Standing, hands: list[Peer], presses: dict[int, str], now_ms: int) -> None:
-    """At the same moment, by desk."""
+    """Send the presses, given by desk, from all clients at the same moment."""
     gate = threading.Barrier(len(hands))
 
     def press(number: int) -> None:

@@ -1,4 +1,4 @@
-"""The web side behind a real server: on both databases, or, where the database says nothing, on SQLite alone."""
+"""The web side behind a real server, on both databases; on SQLite alone if the database makes no difference."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ def clock() -> TurnedClock:
 
 @pytest.fixture(scope="module")
 def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One for a whole file of tests."""
+    """One server for a whole file of tests."""
     engine = open_engine(sqlite_url(tmp_path_factory.mktemp("web")))
     stand = Stand(engine, a_site(), TurnedClock().now_ms)
     with served(stand) as running:
@@ -44,7 +44,7 @@ def server(stand: Stand) -> Iterator[Served]:
 
 @pytest.fixture
 def client(server: Served) -> Iterator[httpx.Client]:
-    """A browser's requests from the hub's own page: of an agent who is signed on at desk 3."""
+    """A client that sends a browser's requests from the hub's own page, for an agent who is signed on at desk 3."""
     with client_of(server, Role.AGENT, Role.SUPERVISOR) as client:
         server.stand.sign_on("desk-3")
         yield client
@@ -52,6 +52,6 @@ def client(server: Served) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def client_as(server: Served) -> Iterator[Callable[..., httpx.Client]]:
-    """A browser of somebody with these roles; with none of nobody who is in."""
+    """Opens a browser of somebody with these roles; without roles nobody is logged in."""
     with ExitStack() as opened:
         yield lambda *roles: opened.enter_context(client_of(server, *roles))

@@ -1,4 +1,4 @@
-"""The hub's web side on its feet: the real writer, outbox, database and pages; only the broker is not there."""
+"""The hub's web side with the real writer, outbox, database and pages; only the broker is missing."""
 
 import asyncio
 import os
@@ -71,7 +71,7 @@ _name: Any = VisitorNameRow.__table__
 _report: Any = ReportRow.__table__
 
 ANSWER_LIMIT_S = 20
-# For HTTP on loopback: the certificates of the machine need not be read for each client.
+# For HTTP on loopback, so that clients need not each read the machine's certificates.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 COOKIE = "suivant"
 # A Tuesday, 8:30 in Paris.
@@ -79,9 +79,9 @@ MORNING_MS = int(from_wire("2026-11-24T07:30:00.000Z"))
 
 
 def a_site() -> Site:
-    """A town hall like in the pictures of the look: desk 3 confirms arrivals, the others do not.
+    """A town hall like the one in the pictures of the pages: desk 3 confirms arrivals, the others do not.
 
-    Its appointments would come from a Publik that nobody asks.
+    Its appointments would come from a Publik that is never asked.
     """
 
     def service(name: str, letter: str, title: str) -> Service:
@@ -100,7 +100,7 @@ def a_site() -> Site:
 
     return Site(
         name="town-hall",
-        # A test turns the clock by hours between two clicks.
+        # Tests turn the clock by hours between two clicks.
         login=LoginRules(
             directory=LdapDirectory(
                 servers=("ldaps://annuaire.invalid",),
@@ -166,8 +166,9 @@ class RealClock:
 
 
 class Stand:
-    """`do` runs a command and gives its answer; `web` is the application. `directory`: who may log in, nobody at first,
-    unless another is `asked`; `tried_from`: the addresses by which somebody tried.
+    """Everything behind the pages. `do` runs a command and returns its answer; `web` is the application.
+
+    `directory`: who may log in, nobody at first; `asked` replaces it. `tried_from`: the addresses of login attempts.
     """
 
     def __init__(
@@ -184,7 +185,7 @@ class Stand:
         index, metrics = SiteIndex(site), Metrics("test")
         adopt(engine, site, now_ms())
         self.means: dict[str, int] = {}
-        # What a source of bookings would say of itself, and what was pushed to the hub.
+        # What a source of bookings would report about itself, and what was pushed to the hub.
         self.list_state = ListState()
         self.pushed: list[tuple[bytes, bytes]] = []
         self.push_answer: tuple[int, dict[str, Any]] = (200, {"err": 0})
@@ -209,7 +210,7 @@ class Stand:
             after_commit=self._committed,
             metrics=metrics,
         )
-        # Whether screens and buttons would: this stand has no broker.
+        # Whether screens and buttons would hear the hub: this stand has no broker.
         self.hears_the_hub = True
         self.outbox = Outbox(
             engine=engine,
@@ -251,7 +252,7 @@ class Stand:
         self._wait_for_readers()
 
     def _wait_for_readers(self) -> None:
-        """What is read for somebody who has left is read to its end, on a thread: its connection would stay open."""
+        """Wait for threads that still read for somebody who has left: they would leave their connection open."""
         pool = self.engine.pool
         until_s = time.monotonic() + ANSWER_LIMIT_S
         while isinstance(pool, QueuePool) and pool.checkedout():
@@ -276,7 +277,7 @@ class Stand:
     def do(self, command: Command) -> Any:
         return self.put(command).result(ANSWER_LIMIT_S)
 
-    # --- what people do, in one word each ---------------------------------------------------------------------------
+    # --- what people do, one method each ----------------------------------------------------------------------------
 
     def origin(self, source: Source = Source.PAGE) -> Origin:
         return Origin(source, "", new_id())
@@ -291,13 +292,13 @@ class Stand:
         return answer
 
     def take(self, *changes: q.BookingChange) -> None:
-        """What the source says of its bookings, in one slice; nothing of it is refused."""
+        """Take the source's changes of bookings in one slice; asserts that none is refused."""
         answer = self.do(slice_of(*changes))
         assert isinstance(answer, DoneAnswer), answer
         assert not answer.refused, answer
 
     def book(self, service: str, at_ms: int, *, name: str | None = None, confirmation: str | None = None) -> int:
-        """The id of an expected ticket."""
+        """Book an appointment; returns the id of its expected ticket."""
         booking = new_id()
         code = new_code()
         self.take(
@@ -321,7 +322,7 @@ class Stand:
             return str(connection.scalar(select(_ticket.c.booking).where(_ticket.c.id == ticket)))
 
     def code_of(self, ticket: int) -> str:
-        """What the confirmation of a ticket's appointment says."""
+        """The code on the confirmation of a ticket's appointment."""
         with self.engine.connect() as connection:
             return str(connection.scalar(select(_booking.c.code).where(_booking.c.ticket == ticket)))
 
@@ -331,7 +332,7 @@ class Stand:
             return str(connection.scalar(select(_name.c.name).where(_name.c.ticket == ticket)))
 
     def fail_report(self, ticket: int, kind: str, error: str) -> int:
-        """As if the source had refused for good to be told this."""
+        """Add a report that the source has refused for good."""
         with self.engine.execution_options(write=True).begin() as connection:
             last = connection.scalar(select(func.max(_report.c.id))) or 0
             row = {
@@ -363,7 +364,7 @@ class Stand:
         return answer
 
     def log_in(self, *roles: Role, account: str = "m.exemple", name: str = "Maude Exemple") -> str:
-        """Somebody with these roles comes in, as after a login: the token of their session."""
+        """Open a session for somebody with these roles, as after a login; returns its token."""
         token = self.gate.new_token()
         person = Person(account=account, name=name, roles=frozenset(roles))
         opened = OpenSession(
@@ -386,7 +387,7 @@ class Stand:
         return token
 
     def new_machine(self, role: Role) -> str:
-        """A program's token, as `suivant token create` makes one."""
+        """Make a program's token, as `suivant token create` does."""
         token = new_token()
         new = MachineToken(name=f"{role}-{new_code()}", role=role)
         with self.engine.execution_options(write=True).begin() as connection:
@@ -394,7 +395,7 @@ class Stand:
         return token
 
     def look_at_sessions(self) -> None:
-        """What the hub does each second: the database says who is in."""
+        """Read from the database who is logged in, as the hub does each second."""
 
         def read() -> list[Session]:
             with self.engine.connect() as connection:
@@ -415,7 +416,7 @@ class Stand:
             return read_token(connection, self.site.name, hash_token(token))
 
     def sign_on(self, *desks: str, account: str = "m.exemple") -> None:
-        """The last one stays: nobody works at two desks."""
+        """Sign on at these desks in turn; only the last sign-on lasts, since nobody works at two desks."""
         for desk in desks:
             self.do(q.SignOn(origin=Origin(Source.PAGE, account, new_id()), desk=desk))
 
@@ -426,7 +427,7 @@ class Stand:
 
 @dataclass
 class Served:
-    """A stand behind a real server. `reply_headers`: what a program that is no browser must send with a POST."""
+    """A stand behind a real server. `headers`: what a program other than a browser must send with a POST."""
 
     stand: Stand
     port: int
@@ -439,7 +440,7 @@ class Served:
 
 @contextmanager
 def served(stand: Stand, port: int = 0) -> Iterator[Served]:
-    """The stand's pages behind a real uvicorn on loopback; on a free port, or on one that was free just now."""
+    """The stand's pages behind a real uvicorn on loopback, on a free port or on one that was free just now."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
@@ -466,7 +467,7 @@ def served(stand: Stand, port: int = 0) -> Iterator[Served]:
 
 @contextmanager
 def client_of(server: Served, *roles: Role, account: str = "m.exemple") -> Iterator[httpx.Client]:
-    """Requests of a browser from the hub's own page, in which somebody with these roles is in, if with any."""
+    """A client that sends a browser's requests from the hub's own page; logged in if roles are given."""
     cookies = {COOKIE: server.stand.log_in(*roles, account=account)} if roles else {}
     with httpx.Client(
         base_url=server.address,
@@ -484,7 +485,7 @@ def new_id() -> str:
 
 
 def new_confirmation() -> str:
-    """Eight letters, like the tracking codes of w.c.s.; another one for each booking."""
+    """Eight letters, like the tracking codes of w.c.s.; different for each booking."""
     return "".join("BCDFGHJKLMNPQRSTVWXZ"[byte % 20] for byte in os.urandom(8))
 
 

@@ -1,4 +1,4 @@
-"""Who may do what, through a real server: each route and socket, for each role and for nobody, as the table says."""
+"""Who may do what, through a real server: each route and socket, for each role and for nobody, as in the table."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ NOBODY = {
     "a token of nobody": {"Authorization": f"Bearer {new_token()}"},
     "an empty cookie": {"Cookie": f"{COOKIE}="},
 }
-# They answer for themselves who is let in; `test_login_pages.py` asks them.
+# They decide themselves who is let in; `test_login_pages.py` tests them.
 OF_THE_LOGIN = {"/login", "/logout"}
 
 
@@ -51,7 +51,7 @@ def headers_of(server: Served, role: Role) -> dict[str, str]:
 
 
 def asked(server: Served, who: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Method and template of everything that can be asked, and how the door answered: in, unknown or forbidden."""
+    """Method and template of every route and socket, and whether access is given, unknown or forbidden."""
     with httpx.Client(
         base_url=server.address, headers={**server.headers, **who}, verify=NO_TLS, trust_env=False
     ) as client:

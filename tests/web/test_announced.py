@@ -1,4 +1,4 @@
-"""What a desk's page announces to those who listen to it is what the others see, and of which day."""
+"""A desk's page announces to screen readers what others see, and nothing of another day."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The HTTP API: each command at its address, each refusal a problem that names what it is about."""
+"""The HTTP API: each command at its address, and each refusal as a problem that names what it is about."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Appointments on the staff's pages and in the API: who is expected, who is found, what was not told."""
+"""Appointments on staff's pages and in the API: who is expected, who is found, and what the source was not told."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NAME = "Zoé Exemple-Inventée"
 
 
 def search(client: httpx.Client, query: str, desk: str = "desk-3") -> str:
-    """What the panel says, read."""
+    """The text that the panel shows for a search."""
     answer = client.post(f"/desks/{desk}/search", data={"query": query}, headers=SCRIPT)
     assert answer.status_code == 200
     return text_of(re.sub(r"(?s).*?<p class=.found", "<p class=", answer.text, count=1))
@@ -67,7 +67,7 @@ def test_the_word_by_which_a_phone_follows_a_ticket_is_on_no_page(client: httpx.
     ]
     client.post(f"/desks/desk-3/tickets/{ticket}/cancel", data={"shown": ""})
     pages.append(client.get("/desks/desk-3").text)
-    # In groups of four, as on paper, neither.
+    # Nor in groups of four, as on paper.
     assert [page for page in pages if word in "".join(page.lower().split())] == []
     assert "· rendez-vous de 10:45 annulé" in text_of(pages[-1])
 
@@ -270,7 +270,7 @@ def test_a_booking_that_changes_after_check_in_is_marked_wherever_its_ticket_sta
     assert mark in search(client, "JTKVQDBZ")
     panel = text_of(client.get(f"/desks/desk-3?panel=ticket&ticket={ticket}", headers=SCRIPT).text)
     assert mark in panel
-    # Only the time of this very booking can be said.
+    # The new time is known only if this very booking was moved.
     assert (f"{mark} à présent 14:00" in panel) == ("à présent" in panel) == (change == "moved")
     stand.open("desk-3")
     stand.next("desk-3")
@@ -363,7 +363,7 @@ def test_whoever_is_here_is_found_beside_the_appointment_that_theirs_was_moved_t
 
 
 def booked_twice(stand: Stand, service: str) -> tuple[int, int]:
-    """One request with an appointment of civil at 10:45 and one of `service` at 11:30, both to be kept."""
+    """One request with two appointments: one for civil at 10:45 and one for `service` at 11:30."""
     first = stand.book("civil", at("10:45"), name=NAME, confirmation="FIRST")
     second = stand.book(service, at("11:30"), name=NAME, confirmation="SECOND")
     stand.take(
@@ -558,7 +558,7 @@ def test_a_cancelled_appointment_says_so(client: httpx.Client, stand: Stand) -> 
 
 @pytest.fixture
 def two_halls(tmp_path: Path, clock: TurnedClock) -> Iterator[Served]:
-    """Famille waits upstairs."""
+    """A site where visitors for Famille wait upstairs."""
     site = a_site()
     services = tuple(
         structs.replace(each, hall="upstairs" if each.name == "family" else each.hall) for each in site.services

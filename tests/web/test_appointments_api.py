@@ -1,4 +1,4 @@
-"""What the source of appointments refused, in the API and at a desk, and the door by which Publik calls."""
+"""Reports that the source of appointments refused, in the API and at a desk; and the address that Publik calls."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The hub at a public address with a path: what a proxy says is believed where the proxy is named, and nowhere else."""
+"""The hub at a public address with a path: it believes the proxies that are named, and nobody else."""
 
 import asyncio
 import json
@@ -37,14 +37,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def outside(server: Served) -> Iterator[httpx.Client]:
-    """What comes by the proxy, which stands on this machine."""
+    """A client whose requests come through the proxy, which is on this machine."""
     headers = {"Host": HOST, "Origin": ORIGIN, "X-Forwarded-For": VISITOR, "X-Forwarded-Proto": "https"}
     with httpx.Client(base_url=server.address, headers=headers, verify=NO_TLS, trust_env=False) as client:
         yield client
 
 
 def log_in(outside: httpx.Client) -> str:
-    """The cookie; by hand, since here it comes without TLS."""
+    """Log in; returns the cookie, which the client does not keep, since here it comes without TLS."""
     form = {"account": "b.exemple", "password": PASSWORD, "to": "/desks/desk-3"}
     answer = outside.post(f"{BASE}/login", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/desks/desk-3")

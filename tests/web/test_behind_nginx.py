@@ -1,4 +1,4 @@
-"""Debian's nginx with the example of the project, before a hub under a path, and under a name of its own at the end."""
+"""Debian's nginx with the project's example, in front of a hub under a path and, at the end, under its own name."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ def log_in(
 
 
 def listen(nginx: Nginx, agent: httpx.Client, path: str, origin: str = "") -> websockets.connect:
-    """Not by the client that reads in a thread of its own: TLS of Python 3.11 bears no two threads at once."""
+    """Open a socket without the client's reading thread: in Python 3.11, TLS cannot bear two threads at once."""
     return websockets.connect(
         f"wss://{HOST}:{nginx.ports.tls}{nginx.ports.base}{path}",
         host=HERE,
@@ -105,12 +105,12 @@ def listen(nginx: Nginx, agent: httpx.Client, path: str, origin: str = "") -> we
 
 
 async def said(socket: websockets.ClientConnection) -> Any:
-    """The next frame."""
+    """Wait for the next frame."""
     return json.loads(await asyncio.wait_for(socket.recv(), ANSWER_LIMIT_S))
 
 
 def get_raw(connection: socket.socket, path: str, headers: dict[str, str]) -> tuple[int, str | None]:
-    """Status and Location; without a client's own way of writing an address."""
+    """Status and Location of an answer; no client rewrites the address."""
     asking = HTTPConnection(HERE)
     with closing(asking):
         asking.sock = connection
@@ -330,7 +330,7 @@ def test_a_page_hears_through_the_proxy_that_its_session_ended(nginx: Nginx, age
         async with listen(nginx, agent, "/desks/desk-3/live") as page:
             await said(page)
             assert (await asyncio.to_thread(agent.post, f"{BASE}/logout")).status_code == 303
-            for _ in range(3):  # one may be on its way; a socket that stays open would say more
+            for _ in range(3):  # a frame may be on its way; a socket that stays open would send more
                 await said(page)
 
     with pytest.raises(websockets.ConnectionClosed) as closed:
@@ -348,7 +348,7 @@ def test_only_a_websocket_turns_a_connection_into_something_else(agent: httpx.Cl
 
 
 def push(nginx: Nginx, path: str) -> int:
-    """A signed call of Publik; the status it gets."""
+    """Push as Publik does, signed; returns the status."""
     now_s = time.time_ns() / 1_000_000_000
     url = signing.signed_url(f"{nginx.origin}{path}", orig="publik.invalid", key="secret", now_s=now_s)
     body = {"form_api_url": "https://publik.invalid/api/forms/rendez-vous/12/"}
@@ -359,7 +359,7 @@ def push(nginx: Nginx, path: str) -> int:
 
 
 def reference_of(hub: Served) -> list[str]:
-    """What the hub takes the last call to be about."""
+    """The references that the hub reads from the last push."""
     publik = a_site().appointments.publik
     assert publik is not None
     hints: list[Any] = []
@@ -392,14 +392,14 @@ def test_a_body_of_unsaid_length_reaches_the_hub_with_its_length(hub: Served, br
 
 def test_no_body_is_written_to_the_disk(nginx: Nginx, browser: httpx.Client) -> None:
     browser.post(f"{BASE}{PUSH_PATH}", content=b"x" * MAX_BODY_BYTES)
-    # nginx warns of each.
+    # nginx warns of each file.
     assert "temporary file" not in nginx.error_log
 
 
 def test_the_log_holds_no_query_and_nobodys_account(nginx: Nginx, browser: httpx.Client) -> None:
     browser.get(f"{BASE}/login?to=/desks/desk-9&secret=ZO%C3%89", headers={"Referer": f"{nginx.origin}{BASE}/?secret"})
     log_in(browser)
-    # A line is written once its answer is out; the next request of the connection comes after it.
+    # A line is written after its answer is sent, but before the connection's next request.
     browser.get(f"{BASE}/static/desk/main.js")
     lines = nginx.access_log
     assert f"GET {BASE}/login 200" in lines

@@ -1,4 +1,4 @@
-"""The look's colours, measured by WCAG's formula in the style sheet itself."""
+"""The colours in the style sheet itself, measured by WCAG's formula."""
 
 import re
 from pathlib import Path

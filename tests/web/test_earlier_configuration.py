@@ -1,4 +1,4 @@
-"""What the page of a desk shows of tickets that the site file no longer provides for, or never did."""
+"""What a desk's page shows of tickets that the site file no longer provides for, or never did."""
 
 from collections.abc import Iterator
 from pathlib import Path

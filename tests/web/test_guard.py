@@ -1,6 +1,6 @@
-"""What a browser may be tricked into, and what is too much, is refused, through a real server.
+"""The guard refuses what a browser may be tricked into and what is too much, through a real server.
 
-Each request here carries a session that may do all: it is the guard that refuses.
+Each request here carries a session with all rights, so that only the guard can refuse it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def cookie_of(server: Served) -> dict[str, str]:
 
 
 def ask(server: Served, method: str, path: str, headers: dict[str, str], body: str | None = None) -> httpx.Response:
-    """Exactly these headers and the cookie: no Origin unless it is named."""
+    """Send exactly these headers and the cookie; no Origin unless it is named."""
     with httpx.Client(base_url=server.address, verify=NO_TLS, trust_env=False, timeout=LIMIT_S) as client:
         return client.request(method, path, headers={**headers, **cookie_of(server)}, content=body)
 

@@ -1,4 +1,4 @@
-"""A browser that asks for a page and gets none reads why, in words; programs and scripts keep the document."""
+"""A browser that asks for a page and is refused reads why in words; programs and scripts still get the document."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.web.stand import NO_TLS, Served, client_of
 from tests.web.test_login_pages import away
 from tests.web.texts import SCRIPT, text_of
 
-# As Firefox and Chromium ask for a page.
+# The header with which Firefox and Chromium ask for a page.
 PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 NOTHING = "Il n’y a rien à cette adresse."
 

@@ -1,4 +1,4 @@
-"""Live sockets: the whole at once, then each newer picture, for fast and slow readers."""
+"""Live sockets send the whole picture at once, then each newer one, to fast and slow readers."""
 
 import asyncio
 import itertools
@@ -90,7 +90,7 @@ def test_pages_of_other_services_follow_too(server: Served, stand: Stand) -> Non
 
 
 def test_the_page_of_a_desk_that_is_gone_is_told_so(one_server: Served) -> None:
-    """Not by a handshake that is refused: its script could not tell that from a hub that is away."""
+    """The handshake is not refused: the page's script could not tell that from a hub that is away."""
 
     async def connect() -> int:
         async with reader(one_server, "/desks/desk-99/live") as connection:
@@ -177,7 +177,7 @@ def test_a_reader_is_never_sent_an_older_picture(
 
 
 class StalledSocket:
-    """A socket whose reader went to sleep: the first frame is taken, the second never."""
+    """A socket whose reader went to sleep: it takes the first frame, and never the second."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -228,7 +228,7 @@ def test_a_slow_reader_is_dropped_and_others_are_not_held_up() -> None:
 
 
 def test_the_beat_comes_though_there_is_always_another_picture() -> None:
-    """It alone tells the time as it is: a picture may have been drawn a while ago."""
+    """Only the beat tells the present time: a picture may have been drawn a while ago."""
 
     async def draw(_desk: str, _kinds: frozenset[Kind]) -> Frames:
         raise AssertionError
@@ -257,7 +257,7 @@ def test_the_beat_comes_though_there_is_always_another_picture() -> None:
 
 
 def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real one: it never reads, so frames fill its buffers, and the hub lets it go within the limit."""
+    """A real reader that never reads: frames fill its buffers, and the hub drops it within the limit."""
     stand = one_server.stand
     live = stand.web.state.live
     monkeypatch.setattr(live, "_send_limit_s", 0.2)
@@ -266,7 +266,7 @@ def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypat
         stand.issue("civil")
 
     async def stall() -> None:
-        # No room for what comes in: the buffers are the smallest there are.
+        # The smallest possible buffers, with no room for what comes in.
         link = socket.socket()
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         link.connect(("127.0.0.1", one_server.port))
@@ -276,7 +276,7 @@ def test_a_reader_behind_a_stalled_link_is_dropped(one_server: Served, monkeypat
         ) as connection:
             await next_of(connection)
             async with asyncio.timeout(LIMIT_S * 3):
-                # However many frames the buffers take: a desk can pause and open without end.
+                # However many frames the buffers take, since a desk can pause and open without end.
                 for mode in itertools.cycle((DeskMode.PAUSED, DeskMode.OPEN)):
                     if not live.reader_count:
                         return
@@ -330,7 +330,7 @@ def test_a_room_whose_read_hangs_is_not_well_until_it_has_read() -> None:
             assert room.is_well
             hangs = True
             room.mark_stale()
-            while room.is_well:  # noqa: ASYNC110 - there is no event to wait for: silence is the matter
+            while room.is_well:  # noqa: ASYNC110 - there is no event to wait for: the test is about silence
                 await asyncio.sleep(0.001)
             may_read.set()
             assert await one.take() == "late"
@@ -381,7 +381,7 @@ def test_who_comes_back_while_a_read_hangs_begins_no_second_one() -> None:
 
 
 def test_who_joins_sees_what_changed_before_though_the_room_was_not_told_yet() -> None:
-    """The page was drawn by then: its first picture must not be an older one."""
+    """The page was already drawn with the change, so its first picture must not be older."""
     at = 1
 
     async def draw(_desk: str, kinds: frozenset[Kind]) -> Frames:

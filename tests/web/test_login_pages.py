@@ -1,4 +1,4 @@
-"""The login page and the way out, through a real server; what attackers try there is in `tests/security`."""
+"""The login page and the logout, through a real server; attacks on them are in `tests/security`."""
 
 import re
 import threading
@@ -31,7 +31,7 @@ def basile(stand: Stand) -> None:
 
 @pytest.fixture
 def browser(client_as: Callable[..., httpx.Client]) -> httpx.Client:
-    """Nobody is in."""
+    """A browser in which nobody is logged in."""
     return client_as()
 
 

@@ -1,4 +1,4 @@
-"""Names as they are looked for: what folds, and what begins a word."""
+"""Searching for names: which letters count as equal, and what begins a word."""
 
 import pytest
 from hypothesis import given

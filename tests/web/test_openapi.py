@@ -1,4 +1,4 @@
-"""The API's own description: served here, whole, with examples that are right."""
+"""The API's description is served by the hub, complete, and with correct examples."""
 
 import json
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_a_command_describes_each_status_that_it_may_be_refused_with(description
 
 def test_what_is_asked_describes_each_status_that_it_may_be_refused_with(description: dict[str, Any]) -> None:
     refused = {"400", "401", "403", "404", "422", "503"}
-    # Asked by anybody, and never refused.
+    # Anybody may ask it, and it never refuses.
     asked = {path: methods["get"] for path, methods in description["paths"].items() if "get" in methods}
     del asked["/healthz"]
     for path, route in asked.items():
@@ -81,7 +81,7 @@ def test_every_problem_is_described_in_the_type_it_comes_in(description: dict[st
     problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
     described = {
         json.dumps(answer["content"])
-        # Publik is answered in its own form.
+        # Answers to Publik have a form of their own.
         for path, methods in description["paths"].items()
         if not path.endswith("/push")
         for route in methods.values()

@@ -1,4 +1,4 @@
-"""The pages as plain forms: what they say, what they take, and what a refusal reads like."""
+"""The pages as plain forms: what they say, what they accept, and how a refusal reads."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.web.texts import SCRIPT, text_of
 
 @pytest.fixture
 def engine(sqlite_engine: Engine) -> Engine:
-    """SQLite alone: the API's tests read the same rows on both."""
+    """SQLite alone: the API's tests read the same rows on both databases."""
     return sqlite_engine
 
 
@@ -131,7 +131,7 @@ def test_who_calls_when_somebody_has_just_paused_or_closed_the_desk_reads_who_di
     clock.set("10:42:07")
     button = stand.origin(q.Source.BUTTON)
     stand.do(q.ButtonMode(origin=button, desk="desk-3", at_ms=clock.now_ms(), mode=mode))
-    # Whom a close signed off is told that.
+    # An agent signed off by a close would be told that instead.
     stand.sign_on("desk-3")
     answer = client.post("/desks/desk-3/next", data={"shown": ""}, headers=SCRIPT)
     said = f"Déjà fait : le bouton a {did} à 10:42:07. Cette page est à jour."
@@ -260,7 +260,7 @@ def test_a_ticket_bound_to_a_paused_desk_may_be_picked_elsewhere(client: httpx.C
 
 
 def offered(client: httpx.Client, desk: str, ticket: int) -> set[str]:
-    """What the panel of one ticket offers to do to it."""
+    """What a ticket's panel offers to do with it."""
     panel = client.get(f"/desks/{desk}?panel=ticket&ticket={ticket}", headers=SCRIPT).text
     forms = re.findall(r'formaction="[^"]*/([a-z-]+)[?"]', panel)
     links = re.findall(rf'hx-get="[^"]*panel=([a-z]+)&(?:amp;)?ticket={ticket}" hx-target="#panel"', panel)
@@ -330,7 +330,7 @@ def test_a_finished_ticket_can_be_reopened_for_ten_minutes(
 
 
 def visit_then_call(stand: Stand) -> tuple[int, int]:
-    """At desk 3: the ticket that its last press finished, and the one that it called."""
+    """Finish a ticket at desk 3 and call the next one there; returns both."""
     stand.open("desk-3")
     first, second = stand.issue("civil").ticket, stand.issue("civil").ticket
     stand.next("desk-3")
@@ -339,7 +339,7 @@ def visit_then_call(stand: Stand) -> tuple[int, int]:
 
 
 def undo_of(client: httpx.Client) -> tuple[str, str]:
-    """What the undo of desk 3 reads beside what was done last, and where an answer hides that."""
+    """The text of desk 3's undo beside what was done last, and where an answer hides that."""
     button = re.findall(r'<button id="undo".*?</button>', client.get("/desks/desk-3").text, re.DOTALL)[0]
     beside_last = re.sub(r'<span class="beside-answer">.*?</span>', "", button, flags=re.DOTALL)
     beside_answer = re.sub(r'<span class="beside-last">.*?</span>(?=\s*<span)', "", button, flags=re.DOTALL)

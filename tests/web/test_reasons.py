@@ -1,4 +1,4 @@
-"""Why this one: the sentence tells the rule that chose, whatever waits."""
+"""Why this ticket: the sentence names the rule that chose it, whatever else waits."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ EARLY_MS = 10 * MINUTE_MS
 def waiting(
     ticket: int, kind: Kind, due_min: int, *, helping_min: int = 0, strict: bool = False, **facts: bool
 ) -> Waiting:
-    """`due_min`: minutes from 10:42."""
+    """A waiting ticket. `due_min`: minutes from 10:42."""
     due_ms = NOW_MS + due_min * MINUTE_MS
     handicap_ms = helping_min * MINUTE_MS - (STRICT_HEAD_START_MS if strict else 0)
     candidate = Candidate(ticket, "civil", kind, due_ms, handicap_ms, EARLY_MS)
@@ -109,7 +109,7 @@ def a_queue(folder: Path, site: Site) -> Iterator[Queue]:
 
 
 def reason_at(queue: Queue, desk: str) -> Reason:
-    """What the desk's page says of who is next."""
+    """The reason that the desk's page gives for the next ticket."""
     at = queue.index.desk(desk)
     with queue.engine.connect() as connection:
         rows = read_desk(connection, queue.index, at, queue.now_ms)

@@ -1,4 +1,4 @@
-"""Who is signed on where, as the pages say it: the start page, and what is off for whom. A browser tries it too."""
+"""Who is signed on where, on the start page and on a desk's, and what is off for whom; browser tests cover it too."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from tests.web.stand import Served, Stand, TurnedClock, a_site, client_of, new_i
 from tests.web.texts import SCRIPT, text_of
 
 MARKUP, ESCAPED = "Paul <b>Exemple</b>", "Paul &lt;b&gt;Exemple&lt;/b&gt;"
-# What is said to who is not signed on at desk 3, though another is.
+# The sentences for somebody who is not signed on at desk 3 while somebody else is.
 NOT_HERE = re.compile(r"est au guichet 3 depuis|Guichet 3 repris par")
 ClientAs = Callable[..., httpx.Client]
 
 
 @pytest.fixture
 def engine(sqlite_engine: Engine) -> Engine:
-    """SQLite alone: the commands' own tests run on both."""
+    """SQLite alone: the commands' own tests run on both databases."""
     return sqlite_engine
 
 
@@ -87,7 +87,7 @@ def test_what_each_role_may_do_without_being_signed_on(roles: set[Role], free: s
 
 @pytest.mark.parametrize("role", sorted(STAFF))
 def test_what_a_page_offers_is_what_the_hub_lets(server: Served, stand: Stand, role: Role) -> None:
-    """Asked where another is signed on: what is offered is not refused for want of role or of signing on."""
+    """With somebody else signed on: what is offered is not refused for a missing role or sign-on."""
     stand.log_in(Role.AGENT, account="p.exemple", name="Paul Exemple")
     me = looker(role, agent=signed_on("p.exemple"))
     with client_of(server, role, account="c.exemple") as client:

@@ -1,4 +1,4 @@
-"""What a page and a program read where somebody else is at the desk: by name on the page, by account in the API."""
+"""What is shown if somebody else is at the desk: their name on the page, their account in the API."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ NEXT = "/desks/desk-3/next"
 
 @pytest.fixture
 def engine(sqlite_engine: Engine) -> Engine:
-    """SQLite alone: the commands' own tests run on both."""
+    """SQLite alone: the commands' own tests run on both databases."""
     return sqlite_engine
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: every word that people read is in it, and nothing else is."""
+"""The catalogue contains every word that people read, and nothing else."""
 
 import ast
 import os
@@ -26,10 +26,10 @@ CATALOGUE = WEB / "locale/fr/LC_MESSAGES/suivant.po"
 CATALOGUES = sorted(
     catalogue for part in (hub, nodes, demo) for catalogue in Path(part.__path__[0]).rglob("fr/LC_MESSAGES/*.po")
 )
-# A mark with a plain space before it or with none; in a time of day it has none.
+# A punctuation mark with a plain space before it, or with none; in a time of day none is right.
 UNKEPT = re.compile(r"\s(?<!\u00a0)[:;?!»]|[^\W\d][:;?!](?=\s|$)|«[^\u00a0]|[^\u00a0]»")
 TRIMMED = {"trim_blocks": "1", "lstrip_blocks": "1"}
-# What stands in a template and is no word of a language.
+# Text in a template that needs no translation.
 MARKS = re.compile(r"^[\s·\d:.…/&;«»-]*$|^/api/v1/openapi.json$|^0:00$")
 
 
@@ -41,7 +41,7 @@ def said_by_templates() -> Iterator[str]:
 
 
 def said_by_code() -> Iterator[str]:
-    """Texts handed to `say`, and those of the tables it is handed from."""
+    """The texts given to `say`, and those in the tables from which it gets them."""
     for file in WEB.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         if not any(isinstance(node, ast.alias) and node.name == "say" for node in ast.walk(tree)):
@@ -113,7 +113,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
     code = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
     tag = re.compile(r"<[^>]*>", re.DOTALL)
     for file in WEB.glob("templates/**/*.html"):
-        # Macros that write attributes stand outside a tag.
+        # Macros that write attributes do so outside a tag.
         text = re.sub(r"""\b[a-z:-]+=("[^"]*"|'[^']*')""", "", code.sub("", file.read_text(encoding="utf-8")))
         for line in tag.sub("\n", text).splitlines():
             assert MARKS.match(line), f"{file.name}: {line!r}"
@@ -128,7 +128,7 @@ def test_numbers_and_times_read_as_the_look_says() -> None:
 
 
 def test_a_page_stays_as_it_was_when_the_program_is_replaced_under_it(tmp_path, monkeypatch):
-    """A page of the next version may ask for what this one does not know."""
+    """A page of the next version may need what this version does not know."""
     (tmp_path / "locale").symlink_to(WEB / "locale")
     page = tmp_path / "templates/page.html"
     page.parent.mkdir()
