@@ -20,10 +20,12 @@ MAX_HEAD_BYTES = 16 * 1024
 HEAD_LIMIT_S = 10.0
 # While an answer waits to be read, the client must read some of it within this time.
 WRITE_LIMIT_S = 10.0
+# Requests that a client has sent ahead, before the answers to those in front of them. Browsers and proxies send none.
+AHEAD_MOST = 16
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Closes a connection whose next head is too long or too late, or whose client does not read its answers."""
+    """Closes a connection whose head is too long or too late, or whose client sends too much or reads too little."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -62,6 +64,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait()
 
     def on_headers_complete(self) -> None:
+        if self.transport.is_closing():
+            # The rest of a segment whose first requests closed the connection.
+            return
         self._in_head = False
         self._head_bytes = 0
         self._stop_waiting()
@@ -70,8 +75,14 @@ class BoundedHttp(HttpToolsProtocol):
         if length > MAX_HEAD_BYTES:
             self._refuse(431, "head_refused", f"a request's head may have at most {MAX_HEAD_BYTES} bytes")
             return
-        if self.parser.should_upgrade() and self._should_upgrade() and self._has_body():
-            self._refuse(400, "bad_request", "the handshake of a WebSocket must not have a body")
+        if self.parser.should_upgrade() and self._has_body():
+            # After any Upgrade, even one that is not supported, the parser takes the message to end with its head: it
+            # would read the body as the next request, and a proxy would give its answer to somebody else.
+            self._refuse(400, "bad_request", "a request with an Upgrade header must not have a body")
+            return
+        if len(self.pipeline) == AHEAD_MOST:
+            self.transport.close()
+            self._watch()
             return
         super().on_headers_complete()
 

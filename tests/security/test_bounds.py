@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -151,6 +152,35 @@ def test_a_body_whose_end_two_programs_could_read_differently_is_refused(server:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize("upgrade", [b"websocket", b"h2c", b"TLS/1.0", b"WebSocket, h2c"])
+@pytest.mark.parametrize("framing", [b"Content-Length: %d", b"Transfer-Encoding: chunked"])
+def test_the_late_body_of_a_request_for_an_upgrade_is_never_read_as_a_request(
+    server: Served, upgrade: bytes, framing: bytes
+) -> None:
+    own = f"127.0.0.1:{server.port}".encode()
+    body = b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n"
+    lines = [b"POST /login HTTP/1.1", b"Host: " + own, b"Origin: http://" + own, b"Connection: keep-alive, Upgrade"]
+    lines += [b"Upgrade: " + upgrade, framing % len(body) if b"%d" in framing else framing, b"", b""]
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
+        connection.sendall(b"\r\n".join(lines))
+        answer = read_answer(connection)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(body)
+            answer += read_all(connection)
+    assert status_of(answer) in {400, 411}
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_client_that_sends_many_requests_ahead_is_cut_off(server: Served) -> None:
+    own = f"127.0.0.1:{server.port}".encode()
+    asked = b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n"
+    few = send(server.port, [asked * wire.AHEAD_MOST + asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")])
+    assert few.count(b"HTTP/1.1 200 ") == wire.AHEAD_MOST + 1
+    # In one segment, so that none is answered before the last has come.
+    many = send(server.port, [asked * (wire.AHEAD_MOST + 2)])
+    assert many.count(b"HTTP/1.1 200 ") <= 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -295,6 +325,7 @@ def test_a_handshake_that_says_it_has_no_body_is_one_like_any_other(server: Serv
 
 def test_who_never_takes_the_answers_holds_no_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "WRITE_LIMIT_S", 0.3)
+    monkeypatch.setattr(wire, "AHEAD_MOST", 1_000)
     ended = threading.Event()
     lost = BoundedHttp.connection_lost
 
