@@ -296,7 +296,7 @@ def test_of_two_requests_with_one_booking_the_known_one_has_it_and_the_other_is_
     for order in ((first, second), (second, first)):
         seen = found([known(1)], *order, names={1: "Zoé Exemple-Inventée"})
         assert seen.changes == ()
-        assert seen.flaws == (Flaw("b1", "rdv/1 has this booking too, and keeps it", "rdv/7"),)
+        assert seen.flaws == (Flaw("b1", "the request rdv/1 has this booking too, and keeps it", "rdv/7"),)
 
 
 def test_a_booking_that_a_cancelled_request_leaves_to_another_goes_to_that_one():

@@ -203,7 +203,7 @@ def test_a_file_that_is_missing_at_the_next_start_is_said_and_its_bookings_stay(
     assert program.end() == 0
     file.unlink()
     program = town.start()
-    assert "appointments.csv is no longer there" in program.wait_for("appointments.not_listed")["reason"]
+    assert "appointments.csv no longer exists" in program.wait_for("appointments.not_listed")["reason"]
     town.until(lambda: "appointments.csv n’est pas lisible" in program.get("/desks/desk-1"))
     assert town.rows(f"select state from ticket where id = {ticket}") == [("expected",)]  # noqa: S608
     assert program.end() == 0

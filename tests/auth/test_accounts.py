@@ -234,7 +234,7 @@ def test_an_end_of_typing_at_a_password_is_a_sentence(hub_engine: Engine, typed:
     shown = _until(terminal, b"characters: ")
     if typed:
         os.write(terminal, typed)
-        shown += _until(terminal, b"once more: ")
+        shown += _until(terminal, b"Password again: ")
     os.write(terminal, b"\x04")
     shown += _until(terminal, None)
     os.close(terminal)
@@ -295,7 +295,7 @@ def test_an_account_that_was_ended_is_said_to_be_and_one_that_never_was_too(
     main(["admin", "list"])
     ended = said(capsys).out.splitlines()[-1][-len("2026-12-01 10:30") :]
     assert main(["admin", "end", "secours"]) == 1
-    assert said(capsys).err == f"suivant: the account secours was already ended, on {ended}\n"
+    assert said(capsys).err == f"suivant: the local account secours was already ended, on {ended}\n"
     assert main(["admin", "end", "autre"]) == 1
     told = "suivant: there is no local account autre: suivant admin list shows them all\n"
     assert said(capsys).err == told
@@ -322,8 +322,8 @@ def test_a_database_of_another_version_is_said_in_a_sentence(
     monkeypatch.setenv("SUIVANT_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
     assert main(["admin", "list"]) == 1
     told = said(capsys).err
-    assert "other.db is not there" in told
-    assert told.endswith("`suivant database upgrade` or a first start of the hub, or correct SUIVANT_DATABASE_URL\n")
+    assert "other.db does not exist" in told
+    assert told.endswith("`suivant database upgrade`, or start the hub, or correct SUIVANT_DATABASE_URL\n")
 
 
 def test_a_shell_without_the_hubs_settings_is_told_which_one_is_missing(
