@@ -40,11 +40,24 @@ FULL_PASS_AT = (3, 40)
 FULL_PASS_SPREAD_S = 1200
 # The longest time from one nightly full pass to the next: a day, one hour more when summer time ends, and the spread.
 A_NIGHT_MOST = timedelta(hours=25, seconds=FULL_PASS_SPREAD_S)
+HOUR_S = 3600
 # How soon a clock that was set back is noticed.
 CLOCK_LOOK_S = 5.0
 # No command takes the writer this long unless the database does not answer.
 ANSWER_LIMIT_S = 60
 _JOB = Origin(Source.JOB, "chores")
+
+
+class _Every(IntervalTrigger):  # type: ignore[misc] # APScheduler has no types
+    """Fires at an interval. Runs that were missed count as one.
+
+    APScheduler lists all of them before it merges them. After a clock without a battery was set by months, that is a
+    million runs, and the hub could not stop meanwhile.
+    """
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        following: datetime = super().get_next_fire_time(previous_fire_time, now)
+        return following if following > now else now + self.interval
 
 
 class Chores:
@@ -72,16 +85,19 @@ class Chores:
         self._clock = threading.Thread(target=self._watch_clock, name="chores' clock", daemon=True)
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
-        self._scheduler.add_job(self.end_days, "interval", seconds=20, name="end of day")
-        self._scheduler.add_job(self.measure, "interval", minutes=1, name="measured means")
-        self._scheduler.add_job(self.forget, "interval", hours=1, name="old answers")
-        self._scheduler.add_job(self.forget_sessions, "interval", hours=1, name="old sessions")
-        self._scheduler.add_job(self.forget_bookings, "interval", hours=1, name="old bookings")
-        every_s = site.appointments.sync_every_s
-        self._scheduler.add_job(ask_pass, "interval", seconds=every_s, name="bookings that changed")
+        self._every(20, self.end_days, "end of day")
+        self._every(60, self.measure, "measured means")
+        self._every(HOUR_S, self.forget, "old answers")
+        self._every(HOUR_S, self.forget_sessions, "old sessions")
+        self._every(HOUR_S, self.forget_bookings, "old bookings")
+        self._every(site.appointments.sync_every_s, ask_pass, "bookings that changed")
         # Each night, with a random delay: many towns share one Publik.
         night = {"hour": FULL_PASS_AT[0], "minute": FULL_PASS_AT[1], "jitter": FULL_PASS_SPREAD_S}
         self._scheduler.add_job(ask_pass, "cron", kwargs={"all_of_it": True}, name="all bookings", **night)
+
+    def _every(self, interval_s: int, chore: Callable[[], None], name: str) -> None:
+        trigger = _Every(seconds=interval_s, timezone=self._site.zone)
+        self._scheduler.add_job(chore, trigger, name=name)
 
     def start(self) -> None:
         """Catches up on what the hub missed while it was off, applies changes of the site file, starts the schedule.

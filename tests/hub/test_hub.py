@@ -538,7 +538,9 @@ def test_a_start_whose_first_command_is_never_stored_says_what_keeps_the_hub_wai
     hub = Hub(engine=open_engine(sqlite_url(tmp_path)), site=a_town(), broker=BrokerSettings(), give_up=lambda _: None)
     monkeypatch.setattr(hub.writer, "put_later", lambda _task: None)
     monkeypatch.setattr("hub.chores.ANSWER_LIMIT_S", 0)
-    with pytest.raises(DatabaseBusy, match=r"suivant.db keeps the hub waiting \(.* did not finish .*\): .* check its disk"):
+    with pytest.raises(
+        DatabaseBusy, match=r"suivant.db keeps the hub waiting \(.* did not finish .*\): .* check its disk"
+    ):
         hub.start()
     hub.stop()
 
