@@ -81,7 +81,7 @@ class Guard:
             )
             return
         if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._secured(send))
             return
         # Browsers keep static files, but check each time whether they changed. They store nothing else.
         keep = "no-cache" if path.startswith("/static/") else "no-store"
@@ -139,11 +139,13 @@ class Guard:
         if scope["type"] == "http":
             await response(scope, receive, self._secured(send))
             return
-        await deny(scope, receive, send, response.status_code, response.raw_headers, bytes(response.body))
+        await deny(
+            scope, receive, self._secured(send), response.status_code, response.raw_headers, bytes(response.body)
+        )
 
     def _secured(self, send: Send, keep: str = "no-store") -> Send:
         async def send_secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)

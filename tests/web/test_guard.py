@@ -15,6 +15,7 @@ import websockets
 from websockets.exceptions import InvalidStatus
 
 from hub.auth.roles import Role
+from hub.web.guard import SECURITY_HEADERS
 from tests.web.stand import COOKIE, NO_TLS, Served, client_of
 
 LIMIT_S = 20
@@ -155,6 +156,7 @@ def test_a_socket_of_another_origin_is_refused(server: Served, path: str, origin
         asyncio.run(connect())
     assert refused.value.response.status_code == 403
     assert json.loads(refused.value.response.body or b"")["code"] == "foreign_request"
+    assert SECURITY_HEADERS.items() <= dict(refused.value.response.headers.items()).items()
 
 
 def test_a_socket_to_another_host_is_refused(server: Served) -> None:

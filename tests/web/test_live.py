@@ -16,6 +16,7 @@ from hub.appointments.list_state import ListState
 from hub.auth.roles import Role
 from hub.queue.requests import CancelBooking, Move, SetMode
 from hub.site_index import SiteIndex
+from hub.web.guard import SECURITY_HEADERS
 from hub.web.live import Frames, Kind, Live, Reader, Room
 from protocol.messages import DeskMode
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, a_site
@@ -109,6 +110,7 @@ def test_an_unknown_desk_has_no_socket(server: Served) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
         asyncio.run(connect())
     assert refused.value.response.status_code == 404
+    assert SECURITY_HEADERS.items() <= dict(refused.value.response.headers.items()).items()
 
 
 def test_each_picture_says_whether_screens_are_reached(server: Served, stand: Stand) -> None:
