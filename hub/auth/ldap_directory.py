@@ -138,6 +138,8 @@ class Reader:
             entry = self.find(service, account)
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
             if entry is None or not _let_in(bound, entry):
+                # After a wrong password too, so that its refusal takes as long as that of an unknown account.
+                self._must_show_people(service)
                 return None
             known = self.known(service, entry)
             if known.person.roles or known.is_over:
@@ -148,7 +150,7 @@ class Reader:
         with talk.service() as service:
             entry = self.find(service, account)
             if entry is None:
-                self._must_show_its_base(service)
+                self._must_show_people(service)
                 return None
             known = self.known(service, entry, fresh=True)
             lost = held - known.person.roles
@@ -182,11 +184,18 @@ class Reader:
             raise ServerFault(FaultKind.REFUSED, str(searcher.address), words)
         return found.entries
 
-    def _must_show_its_base(self, searcher: Searcher) -> None:
-        """Raise ServerFault if the base is not shown: then finding nobody there says nothing about the person."""
+    def _must_show_people(self, searcher: Searcher) -> None:
+        """Raise ServerFault if nobody under the base has an account: then finding nobody says nothing about the person.
+
+        The base or its people may be hidden from the service account, or a replica may not be filled yet.
+        """
         base = self.described.base
         if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
             raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
+        found = searcher.search(base, self.filter_for(None), [self.account_attribute], most=1)
+        if not any(account_of(each, self.account_attribute) for each in found.entries):
+            words = f"shows nobody with {self.account_attribute} under the base {base}"
+            raise ServerFault(FaultKind.BASE, str(searcher.address), words)
 
     def filter_for(self, account: str | None) -> str:
         """The filter for one account; with None, for any entry that has an account."""

@@ -295,6 +295,19 @@ def test_who_left_is_seen_at_the_next_look(own_slapd: Slapd, opened: Opened):
     assert directory.look_up("alix") is None
 
 
+@pytest.mark.parametrize(
+    "described", [{"base": f"ou=services,{BASE}"}, {"account_attribute": "employeeNumber"}], ids=["people", "accounts"]
+)
+def test_a_directory_that_hides_its_people_takes_nobodys_rights_and_calls_no_password_wrong(
+    slapd: Slapd, opened: Opened, described: dict[str, str]
+):
+    directory = opened(slapd, **described)
+    with pytest.raises(DirectoryAway, match="shows nobody with"):
+        directory.look_up("alix")
+    with refused(Reason.AWAY):
+        directory.log_in("alix", PASSWORD)
+
+
 @pytest.mark.parametrize("base", [f"ou=gone,{BASE}", HIDDEN], ids=["gone", "hidden"])
 def test_a_base_that_can_not_be_seen_takes_nobodys_right(slapd: Slapd, opened: Opened, base: str):
     with pytest.raises(DirectoryAway, match=rf"noSuchObject|does not show the base {base}"):
