@@ -160,9 +160,20 @@ def _refuse_plain_abroad(host: str) -> None:
         raise WrongSetting(f"{BROKER_PREFIX}HOST", host, wanted)
 
 
+def _must_open(name: str, file: Path) -> None:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise WrongSetting(name, str(file), f"a readable PEM file ({error.strerror})") from error
+
+
 def _tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
     if settings.ca_file is None or settings.cert_file is None:
         return None
+    # Each by itself: OpenSSL does not say which of two files it could not open.
+    for name, file in (("CA", settings.ca_file), ("CERT", settings.cert_file), ("KEY", settings.key_file)):
+        if file is not None:
+            _must_open(f"{BROKER_PREFIX}{name}_FILE", file)
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=settings.ca_file)
     except OSError as error:

@@ -93,7 +93,8 @@ def _text(path: Path) -> str:
         raise SiteFileMissing(path) from None
     except OSError as error:
         what = (
-            f"the site file cannot be read ({error.strerror}): name a readable file, for the hub in SUIVANT_SITE_FILE"
+            f"the site file cannot be read ({error.strerror}): allow the hub's user to read it, or name another file, "
+            "for the hub in SUIVANT_SITE_FILE"
         )
         raise WrongSiteFile(path, (Problem(0, "", what),)) from error
     except UnicodeDecodeError as error:

@@ -107,6 +107,7 @@ class Broker:
         # Whether this run's `hub/status` was published once.
         self._is_known = False
         self._arrived_ms: int | None = None
+        self._is_stopping = False
         self._outages = Outages()
         self._certificate_ends_s: int | None = None
         self._certificate_look_ms = 0
@@ -142,6 +143,7 @@ class Broker:
         return f"no beat was sent for {silent_ms // 1000} s, so nodes take the hub for away: start it anew"
 
     def stop(self) -> None:
+        self._is_stopping = True
         self.link.close(Publication(self._topics.hub_status, encode(self._status(online=False))))
         self._inbox.put(None)
         if self._thread.is_alive():
@@ -217,7 +219,7 @@ class Broker:
                 # The hub can't see who leaves meanwhile; on the next connection the broker tells it who is online.
                 self._online.clear()
                 self._count_nodes()
-                if self._outages.begins(event):
+                if not self._is_stopping and self._outages.begins(event):
                     log.warning("broker.lost", reason=reason)
             case PublishRefused(reason):
                 # Logged once: every message of a greeting is refused, at each connection again.

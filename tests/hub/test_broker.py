@@ -209,6 +209,14 @@ def test_a_broker_that_is_away_is_a_line_a_reason_and_not_a_time(hub_broker):
     ]
 
 
+def test_a_stop_is_not_said_to_have_lost_the_broker(hub_broker):
+    with capture_logs() as lines:
+        hub_broker._handle(LinkUp())
+        hub_broker.stop()
+        hub_broker._handle(LinkDown("Normal disconnection"))
+    assert [line["event"] for line in lines] == ["broker.connected"]
+
+
 def test_a_hub_that_may_not_write_its_own_sites_topics_is_told_to_look_at_its_site(hub_broker):
     with capture_logs() as lines:
         hub_broker._handle(PublishRefused("Not authorized"))

@@ -449,6 +449,14 @@ def test_a_wrong_way_to_the_broker_is_said_by_its_variable(environ, sentence):
     assert str(wrong.value).startswith(sentence)
 
 
+def test_a_key_that_cannot_be_opened_is_said_by_its_own_variable(tmp_path):
+    there = tmp_path / "there.pem"
+    there.touch()
+    files = {"CA_FILE": there, "CERT_FILE": there, "KEY_FILE": tmp_path / "not there.key"}
+    with pytest.raises(WrongSetting, match=r"^SUIVANT_BROKER_KEY_FILE is '.*not there.key': .* \(No such file"):
+        read_broker_settings({f"SUIVANT_BROKER_{name}": str(file) for name, file in files.items()})
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
 def test_this_machine_may_be_reached_plainly(host):
     assert read_broker_settings({"SUIVANT_BROKER_HOST": host}).host == host
