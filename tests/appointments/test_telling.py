@@ -460,7 +460,13 @@ def test_a_try_that_was_surely_refused_is_a_first_one_again_whatever_an_officer_
 def in_doubt(office, publik, visit, kind):
     """Let tries hang without effect until the faults are cleared; return a function that waits for one."""
     publik.faults.append(Fault("hang", match=TRIGGER, times=None))
-    return lambda: office.eventually(lambda: visit.reports()[-1] == (kind, "trying"))
+    before = _triggers(publik)
+    # The report is stored as tried before Publik is called.
+    return lambda: office.eventually(lambda: visit.reports()[-1] == (kind, "trying") and _triggers(publik) > before)
+
+
+def _triggers(publik):
+    return sum(TRIGGER in path for _, path, _ in publik.calls)
 
 
 def test_an_absence_that_a_time_out_left_open_is_not_told_of_who_came_meanwhile(office, publik, visit):
