@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.figures.visits import Visits
@@ -84,7 +85,7 @@ class Chores:
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._watch_clock, name="chores' clock", daemon=True)
         options = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
-        self._scheduler = BackgroundScheduler(job_defaults=options, timezone=site.zone)
+        self._scheduler = BackgroundScheduler(job_defaults=options, timezone=UTC)
         self._every(20, self.end_days, "end of day")
         self._every(60, self.measure, "measured means")
         self._every(HOUR_S, self.forget, "old answers")
@@ -92,12 +93,13 @@ class Chores:
         self._every(HOUR_S, self.forget_bookings, "old bookings")
         self._every(site.appointments.sync_every_s, ask_pass, "bookings that changed")
         # Each night, with a random delay: many towns share one Publik.
-        night = {"hour": FULL_PASS_AT[0], "minute": FULL_PASS_AT[1], "jitter": FULL_PASS_SPREAD_S}
-        self._scheduler.add_job(ask_pass, "cron", kwargs={"all_of_it": True}, name="all bookings", **night)
+        hour, minute = FULL_PASS_AT
+        night = CronTrigger(hour=hour, minute=minute, jitter=FULL_PASS_SPREAD_S, timezone=site.zone)
+        self._scheduler.add_job(ask_pass, night, kwargs={"all_of_it": True}, name="all bookings")
 
     def _every(self, interval_s: int, chore: Callable[[], None], name: str) -> None:
-        trigger = _Every(seconds=interval_s, timezone=self._site.zone)
-        self._scheduler.add_job(chore, trigger, name=name)
+        # In UTC: Python adds to a local time without regard to its zone, an hour too much or too little in October.
+        self._scheduler.add_job(chore, _Every(seconds=interval_s, timezone=UTC), name=name)
 
     def start(self) -> None:
         """Catches up on what the hub missed while it was off, applies changes of the site file, starts the schedule.

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
@@ -55,6 +56,10 @@ class Doing:
         return future
 
 
+def interval_jobs(chores):
+    return [job for job in chores._scheduler.get_jobs() if isinstance(job.trigger, IntervalTrigger)]
+
+
 def visit(queue, desk="desk-1", *, service="civil", minutes=10, start_after=0):
     ticket = queue.issue(service)
     queue.ask(Pick, desk=desk, ticket=ticket)
@@ -96,9 +101,8 @@ def test_a_clock_that_is_set_back_keeps_no_chore_waiting(queue):
     # Unpaused, the scheduler would run due jobs at once on its own threads; this test only looks at their times.
     chores._scheduler.pause()
     try:
-        jobs = chores._scheduler.get_jobs()
-        by_interval = [job for job in jobs if isinstance(job.trigger, IntervalTrigger)]
-        nightly = only([job for job in jobs if job not in by_interval])
+        by_interval = interval_jobs(chores)
+        nightly = only([job for job in chores._scheduler.get_jobs() if job not in by_interval])
         night = nightly.next_run_time
         for job in by_interval:
             # As if the clock had been set back by three hours.
@@ -121,12 +125,11 @@ def test_a_clock_that_is_set_forward_by_months_makes_each_chore_run_once(queue):
     chores._scheduler.pause()
     try:
         now = datetime.now(UTC)
-        for job in chores._scheduler.get_jobs():
-            if isinstance(job.trigger, IntervalTrigger):
-                job.modify(next_run_time=now - timedelta(days=217))
-                # What APScheduler lists before it merges the missed runs.
-                assert job._get_run_times(now) == [job.next_run_time]
-                assert now < job.trigger.get_next_fire_time(job.next_run_time, now) <= now + job.trigger.interval
+        for job in interval_jobs(chores):
+            job.modify(next_run_time=now - timedelta(days=217))
+            # What APScheduler lists before it merges the missed runs.
+            assert job._get_run_times(now) == [job.next_run_time]
+            assert now < job.trigger.get_next_fire_time(job.next_run_time, now) <= now + job.trigger.interval
     finally:
         chores.stop()
 
@@ -135,6 +138,37 @@ def test_a_chore_that_is_on_time_keeps_its_beat(queue):
     (job,) = [job for job in Doing(queue).chores._scheduler.get_jobs() if job.name == "end of day"]
     first = job.trigger.get_next_fire_time(None, datetime.now(UTC))
     assert job.trigger.get_next_fire_time(first, first + timedelta(seconds=3)) == first + timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("late_s", [1, 90, 86_400])
+@pytest.mark.parametrize(
+    "now",
+    ["2026-03-29T01:59:50+01:00", "2026-10-25T02:59:50+02:00", "2026-10-25T02:30:00+01:00"],
+)
+def test_when_the_clocks_change_no_chore_waits_an_hour_more_or_runs_without_end(queue, now, late_s):
+    chores = Doing(queue).chores
+    now = datetime.fromisoformat(now).astimezone(UTC)
+    for job in interval_jobs(chores):
+        due = (now - timedelta(seconds=late_s)).astimezone(job.trigger.timezone)
+        # The scheduler hands each trigger the time in the scheduler's zone.
+        following = job.trigger.get_next_fire_time(due, now.astimezone(chores._scheduler.timezone))
+        assert now < following.astimezone(UTC) <= now + job.trigger.interval
+
+
+def test_after_a_gap_the_nightly_pass_runs_once_and_then_at_its_hour_in_the_town_again(queue):
+    chores = Doing(queue).chores
+    chores.start()
+    chores._scheduler.pause()
+    try:
+        nightly = only([job for job in chores._scheduler.get_jobs() if job.name == "all bookings"])
+        now = datetime.fromisoformat("2026-12-01T09:00:00+01:00")
+        nightly.modify(next_run_time=datetime.fromisoformat("2026-04-28T03:45:00+02:00"))
+        missed = nightly._get_run_times(now)
+        assert nightly.coalesce
+        following = nightly.trigger.get_next_fire_time(missed[-1], now).astimezone(ZoneInfo(queue.site.zone))
+        assert following.isoformat()[:14] == "2026-12-02T03:"
+    finally:
+        chores.stop()
 
 
 def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):
