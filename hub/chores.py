@@ -44,6 +44,8 @@ A_NIGHT_MOST = timedelta(hours=25, seconds=FULL_PASS_SPREAD_S)
 HOUR_S = 3600
 # How soon a clock that was set back is noticed.
 CLOCK_LOOK_S = 5.0
+# APScheduler ends within milliseconds unless something holds its lock.
+STOP_LIMIT_S = 5.0
 # No command takes the writer this long unless the database does not answer.
 ANSWER_LIMIT_S = 60
 _JOB = Origin(Source.JOB, "chores")
@@ -115,11 +117,12 @@ class Chores:
         self._clock.start()
 
     def stop(self) -> None:
+        """Ends the schedule, or leaves it behind if APScheduler does not end within STOP_LIMIT_S."""
         self._stopping.set()
-        if self._scheduler.running:
-            # The clock's thread ends first: it must not reschedule jobs after the scheduler has shut down.
-            self._clock.join()
-            self._scheduler.shutdown(wait=False)
+        if self._clock.is_alive():
+            self._clock.join(STOP_LIMIT_S)
+        if self._clock.is_alive():
+            log.warning("chores.left_behind")
 
     def catch_up(self) -> None:
         """Reschedules jobs that are due later than their interval, or than the next night: the clock was set back.
@@ -135,6 +138,8 @@ class Chores:
     def _watch_clock(self) -> None:
         while not self._stopping.wait(CLOCK_LOOK_S):
             self.catch_up()
+        # On this thread: it must not reschedule jobs after the end, and it may wait for as long as APScheduler takes.
+        self._scheduler.shutdown(wait=False)
 
     def end_days(self) -> None:
         """Ends every day whose end has come, slice by slice. Ending a day again changes nothing.

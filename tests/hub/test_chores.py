@@ -171,6 +171,18 @@ def test_after_a_gap_the_nightly_pass_runs_once_and_then_at_its_hour_in_the_town
         chores.stop()
 
 
+def test_an_end_waits_only_so_long_for_a_schedule_that_does_not_end(queue, monkeypatch):
+    monkeypatch.setattr("hub.chores.STOP_LIMIT_S", 0)
+    chores = Doing(queue).chores
+    chores.start()
+    # As while APScheduler looks for due jobs.
+    with chores._scheduler._jobstores_lock, capture_logs() as logs:
+        chores.stop()
+    assert [each["event"] for each in logs] == ["chores.left_behind"]
+    chores._clock.join()
+    assert not chores._scheduler.running
+
+
 def test_a_day_is_ended_when_its_end_comes_and_then_left_alone(queue):
     doing = Doing(queue)
     queue.open("desk-1")
