@@ -37,7 +37,13 @@ def openapi() -> str:
         list_state=nothing,
         push=nothing,
         gate=Gate(
-            SessionBook(limits), log_in=nothing, refused=nothing, token=nothing, new_token=nothing, limits=limits
+            SessionBook(limits),
+            log_in=nothing,
+            admitted=nothing,
+            refused=nothing,
+            token=nothing,
+            new_token=nothing,
+            limits=limits,
         ),
     )
     return json.dumps(create_web(parts).openapi(), indent=2, ensure_ascii=False)

@@ -45,6 +45,7 @@ class Entrance:
         self.gate = Gate(
             book=book,
             log_in=login.log_in,
+            admitted=login.admitted,
             refused=login.refused,
             token=self._token,
             new_token=new_token,

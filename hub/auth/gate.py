@@ -14,6 +14,7 @@ class Gate:
     - `log_in` takes the account, the password and the address of the request. It blocks, for seconds if the directory
       is slow. Raises LoginRefused.
     - `token` returns the program a bearer token belongs to, or None. It blocks for a short read of the database.
+    - `admitted` counts and logs a login whose session is stored.
     - `refused` counts and logs a person who was turned away without `log_in`.
     - `new_token` makes the content of a new session's cookie.
 
@@ -22,6 +23,7 @@ class Gate:
 
     book: SessionBook
     log_in: Callable[[str, str, str], Person]
+    admitted: Callable[[Person], None]
     refused: Callable[[Reason], None]
     token: Callable[[str], MachineToken | None]
     new_token: Callable[[], str]

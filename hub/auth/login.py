@@ -59,15 +59,20 @@ class Login:
         self._asking = {known: _Lane(ASKED_AT_ONCE, ASK_WAIT_S, Reason.AWAY) for known in (True, False)}
 
     def log_in(self, account: str, password: str, address: str) -> Person:
-        """Log somebody in. Blocks, for seconds if the directory is slow. Raises LoginRefused."""
+        """Check who wants in; `admitted` follows once the session is stored.
+
+        Blocks, for seconds if the directory is slow. Raises LoginRefused.
+        """
         try:
-            person = self._admit(one_spelling(account), password, address)
+            return self._admit(one_spelling(account), password, address)
         except LoginRefused as refused:
             self.refused(refused.reason)
             raise
+
+    def admitted(self, person: Person) -> None:
+        """Count and log a login whose session is stored."""
         self._metrics.login("local" if person.local else "directory")
         log.info("login.done", local=person.local)
-        return person
 
     def refused(self, reason: Reason) -> None:
         """Count and log a refused login, whoever refused it."""

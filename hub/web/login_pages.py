@@ -128,6 +128,7 @@ class LoginPages:
             checked_ms=now_ms,
         )
         self._gate.book.add(session)
+        self._gate.admitted(person)
         return token
 
     async def _end_before(self, session: Session | None) -> None:

@@ -106,7 +106,9 @@ def counted(metrics, result):
 
 
 def test_somebody_of_the_directory_comes_in_under_the_one_spelling_of_their_account(small_login, directory, metrics):
-    assert small_login.log_in("  B.Exemple", "bon mot de passe", DESK_PC) == directory.people["b.exemple"]
+    person = small_login.log_in("  B.Exemple", "bon mot de passe", DESK_PC)
+    assert person == directory.people["b.exemple"]
+    small_login.admitted(person)
     assert counted(metrics, "directory") == 1
 
 
@@ -152,6 +154,7 @@ def test_a_local_account_comes_in_while_the_directory_is_away(login, directory, 
     directory.away = True
     expected = Person(account="secours", name="Compte de secours", roles=frozenset({Role.ADMINISTRATOR}), local=True)
     assert login.log_in("secours", EMERGENCY, DESK_PC) == expected
+    login.admitted(expected)
     assert reason(login, "b.exemple", "bon mot de passe") is Reason.AWAY
     assert (counted(metrics, "local"), counted(metrics, "away")) == (1, 1)
 
@@ -229,7 +232,7 @@ def test_a_database_that_is_away_is_told_as_such_and_is_no_failed_try(directory,
 
 def test_neither_account_nor_password_nor_address_is_logged(small_login):
     with capture_logs() as logs:
-        small_login.log_in("b.exemple", "bon mot de passe", DESK_PC)
+        small_login.admitted(small_login.log_in("b.exemple", "bon mot de passe", DESK_PC))
         reason(small_login, "b.exemple", "mauvais")
     assert [each["event"] for each in logs] == ["login.done", "login.refused"]
     for secret in ("exemple", "Basile", "mot de passe", "mauvais", DESK_PC):

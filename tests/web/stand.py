@@ -197,6 +197,7 @@ class Stand:
         self.gate = Gate(
             book=SessionBook(limits),
             log_in=self._let_in,
+            admitted=self._login.admitted,
             refused=self._login.refused,
             token=self._machine,
             new_token=new_token,

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from hub.auth.roles import Role
 from hub.database.faults import DatabaseLocked
 from hub.queue.answers import Answer
-from hub.queue.people_requests import EndSession
+from hub.queue.people_requests import EndSession, OpenSession
 from hub.queue.requests import Command
 from hub.web.login_pages import own_path
 from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
@@ -170,6 +170,26 @@ def test_each_login_has_a_token_of_its_own_and_ends_the_one_before(browser: http
     assert browser.cookies[COOKIE] != first
     assert stand.gate.book.find(first, stand.now_ms()) is None
     assert stand.gate.book.open_count == 1
+
+
+def test_a_login_whose_session_is_not_stored_is_neither_counted_nor_logged_as_done(
+    server: Served, browser: httpx.Client, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = stand.put
+
+    def fails_to_open(command: Command) -> "Future[Answer]":
+        return away() if isinstance(command, OpenSession) else put(command)
+
+    before = logins(server, "directory")
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(stand, "put", fails_to_open)
+        assert log_in(browser).status_code == 503
+    assert {each["event"] for each in logs} == {"login.no_session"}
+    assert logins(server, "directory") == before
+    with capture_logs() as logs:
+        assert log_in(browser).status_code == 303
+    assert {"event": "login.done", "local": False, "log_level": "info"} in logs
+    assert logins(server, "directory") == before + 1
 
 
 def test_who_logs_in_is_in_though_the_session_before_could_not_be_ended(
