@@ -4,11 +4,14 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from hub.auth.roles import Role
 from hub.database.faults import DatabaseLocked
@@ -20,6 +23,7 @@ from tests.web.stand import COOKIE, Served, Stand, TurnedClock, client_of
 from tests.web.texts import SCRIPT, text_of
 
 ACCOUNT, PASSWORD = "b.exemple", "trois tilleuls"
+LIMIT_S = 10.0
 WRONG = "L’identifiant ou le mot de passe est faux, ou ce compte n’a aucun rôle ici."
 
 
@@ -231,12 +235,19 @@ def test_a_link_logs_nobody_out(browser: httpx.Client) -> None:
     assert browser.get("/").status_code == 200
 
 
-def test_a_page_that_is_only_open_keeps_nobody_in(browser: httpx.Client, stand: Stand, clock: TurnedClock) -> None:
+def test_a_page_that_is_only_open_keeps_nobody_in(
+    browser: httpx.Client, server: Served, stand: Stand, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The test site's two limits are equal: the longest time would end the session however the page is used.
+    monkeypatch.setattr(stand.gate.book, "limits", replace(stand.gate.book.limits, idle_ms=60 * 60_000))
     log_in(browser)
-    idle_min = stand.site.login.idle_min
-    clock.turn(minutes=idle_min - 1)
+    clock.turn(minutes=59)
     kept = browser.get("/desks/desk-3?panel=queue", headers={**SCRIPT, "X-Kept-New": "1"})
     assert (kept.status_code, 'hx-headers=\'{"X-Kept-New": "1"}\'' in kept.text) == (200, True)
+    live = f"{server.address}/desks/desk-3/live".replace("http:", "ws:")
+    cookie = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}"}
+    with connect(live, origin=Origin(server.headers["Origin"]), additional_headers=cookie, proxy=None) as socket:
+        assert socket.recv(LIMIT_S)
     clock.turn(minutes=1)
     assert browser.get("/").status_code == 303
 
