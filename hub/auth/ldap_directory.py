@@ -192,9 +192,14 @@ class Reader:
         base = self.described.base
         if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
             raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
-        found = searcher.search(base, self.filter_for(None), [self.account_attribute], most=1)
+        self._must_show_an_account(searcher, self.filter_for(None))
+
+    def _must_show_an_account(self, searcher: Searcher, matching: str, at: str | None = None) -> None:
+        """Raise ServerFault unless an entry under the base, or the one named `at`, shows its account."""
+        base = at or self.described.base
+        found = searcher.search(base, matching, [self.account_attribute], most=1, below=at is None)
         if not any(account_of(each, self.account_attribute) for each in found.entries):
-            words = f"shows nobody with {self.account_attribute} under the base {base}"
+            words = f"shows nobody with {self.account_attribute} under the base {self.described.base}"
             raise ServerFault(FaultKind.BASE, str(searcher.address), words)
 
     def filter_for(self, account: str | None) -> str:
@@ -209,15 +214,17 @@ class Reader:
         link = talk.open()
         if not _let_in(link.bind(name, password), None):
             return None
-        if is_distinguished(template):
-            entry = self.find(link, account, at=name)
-        else:
-            entry = self.find(link, account)
-            # This login name may equal another person's account_attribute: only the person who bound may log in.
-            if entry is not None and not self._is_who_bound(entry, link.who_am_i()):
-                log.warning("ldap.another_bound", attribute=self.account_attribute)
-                return None
-        return None if entry is None else self.known(link, entry)
+        at = name if is_distinguished(template) else None
+        entry = self.find(link, account, at)
+        if entry is None:
+            # The password is right. The filter is left out, since it may rightly exclude whoever sees only themselves.
+            self._must_show_an_account(link, f"({self.account_attribute}=*)", at)
+            return None
+        # This login name may equal another person's account_attribute: only the person who bound may log in.
+        if at is None and not self._is_who_bound(entry, link.who_am_i()):
+            log.warning("ldap.another_bound", attribute=self.account_attribute)
+            return None
+        return self.known(link, entry)
 
     def _is_who_bound(self, entry: Entry, identity: str) -> bool:
         """Whether the entry is of this identity. Active Directory answers 'Who am I?' with `u:DOMAIN\\account`."""

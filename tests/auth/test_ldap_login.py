@@ -308,6 +308,26 @@ def test_a_directory_that_hides_its_people_takes_nobodys_rights_and_calls_no_pas
         directory.log_in("alix", PASSWORD)
 
 
+@pytest.mark.parametrize("template", [TEMPLATE, "{account}@example"], ids=["by a DN", "by a login name"])
+def test_where_people_look_as_themselves_a_right_password_is_not_wrong_because_no_account_is_shown(
+    slapd: Slapd, opened: Opened, monkeypatch: pytest.MonkeyPatch, template: str
+):
+    # slapd takes DNs only; Active Directory also takes a login name.
+    monkeypatch.setattr("hub.auth.ldap_directory.bind_name", lambda _template, account: person_dn(account))
+    directory = opened(slapd, service_account=None, bind_as=template, account_attribute="employeeNumber")
+    with refused(Reason.AWAY):
+        directory.log_in("alix", PASSWORD)
+    with refused(Reason.WRONG):
+        directory.log_in("alix", "guessed")
+
+
+def test_where_people_look_as_themselves_only_who_matches_the_filter_comes_in(slapd: Slapd, opened: Opened):
+    directory = opened(slapd, **WAYS["direct"], filter="(cn=Alix Exemple)")
+    assert directory.log_in("alix", PASSWORD).account == "alix"
+    with refused(Reason.WRONG):
+        directory.log_in("camille", PASSWORD)
+
+
 @pytest.mark.parametrize("base", [f"ou=gone,{BASE}", HIDDEN], ids=["gone", "hidden"])
 def test_a_base_that_can_not_be_seen_takes_nobodys_right(slapd: Slapd, opened: Opened, base: str):
     with pytest.raises(DirectoryAway, match=rf"noSuchObject|does not show the base {base}"):
@@ -345,13 +365,17 @@ def test_no_referral_is_followed(tmp_path: Path, opened: Opened):
             trap.accept()
 
 
-def test_a_template_that_is_no_name_lets_only_the_one_who_bound_in(slapd: Slapd, opened: Opened):
-    # slapd accepts a DN here and repeats it at 'Who am I?'; it is not the account that Active Directory would give.
-    directory = opened(slapd, kind="active_directory", service_account=None, bind_as="{account}")
-    with refused(Reason.WRONG):
+def test_a_template_that_is_no_name_lets_only_the_one_who_bound_in(
+    slapd: Slapd, opened: Opened, monkeypatch: pytest.MonkeyPatch
+):
+    # slapd takes DNs only, and repeats them at 'Who am I?'; that is not the account that Active Directory would give.
+    monkeypatch.setattr("hub.auth.ldap_directory.bind_name", lambda _template, account: person_dn(account))
+    directory = opened(
+        slapd, kind="active_directory", account_attribute="uid", service_account=None, bind_as="{account}@example"
+    )
+    with structlog.testing.capture_logs() as logs, refused(Reason.WRONG):
         directory.log_in("alix", PASSWORD)
-    with refused(Reason.WRONG):
-        directory.log_in(person_dn("alix"), PASSWORD)
+    assert [each["event"] for each in logs] == ["ldap.another_bound"]
 
 
 def test_nobodys_name_or_password_is_logged(slapd: Slapd, opened: Opened):
