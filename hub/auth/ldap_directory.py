@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 PEOPLE_MOST = 2
 # One search finds few groups; servers commonly give out at most 500 entries.
 GROUPS_OF_ONE_MOST = 500
-# The name that an unknown account binds as, so that its refusal takes as long as a known account's.
+# The name that an unknown account binds as, so that its refusal costs the same questions as a known account's. The
+# server may still be faster: OpenLDAP computes no hash for a name that does not exist.
 _NOBODY = "cn=suivant-unknown-account"
 
 NowS = Callable[[], float]
@@ -138,7 +139,7 @@ class Reader:
             entry = self.find(service, account)
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
             if entry is None or not _let_in(bound, entry):
-                # After a wrong password too, so that its refusal takes as long as that of an unknown account.
+                # After a wrong password too, so that its refusal costs the same questions as an unknown account's.
                 self._must_show_people(service)
                 return None
             known = self.known(service, entry)

@@ -3,9 +3,10 @@
 If there is a local account, it alone decides: it is meant for when the directory is away, so it must not wait for it,
 and its password must not be sent there.
 
-Each refusal takes the time of one password hash and one question to the directory, whether the account is local, in
-the directory or unknown, so the time does not reveal which accounts exist. While the directory is away the answer
-reveals it: only for a local account can the password be called wrong.
+Each refusal costs one password hash and one question to the directory, whether the account is local, in the directory
+or unknown, so the hub's work does not reveal which accounts exist. The directory's may: one that hashes slowly answers
+faster for an account that it does not have. While the directory is away the answer reveals local accounts: only for
+these can the password be called wrong.
 """
 
 import threading

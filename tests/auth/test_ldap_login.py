@@ -11,6 +11,7 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE
 
 from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
+from hub.auth.ldap_link import Link
 from hub.auth.ldap_names import dn_key
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.people import LoginRefused, Reason
@@ -110,6 +111,26 @@ def test_why_a_right_password_lets_nobody_in_is_logged_and_not_told(
 def test_a_wrong_password_and_an_unknown_account_are_refused_alike(directory: MunicipalDirectory, account: str):
     with refused(Reason.WRONG):
         directory.log_in(account, "guessed")
+
+
+def test_an_unknown_account_costs_the_same_questions_as_a_wrong_password(
+    slapd: Slapd, opened: Opened, monkeypatch: pytest.MonkeyPatch
+):
+    directory = opened(slapd)
+    # From here on the service account's connection is a kept one: each bind is that of a person.
+    directory.log_in("alix", PASSWORD)
+    asked: list[str] = []
+    bind, search = Link.bind, Link.search
+    monkeypatch.setattr(Link, "bind", lambda *given: asked.append("bind") or bind(*given))
+    monkeypatch.setattr(Link, "search", lambda *given, **more: asked.append("search") or search(*given, **more))
+    work: list[list[str]] = []
+    for account in ("alix", "unknown", "twice"):
+        asked.clear()
+        with refused(Reason.WRONG):
+            directory.log_in(account, "guessed")
+        work.append(list(asked))
+    assert work[0].count("bind") == 1
+    assert work == [work[0]] * 3
 
 
 @pytest.mark.parametrize("account", ["expired", "locked"])
