@@ -191,8 +191,9 @@ def one_account(account: str) -> str:
 
     Directories ignore case and, at times, accents and punctuation. Two accounts with the same key only share a count.
     """
-    letters = "".join(each for each in unicodedata.normalize("NFKD", account.casefold()) if each.isalnum())
-    return letters or account
+    # Folded again after NFKD, which makes a plain capital of a mathematical one.
+    folded = unicodedata.normalize("NFKD", account.casefold()).casefold()
+    return "".join(each for each in folded if each.isalnum()) or account
 
 
 def one_address(address: str) -> str:

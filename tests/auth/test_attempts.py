@@ -166,7 +166,9 @@ def test_two_lines_are_two():
     assert one_address("2001:db8:1:2::1") != one_address("2001:db8:1:3::1")
 
 
-@pytest.mark.parametrize("spelling", ["B.Exemple", "b.exemple ", "ｂ.exemple", "b.exe\u00admple", "b.exémple"])
+@pytest.mark.parametrize(
+    "spelling", ["B.Exemple", "b.exemple ", "ｂ.exemple", "b.exe\u00admple", "b.exémple", "𝐁.exemple"]
+)
 def test_no_other_spelling_gives_more_tries(attempts, spelling):
     fail(attempts, PERSON, ELSEWHERE, NOW_MS, times=5)
     assert fail(attempts, spelling, ELSEWHERE, NOW_MS) == 0
