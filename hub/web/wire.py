@@ -85,6 +85,17 @@ class BoundedHttp(HttpToolsProtocol):
             self._watch()
             return
         super().on_headers_complete()
+        is_socket = self.parser.should_upgrade() and self._should_upgrade()
+        if not is_socket and self._has_doubtful_end():
+            self.cycle.keep_alive = False
+
+    def _has_doubtful_end(self) -> bool:
+        """Whether a proxy may see another end of this request, so that later answers would go to the wrong requests.
+
+        After an Upgrade, the parser drops the rest of the segment. After an Expect, a client whose request is refused
+        may never send the body, and the parser would take the next request for it.
+        """
+        return self.parser.should_upgrade() or any(name == b"expect" for name, _ in self.headers)
 
     def _has_body(self) -> bool:
         return any(

@@ -171,6 +171,35 @@ def test_the_late_body_of_a_request_for_an_upgrade_is_never_read_as_a_request(
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b"Connection: Upgrade", b"Upgrade: h2c"),
+        (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
+        (b"Expect: 100-continue", b"Content-Length: 400"),
+        (b"Expect: x 100-continue", b"Content-Length: 400"),
+        (b"Expect: 100-continue", b"Transfer-Encoding: chunked"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [False, True], ids=["after the answer", "in one segment"])
+def test_nothing_is_read_after_a_request_for_an_upgrade_or_for_a_100(
+    server: Served, lines: tuple[bytes], ahead: bool
+) -> None:
+    own = f"127.0.0.1:{server.port}".encode()
+    # Another host: the hub refuses it without waiting for a body.
+    asked = b"\r\n".join([b"POST /login HTTP/1.1", b"Host: x", *lines, b"", b""])
+    following = b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
+        connection.sendall(asked + following * ahead)
+        answer = read_answer(connection)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(following)
+        rest = read_all(connection)
+    assert status_of(answer) in {400, 403}
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert rest == b""
+
+
 def test_a_client_that_sends_many_requests_ahead_is_cut_off(server: Served) -> None:
     own = f"127.0.0.1:{server.port}".encode()
     asked = b"GET /healthz HTTP/1.1\r\nHost: " + own + b"\r\n\r\n"
