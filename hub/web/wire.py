@@ -60,13 +60,13 @@ class BoundedHttp(HttpToolsProtocol):
         return is_ours and self._in_head and (self.cycle is None or self.cycle.response_complete)
 
     def on_message_begin(self) -> None:
+        if self.transport.is_closing():
+            # A segment may hold thousands of requests after the one that closed the connection.
+            raise ConnectionAbortedError
         super().on_message_begin()
         self._wait()
 
     def on_headers_complete(self) -> None:
-        if self.transport.is_closing():
-            # The rest of a segment whose first requests closed the connection.
-            return
         self._in_head = False
         self._head_bytes = 0
         self._stop_waiting()

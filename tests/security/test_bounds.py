@@ -487,5 +487,15 @@ def test_of_a_connection_that_is_lost_nothing_is_kept() -> None:
     assert loop.due == []
 
 
+def test_nothing_is_parsed_after_a_request_that_closed_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    monkeypatch.setattr(BoundedHttp, "on_url", lambda _protocol, url: parsed.append(url))
+    _, reader, protocol = watched_reader()
+    too_long = b"GET /first HTTP/1.1\r\nX-Long: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"
+    protocol.data_received(too_long + b"GET /next HTTP/1.1\r\n\r\n" * 2)
+    assert reader.is_closed
+    assert parsed == [b"/first"]
+
+
 async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None:
     """Is never called."""
