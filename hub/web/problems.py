@@ -6,9 +6,11 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
 from hub.database.faults import DatabaseFault
 from hub.queue.answers import RefusedAnswer
@@ -82,6 +84,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(NoSuch)(_no_such)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(WebSocketRequestValidationError)(_invalid_handshake)
     app.exception_handler(Busy)(_busy)
     app.exception_handler(DatabaseFault)(_busy)
     # The guard answers every other exception, with `failed`.
@@ -98,11 +101,15 @@ async def _http(_request: Request, error: HTTPException) -> Response:
     return response
 
 
-async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+async def _invalid(_asked: HTTPConnection, error: ValidationException) -> Response:
     """One sentence for each field: where it is, and what would be right."""
     errors = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     detail = "; ".join(f"{each['where']}: {each['what']}" for each in errors)
     return problem(422, "invalid_request", detail, {"errors": errors})
+
+
+async def _invalid_handshake(websocket: WebSocket, error: WebSocketRequestValidationError) -> None:
+    await websocket.send_denial_response(await _invalid(websocket, error))
 
 
 async def _busy(request: Request, error: Exception) -> Response:

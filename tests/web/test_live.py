@@ -113,6 +113,19 @@ def test_an_unknown_desk_has_no_socket(server: Served) -> None:
     assert SECURITY_HEADERS.items() <= dict(refused.value.response.headers.items()).items()
 
 
+@pytest.mark.parametrize("path", ["/desks/Desk%203/live", "/api/v1/desks/Desk%203/live"])
+def test_a_name_that_no_desk_can_have_is_refused_as_elsewhere(server: Served, path: str) -> None:
+    async def connect() -> None:
+        async with reader(server, path):
+            pass
+
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+        asyncio.run(connect())
+    assert refused.value.response.status_code == 422
+    assert json.loads(refused.value.response.body or b"")["code"] == "invalid_request"
+    assert SECURITY_HEADERS.items() <= dict(refused.value.response.headers.items()).items()
+
+
 def test_each_picture_says_whether_screens_are_reached(server: Served, stand: Stand) -> None:
     stand.hears_the_hub = False
 
