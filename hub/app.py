@@ -231,11 +231,9 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             return str(failure_of(error, self.engine))
         at_work_s = self.writer.at_work_s
-        return (
-            None
-            if at_work_s < SLOW_S
-            else f"nothing is stored: the writer has worked on one batch for {at_work_s:.0f} s"
-        )
+        if at_work_s < SLOW_S:
+            return None
+        return f"nothing is stored: the writer has worked on one batch for {at_work_s:.0f} s"
 
     def _try_to_store(self) -> None:
         """Tests a write if the last one failed: nobody may press for hours, and recovery must show before that."""

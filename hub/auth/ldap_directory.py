@@ -191,7 +191,7 @@ class Reader:
         The base or its people may be hidden from the service account, or a replica may not be filled yet.
         """
         base = self.described.base
-        if not searcher.search(base, "(objectClass=*)", most=1, below=False).entries:
+        if spelling_of(searcher, base) is None:
             raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
         self._must_show_an_account(searcher, self.filter_for(None))
 
