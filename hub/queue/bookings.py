@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from hub.queue.refusals import BadBooking
 from hub.queue.requests import Book, BookingChange, Move
 from hub.queue.states import OPEN, State
 from hub.queue.tickets import Ticket
@@ -107,18 +106,19 @@ def of_cancel(ticket: Ticket, was_handled: bool, *, moved: bool = False) -> Step
     return Step.KEEP if ticket.state is State.CANCELLED or ticket.booking_note == mark else mark
 
 
-def check(change: BookingChange) -> None:
-    """Raise BadBooking if the database cannot store a text or a time of the change."""
+def flaw_of(change: BookingChange) -> str | None:
+    """Why the database cannot store a text or a time of the change; None if it can."""
     if isinstance(change, Book | Move) and not 0 <= change.appointment_ms < LATEST_MS:
-        raise BadBooking(_shown(change.booking), "its time is before 1970 or after 2199")
+        return "its time is before 1970 or after 2199"
     texts = {"booking": change.booking}
     if isinstance(change, Book | Move):
         texts |= {"reference": change.reference or "", "confirmation": change.confirmation or ""}
     for name, text in texts.items():
         if len(text) > TEXT_MOST:
-            raise BadBooking(_shown(change.booking), f"its {name} is longer than {TEXT_MOST} characters")
+            return f"its {name} is longer than {TEXT_MOST} characters"
         if _NO_TEXT.search(text):
-            raise BadBooking(_shown(change.booking), f"its {name} contains a character that the database cannot store")
+            return f"its {name} contains a character that the database cannot store"
+    return None
 
 
 def shown_name(text: str | None) -> str | None:
@@ -136,10 +136,6 @@ def shown_name(text: str | None) -> str | None:
 
 def _visible(sign: str) -> str:
     return sign if sign in _JOINERS or not unicodedata.category(sign).startswith("C") else " "
-
-
-def _shown(booking: str) -> str:
-    return booking.encode("ascii", "backslashreplace").decode()[:TEXT_MOST]
 
 
 def _is_another_visit(ticket: Ticket, start_ms: int, day: str, now_ms: int) -> bool:

@@ -223,13 +223,3 @@ class Abandoned(Refusal):
     def __init__(self, request: str) -> None:
         super().__init__(f"the dispenser has abandoned request {request}")
         self.request = request
-
-
-class BadBooking(Refusal):
-    """The source gave a value of a booking that the database cannot store."""
-
-    code = "bad_booking"
-
-    def __init__(self, booking: str, why: str) -> None:
-        super().__init__(f"booking {booking!r} is not accepted: {why}")
-        self.booking, self.why = booking, why

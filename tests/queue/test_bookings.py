@@ -509,27 +509,28 @@ def test_slices_do_what_the_changes_one_by_one_do(shared_engine, changes, size, 
 
 # --- invalid values -----------------------------------------------------------------------------------------------
 
+UNSTORABLE = "contains a character that the database cannot store"
+
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (book_of("b\0"), "a character that the database cannot store"),
-        (book_of("b\ud800"), "a character that the database cannot store"),
-        (replace(book_of(), reference="\0"), "its reference contains a character"),
-        (replace(book_of(), confirmation="\udfff"), "its confirmation contains a character"),
+        (book_of("b\0"), f"its booking {UNSTORABLE}"),
+        (book_of("b\ud800"), f"its booking {UNSTORABLE}"),
+        (replace(book_of(), reference="\0"), f"its reference {UNSTORABLE}"),
+        (replace(book_of(), confirmation="\udfff"), f"its confirmation {UNSTORABLE}"),
         (book_of("b" * (TEXT_MOST + 1)), "its booking is longer than 300 characters"),
-        (book_of(at_ms=-1), "before 1970 or after 2199"),
-        (book_of(at_ms=10**18), "before 1970 or after 2199"),
-        (move_of(at_ms=10**18), "before 1970 or after 2199"),
-        (cancel_of("b\0"), "a character that the database cannot store"),
+        (book_of(at_ms=-1), "its time is before 1970 or after 2199"),
+        (book_of(at_ms=10**18), "its time is before 1970 or after 2199"),
+        (move_of(at_ms=10**18), "its time is before 1970 or after 2199"),
+        (cancel_of("b\0"), f"its booking {UNSTORABLE}"),
     ],
 )
 def test_what_no_database_keeps_is_refused_with_the_reason_alone_and_in_a_slice(queue, change, why):
     queue.take(book_of("b-9"))
     before = queue.snapshot()
     alone = only(queue.take(change).refused)[1]
-    assert "is not accepted: " in alone
-    assert why in alone
+    assert alone == why
     assert queue.snapshot() == before
     answer = queue.take(change, book_of("b-10"))
     assert answer.count == 1

@@ -18,7 +18,7 @@ from hub.queue.bookings import (
     TEXT_MOST,
     Known,
     Step,
-    check,
+    flaw_of,
     known_from_row,
     of_book,
     of_cancel,
@@ -29,7 +29,7 @@ from hub.queue.commands.expected import expires_ms
 from hub.queue.commands.tickets import TICKET_IDS, keep_name_for_today
 from hub.queue.hours import day_end_ms, local_day
 from hub.queue.order import Kind
-from hub.queue.refusals import BadBooking, Refusal, Unknown
+from hub.queue.refusals import Refusal, Unknown
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, TakeBookings
 from hub.queue.states import OPEN, Event, State
 from hub.queue.tickets import Ticket, from_row
@@ -74,18 +74,18 @@ def take_bookings(work: Work, command: TakeBookings) -> DoneAnswer:
     count = 0
     refused: list[tuple[str, str]] = []
     for changes in _distinct(command.changes):
+        flaws = {change.booking: flaw for change in changes if (flaw := flaw_of(change)) is not None}
+        sound = [change for change in changes if change.booking not in flaws]
+        look = _look(work, sound)
         plans = []
-        unsound = _unsound(changes)
-        look = _look(work, [change for change in changes if change.booking not in unsound])
-        for change in changes:
+        for change in sound:
             try:
-                if change.booking in unsound:
-                    raise unsound[change.booking]
                 plans.append(_plan(work, look, change))
             except Refusal as refusal:
-                refused.append((change.booking[:TEXT_MOST], str(refusal)))
+                flaws[change.booking] = str(refusal)
         work.give_way()
         count += _do(work, look, plans)
+        refused += [(each.booking[:TEXT_MOST], flaws[each.booking]) for each in changes if each.booking in flaws]
     return DoneAnswer(count=count, refused=tuple(refused))
 
 
@@ -104,17 +104,6 @@ def _distinct(changes: Sequence[BookingChange]) -> Iterator[list[BookingChange]]
         run[change.booking] = change
     if run:
         yield list(run.values())
-
-
-def _unsound(changes: Sequence[BookingChange]) -> dict[str, BadBooking]:
-    """The changes that the database can't store, by booking, with the reason. No booking may be repeated."""
-    found = {}
-    for change in changes:
-        try:
-            check(change)
-        except BadBooking as why:
-            found[change.booking] = why
-    return found
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
