@@ -1,9 +1,11 @@
 """Settings from the environment: one variable per field, read and checked once, at start.
 
 A settings class is a msgspec Struct; its field `state_dir` is read from `SUIVANT_STATE_DIR`. The field's annotation
-holds its bounds and its meaning: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. The value of a field with
-`Meta(extra={"secret": True})` is never shown in an error; `extra={"wanted": "…"}` replaces the generated description of
-a right value.
+holds its bounds and its meaning: `Annotated[int, Meta(ge=1, le=65535, description="…")]`. `Meta(extra={…})` may have:
+
+- `"secret": True`: the value is never shown in an error.
+- `"wanted": "…"`: replaces the generated description of a right value.
+- `"unless_set": "…"`: replaces the help's word for a field without a value, `optional`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,22 +64,26 @@ def unread(error: OSError | UnicodeError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One setting as a help text or a document shows it; `default` is None if it must be set."""
+    """One setting as a help text or a document shows it; `default` is None if it must be set.
+
+    `unless_set`: what the help says if the default is empty.
+    """
 
     variable: str
     default: str | None
     meaning: str
     wanted: str
+    unless_set: str = "optional"
 
     @property
     def help_text(self) -> str:
-        return f"  {self.variable}  ({self._unless_set})\n      {self.meaning}: {self.wanted}\n"
+        return f"  {self.variable}  ({self._need})\n      {self.meaning}: {self.wanted}\n"
 
     @property
-    def _unless_set(self) -> str:
+    def _need(self) -> str:
         if self.default is None:
             return "required"
-        return f"default: {self.default}" if self.default else "optional"
+        return f"default: {self.default}" if self.default else self.unless_set
 
 
 def read(kind: type[S], environ: Mapping[str, str], *, prefix: str = PREFIX) -> S:
@@ -117,7 +123,8 @@ def describe(kind: type[Struct], *, prefix: str = PREFIX) -> Iterator[Described]
         default = None if field.required else _default_text(field)
         meta = _meta(field.type)
         meaning = next((each.description for each in meta if each.description), "")
-        yield Described(prefix + field.name.upper(), default, meaning, wanted(field.type))
+        unless_set = _said(meta, "unless_set") or "optional"
+        yield Described(prefix + field.name.upper(), default, meaning, wanted(field.type), unless_set)
 
 
 def like(pattern: str, words: str, *, max_length: int | None = None) -> Meta:
@@ -127,8 +134,12 @@ def like(pattern: str, words: str, *, max_length: int | None = None) -> Meta:
 
 def wanted(kind: Any) -> str:
     """What a value of this type looks like, in words: 'a whole number from 1 to 65535'."""
-    said = next((each.extra["wanted"] for each in _meta(kind) if each.extra and "wanted" in each.extra), None)
-    return str(said) if said is not None else _words(inspect.type_info(kind))
+    return _said(_meta(kind), "wanted") or _words(inspect.type_info(kind))
+
+
+def _said(notes: Iterable[Meta], key: str) -> str | None:
+    """The text at `key` of the `extra` of a field's notes."""
+    return next((str(each.extra[key]) for each in notes if each.extra and key in each.extra), None)
 
 
 def _value(kind: Any, variable: str, text: str) -> Any:

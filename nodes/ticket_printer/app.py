@@ -41,7 +41,10 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
 
     printer: Annotated[
         str,
-        Meta(description="where the printer is; may be left out only with --simulated", extra={"wanted": WANTED}),
+        Meta(
+            description="where the printer is",
+            extra={"wanted": WANTED, "unless_set": "required, except with --simulated"},
+        ),
     ] = ""
     printer_paper: Annotated[
         Style,
@@ -165,7 +168,7 @@ def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> Printer
     own = read(PrinterSettings, environ)
     if not own.printer:
         if simulated is None:
-            raise WrongSetting("SUIVANT_PRINTER", None, "where the printer is, such as file:/dev/usb/lp0")
+            raise WrongSetting("SUIVANT_PRINTER", None, WANTED)
         own = structs.replace(own, printer=f"virtual:{simulated / 'paper'}")
     place_named(own.printer)
     _check_keyboards(own)

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from nodes.__main__ import main
+from nodes.ticket_printer.app import run as run_ticket_printer
 from nodes.ticket_printer.virtual_printer.device import Faults, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
 from nodes.ticket_printer.virtual_printer.server import TcpPrinter
+from protocol.environment import WrongSetting
 from protocol.messages import Abandon, CheckIn, CommandKind, IssueTicket, NodeCommand, Printed
 from protocol.topics import NodeTopic
+from tests.broker import SITE
 from tests.ticket_printer.hub import NODE, TOPICS, ScriptedHub, check_in_reply
 from tests.ticket_printer.keyboard import Scanner, scan
 from tests.ticket_printer.program import Program
@@ -358,6 +362,16 @@ def test_a_wrong_setting_stops_the_program_in_a_sentence(
     assert status == 2
     assert said in words
     assert len(words.splitlines()) == 1
+
+
+def test_only_a_simulated_dispenser_starts_without_the_setting_of_its_printer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["ticket-printer", "--help"])
+    assert "SUIVANT_PRINTER  (required, except with --simulated)\n" in capsys.readouterr().out
+    with pytest.raises(WrongSetting, match=r"SUIVANT_PRINTER is not set: it should be virtual:FOLDER, file:/dev/usb/"):
+        run_ticket_printer({"SUIVANT_NODE": NODE, "SUIVANT_SITE": SITE}, None)
 
 
 def test_a_spool_that_another_program_holds_is_tried_again_by_a_new_start(broker: object, tmp_path: Path) -> None:
