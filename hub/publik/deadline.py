@@ -96,11 +96,11 @@ class _Network(httpcore.NetworkBackend):
     def cut(self) -> None:
         with self._lock:
             self._is_cut = True
-            wire = self._last.get_extra_info("socket") if self._last else None
+            connected = self._last.get_extra_info("socket") if self._last else None
         # Closing a socket would not wake a thread that reads from it.
-        if isinstance(wire, socket.socket):
+        if isinstance(connected, socket.socket):
             with suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
 
 
 class _Stream(httpcore.NetworkStream):

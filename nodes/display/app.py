@@ -67,7 +67,7 @@ class Warnings:
 
 
 @dataclass(slots=True)
-class Stage:
+class Shell:
     """Performs the core's effects."""
 
     window: Window
@@ -144,7 +144,7 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
         settings,
         Role.DISPLAY,
         core,
-        Stage(window, sound, words, fonts, kept, warnings).perform,
+        Shell(window, sound, words, fonts, kept, warnings).perform,
         inbox=inbox,
         hub_time=hub_time,
         # A call made while the link is lost for a moment is still announced.

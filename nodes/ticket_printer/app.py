@@ -20,7 +20,7 @@ from nodes.ticket_printer.paper import Style, fits
 from nodes.ticket_printer.printer import Printer
 from nodes.ticket_printer.printing import Printing
 from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach, Step
-from nodes.ticket_printer.stage import Stage
+from nodes.ticket_printer.surroundings import Surroundings
 from nodes.ticket_printer.wires import WANTED, place_named
 from nodes.ticket_printer.words import words_in
 from protocol.environment import Described, WrongSetting, describe, read
@@ -29,6 +29,9 @@ from protocol.link import monotonic_ms
 from protocol.messages import Role
 
 KEYBOARDS_MOST = 4
+_SCANNERS_WANTED = (
+    f"at most {KEYBOARDS_MOST} different absolute paths, separated by commas, such as /dev/input/by-id/usb-…-event-kbd"
+)
 # How long a program that is stopped waits for the paper under way, which may still come out whole.
 LAST_PAPER_S = 3.0
 PAPER_UNDER_WAY = "paper-under-way"
@@ -51,13 +54,17 @@ class PrinterSettings(Struct, frozen=True, kw_only=True):
         Meta(description="how tickets are printed: drawn, on paper of 80 mm, or as text in the printer's own font"),
     ] = Style.PICTURE
     printer_profile: Annotated[
-        str, Meta(description="the printer's profile in python-escpos, which sets code page, columns and cut")
+        str,
+        Meta(
+            description="the printer's profile in python-escpos, which sets code page, columns and cut",
+            extra={"wanted": "such as TM-T20II, POS-5890 or default"},
+        ),
     ] = "TM-T20II"
     scanners: Annotated[
         str,
         Meta(
-            description="scanners and keypads for the codes of appointments: paths of input devices, separated by "
-            "commas, such as /dev/input/by-id/usb-…-event-kbd"
+            description="input devices of the scanners and keypads for the codes of appointments",
+            extra={"wanted": _SCANNERS_WANTED},
         ),
     ] = ""
     language: Annotated[
@@ -121,12 +128,12 @@ def run(environ: Mapping[str, str], simulated: Path | None) -> int:
     inbox, hub_time = Inbox(), HubTime()
     words = words_in(own.language)
     spool, left_over = _spool(settings)
-    with Stage(own.printer, simulated) as stage:
-        pins = Pins(inbox.put, stage.show_led)
-        printer = Printer(stage.open_wire, monotonic_ms, settings.node.kept_dir / PAPER_UNDER_WAY)
-        printing = Printing(printer, own.printer_paper, own.printer_profile, words, stage.watched(inbox.put))
-        stage.changed = printing.look_now
-        stage.scanned = inbox.put
+    with Surroundings(own.printer, simulated) as surroundings:
+        pins = Pins(inbox.put, surroundings.show_led)
+        printer = Printer(surroundings.open_wire, monotonic_ms, settings.node.kept_dir / PAPER_UNDER_WAY)
+        printing = Printing(printer, own.printer_paper, own.printer_profile, words, surroundings.watched(inbox.put))
+        surroundings.changed = printing.look_now
+        surroundings.scanned = inbox.put
         core = TicketPrinter(settings.node.topics, settings.node.node, hub_time, os.urandom, left_over, monotonic_ms())
         shell = Shell(pins, spool, printing, inbox.put)
         runtime = Runtime(
@@ -181,11 +188,7 @@ def _own_settings(environ: Mapping[str, str], simulated: Path | None) -> Printer
 def _check_keyboards(own: PrinterSettings) -> None:
     paths = own.keyboards
     if len(paths) > KEYBOARDS_MOST or len(set(paths)) < len(paths) or not all(path.is_absolute() for path in paths):
-        wanted = (
-            f"at most {KEYBOARDS_MOST} different absolute paths, separated by commas, such as "
-            "/dev/input/by-id/usb-…-event-kbd"
-        )
-        raise WrongSetting("SUIVANT_SCANNERS", own.scanners, wanted)
+        raise WrongSetting("SUIVANT_SCANNERS", own.scanners, _SCANNERS_WANTED)
 
 
 def _spool(settings: Settings) -> tuple[Spool, tuple[Entry, ...]]:

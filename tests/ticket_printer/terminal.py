@@ -12,7 +12,7 @@ _PIECE_BYTES = 4_096
 _PATIENCE_S = 0.1
 
 
-class _TerminalWire:
+class _TerminalEnd:
     def __init__(self, end: int) -> None:
         self._end = end
         os.set_blocking(end, False)
@@ -38,7 +38,7 @@ class TerminalPrinter(Served):
 
     def _serve(self) -> None:
         while not self.stopping:
-            self.serve(_TerminalWire(self._far))
+            self.serve(_TerminalEnd(self._far))
 
     def close(self) -> None:
         super().close()

@@ -38,8 +38,8 @@ class PaperFolder:
             self._told(name, paper)
 
 
-class Wire(Protocol):
-    """One end of a connection to the printer."""
+class End(Protocol):
+    """The printer's end of a wire."""
 
     def read(self) -> bytes | None:
         """The bytes, or None if none came for a moment. Raises OSError or returns b"" if the other end is gone."""
@@ -48,7 +48,7 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None: ...
 
 
-class _SocketWire:
+class _SocketEnd:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         end.settimeout(_PATIENCE_S)
@@ -70,14 +70,14 @@ class Served:
         self._printer = printer
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._wire: Wire | None = None
+        self._end: End | None = None
         self._thread: threading.Thread | None = None
 
     def fail(self, faults: Faults) -> None:
         with self._lock:
             answers = self._printer.fail(faults)
-            if answers and self._wire is not None:
-                self._wire.write(answers)
+            if answers and self._end is not None:
+                self._end.write(answers)
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -92,31 +92,31 @@ class Served:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
-    def serve(self, wire: Wire) -> None:
+    def serve(self, end: End) -> None:
         """Serve until the other end goes away, the link is cut, or `close` is called."""
         with self._lock:
-            self._wire = wire
+            self._end = end
         try:
             while not self.stopping:
                 if self._printer.full:
                     self._stopping.wait(_PATIENCE_S)
                     continue
-                data = wire.read()
+                data = end.read()
                 if data == b"":
                     return
                 if data is not None:
-                    self._take(wire, data)
+                    self._take(end, data)
         except (LinkCut, OSError):
             return
         finally:
             with self._lock:
-                self._wire = None
+                self._end = None
 
-    def _take(self, wire: Wire, data: bytes) -> None:
+    def _take(self, end: End, data: bytes) -> None:
         with self._lock:
             answers = self._printer.receive(data)
         if answers:
-            wire.write(answers)
+            end.write(answers)
 
     def close(self) -> None:
         self._stopping.set()
@@ -142,7 +142,7 @@ class TcpPrinter(Served):
                 except TimeoutError:
                     continue
                 with client:
-                    self.serve(_SocketWire(client))
+                    self.serve(_SocketEnd(client))
 
 
 class PairedPrinter(Served):
@@ -168,4 +168,4 @@ class PairedPrinter(Served):
                 far = self._waiting.pop(0) if self._waiting else None
             if far is not None:
                 with far:
-                    self.serve(_SocketWire(far))
+                    self.serve(_SocketEnd(far))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from nodes.display.app import Stage, Warnings
+from nodes.display.app import Shell, Warnings
 from nodes.display.core import KeepHall, KeepPlayed, Warned
 from nodes.display.kept import KeptFiles
 from nodes.runtime import Inbox
@@ -28,16 +28,16 @@ class Disk(KeptFiles):
 
 
 class Told:
-    """A stage, of which tests see only what it keeps and which warnings it gives."""
+    """A shell, of which tests see only what it keeps and which warnings it gives."""
 
     def __init__(self, folder: Path) -> None:
         self.disk, self._inbox = Disk(folder), Inbox()
         # A display's other parts are not used here.
-        self._stage = Stage(None, None, None, None, self.disk, Warnings(self._inbox))  # type: ignore[arg-type]
+        self._shell = Shell(None, None, None, None, self.disk, Warnings(self._inbox))  # type: ignore[arg-type]
 
     def keep(self, *effects: KeepHall | KeepPlayed) -> None:
         for effect in effects:
-            self._stage.perform(effect)
+            self._shell.perform(effect)
 
     def warnings(self) -> list[tuple[str, ...]]:
         """The warnings given to telemetry, at each change."""

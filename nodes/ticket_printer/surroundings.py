@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nodes.ticket_printer.virtual_printer.server import PairedPrinter
 
 
-class Stage:
+class Surroundings:
     """Real pins and a real printer, or mock pins, a virtual printer and the socket that drives both."""
 
     def __init__(self, printer: str, simulated: Path | None) -> None:
@@ -27,8 +27,8 @@ class Stage:
         # Called with each simulated scan.
         self.scanned: Callable[[Scanned], None] = lambda _: None
         if isinstance(place, VirtualAt):
-            self._served = _serve_virtual(place.folder, self._show_paper)
-            self.open_wire = _wire_to(self._served)
+            served = self._served = _serve_virtual(place.folder, self._show_paper)
+            self.open_wire = lambda: socket_wire(served.connect())
         else:
             self.open_wire = opener(place)
         if simulated is None:
@@ -104,7 +104,3 @@ def _serve_virtual(folder: Path, told: Callable[[str, object], None]) -> "Paired
             f"virtual:{folder}",
             f"virtual:FOLDER, with a folder that this program may write to ({error})",
         ) from error
-
-
-def _wire_to(served: "PairedPrinter") -> Callable[[], Wire]:
-    return lambda: socket_wire(served.connect())
