@@ -35,13 +35,19 @@ class PushDoor:
     def take(self, raw_query: bytes, body: bytes, now_ms: int) -> tuple[int, dict[str, Any]]:
         """Return the HTTP status and the JSON to answer with, in Publik's own format. For one thread at a time."""
         if len(body) > BODY_MOST_BYTES:
-            return 413, _refusal("Invalid request", "invalid-request", "body too long")
+            return 413, _refusal(
+                "Invalid request", "invalid-request", f"the body is longer than {BODY_MOST_BYTES} bytes"
+            )
         try:
             signed = self._verifier.verify(raw_query, now_ms)
         except SignatureRefused as refused:
             return 403, _refusal("Access denied", "access-denied", str(refused))
         except TooManyCalls:
-            return 429, _refusal("Too many requests", "too-many-requests", "wait a minute")
+            return 429, _refusal(
+                "Too many requests",
+                "too-many-requests",
+                "the hub has accepted too many calls in the last minute: try again in a minute",
+            )
         self._put(self._hint({**_object(body), **dict(signed)}))
         return 200, {"err": 0}
 

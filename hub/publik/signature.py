@@ -53,23 +53,23 @@ class Verifier:
     def verify(self, query: bytes, now_ms: int) -> list[tuple[str, str]]:
         """Return the signed parameters. Raises SignatureRefused; TooManyCalls if replays can no longer be detected."""
         if len(query) > QUERY_MOST_BYTES:
-            raise SignatureRefused("query too long")
+            raise SignatureRefused(f"the query is longer than {QUERY_MOST_BYTES} bytes")
         signed, mark, signature = query.rpartition(_MARK)
         if not mark or b"&" in signature or b"signature=" in signed:
-            raise SignatureRefused("no signature at the end of the query")
+            raise SignatureRefused("the query must have one signature, as its last parameter")
         parameters = _parameters(signed)
         once = _once(parameters)
         key = self._keys.get(once["orig"])
         if key is None:
-            raise SignatureRefused("unknown orig")
+            raise SignatureRefused("the hub has no key for this orig")
         if once["algo"] not in ALGORITHMS:
-            raise SignatureRefused("unknown algo")
+            raise SignatureRefused(f"algo must be one of {', '.join(sorted(ALGORITHMS))}")
         made = _digest(key, once["algo"], signed)
         if not hmac.compare_digest(made, _decoded(signature)):
-            raise SignatureRefused("wrong signature")
+            raise SignatureRefused("the signature does not match the query and the key")
         made_ms = _timestamp_ms(once["timestamp"])
         if abs(now_ms - made_ms) > TOLERANCE_MS:
-            raise SignatureRefused(f"timestamp off by more than {TOLERANCE_MS // 1000} seconds")
+            raise SignatureRefused(f"the timestamp and the hub's clock differ by more than {TOLERANCE_MS // 1000} s")
         # Without a nonce, the digest serves as one, however the signature was encoded.
         self._remember(once["nonce"] or made.hex(), made_ms, now_ms)
         return parameters
@@ -78,7 +78,7 @@ class Verifier:
         while self._nonces and next(iter(self._nonces.values())) < now_ms:
             self._nonces.popitem(last=False)
         if self._nonces.get(nonce, -1) >= now_ms:
-            raise SignatureRefused("nonce seen before")
+            raise SignatureRefused("the hub has already accepted this call, or another with the same nonce")
         if len(self._nonces) >= self._most:
             raise TooManyCalls
         # After that time the call's timestamp is refused anyway.
@@ -94,7 +94,7 @@ def _parameters(signed: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(signed.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError as error:
-        raise SignatureRefused("query not readable") from error
+        raise SignatureRefused("the query cannot be parsed") from error
 
 
 def _once(parameters: list[tuple[str, str]]) -> dict[str, str]:
@@ -103,13 +103,13 @@ def _once(parameters: list[tuple[str, str]]) -> dict[str, str]:
         if name not in found:
             continue
         if found[name]:
-            raise SignatureRefused(f"{name} given twice")
+            raise SignatureRefused(f"the query has more than one {name}")
         found[name] = value
     for name in _ONCE[:3]:
         if not found[name]:
-            raise SignatureRefused(f"no {name}")
+            raise SignatureRefused(f"the query has no {name}")
     if len(found["nonce"]) > NONCE_MOST:
-        raise SignatureRefused("nonce too long")
+        raise SignatureRefused(f"the nonce is longer than {NONCE_MOST} characters")
     return found
 
 
@@ -124,5 +124,5 @@ def _timestamp_ms(text: str) -> int:
     try:
         moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError as error:
-        raise SignatureRefused("timestamp not readable") from error
+        raise SignatureRefused("the timestamp is not a time in UTC such as 2026-11-24T09:00:00Z") from error
     return int(moment.timestamp()) * 1000

@@ -131,11 +131,11 @@ def test_an_action_with_a_key_of_its_own_names_its_host_in_its_query(door: Door)
 @pytest.mark.parametrize(
     ("call", "why"),
     [
-        ({"orig": "elsewhere.example"}, "unknown orig"),
-        ({"orig": "suivant"}, "unknown orig"),
-        ({"key": "another"}, "wrong signature"),
-        ({"at_ms": AT_MS - 31_000}, "timestamp off by more than 30 seconds"),
-        ({"query": "?orig=elsewhere.example"}, "orig given twice"),
+        ({"orig": "elsewhere.example"}, "the hub has no key for this orig"),
+        ({"orig": "suivant"}, "the hub has no key for this orig"),
+        ({"key": "another"}, "the signature does not match the query and the key"),
+        ({"at_ms": AT_MS - 31_000}, "the timestamp and the hub's clock differ by more than 30 s"),
+        ({"query": "?orig=elsewhere.example"}, "the query has more than one orig"),
     ],
 )
 def test_nobody_else_is(door: Door, call: dict, why: str):
