@@ -25,7 +25,7 @@ from nodes.ticket_printer.events import KeyboardAway, KeyboardThere, KeyChanged,
 EVENT = struct.Struct("llHHi")
 # Types and codes of linux/input-event-codes.h.
 EV_SYN, EV_KEY = 0, 1
-SYN_REPORT, SYN_DROPPED = 0, 3
+SYN_DROPPED = 3
 RELEASED, PRESSED = 0, 1
 # _IOW('E', 0x90, int): takes the device for this program, so that no console gets its keys.
 EVIOCGRAB = 0x40044590

@@ -240,19 +240,18 @@ def _told(ticket: Ticket, pieces: list[Piece], y: int) -> int:
 def _follow(ticket: Ticket, follow: str, pieces: list[Piece], y: int) -> int:
     """The code with its quiet zone, and the hints: beside it, or below it if the code is wide."""
     module, rows = qr_code(follow, WIDTH)
-    side = module * len(rows)
     top = y + 57
     # The quiet zone is 4 modules wide, wherever the other lines begin.
     code = Code(QUIET * module, top, module, rows)
     pieces.append(code)
-    left = code.x + side + QR_GAP
+    left = code.x + code.side + QR_GAP
     if HINT_RIGHT - left < HINT_LEAST_WIDTH:
-        return _hints(ticket, pieces, LEFT, top + side + QUIET * module + 20, RIGHT - LEFT)
+        return _hints(ticket, pieces, LEFT, top + code.side + QUIET * module + 20, RIGHT - LEFT)
     beside = _hint_lines(ticket, HINT_RIGHT - left)
     # The last hint line ends level with the code; many lines begin at the code's top.
-    first = max(top + side - 1 - (len(beside) - 1) * LINE, top + 20)
+    first = max(top + code.side - 1 - (len(beside) - 1) * LINE, top + 20)
     pieces.extend(_text_at(left, first + row * LINE, LEAST_SIZE, BOLD, line) for row, line in enumerate(beside) if line)
-    return max(top + side, first + (len(beside) - 1) * LINE)
+    return max(top + code.side, first + (len(beside) - 1) * LINE)
 
 
 def _hints(ticket: Ticket, pieces: list[Piece], left: int, baseline: int, width: int) -> int:

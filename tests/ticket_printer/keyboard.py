@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nodes.ticket_printer.keyboard import EV_KEY, EV_SYN, EVENT, SYN_REPORT
+from nodes.ticket_printer.keyboard import EV_KEY, EV_SYN, EVENT
 
 ENTER, SHIFT = 28, 42
 _ROWS = {2: "1234567890", 16: "qwertyuiop", 30: "asdfghjkl", 44: "zxcvbnm"}
@@ -16,7 +16,7 @@ def event(kind: int, code: int, value: int) -> bytes:
 
 def stroke(key: int) -> bytes:
     """A key pressed and released, each with its report, as a USB keyboard sends it."""
-    report = event(EV_SYN, SYN_REPORT, 0)
+    report = event(EV_SYN, 0, 0)
     return event(EV_KEY, key, 1) + report + event(EV_KEY, key, 0) + report
 
 
