@@ -10,13 +10,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 
 from hub.appointments.source import Hint
 from hub.publik.secrets import Secrets
 from hub.publik.signature import SignatureRefused, TooManyCalls, Verifier
 from hub.site import Publik
 
+log = structlog.get_logger(__name__)
+
 BODY_MOST_BYTES = 65_536
+# Anybody may call: refused calls must not fill the log.
+REFUSAL_LOGGED_EVERY_MS = 60_000
 # `/rendez-vous/12/`, or `/api/forms/rendez-vous/12/` as in the API of w.c.s.
 _REQUEST_PATH = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9_-]{0,127})/([0-9]{1,18})/?$")
 # The variables of w.c.s. that hold a request's address, and `request` for a hand-written call.
@@ -31,25 +36,28 @@ class PushDoor:
         self._verifier = Verifier({orig: secrets.key for each in addresses for orig in origs(each)})
         self._forms = frozenset(form.form for form in publik.forms)
         self._put = put
+        self._logged_ms: int | None = None
 
     def take(self, raw_query: bytes, body: bytes, now_ms: int) -> tuple[int, dict[str, Any]]:
         """Return the HTTP status and the JSON to answer with, in Publik's own format. For one thread at a time."""
         if len(body) > BODY_MOST_BYTES:
-            return 413, _refusal(
-                "Invalid request", "invalid-request", f"the body is longer than {BODY_MOST_BYTES} bytes"
-            )
+            return self._refusal(413, "Invalid request", f"the body is longer than {BODY_MOST_BYTES} bytes", now_ms)
         try:
             signed = self._verifier.verify(raw_query, now_ms)
         except SignatureRefused as refused:
-            return 403, _refusal("Access denied", "access-denied", str(refused))
+            return self._refusal(403, "Access denied", str(refused), now_ms)
         except TooManyCalls:
-            return 429, _refusal(
-                "Too many requests",
-                "too-many-requests",
-                "the hub has accepted too many calls in the last minute: try again in a minute",
-            )
+            reason = "the hub has accepted too many calls in the last minute: try again in a minute"
+            return self._refusal(429, "Too many requests", reason, now_ms)
         self._put(self._hint({**_object(body), **dict(signed)}))
         return 200, {"err": 0}
+
+    def _refusal(self, status: int, err_class: str, reason: str, now_ms: int) -> tuple[int, dict[str, Any]]:
+        if self._logged_ms is None or abs(now_ms - self._logged_ms) >= REFUSAL_LOGGED_EVERY_MS:
+            self._logged_ms = now_ms
+            log.warning("publik.call_refused", status=status, reason=reason)
+        err_code = err_class.lower().replace(" ", "-")
+        return status, {"err": 1, "err_class": err_class, "err_code": err_code, "err_desc": reason}
 
     def _hint(self, said: Mapping[str, Any]) -> Hint | None:
         for name in _NAMES:
@@ -79,7 +87,3 @@ def _object(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _refusal(err_class: str, err_code: str, err_desc: str) -> dict[str, Any]:
-    return {"err": 1, "err_class": err_class, "err_code": err_code, "err_desc": err_desc}

@@ -6,6 +6,7 @@ import json
 from urllib.parse import quote
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub.appointments.source import Hint
 from hub.publik.push import BODY_MOST_BYTES, PushDoor
@@ -142,6 +143,14 @@ def test_nobody_else_is(door: Door, call: dict, why: str):
     status, said = door.take({"request": f"{FORM}/12"}, **call)
     assert (status, said["err"], said["err_code"], said["err_desc"]) == (403, 1, "access-denied", why)
     assert door.put == []
+
+
+def test_refused_calls_are_logged_at_most_once_a_minute(door: Door):
+    query = b"orig=elsewhere.example"
+    with capture_logs() as logs:
+        assert [door.door.take(query, b"", AT_MS + at_ms)[0] for at_ms in (0, 59_999, 60_000)] == [403] * 3
+    said = {"event": "publik.call_refused", "log_level": "warning", "status": 403}
+    assert logs == [said | {"reason": "the query must have one signature, as its last parameter"}] * 2
 
 
 def test_a_replayed_call_is_refused(door: Door):
