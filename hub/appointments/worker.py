@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -91,6 +90,8 @@ class Worker:
         self._as_of_ms: int | None = None
         self._late_from_ms = now_ms() + self._patience_ms
         self._reason: str | None = None
+        # The reports that failed for good, at the last round that could count them.
+        self._failed = 0
         # The state that pages read, and from when on its list is late. Set together, so that both are of one moment.
         self._told = ListState(source=source.title, is_file=source.is_file), self._late_from_ms
         metrics.watch_bookings(self._age_s)
@@ -108,8 +109,10 @@ class Worker:
         """Stop the thread. A running call to the source is cut short if possible."""
         self._stopping.set()
         self._wake.set()
-        with suppress(Exception):
+        try:
             self._source.close()
+        except Exception as error:  # noqa: BLE001 - the thread must still be joined
+            self._log_fault("appointments.not_closed", error)
         if self._thread.is_alive():
             self._thread.join(STOP_S)
         if self._thread.is_alive():
@@ -151,6 +154,7 @@ class Worker:
             more = False
             try:
                 more = self._go_round()
+                self._failed = failed_count(self._reading.connection(), self._site.name)
             except Stopping:
                 break
             except Exception as error:  # noqa: BLE001 - whatever failed, the next round tries again
@@ -267,9 +271,6 @@ class Worker:
     # --- the state for staff --------------------------------------------------------------------------------------
 
     def _tell_state(self) -> None:
-        failed = self._told[0].failed
-        with suppress(Exception):  # without a database, keep the last count
-            failed = failed_count(self._reading.connection(), self._site.name)
         state = ListState(
             source=self._source.title,
             is_file=self._source.is_file,
@@ -278,15 +279,17 @@ class Worker:
             behind=self._titles(self._sync.missed),
             doubted=self._titles([each for each in self._sync.missed if each in self._sync.doubted]),
             flaws=len(self._sync.flaws),
-            failed=failed,
+            failed=self._failed,
         )
         self._told = state, self._late_from_ms
-        self._metrics.bookings(flaws=state.flaws, failed=failed)
+        self._metrics.bookings(flaws=state.flaws, failed=state.failed)
         self._tell_pages()
 
     def _tell_pages(self) -> None:
-        with suppress(Exception):  # a page may be gone meanwhile
+        try:
             self._changed()
+        except Exception as error:  # noqa: BLE001 - a fault of the pages must not end this thread
+            self._log_fault("appointments.not_shown", error)
 
     def _titles(self, parts: Sequence[Missed]) -> tuple[str, ...]:
         names = {name for part in parts for name in part.services}
@@ -322,8 +325,11 @@ class Worker:
     def _lose_connection(self, error: Exception) -> None:
         """Drop the database connection. The next round opens another one."""
         if not isinstance(error, Busy):
-            log.error("appointments.failed", error=self._sentence(error))
+            self._log_fault("appointments.failed", error)
         self._reading.lose()
+
+    def _log_fault(self, event: str, error: Exception) -> None:
+        log.error(event, error=self._sentence(error))
 
     def _sentence(self, error: Exception) -> str:
         """The reason in one sentence that names nobody: for an unforeseen error, only its kind and its place."""

@@ -105,6 +105,33 @@ def test_an_error_of_a_source_is_one_sentence_that_names_nobody_and_the_next_pas
     assert {entry["event"] for entry in logs} >= {"appointments.source_back"}
 
 
+def test_a_page_that_fails_to_draw_is_logged_and_stops_no_pass(office):
+    def fail():
+        raise ValueError(NAME)
+
+    office.worker.listen(fail)
+    with capture_logs() as logs:
+        office.start()
+        office.eventually(lambda: len(office.expected()) == 3)
+        office.eventually(lambda: office.worker.list_state.as_of_ms is not None)
+    assert "appointments.not_shown" in {entry["event"] for entry in logs}
+    assert NAME not in str(logs)
+
+
+def test_a_source_that_does_not_close_is_logged_and_the_thread_ends(quick, shared_engine, source):
+    def fail():
+        raise ValueError(NAME)
+
+    source.close = fail
+    made = Office(shared_engine, town(), Clock(), lambda: source)
+    made.start()
+    with capture_logs() as logs:
+        made.close()
+    assert "appointments.not_closed" in {entry["event"] for entry in logs}
+    assert "appointments.left_behind" not in {entry["event"] for entry in logs}
+    assert NAME not in str(logs)
+
+
 def test_a_full_queue_of_the_writer_is_waited_for(office):
     full = [Busy("the hub has too much to do: ask again")] * 3
 
