@@ -166,9 +166,10 @@ class Sync:
             if len(changes) == 1:
                 raise
             return self._send_singly(changes)
-        refused = answer.refused if isinstance(answer, DoneAnswer) else ()
+        if not isinstance(answer, DoneAnswer):
+            raise TypeError(f"a slice of bookings is never answered with {type(answer).__name__}")
         references = {change.booking: _reference(change) for change in changes}
-        return [Flaw(booking, why, references.get(booking)) for booking, why in refused]
+        return [Flaw(booking, why, references.get(booking)) for booking, why in answer.refused]
 
     def _send_singly(self, changes: Sequence[BookingChange]) -> list[Flaw]:
         """Send each change alone, so that one that can't be taken does not block the others.

@@ -17,6 +17,7 @@ from hub.appointments.source import Booking, Flaw, Listing, SourceAway
 from hub.database.faults import DatabaseFault
 from hub.database.statements import open_reading_connection
 from hub.failures import HubFault
+from hub.queue.answers import RefusedAnswer
 from hub.queue.reports import ReportKind
 from hub.queue.requests import (
     BeginReport,
@@ -181,6 +182,21 @@ def test_a_database_that_takes_nothing_for_a_while_is_tried_again(office):
     office.pass_over()
     office.eventually(lambda: office.worker.list_state.flaws == 0)
     assert len(office.expected()) == 3
+
+
+def test_a_slice_that_is_refused_as_a_whole_is_not_taken_for_done(office):
+    def do(command):
+        if not isinstance(command, TakeBookings):
+            return office.do_later(command)
+        refused = Future()
+        refused.set_result(RefusedAnswer(code="unknown", detail="this site has no service 'civil'"))
+        return refused
+
+    office.worker._do = do
+    office.start()
+    office.eventually(lambda: "TypeError in sync.py" in (office.worker.list_state.reason or ""))
+    office.worker._do = office.do_later
+    office.eventually(lambda: len(office.expected()) == 3)
 
 
 def test_a_lost_reading_connection_is_opened_anew(office, source):
