@@ -8,10 +8,11 @@ answered before and then stalls in the middle of a paper gets no more of them un
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import structlog
 
 from nodes.disk import sync_folder
 from nodes.ticket_printer.paper import FEED_AND_PART_CUT, RESET
@@ -29,6 +30,8 @@ from nodes.ticket_printer.status import (
     says_trouble,
 )
 from nodes.ticket_printer.wires import Wire, WireBroken, WireRefused, WireStalled
+
+_log = structlog.get_logger()
 
 ANSWER_MS = 300
 # Once all is sent, kernel and printer hold at most 16 KiB before the fence, which take less than this at 19200 baud.
@@ -145,13 +148,15 @@ class Printer:
         self._broke_off = broke_off
         if self._mark is None:
             return
-        # If the disk is full, only the next run does not know.
-        with suppress(OSError):
+        try:
             if broke_off:
                 self._mark.touch()
                 sync_folder(self._mark.parent)
             else:
                 self._mark.unlink(missing_ok=True)
+        except OSError as error:
+            # Only the next run is misled by this, so the paper is printed.
+            _log.warning("printer.not_marked", path=str(self._mark), reason=str(error))
 
     def _patience_ms(self, *, answers: bool) -> int:
         fences = self._fences_known or self._fences_missed < FENCES_TRIED

@@ -4,12 +4,14 @@ A step is on the disk before the action it names is done. Bounded: the core refu
 """
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import structlog
+
+_log = structlog.get_logger()
 
 # A dispenser whose hub is away refuses presses at once, so only repeated crashes leave this many entries.
 ENTRIES_MOST = 200
@@ -78,7 +80,7 @@ class Spool:
                 raise kind(f"{path} cannot be used: {fault or error}") from error
             # A dispenser must print again after a power cut damaged its file, which is set aside for inspection.
             aside = path.replace(path.with_suffix(".broken"))
-            structlog.get_logger().exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
+            _log.exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
             self._database = self._open()
             for entry in _readable(aside):
                 self.keep(entry)
@@ -148,7 +150,10 @@ def _entry(row: tuple[str, ...]) -> Entry:
 def _readable(aside: Path) -> list[Entry]:
     """The entries that can still be read from a damaged file, without its index; the rest is lost."""
     found: list[Entry] = []
-    with suppress(sqlite3.Error), closing(sqlite3.connect(aside)) as database:
-        database.text_factory = _text
-        found.extend(map(_entry, database.execute(f"{_ENTRIES} not indexed")))
+    try:
+        with closing(sqlite3.connect(aside)) as database:
+            database.text_factory = _text
+            found.extend(map(_entry, database.execute(f"{_ENTRIES} not indexed")))
+    except sqlite3.Error as error:
+        _log.exception("spool.entries_lost", path=str(aside), read=len(found), reason=str(error))
     return found

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from nodes.ticket_printer.paper import as_text
 from nodes.ticket_printer.pictures import samples
@@ -86,6 +87,18 @@ def test_a_ticket_is_printed_and_known_to_be(bench: Bench) -> None:
 def test_ten_tickets_one_after_the_other_are_ten_papers(bench: Bench) -> None:
     assert [bench.printer.print(TICKET) for _ in range(10)] == [PRINTED] * 10
     assert len(bench.papers) == 10
+
+
+def test_a_mark_that_the_disk_does_not_take_is_logged_and_the_ticket_is_printed(tmp_path: Path) -> None:
+    papers: list[Paper] = []
+    served, open_wire = serve_virtual(VirtualPrinter(papers.append))
+    printer = Printer(open_wire, monotonic_ms, tmp_path / "gone" / "paper-under-way")
+    with capture_logs() as logs:
+        assert printer.print(TICKET) == PRINTED
+    printer.close()
+    served.close()
+    assert len(papers) == 1
+    assert [(entry["event"], "No such file" in entry["reason"]) for entry in logs] == [("printer.not_marked", True)]
 
 
 def test_without_paper_nothing_is_sent(bench: Bench) -> None:

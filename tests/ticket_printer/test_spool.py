@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReach, Step
 
@@ -107,7 +108,9 @@ def test_of_a_file_with_a_broken_page_is_kept_what_can_be_read(
     spool.keep(FIRST)
     spool.close()
     broken = break_page(path, kind)
-    assert read(path) == left
+    with capture_logs() as logs:
+        assert read(path) == left
+    assert [entry["event"] for entry in logs] == ["spool.broken"] + ["spool.entries_lost"] * (not left)
     assert read(path) == left
     assert (tmp_path / "spool.broken").read_bytes() == broken
 

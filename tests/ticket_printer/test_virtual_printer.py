@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from nodes.ticket_printer.virtual_printer.device import Faults, LinkCut, UnknownFault, VirtualPrinter, fault_named
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
@@ -205,6 +206,7 @@ class HalfSaved:
 
 def test_a_disk_that_is_full_is_left_no_half_of_a_paper(tmp_path: Path) -> None:
     folder = PaperFolder(tmp_path)
-    with pytest.raises(OSError, match="No space left"):
+    with capture_logs() as logs, pytest.raises(OSError, match="No space left"):
         folder(Paper(HalfSaved(), ()))
+    assert [(entry["event"], entry["name"]) for entry in logs] == [("paper.not_saved", "000001.png")]
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from nodes.ticket_printer.virtual_printer.device import Faults, LinkCut, VirtualPrinter
 from nodes.ticket_printer.virtual_printer.interpreter import Paper
+
+_log = structlog.get_logger()
 
 _PIECE_BYTES = 4_096
 # How often the printer checks whether it is to stop.
@@ -31,6 +35,10 @@ class PaperFolder:
         try:
             paper.image.save(fresh, format="PNG")
             fresh.replace(self._folder / name)
+        except OSError as error:
+            # The wire's thread ends the connection on any OSError and does not say why.
+            _log.exception("paper.not_saved", name=name, reason=str(error))
+            raise
         finally:
             # On a full disk, a partial file would take the space of the next one.
             fresh.unlink(missing_ok=True)
