@@ -102,7 +102,7 @@ def test_a_picture_is_drawn_bit_by_bit(bench: Bench) -> None:
 
 def test_an_unknown_command_is_complained_of_and_passed_over(bench: Bench) -> None:
     assert bench.text(b"\x1b@\x1bZ\x01A\n") == ("A",)
-    assert bench.printer.complaints == ("ESC 0x5a 0x01",)
+    assert bench.printer.complaints == ("unknown command or value: ESC 0x5a 0x01",)
 
 
 def test_a_roll_that_is_never_cut_ends(bench: Bench) -> None:

@@ -134,7 +134,7 @@ class Interpreter:
         elif first >= SPACE:
             self._sign(bytes([first]).decode(self._state.page, errors="replace"))
         elif first not in {CR, 0}:
-            self._complain(f"control byte {first:#04x}")
+            self._complain(f"unknown control byte: {first:#04x}")
         return 1
 
     def _sign(self, sign: str) -> None:
@@ -176,7 +176,8 @@ class Interpreter:
     def _set(self, change: Callable[[int], bool | None] | None, stream: bytearray) -> None:
         """Apply a command with one parameter; `change` returns False for a value it does not know."""
         if change is None or change(stream[2]) is False:
-            self._complain(f"{'ESC' if stream[0] == ESC else 'GS'} {stream[1]:#04x} {stream[2]:#04x}")
+            name = "ESC" if stream[0] == ESC else "GS"
+            self._complain(f"unknown command or value: {name} {stream[1]:#04x} {stream[2]:#04x}")
 
     def _pass_over(self, stream: bytearray) -> int:
         used = 2 + _PASSED_OVER[stream[0], stream[1]]
@@ -239,9 +240,9 @@ class Interpreter:
         _need(stream, used)
         self._end_line()
         if row_bytes * 8 > self._canvas.width + 7:
-            self._complain(f"a picture {row_bytes * 8} dots wide on a paper of {self._canvas.width}")
+            self._complain(f"the picture is {row_bytes * 8} dots wide, more than the paper's {self._canvas.width}")
         if stream[2:4] != b"0\x00":
-            self._complain(f"GS v {stream[2]:#04x} in mode {stream[3]}")
+            self._complain(f"unknown command or mode: GS v {stream[2]:#04x} {stream[3]:#04x}")
         elif row_bytes and rows:
             dots = Image.frombytes("1", (row_bytes * 8, rows), bytes(stream[8:used]))
             self._canvas.image(dots.convert("L").point([255 - level for level in range(256)]), self._state.align)
@@ -254,7 +255,7 @@ class Interpreter:
         body = bytes(stream[5:used])
         function = self._qr_functions.get(body[1]) if stream[2] == ord("k") and body[:1] == b"1" else None
         if function is None or not body[2:]:
-            self._complain(f"GS ( {stream[2]:#04x} {body[:2].hex(' ')}")
+            self._complain(f"unknown or empty function: GS ( {stream[2]:#04x} {body[:2].hex(' ')}")
         else:
             function(body[2:])
         return used
@@ -277,7 +278,7 @@ class Interpreter:
         )
         side = len(rows) * state.qr_module
         if side > self._canvas.width:
-            self._complain(f"a QR code {side} dots wide on a paper of {self._canvas.width}")
+            self._complain(f"the QR code is {side} dots wide, more than the paper's {self._canvas.width}")
         self._end_line()
         self._canvas.image(dots.resize((side, side), Image.Resampling.NEAREST), state.align)
 
