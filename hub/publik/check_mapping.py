@@ -132,7 +132,7 @@ def _names(about: str, form: BookingForm, found: Requests) -> Iterator[Finding]:
 
 def _counted(about: str, what: str, there: int, many: int, hint: str, *, needed: bool) -> Finding:
     level = Level.OK if there == many else Level.WRONG if needed else Level.NOTE
-    return Finding(level, f"{about}: {what} in {there} of {many}{'' if there == many else hint}")
+    return Finding(level, f"{about}: {what} in {there} of {many} requests{'' if there == many else hint}")
 
 
 def _start_ms(form: BookingForm, entry: dict[str, Any], zone: tzinfo) -> int | None:
@@ -193,7 +193,7 @@ def _filters(about: str, form: BookingForm, found: Requests) -> Iterator[Finding
     if not form.statuses and not form.cancelled_statuses:
         said = (
             f"{about}: without cancelled_statuses, visitors who cancelled are still expected: name some; "
-            f"seen: {_listed(statuses)}"
+            f"the requests have: {_listed(statuses)}"
         )
         yield Finding(Level.WRONG, said)
     if form.cancelled_statuses:
@@ -212,19 +212,19 @@ def _filter(
     none: Level = Level.WRONG,
     shown: bool = True,
 ) -> Finding:
-    """Say how many requests the filter fits, which of its words were not seen, and which words were.
+    """Say how many requests the filter fits, which of its words none has, and which words they have.
 
     `none`: the level if it fits no request. `shown`: whether the words seen may be shown, since they name nobody.
     """
     fitting = sum(any(word in wanted for word in words) for words in seen)
     known = {word for words in seen for word in words}
     unseen = [word for word in wanted if word not in known]
-    words = f"{about}: {key} match {fitting} of {len(seen)}"
+    words = f"{about}: {key} match {fitting} of {len(seen)} requests"
     if not unseen:
         return Finding(Level.OK, words)
     instead = _listed(seen) if shown else "values that do not look like slugs, so they are not shown"
     meant = "".join(_meant(word, known) for word in unseen) if shown else ""
-    words += f": {', '.join(map(repr, unseen))} not seen; seen: {instead}{meant}"
+    words += f": none has {' or '.join(map(repr, unseen))}; they have: {instead}{meant}"
     return Finding(Level.NOTE if fitting else none, words)
 
 
@@ -248,7 +248,7 @@ def _what_counts(about: str, form: BookingForm, booked: Requests) -> Iterator[Fi
     counting = sum(isinstance(each, Booking) and not each.gone for each in read)
     hint = "" if counting else ": each filter matches some, but no request matches them all"
     level = Level.OK if counting else Level.WRONG
-    yield Finding(level, f"{about}: {counting} of {len(booked)} count{hint}")
+    yield Finding(level, f"{about}: {counting} of {len(booked)} bookings count{hint}")
 
 
 def _word(text: str | None) -> Words:

@@ -45,9 +45,9 @@ def test_all_is_well_and_no_name_or_code_is_told(publik: TestPublik, checked):
         "can be reached, without TLS",
         "clock and Publik's agree",
         f"form {FORM}, service identity: a booking in 3 of 4 requests",
-        "a start in 3 of 3",
-        "a name in 3 of 3",
-        "a code in 3 of 3",
+        "a start in 3 of 3 requests",
+        "a name in 3 of 3 requests",
+        "a code in 3 of 3 requests",
         "statuses seen (id, name): 1, Réservé",
         "not tested, since they would change requests: arrived suivant-arrive",
         "Chrono agenda mairie (Agenda mairie), meetings: meeting types 30 (Rendez-vous 30)",
@@ -158,14 +158,20 @@ def test_an_unknown_form_is_told_and_the_others_are_tried(publik: TestPublik, ch
         ),
         (
             {"start": "fields.debut"},
-            "a start in 0 of 1: nothing usable at fields.debut; fields has agenda_rdv, code_rdv, courriel, nom, pre",
+            (
+                "a start in 0 of 1 requests: nothing usable at fields.debut; "
+                "fields has agenda_rdv, code_rdv, courriel, nom, pre"
+            ),
         ),
-        ({"start": "fields.rdv"}, "a start in 0 of 1: nothing usable at fields.rdv; fields has agenda_rdv"),
-        ({"start": "champs.rdv"}, "a start in 0 of 1: nothing usable at champs.rdv; the request has display_id, ev"),
-        ({"code": "fields.code"}, "a code in 0 of 1: nothing usable at fields.code; fields has"),
+        ({"start": "fields.rdv"}, "a start in 0 of 1 requests: nothing usable at fields.rdv; fields has agenda_rdv"),
+        (
+            {"start": "champs.rdv"},
+            "a start in 0 of 1 requests: nothing usable at champs.rdv; the request has display_id, ev",
+        ),
+        ({"code": "fields.code"}, "a code in 0 of 1 requests: nothing usable at fields.code; fields has"),
         (
             {"agenda": "fields.agenda", "agendas": ("mairie",)},
-            "an agenda in 0 of 1: nothing usable at fields.agenda; fields has",
+            "an agenda in 0 of 1 requests: nothing usable at fields.agenda; fields has",
         ),
     ],
 )
@@ -180,10 +186,10 @@ def test_all_paths_of_a_form_that_lead_nowhere_are_told_at_once(publik: TestPubl
     publik.town.book(FORM, "2026-11-25 10:00")
     mapping = {"start": "fields.debut", "names": ("fields.prenom", "fields.famille"), "code": "fields.code"}
     starts = [
-        "a start in 0 of 1: nothing usable at fields.debut",
+        "a start in 0 of 1 requests: nothing usable at fields.debut",
         "a name is missing in every request: nothing usable at fields.famille",
     ]
-    starts += ["a code in 0 of 1: nothing usable at fields.code"]
+    starts += ["a code in 0 of 1 requests: nothing usable at fields.code"]
     for booking in ("workflow.data.rdv_response.booking_id", "workflow.data.reservation.booking_id"):
         told = wrong(checked(forms=(form(booking=booking, **mapping),)))
         expected = starts if "rdv_response" in booking else ["no booking in 1 requests: nothing usable at", *starts]
@@ -197,7 +203,9 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00", first_name="", last_name="")
     findings = checked()
     assert wrong(findings) == []
-    assert re.search(r"note +form rendez-vous, service identity: a name in 0 of 1$", said(findings), re.MULTILINE)
+    assert re.search(
+        r"note +form rendez-vous, service identity: a name in 0 of 1 requests$", said(findings), re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,12 +213,18 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
     [
         (
             {"agenda": "fields.agenda_rdv", "agendas": ("mairies",)},
-            "agendas match 0 of 3: 'mairies' not seen; seen: mairie; annexe; does 'mairies' mean 'mairie'?",
+            (
+                "agendas match 0 of 3 requests: none has 'mairies'; they have: mairie; annexe; "
+                "does 'mairies' mean 'mairie'?"
+            ),
         ),
-        ({"meeting_types": ("45",)}, "meeting_types match 0 of 3: '45' not seen; seen: 30; 60"),
+        ({"meeting_types": ("45",)}, "meeting_types match 0 of 3 requests: none has '45'; they have: 30; 60"),
         (
             {"statuses": ("arrive",)},
-            "statuses match 0 of 3: 'arrive' not seen; seen: 1, Réservé; 2, Arrivé; does 'arrive' mean 'Arrivé'?",
+            (
+                "statuses match 0 of 3 requests: none has 'arrive'; they have: 1, Réservé; 2, Arrivé; "
+                "does 'arrive' mean 'Arrivé'?"
+            ),
         ),
         (
             {"start": "workflow.data.rdv_response.datetime", "meeting_types": ("30",)},
@@ -218,7 +232,7 @@ def test_a_name_that_nobody_gave_is_no_fault(publik: TestPublik, checked):
         ),
         (
             {"meeting_types": ("60",), "statuses": ("Arrivé",)},
-            "0 of 3 count: each filter matches some, but no request matches them all",
+            "0 of 3 bookings count: each filter matches some, but no request matches them all",
         ),
     ],
 )
@@ -236,7 +250,8 @@ def test_a_filter_that_fits_nothing_is_wrong_and_what_was_seen_instead_is_told(
 def test_a_form_that_names_no_status_of_who_cancelled_is_wrong(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     (told,) = wrong(checked(forms=(form(cancelled_statuses=()),)))
-    assert "without cancelled_statuses, visitors who cancelled are still expected: name some; seen: 1, Réservé" in told
+    assert "without cancelled_statuses, visitors who cancelled are still expected: name some" in told
+    assert "; the requests have: 1, Réservé" in told
     assert wrong(checked(forms=(form(cancelled_statuses=(), statuses=("Réservé",)),))) == []
 
 
@@ -274,9 +289,9 @@ def test_a_filter_that_fits_in_part_is_noted_and_one_that_fits_is_well(publik: T
     findings = checked(forms=(form(**mapping),))
     assert wrong(findings) == []
     for words in (
-        "agendas match 2 of 2: 'annexe' not seen; seen: mairie",
-        "meeting_types match 1 of 2",
-        "1 of 2 count",
+        "agendas match 2 of 2 requests: none has 'annexe'; they have: mairie",
+        "meeting_types match 1 of 2 requests",
+        "1 of 2 bookings count",
     ):
         assert f"form {FORM}, service identity: {words}\n" in said(findings)
 
@@ -285,8 +300,9 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(cancelled_statuses=("Annulée",)),))
     assert wrong(findings) == []
-    assert "note   form rendez-vous, service identity: cancelled_statuses match 0 of 1: 'Annulée' not seen" in said(
-        findings
+    assert (
+        "note   form rendez-vous, service identity: cancelled_statuses match 0 of 1 requests: none has 'Annulée'"
+        in said(findings)
     )
     publik.town.cancel(FORM, publik.town.book(FORM, "2026-11-25 10:00").id)
     assert "does 'Annulée' mean 'Annulé'?" in said(checked(forms=(form(cancelled_statuses=("Annulée",)),)))
@@ -297,9 +313,8 @@ def test_a_cancelled_status_that_was_not_seen_is_noted_for_nobody_need_have_canc
 def test_what_stands_where_no_agenda_is_is_not_shown(publik: TestPublik, checked, path: str, typed: str):
     publik.town.book(FORM, "2026-11-25 10:00", first_name=typed, last_name=typed, code="geheim99")
     findings = checked(forms=(form(agenda=path, agendas=("mairie",)),))
-    assert "agendas match 0 of 1: 'mairie' not seen; seen: values that do not look like slugs, so they are not" in said(
-        findings
-    )
+    words = "none has 'mairie'; they have: values that do not look like slugs, so they are not"
+    assert f"agendas match 0 of 1 requests: {words}" in said(findings)
     for private in (typed, "geheim", "GEHEIM", "personne"):
         assert private not in said(findings)
 
@@ -339,7 +354,7 @@ def test_requests_of_late_are_looked_at_where_a_list_begins_with_the_oldest(publ
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(statuses=("Réservé",)),))
     assert wrong(findings) == []
-    assert "statuses match 1 of 51" in said(findings)
+    assert "statuses match 1 of 51 requests" in said(findings)
 
 
 def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
@@ -347,7 +362,7 @@ def test_no_name_in_an_anonymised_list_is_no_fault(publik: TestPublik, checked):
     publik.town.book(FORM, "2026-11-25 10:00")
     findings = checked(forms=(form(booking="workflow.fields.rdv_id"),))
     assert wrong(findings) == []
-    assert "a name in 0 of 1, perhaps because the client sees only anonymised data" in said(findings)
+    assert "a name in 0 of 1 requests, perhaps because the client sees only anonymised data" in said(findings)
 
 
 def test_workflow_data_that_an_anonymised_client_does_not_see_are_told(publik: TestPublik, checked):
@@ -420,7 +435,7 @@ def test_the_examples_publik_is_right(publik: TestPublik, site_file: Path, capsy
     publik.town.book(FORM, "2026-11-25 10:00")
     assert main(["publik", "check", str(site_file)]) == 0
     told = capsys.readouterr()
-    assert f"form {FORM}, service identity: an agenda in 1 of 1" in told.out
+    assert f"form {FORM}, service identity: an agenda in 1 of 1 requests" in told.out
     assert told.err == ""
 
 
