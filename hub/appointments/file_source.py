@@ -106,7 +106,7 @@ class FileSource(ToldNothing):
             self._was_there = self._was_there or self._is_expected()
             if self._was_there:
                 raise SourceAway(
-                    f"{self._path} no longer exists: put it back, or, to cancel every booking, its first line only"
+                    f"{self._path} no longer exists: put it back; to cancel every booking, put back its first line only"
                 ) from None
             return None
         except OSError as error:

@@ -87,7 +87,7 @@ class LeavesVisitor(Refusal):
     code = "leaves_visitor"
 
     def __init__(self, desk: str, ticket: str) -> None:
-        super().__init__(f"desk {desk}, which this would leave, holds ticket {ticket}")
+        super().__init__(f"this would leave desk {desk}, which holds ticket {ticket}")
         self.desk, self.ticket = desk, ticket
 
 

@@ -10,7 +10,7 @@ from nodes.ticket_printer.words import Words
 from protocol.messages import TicketPrinterConfig, TicketReply
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"([^0-9]*)([0-9]*)(.*)", re.DOTALL)
+_NUMBER = re.compile(r"([^0-9]*)([0-9]+)")
 
 # Estimates below this are too imprecise to promise.
 _LEAST_PROMISE_MIN = 5
@@ -103,10 +103,8 @@ def test_ticket(config: TicketPrinterConfig, at_ms: int | None, words: Words) ->
 
 def split_number(number: str) -> tuple[str, str]:
     """Split `A012` into `A` and `012`. Any other number becomes an empty letter and the whole text."""
-    letter, digits, rest = _NUMBER.fullmatch(number).groups()  # type: ignore[union-attr]
-    if rest or not digits:
-        return "", printable(number)
-    return printable(letter), digits
+    found = _NUMBER.fullmatch(number)
+    return ("", printable(number)) if found is None else (printable(found[1]), found[2])
 
 
 def local_time(moment_ms: int, zone: ZoneInfo) -> datetime:
