@@ -61,6 +61,10 @@ class Outcome(StrEnum):
     NOT_PRINTED = "not_printed"  # nothing came out
 
 
+class NotDueYet(WireRefused):
+    """The printer could not be opened a moment ago; the next attempt comes later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     outcome: Outcome
@@ -85,6 +89,8 @@ class Printer:
         self._fences_known = False
         self._has_answered = False
         self._stalled = False
+        # The reason logged last, since the printer last answered.
+        self._logged = ""
         self._mark = mark
         self._broke_off = mark is not None and mark.exists()
         self._fences_owed = int(self._broke_off)
@@ -201,8 +207,11 @@ class Printer:
             return fault
 
     def _fault_of(self, error: WireBroken | WireRefused) -> Fault:
-        """The fault of a broken wire. A stall is remembered until the printer answers, unless it has never answered:
-        then only a ticket can show whether it is well."""
+        """The fault of a broken wire, whose reason is logged once. A stall is remembered until the printer answers,
+        unless it has never answered: then only a ticket can show whether it is well."""
+        if not isinstance(error, NotDueYet) and str(error) != self._logged:
+            self._logged = str(error)
+            _log.warning("printer.connection_failed", reason=self._logged)
         stalled = isinstance(error, WireStalled)
         self._stalled = self._stalled or (stalled and self._has_answered)
         return Fault.STALLED if stalled or self._stalled else Fault.UNREACHABLE
@@ -215,7 +224,7 @@ class Printer:
             raise WireStalled(len(question(Ask.PRINTER)), 0, ANSWER_MS)
         if printer is None:
             return Condition()
-        self._has_answered, self._stalled = True, False
+        self._has_answered, self._stalled, self._logged = True, False, ""
         cause = self._ask_further(wire, Ask.CAUSE) if offline(printer) else None
         return condition_of(printer, cause, self._ask_further(wire, Ask.PAPER))
 
@@ -271,7 +280,7 @@ class Printer:
             return self._wire
         now_ms = self._clock_ms()
         if now_ms < self._reopen_at_ms:
-            raise WireRefused("the next attempt to open the printer is not due yet")
+            raise NotDueYet("the next attempt to open the printer is not due yet")
         self._reopen_at_ms = now_ms + self._reopen_delay_ms
         self._reopen_delay_ms = min(2 * self._reopen_delay_ms, REOPEN_MOST_MS)
         try:

@@ -23,6 +23,7 @@ from nodes.ticket_printer.wires import (
     VirtualAt,
     Wire,
     WireBroken,
+    WireRefused,
     opener,
     place_named,
     socket_wire,
@@ -99,6 +100,30 @@ def test_a_mark_that_the_disk_does_not_take_is_logged_and_the_ticket_is_printed(
     served.close()
     assert len(papers) == 1
     assert [(entry["event"], "No such file" in entry["reason"]) for entry in logs] == [("printer.not_marked", True)]
+
+
+def test_why_a_printer_is_not_reached_is_logged_once_until_it_answers_again() -> None:
+    served, open_wire = serve_virtual(VirtualPrinter(lambda _: None))
+    now_ms, locked = 0, True
+
+    def opened() -> Wire:
+        if locked:
+            raise WireRefused("/dev/usb/lp0 cannot be opened: Permission denied")
+        return open_wire()
+
+    printer = Printer(opened, lambda: now_ms)
+    with capture_logs() as logs:
+        for at_ms in (0, 10, 60_000, 120_000):
+            now_ms = at_ms
+            assert printer.look().fault is Fault.UNREACHABLE
+        now_ms, locked = 180_000, False
+        assert printer.look().fault is None
+        printer.close()
+        locked = True
+        assert printer.look().fault is Fault.UNREACHABLE
+    served.close()
+    said = ("printer.connection_failed", "/dev/usb/lp0 cannot be opened: Permission denied")
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [said] * 2
 
 
 def test_without_paper_nothing_is_sent(bench: Bench) -> None:
