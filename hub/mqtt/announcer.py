@@ -48,6 +48,8 @@ class Announcer:
         self._later = later
         self._generation = 0
         self._sent: deque[int] = deque(maxlen=SENT_REMEMBERED)
+        # The announcements whose recall ran, as they were when it was queued: one that moved up meanwhile differs.
+        self._recalled: deque[Announcement] = deque(maxlen=SENT_REMEMBERED)
         # The calls whose recall is queued and not run yet.
         self._recalling: set[int] = set()
         # The hub's time of the start, and of the last look at the announcements that are due.
@@ -59,16 +61,15 @@ class Announcer:
         self._started_ms = self._looked_ms = self._now_ms()
 
     def committed(self, batch: Sequence[Committed]) -> None:
-        """Sends the announcements of a batch that start soon; those further back in their hall's queue follow later."""
+        """Sends the announcements of a batch that start soon; `say_what_is_due` sends the others."""
         now_ms = self._now_ms()
-        for done in batch:
-            for announcement in done.effects.announcements:
-                # A recall that is held up as well goes out late: with a slow database, another would be held up again.
-                is_recalled = announcement.call in self._recalling and not announcement.is_too_late(now_ms)
-                if announcement.is_held_up(now_ms) and not is_recalled:
-                    self.say_again(announcement)
-                elif announcement.play_ms <= now_ms + GOES_OUT_MS:
-                    self._announce(announcement, done.effects.last_event)
+        for announcement, last_event in _unmoved(batch):
+            # A recall that is held up as well goes out late: with a slow database, another would be held up again.
+            is_recalled = announcement.call in self._recalling and not announcement.is_too_late(now_ms)
+            if announcement.is_held_up(now_ms) and not is_recalled:
+                self.say_again(announcement)
+            elif announcement.play_ms <= now_ms + GOES_OUT_MS:
+                self._announce(announcement, last_event)
 
     def say_again(self, announcement: Announcement) -> None:
         """Recalls a call whose announcement was held up, if the call still stands."""
@@ -76,11 +77,11 @@ class Announcer:
 
         def then(outcome: object) -> None:
             if not isinstance(outcome, Exception):
-                self._sent.append(announcement.id)
+                self._recalled.append(announcement)
             self._recalling.discard(announcement.call)
 
         self._recalling.add(announcement.call)
-        # With `said_ms`, the recall does nothing if an agent recalled meanwhile because nobody came.
+        # With `said_ms`, the recall does nothing if the call moved up meanwhile, or an agent recalled it.
         said_ms = announcement.play_ms + announcement.length_ms
         self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms), then)
 
@@ -92,7 +93,7 @@ class Announcer:
         now_ms, site = self._now_ms(), self._index.site.name
         for announcement in outbox_reading.to_say(connection, site, self._looked_ms, now_ms):
             # An announcement that is not noted yet is sent by the writer's thread.
-            if announcement.id > last_event or announcement.id in self._sent:
+            if announcement.id > last_event or announcement.id in self._sent or announcement in self._recalled:
                 continue
             # An earlier run may have sent it. Displays play it only once in any case, but would play a recall as well.
             is_of_earlier_run = announcement.play_ms <= self._started_ms
@@ -119,3 +120,18 @@ class Announcer:
         topic = self._topics.hall_announce(announcement.hall)
         if self._publish(topic, encode(message), expiry_s=ANNOUNCEMENT_LATE_MS // 1000):
             self._sent.append(announcement.id)
+
+
+def _unmoved(batch: Sequence[Committed]) -> list[tuple[Announcement, int]]:
+    """The announcements of a batch, each with the last journal row of its command.
+
+    Without those whose desk a later command of the batch published: it may have moved the announcement up or ended the
+    call, so only the database has its present time.
+    """
+    desks: set[str] = set()
+    unmoved: list[tuple[Announcement, int]] = []
+    for done in reversed(batch):
+        effects = done.effects
+        unmoved += [(each, effects.last_event) for each in effects.announcements if each.desk not in desks]
+        desks |= effects.desks
+    return unmoved[::-1]
