@@ -90,8 +90,11 @@ class Announcer:
 
         `last_event`: the last journal row that the outbox has noted. `reached`: the broker took the last message.
         """
-        now_ms, site = self._now_ms(), self._index.site.name
-        for announcement in outbox_reading.to_say(connection, site, self._looked_ms, now_ms):
+        looked_ms = self._now_ms()
+        due = outbox_reading.to_say(connection, self._index.site.name, self._looked_ms, looked_ms)
+        # The database may have stood still during the read.
+        now_ms = self._now_ms()
+        for announcement in due:
             # An announcement that is not noted yet is sent by the writer's thread.
             if announcement.id > last_event or announcement.id in self._sent or announcement in self._recalled:
                 continue
@@ -101,7 +104,7 @@ class Announcer:
                 self._announce(announcement, announcement.id)
             elif reached and not is_of_earlier_run and announcement.call not in self._recalling:
                 self.say_again(announcement)
-        self._looked_ms = now_ms
+        self._looked_ms = looked_ms
 
     def _announce(self, announcement: Announcement, last_event: int) -> None:
         """Sends an announcement, and notes it if it is on its way; otherwise the next round tries again."""

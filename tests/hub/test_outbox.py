@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hub.metrics import Metrics, Outcome
+from hub.mqtt import outbox_reading
 from hub.mqtt.outbox import Outbox
 from hub.queue.announcements import FULL_MS, HELD_UP_MS, KEPT_MS, LEAD_MS
 from hub.queue.answers import RefusedAnswer
@@ -623,6 +624,27 @@ def test_a_call_in_its_turn_while_the_database_stood_still_is_said_once(told, st
     said = heard(told)
     assert [number for number, _ in said] == ["A002"]
     assert stands_still_s == 5 or are_whole(said)
+
+
+def test_a_call_in_its_turn_while_the_outbox_s_own_read_stood_still_is_said_whole(told, monkeypatch):
+    told.issue()
+    told.issue()
+    press_both(told)
+    assert [said.number for said in calls(told)] == ["A001"]
+    told.queue.turn(LEAD_MS + KEPT_MS - SECOND)
+    read = outbox_reading.to_say
+
+    def stand_still(*asked: Any) -> Any:
+        monkeypatch.undo()
+        due = read(*asked)
+        told.queue.turn(SECOND + HELD_UP_MS + 1)
+        return due
+
+    monkeypatch.setattr(outbox_reading, "to_say", stand_still)
+    told.go_round()
+    said = heard(told)
+    assert [number for number, _ in said] == ["A002"]
+    assert are_whole(said)
 
 
 def test_a_call_that_waits_for_its_recall_is_recalled_once(told):
