@@ -165,15 +165,18 @@ TICKET_BY_REQUEST: Executable = select(*_TICKET_COLUMNS).where(
 )
 REQUEST_BY_ID: Executable = select(request.c.id).where(request.c.site == SITE, request.c.id == ID)
 ANSWERED_REQUESTS: Executable = select(request.c.id).where(request.c.site == SITE, one_of(request.c.id, "ids"))
-# At the end of a day, the halls' lists lose the calls made before `before_ms`, and those whose ticket is of `day` or
-# before and no longer held. The ticket is looked up as a scalar: for an EXISTS, PostgreSQL may read all tickets.
+# At the end of a day, the halls' lists lose the calls whose ticket is no longer held, if the call was made before
+# `before_ms` or the ticket is of `day` or before. The ticket is looked up as a scalar: for an EXISTS, PostgreSQL may
+# read all tickets.
 _DAY_UNLESS_HELD: Any = (
     select(ticket.c.day)
     .where(ticket.c.site == announcement.c.site, ticket.c.id == announcement.c.ticket, ~IS_HELD)
     .correlate(announcement)
     .scalar_subquery()
 )
-_LEAVES_LISTS: Any = (announcement.c.at_ms < bindparam("before_ms")) | (bindparam("day") >= _DAY_UNLESS_HELD)
+_LEAVES_LISTS: Any = ((announcement.c.at_ms < bindparam("before_ms")) & _DAY_UNLESS_HELD.is_not(None)) | (
+    bindparam("day") >= _DAY_UNLESS_HELD
+)
 ANY_ANNOUNCEMENT_TO_DELETE: Executable = (
     select(announcement.c.id).where(announcement.c.site == SITE, _LEAVES_LISTS).limit(1)
 )

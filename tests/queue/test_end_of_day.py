@@ -437,6 +437,23 @@ def test_a_call_of_the_next_day_outlives_a_day_that_ends_past_midnight(new_queue
     assert queue.held("desk-1") == ticket
 
 
+def test_a_call_just_before_the_day_s_end_for_an_appointment_after_it_stays_listed_while_it_is_held(queue):
+    ticket = queue.book(moment("2026-11-24 18:05"))
+    queue.now_ms = moment("2026-11-24 17:57")
+    queue.open("desk-1")
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    queue.now_ms = EVENING - 5 * SECOND
+    assert queue.called() == ticket
+    queue.now_ms = EVENING + 15 * SECOND
+    end(queue)
+    assert queue.held("desk-1") == ticket
+    assert queue.listed() == [ticket]
+    queue.ask(Finish, desk="desk-1", shown=ticket)
+    queue.now_ms = moment("2026-11-25 00:00:10")
+    end(queue)
+    assert queue.listed() == []
+
+
 def test_a_press_between_midnight_and_the_hub_s_look_leaves_no_number_of_the_evening_to_the_next_day(queue):
     ticket = queue.book(moment("2026-11-24 18:30"))
     queue.now_ms = moment("2026-11-24 18:25")
