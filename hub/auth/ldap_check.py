@@ -161,6 +161,12 @@ def _people(reader: Reader, searcher: Searcher) -> Finding:
             reader.described.base, reader.filter_for(None), (attribute, reader.name_attribute), most=1
         )
     except ServerFault as fault:
+        if fault.kind is FaultKind.LIMIT:
+            return Finding(
+                Level.NOTE,
+                f"there are more people under the base than the account may look through, so {attribute} is not "
+                "checked: name a person to check it",
+            )
         if fault.kind is not FaultKind.BASE:
             raise
         return _wrong("nobody is found, because the base is not found")

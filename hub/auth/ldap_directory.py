@@ -4,7 +4,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -138,9 +138,13 @@ class Reader:
         with talk.service() as service:
             entry = self.find(service, account)
             bound = talk.open().bind(entry.dn if entry else f"{_NOBODY},{self.described.base}", password)
-            if entry is None or not _let_in(bound, entry):
-                # After a wrong password too, so that its refusal costs the same questions as an unknown account's.
+            if entry is None:
                 self._must_show_people(service)
+                return None
+            if not _let_in(bound, entry):
+                # The bind has answered; this is asked only so that both refusals cost the same questions.
+                with suppress(ServerFault):
+                    self._must_show_people(service)
                 return None
             known = self.known(service, entry)
             if known.person.roles or known.is_over:
@@ -191,9 +195,16 @@ class Reader:
         The base or its people may be hidden from the service account, or a replica may not be filled yet.
         """
         base = self.described.base
-        if spelling_of(searcher, base) is None:
-            raise ServerFault(FaultKind.BASE, str(searcher.address), f"does not show the base {base}")
-        self._must_show_an_account(searcher, self.filter_for(None))
+        try:
+            self._must_show_an_account(searcher, self.filter_for(None))
+        except ServerFault as fault:
+            if fault.kind not in {FaultKind.BASE, FaultKind.LIMIT}:
+                raise
+            if spelling_of(searcher, base) is None:
+                raise ServerFault(FaultKind.BASE, fault.server, f"does not show the base {base}") from None
+            # A search that met too many entries to read them all did not find nobody.
+            if fault.kind is FaultKind.BASE:
+                raise
 
     def _must_show_an_account(self, searcher: Searcher, matching: str, at: str | None = None) -> None:
         """Raise ServerFault unless an entry under the base, or the one named `at`, shows its account."""

@@ -14,6 +14,8 @@ class FaultKind(StrEnum):
     ACCOUNT = "account"
     BASE = "base"
     REFERRAL = "referral"
+    # A search would read more entries than the account may look through.
+    LIMIT = "limit"
     REFUSED = "refused"
 
 

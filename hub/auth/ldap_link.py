@@ -29,7 +29,7 @@ from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_names import Address
 
 # Result codes of RFC 4511. Those in `_NOT_LET_IN` mean: the password is wrong or the account may not log in.
-SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT = 0, 4, 10, 32
+SUCCESS, SIZE_LIMIT, REFERRAL, ADMIN_LIMIT, NO_SUCH_OBJECT = 0, 4, 10, 11, 32
 CONSTRAINT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING = 19, 34, 48, 49, 53
 _NOT_LET_IN = frozenset({CONSTRAINT, NO_SUCH_OBJECT, INVALID_DN, INAPPROPRIATE, INVALID_CREDENTIALS, UNWILLING})
 
@@ -221,7 +221,8 @@ class Link:
             return ServerFault(FaultKind.REFERRAL, server, f"refers {what} to another server: the hub follows none")
         if code == NO_SUCH_OBJECT:
             return ServerFault(FaultKind.BASE, server, f"answers {what} with noSuchObject: that base does not exist")
-        return ServerFault(FaultKind.REFUSED, server, f"answers {what} with {description} ({code})")
+        kind = FaultKind.LIMIT if code == ADMIN_LIMIT else FaultKind.REFUSED
+        return ServerFault(kind, server, f"answers {what} with {description} ({code})")
 
 
 def _not_reached(error: Exception) -> tuple[FaultKind, str]:

@@ -37,6 +37,11 @@ START_TIMEOUT_S = 20.0
 # An address that the certificate does not name.
 OTHER_LOOPBACK = "127.0.0.2"
 
+# Settings of servers that let everybody with the right password in, but do not answer every other question: more people
+# than the service account may look through, for which `uid` has no index of presence; a base that it may not read.
+LIMITED = f'limits dn.exact="{SERVICE}" size.unchecked=10'
+BASE_UNREADABLE = f'access to dn.base="{PEOPLE}" by * search'
+
 SCHEMAS = ("core", "cosine", "inetorgperson", "nis")
 # Active Directory's attributes, so that code that reads them can be tested with slapd.
 OWN_SCHEMA = """\
@@ -68,6 +73,7 @@ directory {folder}/data
 maxsize 268435456
 dbnosync
 index objectClass,uid,member,uniqueMember,memberUid,sAMAccountName eq
+{first}
 access to attrs=userPassword by anonymous auth by * none
 access to attrs=pwdAccountLockedTime by dn.exact="{service}" read by * none
 access to dn.subtree="ou=hidden,{base}" by * search
@@ -209,8 +215,11 @@ def frame() -> str:
     )
 
 
-def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
-    """Write the files of a slapd without starting it. `others`: the access of everybody else to the entries."""
+def make_slapd(folder: Path, ldif: str, *, others: str = "none", first: str = "") -> Slapd:
+    """Write the files of a slapd without starting it.
+
+    `others`: the access of everybody else to the entries. `first`: a line before all rules of access.
+    """
     (folder / "data").mkdir(parents=True)
     authority = Authority("Test directory", datetime.now(UTC))
     files = write_pair(folder, "slapd", authority, authority.server("slapd", LOCAL_NAMES))
@@ -223,6 +232,7 @@ def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
         admin_password=ADMIN_PASSWORD,
         service=SERVICE,
         others=others,
+        first=first,
         ca=files.ca,
         cert=files.cert,
         key=files.key,
@@ -239,8 +249,8 @@ def make_slapd(folder: Path, ldif: str, *, others: str = "none") -> Slapd:
 
 
 @contextmanager
-def start_slapd(folder: Path, ldif: str, *, others: str = "none") -> Iterator[Slapd]:
-    slapd = make_slapd(folder, ldif, others=others)
+def start_slapd(folder: Path, ldif: str, *, others: str = "none", first: str = "") -> Iterator[Slapd]:
+    slapd = make_slapd(folder, ldif, others=others, first=first)
     slapd.start()
     try:
         yield slapd

@@ -23,6 +23,7 @@ from tests.auth.slapd import (
     BASE,
     GROUPS,
     HIDDEN,
+    LIMITED,
     OTHER_LOOPBACK,
     PASSWORD,
     PEOPLE,
@@ -30,7 +31,9 @@ from tests.auth.slapd import (
     Slapd,
     group,
     make_slapd,
+    start_slapd,
 )
+from tests.auth.town_directory import people
 
 NOW_S = 1_790_000_000.0
 NO_AGE = (
@@ -153,6 +156,18 @@ def test_a_wrong_password_of_the_service_account_is_told_after_what_was_right(sl
         f"{slapd.address} refuses the service account or its password: check service_account, the complete name, "
         "and the password in SUIVANT_LDAP_PASSWORD_FILE"
     )
+
+
+def test_more_people_than_the_account_may_look_through_are_no_fault(tmp_path: Path):
+    with start_slapd(tmp_path / "slapd", people(), first=LIMITED) as limited:
+        found = findings(limited, "Basile")
+    assert wrong(found) == []
+    words = (
+        "there are more people under the base than the account may look through, so uid is not checked: name a person "
+        "to check it"
+    )
+    assert Finding(Level.NOTE, words) in found
+    assert any(each.words.startswith("'Basile' can log in with the right password") for each in found)
 
 
 def test_a_base_that_is_not_there_is_told(slapd: Slapd):

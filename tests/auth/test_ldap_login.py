@@ -11,7 +11,8 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE
 
 from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
-from hub.auth.ldap_link import Link
+from hub.auth.ldap_faults import FaultKind, ServerFault
+from hub.auth.ldap_link import Bound, Found, Link
 from hub.auth.ldap_names import dn_key
 from hub.auth.ldap_secrets import LdapSecrets
 from hub.auth.people import LoginRefused, Reason
@@ -19,7 +20,19 @@ from hub.auth.roles import Role
 from hub.site import RoleGroups
 from protocol.environment import WrongSetting
 from tests.auth.conftest import Opened
-from tests.auth.slapd import BASE, HIDDEN, PASSWORD, PEOPLE, Slapd, group, person_dn, start_slapd
+from tests.auth.slapd import (
+    BASE,
+    BASE_UNREADABLE,
+    HIDDEN,
+    LIMITED,
+    PASSWORD,
+    PEOPLE,
+    SERVICE,
+    Slapd,
+    group,
+    person_dn,
+    start_slapd,
+)
 from tests.auth.town_directory import CROWD, LONG_ACCOUNT, people
 
 TEMPLATE = f"uid={{account}},{PEOPLE}"
@@ -131,6 +144,53 @@ def test_an_unknown_account_costs_the_same_questions_as_a_wrong_password(
         work.append(list(asked))
     assert work[0].count("bind") == 1
     assert work == [work[0]] * 3
+
+
+@pytest.mark.parametrize("first", [LIMITED, BASE_UNREADABLE], ids=["limited", "base unreadable"])
+def test_a_server_that_does_not_answer_all_questions_still_calls_a_wrong_password_wrong(
+    tmp_path: Path, opened: Opened, first: str
+):
+    """Were it away for a wrong password, guesses would not be counted, and each server in turn would get it."""
+    with start_slapd(tmp_path / "slapd", people(), first=first) as strict:
+        directory = opened(strict)
+        person = directory.log_in("alix", PASSWORD)
+        with structlog.testing.capture_logs() as logs:
+            for account in ("alix", "unknown"):
+                with refused(Reason.WRONG):
+                    directory.log_in(account, "guessed")
+        assert logs == []
+        assert directory.look_up("alix", person.roles) == person
+        assert directory.look_up("unknown", person.roles) is None
+
+
+def test_a_server_that_fails_after_it_refused_a_password_does_not_unsay_it(
+    slapd: Slapd, opened: Opened, monkeypatch: pytest.MonkeyPatch
+):
+    directory = opened(slapd)
+    bind = Link.bind
+
+    def bind_and_stop(link: Link, name: str, password: str) -> Bound:
+        bound = bind(link, name, password)
+        if password == "guessed":
+            monkeypatch.setattr(Link, "search", stopped)
+        return bound
+
+    def stopped(link: Link, *_asked: object, **_more: object) -> Found:
+        raise ServerFault(FaultKind.LOST, str(link.address), "closed the connection")
+
+    monkeypatch.setattr(Link, "bind", bind_and_stop)
+    with refused(Reason.WRONG):
+        directory.log_in("alix", "guessed")
+
+
+def test_a_server_that_hides_its_people_and_limits_the_search_takes_nobodys_rights(tmp_path: Path, opened: Opened):
+    hidden = f'{LIMITED}\naccess to dn.subtree="{PEOPLE}" by dn.exact="{SERVICE}" search by * auth'
+    with start_slapd(tmp_path / "slapd", people(), first=hidden) as strict:
+        directory = opened(strict)
+        with pytest.raises(DirectoryAway, match="does not show the base"):
+            directory.look_up("alix")
+        with refused(Reason.AWAY):
+            directory.log_in("alix", PASSWORD)
 
 
 @pytest.mark.parametrize("account", ["expired", "locked"])
