@@ -31,7 +31,6 @@ from nodes.events import (
 )
 from nodes.kept_config import KeptConfig, usable_folder
 from nodes.settings import Settings
-from nodes.systemd import Notifier
 from nodes.telemetry import Reports
 from protocol.heartbeat import GiveUp, Heartbeat, HubTime, Reconnect, SendEcho
 from protocol.link import Incoming, Link, LinkDown, LinkUp, Publication, PublishRefused, monotonic_ms
@@ -51,6 +50,7 @@ from protocol.messages import (
     encode,
 )
 from protocol.outages import Outages
+from protocol.systemd import Notifier
 from protocol.topics import NodeTopic
 
 TICK_MS = 1_000

@@ -27,6 +27,6 @@ class Notifier:
     def _say(self, word: str) -> None:
         if not self._address:
             return
-        # The node runs on even if the supervisor does not listen.
+        # The program runs on even if systemd does not listen.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
             to_systemd.sendto(word.encode(), self._address)
