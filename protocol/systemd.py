@@ -4,6 +4,8 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
+FULL_S = 1.0
+
 
 class Notifier:
     """Does nothing if the program was not started by systemd."""
@@ -27,6 +29,7 @@ class Notifier:
     def _say(self, word: str) -> None:
         if not self._address:
             return
-        # The program runs on even if systemd does not listen.
+        # The program runs on even if systemd does not listen, or hangs and its socket is full.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
+            to_systemd.settimeout(FULL_S)
             to_systemd.sendto(word.encode(), self._address)

@@ -39,3 +39,12 @@ def test_without_systemd_nothing_is_told_and_no_watchdog_waits(environ: dict[str
 
 def test_a_socket_that_nobody_has_does_no_harm(tmp_path: Path):
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready()
+
+
+def test_a_systemd_that_hangs_does_not_stop_the_program(tmp_path: Path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hangs:
+        hangs.bind(str(tmp_path / "notify"))
+        most = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii"))
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        for _ in range(most + 2):
+            notifier.alive()
