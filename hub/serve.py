@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from socket import socket
@@ -39,6 +39,7 @@ from hub.web.parts import WebParts
 from hub.web.serving import server_config
 from hub.writer import Writer
 from protocol.ids import uuid7
+from protocol.systemd import Notifier
 
 log = structlog.get_logger(__name__)
 
@@ -65,11 +66,24 @@ class Ending:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to Ending: uvicorn's own handler would raise them again before the rest of the hub has ended."""
+    """Leaves signals to Ending: uvicorn's own handler would raise them again before the rest of the hub has ended.
+
+    Notifies systemd once it serves, and from then on that it is alive.
+    """
+
+    def __init__(self, config: uvicorn.Config, notifier: Notifier, is_alive: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._notifier = notifier
+        self._is_alive = is_alive
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._notifier.ready()
+        self._feeding = asyncio.create_task(feed_watchdog(self._notifier, self._is_alive))
 
 
 def run(settings: Settings) -> int:
@@ -84,7 +98,7 @@ def run(settings: Settings) -> int:
         log.warning("file.others_may_read_it", file=place, mend=f"chmod o= {shlex.quote(place)}")
     listening = listen(settings.hub.http_host, settings.hub.http_port)
     status: list[str] = []
-    ending = Ending()
+    ending, notifier = Ending(), Notifier(os.environ)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, ending)
 
@@ -107,8 +121,9 @@ def run(settings: Settings) -> int:
         warn_once(site.login.directory, settings.ldap, time.time)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(hub, listening, ending, settings.reached))
+            runner.run(_serve(hub, listening, ending, settings.reached, notifier))
     finally:
+        notifier.stopping()
         hub.stop()
     if hub.file_replaced:
         return FILE_REPLACED_STATUS
@@ -129,7 +144,7 @@ def _has_to_come(engine: Engine, site: Site) -> bool:
         return has_to_come(connection, site.name, local_day(system_ms(), site.zone))
 
 
-async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached) -> None:
+async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached, notifier: Notifier) -> None:
     host, port = listening.getsockname()[:2]
     web = create_web(web_parts(hub, reached))
     hub.metrics.watch_readers(lambda: web.state.live.reader_count)
@@ -137,10 +152,21 @@ async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached) 
     hub.appointments.listen(web.state.list_changed)
     by = f"{reached.origin}{reached.path}/" if reached.origin else "this machine only"
     log.info("hub.serves", address=f"http://{host}:{port}/", reached_by=by)
-    server = _Server(server_config(web))
+    server = _Server(server_config(web), notifier, lambda: hub.writer.is_alive)
     ending.of(server)
     keep_what_stands()
     await server.serve(sockets=[listening])
+
+
+async def feed_watchdog(notifier: Notifier, is_alive: Callable[[], bool]) -> None:
+    """Keeps systemd's watchdog quiet while the event loop runs and `is_alive`, which must hold for a slow database too.
+
+    Whatever the hub waits for, a restart would not bring it back sooner, and would lose the queued commands. So a
+    writer that works on one batch for long counts as alive: that it waits for the database cannot be ruled out.
+    """
+    while notifier.watchdog_ms is not None and is_alive():
+        notifier.alive()
+        await asyncio.sleep(notifier.watchdog_ms / 3000)
 
 
 def keep_what_stands() -> None:

@@ -121,6 +121,11 @@ class Writer:
         self._tasks.put_later(task)
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs, however long the database has not answered. Only a bug ends it before `stop`."""
+        return self._thread.is_alive()
+
+    @property
     def quiet_s(self) -> float:
         """Seconds since `put` was last called."""
         return self._tasks.quiet_s

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.__main__ import WRONG_START_STATUS
 from hub.config import read_site
+from hub.serve import FILE_REPLACED_STATUS
 from nodes.__main__ import WRONG_SETTING_STATUS
 from tests.docs.test_documented import settings
 
@@ -82,6 +84,12 @@ def test_a_unit_stands_on_the_places_that_its_document_makes(document: str, unit
     for place in (unit, service["EnvironmentFile"], str(Path(command.partition(" ")[0]).with_name("pip")), state_dir):
         assert place in document
     assert f"adduser --system --group --home {state_dir} --no-create-home {service['User']}" in document
+
+
+def test_the_hubs_unit_waits_for_its_word_however_long_an_upgrade_takes():
+    service = service_of("suivant-hub.service")
+    assert (service["Type"], service["TimeoutStartSec"]) == ("notify", "infinity")
+    assert WRONG_START_STATUS == FILE_REPLACED_STATUS == int(service["RestartPreventExitStatus"])
 
 
 def test_a_nodes_unit_closes_no_device_to_it_and_waits_for_its_word():

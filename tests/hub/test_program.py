@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -155,14 +156,38 @@ def start(broker, database_url, tmp_path):
     (tmp_path / "site.yaml").write_text(SITE_FILE, encoding="utf-8")
     started = []
 
-    def begin():
-        program = Program(broker, database_url, tmp_path)
+    def begin(**more):
+        program = Program(broker, database_url, tmp_path, **more)
         started.append(program)
         return program
 
     yield begin
     for program in started:
         program.close()
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    """The socket on which systemd hears its services."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.settimeout(LIMIT_S)
+        yield made
+
+
+def under(systemd):
+    """The variables that systemd sets for a service with Type=notify and a watchdog of 0.9 s."""
+    return {"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": "900000"}
+
+
+def heard_so_far(systemd):
+    systemd.setblocking(False)
+    heard = []
+    with suppress(BlockingIOError):
+        while True:
+            heard.append(systemd.recv(100))
+    systemd.settimeout(LIMIT_S)
+    return heard
 
 
 @contextmanager
@@ -222,6 +247,20 @@ def test_a_second_one_on_the_same_database_refuses_and_the_first_goes_on(start):
     assert program.end() == 0
 
 
+def test_systemd_hears_that_it_serves_that_it_is_alive_and_that_it_ends(start, systemd):
+    program = start(**under(systemd))
+    assert [systemd.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+    assert program.end() == 0
+    assert heard_so_far(systemd)[-1] == b"STOPPING=1"
+
+
+def test_systemd_does_not_hear_of_a_start_that_is_refused(start, systemd):
+    start().wait_for("hub.serves")
+    second = start(**under(systemd))
+    assert second.process.wait(LIMIT_S) == 1
+    assert heard_so_far(systemd) == []
+
+
 def test_what_was_answered_before_a_kill_is_there_after_it_and_is_not_done_twice(start, broker):
     program = start()
     with watching(broker) as seen:
@@ -279,10 +318,10 @@ def test_pages_that_all_come_back_at_once_after_a_start_are_drawn_and_nothing_is
 
 
 def test_beside_a_postgresql_that_stands_still_it_says_so_and_ends_when_it_is_told_to(
-    broker, postgresql, postgresql_url, tmp_path
+    broker, postgresql, postgresql_url, systemd, tmp_path
 ):
     (tmp_path / "site.yaml").write_text(SITE_FILE, encoding="utf-8")
-    program = Program(broker, postgresql_url, tmp_path)
+    program = Program(broker, postgresql_url, tmp_path, **under(systemd))
     try:
         address = program.wait_for("hub.serves")["address"]
         with watching(broker) as seen, peer(broker, PRINTER) as made, postgresql.standing_still():
@@ -291,6 +330,9 @@ def test_beside_a_postgresql_that_stands_still_it_says_so_and_ends_when_it_is_to
             answer = httpx.get(f"{address}healthz", trust_env=False, timeout=LIMIT_S)
             assert answer.status_code == 503
             assert "does not answer" in answer.json()["reasons"]["database"]
+            # A restart would not help, and the queued commands would be lost.
+            heard_so_far(systemd)
+            assert systemd.recv(100) == b"WATCHDOG=1"
             assert program.end() == 0
     finally:
         program.close()

@@ -134,6 +134,21 @@ def told(all_asked: list[Asked]) -> list[str]:
     return ["ticket" if isinstance(each.outcome(), TicketAnswer) else "failed" for each in all_asked]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_is_alive_until_its_thread_ends_be_it_by_a_bug(stand):
+    assert not stand.writer.is_alive
+
+    def bug(_answer: Answer) -> None:
+        raise SystemExit
+
+    stand.start()
+    assert isinstance(stand.do(stand.issue()), TicketAnswer)
+    assert stand.writer.is_alive
+    stand.writer.put(Task(stand.issue().command, answered=bug, failed=print))
+    stand.writer._thread.join(LIMIT_S)
+    assert not stand.writer.is_alive
+
+
 def test_what_stands_in_the_queue_is_done_in_one_transaction_64_at_most_and_in_order(stand):
     asked = [stand.issue() for _ in range(74)]
     stand.put(*asked)
