@@ -14,6 +14,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from hub.database.faults import DatabaseFault
+from hub.failures import HubFault
 from hub.figures.visits import Visits
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.hours import last_ended_day, local_day
@@ -29,6 +31,7 @@ from hub.queue.requests import (
     Source,
 )
 from hub.site import DAY_MS, Site
+from hub.tasks import Busy
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +104,8 @@ class Chores:
 
     def _every(self, interval_s: int, chore: Callable[[], None], name: str) -> None:
         # In UTC: Python adds to a local time without regard to its zone, an hour too much or too little in October.
-        self._scheduler.add_job(chore, _Every(seconds=interval_s, timezone=UTC), name=name)
+        trigger = _Every(seconds=interval_s, timezone=UTC)
+        self._scheduler.add_job(_report, trigger, args=(name, chore), name=name)
 
     def start(self) -> None:
         """Catches up on what the hub missed while it was off, applies changes of the site file, starts the schedule.
@@ -183,3 +187,11 @@ class Chores:
     def _count(self, command: Command) -> int:
         answer = self._do(command).result(timeout=ANSWER_LIMIT_S)
         return answer.count if isinstance(answer, DoneAnswer) else 0
+
+
+def _report(name: str, chore: Callable[[], None]) -> None:
+    """Does a chore. Logs in one sentence what it cannot help: APScheduler would log a long traceback each time."""
+    try:
+        chore()
+    except (DatabaseFault, HubFault, Busy) as error:
+        log.error("chore.failed", chore=name, error=str(error))  # noqa: TRY400 - one sentence says it

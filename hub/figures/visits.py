@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, literal_column, select
 
+from hub.database.faults import faults_of
 from hub.database.tables import TicketRow
 from hub.queue.announcements import FULL_MS
 from hub.queue.estimate import LEAST_VISITS, WINDOW_DAYS
@@ -31,7 +32,10 @@ class Visits:
             return self._means.get(service)
 
     def read(self, now_ms: int) -> None:
-        """Measures anew. Leaves out visits that the end of the day ended: their real end is unknown."""
+        """Measures anew. Leaves out visits that the end of the day ended: their real end is unknown.
+
+        Raises a DatabaseFault.
+        """
         statement = (
             select(_ticket.c.service, func.count(), func.avg(_ticket.c.ended_ms - _BEGAN))
             .where(
@@ -43,7 +47,7 @@ class Visits:
             )
             .group_by(_ticket.c.service)
         )
-        with self._engine.connect() as connection:
+        with faults_of(self._engine), self._engine.connect() as connection:
             rows = connection.execute(statement).all()
         means = {service: int(mean) for service, count, mean in rows if count >= LEAST_VISITS}
         with self._lock:

@@ -11,6 +11,8 @@ from structlog.testing import capture_logs
 
 from hub.absence import Absence, due
 from hub.chores import Chores
+from hub.database.engine import open_engine
+from hub.database.faults import DatabaseFault
 from hub.figures.visits import Visits
 from hub.queue.people_requests import EndReason, EndSession, OpenSession
 from hub.queue.requests import (
@@ -233,6 +235,30 @@ def test_a_day_whose_end_failed_is_tried_again(queue):
     doing.chores._do = fail
     doing.chores.end_days()
     assert queue.tickets()[0].state is State.CANCELLED
+
+
+@pytest.mark.parametrize("chore", ["end of day", "old answers"])
+def test_a_chore_that_the_database_or_the_writer_fails_is_told_in_one_sentence(queue, chore):
+    doing = Doing(queue)
+    queue.now_ms = EVENING
+    (job,) = [job for job in interval_jobs(doing.chores) if job.name == chore]
+    doing.chores._do = lambda _: failed(Busy("the hub has too much to do: ask again"))
+    with capture_logs() as logs:
+        job.func(*job.args)
+    assert logs == [
+        {
+            "event": "chore.failed",
+            "log_level": "error",
+            "chore": chore,
+            "error": "the hub has too much to do: ask again",
+        }
+    ]
+
+
+def test_a_measurement_without_a_database_fails_by_the_database(tmp_path):
+    visits = Visits(open_engine(f"sqlite:///{tmp_path}/missing/suivant.db"), "site")
+    with pytest.raises(DatabaseFault):
+        visits.read(0)
 
 
 def failed(error):
