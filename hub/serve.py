@@ -68,7 +68,7 @@ class Ending:
 class _Server(uvicorn.Server):
     """Leaves signals to Ending: uvicorn's own handler would raise them again before the rest of the hub has ended.
 
-    Notifies systemd once it serves, and from then on that it is alive.
+    Notifies systemd once it serves, then feeds its watchdog.
     """
 
     def __init__(self, config: uvicorn.Config, notifier: Notifier, is_alive: Callable[[], bool]) -> None:
@@ -159,10 +159,11 @@ async def _serve(hub: Hub, listening: socket, ending: Ending, reached: Reached, 
 
 
 async def feed_watchdog(notifier: Notifier, is_alive: Callable[[], bool]) -> None:
-    """Keeps systemd's watchdog quiet while the event loop runs and `is_alive`, which must hold for a slow database too.
+    """Notifies systemd's watchdog for as long as the event loop runs and `is_alive` returns True.
 
-    Whatever the hub waits for, a restart would not bring it back sooner, and would lose the queued commands. So a
-    writer that works on one batch for long counts as alive: that it waits for the database cannot be ruled out.
+    A database, disk, broker or directory that does not answer must not stop this: a restart would not help, and the
+    queued commands would be lost. A writer that works on one batch for long therefore counts as alive, since it may be
+    waiting for the database.
     """
     while notifier.watchdog_ms is not None and is_alive():
         notifier.alive()

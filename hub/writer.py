@@ -122,7 +122,7 @@ class Writer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread runs, however long the database has not answered. Only a bug ends it before `stop`."""
+        """Whether its thread runs, even if the database does not answer. Before `stop`, only a bug ends the thread."""
         return self._thread.is_alive()
 
     @property

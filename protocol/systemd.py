@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
+# The longest that systemd's full socket may hold the program up.
 FULL_S = 1.0
 
 
@@ -15,7 +16,7 @@ class Notifier:
         # A leading @ stands for the null byte of an abstract address.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         watchdog_us = environ.get("WATCHDOG_USEC", "")
-        self.watchdog_ms = int(watchdog_us) // 1000 if watchdog_us.isdigit() else None
+        self.watchdog_ms = (int(watchdog_us) // 1000 or None) if watchdog_us.isdigit() else None
 
     def ready(self) -> None:
         self._say("READY=1")

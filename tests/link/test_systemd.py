@@ -30,7 +30,7 @@ def test_it_hears_each_word_as_one_datagram(named: tuple[socket.socket, str]):
     assert notifier.watchdog_ms == 60_000
 
 
-@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}])
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}, {"WATCHDOG_USEC": "0"}])
 def test_without_systemd_nothing_is_told_and_no_watchdog_waits(environ: dict[str, str]):
     notifier = Notifier(environ)
     notifier.ready()
