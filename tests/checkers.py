@@ -5,16 +5,18 @@ Each checker takes what `read` returns and raises AssertionError if its invarian
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Engine, select
 
-from hub.database.tables import BookingRow, DeskRow, ReportRow, RequestRow, TicketEventRow, TicketRow
-from hub.queue.states import HELD, TRANSITIONS, Event, State
-from hub.queue.tickets import FIELDS
+from hub.database.tables import BookingRow, CounterRow, DeskRow, ReportRow, RequestRow, TicketEventRow, TicketRow
+from hub.queue.commands.tickets import TICKET_IDS
+from hub.queue.requests import Source
+from hub.queue.states import HELD, OPEN, TRANSITIONS, Event, State
+from hub.queue.tickets import FIELDS, number_text
 from hub.site import DAY_MS, MINUTE_MS, Desk, Site
 
 # Events that are no transition of a ticket; they still carry every column they change.
@@ -29,55 +31,45 @@ class Rows:
     """All rows of a site, each as a dict by column."""
 
     tickets: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-    desks: list[dict[str, Any]]
-    requests: list[dict[str, Any]]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    desks: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    counters: list[dict[str, Any]] = field(default_factory=list)
+    bookings: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read(engine: Engine, site: str) -> Rows:
-    """Read all four tables in one transaction, so that they show one moment."""
+    """Read all tables in one transaction, so that they show one moment."""
     with engine.connect().execution_options() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("set transaction isolation level repeatable read")
 
-        def rows(table: Any, *order: Any) -> list[dict[str, Any]]:
-            found = connection.execute(select(table).where(table.c.site == site).order_by(*order)).mappings()
-            return [dict(row) for row in found]
+        def rows(row: Any, *order: str) -> list[dict[str, Any]]:
+            table = row.__table__
+            ordered = select(table).where(table.c.site == site).order_by(*(table.c[name] for name in order))
+            return [dict(each) for each in connection.execute(ordered).mappings()]
 
-        ticket, event = TicketRow.__table__, TicketEventRow.__table__
-        desk, request = DeskRow.__table__, RequestRow.__table__
         return Rows(
-            rows(ticket, ticket.c.id), rows(event, event.c.id), rows(desk, desk.c.name), rows(request, request.c.at_ms)
+            tickets=rows(TicketRow, "id"),
+            events=rows(TicketEventRow, "id"),
+            desks=rows(DeskRow, "name"),
+            requests=rows(RequestRow, "at_ms"),
+            counters=rows(CounterRow, "day", "series"),
+            bookings=rows(BookingRow, "id"),
+            reports=rows(ReportRow, "id"),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class BookingRows:
-    """A site's bookings, and the reports to their source."""
-
-    bookings: list[dict[str, Any]]
-    reports: list[dict[str, Any]]
-
-
-def read_bookings(engine: Engine, site: str) -> BookingRows:
-    booking, report = BookingRow.__table__, ReportRow.__table__
-    with engine.connect() as connection:
-        found = [
-            [
-                dict(row)
-                for row in connection.execute(select(table).where(table.c.site == site).order_by(table.c.id)).mappings()
-            ]
-            for table in (booking, report)
-        ]
-    return BookingRows(*found)
 
 
 def check_all(rows: Rows) -> None:
     """Check everything that holds at any moment."""
     check_numbers(rows)
+    check_no_gaps(rows)
     check_holds(rows)
     check_requests(rows)
     check_journal(rows)
+    check_bookings(rows)
+    check_no_booking_vanished(rows)
     check_clocks(rows)
     check_agents(rows)
 
@@ -87,6 +79,19 @@ def check_numbers(rows: Rows) -> None:
     given = [(each["day"], each["series"], each["number"]) for each in rows.tickets if each["number"] is not None]
     twice = [number for number, count in Counter(given).items() if count > 1]
     assert not twice, f"given twice: {twice}"
+
+
+def check_no_gaps(rows: Rows) -> None:
+    """Each number that a counter has given has its ticket: a counter is raised in the transaction that issues."""
+    given: dict[tuple[str, str], list[int]] = {("", TICKET_IDS): [each["id"] for each in rows.tickets]}
+    for each in rows.tickets:
+        if each["number"] is not None:
+            given.setdefault((each["day"], each["series"]), []).append(each["number"])
+    counted = {(each["day"], each["series"]): each["last"] for each in rows.counters}
+    counted = {name: last for name, last in counted.items() if name[0] or name[1] == TICKET_IDS}
+    for name in given.keys() | counted.keys():
+        numbers, last = sorted(given.get(name, [])), counted.get(name, 0)
+        assert numbers == list(range(1, last + 1)), f"of the {last} numbers of {name}, tickets have {numbers}"
 
 
 def check_holds(rows: Rows) -> None:
@@ -106,6 +111,18 @@ def check_requests(rows: Rows) -> None:
     answered = {each["id"] for each in rows.requests}
     lost = {each["request"] for each in rows.events if each["request"]} - answered
     assert not lost, f"done, and their answers are not there: {sorted(lost)[:3]}"
+    numbers = {each["id"]: each["number"] and number_text(each["series"], each["number"]) for each in rows.tickets}
+    for ticket, number in _numbers_answered(rows.requests):
+        assert numbers.get(ticket) == number, f"answered with {number}, and ticket {ticket} has another number or none"
+
+
+def _numbers_answered(requests: Iterable[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Ticket and number of each answer that gave a visitor a ticket, also of those to a check-in by code."""
+    for each in requests:
+        answer = json.loads(each["answer"])
+        given = answer if answer.get("type") == "ticket" else answer.get("ticket")
+        if isinstance(given, dict):
+            yield given["ticket"], given["number"]
 
 
 def check_journal(rows: Rows) -> None:
@@ -146,7 +163,7 @@ def check_agents(rows: Rows) -> None:
     assert {desk: agent for desk, agent in told.items() if agent is not None} == here
 
 
-def check_bookings(rows: Rows, bookings: BookingRows) -> None:
+def check_bookings(rows: Rows) -> None:
     """Bookings and their tickets match.
 
     - No booking has two tickets that are not cancelled.
@@ -157,16 +174,47 @@ def check_bookings(rows: Rows, bookings: BookingRows) -> None:
     living = Counter(each["booking"] for each in rows.tickets if each["booking"] and each["state"] != State.CANCELLED)
     twice = [booking for booking, count in living.items() if count > 1]
     assert not twice, f"have two tickets: {twice}"
-    for each in bookings.bookings:
+    for each in rows.bookings:
         ticket = tickets[each["ticket"]]
         assert ticket["booking"] == each["id"], f"{each['id']} stands at a ticket that is not its own"
         assert not each["gone"] or ticket["state"] != State.EXPECTED, f"{each['id']} is gone, and is expected"
     told: dict[int, list[str]] = {}
-    for each in bookings.reports:
+    for each in rows.reports:
         if each["state"] != "dropped":
             told.setdefault(each["ticket"], []).append(each["kind"])
     for ticket_id, kinds in told.items():
         assert all(one != next_ for one, next_ in pairwise(kinds)), f"of ticket {ticket_id} is told {kinds}"
+
+
+def check_no_booking_vanished(rows: Rows) -> None:
+    """Each booking taken from the source stands on a ticket, or a journal row of that ticket has ended it.
+
+    - A booking detached from its ticket has got another one.
+    - Its row is kept as long as its ticket is open.
+    - The source's word cancels a ticket only if its booking is gone; one that stands on gets another ticket.
+    """
+    tickets = {each["id"]: each for each in rows.tickets}
+    bookings = {each["id"]: each for each in rows.bookings}
+    cancelled_by: dict[int, str] = {}
+    stands_on: dict[str, int | None] = {}
+    for each in rows.events:
+        if each["event"] == Event.BOOK:
+            stands_on[json.loads(each["data"])["booking"]] = each["ticket"]
+        elif each["event"] == "booking_released":
+            stands_on |= {booking: None for booking, ticket in stands_on.items() if ticket == each["ticket"]}
+        elif each["to_state"] == State.CANCELLED:
+            cancelled_by[each["ticket"]] = each["source"]
+    untaken = bookings.keys() - stands_on.keys()
+    assert not untaken, f"never got a ticket: {untaken}"
+    for booking, ticket in stands_on.items():
+        assert ticket in tickets, f"{booking} was detached from its ticket, and has no other"
+        row, state = bookings.get(booking), tickets[ticket]["state"]
+        if row is None:
+            assert state not in OPEN, f"{booking} was forgotten, and its ticket is {state}"
+            continue
+        assert row["ticket"] == ticket, f"{booking} stands on ticket {ticket}, and its row names {row['ticket']}"
+        by_source = cancelled_by.get(ticket) == Source.SYNC
+        assert not by_source or row["gone"], f"{booking} is not gone, and the source has cancelled its ticket"
 
 
 def check_clocks(rows: Rows) -> None:
@@ -199,7 +247,7 @@ def check_order(rows: Rows, site: Site) -> None:
             continue
         data = json.loads(each["data"])
         if each["event"] == Event.CALL and not data.get("picked"):
-            seen = Rows(list(waiting.values()), [], [], [])
+            seen = Rows(list(waiting.values()))
             should = next_by_hand(seen, site, desks[each["desk"]], each["at_ms"])
             assert number == should, f"event {each['id']}: {each['desk']} called {number}, and {should} was next"
         ticket = tickets.setdefault(number, {})

@@ -15,6 +15,7 @@ from hub.database.lock import hold_site
 from hub.database.migration import check, config, head, migrate, upgrade
 from hub.queue.answers import DeskAnswer, TicketAnswer
 from hub.queue.requests import (
+    Book,
     Cancel,
     CheckIn,
     ExpireExpected,
@@ -218,12 +219,32 @@ def _go_on(after: Queue, before: Queue) -> None:
     assert after.ticket(after.issue("civil")).number == last + 1
     after.ask(Finish, desk="desk-2", shown=after.held("desk-2"))
     assert isinstance(after.press("desk-1"), DeskAnswer)
+    _sync(after)
     for state, kind in ((State.EXPECTED, CheckIn), (State.ABSENT, Readmit), (State.ABSENT, Readmit)):
         ticket = next(each for each in after.tickets() if each.state is state)
         answer = after.ask(kind, desk="desk-1", ticket=ticket.id)
         assert isinstance(answer, DeskAnswer | TicketAnswer)
         assert answer.number == after.ticket(ticket.id).label
         assert after.state(ticket.id) is State.WAITING
+
+
+def _sync(after: Queue) -> None:
+    """Take in the source's list; the first version kept no bookings, so each must find the ticket that it has."""
+    tickets = after.tickets()
+    for each in tickets:
+        if each.booking is not None:
+            answer = after.take(
+                Book(
+                    booking=each.booking,
+                    reference=f"form/{each.booking}",
+                    confirmation=each.booking.upper(),
+                    service=each.service,
+                    appointment_ms=each.appointment_ms or 0,
+                    code=each.code,
+                )
+            )
+            assert answer.count == 1
+    assert after.tickets() == tickets
 
 
 def test_a_request_of_before_the_upgrade_is_answered_with_its_first_answer(day: Queue, of_first: Engine) -> None:

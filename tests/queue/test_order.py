@@ -62,7 +62,7 @@ def heads(tickets, desk, services: dict[str, Service]):
 def test_the_heads_of_the_queues_are_enough_to_find_who_is_next(tickets, now_ms, desk):
     services = {each.name: each for each in SERVICES}
     chosen = choose(heads(tickets, desk, services), now_ms)
-    expected = next_by_hand(Rows(tickets, [], [], []), town(), desk, now_ms)
+    expected = next_by_hand(Rows(tickets), town(), desk, now_ms)
     assert (chosen.id if chosen else None) == expected
 
 
@@ -101,7 +101,7 @@ def test_the_database_finds_whom_brute_force_finds(new_queue):
         for desk in DESKS:
             view, _ = work.look(desk)
             chosen = choose((head.candidate for head in view.heads), now_ms)
-            expected = next_by_hand(Rows(rows, [], [], []), queue.site, desk, now_ms)
+            expected = next_by_hand(Rows(rows), queue.site, desk, now_ms)
             assert (chosen.id if chosen else None) == expected
         raw.rollback()
 
