@@ -135,6 +135,12 @@ class Appointments(RuleBasedStateMachine):
         self.time_goes_by(minutes * MINUTE)
         self.source_says(self.book_of(booking, service, start_ms - self.queue.now_ms))
 
+    @rule(booking=IDS, ahead_ms=AHEAD_MS)
+    def move_one_that_was_admitted(self, booking: str, ahead_ms: int) -> None:
+        self.source_says(self.book_of(booking, "taxes", 5 * MINUTE))
+        self.a_second_of_the_absence_loop()
+        self.source_says(self.move_of(booking, None, ahead_ms))
+
     @rule(data=st.data(), size=st.integers(2, 6))
     def a_sync(self, data: st.DataObject, size: int) -> None:
         made = (
