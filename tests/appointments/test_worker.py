@@ -1,7 +1,6 @@
 """The appointments' thread survives every failure, delays nobody, and ends when it is told to."""
 
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import closing
 
@@ -334,16 +333,15 @@ def test_it_does_not_wait_for_a_source_that_never_answers(office, source, monkey
 
     def hang(_first_day, _last_day):
         asked.set()
-        go_on.wait(20)
+        go_on.wait(60)
         raise SourceAway("at last")
 
     source.list_all = hang
     office.start()
     assert asked.wait(20)
-    began_s = time.monotonic()
     office.stop()
     assert source.closed.is_set()
-    assert time.monotonic() - began_s < 15
+    assert office.worker._thread.is_alive(), "it waited until the source gave up"
     go_on.set()
     office.worker._thread.join(20)
     assert not office.worker._thread.is_alive()

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import SimpleNamespace
@@ -95,13 +94,26 @@ def test_an_empty_line_after_an_answer_holds_no_connection(server: Served, monke
 
 
 def test_a_live_page_outlives_the_limit_of_a_head(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEAD_LIMIT_S", 0.1)
+    began: list[tuple[wire.BoundedHttp, asyncio.TimerHandle]] = []
+    wait = wire.BoundedHttp._wait
+
+    def note(connection: wire.BoundedHttp) -> None:
+        wait(connection)
+        assert connection._too_late is not None
+        began.append((connection, connection._too_late))
+
+    monkeypatch.setattr(wire.BoundedHttp, "_wait", note)
     with town.browser() as browser:
         log_in(browser, "b.exemple", PASSWORD)
         with town.listen(browser.cookies[COOKIE]) as live:
             live.recv(timeout=LIMIT_S)
-            # A timer that began with the handshake would close it.
-            time.sleep(0.5)
+            # The limit passes: every timer that was not stopped is due. One of the handshake would close the page.
+            for connection, timer in began:
+                if not timer.cancelled():
+                    connection.loop.call_soon_threadsafe(connection._give_up)
+            are_over = threading.Event()
+            began[-1][0].loop.call_soon_threadsafe(are_over.set)
+            assert are_over.wait(LIMIT_S)
             assert live.ping().wait(LIMIT_S)
 
 
