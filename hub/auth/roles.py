@@ -16,8 +16,8 @@ class Role(StrEnum):
 
 # What each role of people is for, as the command line shows it; `hub.auth.access` decides.
 DUTIES = {
-    Role.AGENT: "signs on at a desk and calls visitors there; issues tickets and finds visitors by name",
-    Role.RECEPTION: "issues tickets, checks visitors in and finds them by name; cannot call visitors",
+    Role.AGENT: "signs on at a desk and calls visitors there; finds visitors by name; issues tickets by the API",
+    Role.RECEPTION: "checks visitors in and finds them by name; issues tickets by the API; cannot call visitors",
     Role.SUPERVISOR: "does everything an agent may, signs others off, and sees who logged in with a local account",
     Role.ADMINISTRATOR: "sees everything, including /metrics; cannot call visitors or find them by name",
 }
