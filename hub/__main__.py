@@ -109,7 +109,9 @@ def _told(error: Exception) -> tuple[str, int] | None:
     from hub.web.words import CatalogueMissing
     from protocol.environment import WrongSetting
 
-    if isinstance(error, WrongSetting | WrongAddress | SiteFileMissing):
+    if isinstance(error, SiteFileMissing):
+        return _no_site_file(error.path, os.environ), WRONG_START_STATUS
+    if isinstance(error, WrongSetting | WrongAddress):
         return str(error), WRONG_START_STATUS
     if isinstance(error, WrongSiteFile):
         return f"the site file is wrong:\n{error}", WRONG_START_STATUS
@@ -118,6 +120,18 @@ def _told(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, DatabaseFault | NotDone | OSError | CatalogueMissing):
         return str(error), FAILED_STATUS
     return None
+
+
+def _no_site_file(path: Path, environ: Mapping[str, str]) -> str:
+    """What is missing, and where the path comes from: the setting, its default, or the command line."""
+    from hub.settings import HubSettings
+
+    named = environ.get("SUIVANT_SITE_FILE")
+    if not named and path == HubSettings().site_file:
+        return f"there is no {path} in this folder: set SUIVANT_SITE_FILE to the path of the site file"
+    if named and path == Path(named):
+        return f"{path}, which SUIVANT_SITE_FILE names, does not exist"
+    return f"{path} does not exist"
 
 
 def _other_place(environ: Mapping[str, str]) -> str:
@@ -159,7 +173,7 @@ def check_config(options: argparse.Namespace) -> int:
     try:
         found = read_site(path)
     except SiteFileMissing as missing:
-        return _say(str(missing), FAILED_STATUS)
+        return _say(_no_site_file(missing.path, os.environ), FAILED_STATUS)
     except WrongSiteFile as wrong:
         print(wrong)
         errors = sum(not each.warning for each in wrong.problems)

@@ -39,13 +39,13 @@ class WrongSiteFile(ValueError):
 
 
 class SiteFileMissing(WrongSiteFile):
-    """There is no such file. `str()` is one sentence that says how to name another."""
+    """There is no such file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, ())
 
     def __str__(self) -> str:
-        return f"{self.path} not found: give its path, or set SUIVANT_SITE_FILE"
+        return f"{self.path} does not exist"
 
 
 def read_site(path: Path) -> SiteFile:

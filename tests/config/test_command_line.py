@@ -82,11 +82,30 @@ def test_a_wrong_site_file_is_told_line_by_line_with_status_1(
     assert said.err == f"suivant: {file} has 2 errors\n"
 
 
-def test_a_site_file_that_is_not_there_is_asked_for_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    told = "suivant: site.yaml not found: give its path, or set SUIVANT_SITE_FILE\n"
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (None, "there is no site.yaml in this folder: set SUIVANT_SITE_FILE to the path of the site file"),
+        ("no/where.yaml", "no/where.yaml, which SUIVANT_SITE_FILE names, does not exist"),
+    ],
+)
+def test_a_site_file_that_is_not_there_is_asked_for_in_a_sentence(
+    named: str | None, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if named:
+        monkeypatch.setenv("SUIVANT_SITE_FILE", named)
     for command, status in ((["config", "check"], 1), (["publik", "check"], 2), (["admin", "list"], 2)):
         assert main(command) == status
-        assert capsys.readouterr() == ("", told)
+        assert capsys.readouterr() == ("", f"suivant: {told}\n")
+
+
+@pytest.mark.parametrize("command", [["config", "check"], ["publik", "check"]])
+def test_a_missing_site_file_that_the_command_names_is_not_laid_on_the_setting(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUIVANT_SITE_FILE", "another.yaml")
+    assert main([*command, "no/where.yaml"]) != 0
+    assert capsys.readouterr() == ("", "suivant: no/where.yaml does not exist\n")
 
 
 def test_a_database_on_which_no_hub_ran_was_not_put_back(

@@ -386,7 +386,7 @@ def test_an_empty_file_and_one_with_a_list_say_what_should_stand_there(tmp_path:
 
 
 def test_a_file_that_is_not_there_or_no_text_says_so(tmp_path: Path) -> None:
-    with pytest.raises(WrongSiteFile, match=r"nowhere\.yaml not found: give its path, or set SUIVANT_SITE_FILE$"):
+    with pytest.raises(WrongSiteFile, match=r"nowhere\.yaml does not exist$"):
         read_site(tmp_path / "nowhere.yaml")
     with pytest.raises(WrongSiteFile, match=r": the site file cannot be read \(Is a directory"):
         read_site(tmp_path)

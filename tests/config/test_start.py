@@ -133,7 +133,7 @@ def start(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess
         (a_wrong_setting, 2, "SUIVANT_HTTP_PORT is 'many': it should be a whole number"),
         (an_address_for_all, 2, "SUIVANT_HTTP_HOST is '0.0.0.0': it should be 127.0.0.1: passwords are sent there"),
         (a_host_that_nobody_knows, 2, "SUIVANT_HTTP_HOST is 'no such host': it should be an address of this machine"),
-        (a_site_file_that_is_not_there, 2, "suivant: nowhere.yaml not found: give its path, or set SUIVANT_SITE_FILE"),
+        (a_site_file_that_is_not_there, 2, "suivant: nowhere.yaml, which SUIVANT_SITE_FILE names, does not exist"),
         (a_wrong_site_file, 2, "wrong.yaml:1: name: 'X' should be at most 32 lower-case letters"),
         (
             a_port_that_is_taken,

@@ -20,6 +20,6 @@ def test_accounts_that_were_made_once_serve_the_next_start(accounts, tmp_path):
 
 
 def test_an_account_that_cannot_be_made_is_told_by_what_the_command_said(tmp_path):
-    with pytest.raises(NotMade, match=r"suivant admin create .*nowhere.yaml not found"):
+    with pytest.raises(NotMade, match=r"suivant admin create .*nowhere.yaml, which .* does not exist"):
         asyncio.run(make_accounts(hub_settings(tmp_path, tmp_path / "nowhere.yaml")))
     assert not (tmp_path / FOLDER / "made").exists()
