@@ -223,9 +223,9 @@ class TicketReply(_Message, frozen=True, kw_only=True, tag_field="type", tag="ti
 class Arrival(StrEnum):
     """What a visitor who checks in is told. Each has its own sentence on paper and screen."""
 
-    EARLY = "early"  # checked in, more than `early_call` before the appointment
+    EARLY = "early"  # checked in, more than `early_call_min` before the appointment
     ON_TIME = "on_time"  # checked in, up to the appointment's time
-    LATE = "late"  # checked in after its time, within `absence_delay`: the appointment still counts
+    LATE = "late"  # checked in after its time, within `absence_delay_min`: the appointment still counts
     MISSED = "missed"  # checked in later still, or already absent: waits like somebody without an appointment
     AGAIN = "again"  # had checked in before, and is waiting
     CALLED = "called"  # is being called or served now

@@ -81,7 +81,7 @@ def arrival_of_expected(start_ms: int, day: str, service: Service | None, moment
 
 
 def by_time_of(start_ms: int, service: Service | None, now_ms: int) -> Arrival:
-    """On time from `early_call` before the appointment, late up to `absence_delay` after it."""
+    """On time from `early_call_min` before the appointment, late up to `absence_delay_min` after it."""
     early_ms = service.early_call_min * MINUTE_MS if service else 0
     if now_ms < start_ms - early_ms:
         return Arrival.EARLY

@@ -340,13 +340,13 @@ class ForgetBookings(Command, frozen=True, kw_only=True):
 
 
 class Admit(Command, frozen=True, kw_only=True):
-    """Admit an expected ticket of a service without check-in, at its appointment − `early_call`."""
+    """Admit an expected ticket of a service without check-in, at its appointment − `early_call_min`."""
 
     ticket: int
 
 
 class ExpireExpected(Command, frozen=True, kw_only=True):
-    """Mark an expected ticket absent: its `absence_delay` is over."""
+    """Mark an expected ticket absent: its `absence_delay_min` is over."""
 
     ticket: int
 

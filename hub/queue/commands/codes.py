@@ -43,7 +43,7 @@ def _meant(work: Work, code: str, moment: Moment) -> tuple[Known, Ticket] | None
 def _first_seen(work: Work, booking: Known, ticket: Ticket) -> Arrival:
     """Check in an admitted ticket: it already waits, but from now on staff know that its visitor is here.
 
-    A ticket admitted as timed keeps its appointment: a visitor who comes after `absence_delay` is late, not missed.
+    A ticket admitted as timed keeps its appointment: a visitor who comes after `absence_delay_min` is late, not missed.
     """
     work.journal("arrived", ticket=ticket.id, from_state=ticket.state, to_state=ticket.state)
     work.tell_pages(ticket)

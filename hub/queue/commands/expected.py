@@ -48,7 +48,7 @@ def _need_its_time(work: Work, ticket: Ticket) -> None:
 
 
 def admit(work: Work, command: Admit) -> DoneAnswer:
-    """Let the ticket of a service without check-in wait, from its appointment − `early_call` on."""
+    """Let the ticket of a service without check-in wait, from its appointment − `early_call_min` on."""
     ticket = work.ticket(command.ticket)
     site, service = work.index.site, work.index.service(ticket.service)
     appointment_ms = ticket.appointment_ms or 0
@@ -63,7 +63,7 @@ def admit(work: Work, command: Admit) -> DoneAnswer:
 
 
 def expire_expected(work: Work, command: ExpireExpected) -> DoneAnswer:
-    """Mark a ticket absent that was not checked in within `absence_delay`; leave it alone if it changed meanwhile."""
+    """Mark a ticket absent that was not checked in within `absence_delay_min`, unless it changed meanwhile."""
     ticket = work.ticket(command.ticket)
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.EXPECTED or not due:

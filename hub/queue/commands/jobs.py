@@ -22,7 +22,7 @@ ENDS_AS = {
 
 
 def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
-    """Mark a called ticket absent: its visitor did not come within `absence_delay` of the announcement's end."""
+    """Mark a called ticket absent: its visitor did not come within `absence_delay_min` of the announcement's end."""
     ticket = work.ticket(command.ticket)
     due = ticket.absent_at_ms is not None and ticket.absent_at_ms <= work.now_ms
     if ticket.state is not State.CALLED or ticket.call != command.call or not due:
@@ -37,7 +37,7 @@ def expire_called(work: Work, command: ExpireCalled) -> DoneAnswer:
 
 
 def put_off_absences(work: Work, _command: PutOffAbsences) -> DoneAnswer:
-    """Restart the whole `absence_delay` of every called ticket from now; no ticket gets less time than before.
+    """Restart the whole `absence_delay_min` of every called ticket from now; no ticket gets less time than before.
 
     If the desk's `confirms_arrivals` has changed meanwhile, the absence clock is removed or started.
     """
