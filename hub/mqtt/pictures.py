@@ -114,7 +114,10 @@ class Pictures:
         modes = {name: settings for name, *settings in self._rows(_DESKS)}
         held = {desk: number_text(series, number) for desk, series, number in self._rows(_HELD)}
         heads = {(row[1], row[2]): (row[0], row[1], Kind(row[2]), row[3]) for row in self._rows(_HEADS)}
-        bound = {desk: Candidate(row, service, Kind.OPEN, due_ms) for desk, row, service, due_ms in self._rows(_BOUND)}
+        bound = {
+            desk: Candidate(ticket_id, service, Kind.OPEN, due_ms, handicap_ms=0, early_ms=0)
+            for desk, ticket_id, service, due_ms in self._rows(_BOUND)
+        }
         return [
             self._desk_state(
                 desk, revision, waiting, modes[desk.name], held.get(desk.name), self._seen_by(desk, heads, bound)

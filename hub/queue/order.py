@@ -26,15 +26,16 @@ STRICT_HEAD_START_MS = DAY_MS
 class Candidate(msgspec.Struct, frozen=True):
     """The first ticket of one service and kind, as one desk sees it.
 
-    `early_ms`: how long before its due time a timed or deferred ticket may be taken.
+    `handicap_ms`: added to its due time at the choice. `early_ms`: how long before its due time a timed or deferred
+    ticket may be taken. No field has a default, so that a new one is set wherever the order is used.
     """
 
     id: int
     service: str
     kind: Kind
     due_ms: int
-    handicap_ms: int = 0
-    early_ms: int = 0
+    handicap_ms: int
+    early_ms: int
 
     @property
     def rank(self) -> tuple[int, int]:

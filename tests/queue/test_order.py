@@ -47,7 +47,7 @@ def heads(tickets, desk, services: dict[str, Service]):
         if each["state"] != "waiting":
             continue
         if each["bound_desk"] == desk.name:
-            found.setdefault(("bound",), Candidate(each["id"], each["service"], Kind.OPEN, each["due_ms"]))
+            found.setdefault(("bound",), Candidate(each["id"], each["service"], Kind.OPEN, each["due_ms"], 0, 0))
         elif each["bound_desk"] is None and each["service"] in delays:
             service, kind = services[each["service"]], Kind(each["kind"])
             handicap = delays[each["service"]] - (DAY_MS if service.strict and kind is Kind.TIMED else 0)
@@ -108,8 +108,8 @@ def test_the_database_finds_whom_brute_force_finds(new_queue):
     holds()
 
 
-def candidate(number, due_ms, kind=Kind.OPEN, **more):
-    return Candidate(number, "civil", kind, due_ms, **more)
+def candidate(number, due_ms, kind=Kind.OPEN, *, handicap_ms=0, early_ms=0):
+    return Candidate(number, "civil", kind, due_ms, handicap_ms, early_ms)
 
 
 def test_nobody_waiting_is_nobody_called():
