@@ -14,6 +14,13 @@ from hub.site import DAY_MS
 
 
 class Kind(StrEnum):
+    """When a ticket may be taken; `early_ms` is the candidate's.
+
+    - OPEN: at once.
+    - TIMED, an appointment: from `early_ms` before its due time on, and earlier if the desk finds nobody else.
+    - DEFERRED, its visitor asked for more time: from `early_ms` before its due time on, never earlier.
+    """
+
     OPEN = "open"
     TIMED = "timed"
     DEFERRED = "deferred"
@@ -46,10 +53,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def takeable(candidates: Iterable[Candidate], now_ms: int) -> list[Candidate]:
-    """The candidates a desk may take now, best first.
-
-    A timed ticket may be taken earlier only if the desk finds nobody else; a deferred one never.
-    """
+    """The candidates a desk may take now, best first. If there are none, the timed ones whose time is still to come."""
     everyone = sorted(candidates, key=lambda candidate: candidate.rank)
     ready = [candidate for candidate in everyone if candidate.may_be_taken(now_ms)]
     return ready or [candidate for candidate in everyone if candidate.kind is Kind.TIMED]

@@ -12,7 +12,7 @@ class Why(StrEnum):
     STRICT = "strict"  # its service puts appointments first, whatever else is due
     WALK_IN = "walk_in"  # its own due time is the nearest, a target wait after its arrival
     PRIORITY = "priority"  # like WALK_IN, with the due time brought forward
-    DEFERRED = "deferred"  # the time its visitor asked for is over
+    DEFERRED = "deferred"  # the time its visitor asked for is over, or nearly
     HELPING = "helping"  # its due time is the nearest even with the delay of a desk that only helps out
     BOUND = "bound"  # it waits for this desk alone
     EARLY = "early"  # no other ticket may be taken, so an appointment is called before its time

@@ -1,5 +1,6 @@
 """The order rule compared with brute force: as a pure function, and through the look-ups of both databases."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
@@ -126,11 +127,12 @@ def test_the_handicap_of_a_helping_desk_counts_before_the_id():
     assert choose([candidate(1, 0, handicap_ms=10), candidate(2, 10)], 0).id == 1
 
 
-def test_a_timed_ticket_is_taken_at_the_very_moment_from_which_it_may_be():
-    timed = candidate(1, 100, Kind.TIMED, early_ms=10)
+@pytest.mark.parametrize("kind", [Kind.TIMED, Kind.DEFERRED])
+def test_a_timed_or_deferred_ticket_is_taken_at_the_very_moment_from_which_it_may_be(kind):
+    early = candidate(1, 100, kind, early_ms=10)
     later = candidate(2, 1_000)
-    assert choose([timed, later], 89).id == 2
-    assert choose([timed, later], 90).id == 1
+    assert choose([early, later], 89).id == 2
+    assert choose([early, later], 90).id == 1
 
 
 def test_too_early_appointments_alone_are_called_in_their_order_and_deferred_ones_never():
