@@ -77,7 +77,7 @@ class Described:
 
     @property
     def help_text(self) -> str:
-        return f"  {self.variable}  ({self._need})\n      {self.meaning}: {self.wanted}\n"
+        return f"  {self.variable}  {self.wanted} ({self._need})\n      {self.meaning}\n"
 
     @property
     def _need(self) -> str:

@@ -30,6 +30,8 @@ def test_each_help_reads_well_and_names_every_setting(capsys: pytest.CaptureFixt
     for words in (
         "suivant config check site.yaml",
         "SUIVANT_DATABASE_URL",
+        "  SUIVANT_SITE_FILE  a path (default: site.yaml)\n      the site file: halls, services, desks, nodes\n",
+        "  SUIVANT_PUBLIK_KEY_FILE  a path (optional)\n",
         "SUIVANT_BROKER_CA_FILE",
         "starts without the broker too",
     ):

@@ -369,7 +369,8 @@ def test_only_a_simulated_dispenser_starts_without_the_setting_of_its_printer(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["ticket-printer", "--help"])
-    assert "SUIVANT_PRINTER  (required, except with --simulated)\n" in capsys.readouterr().out
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  SUIVANT_PRINTER ")]
+    assert line.endswith(" (required, except with --simulated)")
     with pytest.raises(WrongSetting, match=r"SUIVANT_PRINTER is not set: it should be virtual:FOLDER, file:/dev/usb/"):
         run_ticket_printer({"SUIVANT_NODE": NODE, "SUIVANT_SITE": SITE}, None)
 
