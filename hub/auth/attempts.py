@@ -1,4 +1,4 @@
-"""Limits on login attempts: nobody can guess a password, and nobody can lock a colleague out. Pure.
+"""Limits on login attempts: few passwords can be tried, and no colleague is locked out at a usual address. Pure.
 
 A try counts as failed from its start, so that concurrent tries count too. The count is taken back when the login
 succeeds or when nobody could judge the password. A refused try is not counted: trying again does not lengthen the wait.

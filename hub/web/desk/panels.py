@@ -105,7 +105,7 @@ class TicketPanel:
     - `number_of_desk`: the number of the ticket's desk.
     - `hall`: the title of the hall it waits in; empty if that is this desk's.
     - `day_over`: its day has ended, or today if it has no number: it cannot come back.
-    - `early_ms`: its service's `early_call`.
+    - `early_ms`: its service's `early_call_min`.
     - `booking`, `arrival`, `name`: for a ticket with an appointment.
     """
 
