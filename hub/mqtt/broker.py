@@ -3,7 +3,7 @@
 import os
 import queue
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +14,7 @@ from hub.mqtt.leftovers import Leftovers
 from hub.mqtt.node_config import node_config
 from hub.mqtt.node_requests import NodeRequests
 from hub.mqtt.senders import Senders
+from hub.rate import Rate
 from hub.site import Node
 from hub.site_index import SiteIndex
 from hub.tasks import Busy, Entry
@@ -43,6 +44,8 @@ REPLY_EXPIRY_S = 30
 INBOX_MOST = 5_000
 # A node sends telemetry each minute and at each change. If a topic floods the hub, only its own messages are dropped.
 SAID_MOST, SAID_WITHIN_MS = 20, 10_000
+# A dispenser tells the up to 200 entries of its queue at each connection, and again each 5 s until it is answered.
+REQUESTS_MOST = 800
 # The certificates of broker, hub and nodes are made in one run, so all of them end with the broker's.
 CERTIFICATE_NOTICE_DAYS, CERTIFICATE_LOOK_MS = 30, 24 * 3_600_000
 # What the hub subscribes to for every node of its own site.
@@ -92,11 +95,14 @@ class Broker:
         self._generation = 0
         self._online: dict[str, Role] = {}
         self._warnings: dict[str, frozenset[str]] = {}
-        # When messages came on each node's topics; all topics of unknown nodes share one entry.
-        told = (NodeTopic.STATUS, NodeTopic.TELEMETRY)
-        topics = [self._topics.node(node.name, topic) for node in index.site.nodes for topic in told]
-        self._said_ms: dict[str, deque[int]] = {topic: deque(maxlen=SAID_MOST) for topic in topics}
-        self._said_by_strangers_ms: deque[int] = deque(maxlen=SAID_MOST)
+        # The rate of each node's topics; all topics of unknown nodes share one.
+        most = {NodeTopic.STATUS: SAID_MOST, NodeTopic.TELEMETRY: SAID_MOST, NodeTopic.REQUEST: REQUESTS_MOST}
+        self._rates = {
+            self._topics.node(node.name, topic): Rate(most[topic], SAID_WITHIN_MS)
+            for node in index.site.nodes
+            for topic in HEARD
+        }
+        self._rate_of_strangers = Rate(SAID_MOST, SAID_WITHIN_MS)
         self._inbox: queue.SimpleQueue[LinkEvent | None] = queue.SimpleQueue()
         self._heartbeat = Heartbeat(monotonic_ms())
         # What to do if the broker refuses a message: with the right certificate, the hub may write all of its site.
@@ -156,28 +162,26 @@ class Broker:
             self._inbox.put(event)
             return
         self._arrived_ms = event.arrived_ms
-        if event.topic.endswith(self._request_suffix):
-            try:
-                self._put(partial(self._requests.task, event))
-            except Busy:
-                self._metrics.bad_message(BadReason.TOO_MANY)
-        elif self._leftovers.retains(event.topic):
+        if self._leftovers.retains(event.topic):
             # Anything else is the hub's own message coming back, or was cleared already.
             if self._leftovers.is_left(event) and self._inbox.qsize() < INBOX_MOST:
                 self._inbox.put(event)
-        elif event.topic == self._topics.hub_echo or self._may_say(event.topic):
+        elif event.topic == self._topics.hub_echo:
+            self._inbox.put(event)
+        elif not (rate := self._rates.get(event.topic, self._rate_of_strangers)).allows(monotonic_ms()):
+            self._senders.refuse(BadReason.TOO_MANY, event.topic, f"more messages than {rate}")
+        elif event.topic.endswith(self._request_suffix):
+            self._deliver_request(event)
+        elif self._inbox.qsize() < INBOX_MOST:
             self._inbox.put(event)
         else:
-            why = f"more than {SAID_MOST} messages in {SAID_WITHIN_MS // 1000} s"
-            self._senders.refuse(BadReason.TOO_MANY, event.topic, why)
+            self._senders.refuse(BadReason.TOO_MANY, event.topic, f"{INBOX_MOST} messages are waiting")
 
-    def _may_say(self, topic: str) -> bool:
-        now_ms, said_ms = monotonic_ms(), self._said_ms.get(topic, self._said_by_strangers_ms)
-        has_said_much = len(said_ms) == SAID_MOST and now_ms - said_ms[0] < SAID_WITHIN_MS
-        if has_said_much or self._inbox.qsize() >= INBOX_MOST:
-            return False
-        said_ms.append(now_ms)
-        return True
+    def _deliver_request(self, event: Incoming) -> None:
+        try:
+            self._put(partial(self._requests.task, event))
+        except Busy:
+            self._metrics.bad_message(BadReason.TOO_MANY)
 
     def _reply(self, node: str, reply: wire.Reply) -> None:
         self.link.publish(self._topics.node(node, NodeTopic.REPLY), encode(reply), expiry_s=REPLY_EXPIRY_S)

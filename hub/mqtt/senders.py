@@ -1,10 +1,9 @@
 """Finds the sender of a message. Refused messages are counted, and logged unless there are too many."""
 
-from collections import deque
-
 import structlog
 
 from hub.metrics import BadReason, Metrics
+from hub.rate import Rate
 from hub.site import Node, Site
 from protocol.link import Incoming, monotonic_ms
 from protocol.messages import MAX_PAYLOAD_BYTES, BadMessage
@@ -23,7 +22,7 @@ class Senders:
         self._topics = topics
         self._nodes = {node.name: node for node in site.nodes}
         self._metrics = metrics
-        self._bad_lines_ms: deque[int] = deque(maxlen=BAD_LINES_MOST)
+        self._bad_lines = Rate(BAD_LINES_MOST, BAD_LINES_WITHIN_MS)
 
     def sender_of(self, event: Incoming) -> Node | None:
         """The node that sent the message; None, after refusing it, if it is no node of this site."""
@@ -42,11 +41,8 @@ class Senders:
 
     def refuse(self, reason: BadReason, topic: str, why: str) -> None:
         self._metrics.bad_message(reason)
-        now_ms, said = monotonic_ms(), self._bad_lines_ms
-        if len(said) == BAD_LINES_MOST and now_ms - said[0] < BAD_LINES_WITHIN_MS:
-            return
-        said.append(now_ms)
-        log.warning("message.refused", reason=reason, topic=topic[:200], why=why[:200])
+        if self._bad_lines.allows(monotonic_ms()):
+            log.warning("message.refused", reason=reason, topic=topic[:200], why=why[:200])
 
 
 def _reason(payload: bytes, error: BadMessage) -> BadReason:

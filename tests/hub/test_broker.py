@@ -7,8 +7,10 @@ from hub.metrics import Metrics
 from hub.mqtt import broker, senders
 from hub.mqtt.broker import Broker
 from hub.site_index import SiteIndex
+from nodes.ticket_printer.core import TELL_AGAIN_MS
+from nodes.ticket_printer.spool import ENTRIES_MOST
 from protocol.link import BrokerSettings, Incoming, LinkDown, LinkUp, PublishRefused
-from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS, Echo, IssueTicket, Telemetry, encode
+from protocol.messages import BEAT_LOST_MS, ECHO_PERIOD_MS, Abandon, Echo, IssueTicket, Telemetry, encode
 from protocol.topics import NodeTopic
 from tests.hub.standing import a_town, eventually, new_id
 from tests.queue.harness import only
@@ -145,6 +147,48 @@ def test_a_node_that_flooded_is_heard_again_when_it_is_calm(hub_broker, monkeypa
     monkeypatch.setattr(broker, "monotonic_ms", lambda: later_ms)
     hub_broker._deliver(warns_of(hub_broker, "printer-1"))
     assert hub_broker._inbox.qsize() == broker.SAID_MOST + 1
+
+
+def an_abandon(hub_broker, node):
+    topic = hub_broker._topics.node(node, NodeTopic.REQUEST)
+    return Incoming(topic, encode(Abandon(id=new_id(), of=new_id())), False, 0)
+
+
+def test_of_a_node_that_floods_with_requests_the_writer_gets_a_few_and_those_of_others_at_once(hub_broker):
+    entries = []
+    hub_broker._put = entries.append
+    flood, sent = an_abandon(hub_broker, "printer-1"), 10 * broker.REQUESTS_MOST
+    with capture_logs() as lines:
+        for _ in range(sent):
+            hub_broker._deliver(flood)
+        hub_broker._deliver(an_abandon(hub_broker, "button-1"))
+    assert len(entries) == broker.REQUESTS_MOST + 1
+    assert [line["event"] for line in lines] == ["message.refused"] * senders.BAD_LINES_MOST
+    counted = f'suivant_bad_messages_total{{reason="too_many"}} {sent - broker.REQUESTS_MOST}.0'
+    assert counted in hub_broker._metrics.text().decode()
+
+
+def test_a_flood_of_telemetry_stops_no_request_of_the_same_node(hub_broker):
+    entries = []
+    hub_broker._put = entries.append
+    for _ in range(2 * broker.INBOX_MOST):
+        hub_broker._deliver(warns_of(hub_broker, "printer-1"))
+    hub_broker._deliver(an_abandon(hub_broker, "printer-1"))
+    assert len(entries) == 1
+
+
+def test_a_dispenser_that_tells_its_whole_queue_again_and_again_is_heard(hub_broker, monkeypatch):
+    """It tells all at each connection, and again each 5 s until it is answered."""
+    entries, moment_ms = [], broker.monotonic_ms()
+    hub_broker._put = entries.append
+    monkeypatch.setattr(broker, "monotonic_ms", lambda: moment_ms)
+    flood, told_at_ms = an_abandon(hub_broker, "printer-1"), (0, 1_000, *range(6_000, 60_000, TELL_AGAIN_MS))
+    begun_ms = moment_ms
+    for at_ms in told_at_ms:
+        moment_ms = begun_ms + at_ms
+        for _ in range(ENTRIES_MOST):
+            hub_broker._deliver(flood)
+    assert len(entries) == ENTRIES_MOST * len(told_at_ms)
 
 
 def test_a_beat_that_fails_once_does_not_end_the_beats(hub_broker, monkeypatch):
