@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from hub.metrics import BadReason
-from hub.mqtt.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
+from hub.mqtt.quotas import TICKETS_MOST, TICKETS_WITHIN_MS, UNKNOWN_MOST, UNKNOWN_WITHIN_MS, Quota
 from hub.mqtt.replies import reply_of
 from hub.mqtt.senders import Senders
-from hub.queue.answers import Answer, CheckInAnswer
+from hub.queue.answers import Answer, CheckInAnswer, TicketAnswer
 from hub.queue.requests import (
     Abandon,
     ButtonMode,
@@ -68,7 +68,8 @@ class NodeRequests:
         self._senders = senders
         self._new_code = new_code
         self._reply = reply
-        self._guesses = Guesses()
+        self._guesses = Quota(UNKNOWN_MOST, UNKNOWN_WITHIN_MS)
+        self._tickets = Quota(TICKETS_MOST, TICKETS_WITHIN_MS)
 
     def task(self, event: Incoming) -> Task | None:
         """The task for a message; None if the message was answered or logged here."""
@@ -90,16 +91,21 @@ class NodeRequests:
         if isinstance(request, wire.IssueTicket) and self._index.hall_of(request.service) is None:
             self._senders.refuse(BadReason.UNKNOWN_SERVICE, event.topic, f"service {request.service!r}")
         if isinstance(request, wire.CheckIn) and not self._guesses.may_ask(node.name, request.id, monotonic_ms()):
-            why = f"{UNKNOWN_MOST} codes of nobody in {WITHIN_MS // 60_000} min"
+            why = f"{UNKNOWN_MOST} codes of nobody in {UNKNOWN_WITHIN_MS // 60_000} min"
             self._senders.refuse(BadReason.GUESSING, event.topic, why)
             self._reply(node.name, wire.Refused(id=request.id, code="too_many_codes", detail="wait some minutes"))
+            return None
+        if isinstance(request, wire.IssueTicket) and not self._tickets.may_ask(node.name, request.id, monotonic_ms()):
+            why = f"{TICKETS_MOST} tickets in {TICKETS_WITHIN_MS // 1000} s"
+            self._senders.refuse(BadReason.TOO_MANY, event.topic, why)
+            self._reply(node.name, wire.Refused(id=request.id, code="too_many_tickets", detail="wait a minute"))
             return None
         command = self._command(node, request)
         return Task(
             command,
             answered=partial(self._answer, node, request.id),
             # No reply: the node repeats its request, which is then either done or answered with the first answer.
-            failed=lambda _: self._guesses.clear(node.name, request.id),
+            failed=lambda _: self._forget(node, request.id),
             since_s=event.arrived_ms / 1000,
         )
 
@@ -133,7 +139,13 @@ class NodeRequests:
         # Any other answer, even a refusal, means that the code belongs to somebody.
         if not (isinstance(answer, CheckInAnswer) and answer.arrival is wire.Arrival.UNKNOWN):
             self._guesses.clear(node.name, request)
+        if not isinstance(answer, TicketAnswer):
+            self._tickets.clear(node.name, request)
         self._reply(node.name, reply_of(self._index, self._index.site.hall_of_node(node), request, answer))
+
+    def _forget(self, node: Node, request: str) -> None:
+        self._guesses.clear(node.name, request)
+        self._tickets.clear(node.name, request)
 
     def _refuse_unread(self, node: Node, event: Incoming, error: BadMessage) -> None:
         self._senders.refuse_unread(event, error)

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from PIL import Image
 
 from hub.clock import Clock
-from hub.mqtt.guesses import UNKNOWN_MOST, WITHIN_MS, Guesses
+from hub.mqtt.quotas import TICKETS_MOST, TICKETS_WITHIN_MS, UNKNOWN_MOST, UNKNOWN_WITHIN_MS, Quota
 from hub.queue.commands import tickets
 from hub.queue.requests import Book, CancelBooking, Finish, MarkAbsent, Next, Origin, Source
 from hub.site import MINUTE_MS, Node
-from protocol.messages import Arrival, CheckIn, CheckInReply, Refused, Role
+from protocol.messages import Arrival, CheckIn, CheckInReply, IssueTicket, Refused, Role, TicketReply
 from tests.databases import sqlite_url
 from tests.hub.standing import NODES, a_town, eventually, new_id, node, standing
 from tests.queue.harness import TUESDAY_AT_TEN, moment
@@ -45,8 +45,10 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def printer(hub):
     with node(hub, "printer-1") as made:
-        # Forget the wrong codes of earlier tests.
-        hub.hub.broker._requests._guesses = Guesses()
+        # Forget the wrong codes and the tickets of earlier tests.
+        requests = hub.hub.broker._requests
+        requests._guesses = Quota(UNKNOWN_MOST, UNKNOWN_WITHIN_MS)
+        requests._tickets = Quota(TICKETS_MOST, TICKETS_WITHIN_MS)
         yield made
 
 
@@ -271,27 +273,54 @@ def test_who_is_found_and_refused_all_the_same_has_not_guessed(hub, printer, mon
 
 
 def test_visitors_who_are_found_are_no_guesses():
-    guesses = Guesses()
+    guesses = Quota(UNKNOWN_MOST, UNKNOWN_WITHIN_MS)
     for number in range(10 * UNKNOWN_MOST):
         assert guesses.may_ask("printer-1", str(number), number)
         guesses.clear("printer-1", str(number))
 
 
 def test_a_request_that_is_sent_again_is_one_guess():
-    guesses = Guesses()
+    guesses = Quota(UNKNOWN_MOST, UNKNOWN_WITHIN_MS)
     for _ in range(3 * UNKNOWN_MOST):
         assert guesses.may_ask("printer-1", "the same", 0)
     assert guesses.may_ask("printer-1", "another", 0)
 
 
 def test_guesses_are_forgotten_after_their_time_one_by_one():
-    guesses = Guesses()
+    guesses = Quota(UNKNOWN_MOST, UNKNOWN_WITHIN_MS)
     for number in range(UNKNOWN_MOST):
         assert guesses.may_ask("printer-1", str(number), number)
-    assert not guesses.may_ask("printer-1", "next", WITHIN_MS - 1)
-    assert guesses.may_ask("printer-1", "next", WITHIN_MS)
-    assert not guesses.may_ask("printer-1", "one more", WITHIN_MS)
-    assert guesses.may_ask("printer-1", "one more", WITHIN_MS + 1)
+    assert not guesses.may_ask("printer-1", "next", UNKNOWN_WITHIN_MS - 1)
+    assert guesses.may_ask("printer-1", "next", UNKNOWN_WITHIN_MS)
+    assert not guesses.may_ask("printer-1", "one more", UNKNOWN_WITHIN_MS)
+    assert guesses.may_ask("printer-1", "one more", UNKNOWN_WITHIN_MS + 1)
+
+
+# --- tickets ---
+
+
+def test_a_dispenser_that_asks_without_end_leaves_reception_numbers(hub, printer, monkeypatch):
+    monkeypatch.setattr(tickets, "LAST_NUMBER", TICKETS_MOST + 50)
+    before = hub.metric('suivant_bad_messages_total{reason="too_many"}')
+    for _ in range(TICKETS_MOST + 200):
+        printer.request(IssueTicket(id=new_id(), service="papers"))
+    replies = [printer.reply() for _ in range(TICKETS_MOST + 200)]
+    refused = [reply.code for reply in replies if isinstance(reply, Refused)]
+    assert refused == ["too_many_tickets"] * 200
+    assert hub.metric('suivant_bad_messages_total{reason="too_many"}') == before + 200
+    with node(hub, UPSTAIRS.name) as upstairs:
+        assert isinstance(upstairs.ticket("papers"), TicketReply)
+
+
+def test_tickets_that_the_hub_refuses_and_repeats_are_not_counted(hub, printer, monkeypatch):
+    printer.ticket("social")
+    with monkeypatch.context() as patch:
+        patch.setattr(tickets, "LAST_NUMBER", 0)
+        for _ in range(TICKETS_MOST):
+            assert printer.ticket("social").code == "numbers_used_up"
+    again = IssueTicket(id=new_id(), service="social")
+    assert len({repr(printer.ask(again)) for _ in range(TICKETS_MOST)}) == 1
+    assert isinstance(printer.ticket("social"), TicketReply)
 
 
 # --- where a dispenser stands ---

@@ -1,4 +1,4 @@
-"""Buttons, a dispenser and a display as bare MQTT clients, which resend until they are answered, as real ones do."""
+"""Buttons, dispensers and a display as bare MQTT clients, which resend until they are answered, as real ones do."""
 
 import os
 import random
@@ -27,6 +27,7 @@ from protocol.messages import (
     Parser,
     Press,
     Reply,
+    Role,
     encode,
 )
 from protocol.topics import NodeTopic, Topics
@@ -108,6 +109,7 @@ class Load:
         self._hub_time = HubTime()
         self._rests_until_s = {node.name: 0.0 for node in site.nodes if node.desk}
         self._opened: set[str] = set()
+        self._dispensers = [node.name for node in site.nodes if node.role is Role.TICKET_PRINTER]
         self._next_ticket_s = 0.0
         self._services = [service.name for service in site.services]
         self._tickets = 0
@@ -195,13 +197,13 @@ class Load:
                 self._ask(node, gesture.id, encode(gesture), now_s)
 
     def _take_tickets(self, now_s: float) -> None:
-        under_way = sum(asked.node == "dispenser-1" for asked in self._open.values())
+        under_way = sum(asked.node in self._dispensers for asked in self._open.values())
         if now_s < self._next_ticket_s or under_way >= TICKETS_AT_ONCE:
             return
         self._next_ticket_s = now_s + TICKET_EVERY_S
         self._tickets += 1
         ticket = IssueTicket(id=self._new_id(), service=self._services[self._tickets % len(self._services)])
-        self._ask("dispenser-1", ticket.id, encode(ticket), now_s)
+        self._ask(self._dispensers[self._tickets % len(self._dispensers)], ticket.id, encode(ticket), now_s)
 
     def _ask(self, node: str, request: str, payload: bytes, now_s: float) -> None:
         self._open[request] = Asked(node, request, payload, now_s, now_s)

@@ -25,7 +25,7 @@ from tests.checkers import Rows, check_all, check_order, read
 from tests.forked import Forked
 from tests.torture.load import Load, open_broker
 
-DESKS = 40
+DESKS, DISPENSERS = 40, 40
 LIMIT_S = 60
 KILLED_WHILE_STARTING = 0.15
 
@@ -199,10 +199,12 @@ def a_hub(url: str, broker: Broker, site: Site, folder: Path) -> Iterator[HubPro
 
 
 def a_site() -> Site:
-    """20 services, each in its own hall, 40 desks and one dispenser."""
+    """20 services, each in its own hall, 40 desks and 40 dispensers: the hub limits the tickets of each."""
     site = large_site(DESKS)
     pins = {service.name: place for place, service in enumerate(site.services)}
-    return replace(site, nodes=(*site.nodes, Node(name="dispenser-1", role=Role.TICKET_PRINTER, pins=pins)))
+    names = [f"dispenser-{place}" for place in range(1, DISPENSERS + 1)]
+    dispensers = [Node(name=name, role=Role.TICKET_PRINTER, pins=pins) for name in names]
+    return replace(site, nodes=(*site.nodes, *dispensers))
 
 
 def _as_written(value: Any) -> Any:
