@@ -31,7 +31,7 @@ MARKS_TOGETHER = 8
 
 
 class Busy(RuntimeError):
-    """The writer's queue is full, or the hub is stopping. Nothing was done; ask again."""
+    """The writer's queue is full, or the command waited in it too long, or the hub is stopping. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)

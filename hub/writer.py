@@ -33,8 +33,10 @@ from hub.queue import store
 from hub.queue.answers import Answer, RefusedAnswer
 from hub.queue.commands.dispatch import STATEMENTS, run
 from hub.queue.transaction import Effects, GivesWay, Work
+from hub.rate import Rate
 from hub.site_index import SiteIndex
-from hub.tasks import Entry, Task, Tasks
+from hub.tasks import Busy, Entry, Task, Tasks
+from protocol.link import monotonic_ms
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,8 @@ A = TypeVar("A")
 SWITCH_S = 0.0002
 # When the hub stops: if a batch has taken this long, the database does not answer at all.
 STANDS_STILL_S, STOP_LOOK_S = 10.0, 0.5
+# A flood of commands that fail raises a counter, but does not fill the disk with log lines.
+FAILED_LINES_MOST, FAILED_LINES_WITHIN_MS = 50, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Writer:
         self._lost = False
         # Why a command was not stored. `Hub` clears it once it finds that storing works again.
         self.fault: DatabaseFault | None = None
+        self._failed_lines = Rate(FAILED_LINES_MOST, FAILED_LINES_WITHIN_MS)
         self._at_work_since_s: float | None = None
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         metrics.watch_queue("people", self._tasks.of_people)
@@ -150,10 +155,13 @@ class Writer:
             if self._tasks.is_over:
                 return
 
-    def _do(self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False) -> None:
+    def _do(
+        self, tasks: Sequence[Task], *, gives_way: bool = False, again: bool = False, held_up: bool = False
+    ) -> None:
+        """`again`: they run one by one after their batch failed. `held_up`: the database made some of them late."""
         started = time.perf_counter()
         try:
-            tasks = self._still_wanted(tasks)
+            tasks = self._still_wanted(tasks, held_up=held_up or again)
             if not tasks:
                 return
             connection = self._begin()
@@ -171,7 +179,7 @@ class Writer:
         except _TooLate as error:
             # As one batch, not one by one: with a slow database, everything queued behind would become late too.
             self._recover(error)
-            self._do(tasks)
+            self._do(tasks, held_up=True)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is rolled back and run one by one
             self._take_back(tasks, error, again=again)
@@ -206,7 +214,7 @@ class Writer:
         connection.commit()
         return committed
 
-    def _still_wanted(self, tasks: Sequence[Task]) -> Sequence[Task]:
+    def _still_wanted(self, tasks: Sequence[Task], *, held_up: bool) -> Sequence[Task]:
         """Returns the tasks that are not late and the repeats of durable commands; fails the others."""
         late = [task.is_late for task in tasks]
         if not any(late):
@@ -215,11 +223,16 @@ class Writer:
         wanted = []
         for task, is_late in zip(tasks, late, strict=True):
             if is_late and task.command.origin.request not in answered:
-                cause = f"what was asked for stood for {task.waited_s:.0f} s"
-                self._fail(task, DatabaseBusy(place_of(self._engine.url), cause))
+                self._fail(task, self._too_late(task, held_up=held_up))
             else:
                 wanted.append(task)
         return wanted
+
+    def _too_late(self, task: Task, *, held_up: bool) -> Exception:
+        """Says what a late task waited for: a database that held it up, or its turn in the queue."""
+        if held_up:
+            return DatabaseBusy(place_of(self._engine.url), f"what was asked for stood for {task.waited_s:.0f} s")
+        return Busy(f"the hub did not get to this command within {task.waited_s:.0f} s: ask again")
 
     def _answered(self, tasks: Sequence[Task]) -> set[str]:
         """The request ids of these tasks that have a first answer.
@@ -266,17 +279,18 @@ class Writer:
             self._fail(task, error)
 
     def _fail(self, task: Task, error: Exception) -> None:
-        fault = failure_of(error, self._engine)
+        fault = error if isinstance(error, Busy) else failure_of(error, self._engine)
         if isinstance(fault, DatabaseFault):
             self.fault = fault
             self._metrics.database_error(fault)
         self._metrics.command(task.kind, Outcome.FAILED, task.waited_s)
-        log.error(
-            "command.failed",
-            command=task.kind,
-            error=str(fault),
-            exc_info=error if isinstance(fault, HubFault) else None,
-        )
+        if self._failed_lines.allows(monotonic_ms()):
+            log.error(
+                "command.failed",
+                command=task.kind,
+                error=str(fault),
+                exc_info=error if isinstance(fault, HubFault) else None,
+            )
         _call(task.failed, fault)
 
     def _recover(self, error: Exception) -> None:

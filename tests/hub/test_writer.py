@@ -35,7 +35,7 @@ from hub.queue.requests import (
 )
 from hub.site_index import SiteIndex
 from hub.tasks import BATCH_MOST, QUEUE_MOST, Busy, Task
-from hub.writer import Committed, Writer
+from hub.writer import FAILED_LINES_MOST, Committed, Writer
 from protocol.ids import uuid7
 from protocol.topics import Topics
 from tests.checkers import check_all, read
@@ -469,9 +469,36 @@ def test_what_stood_in_the_queue_until_nobody_waits_for_it_is_not_begun(stand):
     stand.writer.put(replace(early.task(), since_s=time.monotonic() - HOUR_S))
     stand.put(late)
     stand.start()
-    assert isinstance(early.outcome(), DatabaseBusy)
+    outcome = early.outcome()
+    assert isinstance(outcome, Busy)
+    assert str(outcome) == "the hub did not get to this command within 3600 s: ask again"
     assert isinstance(late.outcome(), TicketAnswer)
     assert stand.codes() == [late.command.code]
+
+
+def test_a_long_queue_is_no_fault_of_the_database(stand):
+    asked = stand.issue()
+    stand.writer.put(late(asked))
+    with capture_logs() as lines:
+        stand.start()
+        assert isinstance(asked.outcome(), Busy)
+        stand.writer.stop()
+    assert stand.writer.fault is None
+    assert ["database" in line["error"] for line in lines] == [False]
+    assert 'suivant_database_errors_total{fault="DatabaseBusy"} 0.0' in stand.metrics.text().decode()
+
+
+def test_of_commands_that_fail_one_after_the_other_a_few_are_logged_and_all_counted(stand):
+    asked = [stand.issue() for _ in range(3 * FAILED_LINES_MOST)]
+    for each in asked:
+        stand.writer.put(late(each))
+    with capture_logs() as lines:
+        stand.start()
+        assert all(isinstance(each.outcome(), Busy) for each in asked)
+        stand.writer.stop()
+    assert [line["event"] for line in lines] == ["command.failed"] * FAILED_LINES_MOST
+    counted = f'suivant_commands_total{{kind="Issue",outcome="failed"}} {len(asked)}.0'
+    assert counted in stand.metrics.text().decode()
 
 
 def test_a_repeat_that_stood_for_long_is_told_the_first_answer(stand):
@@ -507,7 +534,7 @@ def test_what_is_late_costs_the_database_one_read_for_all_that_was_taken_togethe
         asked = [stand.issue() for _ in range(3 * BATCH_MOST - 1)]
         for each in asked:
             stand.writer.put(late(each))
-    assert all(isinstance(each.outcome(), DatabaseBusy) for each in asked)
+    assert all(isinstance(each.outcome(), Busy) for each in asked)
     assert (len(tries), len(reads)) == (0, 3)
 
 
@@ -518,7 +545,7 @@ def test_what_is_late_does_not_wait_for_a_locked_file(impatient):
     other.execute("begin immediate")
     tries, asked = tries_of(impatient.writer), impatient.issue()
     impatient.writer.put(late(asked))
-    assert isinstance(asked.outcome(), DatabaseBusy)
+    assert isinstance(asked.outcome(), Busy)
     assert tries == []
     other.close()
 
