@@ -35,6 +35,7 @@ from hub.database.tables import (
     TicketRow,
 )
 from hub.queue.tickets import FIELDS
+from protocol.messages import DeskMode
 
 ticket: Any = TicketRow.__table__
 event: Any = TicketEventRow.__table__
@@ -259,6 +260,10 @@ CALL_AND_BEFORE: Executable = (
 )
 
 DESK_MODES: Executable = select(desk.c.name, desk.c.mode).where(desk.c.site == SITE)
+# The open desks that go on calling: not those that pause or close after their visitor.
+CALLING_DESKS: Executable = select(desk.c.name).where(
+    desk.c.site == SITE, desk.c.mode == DeskMode.OPEN, ~desk.c.pausing, ~desk.c.closing
+)
 # For each desk: its mode and when that was set, its last call, the number of tickets it holds, the agent signed on.
 DESKS_AT_WORK: Executable = select(
     desk.c.name,

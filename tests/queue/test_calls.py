@@ -486,6 +486,19 @@ def test_a_paused_desk_is_no_open_desk_for_a_transfer(queue):
     refused(queue.ask(Transfer, desk="desk-1", ticket=ticket, service="taxes"), "no_open_desk")
 
 
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_a_desk_that_calls_nobody_after_its_visitor_is_no_open_desk_for_a_transfer(queue, mode):
+    queue.open("desk-1", "desk-3")
+    queue.issue("taxes")
+    queue.called("desk-3")
+    queue.mode("desk-3", mode)
+    ticket = queue.issue()
+    refused(queue.ask(Transfer, desk="desk-1", ticket=ticket, service="taxes"), "no_open_desk")
+    queue.open("desk-3")
+    queue.ask(Transfer, desk="desk-1", ticket=ticket, service="taxes")
+    assert queue.ticket(ticket).service == "taxes"
+
+
 def test_nobody_is_sent_to_wait_for_a_closed_desk(queue):
     queue.open("desk-1")
     ticket = queue.issue()

@@ -23,6 +23,7 @@ from hub.queue.requests import (
     Transfer,
 )
 from hub.queue.states import State
+from protocol.messages import DeskMode
 from tests.queue.harness import DAY, HOUR, MINUTE, moment, refused, round_the_clock, town
 
 
@@ -76,6 +77,25 @@ def test_a_range_is_promised_only_with_measured_visits_and_an_open_desk(new_queu
     # 3 people ahead at 12 min each and 2 desks: 18 min, so 10.8 to 28.8, rounded outward to 10 and 30.
     assert queue.ticket_answer().wait_min == (10, 30)
     assert queue.ticket_answer("papers").wait_min is None, "too little was measured"
+
+
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_no_range_counts_a_desk_that_calls_nobody_after_its_visitor(new_queue, mode):
+    queue = new_queue(mean_visit_ms={"civil": 12 * MINUTE}.get)
+    queue.open("desk-1", "desk-2")
+    for desk in ("desk-1", "desk-2"):
+        queue.issue()
+        queue.called(desk)
+    for _ in range(3):
+        queue.issue()
+    queue.mode("desk-1", mode)
+    # 3 people ahead at 12 min each and 1 desk: 36 min, so 21.6 to 57.6, rounded outward.
+    assert queue.ticket_answer().wait_min == (20, 60)
+    queue.mode("desk-2", mode)
+    assert queue.ticket_answer().wait_min is None
+    queue.open("desk-1")
+    # 5 people ahead.
+    assert queue.ticket_answer().wait_min == (35, 100)
 
 
 def test_numbers_begin_anew_at_the_site_s_own_midnight(new_queue):

@@ -172,6 +172,23 @@ def test_each_refusal_is_a_sentence(client: httpx.Client, stand: Stand, path: st
     assert text_of(client.post(path, data={"shown": ""}, headers=SCRIPT).text) == said
 
 
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_the_transfer_panel_counts_no_desk_that_calls_nobody_after_its_visitor(
+    client: httpx.Client, stand: Stand, mode: DeskMode
+) -> None:
+    stand.open("desk-3", "desk-6", "desk-9")
+    stand.sign_on("desk-3")
+    ticket = stand.issue("civil").ticket
+    for desk in ("desk-6", "desk-9"):
+        stand.issue("family")
+        held = stand.next(desk).ticket
+        stand.do(q.SetMode(origin=stand.origin(), desk=desk, shown=held, mode=mode))
+    panel = f"/desks/desk-3?panel=transfer&ticket={ticket}"
+    assert "Famille 0 en attente, aucun guichet ouvert" in text_of(client.get(panel).text)
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-9", shown=held, mode=DeskMode.OPEN))
+    assert "Famille 0 en attente, aucun guichet ouvert" not in text_of(client.get(panel).text)
+
+
 def test_who_chose_a_desk_that_closed_meanwhile_reads_which_and_chooses_again(
     client: httpx.Client, stand: Stand
 ) -> None:

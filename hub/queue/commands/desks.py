@@ -99,8 +99,9 @@ def mode_of(work: Work, desk: str) -> DeskMode:
 
 
 def open_desks_of(work: Work, service: str) -> int:
-    modes = dict(work.rows(store.DESK_MODES))
-    return sum(modes.get(desk.name) == DeskMode.OPEN for desk in work.index.desks_of(service))
+    """How many desks call a service's tickets. One that pauses or closes after its visitor calls nobody any more."""
+    calling = {name for (name,) in work.rows(store.CALLING_DESKS)}
+    return sum(desk.name in calling for desk in work.index.desks_of(service))
 
 
 def is_away(work: Work, desk: str) -> bool:
