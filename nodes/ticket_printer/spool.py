@@ -55,6 +55,10 @@ _STEPS = {step.value: step for step in Step}
 _OUT_OF_REACH = (PermissionError, NotADirectoryError, IsADirectoryError)
 
 
+# SQLite's errors for a header with a wrong version or format.
+_OF_A_HEADER = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_ERROR)
+
+
 class SpoolBroken(OSError):
     """The disk did not take a step."""
 
@@ -74,7 +78,7 @@ class Spool:
         try:
             self._database = self._open()
         except sqlite3.DatabaseError as error:
-            if not path.exists() or isinstance(error, sqlite3.OperationalError):
+            if not path.exists() or not _is_damaged(path, error):
                 fault = _fault(path)
                 kind = SpoolOutOfReach if isinstance(fault, _OUT_OF_REACH) else SpoolBroken
                 raise kind(f"{path} cannot be used: {fault or error}") from error
@@ -131,8 +135,19 @@ def _fault(path: Path) -> OSError | None:
     return None
 
 
+def _is_damaged(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Whether the file's content is wrong. An OperationalError is mostly trouble that passes, such as a lock."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    return error.sqlite_errorcode in _OF_A_HEADER and _fault(path) is None
+
+
 def _check(database: sqlite3.Connection) -> None:
-    """Raises DatabaseError if the file is damaged. Reading the table alone would miss a damaged index page."""
+    """Raises DatabaseError if the file is damaged. Reading the table alone would miss a damaged index page.
+
+    A file whose header says that it is read-only can be read, and would then take no step.
+    """
+    database.execute("delete from press where false")
     [(said,)] = database.execute("pragma integrity_check(1)").fetchall()
     if said != "ok":
         raise sqlite3.DatabaseError(said)

@@ -115,6 +115,37 @@ def test_of_a_file_with_a_broken_page_is_kept_what_can_be_read(
     assert (tmp_path / "spool.broken").read_bytes() == broken
 
 
+# The offsets of the write version and of the schema format in the header of an SQLite file.
+@pytest.mark.parametrize(("offset", "left"), [(18, (FIRST,)), (47, ())])
+def test_a_file_whose_header_is_damaged_is_put_aside_and_kept_what_can_be_read(
+    tmp_path: Path, offset: int, left: tuple[Entry, ...]
+) -> None:
+    """SQLite calls the file read-only or of an unknown format, as it calls trouble that passes."""
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path)
+    spool.keep(FIRST)
+    spool.close()
+    data = bytearray(path.read_bytes())
+    data[offset] = 9
+    path.write_bytes(data)
+    assert read(path) == left
+    assert read(path) == left
+    assert (tmp_path / "spool.broken").read_bytes() == data
+
+
+def test_a_file_that_another_program_holds_is_not_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "spool.sqlite"
+    changed_by(path, "pragma journal_mode = delete")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **named: connect(*given, **{**named, "timeout": 0}))
+    with closing(connect(path)) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(SpoolBroken, match="locked"):
+            Spool(path)
+    assert not (tmp_path / "spool.broken").exists()
+    assert read(path) == (FIRST,)
+
+
 def changed_by(path: Path, statement: str) -> None:
     """Make a spool that holds the first entry, and change it directly in the database."""
     spool = Spool(path)
