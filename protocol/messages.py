@@ -1,7 +1,8 @@
 """Typed messages, their limits, and the only way to read them: parse or refuse.
 
-Every message is a JSON object in UTF-8 and carries `v`, the version of the contract. A receiver ignores fields that it
-does not know, so that a newer sender may add some; it refuses another `v`.
+Every message is a JSON object in UTF-8 and is sent with `v`, the version of the contract. A receiver ignores fields
+that it does not know, so that a newer sender may add some. It refuses another `v`, and reads a message without one as
+version 1, since the topic names the version too.
 """
 
 from datetime import date
