@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
+import io
 import os
 import shutil
 import signal
@@ -34,21 +36,46 @@ LOCK = "lock"
 OWN_FOLDERS = ("broker", "hub", "logs", "nodes", "publik")
 
 
+# What a disk that takes nothing more answers.
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+
+
 class DemoFailed(RuntimeError):
     """Why the demo could not start or continue, in one sentence."""
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not in UTF-8 shows ? for what it lacks.
+            stream.reconfigure(errors="replace")
     try:
         options = read_options(os.environ)
-        with _own_folder(options.demo_dir), alone_at_the_terminal():
+        with _own_folder(options.demo_dir), alone_at_the_terminal(), _disk_of(options.demo_dir):
             return asyncio.run(_run(options))
+    except BrokenPipeError:
+        # Nobody reads the output any more. Python would write the rest of it at its exit, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED_STATUS
     except WrongSetting as error:
         print(f"demo: {error}.", file=sys.stderr)
         return WRONG_OPTION_STATUS
     except DemoFailed as error:
         print(f"demo: {error}", file=sys.stderr)
         return FAILED_STATUS
+
+
+@contextlib.contextmanager
+def _disk_of(folder: Path) -> Iterator[None]:
+    """Raises DemoFailed for an error of the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise DemoFailed(
+            f"DEMO_DIR is {folder}: {error.strerror}; free some space there, or set it to another folder"
+        ) from error
 
 
 @contextlib.contextmanager
