@@ -146,6 +146,17 @@ def absent(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     return ids
 
 
+def left(stand: Stand, clock: TurnedClock) -> dict[str, int]:
+    """Four visitors are set aside and four are absent."""
+    ids = morning(stand, clock)
+    for command, numbers in ((q.Park, ("A012", "A013", "A014")), (q.MarkAbsent, ("A015", "A016", "A017"))):
+        for number in numbers:
+            stand.do(q.Pick(origin=stand.origin(), desk=DESK, ticket=ids[number]))
+            clock.turn(seconds=20)
+            stand.do(command(origin=stand.origin(), desk=DESK, shown=ids[number]))
+    return ids
+
+
 def crowded(stand: Stand, clock: TurnedClock) -> dict[str, int]:
     """More tickets than a list shows, and the widest of everything."""
     ids = called(stand, clock)

@@ -1,0 +1,42 @@
+"""What a desk's page leaves out in a small window, or at a high zoom, is still within reach."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import scenes
+from tests.browser.at_desk import show
+from tests.web.stand import Stand, TurnedClock
+
+# The widest small window, a 1366 px screen at 200 %, the window of the design, and a phone.
+WIDTHS = (859, 683, 420, 360)
+TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def look(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    show(page)
+    assert not page.evaluate(TOO_WIDE)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_visitor_set_aside_and_each_absent_one_can_be_reached(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    scenes.left(stand, clock)
+    look(page, width)
+    for title, numbers in (
+        ("De côté (4)", ["A\u00a0014", "A\u00a0013", "A\u00a0012", "A\u00a0009"]),
+        ("Absents (4)", ["A\u00a0017", "A\u00a0016", "A\u00a0015", "A\u00a0010"]),
+    ):
+        page.get_by_role("link", name=title).click()
+        expect(page.locator("#panel .choice-title")).to_have_text(numbers)
+        page.keyboard.press("Escape")
+        expect(page.locator("#panel")).to_be_empty()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_visitor_is_said_to_be_set_aside_or_absent(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    scenes.free(stand, clock)
+    look(page, width)
+    assert page.locator(".is-parked").inner_text().split()[:4] == ["De", "côté", "A", "009"]
+    assert page.locator(".is-absent").inner_text().split()[:3] == ["Absent", "A", "010"]
