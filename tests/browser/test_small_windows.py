@@ -40,3 +40,22 @@ def test_a_visitor_is_said_to_be_set_aside_or_absent(page: Page, stand: Stand, c
     look(page, width)
     assert page.locator(".is-parked").inner_text().split()[:4] == ["De", "côté", "A", "009"]
     assert page.locator(".is-absent").inner_text().split()[:3] == ["Absent", "A", "010"]
+
+
+@pytest.mark.parametrize("width", [1366, 1024, *WIDTHS])
+def test_a_list_of_appointments_that_is_old_is_said_at_the_top_of_the_page(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    scenes.away_source(stand, clock)
+    look(page, width)
+    expect(page.locator(".bar").get_by_text("Liste\u00a0RDV de\u00a010:31")).to_be_visible()
+    expect(page.locator(".bar").get_by_text("En ligne")).to_have_count(0)
+    expect(page.get_by_role("status").get_by_text("liste de 10:31, Publik ne répond pas")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [1366, *WIDTHS])
+def test_reports_that_were_refused_are_one_press_away(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    scenes.away_source(stand, clock)
+    look(page, width)
+    page.get_by_text("2\u00a0RDV non transmis").locator("visible=true").click()
+    expect(page.locator("#panel .report")).to_have_count(2)

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, expect
 
+from hub.appointments.list_state import ListState
 from hub.queue import requests as q
 from hub.queue.requests import Origin, Source
 from protocol.messages import DeskMode
@@ -97,6 +98,8 @@ def test_no_button_moves_whatever_the_head_and_the_ticket_say(
     assert then(mode(DeskMode.OPEN), mode(DeskMode.CLOSED)) == []
     assert then(mode(DeskMode.OPEN), q.Finish(origin=stand.origin(), desk=DESK, shown=held)) == []
     assert then(mode(DeskMode.PAUSED, None)) == []
+    stand.list_state = ListState("Publik", clock.at_ms, late=True)
+    assert then() == []
     # Nobody is signed on at a closed desk: the button to sign on takes Suivant's place.
     assert then(mode(DeskMode.CLOSED, None)) == []
     assert then(q.SignOn(origin=Origin(Source.PAGE, "c.exemple", new_id()), desk=DESK)) == []

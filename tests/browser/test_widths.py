@@ -1,6 +1,7 @@
 """Nothing on a page is wider than its place or overlaps its neighbours, at the widths of staff's screens."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -135,6 +136,7 @@ def test_nothing_in_the_head_lies_over_its_neighbour_however_much_it_says(
 ) -> None:
     held = helping_out(stand, clock)
     stand.do(q.SetMode(origin=stand.origin(), desk=DESK, shown=held, mode=mode))
+    stand.list_state = replace(stand.list_state, late=True)
     show(window, width)
     for state in ("", "screensOff", "offline"):
         if state:

@@ -18,7 +18,7 @@ from hub.queue.requests import Origin, Source
 from hub.queue.states import State
 from hub.site import Hall
 from hub.site_index import SiteIndex
-from hub.web.desk.booking_sentences import list_age
+from hub.web.desk.booking_sentences import list_age, list_mark
 from hub.web.desk.drawing import draw
 from hub.web.desk.reading import read_desk, read_ticket
 from tests.databases import sqlite_url
@@ -205,6 +205,18 @@ def test_where_there_are_no_appointments_the_page_does_not_speak_of_them(client:
 )
 def test_the_list_says_how_old_it_is(state: ListState, said: str) -> None:
     assert list_age(state, "Europe/Paris", at("8:30")) == said
+
+
+@pytest.mark.parametrize(
+    ("as_of_ms", "said"),
+    [
+        (at("7:41"), "Liste\u00a0RDV de\u00a07:41"),
+        (at("7:41") - DAY_MS, "Liste\u00a0RDV du\u00a023/11"),
+        (None, "Aucune liste\u00a0RDV"),
+    ],
+)
+def test_a_few_words_say_how_old_a_late_list_is(as_of_ms: int | None, said: str) -> None:
+    assert list_mark(ListState("Publik", as_of_ms, late=True), "Europe/Paris", at("8:30")) == said
 
 
 def test_an_old_list_is_an_icon_and_words_a_fresh_one_is_calm(client: httpx.Client, stand: Stand) -> None:

@@ -107,6 +107,15 @@ def list_age(state: ListState, zone: str, now_ms: int) -> str:
     return say("%(list)s; no newer one for %(services)s", list=said, services=", ".join(unanswered))
 
 
+def list_mark(state: ListState, zone: str, now_ms: int) -> str:
+    """Say in a few words how old a list is that is late."""
+    if state.as_of_ms is None:
+        return say("No RDV list")
+    if _is_same_day(state.as_of_ms, now_ms, zone):
+        return say("RDV list of %(at)s", at=clock(state.as_of_ms, zone))
+    return say("RDV list of the %(day)s", day=date(state.as_of_ms, zone))
+
+
 def _how_old(state: ListState, silent: _Silent, zone: str, now_ms: int, facts: dict[str, str]) -> str:
     if state.as_of_ms is None:
         return say(_NEVER[silent], **facts)

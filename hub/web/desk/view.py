@@ -15,6 +15,7 @@ from hub.web.desk.booking_sentences import (
     date,
     day,
     list_age,
+    list_mark,
     moment,
     report_reason,
     report_title,
@@ -52,6 +53,7 @@ class DeskView:
                 "moment": partial(moment, zone=site.zone),
                 "date": partial(date, zone=site.zone),
                 "list_age": self._list_age,
+                "list_mark": self._list_mark,
                 "arrival": partial(arrival_of_panel, zone=site.zone),
                 "booking_state": booking_state,
                 "report_title": partial(report_title, zone=site.zone),
@@ -180,6 +182,9 @@ class DeskView:
 
     def _list_age(self, shown: DeskPicture | SearchPanel) -> str:
         return list_age(shown.list_state, self._zone, shown.now_ms)
+
+    def _list_mark(self, shown: DeskPicture) -> str:
+        return list_mark(shown.list_state, self._zone, shown.now_ms)
 
     def _clock(self, moment_ms: int) -> str:
         return clock(moment_ms, self._zone)
