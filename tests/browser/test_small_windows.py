@@ -59,3 +59,26 @@ def test_reports_that_were_refused_are_one_press_away(page: Page, stand: Stand, 
     look(page, width)
     page.get_by_text("2\u00a0RDV non transmis").locator("visible=true").click()
     expect(page.locator("#panel .report")).to_have_count(2)
+
+
+@pytest.mark.parametrize("width", [859, 683, 560])
+def test_whom_to_greet_and_why_the_next_one_is_next_stand_on_the_page_where_there_is_room(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    scenes.called(stand, clock)
+    look(page, width)
+    expect(page.locator(".visitor")).to_be_visible()
+    expect(page.locator(".why")).to_contain_text("Son rendez-vous de 10:35 est l’échéance la plus proche")
+    expect(page.locator(".why")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [420, 360])
+def test_in_the_smallest_windows_they_stand_above_the_queue(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    scenes.called(stand, clock)
+    look(page, width)
+    page.locator(".more").get_by_text("File d’attente").click()
+    held, following = (page.locator("#panel > .panel > .about").nth(place) for place in (0, 1))
+    expect(held).to_have_text("A\u00a0012 · Jeanne Exemple · A attendu 19\u00a0min")
+    expect(following).to_contain_text("Pourquoi celui-ci\u00a0? Son rendez-vous de 10:35 est l’échéance la plus proche")

@@ -52,6 +52,8 @@ class DeskView:
                 "day": partial(day, zone=site.zone),
                 "moment": partial(moment, zone=site.zone),
                 "date": partial(date, zone=site.zone),
+                "reason": partial(reason_sentence, zone=site.zone),
+                "then": partial(then_sentence, zone=site.zone),
                 "list_age": self._list_age,
                 "list_mark": self._list_mark,
                 "arrival": partial(arrival_of_panel, zone=site.zone),
@@ -167,7 +169,6 @@ class DeskView:
         )
 
     def _live_facts(self, picture: DeskPicture) -> dict[str, Any]:
-        reason = picture.next.reason if picture.next else None
         return {
             "p": picture,
             "p_desk": picture.desk,
@@ -175,8 +176,6 @@ class DeskView:
             "title": title(picture),
             "headline": headline(picture, picture.number),
             "next_line": next_line(picture, self._zone),
-            "reason": reason_sentence(reason, self._zone) if reason else "",
-            "then": then_sentence(reason, self._zone) if reason else "",
             "last": last_action_facts(picture.last, picture.now_ms, self._zone) if picture.last else [],
         }
 
