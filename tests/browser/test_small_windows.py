@@ -82,3 +82,17 @@ def test_in_the_smallest_windows_they_stand_above_the_queue(
     held, following = (page.locator("#panel > .panel > .about").nth(place) for place in (0, 1))
     expect(held).to_have_text("A\u00a0012 · Jeanne Exemple · A attendu 19\u00a0min")
     expect(following).to_contain_text("Pourquoi celui-ci\u00a0? Son rendez-vous de 10:35 est l’échéance la plus proche")
+
+
+@pytest.mark.parametrize("width", [420, 360])
+def test_the_triangle_of_a_refusal_is_beside_its_sentence(
+    page: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    scenes.called(stand, clock)
+    look(page, width)
+    page.evaluate("document.getElementById('answer').replaceChildren(window.failed.content.cloneNode(true))")
+    triangle, sentence = (page.locator(f"#answer .refused > {each}").bounding_box() for each in (".icon", "span"))
+    assert triangle
+    assert sentence
+    assert triangle["x"] + triangle["width"] <= sentence["x"]
+    assert sentence["y"] <= triangle["y"] < sentence["y"] + sentence["height"]
