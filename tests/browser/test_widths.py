@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import hub
 from hub.appointments.list_state import ListState
@@ -24,7 +24,7 @@ SMALL_WIDTHS = (305, 320, 360, 375, 390, 397, 404, 405, 412, 420, 430, 460, 700)
 DESK = "desk-1"
 # Boxes that hold others, and those of them that something is cut off in or reaches out of. The ticket is not among
 # them: its notches reach over its edge.
-BOXES = "html, .bar, .modes, .list, .coming, .box, .next, .action, .place, .panel"
+BOXES = "html, .bar, .modes, .list, .coming, .box, .next, .action, .place, .panel, .desk-choice"
 TOO_WIDE = f"""() => [...document.querySelectorAll('{BOXES}')]
   .filter((each) => each.offsetParent !== null || each === document.documentElement)
   .filter((each) => each.scrollWidth > each.clientWidth)
@@ -81,7 +81,7 @@ def site() -> Site:
     """The site file that an administrator begins with, but open around the clock."""
     site = read_site(Path(hub.__file__).with_name("example-site.yaml")).site
     hours = {"days": EVERY_DAY, "opens": "0:00", "last_ticket": "24:00", "closes": "24:00"}
-    services = tuple(msgspec.structs.replace(each, **hours) for each in site.services)
+    services = tuple(msgspec.structs.replace(each, **hours, short="Urbanismes") for each in site.services)
     # The tests turn the clock by an hour.
     login = msgspec.structs.replace(site.login, idle_min=1440, absolute_h=24)
     return msgspec.structs.replace(site, services=services, login=login)
@@ -157,6 +157,18 @@ def test_a_lost_link_is_said_whole_and_moves_no_button(
     chip = window.locator(".chip-offline").evaluate("each => each.getBoundingClientRect().right")
     assert chip <= width - 12
     assert window.locator(".bar").evaluate("each => each.offsetHeight") == height
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_a_desk_serves_stays_in_its_box_of_a_transfer(
+    window: Page, stand: Stand, clock: TurnedClock, width: int
+) -> None:
+    helping_out(stand, clock)
+    stand.open("desk-2")
+    show(window, width)
+    window.keyboard.press("f")
+    expect(window.locator("#panel .desk-choice", has_text="Urbanismes")).to_be_visible()
+    assert window.evaluate(TOO_WIDE) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -69,6 +69,8 @@ class ServiceChoice:
 
 @dataclass(frozen=True, slots=True)
 class DeskChoice:
+    """A desk to transfer to. `service`: the short name of what it serves now, else of what it serves first."""
+
     name: str
     number: str
     doing: Doing
@@ -310,8 +312,8 @@ def _desk_choice(index: SiteIndex, desk: Desk, mine: Desk | None, now: DeskNow, 
     main = next(iter([*desk.serves, *sorted(served_by(desk))]), None)
     service = held.service if held else main
     known = index.find_service(service) if service else None
-    title = known.title if known else service or ""
-    return DeskChoice(desk.name, desk.number, _doing(desk, mine, now, held), title)
+    short = known.short if known else service or ""
+    return DeskChoice(desk.name, desk.number, _doing(desk, mine, now, held), short)
 
 
 def _doing(desk: Desk, mine: Desk | None, now: DeskNow, held: Ticket | None) -> Doing:
