@@ -96,3 +96,16 @@ def test_the_triangle_of_a_refusal_is_beside_its_sentence(
     assert sentence
     assert triangle["x"] + triangle["width"] <= sentence["x"]
     assert sentence["y"] <= triangle["y"] < sentence["y"] + sentence["height"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_has_its_heading_for_screen_readers(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    scenes.called(stand, clock)
+    look(page, width)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Guichet 3")
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ville de Trois-Tilleuls")
+    place = page.locator("h1").bounding_box()
+    assert place
+    assert place["width"] > 100
+    assert not page.evaluate(TOO_WIDE)
