@@ -1,5 +1,7 @@
 """What a desk's page leaves out in a small window, or at a high zoom, is still within reach."""
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -109,3 +111,23 @@ def test_the_page_has_its_heading_for_screen_readers(page: Page, stand: Stand, c
     assert place
     assert place["width"] > 100
     assert not page.evaluate(TOO_WIDE)
+
+
+# Where on the page what has the focus begins, if that is in the lists.
+TOP = """() => document.activeElement.closest('.lists')
+  && scrollY + document.activeElement.getBoundingClientRect().top"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_tab_goes_down_the_lists_as_they_are_drawn(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+    scenes.left(stand, clock)
+    look(page, width)
+    page.locator("#park").focus()
+    page.keyboard.press("Tab")
+    tops: list[float] = []
+    while (top := page.evaluate(TOP)) is not None:
+        tops.append(top)
+        page.keyboard.press("Tab")
+    assert len(tops) == 7
+    # Buttons of one line differ in height.
+    assert [(one, other) for one, other in pairwise(tops) if other < one - 12] == []
