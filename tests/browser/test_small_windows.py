@@ -131,3 +131,14 @@ def test_tab_goes_down_the_lists_as_they_are_drawn(page: Page, stand: Stand, clo
     assert len(tops) == 7
     # Buttons of one line differ in height.
     assert [(one, other) for one, other in pairwise(tops) if other < one - 12] == []
+
+
+def test_with_forced_colours_icons_have_the_colour_of_the_text(page: Page, stand: Stand, clock: TurnedClock) -> None:
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+    scenes.nobody(stand, clock)
+    show(page)
+    for icon in (".ticket.is-none > .icon", "#next .arrow"):
+        drawn, around = page.locator(icon).evaluate(
+            "each => [each, each.parentElement].map((one) => getComputedStyle(one).color)"
+        )
+        assert (icon, drawn) == (icon, around)
