@@ -24,7 +24,7 @@ def test_a_ticket_speaks_french(french: Words) -> None:
     assert ticket.town == "Ville de Trois-Tilleuls"
     assert ticket.number == ("A", "012")
     assert ticket.appointment == "RDV 10:25"
-    assert (ticket.label, ticket.headline) == ("Attente estimée", "entre 10 et 20 min")
+    assert (ticket.label, ticket.headline) == ("Attente estimée", "entre 10 et 20\u00a0min")
     assert ticket.ahead == "3 personnes avant vous"
     assert ticket.follow == "https://trois-tilleuls.example/t/k7m2q9xw"
     assert ticket.date == "mardi 24 novembre 2026, 10:22"
@@ -40,10 +40,10 @@ def test_without_enough_measured_visits_a_ticket_promises_nothing(french: Words)
 @pytest.mark.parametrize(
     ("range_min", "said"),
     [
-        ((10, 20), "entre 10 et 20 min"),
-        ((0, 5), "moins de 5 min"),
-        ((0, 0), "moins de 5 min"),
-        ((15, 15), "environ 15 min"),
+        ((10, 20), "entre 10 et 20\u00a0min"),
+        ((0, 5), "moins de 5\u00a0min"),
+        ((0, 0), "moins de 5\u00a0min"),
+        ((15, 15), "environ 15\u00a0min"),
     ],
 )
 def test_a_range_is_said_as_a_person_would_say_it(french: Words, range_min: tuple[int, int], said: str) -> None:

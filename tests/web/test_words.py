@@ -26,8 +26,9 @@ CATALOGUE = WEB / "locale/fr/LC_MESSAGES/suivant.po"
 CATALOGUES = sorted(
     catalogue for part in (hub, nodes, demo) for catalogue in Path(part.__path__[0]).rglob("fr/LC_MESSAGES/*.po")
 )
-# A punctuation mark with a plain space before it, or with none; in a time of day none is right.
-UNKEPT = re.compile(r"\s(?<!\u00a0)[:;?!»]|[^\W\d][:;?!](?=\s|$)|«[^\u00a0]|[^\u00a0]»")
+# A punctuation mark with a plain space before it, or with none; in a time of day none is right. A plain space before a
+# unit.
+UNKEPT = re.compile(r"\s(?<!\u00a0)[:;?!»]|[^\W\d][:;?!](?=\s|$)|«[^\u00a0]|[^\u00a0]»| min\b")
 TRIMMED = {"trim_blocks": "1", "lstrip_blocks": "1"}
 # Text in a template that needs no translation.
 MARKS = re.compile(r"^[\s·\d:.…/&;«»-]*$|^/api/v1/openapi.json$|^0:00$")
