@@ -21,7 +21,7 @@ from tests.web.stand import Stand, TurnedClock, new_id, served
 DESK = scenes.DESK
 # Besides the widths of staff's screens: the first and the last width of each layout of the page.
 WIDTHS = sorted(
-    {*SMALL_WIDTHS, *USUAL_WIDTHS, 403, 559, 560, 663, 664, 799, 800, 859, 860, 1279, 1365, 1440, 1536, 1599, 1600}
+    {*SMALL_WIDTHS, *USUAL_WIDTHS, 403, 559, 560, 719, 720, 799, 800, 859, 860, 1279, 1365, 1440, 1536, 1599, 1600}
 )
 # The list of small widths already has each of them with and without it.
 SCROLLBAR_PX = 15
