@@ -157,6 +157,7 @@ async def _play(
         restart=watcher.restart,
     )
     async with serving(page.app(), listener):
+        print(_page_address(listener.getsockname()[1]), flush=True)
         tasks = [asyncio.create_task(watcher.run())]
         try:
             hub = next(program for program in cast if program.name == "hub")
@@ -166,9 +167,10 @@ async def _play(
             # The accounts are made before the hub starts.
             if not await _done(make_accounts(hub.environ), stop):
                 return 0
+            print("demo: starting the hub. The morning begins once all programs are up.", flush=True)
             watcher.crew.start(hub)
             if await _until_up(board, hall, stop, stage):
-                print(_addresses(listener.getsockname()[1], stage, hall), flush=True)
+                print(_addresses(stage, hall), flush=True)
                 morning = play_morning(
                     options, hall, stage, board, hands=watcher.hands, publik=watcher.publik, scan=watcher.scan
                 )
@@ -230,6 +232,8 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.bind((LOOPBACK, 0))
         print(f"demo: port {port} is not free ({error.strerror}); the demo uses another one.", file=sys.stderr)
+    # From now on a browser waits for the page instead of being refused.
+    listener.listen()
     return listener
 
 
@@ -245,11 +249,15 @@ def _why_not(stage: Stage, hall: Hall, part: str) -> str:
     return "\n  ".join([f"{name} did not start; the last lines of {log}:", *lines])
 
 
-def _addresses(port: int, stage: Stage, hall: Hall) -> str:
+def _page_address(port: int) -> str:
+    page = f"http://{LOOPBACK}:{port}/"
+    return f"\n  The hall, live:  {page}   in English: {page}?lang=en\n"
+
+
+def _addresses(stage: Stage, hall: Hall) -> str:
     first, last = hall.desks[0].name, hall.desks[-1].name
     return (
-        f"\n  The hall, live:  http://{LOOPBACK}:{port}/   in English: http://{LOOPBACK}:{port}/?lang=en\n"
-        f"  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
+        f"\n  Desk pages:      {stage.hub_url}/desks/{first} … {last}\n"
         f"  Log in there as  {', '.join(member.account for member in GUESTS)}; password {PASSWORD}\n"
         f"  The hub’s API:   {stage.hub_url}/api/v1/openapi.json   once logged in\n"
         f"  Logs, database:  {stage.folder}/\n\n"

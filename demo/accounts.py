@@ -5,6 +5,7 @@ Each account takes some seconds, so the database with them is kept beside the de
 
 import asyncio
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Mapping
@@ -40,15 +41,21 @@ async def make_accounts(hub: Mapping[str, str]) -> None:
 
 async def _make(kept: Path, settings: Mapping[str, str]) -> None:
     everybody = (*GUESTS, *AGENTS)
-    print(f"demo: creating {len(everybody)} accounts, which later starts reuse; each takes some seconds …", flush=True)
+    print(
+        f"demo: creating {len(everybody)} accounts before the hub starts; each takes some seconds. Later starts reuse "
+        "them.",
+        flush=True,
+    )
     (kept / "password").write_text(PASSWORD, encoding="utf-8")
     await _run(settings, "database", "upgrade")
     turns = asyncio.Semaphore(os.cpu_count() or 1)
+    created = itertools.count(1)
 
     async def create(member: Member) -> None:
         about = ["--name", member.name, "--role", member.role, "--password-file", str(kept / "password")]
         async with turns:
             await _run(settings, "admin", "create", member.account, *about)
+            print(f"demo: {next(created)} of {len(everybody)} accounts created", flush=True)
 
     try:
         async with asyncio.TaskGroup() as all_at_once:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.request import urlopen
 
@@ -60,6 +61,17 @@ def finish_if_held(browser: httpx.Client, desk: str) -> None:
     while held := browser.get(f"/api/v1/desks/{desk}").raise_for_status().json()["held"]:
         answer = browser.post(f"/api/v1/desks/{desk}/finish", json={"shown": held["ticket"]})
         assert time.monotonic() < until_s, f"not within {PATIENCE_S} s: nobody is held; the hub says {answer.text}"
+
+
+def until_told(process: subprocess.Popen[str], words: str) -> str:
+    """What a demo prints up to the line with these words."""
+    said = ""
+    assert process.stdout is not None
+    while words not in said:
+        line = process.stdout.readline()
+        assert line, f"the demo ended: {said}"
+        said += line
+    return said
 
 
 def test_a_visitor_takes_a_ticket_and_the_display_shows_who_goes_where(shared_demo):
@@ -181,13 +193,26 @@ def test_ctrl_c_leaves_no_process_even_after_a_crash_of_one(demo):
     assert "all 14 programs are stopped; a check found no process left" in demo.output
 
 
-def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(tmp_path):
-    # Without kept accounts the demo makes them first, and the hub waits.
+@pytest.fixture
+def first_start(tmp_path) -> Iterator[subprocess.Popen[str]]:
+    """A demo without kept accounts: it creates them first, and the hub waits."""
     process = start_demo(tmp_path / "demo")
-    assert process.stdout is not None
-    assert "accounts" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE_S)
+    yield process
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)
+
+
+def test_the_page_opens_before_a_first_start_creates_the_accounts_which_it_counts(first_start):
+    page = re.search(r"The hall, live: +(http://\S+)", until_told(first_start, "accounts"))
+    assert page is not None
+    assert httpx.get(page[1], trust_env=False, timeout=PATIENCE_S).is_success
+    until_told(first_start, f"1 of {len(GUESTS) + len(AGENTS)} accounts")
+
+
+def test_ctrl_c_before_the_hub_is_started_counts_the_programs_that_were(first_start):
+    until_told(first_start, "accounts")
+    first_start.send_signal(signal.SIGINT)
+    output, _ = first_start.communicate(timeout=PATIENCE_S)
     assert "all 13 programs are stopped" in output
 
 
