@@ -184,6 +184,30 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
 
 
+BOOKING = {"id": "rdv-etat-civil/1", "time": "10:40", "letter": "A", "code": "FSW3CK", "fate": "expected"}
+# The colours of an element, and its opacity with that of all elements around it.
+LOOK = """(element) => {
+  const { color, backgroundColor, borderColor, borderStyle } = getComputedStyle(element);
+  let opacity = 1;
+  for (let each = element; each; each = each.parentElement) opacity *= Number(getComputedStyle(each).opacity);
+  return [color, backgroundColor, borderColor, borderStyle, opacity];
+}"""
+
+
+def test_a_code_that_can_be_scanned_without_publik_looks_so_and_what_publik_said_looks_old(
+    window: Page, shown: Shown
+) -> None:
+    shown.show("publik", bookings=[BOOKING])
+    scan, fate = window.locator("[data-scan]"), window.locator("[data-bookings] .fate")
+    scan.wait_for()
+    scan_before, fate_before = scan.evaluate(LOOK), fate.evaluate(LOOK)
+    shown.show("publik", state="ended")
+    window.wait_for_selector("[data-part=publik].down")
+    assert scan.is_enabled()
+    assert scan.evaluate(LOOK) == scan_before
+    assert fate.evaluate(LOOK) != fate_before
+
+
 # Whether the frame that is shown has the wanted colour.
 FRAME_IS = """(wanted) => {
   const frame = document.querySelector('[data-frame]');
