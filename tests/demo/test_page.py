@@ -208,6 +208,17 @@ def test_a_code_that_can_be_scanned_without_publik_looks_so_and_what_publik_said
     assert fate.evaluate(LOOK) != fate_before
 
 
+def test_only_a_cancelled_booking_is_struck_out_and_not_the_link_to_a_page_that_is_away(
+    window: Page, shown: Shown
+) -> None:
+    struck = "(element) => getComputedStyle(element).textDecorationLine"
+    link = window.locator("[data-needs-hub]").first
+    assert link.evaluate(struck) == "underline"
+    shown.show("hub", state="ended")
+    window.wait_for_selector("[data-needs-hub][inert]")
+    assert link.evaluate(struck) == "none"
+
+
 # Whether the frame that is shown has the wanted colour.
 FRAME_IS = """(wanted) => {
   const frame = document.querySelector('[data-frame]');
