@@ -219,6 +219,29 @@ def test_only_a_cancelled_booking_is_struck_out_and_not_the_link_to_a_page_that_
     assert link.evaluate(struck) == "none"
 
 
+@pytest.mark.parametrize("state", ["ended", "frozen", "silent", "starting"])
+def test_what_a_desk_without_its_button_says_stays_within_its_card(window: Page, shown: Shown, state: str) -> None:
+    shown.show("button-4", state=state)
+    card = window.locator("[data-part=button-4].down")
+    card.wait_for()
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        left, right, *inside = card.evaluate(EDGES)
+        assert all(left <= each <= right for each in inside), (width, height, left, right, inside)
+
+
+# The left and right inner edges of a card, then those of the texts and boxes below its number.
+EDGES = """(card) => {
+  const outer = card.getBoundingClientRect();
+  const ill = card.querySelector('.ill');
+  const texts = document.createRange();
+  texts.selectNodeContents(ill);
+  const boxes = [...ill.querySelectorAll('*')].map((each) => each.getBoundingClientRect());
+  return [outer.left + card.clientLeft, outer.right - card.clientLeft,
+    ...[...texts.getClientRects(), ...boxes].filter((each) => each.width).flatMap((each) => [each.left, each.right])];
+}"""
+
+
 # Whether the frame that is shown has the wanted colour.
 FRAME_IS = """(wanted) => {
   const frame = document.querySelector('[data-frame]');
