@@ -242,6 +242,36 @@ EDGES = """(card) => {
 }"""
 
 
+# The lower edge of a text, which may stick out of its box.
+FOOT = """(element) => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return text.getBoundingClientRect().bottom;
+}"""
+
+
+def test_hub_and_broker_may_both_be_away_and_nothing_is_pushed_out_of_a_common_window(
+    window: Page, shown: Shown
+) -> None:
+    for part in ("hub", "broker"):
+        shown.show(part, state="silent")
+    window.wait_for_function("document.querySelectorAll('.parts .down').length === 2")
+    for width, height in [each for each in WINDOWS if each[0] > 1200]:
+        window.set_viewport_size({"width": width, "height": height})
+        assert window.locator(".legend").evaluate(FOOT) <= height, (width, height)
+
+
+def test_a_telephone_shows_no_empty_half_screen_before_the_first_ticket(window: Page, shown: Shown) -> None:
+    window.set_viewport_size({"width": 390, "height": 844})
+    shown.show("dispenser", papers=[])
+    window.wait_for_selector(".hint", state="visible")
+    gap = window.evaluate(
+        "document.querySelector('.hint').getBoundingClientRect().top"
+        " - document.querySelector('.slot').getBoundingClientRect().bottom"
+    )
+    assert gap < 40
+
+
 # Whether the frame that is shown has the wanted colour.
 FRAME_IS = """(wanted) => {
   const frame = document.querySelector('[data-frame]');
