@@ -27,7 +27,6 @@ class Node(Struct, frozen=True, kw_only=True):
     role: str
     desk: str = ""
     button_pin: int = 17
-    led_pin: int = 27
     pins: dict[str, int] = {}
 
 

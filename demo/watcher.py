@@ -77,7 +77,7 @@ class Watcher:
 
     def _line(self, node: Node, line: dict[str, Any]) -> None:
         part = self._part(node.name)
-        if line.get("led") == node.led_pin and node.role == "desk_button":
+        if "led" in line:
             self._board.show(part, led=line["on"])
         if "frame" in line:
             self._board.show(part, frame=line["frame"])

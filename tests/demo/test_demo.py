@@ -155,6 +155,10 @@ def test_a_desk_that_a_guest_took_over_is_left_alone_until_the_guest_leaves_it(s
     until_desk(demo, "desk-3", agent="agent-3", mode="open")
 
 
+def test_the_dispensers_lamp_says_that_it_is_ready(shared_demo):
+    shared_demo.until(lambda parts: parts["dispenser"].get("led") is True, "its lamp is on")
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

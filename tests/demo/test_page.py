@@ -184,6 +184,18 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
 
 
+def test_the_dispensers_lamp_is_drawn_as_long_as_the_dispenser_runs(window: Page, shown: Shown) -> None:
+    lamp = window.locator("[data-part=dispenser] .lamp")
+    colour = "(lamp) => getComputedStyle(lamp).backgroundColor"
+    assert lamp.is_visible()
+    dark = lamp.evaluate(colour)
+    shown.show("dispenser", led=True)
+    window.wait_for_selector("[data-part=dispenser].lit")
+    assert lamp.evaluate(colour) != dark
+    shown.show("dispenser", state="ended")
+    lamp.wait_for(state="hidden")
+
+
 BOOKING = {"id": "rdv-etat-civil/1", "time": "10:40", "letter": "A", "code": "FSW3CK", "fate": "expected"}
 # The colours of an element, and its opacity with that of all elements around it.
 LOOK = """(element) => {
