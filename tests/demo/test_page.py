@@ -184,6 +184,13 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
 
 
+def test_the_page_says_that_the_qr_code_of_a_ticket_leads_nowhere_in_one_line_of_a_common_window(window: Page) -> None:
+    note = window.get_by_text("Le QR code des tickets est factice.")
+    for width, height in WINDOWS:
+        window.set_viewport_size({"width": width, "height": height})
+        assert note.evaluate("(note) => note.offsetHeight") < 2 * 14 * 1.4, (width, height)
+
+
 def test_the_dispensers_lamp_is_drawn_as_long_as_the_dispenser_runs(window: Page, shown: Shown) -> None:
     lamp = window.locator("[data-part=dispenser] .lamp")
     colour = "(lamp) => getComputedStyle(lamp).backgroundColor"
