@@ -153,7 +153,8 @@ async def _play(
         frame=stage.node_folder(hall.display.name) / "frame.png",
         papers=stage.node_folder(hall.dispenser.name) / "paper",
         pins=_pins(hall),
-        scan=watcher.scan,
+        pressed=watcher.viewer_pressed,
+        scan=watcher.viewer_scanned,
         restart=watcher.restart,
     )
     async with serving(page.app(), listener):

@@ -19,12 +19,15 @@ class Hands:
         self._drive = drive
         self._holders: dict[Pin, set[object]] = {}
 
-    def press(self, holder: object, node: str, pin: int) -> None:
+    def press(self, holder: object, node: str, pin: int) -> bool:
+        """Hold a pin down; False if another hand already does."""
         holders = self._holders.setdefault((node, pin), set())
-        if not holders:
+        first = not holders
+        if first:
             self._drive(node, pin, True)
             self._keep_down(node, pin)
         holders.add(holder)
+        return first
 
     def release(self, holder: object, node: str, pin: int) -> None:
         holders = self._holders.get((node, pin), set())

@@ -28,9 +28,9 @@ MESSAGE_MOST = 500
 
 
 class DemoPage:
-    """The demo's page. `pins`: the pins that may be pressed, by node. `scan(code)` scans a code from the page.
+    """The demo's page. `pins`: the pins that may be pressed, by node. `pressed(node)`: told of each press by a viewer.
 
-    `restart(name)` restarts a part that has stopped.
+    `scan(code)` scans a code from the page. `restart(name)` restarts a part that has stopped.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class DemoPage:
         frame: Path,
         papers: Path,
         pins: dict[str, frozenset[int]],
+        pressed: Callable[[str], None],
         scan: Callable[[str], None],
         restart: Callable[[str], None],
     ) -> None:
@@ -51,6 +52,7 @@ class DemoPage:
         self._frame = frame
         self._papers = papers
         self._pins = pins
+        self._pressed = pressed
         self._scan = scan
         self._restart = restart
 
@@ -105,7 +107,13 @@ class DemoPage:
             if any(wanted["scan"] == booking["code"] for booking in self._board.part("publik").get("bookings", ())):
                 self._scan(wanted["scan"])
         elif isinstance(node, str) and isinstance(pin, int) and pin in self._pins.get(node, ()):
-            (self._hands.press if wanted.get("pressed") is True else self._hands.release)(holder, node, pin)
+            self._move(holder, node, pin, down=wanted.get("pressed") is True)
+
+    def _move(self, holder: object, node: str, pin: int, *, down: bool) -> None:
+        if not down:
+            self._hands.release(holder, node, pin)
+        elif self._hands.press(holder, node, pin):
+            self._pressed(node)
 
 
 def _language(request: Request) -> str:

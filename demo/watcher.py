@@ -2,24 +2,26 @@
 
 import asyncio
 import contextlib
+import time
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 
-from demo.board import Board
+from demo.board import Board, Part
 from demo.control import Control
 from demo.hall import Hall, Node, read_forms
 from demo.hands import Hands
 from demo.processes import Crew, ProcessState
 from demo.publik import Publik, in_view
+from demo.slot import Slot
 from demo.stage import APPOINTMENTS_FILE, Stage
 
 HEALTH_PERIOD_S = 0.7
 HEALTH_TIMEOUT_S = 2.0
 LOOK_PERIOD_S = 1.0
-PAPERS_SHOWN = 4
+PAPERS_SHOWN = 3
 
 
 class Watcher:
@@ -34,6 +36,7 @@ class Watcher:
         self._heard: set[str] = set()
         self._pressed: dict[str, set[int]] = {}
         self._dispenser = hall.dispenser.name
+        self._slot = Slot()
         self._nodes = {node.name: node for node in hall.nodes}
         self._controls = {node.name: self._control(node) for node in hall.nodes}
         self._zone = ZoneInfo(hall.zone)
@@ -54,7 +57,18 @@ class Watcher:
 
     def scan(self, code: str) -> None:
         """Scan a confirmation at the dispenser."""
+        self._slot.ask(time.monotonic())
         self._controls[self._dispenser].send({"type": "code", "code": code})
+
+    def viewer_scanned(self, code: str) -> None:
+        """Scan a confirmation for a viewer of the page."""
+        self.scan(code)
+        self._slot.claim()
+
+    def viewer_pressed(self, node: str) -> None:
+        """Note that a viewer of the page made the last press on a node."""
+        if node == self._dispenser:
+            self._slot.claim()
 
     def restart(self, part: str) -> None:
         """Restart the program behind a part if it has stopped."""
@@ -71,6 +85,8 @@ class Watcher:
 
     def _drive(self, node: str, pin: int, pressed: bool) -> None:
         self._controls[node].drive(pin, pressed=pressed)
+        if pressed and node == self._dispenser:
+            self._slot.ask(time.monotonic())
         pins = self._pressed.setdefault(node, set())
         (pins.add if pressed else pins.discard)(pin)
         self._board.show(self._part(node), pressed=sorted(pins))
@@ -82,8 +98,16 @@ class Watcher:
         if "frame" in line:
             self._board.show(part, frame=line["frame"])
         if "paper" in line and line["paper"] not in self._board.part(part).get("papers", ()):
-            papers = [line["paper"], *self._board.part(part).get("papers", ())]
-            self._board.show(part, papers=papers[:PAPERS_SHOWN])
+            self._board.show(part, **self._papers(self._board.part(part), line["paper"]))
+
+    def _papers(self, before: Part, paper: str) -> Part:
+        """The papers to show after another one: the newest ones, and the viewer's last one as long as there is one."""
+        papers = [paper, *before.get("papers", ())]
+        yours = paper if self._slot.take(time.monotonic()) else before.get("yours")
+        shown = papers[:PAPERS_SHOWN]
+        if yours is not None and yours not in shown:
+            shown[-1] = yours
+        return {"papers": shown, "yours": yours}
 
     def _process(self, name: str, state: ProcessState) -> None:
         self._processes[name] = state

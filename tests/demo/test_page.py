@@ -78,6 +78,7 @@ def shown(tmp_path: Path, hall: Hall) -> Iterator[Shown]:
         frame=frame,
         papers=tmp_path,
         pins={button.name: frozenset({button.button_pin}) for button in hall.buttons.values()},
+        pressed=lambda _node: None,
         scan=lambda _code: None,
         restart=lambda _part: None,
     )
@@ -182,6 +183,27 @@ def test_a_click_of_no_length_on_a_button_presses_and_lets_go(window: Page, show
     window.locator("[data-node=button-3]:enabled").click()
     assert shown.driven.get(timeout=20) == ("button-3", 17, True)
     assert shown.driven.get(timeout=20) == ("button-3", 17, False)
+
+
+def test_the_viewers_ticket_is_marked_and_its_number_stays_in_sight(window: Page, shown: Shown) -> None:
+    assert not any(each.is_visible() for each in window.get_by_text("Le vôtre").all())
+    for name in PAPERS:
+        shown.show("dispenser", yours=name)
+        window.wait_for_selector(f".yours[data-name='{name}']")
+        assert [each.is_visible() for each in window.get_by_text("Le vôtre").all()] == [
+            paper == name for paper in PAPERS
+        ]
+        for width, height in WINDOWS:
+            window.set_viewport_size({"width": width, "height": height})
+            head, foot = window.evaluate(HEAD_AND_FOOT)
+            assert head <= foot, (name, width, height)
+
+
+# The lower edge of the number on the viewer's ticket, and of the place for tickets.
+HEAD_AND_FOOT = """() => {
+  const paper = document.querySelector('.yours img').getBoundingClientRect();
+  return [paper.top + paper.width * 408 / 576, document.querySelector('.papers').getBoundingClientRect().bottom + 1];
+}"""
 
 
 def test_the_page_says_that_the_qr_code_of_a_ticket_leads_nowhere_in_one_line_of_a_common_window(window: Page) -> None:

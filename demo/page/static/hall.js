@@ -39,7 +39,7 @@ function show(part) {
   }
   if (part.part === "display" && part.state === "up" && part.frame) showFrame();
   if (part.part === "dispenser") {
-    showPapers(part.papers ?? []);
+    showPapers(part.papers ?? [], part.yours);
     showReader(part.state === "up");
   }
   if (part.part === "publik") showBookings(part.bookings ?? []);
@@ -72,10 +72,11 @@ async function showFrame() {
   fetching = false;
 }
 
-function showPapers(names) {
+function showPapers(names, yours) {
   const place = document.querySelector("[data-papers]");
   const shown = new Map([...place.children].map((paper) => [paper.dataset.name, paper]));
   place.replaceChildren(...names.map((name) => shown.get(name) ?? paper(name, place.dataset.alt)));
+  for (const each of place.children) each.classList.toggle("yours", each.dataset.name === yours);
 }
 
 function paper(name, alt) {
@@ -86,7 +87,10 @@ function paper(name, alt) {
   const picture = document.createElement("img");
   picture.src = link.href;
   picture.alt = alt;
-  link.append(picture);
+  const whose = document.createElement("span");
+  whose.className = "whose";
+  whose.textContent = words.yours;
+  link.append(whose, picture);
   return link;
 }
 
