@@ -302,6 +302,22 @@ def test_hub_and_broker_may_both_be_away_and_nothing_is_pushed_out_of_a_common_w
         assert window.locator(".legend").evaluate(FOOT) <= height, (width, height)
 
 
+LINES = """(element) => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return text.getClientRects().length;
+}"""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_how_to_press_is_said_in_one_line_of_a_common_window(window: Page, language: str) -> None:
+    window.goto(f"/?lang={language}")
+    window.evaluate("document.fonts.ready")
+    for width, height in [each for each in WINDOWS if each[0] >= 1366]:
+        window.set_viewport_size({"width": width, "height": height})
+        assert window.locator(".legend").evaluate(LINES) == 1, (width, height)
+
+
 def test_a_telephone_shows_no_empty_half_screen_before_the_first_ticket(window: Page, shown: Shown) -> None:
     window.set_viewport_size({"width": 390, "height": 844})
     shown.show("dispenser", papers=[])
