@@ -28,16 +28,21 @@ class Control:
     async def run(self) -> None:
         """Connect, and reconnect, until cancelled."""
         while True:
-            with contextlib.suppress(OSError, ValueError):
-                reader, self._writer = await self._connect()
-                self._on_up(True)
-                while line := await reader.readline():
-                    self._on_line(json.loads(line))
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-                self._on_up(False)
+            try:
+                with contextlib.suppress(OSError, ValueError):
+                    reader, self._writer = await self._connect()
+                    self._on_up(True)
+                    while line := await reader.readline():
+                        self._on_line(json.loads(line))
+            finally:
+                self._hang_up()
             await asyncio.sleep(RETRY_S)
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._on_up(False)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         # A Unix socket's path is limited to 107 bytes; connecting by way of an open folder avoids the limit.

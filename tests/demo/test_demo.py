@@ -159,24 +159,6 @@ def test_the_dispensers_lamp_says_that_it_is_ready(shared_demo):
     shared_demo.until(lambda parts: parts["dispenser"].get("led") is True, "its lamp is on")
 
 
-def test_a_ticket_that_a_viewer_takes_is_marked_and_stays_among_those_that_the_page_shows(shared_demo):
-    pin = {"node": "dispenser-1", "pin": 5}
-
-    def taken(parts: dict[str, dict[str, Any]]) -> bool:
-        # Again, since the script may hold the same button at this moment.
-        shared_demo.send(json.dumps(pin | {"pressed": True}))
-        shared_demo.send(json.dumps(pin | {"pressed": False}))
-        return bool(parts["dispenser"].get("yours"))
-
-    def others_came(parts: dict[str, dict[str, Any]]) -> bool:
-        newest, *_, oldest = parts["dispenser"]["papers"]
-        came = int(newest.removesuffix(".png")) - int(oldest.removesuffix(".png"))
-        return came > 3 and oldest == parts["dispenser"]["yours"]
-
-    shared_demo.until(taken, "the ticket is marked")
-    shared_demo.until(others_came, "more tickets were printed than the page shows, and the marked one is still there")
-
-
 @pytest.mark.parametrize(
     ("words", "part"),
     [
