@@ -440,6 +440,20 @@ def test_staff_are_told_of_who_waits_where_no_desk_is_open(client: httpx.Client,
     assert "En attente sans guichet ouvert : F Famille 2 " in text_of(client.get("/").text)
 
 
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_staff_are_told_of_who_waits_where_the_last_open_desk_calls_nobody_after_its_visitor(
+    client: httpx.Client, stand: Stand, mode: DeskMode
+) -> None:
+    stand.open("desk-6")
+    for _ in range(2):
+        stand.issue("family")
+    shown = stand.next("desk-6").ticket
+    assert "guichet ouvert" not in text_of(client.get("/").text)
+    stand.do(q.SetMode(origin=stand.origin(), desk="desk-6", shown=shown, mode=mode))
+    assert "En attente sans guichet ouvert : F Famille 1" in text_of(client.get("/").text)
+    assert "F Famille 1, aucun guichet ouvert" in text_of(client.get("/desks/desk-3").text)
+
+
 def test_of_a_service_that_nobody_waits_for_it_is_not_said_that_no_desk_is_open(client: httpx.Client) -> None:
     for address in ("/", "/desks/desk-3"):
         assert "guichet ouvert" not in text_of(client.get(address).text)

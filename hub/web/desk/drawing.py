@@ -95,8 +95,8 @@ def draw(rows: DeskRows, index: SiteIndex, desk: Desk, mean_visit_ms: MeanVisit,
 def other_service(
     service: Service, index: SiteIndex, counts: Mapping[str, int], desks: Mapping[str, DeskNow]
 ) -> OtherService:
-    """How many wait for a service, and whether it has an open desk. `counts` by service, `desks` by name."""
-    is_open = any(desks[each.name].mode is DeskMode.OPEN for each in index.desks_of(service.name))
+    """How many wait for a service, and whether a desk goes on calling for it. `counts` by service, `desks` by name."""
+    is_open = any(desks[each.name].goes_on_calling for each in index.desks_of(service.name))
     return OtherService(service.letter, service.title, counts.get(service.name, 0), is_open)
 
 

@@ -301,9 +301,7 @@ def _service_choice(
     index: SiteIndex, name: str, waiting: int, desks: dict[str, DeskNow], mean_ms: int | None
 ) -> ServiceChoice:
     service = index.service(name)
-    # One that pauses or closes after its visitor calls nobody any more.
-    at_work = [desks[each.name] for each in index.desks_of(name)]
-    open_desks = sum(each.mode is DeskMode.OPEN and not (each.pausing or each.closing) for each in at_work)
+    open_desks = sum(desks[each.name].goes_on_calling for each in index.desks_of(name))
     wait = wait_range_min(waiting, mean_ms, open_desks)
     return ServiceChoice(name, service.letter, service.title, waiting, wait, open_desks > 0)
 

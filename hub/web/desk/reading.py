@@ -79,6 +79,11 @@ class DeskNow:
     last_call_ms: int
     agent: str | None = None
 
+    @property
+    def goes_on_calling(self) -> bool:
+        """Whether it is open and neither pauses nor closes after its visitor."""
+        return self.mode is DeskMode.OPEN and not (self.pausing or self.closing)
+
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
