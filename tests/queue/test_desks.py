@@ -85,7 +85,7 @@ def test_a_pause_or_a_close_waits_until_the_desk_holds_nobody(queue, mode, noted
     elif end == "next":
         assert desk_answer(queue.next()).outcome is DeskOutcome.NOBODY
     elif end == "transfer":
-        queue.ask(Transfer, desk="desk-1", ticket=ticket, service="papers")
+        queue.ask(Transfer, desk="desk-1", ticket=ticket, service="papers", confirmed=True)
     else:
         queue.ask(end, desk="desk-1", shown=ticket)
     assert queue.desk_mode("desk-1") == entered

@@ -74,13 +74,13 @@ class LinkCut(Exception):
 class VirtualPrinter:
     """A virtual printer. Not thread-safe: its server calls it from one thread at a time."""
 
-    def __init__(self, cut: Callable[[Paper], None]) -> None:
+    def __init__(self, cut: Callable[[Paper], None], width_dots: int = WIDTH_DOTS) -> None:
         self.faults = Faults()
         self._stream = bytearray()
         self._answers = bytearray()
         self._held = bytearray()
         self._tail = b""
-        self._interpreter = Interpreter(WIDTH_DOTS, cut, self._answer_group)
+        self._interpreter = Interpreter(width_dots, cut, self._answer_group)
 
     @property
     def complaints(self) -> tuple[str, ...]:
