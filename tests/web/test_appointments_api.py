@@ -33,7 +33,9 @@ def test_what_the_source_refused_stands_before_the_agent_and_is_told_again(
     report = stand.fail_report(never, "absent", "the request knows no such step")
     assert "2 rendez-vous n’ont pas pu être transmis à Publik" in text_of(client.get("/desks/desk-3").text)
     panel = text_of(client.get("/desks/desk-3?panel=reports", headers=SCRIPT).text)
-    assert "A 001 arrivé · en échec depuis 8:30 Cela a été refusé. « the request knows no such step » Réessayer" in panel
+    assert (
+        "A 001 arrivé · en échec depuis 8:30 Cela a été refusé. « the request knows no such step » Réessayer" in panel
+    )
     assert f"9:45 {stand.code_of(never)} non venu · en échec depuis 10:50" in panel
     assert client.post(f"/desks/desk-3/reports/{report}/retry").headers["location"] == "/desks/desk-3?panel=reports"
     assert "1 rendez-vous n’a pas pu être transmis" in text_of(client.get("/desks/desk-3").text)
