@@ -63,7 +63,12 @@ class Announcer:
     def committed(self, batch: Sequence[Committed]) -> None:
         """Sends the announcements of a batch that start soon; `say_what_is_due` sends the others."""
         now_ms = self._now_ms()
-        for announcement, last_event in _unmoved(batch):
+        for announcement, last_event, may_have_moved in _announcements(batch):
+            if may_have_moved:
+                # `say_what_is_due` sends it at its present time, but does not look back so far.
+                if announcement.is_too_late(now_ms):
+                    self.say_again(announcement, even_if_moved=True)
+                continue
             # A recall that is held up as well goes out late: with a slow database, another would be held up again.
             is_recalled = announcement.call in self._recalling and not announcement.is_too_late(now_ms)
             if announcement.is_held_up(now_ms) and not is_recalled:
@@ -71,7 +76,7 @@ class Announcer:
             elif announcement.play_ms <= now_ms + GOES_OUT_MS:
                 self._announce(announcement, last_event)
 
-    def say_again(self, announcement: Announcement) -> None:
+    def say_again(self, announcement: Announcement, *, even_if_moved: bool = False) -> None:
         """Recalls a call whose announcement was held up, if the call still stands."""
         log.warning("announcement.held_up", number=announcement.number, desk=announcement.desk)
 
@@ -82,7 +87,7 @@ class Announcer:
 
         self._recalling.add(announcement.call)
         # With `said_ms`, the recall does nothing if the call moved up meanwhile, or an agent recalled it.
-        said_ms = announcement.play_ms + announcement.length_ms
+        said_ms = None if even_if_moved else announcement.play_ms + announcement.length_ms
         self._later(Recall(origin=_JOB, desk=announcement.desk, shown=announcement.ticket, said_ms=said_ms), then)
 
     def say_what_is_due(self, connection: Connection, last_event: int, *, reached: bool) -> None:
@@ -125,16 +130,16 @@ class Announcer:
             self._sent.append(announcement.id)
 
 
-def _unmoved(batch: Sequence[Committed]) -> list[tuple[Announcement, int]]:
-    """The announcements of a batch, each with the last journal row of its command.
+def _announcements(batch: Sequence[Committed]) -> list[tuple[Announcement, int, bool]]:
+    """The announcements of a batch, each with the last journal row of its command, and whether it may have moved.
 
-    Without those whose desk a later command of the batch published: it may have moved the announcement up or ended the
-    call, so only the database has its present time.
+    It may have moved if a later command of the batch published its desk: that command may have moved it up or ended
+    the call, so only the database has its present time.
     """
     desks: set[str] = set()
-    unmoved: list[tuple[Announcement, int]] = []
+    found: list[tuple[Announcement, int, bool]] = []
     for done in reversed(batch):
         effects = done.effects
-        unmoved += [(each, effects.last_event) for each in effects.announcements if each.desk not in desks]
+        found += [(each, effects.last_event, each.desk in desks) for each in effects.announcements]
         desks |= effects.desks
-    return unmoved[::-1]
+    return found[::-1]

@@ -86,13 +86,16 @@ class Told:
         return self.do_together(command, held_up_ms=held_up_ms)[0]
 
     def do_together(self, *commands: Command, held_up_ms: int = 0) -> list[Any]:
-        """Run commands and commit them together; the commit takes `held_up_ms`."""
+        """Run commands and commit them together. Meanwhile, for `held_up_ms`, the outbox goes on with its rounds."""
         batch = []
         for command in commands:
             answer = self.queue.do(command)
             outcome = Outcome.REFUSED if isinstance(answer, RefusedAnswer) else Outcome.DONE
             batch.append(Committed(answer, self.queue.effects, outcome))
-        self.queue.turn(held_up_ms)
+        for _ in range(held_up_ms // SECOND):
+            self.queue.turn(SECOND)
+            self.go_round()
+        self.queue.turn(held_up_ms % SECOND)
         self.outbox.committed(batch)
         return [done.answer for done in batch]
 
@@ -537,11 +540,19 @@ def called_alone(told: Told) -> Withdraw:
     return Withdraw(origin=told.queue.origin(), desk="desk-1", shown=ticket)
 
 
-@pytest.mark.parametrize("held_up_s", [0, 3, 5, 6, 8, 15])
+@pytest.mark.parametrize("held_up_s", [0, 3, 5, 6, 8, 15, 19, 21, 25])
 def test_a_call_that_moved_up_in_its_own_commit_is_said_once(told, held_up_s):
     withdraw = called_alone(told)
     told.do_together(told.pressed("desk-2"), withdraw, held_up_ms=held_up_s * SECOND)
     assert [number for number, _ in heard(told)] == ["A002"]
+
+
+@pytest.mark.parametrize("held_up_s", [0, 3, 15, 19, 21, 25])
+def test_a_call_whose_desk_is_to_pause_in_the_same_commit_is_said_once(told, held_up_s):
+    ticket = told.issue()
+    pause = SetMode(origin=told.queue.origin(), desk="desk-1", shown=ticket, mode=DeskMode.PAUSED)
+    told.do_together(told.pressed("desk-1"), pause, held_up_ms=held_up_s * SECOND)
+    assert [number for number, _ in heard(told)] == ["A001"]
 
 
 @pytest.mark.parametrize("held_up_s", [0, 3, 5, 6, 8, 15])
