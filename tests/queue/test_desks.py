@@ -69,6 +69,15 @@ def test_an_old_pause_is_refused(queue):
     assert queue.desk_mode("desk-1") == OPEN
 
 
+@pytest.mark.parametrize("mode", [DeskMode.PAUSED, DeskMode.CLOSED])
+def test_pages_are_told_at_once_of_a_desk_that_calls_nobody_after_its_visitor(queue, mode):
+    queue.open("desk-1")
+    queue.issue()
+    queue.called()
+    queue.mode("desk-1", mode)
+    assert {"civil", "papers"} <= queue.effects.services
+
+
 @pytest.mark.parametrize(
     ("mode", "noted", "entered"), [(DeskMode.PAUSED, PAUSING, PAUSED), (DeskMode.CLOSED, CLOSING, CLOSED)]
 )

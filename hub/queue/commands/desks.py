@@ -74,6 +74,8 @@ def _set_mode(work: Work, view: DeskView, mode: DeskMode) -> DeskAnswer:
         return taken
     work.journal(f"desk_{'pausing' if pausing else 'closing'}", desk=view.desk.name)
     work.set_desk(view.desk.name, pausing=pausing, closing=closing)
+    # Other desks see that this one calls nobody any more.
+    work.tell_pages_of(served_by(view.desk))
     return taken
 
 
