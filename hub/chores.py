@@ -195,3 +195,5 @@ def _report(name: str, chore: Callable[[], None]) -> None:
         chore()
     except (DatabaseFault, HubFault, Busy) as error:
         log.error("chore.failed", chore=name, error=str(error))  # noqa: TRY400 - one sentence says it
+    except TimeoutError:
+        log.error("chore.failed", chore=name, error=f"the writer gave no answer within {ANSWER_LIMIT_S} s")  # noqa: TRY400

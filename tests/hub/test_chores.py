@@ -238,11 +238,18 @@ def test_a_day_whose_end_failed_is_tried_again(queue):
 
 
 @pytest.mark.parametrize("chore", ["end of day", "old answers"])
-def test_a_chore_that_the_database_or_the_writer_fails_is_told_in_one_sentence(queue, chore):
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Busy("the hub has too much to do: ask again"), "the hub has too much to do: ask again"),
+        (TimeoutError(), "the writer gave no answer within 60 s"),
+    ],
+)
+def test_a_chore_that_the_database_or_the_writer_fails_is_told_in_one_sentence(queue, chore, fault, error):
     doing = Doing(queue)
     queue.now_ms = EVENING
     (job,) = [job for job in interval_jobs(doing.chores) if job.name == chore]
-    doing.chores._do = lambda _: failed(Busy("the hub has too much to do: ask again"))
+    doing.chores._do = lambda _: failed(fault)
     with capture_logs() as logs:
         job.func(*job.args)
     assert logs == [
@@ -250,7 +257,7 @@ def test_a_chore_that_the_database_or_the_writer_fails_is_told_in_one_sentence(q
             "event": "chore.failed",
             "log_level": "error",
             "chore": chore,
-            "error": "the hub has too much to do: ask again",
+            "error": error,
         }
     ]
 
