@@ -85,7 +85,7 @@ class Spool:
             # A dispenser must print again after a power cut damaged its file, which is set aside for inspection.
             aside = path.replace(path.with_suffix(".broken"))
             _log.exception("spool.broken", path=str(path), aside=str(aside), reason=str(error))
-            self._database = self._open()
+            self._database = self._open_anew()
             for entry in _readable(aside):
                 self.keep(entry)
 
@@ -119,6 +119,12 @@ class Spool:
             raise
         return database
 
+    def _open_anew(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as error:
+            raise SpoolBroken(f"{self._path} cannot be made anew: {error}") from error
+
     def _run(self, statement: str, values: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
         try:
             return self._database.execute(statement, values).fetchall()
@@ -127,9 +133,14 @@ class Spool:
 
 
 def _fault(path: Path) -> OSError | None:
-    """Why a file cannot be opened: SQLite has one error for a full card and for missing permissions."""
+    """Why a file, or one that SQLite keeps beside it, cannot be opened.
+
+    SQLite has one error for a full card and for missing permissions.
+    """
+    beside = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
     try:
-        path.open("ab").close()
+        for each in [path, *filter(Path.exists, beside)]:
+            each.open("ab").close()
     except OSError as error:
         return error
     return None

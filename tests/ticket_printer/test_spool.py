@@ -6,8 +6,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,6 +18,9 @@ from nodes.ticket_printer.spool import Entry, Spool, SpoolBroken, SpoolOutOfReac
 
 FIRST = Entry("019ab2c0-0000-7000-8000-000000000001", "019ab2c0-0000-7000-8000-000000000002", "etat-civil", Step.ASKED)
 SECOND = Entry("019ab2c0-0000-7000-8000-000000000003", "019ab2c0-0000-7000-8000-000000000004", "identite", Step.ASKED)
+
+# The user nobody of Debian.
+NOBODY = 65_534
 
 
 def entry_at(step: Step) -> Entry:
@@ -175,6 +180,40 @@ def test_a_place_that_no_new_start_makes_better_is_told_from_trouble_that_passes
     (tmp_path / "spool.sqlite").mkdir()
     with pytest.raises(SpoolOutOfReach, match="cannot be used"):
         Spool(tmp_path / "spool.sqlite")
+
+
+@pytest.fixture
+def folder_of_a_user() -> Iterator[Path]:
+    """A folder of the ordinary user who runs the test: root would be stopped by no missing right."""
+    is_root = os.geteuid() == 0
+    with TemporaryDirectory() as name:
+        if is_root:
+            os.chown(name, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+@pytest.mark.parametrize("beside", ["-wal", "-shm"])
+def test_a_file_beside_it_that_may_not_be_written_is_no_damage(folder_of_a_user: Path, beside: str) -> None:
+    path = folder_of_a_user / "spool.sqlite"
+    spool = Spool(path)
+    spool.keep(FIRST)
+    left_by_a_power_cut = [(each, each.read_bytes()) for each in folder_of_a_user.iterdir()]
+    spool.close()
+    for each, data in left_by_a_power_cut:
+        each.write_bytes(data)
+    locked = folder_of_a_user / f"spool.sqlite{beside}"
+    locked.chmod(0o400)
+    for _ in range(2):
+        with pytest.raises(SpoolOutOfReach, match=f"Permission denied.*{beside}"):
+            Spool(path)
+    locked.chmod(0o600)
+    assert read(path) == (FIRST,)
+    assert not path.with_suffix(".broken").exists()
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
