@@ -148,6 +148,8 @@ class Printer:
             # How much the printer took before the wire broke is unknown.
             return Result(Outcome.UNKNOWN, self._fault_of(error))
         self._note(broke_off=False)
+        # A printer that never answers has been reached if it took a whole paper.
+        self._logged = ""
         return result
 
     def _note(self, *, broke_off: bool) -> None:

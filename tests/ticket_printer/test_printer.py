@@ -102,6 +102,43 @@ def test_a_mark_that_the_disk_does_not_take_is_logged_and_the_ticket_is_printed(
     assert [(entry["event"], "No such file" in entry["reason"]) for entry in logs] == [("printer.not_marked", True)]
 
 
+class SilentWire:
+    """A wire to a printer that takes everything and never answers."""
+
+    answers = False
+
+    def send(self, _data: bytes, _patience_ms: int) -> None:
+        pass
+
+    def receive(self, _timeout_ms: int) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
+def test_each_time_that_a_silent_printer_is_not_reached_is_logged_once() -> None:
+    now_ms, gone = 0, True
+
+    def opened() -> Wire:
+        if gone:
+            raise WireRefused("/dev/usb/lp0 cannot be opened: No such device")
+        return SilentWire()
+
+    printer = Printer(opened, lambda: now_ms)
+    with capture_logs() as logs:
+        for _ in range(2):
+            gone = True
+            for _ in range(3):
+                now_ms += 60_000
+                assert printer.look().fault is Fault.UNREACHABLE
+            gone = False
+            now_ms += 60_000
+            printer.print(b"paper")
+            printer.close()
+    assert [entry["event"] for entry in logs] == ["printer.connection_failed"] * 2
+
+
 def test_why_a_printer_is_not_reached_is_logged_once_until_it_answers_again() -> None:
     served, open_wire = serve_virtual(VirtualPrinter(lambda _: None))
     now_ms, locked = 0, True
