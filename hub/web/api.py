@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -71,19 +71,9 @@ PROBLEMS_OF_COMMANDS = _described(_PROBLEMS_OF_ALL | _PROBLEMS_OF_COMMANDS)
 _ASKED_OF_TICKET: dict[str, type[d.Document]] = {"check-in": d.CheckInAsked, "transfer": d.TransferAsked}
 
 
-def create_api(parts: WebParts) -> APIRouter:
+def add_api(app: FastAPI, parts: WebParts) -> None:
     router = APIRouter(prefix="/api/v1")
-    api = Api(parts)
-    for word, action in DESK_ACTIONS.items():
-        name = f"desk_{word.replace('-', '_')}"
-        _add(router, f"/desks/{{desk}}/{word}", api.desk_command(action), name, action.says, d.DeskDone)
-    for word, action in TICKET_ACTIONS.items():
-        is_check_in = word == "check-in"
-        gives = TicketAnswer if is_check_in else DeskAnswer
-        handler = api.ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked), gives)
-        name = f"ticket_{word.replace('-', '_')}"
-        document = d.TicketIssued if is_check_in else d.DeskDone
-        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, document)
+    api = app.state.api = Api(parts)
     _add(router, "/tickets", api.issue, "issue", "Issue a ticket for a service.", d.TicketIssued, status=201)
     for path, handler, model in (
         ("/site", api.site, d.SiteDocument),
@@ -94,7 +84,7 @@ def create_api(parts: WebParts) -> APIRouter:
         ("/tickets/{ticket}", api.ticket, d.TicketDocument),
     ):
         router.add_api_route(path, handler, response_model=model, responses=PROBLEMS)
-    return router
+    app.router.routes += [*_COMMANDS.routes, *router.routes]
 
 
 def create_watch(parts: WebParts) -> APIRouter:
@@ -128,27 +118,20 @@ class Api:
 
     # --- commands -------------------------------------------------------------------------------------------------
 
-    def desk_command(self, action: Action) -> Handler:
-        async def handle(
-            request: Request,
-            desk: DeskName,
-            asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked(),  # noqa: B008
-        ) -> Response:
-            origin = self._origin(request, asked.id, action)
-            answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
-            return answered(origin, answer, DeskAnswer)
+    async def to_desk(self, request: Request, action: Action, desk: str, asked: d.DeskAsked) -> Response:
+        """A command of the desk itself."""
+        origin = self._origin(request, asked.id, action)
+        answer = await self._parts.do(action.command(Asked(origin, desk, shown=asked.shown)))
+        return answered(origin, answer, DeskAnswer)
 
-        return handle
-
-    def ticket_command(self, action: Action, model: type[d.Document], gives: Gives) -> Handler:
-        async def handle(request: Request, desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
-            given = asked.model_dump() if asked is not None else {}
-            origin = self._origin(request, given.pop("id", None), action)
-            answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
-            return answered(origin, answer, gives)
-
-        handle.__annotations__["asked"] = Annotated[model | None, Body()]
-        return handle
+    async def to_ticket(
+        self, request: Request, action: Action, desk: str, ticket: int, asked: d.Document | None, gives: Gives
+    ) -> Response:
+        """A command to one ticket."""
+        given = asked.model_dump() if asked is not None else {}
+        origin = self._origin(request, given.pop("id", None), action)
+        answer = await self._parts.do(action.command(Asked(origin, desk, ticket, **given)))
+        return answered(origin, answer, gives)
 
     async def issue(self, request: Request, asked: d.IssueAsked) -> Response:
         origin = self._origin(request, asked.id)
@@ -274,6 +257,47 @@ def _add(
         status_code=status,
         responses=PROBLEMS_OF_COMMANDS,
     )
+
+
+def _desk_command(action: Action) -> Handler:
+    async def handle(
+        request: Request,
+        desk: DeskName,
+        asked: Annotated[d.DeskAsked, Body()] = d.DeskAsked(),  # noqa: B008
+    ) -> Response:
+        api: Api = request.app.state.api
+        return await api.to_desk(request, action, desk, asked)
+
+    return handle
+
+
+def _ticket_command(action: Action, model: type[d.Document], gives: Gives) -> Handler:
+    async def handle(request: Request, desk: DeskName, ticket: TicketId, asked: Any = None) -> Response:
+        api: Api = request.app.state.api
+        return await api.to_ticket(request, action, desk, ticket, asked, gives)
+
+    handle.__annotations__["asked"] = Annotated[model | None, Body()]
+    return handle
+
+
+def _commands() -> APIRouter:
+    """One route for each action at a desk."""
+    router = APIRouter(prefix="/api/v1")
+    for word, action in DESK_ACTIONS.items():
+        name = f"desk_{word.replace('-', '_')}"
+        _add(router, f"/desks/{{desk}}/{word}", _desk_command(action), name, action.says, d.DeskDone)
+    for word, action in TICKET_ACTIONS.items():
+        is_check_in = word == "check-in"
+        gives = TicketAnswer if is_check_in else DeskAnswer
+        handler = _ticket_command(action, _ASKED_OF_TICKET.get(word, d.TicketAsked), gives)
+        name = f"ticket_{word.replace('-', '_')}"
+        document = d.TicketIssued if is_check_in else d.DeskDone
+        _add(router, f"/desks/{{desk}}/tickets/{{ticket}}/{word}", handler, name, action.says, document)
+    return router
+
+
+# Once for all applications: FastAPI takes milliseconds to analyse each route, and tests make hundreds of applications.
+_COMMANDS = _commands()
 
 
 def answered(origin: Origin, answer: Answer, gives: Gives, *, created: bool = False) -> Response:

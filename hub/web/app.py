@@ -19,12 +19,12 @@ from hub.site import Site
 from hub.site_index import SiteIndex
 from hub.web import problems
 from hub.web.addresses import DeskName
-from hub.web.api import create_api, create_watch
+from hub.web.api import add_api, create_watch
 from hub.web.appointments_api import create_appointments_api
 from hub.web.desk.document import desk_document
 from hub.web.desk.drawing import draw
 from hub.web.desk.reading import read_desk
-from hub.web.desk.routes import create_pages
+from hub.web.desk.routes import add_pages
 from hub.web.desk.view import DeskView
 from hub.web.documents import ProblemDocument
 from hub.web.door import Door, Rules
@@ -76,15 +76,11 @@ def create_web(parts: WebParts) -> FastAPI:
     app.state.list_changed = _list_watch(parts, live)
     app.state.live = live
     problems.install(app)
-    for router in (
-        create_api(parts),
-        create_appointments_api(parts),
-        create_watch(parts),
-        create_login_pages(parts),
-        create_pages(parts, view, live),
-    ):
-        # Not by `include_router`, which would create each route a second time.
+    # None of them by `include_router`, which would create each route a second time.
+    add_api(app, parts)
+    for router in (create_appointments_api(parts), create_watch(parts), create_login_pages(parts)):
         app.router.routes += router.routes
+    add_pages(app, parts, view, live)
     _answer_head(app.routes)
     _describe_problems(app)
     _add_sockets(app, parts.site, live)

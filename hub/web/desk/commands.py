@@ -3,11 +3,10 @@
 With htmx: the line under the actions, and a panel or none in place of the list. Without: the whole page again.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import structlog
-from fastapi import Form, Query, Request
+from fastapi import Form, Request
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import HTMLResponse, Response
 
@@ -18,7 +17,7 @@ from hub.site import Desk
 from hub.site_index import SiteIndex
 from hub.tasks import Busy
 from hub.web.actions import Action, Asked
-from hub.web.addresses import DeskName, ReportId, TicketId, desk_named
+from hub.web.addresses import DeskName, ReportId, desk_named
 from hub.web.asking import origin_of
 from hub.web.desk.booking_sentences import arrival_of_panel, checked_in_sentence
 from hub.web.desk.pages import Confirm, Pages, by_script
@@ -36,7 +35,6 @@ from hub.web.words import say
 log = structlog.get_logger()
 # Refusals that are better explained by what has become of the appointment meanwhile.
 _SAID_BY_ARRIVAL = frozenset({"transition_refused", "day_over", "wrong_day"})
-Handler = Callable[..., Awaitable[Response]]
 # Empty on a page that is drawn for all readers: its script makes an id for each gesture.
 GivenId = Annotated[str, StringConstraints(pattern=f"^$|{UUID7}")]
 
@@ -76,36 +74,21 @@ class PageCommands:
         self._parts, self._pages, self._view, self._live = parts, pages, view, live
         self._index = SiteIndex(parts.site)
 
-    def desk_command(self, action: Action) -> Handler:
-        """Create the handler of a command of the desk itself."""
+    async def to_desk(
+        self, request: Request, action: Action, desk: str, words: DeskWords, gesture: DeskGesture
+    ) -> Response:
+        """A command of the desk itself."""
+        origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
+        asked = Asked(origin, desk_named(self._index, desk).name, shown=held, **words.model_dump())
+        return await self._done(request, asked, action)
 
-        async def handle(
-            request: Request,
-            desk: DeskName,
-            words: Annotated[DeskWords, Query()],
-            gesture: Annotated[DeskGesture, Form()],
-        ) -> Response:
-            origin, held = self._origin(request, gesture, action), int(gesture.shown) if gesture.shown else None
-            asked = Asked(origin, desk_named(self._index, desk).name, shown=held, **words.model_dump())
-            return await self._done(request, asked, action)
-
-        return handle
-
-    def ticket_command(self, action: Action) -> Handler:
-        """Create the handler of a command to one ticket of a list or a panel."""
-
-        async def handle(
-            request: Request,
-            desk: DeskName,
-            ticket: TicketId,
-            words: Annotated[TicketWords, Query()],
-            gesture: Annotated[Gesture, Form()],
-        ) -> Response:
-            origin = self._origin(request, gesture, action)
-            asked = Asked(origin, desk_named(self._index, desk).name, ticket, **words.model_dump())
-            return await self._done(request, asked, action)
-
-        return handle
+    async def to_ticket(
+        self, request: Request, action: Action, desk: str, ticket: int, words: TicketWords, gesture: Gesture
+    ) -> Response:
+        """A command to one ticket of a list or a panel."""
+        origin = self._origin(request, gesture, action)
+        asked = Asked(origin, desk_named(self._index, desk).name, ticket, **words.model_dump())
+        return await self._done(request, asked, action)
 
     async def retry_report(
         self, request: Request, desk: DeskName, report: ReportId, gesture: Annotated[Gesture, Form()]
