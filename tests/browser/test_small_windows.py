@@ -1,8 +1,8 @@
 """What a desk's page leaves out in a small window, or at a high zoom, is still within reach."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import scenes
@@ -14,103 +14,109 @@ WIDTHS = (859, 683, 420, 360)
 TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-def look(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 640})
-    show(page)
-    assert not page.evaluate(TOO_WIDE)
+def at_widths(page: Page, *widths: int) -> Iterator[int]:
+    """Give the window each width in turn, with what is open in it."""
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 640})
+        assert (width, page.evaluate(TOO_WIDE)) == (width, False)
+        yield width
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+def close_panel(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+
+
 def test_each_visitor_set_aside_and_each_absent_one_can_be_reached(
-    page: Page, stand: Stand, clock: TurnedClock, width: int
+    page: Page, stand: Stand, clock: TurnedClock
 ) -> None:
     scenes.left(stand, clock)
-    look(page, width)
-    for title, numbers in (
-        ("De côté (4)", ["A\u00a0014", "A\u00a0013", "A\u00a0012", "A\u00a0009"]),
-        ("Absents (4)", ["A\u00a0017", "A\u00a0016", "A\u00a0015", "A\u00a0010"]),
-    ):
-        page.get_by_role("link", name=title).click()
-        expect(page.locator("#panel .choice-title")).to_have_text(numbers)
-        page.keyboard.press("Escape")
-        expect(page.locator("#panel")).to_be_empty()
+    show(page)
+    for _ in at_widths(page, *WIDTHS):
+        for title, numbers in (
+            ("De côté (4)", ["A\u00a0014", "A\u00a0013", "A\u00a0012", "A\u00a0009"]),
+            ("Absents (4)", ["A\u00a0017", "A\u00a0016", "A\u00a0015", "A\u00a0010"]),
+        ):
+            page.get_by_role("link", name=title).click()
+            expect(page.locator("#panel .choice-title")).to_have_text(numbers)
+            close_panel(page)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_visitor_is_said_to_be_set_aside_or_absent(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+def test_a_visitor_is_said_to_be_set_aside_or_absent(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.free(stand, clock)
-    look(page, width)
-    assert page.locator(".is-parked").inner_text().split()[:4] == ["De", "côté", "A", "009"]
-    assert page.locator(".is-absent").inner_text().split()[:3] == ["Absent", "A", "010"]
+    show(page)
+    for _ in at_widths(page, *WIDTHS):
+        assert page.locator(".is-parked").inner_text().split()[:4] == ["De", "côté", "A", "009"]
+        assert page.locator(".is-absent").inner_text().split()[:3] == ["Absent", "A", "010"]
 
 
-@pytest.mark.parametrize("width", [1366, 1024, *WIDTHS])
 def test_a_list_of_appointments_that_is_old_is_said_at_the_top_of_the_page(
-    page: Page, stand: Stand, clock: TurnedClock, width: int
+    page: Page, stand: Stand, clock: TurnedClock
 ) -> None:
     scenes.away_source(stand, clock)
-    look(page, width)
-    expect(page.locator(".bar").get_by_text("Liste\u00a0RDV de\u00a010:31")).to_be_visible()
-    expect(page.locator(".bar").get_by_text("En ligne")).to_have_count(0)
-    expect(page.get_by_role("status").get_by_text("liste de 10:31, Publik ne répond pas")).to_have_count(1)
+    show(page)
+    for _ in at_widths(page, 1366, 1024, *WIDTHS):
+        expect(page.locator(".bar").get_by_text("Liste\u00a0RDV de\u00a010:31")).to_be_visible()
+        expect(page.locator(".bar").get_by_text("En ligne")).to_have_count(0)
+        expect(page.get_by_role("status").get_by_text("liste de 10:31, Publik ne répond pas")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [1366, *WIDTHS])
-def test_reports_that_were_refused_are_one_press_away(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+def test_reports_that_were_refused_are_one_press_away(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.away_source(stand, clock)
-    look(page, width)
-    page.get_by_text("2\u00a0RDV non transmis").locator("visible=true").click()
-    expect(page.locator("#panel .report")).to_have_count(2)
+    show(page)
+    for _ in at_widths(page, 1366, *WIDTHS):
+        page.get_by_text("2\u00a0RDV non transmis").locator("visible=true").click()
+        expect(page.locator("#panel .report")).to_have_count(2)
+        close_panel(page)
 
 
-@pytest.mark.parametrize("width", [859, 683, 560])
 def test_whom_to_greet_and_why_the_next_one_is_next_stand_on_the_page_where_there_is_room(
-    page: Page, stand: Stand, clock: TurnedClock, width: int
+    page: Page, stand: Stand, clock: TurnedClock
 ) -> None:
     scenes.called(stand, clock)
-    look(page, width)
-    expect(page.locator(".visitor")).to_be_visible()
-    expect(page.locator(".why")).to_contain_text("Son rendez-vous de 10:35 est l’échéance la plus proche")
-    expect(page.locator(".why")).to_be_visible()
+    show(page)
+    for _ in at_widths(page, 859, 683, 560):
+        expect(page.locator(".visitor")).to_be_visible()
+        expect(page.locator(".why")).to_contain_text("Son rendez-vous de 10:35 est l’échéance la plus proche")
+        expect(page.locator(".why")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [420, 360])
-def test_in_the_smallest_windows_they_stand_above_the_queue(
-    page: Page, stand: Stand, clock: TurnedClock, width: int
-) -> None:
+def test_in_the_smallest_windows_they_stand_above_the_queue(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.called(stand, clock)
-    look(page, width)
-    page.locator(".more").get_by_text("File d’attente").click()
-    held, following = (page.locator("#panel > .panel > .about").nth(place) for place in (0, 1))
-    expect(held).to_have_text("A\u00a0012 · Jeanne Exemple · A attendu 19\u00a0min")
-    expect(following).to_contain_text("Pourquoi celui-ci\u00a0? Son rendez-vous de 10:35 est l’échéance la plus proche")
+    show(page)
+    for _ in at_widths(page, 420, 360):
+        page.locator(".more").get_by_text("File d’attente").click()
+        held, following = (page.locator("#panel > .panel > .about").nth(place) for place in (0, 1))
+        expect(held).to_have_text("A\u00a0012 · Jeanne Exemple · A attendu 19\u00a0min")
+        expect(following).to_contain_text(
+            "Pourquoi celui-ci\u00a0? Son rendez-vous de 10:35 est l’échéance la plus proche"
+        )
+        close_panel(page)
 
 
-@pytest.mark.parametrize("width", [420, 360])
-def test_the_triangle_of_a_refusal_is_beside_its_sentence(
-    page: Page, stand: Stand, clock: TurnedClock, width: int
-) -> None:
+def test_the_triangle_of_a_refusal_is_beside_its_sentence(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.called(stand, clock)
-    look(page, width)
+    show(page)
     page.evaluate("document.getElementById('answer').replaceChildren(window.failed.content.cloneNode(true))")
-    triangle, sentence = (page.locator(f"#answer .refused > {each}").bounding_box() for each in (".icon", "span"))
-    assert triangle
-    assert sentence
-    assert triangle["x"] + triangle["width"] <= sentence["x"]
-    assert sentence["y"] <= triangle["y"] < sentence["y"] + sentence["height"]
+    for width in at_widths(page, 420, 360):
+        triangle, sentence = (page.locator(f"#answer .refused > {each}").bounding_box() for each in (".icon", "span"))
+        assert triangle
+        assert sentence
+        assert triangle["x"] + triangle["width"] <= sentence["x"], width
+        assert sentence["y"] <= triangle["y"] < sentence["y"] + sentence["height"], width
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_has_its_heading_for_screen_readers(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+def test_the_page_has_its_heading_for_screen_readers(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.called(stand, clock)
-    look(page, width)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Guichet 3")
+    show(page)
+    for _ in at_widths(page, *WIDTHS):
+        expect(page.get_by_role("heading", level=1)).to_have_text("Guichet 3")
     page.goto("/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Ville de Trois-Tilleuls")
-    place = page.locator("h1").bounding_box()
-    assert place
-    assert place["width"] > 100
-    assert not page.evaluate(TOO_WIDE)
+    for width in at_widths(page, *WIDTHS):
+        expect(page.get_by_role("heading", level=1)).to_have_text("Ville de Trois-Tilleuls")
+        place = page.locator("h1").bounding_box()
+        assert place
+        assert place["width"] > 100, width
 
 
 # Where on the page what has the focus begins, if that is in the lists.
@@ -118,19 +124,19 @@ TOP = """() => document.activeElement.closest('.lists')
   && scrollY + document.activeElement.getBoundingClientRect().top"""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_tab_goes_down_the_lists_as_they_are_drawn(page: Page, stand: Stand, clock: TurnedClock, width: int) -> None:
+def test_tab_goes_down_the_lists_as_they_are_drawn(page: Page, stand: Stand, clock: TurnedClock) -> None:
     scenes.left(stand, clock)
-    look(page, width)
-    page.locator("#park").focus()
-    page.keyboard.press("Tab")
-    tops: list[float] = []
-    while (top := page.evaluate(TOP)) is not None:
-        tops.append(top)
+    show(page)
+    for width in at_widths(page, *WIDTHS):
+        page.locator("#park").focus()
         page.keyboard.press("Tab")
-    assert len(tops) == 7
-    # Buttons of one line differ in height.
-    assert [(one, other) for one, other in pairwise(tops) if other < one - 12] == []
+        tops: list[float] = []
+        while (top := page.evaluate(TOP)) is not None:
+            tops.append(top)
+            page.keyboard.press("Tab")
+        # Buttons of one line differ in height.
+        upwards = [(one, other) for one, other in pairwise(tops) if other < one - 12]
+        assert (width, len(tops), upwards) == (width, 7, [])
 
 
 def test_with_forced_colours_icons_have_the_colour_of_the_text(page: Page, stand: Stand, clock: TurnedClock) -> None:
