@@ -36,9 +36,8 @@ SAID = {
     "offline for hours, keys off": (("offline", "keys"), "599:59"),
 }
 # In one evaluation: a beat of the hub would change what is said.
-TOPS = """([saids, scrollbar]) => {
+TOPS = """([saids, scrollbars]) => {
   const root = document.documentElement;
-  document.body.style.marginRight = `${scrollbar}px`;
   const topsOf = ([flags, lost]) => {
     flags.forEach((flag) => { root.dataset[flag] = "off"; });
     document.querySelectorAll('.lost-for').forEach((each) => { each.textContent = lost; });
@@ -47,10 +46,14 @@ TOPS = """([saids, scrollbar]) => {
     flags.forEach((flag) => { delete root.dataset[flag]; });
     return Object.fromEntries(tops);
   };
-  return saids.map(topsOf);
+  const tops = scrollbars.map((scrollbar) => {
+    document.body.style.marginRight = `${scrollbar}px`;
+    return saids.map(topsOf);
+  });
+  const wide = [...document.querySelectorAll('.facts')]
+    .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent);
+  return [tops, wide];
 }"""
-WIDE = """() => [...document.querySelectorAll('.facts')]
-  .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"""
 
 Tops = dict[tuple[int, int, str], dict[str, float]]
 
@@ -62,10 +65,11 @@ def measured(page: Page) -> Tops:
     tops: Tops = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 768})
-        assert (width, page.evaluate(WIDE)) == (width, [])
-        for scrollbar in (0, SCROLLBAR_PX) if width >= min(USUAL_WIDTHS) else (0,):
-            found = page.evaluate(TOPS, [list(SAID.values()), scrollbar])
-            tops |= {(width, scrollbar, said): there for said, there in zip(SAID, found, strict=True)}
+        scrollbars = (0, SCROLLBAR_PX) if width >= min(USUAL_WIDTHS) else (0,)
+        found, wide = page.evaluate(TOPS, [list(SAID.values()), scrollbars])
+        assert (width, wide) == (width, [])
+        for scrollbar, there in zip(scrollbars, found, strict=True):
+            tops |= {(width, scrollbar, said): place for said, place in zip(SAID, there, strict=True)}
     return tops
 
 
