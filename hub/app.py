@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from hub.absence import Absence
 from hub.appointments.nowhere import Nowhere
-from hub.appointments.source import Source
+from hub.appointments.source import BookingSource
 from hub.appointments.worker import Worker
 from hub.auth.directory import Directory, NoDirectory
 from hub.auth.entrance import Entrance
@@ -65,7 +65,7 @@ class Hub:
         broker: BrokerSettings,
         give_up: Callable[[str], None],
         clock: Clock | None = None,
-        source: Source | None = None,
+        source: BookingSource | None = None,
         secrets: Secrets | None = None,
         directory: Directory | None = None,
     ) -> None:

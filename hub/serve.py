@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from hub.app import Hub, system_ms
 from hub.appointments.file_source import FileSource
 from hub.appointments.rows import has_to_come
-from hub.appointments.source import Source
+from hub.appointments.source import BookingSource
 from hub.auth.ldap_check import warn_once
 from hub.auth.ldap_directory import open_directory
 from hub.config import read_site
@@ -130,7 +130,7 @@ def run(settings: Settings) -> int:
     return 1 if status else 0
 
 
-def open_source(site: Site, settings: Settings, engine: Engine) -> Source:
+def open_source(site: Site, settings: Settings, engine: Engine) -> BookingSource:
     """Makes the source of the site's bookings; connects to nothing yet. Raises WrongSetting without Publik's secret."""
     appointments = site.appointments
     if appointments.publik is None:

@@ -135,7 +135,7 @@ class BookingGone(Exception):
     """
 
 
-class Source(Protocol):
+class BookingSource(Protocol):
     """Where bookings come from. Called by one thread, one call at a time.
 
     Calls that reach the source raise SourceAway or SourceRefuses.

@@ -11,15 +11,14 @@ from hub.appointments.comparing import Window, compare, lapsed_of, window_of
 from hub.appointments.doubt import kept_in, lost_of, suspected_of
 from hub.appointments.rows import here_of, known_from, known_to, last_ticket, names_of, reported_of, unserved_of
 from hub.appointments.slices import AMONG_PEOPLE, next_size, rest_s
-from hub.appointments.source import Flaw, Hint, Listing, Missed, Source
+from hub.appointments.source import BookingSource, Flaw, Hint, Listing, Missed
 from hub.database.faults import DatabaseFault
 from hub.database.statements import Connection
 from hub.failures import Failure, HubFault
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.bookings import Known
 from hub.queue.hours import last_ended_day
-from hub.queue.requests import BookingChange, CancelBooking, Command, Origin, TakeBookings
-from hub.queue.requests import Source as By
+from hub.queue.requests import BookingChange, CancelBooking, Command, Origin, Source, TakeBookings
 from hub.site import Site
 
 log = structlog.get_logger(__name__)
@@ -30,7 +29,7 @@ Put = Callable[[Command], Callable[[], Answer]]
 # Flaws logged per pass: a form whose mapping is wrong has one in each of its bookings.
 LOGGED_MOST = 20
 
-_SYNC = Origin(By.SYNC, "sync")
+_SYNC = Origin(Source.SYNC, "sync")
 
 
 class Sync:
@@ -43,7 +42,7 @@ class Sync:
 
     def __init__(
         self,
-        source: Source,
+        source: BookingSource,
         site: Site,
         put: Put,
         quiet_s: Callable[[], float],

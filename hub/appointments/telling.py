@@ -10,19 +10,18 @@ from typing import TypeVar
 import structlog
 
 from hub.appointments.rows import Due
-from hub.appointments.source import BookingGone, Source, SourceAway, SourceRefuses
+from hub.appointments.source import BookingGone, BookingSource, SourceAway, SourceRefuses
 from hub.appointments.source_refusal import written
 from hub.backoff import wait_s
 from hub.queue.answers import Answer, DoneAnswer
 from hub.queue.reports import ReportKind, ReportState
-from hub.queue.requests import BeginReport, Command, EndReport, Origin
-from hub.queue.requests import Source as By
+from hub.queue.requests import BeginReport, Command, EndReport, Origin, Source
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_JOB = Origin(By.JOB, "appointments")
+_JOB = Origin(Source.JOB, "appointments")
 
 
 class Teller:
@@ -30,7 +29,7 @@ class Teller:
 
     def __init__(
         self,
-        source: Source,
+        source: BookingSource,
         ask: Callable[[Command], Answer],
         now_ms: Callable[[], int],
         chance: Callable[[], float],

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from hub.appointments.list_state import ListState
 from hub.appointments.pace import Ask, Pace
 from hub.appointments.rows import failed_count, has_news, next_due
-from hub.appointments.source import Hint, Missed, Source, SourceAway, SourceRefuses
+from hub.appointments.source import BookingSource, Hint, Missed, SourceAway, SourceRefuses
 from hub.appointments.sync import Sync
 from hub.appointments.telling import Teller
 from hub.database.faults import DatabaseFault
@@ -26,8 +26,7 @@ from hub.database.statements import Reading
 from hub.failures import HubFault, failure_of
 from hub.metrics import Metrics
 from hub.queue.answers import Answer
-from hub.queue.requests import Command, Origin, PlanReports
-from hub.queue.requests import Source as By
+from hub.queue.requests import Command, Origin, PlanReports, Source
 from hub.site import Site
 from hub.tasks import Busy
 
@@ -44,7 +43,7 @@ PLANS_MOST = 20
 # The list is late after this many sync intervals without an answer, plus half a minute for the pass itself.
 LATE_AFTER = 2
 GRACE_S = 30
-_JOB = Origin(By.JOB, "appointments")
+_JOB = Origin(Source.JOB, "appointments")
 
 
 class Stopping(Exception):
@@ -61,7 +60,7 @@ class Worker:
     def __init__(
         self,
         *,
-        source: Source,
+        source: BookingSource,
         site: Site,
         engine: Engine,
         do: Callable[[Command], Future[Answer]],

@@ -35,7 +35,7 @@ _PRESENT = {ReportKind.ARRIVED: True, ReportKind.SERVED: True, ReportKind.ABSENT
 
 
 class PublikSource:
-    """A `Source` that reads bookings from w.c.s.'s forms and reports to w.c.s. or Chrono what became of them."""
+    """A `BookingSource` that reads bookings from w.c.s.'s forms and reports to w.c.s. or Chrono what became of them."""
 
     title = "Publik"
     is_file = False

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from hub.appointments.source import Source
+from hub.appointments.source import BookingSource
 from hub.appointments.worker import Worker
 from hub.follow_codes import follow_code
 from hub.metrics import Metrics
@@ -80,7 +80,7 @@ def publik_of(clock: Clock) -> Iterator[TestPublik]:
 class Office:
     """A hub's writer and appointments' thread, with access to the resulting rows."""
 
-    def __init__(self, engine: Engine, site: Site, clock: Clock, new_source: Callable[[], Source]) -> None:
+    def __init__(self, engine: Engine, site: Site, clock: Clock, new_source: Callable[[], BookingSource]) -> None:
         self.engine, self.site, self.clock = engine, site, clock
         self._new_source = new_source
         self.queue = Queue(engine, site, at_ms=clock.now_ms())
