@@ -19,15 +19,17 @@ def require_pins() -> None:
     """Load the pin factory. Raises WrongSetting if GPIOZERO_PIN_FACTORY names none, NotNow if pins are out of reach."""
     # lgpio creates a pipe in the working directory, which a service may not be allowed to write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
+    named = os.environ.get("GPIOZERO_PIN_FACTORY", "")
+    # Without a name, gpiozero would try others where lgpio is missing, and drive the pins in ways nobody has tested.
+    os.environ["GPIOZERO_PIN_FACTORY"] = named or "lgpio"
     try:
         Device.ensure_pin_factory()
     except Exception as error:
-        named = os.environ.get("GPIOZERO_PIN_FACTORY")
         if named and isinstance(error, BadPinFactory):
             wanted = f"a gpiozero pin factory that works here, such as lgpio ({error}); without pins, use --simulated"
             raise WrongSetting("GPIOZERO_PIN_FACTORY", named, wanted) from error
         # During boot the system may not have created the pins yet, or not have given this user access.
-        way = "run this on a Raspberry Pi as a user in the group gpio, or use --simulated"
+        way = "run this on a Raspberry Pi that has lgpio, as a user in the group gpio, or use --simulated"
         raise NotNow(f"the GPIO pins cannot be used ({error}): {way}") from error
 
 

@@ -272,10 +272,10 @@ def test_a_machine_without_pins_is_told_how_to_go_on(tmp_path: Path, factory: st
         SUIVANT_SITE="mairie",
         SUIVANT_STATE_DIR=str(tmp_path),
         GPIOZERO_PIN_FACTORY=factory,
-        PYTHONWARNINGS="ignore",
     )
     assert ended.returncode == status
     assert ended.stderr.startswith(f"suivant-node desk-button: {said}")
+    assert "lgpio" in ended.stderr
     assert "--simulated" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
