@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Engine
 
 from hub.auth.account_store import LocalAccount, create_account, end_account, read_accounts
 from hub.auth.directory import DirectoryAway
-from hub.auth.ldap_directory import open_directory
 from hub.auth.passwords import LEAST, PasswordTooShort, hash_password
 from hub.auth.people import (
     MAX_ACCOUNT,
@@ -129,6 +128,8 @@ def _of_that_name(asked: Asked, account: str) -> Iterator[str]:
 
 
 def _is_known(described: LdapDirectory, asked: Asked, account: str) -> bool:
+    from hub.auth.ldap_directory import open_directory
+
     directory = open_directory(described, ldap_secrets(asked.settings))
     try:
         with _without_log():

@@ -20,8 +20,7 @@ from hub.app import Hub, system_ms
 from hub.appointments.file_source import FileSource
 from hub.appointments.rows import has_to_come
 from hub.appointments.source import BookingSource
-from hub.auth.ldap_check import warn_once
-from hub.auth.ldap_directory import open_directory
+from hub.auth.directory import Directory
 from hub.config import read_site
 from hub.database.engine import open_engine, sqlite_files
 from hub.database.statements import open_reading_connection
@@ -114,10 +113,12 @@ def run(settings: Settings) -> int:
         give_up=give_up,
         source=open_source(site, settings, engine),
         secrets=settings.publik,
-        directory=open_directory(site.login.directory, settings.ldap),
+        directory=_open_directory(site, settings),
     )
     hub.start()
     if site.login.directory is not None:
+        from hub.auth.ldap_check import warn_once
+
         warn_once(site.login.directory, settings.ldap, time.time)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -137,6 +138,16 @@ def open_source(site: Site, settings: Settings, engine: Engine) -> BookingSource
         file = settings.hub.state_dir / appointments.file
         return FileSource(file, site.zone, system_ms, partial(_has_to_come, engine, site))
     return PublikSource.open(appointments.publik, site, settings.publik, system_ms)
+
+
+def _open_directory(site: Site, settings: Settings) -> Directory | None:
+    """Connects to nothing yet. Raises WrongSetting."""
+    if site.login.directory is None:
+        return None
+    # Not above: ldap3 takes a tenth of the start of a hub that does not need it.
+    from hub.auth.ldap_directory import open_directory
+
+    return open_directory(site.login.directory, settings.ldap)
 
 
 def _has_to_come(engine: Engine, site: Site) -> bool:

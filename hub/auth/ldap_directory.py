@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 from msgspec import structs
 
-from hub.auth.directory import DirectoryAway, NoDirectory
+from hub.auth.directory import DirectoryAway
 from hub.auth.ldap_entries import CUSTOMS, Custom, Entry, account_of, lock_of, name_of
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_groups import Above, FindGroups, group_names, groups_giving, groups_of, roles_by_group, roles_of
@@ -51,12 +51,8 @@ class Known:
     unseen: tuple[str, ...] = ()
 
 
-def open_directory(
-    described: LdapDirectory | None, secrets: LdapSecrets, *, whole_s: float = WHOLE_S
-) -> "MunicipalDirectory | NoDirectory":
+def open_directory(described: LdapDirectory, secrets: LdapSecrets, *, whole_s: float = WHOLE_S) -> "MunicipalDirectory":
     """Connects to nothing yet. Raises WrongSetting if the service account's password or the CA file is missing."""
-    if described is None:
-        return NoDirectory()
     return MunicipalDirectory(described, servers_of(described, secrets, whole_s), time.time)
 
 

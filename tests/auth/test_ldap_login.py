@@ -9,7 +9,7 @@ import pytest
 import structlog
 from ldap3 import MODIFY_ADD, MODIFY_DELETE
 
-from hub.auth.directory import DirectoryAway
+from hub.auth.directory import DirectoryAway, NoDirectory
 from hub.auth.ldap_directory import MunicipalDirectory, open_directory
 from hub.auth.ldap_faults import FaultKind, ServerFault
 from hub.auth.ldap_link import Bound, Found, Link
@@ -494,7 +494,7 @@ def test_passwords_stand_in_no_repr():
 
 
 def test_without_a_directory_nobody_is_known():
-    nobody = open_directory(None, LdapSecrets())
+    nobody = NoDirectory()
     with refused(Reason.WRONG):
         nobody.log_in("alix", PASSWORD)
     assert nobody.look_up("alix") is None
