@@ -23,6 +23,10 @@ from hub.publik.signature import sign
 
 Query = Sequence[tuple[str, str]]
 
+# OpenSSL's codes for a certificate whose authority the system does not know.
+_UNKNOWN_AUTHORITY = range(18, 22)
+_OF_UNKNOWN_AUTHORITY = "; if its authority is your own, name the authority's certificate in SUIVANT_PUBLIK_CA_FILE"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -176,7 +180,8 @@ def _unconnected(place: str, causes: Sequence[BaseException], connect_s: float) 
     """The fault of a failed connection. Nothing was sent yet, so `sent` is False."""
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            sentence = f"{place} presents a certificate that is not trusted: {cause.verify_message}"
+            advice = _OF_UNKNOWN_AUTHORITY if cause.verify_code in _UNKNOWN_AUTHORITY else ""
+            sentence = f"{place} presents a certificate that is not trusted: {cause.verify_message}{advice}"
             return Fault(FaultKind.TLS, sentence, sent=False)
         if isinstance(cause, ssl.SSLError):
             return Fault(FaultKind.TLS, f"{place} does not offer TLS that the hub supports", sent=False)

@@ -438,6 +438,7 @@ def test_a_certificate_that_nobody_knows_is_not(secure: TestPublik):
     asked.close()
     assert (found.kind, found.sent) == (FaultKind.TLS, False)
     assert "presents a certificate that is not trusted: self-signed certificate" in str(found)
+    assert "SUIVANT_PUBLIK_CA_FILE" in str(found)
     assert secure.calls == []
 
 
