@@ -117,7 +117,11 @@ JsonPath = Annotated[
 ]
 WebAddress = Annotated[
     str,
-    like(r"^https?://[^\s?#]+$", "an address without ? and #, such as https://demarches.example.fr", max_length=300),
+    like(
+        r"^https?://[^\s?#]+$",
+        "an address that begins with https://, without spaces, ? and #, such as https://demarches.example.fr",
+        max_length=300,
+    ),
 ]
 Day = Annotated[str, like(r"^\d{4}-\d{2}-\d{2}$", "a day, such as 2026-12-25")]
 

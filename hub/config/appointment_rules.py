@@ -60,7 +60,8 @@ def _addresses_are_safe(document: Document, path: Place, publik: Publik) -> None
         except ValueError:
             host = None
         if not host:
-            document.tell(place, f"{address!r} has no host name: it should look like https://demarches.example.fr")
+            what = f"{address!r} has no host name or a wrong port: it should look like https://demarches.example.fr"
+            document.tell(place, what)
         elif parts.username is not None:
             what = (
                 "an address should have no user name or password: put the password in the file that "

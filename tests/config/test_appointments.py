@@ -95,6 +95,16 @@ def test_this_machine_needs_no_https(address: str):
             "9: appointments.publik.address: 'ftp://demarches.trois-tilleuls.exampl",
         ),
         (
+            "https://demarches.trois-tilleuls.example",
+            "demarches.example.fr",
+            "9: appointments.publik.address: 'demarches.example.fr' should be an address that begins with https://",
+        ),
+        (
+            "https://demarches.trois-tilleuls.example",
+            "https://demarches.example.fr:99999",
+            "9: appointments.publik.address: 'https://demarches.example.fr:99999' has no host name or a wrong port",
+        ),
+        (
             "client: suivant",
             "client: suivant\n    zone: Europe/Pari",
             "11: appointments.publik.zone: 'Europe/Pari' sho",
