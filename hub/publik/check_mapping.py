@@ -214,7 +214,8 @@ def _filter(
 ) -> Finding:
     """Say how many requests the filter fits, which of its words none has, and which words they have.
 
-    `none`: the level if it fits no request. `shown`: whether the words seen may be shown, since they name nobody.
+    `none`: the level if it fits no request and is not a misspelling of a word seen. `shown`: whether the words seen may
+    be shown, since they name nobody.
     """
     fitting = sum(any(word in wanted for word in words) for words in seen)
     known = {word for words in seen for word in words}
@@ -225,7 +226,8 @@ def _filter(
     instead = _listed(seen) if shown else "values that do not look like slugs, so they are not shown"
     meant = "".join(_meant(word, known) for word in unseen) if shown else ""
     words += f": none has {' or '.join(map(repr, unseen))}; they have: {instead}{meant}"
-    return Finding(Level.NOTE if fitting else none, words)
+    level = Level.WRONG if meant else none
+    return Finding(Level.NOTE if fitting else level, words)
 
 
 def _are_slugs(seen: Sequence[Words]) -> bool:
