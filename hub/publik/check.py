@@ -144,7 +144,10 @@ def _requests(answer: Answer) -> list[dict[str, Any]]:
 def _advice(fault: Fault) -> str:
     match fault.kind:
         case FaultKind.DENIED:
-            return ": check the key or password, that the client has a role on the forms, and the clock"
+            return (
+                ": check the key or password, that client is the API client's identifier and has a role on the forms, "
+                "and the clock"
+            )
         case FaultKind.UNKNOWN:
             return ": check the form's slug"
     return ""

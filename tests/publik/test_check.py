@@ -71,6 +71,8 @@ def test_a_wrong_key_is_told(checked):
     findings = checked(secrets=Secrets(key=b"another"))
     (told,) = wrong(findings)
     assert "answered HTTP 403, access denied: invalid signature: check the key or password" in told
+    # Another identifier is refused in the same way.
+    assert "that client is the API client's identifier" in told
     assert "hub accepts Publik's calls" not in said(findings)
     assert "Publik's calls: no form could be read, so it is not known whether the key is right" in said(findings)
 
