@@ -1,6 +1,8 @@
 """Reports to Publik of its bookings: each is sent once and in order, whatever fails in between."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -23,6 +25,7 @@ from tests.appointments.office import FORM, Office, a_town, publik_source, with_
 from tests.publik import wcs_side
 from tests.publik.faults import Fault
 from tests.publik.replies import Reply
+from tests.publik.town import WORKFLOW, Status
 from tests.queue.harness import HOUR, MINUTE, only
 
 TODAY = "2026-11-24"
@@ -527,6 +530,56 @@ def test_a_step_that_the_form_does_not_know_stands_before_an_agent_and_holds_bac
     office.ask(RetryReport, report=report_of(office, visit))
     visit.wait_told("arrive", "servi")
     office.eventually(lambda: office.worker.list_state.failed == 0)
+
+
+@pytest.fixture
+def documented(monkeypatch):
+    """Publik's workflow has the jumps of the table in docs/publik.md, and no others."""
+    text = (Path(__file__).parents[2] / "docs" / "publik.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| `([a-z-]+)` \| ([^|]+) \|$", text, re.MULTILINE)
+    ids = {status.name: id_ for id_, status in WORKFLOW.items()}
+    jumps = [(ids[name], trigger, ids[to]) for froms, trigger, to in rows for name in froms.split(", ")]
+    assert {trigger for _, trigger, _ in jumps} == {
+        f"suivant-{each}" for each in ("arrive", "servi", "absent", "annule")
+    }
+    for id_, status in list(WORKFLOW.items()):
+        triggers = {trigger: to for own, trigger, to in jumps if own == id_}
+        monkeypatch.setitem(WORKFLOW, id_, Status(status.name, triggers))
+
+
+@pytest.mark.parametrize(("status", "told"), [("2", ["arrive", "servi"]), ("3", ["servi"]), ("4", ["arrive", "servi"])])
+def test_in_the_documented_workflow_an_officer_who_took_the_step_by_hand_holds_nothing_back(
+    office, publik, visit, documented, status, told
+):
+    visit.open_desk()
+    if status == "3":
+        visit.check_in()
+        visit.wait_told("arrive")
+        visit.called()
+        publik.town.set_status(FORM, visit.form.id, status)
+        visit.finish()
+        visit.wait_told("arrive", *told)
+    else:
+        publik.town.set_status(FORM, visit.form.id, status)
+        visit.check_in()
+        visit.wait_told("arrive")
+        visit.called()
+        visit.finish()
+        visit.wait_told(*told)
+    assert visit.form.status == "3"
+
+
+@pytest.mark.parametrize("fault", [None, "hang"])
+def test_in_the_documented_workflow_who_moves_the_booking_while_here_is_told_of_at_the_second_visit(
+    office, publik, visit, documented, fault
+):
+    moved_while_here(office, publik, visit, f"{TODAY} 11:30")
+    if fault:
+        publik.faults.append(Fault(fault, match=TRIGGER))
+    office.ask(CheckIn, desk="", ticket=visit.ticket.id)
+    office.clock.turn(MINUTE)
+    visit.wait_told("arrive", "arrive")
+    assert visit.form.status == "2"
 
 
 def report_of(office, visit):
