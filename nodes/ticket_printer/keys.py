@@ -28,7 +28,7 @@ _ROWS = (
 _PLAIN = {first + place: sign for first, signs, _ in _ROWS for place, sign in enumerate(signs)}
 _SHIFTED = {first + place: sign for first, _, signs in _ROWS for place, sign in enumerate(signs)}
 _BACKSPACE = 14
-_ENTER, _KEYPAD_ENTER = 28, 96
+_ENTERS = {28, 96}
 _SHIFTS = {42, 54}
 # Control, Alt and the logo key: a key pressed with one of them is a command, not a character.
 _COMMANDS = {29, 97, 56, 100, 125, 126}
@@ -44,16 +44,22 @@ class Typing:
     _spoilt: bool = False
 
     def key(self, key: int, pressed: bool, now_ms: int) -> str | None:
-        """The code that this key ends, or None; empty if keys were lost or there are too many: to be read again."""
+        """The code that this key ends, or None; empty if it is to be read again.
+
+        That is so if keys were lost, if there are too many, and if the code was forgotten before its Enter.
+        """
         if key in _SHIFTS or key in _COMMANDS:
             (self._held.add if pressed else self._held.discard)(key)
             return None
         if not pressed:
             return None
         if now_ms - self._last_ms > FORGOTTEN_MS:
+            forgotten = bool(self._signs)
             self._begin()
+            # Whoever typed it and presses Enter only now waits for an answer.
+            self._spoilt = forgotten and key in _ENTERS
         self._last_ms = now_ms
-        if key in {_ENTER, _KEYPAD_ENTER}:
+        if key in _ENTERS:
             return self._end()
         if key == _BACKSPACE:
             del self._signs[-1:]

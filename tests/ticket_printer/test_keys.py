@@ -83,6 +83,14 @@ def test_half_a_code_is_forgotten_after_20_seconds() -> None:
     assert typed(typing, KEY_M, ENTER, now_ms=100_001 + FORGOTTEN_MS) == ["m"]
 
 
+def test_enter_after_a_code_was_forgotten_asks_for_it_again() -> None:
+    """Somebody may type a code, compare it with the confirmation for a while, and press Enter only then."""
+    typing = Typing()
+    typed(typing, KEY_1, KEY_M, now_ms=1_000)
+    assert typed(typing, ENTER, now_ms=1_001 + FORGOTTEN_MS) == [""]
+    assert typed(typing, ENTER, KEY_A, ENTER, now_ms=1_001 + FORGOTTEN_MS) == ["a"]
+
+
 def test_a_code_of_300_signs_is_one_and_a_longer_one_is_not() -> None:
     typing = Typing()
     assert typed(typing, *[KEY_A] * CODE_MOST, ENTER) == ["a" * 300]
