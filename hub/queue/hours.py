@@ -99,6 +99,13 @@ def next_day_ms(day: str, zone: str) -> int:
     return _moment_ms(date.fromisoformat(day), 1440, zone)
 
 
+def day_end_for_ms(site: Site, appointment_ms: int) -> int:
+    """When the day of an appointment ends for its visitor: at midnight, if the appointment is after the day's end."""
+    day = local_day(appointment_ms, site.zone)
+    end_ms = day_end_ms(site, day)
+    return end_ms if appointment_ms < end_ms else next_day_ms(day, site.zone)
+
+
 def outlives_from_ms(site: Site, day: str, now_ms: int) -> int:
     """The appointment time from which tickets outlive the end of a day.
 

@@ -212,6 +212,31 @@ def test_a_booking_moved_to_another_day_keeps_its_name_until_then(queue):
     assert queue.table("visitor_name")[0][3] == moment("2026-11-26 18:00")
 
 
+def test_the_name_of_an_appointment_of_the_evening_stays_until_midnight(queue):
+    """Its visitor comes after the end of the day: without the name, nobody finds them at the reception."""
+    ticket = queue.book(moment("2026-11-24 18:30"), name="Zoé Exemple-Inventée")
+    queue.now_ms = moment("2026-11-24 18:05")
+    booked_late = queue.book(moment("2026-11-24 19:00"), name="Ali Exemple-Inventé")
+    queue.job(EndDay, day="2026-11-24")
+    queue.job(ForgetBookings, day="2026-11-23")
+    midnight = moment("2026-11-25 00:00")
+    assert queue.table("visitor_name") == [
+        (queue.site.name, ticket, "Zoé Exemple-Inventée", midnight),
+        (queue.site.name, booked_late, "Ali Exemple-Inventé", midnight),
+    ]
+    queue.now_ms = midnight
+    queue.job(EndDay, day="2026-11-24")
+    assert queue.table("visitor_name") == []
+
+
+def test_a_booking_moved_to_the_evening_and_back_keeps_its_name_as_long_as_its_day(queue):
+    ticket = queue.book(moment("2026-11-24 11:00"), name="Zoé Exemple-Inventée")
+    booking = queue.ticket(ticket).booking
+    for at, until in (("18:30", "2026-11-25 00:00"), ("19:00", "2026-11-25 00:00"), ("12:00", "2026-11-24 18:00")):
+        queue.take(Move(booking=booking, appointment_ms=moment(f"2026-11-24 {at}")))
+        assert queue.table("visitor_name")[0][3] == moment(until)
+
+
 def test_a_booking_of_a_day_that_has_ended_is_taken_without_its_name(queue):
     queue.now_ms = moment("2026-11-24 18:00")
     ticket = queue.book(moment("2026-11-24 15:00"), name="Zoé Exemple-Inventée")

@@ -427,3 +427,24 @@ def test_they_are_forgotten_in_slices_the_oldest_first(queue):
     assert queue.job(ForgetBookings, day="2026-11-28", limit=2).count == 2
     assert [row[6] for row in queue.table("booking")] == ["2026-11-27"]
     assert queue.job(ForgetBookings, day="2026-11-28", limit=2).count == 1
+
+
+def test_an_absence_from_an_appointment_of_the_evening_is_not_final_before_the_others_are(queue):
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = moment("2026-11-24 18:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    plan(queue)
+    (report,) = reports(queue).values()
+    assert (report["kind"], report["due_ms"]) == ("absent", queue.now_ms + HOUR)
+    queue.turn(MINUTE)
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    assert told(queue) == [("absent", "dropped"), ("arrived", "waiting")]
+
+
+def test_an_absence_late_in_the_evening_is_final_at_midnight(queue):
+    ticket = queue.book(moment("2026-11-24 23:30"))
+    queue.now_ms = moment("2026-11-24 23:35")
+    queue.job(ExpireExpected, ticket=ticket)
+    plan(queue)
+    (report,) = reports(queue).values()
+    assert report["due_ms"] == moment("2026-11-25 00:00")

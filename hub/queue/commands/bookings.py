@@ -27,7 +27,7 @@ from hub.queue.bookings import (
 )
 from hub.queue.commands.expected import expires_ms
 from hub.queue.commands.tickets import TICKET_IDS, keep_name_for_today
-from hub.queue.hours import day_end_ms, local_day
+from hub.queue.hours import day_end_for_ms, local_day
 from hub.queue.order import Kind
 from hub.queue.refusals import Refusal, Unknown
 from hub.queue.requests import Book, BookingChange, CancelBooking, Move, TakeBookings
@@ -202,7 +202,6 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     ]
     new = [plan for plan in plans if plan.step is Step.NEW]
     _release(work, new)
-    ends_ms = {day: day_end_ms(work.index.site, day) for day in {plan.told.day for plan in plans}}
     next_id = (look.last_id or 0) + 1
     if new:
         work.raise_counter("", TICKET_IDS, look.last_id, by=len(new))
@@ -213,7 +212,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
         if plan.step is Step.NEW:
             told, next_id = replace(told, ticket=next_id), next_id + 1
             work.insert(_expected(plan, told), Event.BOOK)
-            _name(work, plan, told, ends_ms[told.day])
+            _name(work, plan, told)
         elif plan.ticket is not None:
             _keep_name(work, look, plan, plan.ticket)
             _change(work, plan, plan.ticket)
@@ -223,8 +222,9 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
     return len(plans)
 
 
-def _name(work: Work, plan: _Plan, told: Known, delete_after_ms: int) -> None:
+def _name(work: Work, plan: _Plan, told: Known) -> None:
     """Store the name for a new ticket: the source's, or else the previous ticket's; none if its day is over."""
+    delete_after_ms = day_end_for_ms(work.index.site, told.start_ms)
     if delete_after_ms <= work.now_ms:
         return
     if plan.name is not None:
@@ -251,7 +251,7 @@ def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
             work.write(name_store.INSERT_NAME, ticket=ticket.id, name=plan.name, delete_after_ms=ends_ms)
         if ticket.day <= work.today:
             work.tell_pages(ticket)
-    elif plan.step is Step.MOVE and plan.told.day != ticket.day:
+    elif plan.step is Step.MOVE and ends_ms != _ends_ms(work, ticket):
         if ends_ms > work.now_ms:
             work.write(name_store.MOVE_NAME, of_ticket=ticket.id, to_ms=ends_ms)
         else:
@@ -259,7 +259,11 @@ def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
 
 
 def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:
-    return day_end_ms(work.index.site, plan.told.day if plan.step is Step.MOVE else ticket.day)
+    return day_end_for_ms(work.index.site, plan.told.start_ms) if plan.step is Step.MOVE else _ends_ms(work, ticket)
+
+
+def _ends_ms(work: Work, ticket: Ticket) -> int:
+    return day_end_for_ms(work.index.site, ticket.appointment_ms or 0)
 
 
 def _release(work: Work, new: Sequence[_Plan]) -> None:

@@ -8,7 +8,7 @@ from hub.queue import name_store, report_store
 from hub.queue.answers import DoneAnswer
 from hub.queue.arrivals import counts_until_ms
 from hub.queue.commands.bookings import take_bookings
-from hub.queue.hours import day_end_ms
+from hub.queue.hours import day_end_for_ms
 from hub.queue.refusals import Unknown
 from hub.queue.report_store import REPORT_IDS, REPORTED
 from hub.queue.reports import TO_SEND, UNSENT, Happened, Report, ReportKind, ReportState, Standing, is_untrue, plan
@@ -121,7 +121,7 @@ def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
 
 def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before: Collection[int]) -> Happened:
     number, event, from_state, to_state, at_ms, source, ticket = row
-    booking, reference, day, service, appointment_ms, learned_ms = facts
+    booking, reference, service, appointment_ms, learned_ms = facts
     return Happened(
         id=number,
         event=event,
@@ -132,7 +132,7 @@ def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before:
         booking=booking,
         reference=reference,
         ticket=ticket,
-        day_end_ms=day_end_ms(work.index.site, day),
+        day_end_ms=day_end_for_ms(work.index.site, appointment_ms),
         learned_ms=learned_ms,
         counts_until_ms=counts_until_ms(work.index.find_service(service), appointment_ms),
         came_before=ticket in came_before,
