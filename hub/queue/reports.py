@@ -14,6 +14,8 @@ The absence of an expected ticket is not told if it says nothing about the visit
 - the hub marked the absence late, because it was off or its clock was wrong when the appointment ceased to count;
 - the visitor came that day for the booking from which this one was moved.
 
+Nor is the absence of a called ticket, if the hub was off when its day ended: nobody could confirm the arrival.
+
 The last report told is not repeated: a visit that starts after its check-in is told as arrived once. Once the end of a
 visit was told, its arrival and end are not told again if it goes on. A report that was sent can't be taken back: a
 source that was told of an absence is told of the arrival after it. A report whose try is known to have failed may be
@@ -185,10 +187,13 @@ def _kind_said(event: str, to_state: str | None) -> ReportKind | None:
 
 def _says_nothing(happened: Happened) -> bool:
     """Whether it is an absence that says nothing about the visitor (see the module's docstring)."""
-    unseen = happened.from_state == State.EXPECTED and happened.to_state == State.ABSENT
-    late_ms = happened.at_ms - happened.counts_until_ms
-    learned_late = happened.learned_ms > happened.counts_until_ms
-    return unseen and (learned_late or late_ms > LATE_MOST_MS or happened.came_before)
+    if happened.to_state != State.ABSENT:
+        return False
+    if happened.from_state == State.EXPECTED:
+        late_ms = happened.at_ms - happened.counts_until_ms
+        learned_late = happened.learned_ms > happened.counts_until_ms
+        return learned_late or late_ms > LATE_MOST_MS or happened.came_before
+    return happened.event == Event.END_DAY and happened.at_ms - happened.day_end_ms > LATE_MOST_MS
 
 
 def _is_taken_back(report: Standing | Report, happened: Happened) -> bool:

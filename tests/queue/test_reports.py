@@ -448,3 +448,18 @@ def test_an_absence_late_in_the_evening_is_final_at_midnight(queue):
     plan(queue)
     (report,) = reports(queue).values()
     assert report["due_ms"] == moment("2026-11-25 00:00")
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "kinds"), [("2026-11-24 18:00:20", ["arrived", "absent"]), ("2026-11-25 08:00", ["arrived"])]
+)
+def test_nobody_is_told_absent_whose_call_the_hub_ended_because_it_was_off(queue, ended_at, kinds):
+    """The agent could not confirm the arrival: the hub was off from the call until long after the day's end."""
+    queue.open("desk-4")
+    ticket = queue.book(queue.now_ms + MINUTE)
+    queue.ask(CheckIn, desk="", ticket=ticket)
+    assert queue.called("desk-4") == ticket
+    queue.now_ms = moment(ended_at)
+    queue.job(EndDay, day="2026-11-24")
+    assert queue.state(ticket) is State.ABSENT
+    assert [kind for kind, _ in told(queue)] == kinds
