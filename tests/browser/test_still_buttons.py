@@ -46,13 +46,12 @@ TOPS = """([saids, scrollbars]) => {
     flags.forEach((flag) => { delete root.dataset[flag]; });
     return Object.fromEntries(tops);
   };
-  const tops = scrollbars.map((scrollbar) => {
+  return scrollbars.map((scrollbar) => {
     document.body.style.marginRight = `${scrollbar}px`;
-    return saids.map(topsOf);
+    const wide = [...document.querySelectorAll('.facts')]
+      .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent);
+    return [wide, saids.map(topsOf)];
   });
-  const wide = [...document.querySelectorAll('.facts')]
-    .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent);
-  return [tops, wide];
 }"""
 
 Tops = dict[tuple[int, int, str], dict[str, float]]
@@ -66,9 +65,9 @@ def measured(page: Page) -> Tops:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 768})
         scrollbars = (0, SCROLLBAR_PX) if width >= min(USUAL_WIDTHS) else (0,)
-        found, wide = page.evaluate(TOPS, [list(SAID.values()), scrollbars])
-        assert (width, wide) == (width, [])
-        for scrollbar, there in zip(scrollbars, found, strict=True):
+        found = page.evaluate(TOPS, [list(SAID.values()), scrollbars])
+        for scrollbar, (wide, there) in zip(scrollbars, found, strict=True):
+            assert (width, scrollbar, wide) == (width, scrollbar, [])
             tops |= {(width, scrollbar, said): place for said, place in zip(SAID, there, strict=True)}
     return tops
 
