@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from hub.auth.roles import Role
 from hub.queue.requests import CheckInByCode, Origin, Source, Transfer
 from hub.web.actions import DESK_ACTIONS, TICKET_ACTIONS
-from tests.web.stand import Stand, new_id
+from tests.web.stand import Served, Stand, client_of, new_id
 
 API = "/api/v1"
 
@@ -22,6 +22,21 @@ def test_next_calls_the_ticket_that_waits_and_says_which(client: httpx.Client, s
     answer = client.post(f"{API}/desks/desk-3/next", json={"id": request, "shown": None})
     assert answer.status_code == 200
     assert answer.json() == {"id": request, "outcome": "called", "ticket": ticket.ticket, "number": "A001"}
+
+
+def test_each_of_two_hubs_in_one_process_answers_for_itself(
+    client: httpx.Client, stand: Stand, one_server: Served
+) -> None:
+    stand.open("desk-3")
+    one_server.stand.open("desk-3")
+    ticket = stand.issue("civil")
+    with client_of(one_server, Role.AGENT, account="a.autre") as other:
+        one_server.stand.sign_on("desk-3", account="a.autre")
+        shown = {"id": new_id(), "shown": ""}
+        assert other.post(f"{API}/desks/desk-3/next", json={"shown": None}).json()["outcome"] == "nobody"
+        assert other.post("/desks/desk-3/next", data=shown).status_code == 303
+    assert client.get(f"{API}/tickets/{ticket.ticket}").json()["state"] == "waiting"
+    assert client.post(f"{API}/desks/desk-3/next", json={"shown": None}).json()["number"] == ticket.number
 
 
 def test_a_repeat_gets_the_first_answer_and_calls_nobody_else(client: httpx.Client, stand: Stand) -> None:
