@@ -144,7 +144,7 @@ def _open_directory(site: Site, settings: Settings) -> Directory | None:
     """Connects to nothing yet. Raises WrongSetting."""
     if site.login.directory is None:
         return None
-    # Not above: ldap3 takes a tenth of the start of a hub that does not need it.
+    # Not above: a hub without a directory starts without the time and memory that ldap3 takes.
     from hub.auth.ldap_directory import open_directory
 
     return open_directory(site.login.directory, settings.ldap)

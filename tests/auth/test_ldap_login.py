@@ -1,6 +1,8 @@
 """Who can log in with a real slapd, and who cannot."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -500,3 +502,9 @@ def test_without_a_directory_nobody_is_known():
     assert nobody.look_up("alix") is None
     assert not nobody.can_look_up
     nobody.close()
+
+
+def test_a_hub_without_a_directory_never_loads_ldap3():
+    wanted = "import sys, hub.serve, hub.people_commands; print('ldap3' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", wanted], capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout == "False\n"
