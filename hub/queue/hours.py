@@ -99,9 +99,8 @@ def next_day_ms(day: str, zone: str) -> int:
     return _moment_ms(date.fromisoformat(day), 1440, zone)
 
 
-def day_end_for_ms(site: Site, appointment_ms: int) -> int:
-    """When the day of an appointment ends for its visitor: at midnight, if the appointment is after the day's end."""
-    day = local_day(appointment_ms, site.zone)
+def day_end_for_ms(site: Site, day: str, appointment_ms: int) -> int:
+    """When a local day ends for a ticket: at midnight, if its appointment is after the day's end."""
     end_ms = day_end_ms(site, day)
     return end_ms if appointment_ms < end_ms else next_day_ms(day, site.zone)
 

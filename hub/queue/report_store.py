@@ -36,7 +36,7 @@ _learned_ms: Any = (
 BOOKINGS_OF_TICKETS: Executable = (
     select(
         *(booking.c.ticket, booking.c.id, booking.c.reference),
-        *(ticket.c.service, ticket.c.appointment_ms),
+        *(ticket.c.day, ticket.c.service, ticket.c.appointment_ms),
         _learned_ms,
     )
     .select_from(booking.join(ticket, (ticket.c.site == booking.c.site) & (ticket.c.id == booking.c.ticket)))

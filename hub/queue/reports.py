@@ -87,9 +87,9 @@ _TAKES_BACK: dict[str, ReportKind] = {
 class Happened:
     """A journal row of a booking's ticket.
 
-    `day_end_ms`: when the day of its appointment ends for its visitor. `learned_ms`: when the hub learned of the
-    appointment, or of its new time. `counts_until_ms`: the time until which the appointment counts. `came_before`: the
-    visitor came that day for the booking that was moved to this one.
+    `day_end_ms`: when the ticket's day ends. `learned_ms`: when the hub learned of the appointment, or of its new time.
+    `counts_until_ms`: the time until which the appointment counts. `came_before`: the visitor came that day for the
+    booking that was moved to this one.
     """
 
     id: int

@@ -463,3 +463,17 @@ def test_nobody_is_told_absent_whose_call_the_hub_ended_because_it_was_off(queue
     queue.job(EndDay, day="2026-11-24")
     assert queue.state(ticket) is State.ABSENT
     assert [kind for kind, _ in told(queue)] == kinds
+
+
+def test_an_absence_on_the_day_after_the_appointment_is_final_with_that_day(queue):
+    queue.open("desk-1")
+    ticket = queue.book(moment("2026-11-24 18:30"))
+    queue.now_ms = moment("2026-11-25 00:00")
+    queue.job(EndDay, day="2026-11-24")
+    queue.now_ms = moment("2026-11-25 10:00")
+    queue.open("desk-1")
+    queue.ask(Readmit, desk="desk-1", ticket=ticket)
+    assert queue.called("desk-1") == ticket
+    queue.ask(MarkAbsent, desk="desk-1", shown=ticket)
+    plan(queue)
+    assert reports(queue)[2]["due_ms"] == queue.now_ms + HOUR

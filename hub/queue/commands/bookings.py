@@ -224,7 +224,7 @@ def _do(work: Work, look: _Look, plans: Sequence[_Plan]) -> int:
 
 def _name(work: Work, plan: _Plan, told: Known) -> None:
     """Store the name for a new ticket: the source's, or else the previous ticket's; none if its day is over."""
-    delete_after_ms = day_end_for_ms(work.index.site, told.start_ms)
+    delete_after_ms = day_end_for_ms(work.index.site, told.day, told.start_ms)
     if delete_after_ms <= work.now_ms:
         return
     if plan.name is not None:
@@ -259,11 +259,13 @@ def _keep_name(work: Work, look: _Look, plan: _Plan, ticket: Ticket) -> None:
 
 
 def _name_ends_ms(work: Work, plan: _Plan, ticket: Ticket) -> int:
-    return day_end_for_ms(work.index.site, plan.told.start_ms) if plan.step is Step.MOVE else _ends_ms(work, ticket)
+    if plan.step is Step.MOVE:
+        return day_end_for_ms(work.index.site, plan.told.day, plan.told.start_ms)
+    return _ends_ms(work, ticket)
 
 
 def _ends_ms(work: Work, ticket: Ticket) -> int:
-    return day_end_for_ms(work.index.site, ticket.appointment_ms or 0)
+    return day_end_for_ms(work.index.site, ticket.day, ticket.appointment_ms or 0)
 
 
 def _release(work: Work, new: Sequence[_Plan]) -> None:

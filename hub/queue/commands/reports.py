@@ -121,7 +121,7 @@ def _of_bookings(work: Work, rows: Sequence[tuple[Any, ...]]) -> list[Happened]:
 
 def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before: Collection[int]) -> Happened:
     number, event, from_state, to_state, at_ms, source, ticket = row
-    booking, reference, service, appointment_ms, learned_ms = facts
+    booking, reference, day, service, appointment_ms, learned_ms = facts
     return Happened(
         id=number,
         event=event,
@@ -132,7 +132,7 @@ def _happened(work: Work, row: Sequence[Any], facts: Sequence[Any], came_before:
         booking=booking,
         reference=reference,
         ticket=ticket,
-        day_end_ms=day_end_for_ms(work.index.site, appointment_ms),
+        day_end_ms=day_end_for_ms(work.index.site, day, appointment_ms),
         learned_ms=learned_ms,
         counts_until_ms=counts_until_ms(work.index.find_service(service), appointment_ms),
         came_before=ticket in came_before,
