@@ -25,7 +25,7 @@ from demo.stage import SITE_FILE
 
 PATIENCE_S = 60.0
 # Ends a demo that outlives its test and would load the machine; no test waits for this.
-LIMIT_S = 240
+LIMIT_S = 900
 
 
 @dataclass(slots=True)
