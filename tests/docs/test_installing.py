@@ -67,7 +67,7 @@ def service_of(unit: str) -> dict[str, str]:
     parsed = RawConfigParser(strict=False)
     parsed.optionxform = str  # type: ignore[assignment,method-assign]
     parsed.read_string((ROOT / "provisioning" / unit).read_text(encoding="utf-8"))
-    return dict(parsed["Service"])
+    return dict(parsed["Unit"]) | dict(parsed["Service"])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,11 @@ def test_the_hubs_unit_waits_for_its_word_however_long_an_upgrade_takes():
     service = service_of("suivant-hub.service")
     assert (service["Type"], service["TimeoutStartSec"]) == ("notify", "infinity")
     assert WRONG_START_STATUS == FILE_REPLACED_STATUS == int(service["RestartPreventExitStatus"])
+
+
+def test_the_hubs_unit_starts_after_the_clock_is_set_on_a_machine_that_waits_for_a_time_server():
+    assert "time-sync.target" in service_of("suivant-hub.service")["After"].split()
+    assert "systemctl enable systemd-time-wait-sync" in INSTALLING
 
 
 def test_a_nodes_unit_closes_no_device_to_it_and_waits_for_its_word():
